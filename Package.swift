@@ -1,0 +1,40 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// The house, one line a room; an arrow of `docs/architecture.md` is a dependency here.
+let package = Package(
+    name: "wasmd",
+    products: [
+        .library(name: "Wasmd", targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI"]),
+        .executable(name: "wasmd", targets: ["wasmd"]),
+    ],
+    targets: [
+        .target(name: "WasmDecoder", path: "Sources/Decoder"),
+        .target(name: "WasmValidator", dependencies: ["WasmDecoder"], path: "Sources/Validator"),
+        .target(
+            name: "WasmInterpreter", dependencies: ["WasmDecoder", "WasmValidator"],
+            path: "Sources/Interpreter"),
+        .target(name: "WasmWASI", dependencies: ["WasmInterpreter"], path: "Sources/WASI"),
+        .executableTarget(
+            name: "wasmd",
+            dependencies: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI"],
+            path: "Sources/wasmd"),
+
+        // The register instruction set is data; the generator turns it into the machine's handlers.
+        .target(name: "WasmInstructionSet", path: "Sources/InstructionSet"),
+        .executableTarget(
+            name: "generate-instructions", dependencies: ["WasmInstructionSet"],
+            path: "Sources/GenerateInstructions"),
+
+        .testTarget(
+            name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
+        .testTarget(
+            name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),
+        .testTarget(
+            name: "InterpreterTests", dependencies: ["WasmInterpreter", "WasmInstructionSet"],
+            path: "Tests/InterpreterTests"),
+        .testTarget(name: "WASITests", dependencies: ["WasmWASI"], path: "Tests/WASITests"),
+        .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
+    ],
+    swiftLanguageModes: [.v6]
+)
