@@ -1,26 +1,30 @@
+// The constants are computed: other modules then see numbers, not lazy globals.
+
 /// The parts of WebAssembly that a module may use; everything else is refused when it is decoded.
 public struct Features: OptionSet, Hashable, Sendable {
     public let rawValue: UInt32
-    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    public static let mutableGlobals = Features(rawValue: 1 << 0)
-    public static let signExtension = Features(rawValue: 1 << 1)
-    public static let saturatingConversions = Features(rawValue: 1 << 2)
-    public static let multiValue = Features(rawValue: 1 << 3)
-    public static let bulkMemory = Features(rawValue: 1 << 4)
-    public static let referenceTypes = Features(rawValue: 1 << 5)
-    public static let simd = Features(rawValue: 1 << 6)
-    public static let relaxedSIMD = Features(rawValue: 1 << 7)
-    public static let tailCalls = Features(rawValue: 1 << 8)
-    public static let extendedConstants = Features(rawValue: 1 << 9)
-    public static let multiMemory = Features(rawValue: 1 << 10)
-    public static let memory64 = Features(rawValue: 1 << 11)
-    public static let exceptions = Features(rawValue: 1 << 12)
-    public static let functionReferences = Features(rawValue: 1 << 13)
-    public static let garbageCollection = Features(rawValue: 1 << 14)
-    public static let threads = Features(rawValue: 1 << 15)
-    public static let customPageSizes = Features(rawValue: 1 << 16)
-    public static let wideArithmetic = Features(rawValue: 1 << 17)
+    @inlinable public static var mutableGlobals: Features { .init(rawValue: 1 << 0) }
+    @inlinable public static var signExtension: Features { .init(rawValue: 1 << 1) }
+    @inlinable public static var saturatingConversions: Features { .init(rawValue: 1 << 2) }
+    @inlinable public static var multiValue: Features { .init(rawValue: 1 << 3) }
+    @inlinable public static var bulkMemory: Features { .init(rawValue: 1 << 4) }
+    @inlinable public static var referenceTypes: Features { .init(rawValue: 1 << 5) }
+    @inlinable public static var simd: Features { .init(rawValue: 1 << 6) }
+    @inlinable public static var relaxedSIMD: Features { .init(rawValue: 1 << 7) }
+    @inlinable public static var tailCalls: Features { .init(rawValue: 1 << 8) }
+    @inlinable public static var extendedConstants: Features { .init(rawValue: 1 << 9) }
+    @inlinable public static var multiMemory: Features { .init(rawValue: 1 << 10) }
+    @inlinable public static var memory64: Features { .init(rawValue: 1 << 11) }
+    @inlinable public static var exceptions: Features { .init(rawValue: 1 << 12) }
+    @inlinable public static var functionReferences: Features { .init(rawValue: 1 << 13) }
+    @inlinable public static var garbageCollection: Features { .init(rawValue: 1 << 14) }
+    @inlinable public static var threads: Features { .init(rawValue: 1 << 15) }
+    @inlinable public static var customPageSizes: Features { .init(rawValue: 1 << 16) }
+    @inlinable public static var wideArithmetic: Features { .init(rawValue: 1 << 17) }
+    /// The exception instructions before 3.0: `try`, `catch`, `catch_all`, `delegate`, `rethrow`.
+    @inlinable public static var legacyExceptions: Features { .init(rawValue: 1 << 18) }
 
     /// WebAssembly 1.0 with mutable globals.
     public static let wasm1: Features = [.mutableGlobals]
@@ -34,7 +38,7 @@ public struct Features: OptionSet, Hashable, Sendable {
         .wasm2, .relaxedSIMD, .tailCalls, .extendedConstants, .multiMemory, .memory64,
         .exceptions, .functionReferences, .garbageCollection,
     ]
-    /// Everything wasmd knows.
+    /// Everything wasmd can run.
     public static let all: Features = [.wasm3, .threads, .customPageSizes, .wideArithmetic]
     /// What is on unless somebody says otherwise: 3.0 and threads.
     public static let `default`: Features = [.wasm3, .threads]
@@ -50,6 +54,7 @@ public struct Features: OptionSet, Hashable, Sendable {
         ("function-references", .functionReferences), ("gc", .garbageCollection),
         ("threads", .threads), ("custom-page-sizes", .customPageSizes),
         ("wide-arithmetic", .wideArithmetic),
+        ("legacy-exceptions", .legacyExceptions),
     ]
 
     /// The names of the features in this set, in the order of `named`.

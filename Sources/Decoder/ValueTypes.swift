@@ -1,3 +1,5 @@
+// Constants and accessors are inlinable: validator and translator use them for every operand.
+
 /// Index of a type in the type index space of a module.
 public typealias TypeIndex = UInt32
 /// Index of a function in the function index space of a module; imports come first.
@@ -8,43 +10,43 @@ public typealias FunctionIndex = UInt32
 /// Specification: 2.3.3 (heap types), 5.3.3 (binary format).
 public struct HeapType: Hashable, Sendable {
     /// Bit 29 set: an abstract type, its binary opcode in the low byte. Clear: a type index.
-    let raw: UInt32
+    @usableFromInline let raw: UInt32
 
-    private static let abstractBit: UInt32 = 1 << 29
+    @inlinable static var abstractBit: UInt32 { 1 << 29 }
     /// One more than the largest type index that a `HeapType` can hold.
-    static let indexLimit: UInt32 = 1 << 29
+    @inlinable static var indexLimit: UInt32 { 1 << 29 }
 
-    init(raw: UInt32) { self.raw = raw }
-    private init(opcode: UInt8) { raw = Self.abstractBit | UInt32(opcode) }
+    @inlinable init(raw: UInt32) { self.raw = raw }
+    @inlinable init(opcode: UInt8) { raw = Self.abstractBit | UInt32(opcode) }
 
-    public static let noexn = HeapType(opcode: 0x74)
-    public static let nofunc = HeapType(opcode: 0x73)
-    public static let noextern = HeapType(opcode: 0x72)
-    public static let none = HeapType(opcode: 0x71)
-    public static let `func` = HeapType(opcode: 0x70)
-    public static let extern = HeapType(opcode: 0x6f)
-    public static let any = HeapType(opcode: 0x6e)
-    public static let eq = HeapType(opcode: 0x6d)
-    public static let i31 = HeapType(opcode: 0x6c)
-    public static let `struct` = HeapType(opcode: 0x6b)
-    public static let array = HeapType(opcode: 0x6a)
-    public static let exn = HeapType(opcode: 0x69)
+    @inlinable public static var noexn: HeapType { .init(opcode: 0x74) }
+    @inlinable public static var nofunc: HeapType { .init(opcode: 0x73) }
+    @inlinable public static var noextern: HeapType { .init(opcode: 0x72) }
+    @inlinable public static var none: HeapType { .init(opcode: 0x71) }
+    @inlinable public static var `func`: HeapType { .init(opcode: 0x70) }
+    @inlinable public static var extern: HeapType { .init(opcode: 0x6f) }
+    @inlinable public static var any: HeapType { .init(opcode: 0x6e) }
+    @inlinable public static var eq: HeapType { .init(opcode: 0x6d) }
+    @inlinable public static var i31: HeapType { .init(opcode: 0x6c) }
+    @inlinable public static var `struct`: HeapType { .init(opcode: 0x6b) }
+    @inlinable public static var array: HeapType { .init(opcode: 0x6a) }
+    @inlinable public static var exn: HeapType { .init(opcode: 0x69) }
 
     /// The type that the module defines under `index`; `index` must be below 2^29.
-    public static func index(_ index: TypeIndex) -> HeapType {
+    @inlinable public static func index(_ index: TypeIndex) -> HeapType {
         HeapType(raw: index & (indexLimit - 1))
     }
 
     /// The abstract heap type with this binary opcode (0x69 to 0x74), if there is one.
-    public static func abstract(opcode: UInt8) -> HeapType? {
+    @inlinable public static func abstract(opcode: UInt8) -> HeapType? {
         (0x69...0x74).contains(opcode) ? HeapType(opcode: opcode) : nil
     }
 
     /// The type index, or nil for an abstract heap type.
-    public var typeIndex: TypeIndex? { raw & Self.abstractBit == 0 ? raw : nil }
-    public var isAbstract: Bool { raw & Self.abstractBit != 0 }
+    @inlinable public var typeIndex: TypeIndex? { raw & Self.abstractBit == 0 ? raw : nil }
+    @inlinable public var isAbstract: Bool { raw & Self.abstractBit != 0 }
     /// The binary opcode of an abstract heap type, or nil for a type index.
-    public var opcode: UInt8? { isAbstract ? UInt8(truncatingIfNeeded: raw) : nil }
+    @inlinable public var opcode: UInt8? { isAbstract ? UInt8(truncatingIfNeeded: raw) : nil }
 }
 
 /// A heap type and whether null is among the values.
@@ -54,13 +56,13 @@ public struct ReferenceType: Hashable, Sendable {
     public var heapType: HeapType
     public var isNullable: Bool
 
-    public init(_ heapType: HeapType, nullable: Bool) {
+    @inlinable public init(_ heapType: HeapType, nullable: Bool) {
         self.heapType = heapType
         isNullable = nullable
     }
 
-    public static let funcref = ReferenceType(.func, nullable: true)
-    public static let externref = ReferenceType(.extern, nullable: true)
+    @inlinable public static var funcref: ReferenceType { .init(.func, nullable: true) }
+    @inlinable public static var externref: ReferenceType { .init(.extern, nullable: true) }
 }
 
 /// The type of a value: a number, a vector or a reference. Four bytes, compared as one integer.
@@ -68,51 +70,51 @@ public struct ReferenceType: Hashable, Sendable {
 /// Specification: 2.3.5 (value types).
 public struct ValueType: Hashable, Sendable {
     /// Numbers are small codes. References: bit 31 set, bit 30 nullable, low 30 bits the heap type.
-    let raw: UInt32
+    @usableFromInline let raw: UInt32
 
-    private init(code: UInt32) { raw = code }
+    @inlinable init(code: UInt32) { raw = code }
 
-    public static let i32 = ValueType(code: 0)
-    public static let i64 = ValueType(code: 1)
-    public static let f32 = ValueType(code: 2)
-    public static let f64 = ValueType(code: 3)
-    public static let v128 = ValueType(code: 4)
+    @inlinable public static var i32: ValueType { .init(code: 0) }
+    @inlinable public static var i64: ValueType { .init(code: 1) }
+    @inlinable public static var f32: ValueType { .init(code: 2) }
+    @inlinable public static var f64: ValueType { .init(code: 3) }
+    @inlinable public static var v128: ValueType { .init(code: 4) }
     /// The type of an operand that unreachable code makes up; no module can name it.
-    public static let bottom = ValueType(code: 7)
+    @inlinable public static var bottom: ValueType { .init(code: 7) }
 
-    public static let funcref = ValueType(.funcref)
-    public static let externref = ValueType(.externref)
+    @inlinable public static var funcref: ValueType { .init(ReferenceType.funcref) }
+    @inlinable public static var externref: ValueType { .init(ReferenceType.externref) }
 
-    private static let referenceBit: UInt32 = 1 << 31
-    private static let nullableBit: UInt32 = 1 << 30
+    @inlinable static var referenceBit: UInt32 { 1 << 31 }
+    @inlinable static var nullableBit: UInt32 { 1 << 30 }
 
-    public init(_ type: ReferenceType) {
+    @inlinable public init(_ type: ReferenceType) {
         raw = Self.referenceBit | (type.isNullable ? Self.nullableBit : 0) | type.heapType.raw
     }
 
     /// A reference to `heapType`.
-    public static func ref(_ heapType: HeapType, nullable: Bool) -> ValueType {
+    @inlinable public static func ref(_ heapType: HeapType, nullable: Bool) -> ValueType {
         ValueType(ReferenceType(heapType, nullable: nullable))
     }
 
-    public var isReference: Bool { raw & Self.referenceBit != 0 }
+    @inlinable public var isReference: Bool { raw & Self.referenceBit != 0 }
     /// i32, i64, f32 or f64.
-    public var isNumber: Bool { raw < 4 }
-    public var isVector: Bool { raw == 4 }
+    @inlinable public var isNumber: Bool { raw < 4 }
+    @inlinable public var isVector: Bool { raw == 4 }
     /// Whether locals of this type start with a value: all but non-nullable references.
-    public var isDefaultable: Bool {
+    @inlinable public var isDefaultable: Bool {
         raw & (Self.referenceBit | Self.nullableBit) != Self.referenceBit
     }
 
     /// The reference type, or nil for a number or vector.
-    public var reference: ReferenceType? {
+    @inlinable public var reference: ReferenceType? {
         guard isReference else { return nil }
         return ReferenceType(
             HeapType(raw: raw & (Self.nullableBit - 1)), nullable: raw & Self.nullableBit != 0)
     }
 
     /// Slots of eight bytes that a value of this type takes: 2 for v128, else 1.
-    public var slotCount: Int { isVector ? 2 : 1 }
+    @inlinable public var slotCount: Int { isVector ? 2 : 1 }
 }
 
 extension HeapType: CustomStringConvertible {

@@ -1,0 +1,154 @@
+/// Why a module could not be decoded, and where.
+///
+/// Sixteen bytes without references: throwing one costs no more than returning a number.
+public struct DecodingError: Error, Hashable, Sendable {
+    /// Position of the byte that is wrong, from the start of the file.
+    public let offset: Int
+    /// What the reason needs: features, a number or a limit.
+    let payload: UInt32
+    /// What the reason needs: a byte of the file, or a `DecodingLimits.Kind`.
+    let detail: UInt16
+    public let reason: Reason
+
+    @usableFromInline
+    init(_ reason: Reason, at offset: Int, payload: UInt32 = 0, detail: UInt16 = 0) {
+        self.offset = offset
+        self.payload = payload
+        self.detail = detail
+        self.reason = reason
+    }
+
+    /// Something that belongs to `features`, which are off, stands at `offset`.
+    public static func requires(_ features: Features, at offset: Int) -> DecodingError {
+        DecodingError(.featureRequired, at: offset, payload: features.rawValue)
+    }
+
+    @usableFromInline
+    static func exceeds(
+        _ kind: DecodingLimits.Kind, _ limit: Int, at offset: Int
+    ) -> DecodingError {
+        DecodingError(
+            .limitExceeded, at: offset, payload: UInt32(clamping: limit), detail: kind.rawValue)
+    }
+
+    /// The features to turn on, for `featureRequired`.
+    public var feature: Features? {
+        reason == .featureRequired ? Features(rawValue: payload) : nil
+    }
+
+    /// The limit that was exceeded, for `limitExceeded`.
+    public var limit: DecodingLimits.Kind? {
+        reason == .limitExceeded ? DecodingLimits.Kind(rawValue: detail) : nil
+    }
+
+    public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
+        // The file and its sections
+        case magicHeaderNotDetected
+        case unknownBinaryVersion
+        case malformedSectionID
+        case unexpectedEnd
+        case lengthOutOfBounds
+        case sectionSizeMismatch
+        case unexpectedContentAfterLastSection
+        case functionAndCodeInconsistent
+        case dataCountAndDataInconsistent
+        /// An instruction names a data segment, but there is no data count section.
+        case dataCountRequired
+        // Values
+        case integerRepresentationTooLong
+        case integerTooLarge
+        case malformedUTF8
+        case zeroByteExpected
+        // Types
+        case malformedDefinitionType
+        case malformedStorageType
+        case malformedValueType
+        case malformedReferenceType
+        case malformedHeapType
+        case malformedMutability
+        case malformedLimitsFlags
+        case invalidCustomPageSize
+        // Entities
+        case malformedImportKind
+        case malformedExportKind
+        case malformedElementSegmentKind
+        case malformedDataSegmentKind
+        case malformedTableInitializer
+        case malformedTagAttribute
+        // Instructions
+        case illegalOpcode
+        case endExpected
+        case tooManyLocals
+        case malformedBlockType
+        case malformedMemoryArgument
+        case malformedCatchClause
+        case malformedCastFlags
+        // Beyond the specification
+        /// The module uses a feature that is off: see `feature`.
+        case featureRequired
+        /// The module is larger than `DecodingLimits` allow: see `limit`.
+        case limitExceeded
+    }
+}
+
+extension DecodingError: CustomStringConvertible {
+    /// The reason in the words of the official test suite, where it has any.
+    public var message: String {
+        switch reason {
+        case .magicHeaderNotDetected: "magic header not detected"
+        case .unknownBinaryVersion: "unknown binary version"
+        case .malformedSectionID: "malformed section id"
+        case .unexpectedEnd: "unexpected end of section or function"
+        case .lengthOutOfBounds: "length out of bounds"
+        case .sectionSizeMismatch: "section size mismatch"
+        case .unexpectedContentAfterLastSection: "unexpected content after last section"
+        case .functionAndCodeInconsistent: "function and code section have inconsistent lengths"
+        case .dataCountAndDataInconsistent: "data count and data section have inconsistent lengths"
+        case .dataCountRequired: "data count section required"
+        case .integerRepresentationTooLong: "integer representation too long"
+        case .integerTooLarge: "integer too large"
+        case .malformedUTF8: "malformed UTF-8 encoding"
+        case .zeroByteExpected: "zero byte expected"
+        case .malformedDefinitionType: "malformed definition type"
+        case .malformedStorageType: "malformed storage type"
+        case .malformedValueType: "malformed value type"
+        case .malformedReferenceType: "malformed reference type"
+        case .malformedHeapType: "malformed heap type"
+        case .malformedMutability: "malformed mutability"
+        case .malformedLimitsFlags: "malformed limits flags"
+        case .invalidCustomPageSize: "invalid custom page size"
+        case .malformedImportKind: "malformed import kind"
+        case .malformedExportKind: "malformed export kind"
+        case .malformedElementSegmentKind: "malformed elements segment kind"
+        case .malformedDataSegmentKind: "malformed data segment kind"
+        case .malformedTableInitializer: "malformed table initializer"
+        case .malformedTagAttribute: "malformed tag attribute"
+        case .illegalOpcode: "illegal opcode \(illegalOpcode)"
+        case .endExpected: "END opcode expected"
+        case .tooManyLocals: "too many locals"
+        case .malformedBlockType: "malformed block type"
+        case .malformedMemoryArgument: "malformed memop flags"
+        case .malformedCatchClause: "malformed catch clause"
+        case .malformedCastFlags: "malformed cast flags"
+        case .featureRequired: Self.requirement(Features(rawValue: payload))
+        case .limitExceeded: "\(limit?.excess ?? "limit exceeded") (at most \(payload))"
+        }
+    }
+
+    /// `offset 0x1f: illegal opcode ff`
+    public var description: String { "offset 0x\(hexadecimal(offset)): \(message)" }
+
+    /// `ff`, or `fc 7b` for an opcode of two parts.
+    private var illegalOpcode: String {
+        let first = hexadecimal(detail)
+        return (0xfb...0xfe).contains(detail) ? "\(first) \(hexadecimal(payload))" : first
+    }
+
+    /// Says which features are missing and how to turn them on.
+    private static func requirement(_ features: Features) -> String {
+        let names = features.names
+        let noun = names.count == 1 ? "feature" : "features"
+        let flags = names.map { "+\($0)" }.joined(separator: ",")
+        return "requires the \(noun) \(names.joined(separator: ", ")) (--features \(flags))"
+    }
+}

@@ -1,0 +1,87 @@
+// Soundness: both tables are allocated once, at first use, filled before the pointers are published
+// by the lazy global, never written again and never freed. `entries` has `Opcode.rawLimit` elements;
+// all indices are either raw values of `Opcode`, which stay below it, or checked against it.
+
+/// What the binary reader must know about an opcode, in eight bytes.
+@usableFromInline
+struct OpcodeEntry {
+    /// Features needed; every bit for raw values that are no instruction, so that one test is
+    /// enough to send both to the slow path.
+    @usableFromInline let feature: UInt32
+    /// Meaningless if `isIllegal`.
+    @usableFromInline let opcode: Opcode
+    @usableFromInline let row: UInt16
+
+    @inlinable var isIllegal: Bool { feature == UInt32.max }
+}
+
+/// The instruction table, by raw value of `Opcode`.
+@usableFromInline
+struct InstructionTable: @unchecked Sendable {
+    @usableFromInline let entries: UnsafePointer<OpcodeEntry>
+    @usableFromInline let rows: UnsafePointer<InstructionInfo>
+
+    @usableFromInline static let shared = InstructionTable()
+
+    private init() {
+        let pages = [
+            plainInstructions, referenceInstructions, miscellaneousInstructions,
+            atomicInstructions, vectorInstructions,
+        ]
+        let limit = Int(Opcode.rawLimit)
+        let count = pages.reduce(0) { $0 + $1.count }
+        let entries = UnsafeMutablePointer<OpcodeEntry>.allocate(capacity: limit)
+        let rows = UnsafeMutablePointer<InstructionInfo>.allocate(capacity: count)
+        entries.initialize(
+            repeating: OpcodeEntry(feature: .max, opcode: .unreachable, row: 0), count: limit)
+        var row = 0
+        for page in pages {
+            for info in page {
+                rows.advanced(by: row).initialize(to: info)
+                entries[Int(info.opcode.rawValue)] = OpcodeEntry(
+                    feature: info.feature.rawValue, opcode: info.opcode,
+                    row: UInt16(truncatingIfNeeded: row))
+                row += 1
+            }
+        }
+        self.entries = UnsafePointer(entries)
+        self.rows = UnsafePointer(rows)
+    }
+}
+
+extension Opcode {
+    /// One more than the largest raw value.
+    @usableFromInline static var rawLimit: UInt32 { 0x514 }
+
+    /// The row of the instruction table. Constant time, no allocation.
+    @inlinable public var info: InstructionInfo {
+        let table = InstructionTable.shared
+        return table.rows[Int(table.entries[Int(rawValue)].row)]
+    }
+
+    /// The name in the text format.
+    public var name: String { info.name.description }
+
+    /// The bytes that stand for the opcode, for messages: `0x6a`, `0xfd 0x60`.
+    public var encoding: String { Self.encoding(ofRawValue: rawValue) }
+
+    static func encoding(ofRawValue raw: UInt16) -> String {
+        let number = raw < 0x400 ? raw & 0xff : raw - 0x400
+        let page: UInt16? =
+            switch raw {
+            case 0..<0x100: nil
+            case 0x100..<0x200: 0xfb
+            case 0x200..<0x300: 0xfc
+            case 0x300..<0x400: 0xfe
+            default: 0xfd
+            }
+        guard let page else { return "0x" + hexadecimal(number) }
+        return "0x\(hexadecimal(page)) 0x\(hexadecimal(number))"
+    }
+}
+
+/// At least two hexadecimal digits.
+func hexadecimal(_ number: some BinaryInteger) -> String {
+    let digits = String(number, radix: 16)
+    return digits.utf8.count < 2 ? "0" + digits : digits
+}

@@ -1,0 +1,136 @@
+// Soundness: `base` points at `count` readable bytes (or, if `count` is 0, at one) from init to deinit;
+// nobody writes to them. The one way to break that is outside this process: a mapped file that
+// somebody else truncates delivers SIGBUS on access to the pages that are gone. Files that may be
+// changed by others while they are used should be read, not mapped.
+
+import Glibc
+
+/// A file could not be read.
+public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// `errno` as the failing call left it.
+    public let errno: Int32
+    public let path: String
+
+    public init(errno: Int32, path: String) {
+        self.errno = errno
+        self.path = path
+    }
+
+    /// `path: No such file or directory`
+    public var description: String {
+        "\(path): \(strerror(errno).map { String(cString: $0) } ?? "error \(errno)")"
+    }
+}
+
+/// Keeps the bytes of a module alive and in place: a copy of an array, or a file mapped read-only.
+public final class ModuleBytes: Sendable {
+    /// Valid as long as this object lives; `count` bytes may be read.
+    nonisolated(unsafe) public let base: UnsafePointer<UInt8>
+    public let count: Int
+    private let isMapped: Bool
+
+    /// Files smaller than this are read: mapping them costs more than copying.
+    private static var smallestMapping: Int { 64 << 10 }
+
+    /// Copies `bytes`.
+    public init(_ bytes: [UInt8]) {
+        let buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: max(bytes.count, 1))
+        bytes.withUnsafeBufferPointer { source in
+            if let start = source.baseAddress {
+                buffer.initialize(from: start, count: source.count)
+            }
+        }
+        base = UnsafePointer(buffer)
+        count = bytes.count
+        isMapped = false
+    }
+
+    /// Maps the file at `path` (privately, read-only); reads it if it is small or cannot be
+    /// mapped, as pipes cannot.
+    ///
+    /// Cost of a mapping does not depend on the size of the file. The file must not be truncated
+    /// by others while this object lives: that would end the process with SIGBUS.
+    ///
+    /// - Throws: `FileError` if the file cannot be opened or read.
+    public init(mapping path: String) throws(FileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError(errno: Glibc.errno, path: path) }
+        defer { close(descriptor) }
+
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw FileError(errno: Glibc.errno, path: path)
+        }
+        if status.st_mode & S_IFMT == S_IFREG, status.st_size >= Self.smallestMapping,
+            let size = Int(exactly: status.st_size),
+            let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0),
+            address != MAP_FAILED
+        {
+            base = UnsafePointer(address.assumingMemoryBound(to: UInt8.self))
+            count = size
+            isMapped = true
+            return
+        }
+        switch Self.readAll(descriptor, sizeHint: Int(truncatingIfNeeded: status.st_size)) {
+        case .success((let buffer, let length)):
+            base = UnsafePointer(buffer)
+            count = length
+            isMapped = false
+        case .failure(let error):
+            throw FileError(errno: error.errno, path: path)
+        }
+    }
+
+    deinit {
+        if isMapped {
+            munmap(UnsafeMutableRawPointer(mutating: base), count)
+        } else {
+            UnsafeMutablePointer(mutating: base).deallocate()
+        }
+    }
+
+    private typealias Buffer = (start: UnsafeMutablePointer<UInt8>, count: Int)
+
+    /// Reads until the end of the file into a buffer that doubles when it is full.
+    private static func readAll(_ descriptor: Int32, sizeHint: Int) -> Result<Buffer, FileError> {
+        // One byte more than the file should have: the read that meets its end finds room.
+        var capacity = min(max(sizeHint, 0), smallestMapping) + 1
+        var buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        var count = 0
+        while true {
+            if count == capacity {
+                let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity * 2)
+                larger.update(from: buffer, count: count)
+                buffer.deallocate()
+                buffer = larger
+                capacity *= 2
+            }
+            let length = read(descriptor, buffer + count, capacity - count)
+            if length == 0 { return .success((buffer, count)) }
+            if length > 0 {
+                count += length
+            } else if Glibc.errno != EINTR {
+                let number = Glibc.errno
+                buffer.deallocate()
+                return .failure(FileError(errno: number, path: ""))
+            }
+        }
+    }
+
+    /// The whole file as a range.
+    public var range: ByteRange { ByteRange(start: 0, end: count) }
+
+    /// A copy of the bytes in `range`, as far as they are inside the file.
+    public subscript(range: ByteRange) -> [UInt8] {
+        let start = min(max(range.start, 0), count)
+        let end = min(max(range.end, start), count)
+        return Array(UnsafeBufferPointer(start: base + start, count: end - start))
+    }
+
+    /// Calls `body` with all bytes; the buffer must not be used after it returns.
+    public func withUnsafeBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(UnsafeRawBufferPointer(start: base, count: count))
+    }
+}
