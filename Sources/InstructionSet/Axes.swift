@@ -1,0 +1,83 @@
+// The axes that families share. The order of choices is part of the instruction numbers that the
+// translator computes (`Translator/Selection.swift`): forms are listed so that shorter lists are
+// prefixes of longer ones.
+
+/// The destination is always the last axis, so that the register-only variant of an instruction
+/// that writes its slot is the next number.
+let toSlotOrRegister: Axis = [
+    Choice("slot", "ToSlot.self", fields: "s0"),
+    Choice("register", "ToRegister.self", fields: "r"),
+]
+
+let sourceSlotOrRegister: Axis = [
+    Choice("S", "Slot1.self", fields: "s1"),
+    Choice("R", "Register.self", fields: "r"),
+]
+
+private let slotSlot = Choice("SS", "Slot1.self, Slot2.self", fields: "s1 s2")
+private let slotImmediate = Choice("SI", "Slot1.self, Immediate32.self", fields: "s1 i")
+private let registerSlot = Choice("RS", "Register.self, Slot1.self", fields: "r s1")
+private let registerImmediate = Choice("RI", "Register.self, Immediate32.self", fields: "r i")
+private let slotRegister = Choice("SR", "Slot1.self, Register.self", fields: "s1 r")
+private let immediateSlot = Choice("IS", "Immediate32.self, Slot1.self", fields: "i s1")
+private let immediateRegister = Choice("IR", "Immediate32.self, Register.self", fields: "i r")
+private let slotWide = Choice("SI", "Slot1.self, Wide.self", fields: "s1 w", extraWords: 1)
+private let registerWide = Choice("RI", "Register.self, Wide.self", fields: "r w", extraWords: 1)
+private let wideSlot = Choice("IS", "Wide.self, Slot1.self", fields: "w s1", extraWords: 1)
+private let wideRegister = Choice("IR", "Wide.self, Register.self", fields: "w r", extraWords: 1)
+
+/// Operand forms when operands may be swapped.
+let commutativeForms: Axis = [slotSlot, slotImmediate, registerSlot, registerImmediate]
+/// Operand forms when the order matters.
+let orderedForms: Axis = commutativeForms + [slotRegister, immediateSlot, immediateRegister]
+/// The same for floats, whose immediates take a word of their own.
+let commutativeFloatForms: Axis = [slotSlot, slotWide, registerSlot, registerWide]
+let orderedFloatForms: Axis =
+    commutativeFloatForms + [slotRegister, wideSlot, wideRegister]
+
+/// Right operand in field 0, because the branch offset takes the upper half of word 1.
+let branchForms: Axis = [
+    Choice("SS", "Slot1.self, Slot0.self", fields: "s1 s0"),
+    Choice("SI", "Slot1.self, Immediate0.self", fields: "s1 i0"),
+    Choice("RS", "Register.self, Slot0.self", fields: "r s0"),
+    Choice("RI", "Register.self, Immediate0.self", fields: "r i0"),
+    Choice("SW", "Slot1.self, Wide.self", fields: "s1 w", extraWords: 1),
+    Choice("RW", "Register.self, Wide.self", fields: "r w", extraWords: 1),
+]
+let floatBranchForms: Axis = [
+    Choice("SS", "Slot1.self, Slot0.self", fields: "s1 s0"),
+    Choice("SW", "Slot1.self, Wide.self", fields: "s1 w", extraWords: 1),
+    Choice("RS", "Register.self, Slot0.self", fields: "r s0"),
+    Choice("RW", "Register.self, Wide.self", fields: "r w", extraWords: 1),
+]
+
+/// Backward branches use up budget, forward branches do not.
+let directions: Axis = [Choice("forward", "Forward.self"), Choice("loop", "Loop.self")]
+
+/// Effective addresses in memory 0 of a 32-bit memory.
+let addressForms: Axis = [
+    Choice("S", "AtSlot.self", fields: "s1 u"),
+    Choice("R", "AtRegister.self", fields: "r u"),
+    Choice("K", "AtConstant.self", fields: "u"),
+    Choice("SI", "AtSlotImmediate.self", fields: "s1 i2 n3"),
+    Choice("RI", "AtRegisterImmediate.self", fields: "r i2 n3"),
+    Choice("SS", "AtSlotSlot.self", fields: "s1 s2 n3"),
+    Choice("SR", "AtSlotRegister0.self", fields: "s1 r n3"),
+    Choice("SR1", "AtSlotRegister1.self", fields: "s1 r<<1 n3"),
+    Choice("SR2", "AtSlotRegister2.self", fields: "s1 r<<2 n3"),
+    Choice("SR3", "AtSlotRegister3.self", fields: "s1 r<<3 n3"),
+]
+
+/// A choice for every operator of `names`, for both integer types: `Add<UInt32>` and `Add<UInt64>`.
+func integerOperators(_ names: [(String, String)]) -> Axis {
+    [("i32", "UInt32"), ("i64", "UInt64")].flatMap { prefix, type in
+        names.map { Choice("\(prefix).\($0.0)", "\($0.1)<\(type)>.self") }
+    }
+}
+
+/// The same for both float types.
+func floatOperators(_ names: [(String, String)]) -> Axis {
+    [("f32", "Float"), ("f64", "Double")].flatMap { prefix, type in
+        names.map { Choice("\(prefix).\($0.0)", "\($0.1)<\(type)>.self") }
+    }
+}

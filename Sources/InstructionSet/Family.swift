@@ -1,0 +1,80 @@
+/// One value of an axis: for example the operator `i32.add`, or the operand form `SI`.
+public struct Choice: Sendable {
+    /// What handler names and the disassembler show.
+    public let label: String
+    /// The type arguments that the family's template takes for this choice.
+    public let arguments: String
+    /// The operands that this choice reads or writes, for the disassembler; see `Fields`.
+    public let fields: String
+    /// Code words that the choice needs beyond the family's.
+    public let extraWords: Int
+
+    public init(_ label: String, _ arguments: String, fields: String = "", extraWords: Int = 0) {
+        self.label = label
+        self.arguments = arguments
+        self.fields = fields
+        self.extraWords = extraWords
+    }
+}
+
+/// A dimension along which the instructions of a family differ.
+public typealias Axis = [Choice]
+
+/// A family of register instructions: the cross product of its axes.
+///
+/// The number of an instruction is `base + mixed radix index` with the last axis varying fastest.
+/// Every instruction is one concrete handler function that calls the family's generic template
+/// with the type arguments of its choices.
+///
+/// # Fields
+/// Where an operand stands, as the disassembler reads it. Word 1 has four 16-bit fields 0 to 3;
+/// its upper half is also one 32-bit field.
+///
+/// | token | meaning |
+/// |---|---|
+/// | `s0` ... `s3` | slot in 16-bit field 0 ... 3; `s4` ... `s7` those of word 2 |
+/// | `r` | the accumulator of the operator's class |
+/// | `i0` ... `i3` | signed 16-bit immediate in field 0 ... 3 |
+/// | `i` | signed 32-bit immediate in the upper half of word 1 |
+/// | `u` | unsigned 32-bit immediate, there |
+/// | `n0` ... `n7` | unsigned 16-bit number in field 0 ... 7 |
+/// | `w` | 64-bit immediate in word 2 |
+/// | `b`, `b2`, `b16` | branch offset: upper half of word 1, of word 2, field 3 in words |
+/// | `c` | absolute address in word 1 of the code table's entry: a function of the module |
+public struct Family: Sendable {
+    public let name: String
+    /// What the generic function is called; empty for a family of one plain handler.
+    public let template: String
+    public let axes: [Axis]
+    /// Operands that all instructions of the family have, after those of the choices.
+    public let fields: String
+    /// Code words of an instruction, without `extraWords` of its choices.
+    public let words: Int
+    public let comment: String
+
+    public init(
+        _ name: String, _ template: String, _ axes: [Axis], fields: String = "", words: Int = 2,
+        _ comment: String = ""
+    ) {
+        self.name = name
+        self.template = template
+        self.axes = axes
+        self.fields = fields
+        self.words = words
+        self.comment = comment
+    }
+
+    /// Number of instructions in the family.
+    public var count: Int { axes.reduce(1) { $0 * $1.count } }
+
+    /// The choices of instruction `index` of the family, one an axis.
+    public func choices(at index: Int) -> [Choice] {
+        var rest = index
+        var result: [Choice] = []
+        for axis in axes.reversed() {
+            result.append(axis[rest % axis.count])
+            rest /= axis.count
+        }
+        return result.reversed()
+    }
+}

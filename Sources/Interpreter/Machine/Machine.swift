@@ -1,0 +1,57 @@
+// The table of handlers, the fixed pieces of register code, and the drivers.
+
+/// The number of a register instruction, an index into the table of handlers.
+struct Instruction: Hashable {
+    let number: Int
+    @inline(__always) init(_ number: Int) { self.number = number }
+
+    /// The variant of an instruction with a slot destination that only sets the accumulator.
+    var registerOnly: Instruction { Instruction(number &+ 1) }
+
+    /// Address of the handler: the first code word of every such instruction.
+    var handler: CodeWord { Machine.handlers[number] }
+}
+
+@inline(__always) func address(_ handler: Handler) -> UInt64 {
+    UInt64(UInt(bitPattern: unsafeBitCast(handler, to: UnsafeRawPointer.self)))
+}
+
+enum Machine {
+    /// Handler addresses by instruction number; filled once, then only read.
+    nonisolated(unsafe) static let handlers: UnsafeMutablePointer<UInt64> = {
+        let table = UnsafeMutablePointer<UInt64>.allocate(capacity: Instruction.count)
+        registerAllHandlers(table)
+        return table
+    }()
+
+    /// Returning here ends a run.
+    nonisolated(unsafe) static let haltCode: CodePointer = fixedCode(.halt)
+    /// Returning here goes back to the instance that called, see `crossCall`.
+    nonisolated(unsafe) static let crossReturnCode: CodePointer = fixedCode(.crossReturn)
+
+    private static func fixedCode(_ instruction: Instruction) -> CodePointer {
+        let code = CodePointer.allocate(capacity: 2)
+        code[0] = instruction.handler
+        code[1] = 0
+        return code
+    }
+
+    /// Runs register code until it returns to `haltCode` or traps; what happened is then in the
+    /// context's `ExecutionState`.
+    ///
+    /// The frame at `stack` has its arguments, and `haltCode` and itself in its header.
+    static func run(code: CodePointer, stack: StackPointer, context: ContextPointer) {
+        let memory = context.load(
+            fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
+        dispatch(code, stack, memory.pointee.base, memory.pointee.byteCount, context, 0, 0, 0)
+        #if DEBUG
+            let execution = context.load(
+                fromByteOffset: ContextOffset.execution,
+                as: UnsafeMutablePointer<ExecutionState>.self)
+            while let m = execution.pointee.next {
+                unsafeBitCast(UInt(m.pc.pointee), to: Handler.self)(
+                    m.pc, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
+            }
+        #endif
+    }
+}

@@ -1,0 +1,239 @@
+// The generic handlers of memory access and of bulk operations.
+//
+// Invariant: `md ..< md + ms` is readable and writable. Every access checks its end against the
+// size first; addresses are sums of at most 33 bits, so that checking cannot overflow.
+
+import Glibc
+
+/// How a load or store converts between memory and register.
+protocol MemoryAccess {
+    associatedtype Stored: BitwiseCopyable
+    associatedtype Output: RegisterValue
+    static func extend(_ value: Stored) -> Output
+    static func narrow(_ value: Output) -> Stored
+}
+
+enum Access<Stored: FixedWidthInteger & BitwiseCopyable, Output: RegisterInteger>: MemoryAccess {
+    @inline(__always) static func extend(_ value: Stored) -> Output {
+        Output(truncatingIfNeeded: value)
+    }
+    @inline(__always) static func narrow(_ value: Output) -> Stored {
+        Stored(truncatingIfNeeded: value)
+    }
+}
+enum FloatAccess<T: RegisterFloat & BitwiseCopyable>: MemoryAccess {
+    @inline(__always) static func extend(_ value: T) -> T { value }
+    @inline(__always) static func narrow(_ value: T) -> T { value }
+}
+
+@inline(__always) func load<O: MemoryAccess, A: Address, D: Destination>(
+    _: O.Type, _: A.Type, _: D.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ UInt(bitPattern: MemoryLayout<O.Stored>.size) > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    let value = O.extend(
+        m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: O.Stored.self))
+    D.put(m, value.slot)
+    value.advance(m, 2)
+}
+
+@inline(__always) func store<O: MemoryAccess, A: Address, V: Source>(
+    _: O.Type, _: A.Type, _: V.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ UInt(bitPattern: MemoryLayout<O.Stored>.size) > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    m.md.storeBytes(
+        of: O.narrow(V.get(m, O.Output.self)), toByteOffset: Int(bitPattern: address),
+        as: O.Stored.self)
+    m.next(2)
+}
+
+@inline(__always)
+func loadBranch<O: MemoryAccess, A: Address, C: Condition, N: Direction, D: Destination>(
+    _: O.Type, _: A.Type, _: C.Type, _: N.Type, _: D.Type, _ m: State
+) where O.Output == UInt32 {
+    let address = A.effective(m)
+    if _slowPath(address &+ UInt(bitPattern: MemoryLayout<O.Stored>.size) > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    let value = O.extend(
+        m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: O.Stored.self))
+    D.put(m, value.slot)
+    let after = State(m.pc, m.sp, m.md, m.ms, m.cx, value.slot, m.f, m.g)
+    if C.holds(value) {
+        N.take(after, after.farHalf)
+    } else {
+        after.next(3)
+    }
+}
+
+// MARK: Other memories
+
+extension State {
+    @inline(__always) func memory(_ index: Int) -> MemoryRecord {
+        cx.load(
+            fromByteOffset: ContextOffset.memories,
+            as: UnsafePointer<UnsafePointer<MemoryRecord>>.self)[index].pointee
+    }
+
+    @inline(__always) func table(_ index: Int) -> TableRecord {
+        cx.load(
+            fromByteOffset: ContextOffset.tables,
+            as: UnsafePointer<UnsafePointer<TableRecord>>.self)[index].pointee
+    }
+}
+
+/// The address as an offset into `memory`, or nil if any of `count` bytes is out of bounds.
+@inline(__always) private func farOffset(
+    _ memory: MemoryRecord, _ address: UInt64, _ offset: UInt64, _ count: Int
+) -> Int? {
+    let (start, overflow) = address.addingReportingOverflow(offset)
+    let size = UInt64(memory.byteCount), need = UInt64(truncatingIfNeeded: count)
+    if overflow || size < need || start > size &- need { return nil }
+    return Int(truncatingIfNeeded: start)
+}
+
+@inline(__always) func loadFar<O: MemoryAccess>(_: O.Type, _ m: State) {
+    let memory = m.memory(m.field(2))
+    guard
+        let offset = farOffset(
+            memory, m.sp[m.field(1)], m.word(2), MemoryLayout<O.Stored>.size)
+    else { return m.trap(.outOfBoundsMemoryAccess) }
+    let value = O.extend(memory.base.loadUnaligned(fromByteOffset: offset, as: O.Stored.self))
+    m.sp[m.field(0)] = value.slot
+    value.advance(m, 3)
+}
+
+@inline(__always) func storeFar<O: MemoryAccess>(_: O.Type, _ m: State) {
+    let memory = m.memory(m.field(2))
+    guard
+        let offset = farOffset(
+            memory, m.sp[m.field(1)], m.word(2), MemoryLayout<O.Stored>.size)
+    else { return m.trap(.outOfBoundsMemoryAccess) }
+    memory.base.storeBytes(
+        of: O.narrow(Slot0.get(m, O.Output.self)), toByteOffset: offset, as: O.Stored.self)
+    m.next(3)
+}
+
+// MARK: Size and growth
+
+/// Pages of 64 KiB of memory 0.
+@inline(__always) func memorySize(_ m: State) {
+    UInt64(m.ms &>> 16).storeAndAdvance(m)
+}
+
+/// Field 3: the page size as a power of two.
+@inline(__always) func memorySizeFar(_ m: State) {
+    let pages = UInt64(m.memory(m.field(2)).byteCount) &>> UInt64(m.field(3))
+    pages.storeAndAdvance(m)
+}
+
+extension UInt64 {
+    @inline(__always) fileprivate func storeAndAdvance(_ m: State) {
+        m.sp[m.field(0)] = self
+        advance(m, 2)
+    }
+}
+
+/// The result of a 32-bit memory is truncated by the low half of the answer being all ones.
+@inline(__always) func memoryGrow(_ m: State) {
+    let old = runtimeMemoryGrow(m.cx, m.field(2), m.sp[m.field(1)])
+    m.sp[m.field(0)] = m.field(3) == 0 ? old & 0xffff_ffff : old
+    m.resume(m.pc + 2, m.sp, m.cx, m.sp[m.field(0)])
+}
+
+// MARK: Bulk operations
+
+/// Both ranges in memory 0, a 32-bit memory.
+@inline(__always) func memoryCopy(_ m: State) {
+    let to = UInt(truncatingIfNeeded: m.sp[m.field(0)])
+    let from = UInt(truncatingIfNeeded: m.sp[m.field(1)])
+    let count = UInt(truncatingIfNeeded: m.sp[m.field(2)])
+    if _slowPath(to &+ count > m.ms || from &+ count > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    (m.md + Int(bitPattern: to)).copyMemory(
+        from: m.md + Int(bitPattern: from), byteCount: Int(bitPattern: count))
+    m.next(2)
+}
+
+@inline(__always) func memoryFill(_ m: State) {
+    let to = UInt(truncatingIfNeeded: m.sp[m.field(0)])
+    let count = UInt(truncatingIfNeeded: m.sp[m.field(2)])
+    if _slowPath(to &+ count > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    memset(
+        m.md + Int(bitPattern: to), Int32(truncatingIfNeeded: m.sp[m.field(1)]),
+        Int(bitPattern: count))
+    m.next(2)
+}
+
+/// An operation of the runtime on three slots and two indices; answers a trap code or 0.
+protocol BulkOperation {
+    static func run(
+        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
+    ) -> UInt64
+}
+enum MemoryCopyFar: BulkOperation {
+    @inline(__always) static func run(
+        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
+    ) -> UInt64 { runtimeMemoryCopy(cx, first, second, a, b, c) }
+}
+enum MemoryFillFar: BulkOperation {
+    @inline(__always) static func run(
+        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
+    ) -> UInt64 { runtimeMemoryFill(cx, first, a, b, c) }
+}
+enum MemoryInit: BulkOperation {
+    @inline(__always) static func run(
+        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
+    ) -> UInt64 { runtimeMemoryInit(cx, first, second, a, b, c) }
+}
+enum TableCopy: BulkOperation {
+    @inline(__always) static func run(
+        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
+    ) -> UInt64 { runtimeTableCopy(cx, first, second, a, b, c) }
+}
+enum TableFill: BulkOperation {
+    @inline(__always) static func run(
+        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
+    ) -> UInt64 { runtimeTableFill(cx, first, a, b, c) }
+}
+enum TableInit: BulkOperation {
+    @inline(__always) static func run(
+        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
+    ) -> UInt64 { runtimeTableInit(cx, first, second, a, b, c) }
+}
+
+@inline(__always) func bulk<O: BulkOperation>(_: O.Type, _ m: State) {
+    let indices = m.word(2)
+    let code = O.run(
+        m.cx, Int(UInt32(truncatingIfNeeded: indices)), Int(indices &>> 32), m.sp[m.field(0)],
+        m.sp[m.field(1)], m.sp[m.field(2)])
+    if _slowPath(code != 0) {
+        return leave(m.pc, m.sp, m.md, UInt(code), m.cx, m.r, m.f, m.g)
+    }
+    m.next(3)
+}
+
+protocol SegmentOperation {
+    static func drop(_ cx: ContextPointer, _ segment: Int)
+}
+enum DataDrop: SegmentOperation {
+    @inline(__always) static func drop(_ cx: ContextPointer, _ segment: Int) {
+        runtimeDataDrop(cx, segment)
+    }
+}
+enum ElementDrop: SegmentOperation {
+    @inline(__always) static func drop(_ cx: ContextPointer, _ segment: Int) {
+        runtimeElementDrop(cx, segment)
+    }
+}
+
+@inline(__always) func dropSegment<O: SegmentOperation>(_: O.Type, _ m: State) {
+    O.drop(m.cx, Int(bitPattern: m.unsignedHalf))
+    m.next(2)
+}

@@ -1,0 +1,45 @@
+/// Why the guest was stopped.
+///
+/// The raw values travel through register code; 0 means that nothing happened.
+public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
+    case unreachable = 1
+    case outOfBoundsMemoryAccess
+    case outOfBoundsTableAccess
+    case undefinedElement
+    case uninitializedElement
+    case indirectCallTypeMismatch
+    case integerDivideByZero
+    case integerOverflow
+    case invalidConversionToInteger
+    case stackExhausted
+    case nullReference
+    case nullFunctionReference
+    case outOfFuel
+    case interrupted
+    /// A host function threw; the error it threw is passed on instead of a `Trap`.
+    case hostError
+    /// A function needs more than wasmd can translate, for example a frame above 65,535 slots.
+    case implementationLimit
+
+    /// The suite's words for the trap.
+    public var message: String {
+        switch self {
+        case .unreachable: "unreachable"
+        case .outOfBoundsMemoryAccess: "out of bounds memory access"
+        case .outOfBoundsTableAccess: "out of bounds table access"
+        case .undefinedElement: "undefined element"
+        case .uninitializedElement: "uninitialized element"
+        case .indirectCallTypeMismatch: "indirect call type mismatch"
+        case .integerDivideByZero: "integer divide by zero"
+        case .integerOverflow: "integer overflow"
+        case .invalidConversionToInteger: "invalid conversion to integer"
+        case .stackExhausted: "call stack exhausted"
+        case .nullReference: "null reference"
+        case .nullFunctionReference: "null function reference"
+        case .outOfFuel: "all fuel consumed"
+        case .interrupted: "interrupted"
+        case .hostError: "host function failed"
+        case .implementationLimit: "implementation limit exceeded"
+        }
+    }
+}
