@@ -1,4 +1,4 @@
-// The heap that Embedded Swift asks for. It only ever grows: the program is over before that matters.
+// The heap that Embedded Swift asks for. It only ever grows: the program ends before that matters.
 
 #include <stddef.h>
 #include <stdint.h>

@@ -29,7 +29,8 @@ static Counts count(FILE *file) {
 }
 
 static void print(Counts counts, const char *name) {
-    printf("%8lu %8lu %8lu%s%s\n", counts.lines, counts.words, counts.bytes, *name ? " " : "", name);
+    printf("%8lu %8lu %8lu", counts.lines, counts.words, counts.bytes);
+    printf(*name ? " %s\n" : "%s\n", name);
 }
 
 int main(int argc, char **argv) {
