@@ -1,8 +1,7 @@
 /// How large a module may be; more is refused with `DecodingError.Reason.limitExceeded`.
 ///
-/// The defaults are those of the WebAssembly JavaScript interface ("implementation-defined limits"),
-/// so that what loads elsewhere loads here. Memory and tables are limited where they are
-/// allocated, not here.
+/// The defaults are those of the WebAssembly JavaScript interface where it has any, so that what
+/// loads elsewhere loads here. Memory and tables are limited where they are allocated, not here.
 public struct DecodingLimits: Hashable, Sendable {
     /// Bytes of the whole file.
     public var moduleSize = 1 << 30

@@ -1,7 +1,7 @@
-// Soundness: `base` points at `count` readable bytes (or, if `count` is 0, at one) from init to deinit;
-// nobody writes to them. The one way to break that is outside this process: a mapped file that
-// somebody else truncates delivers SIGBUS on access to the pages that are gone. Files that may be
-// changed by others while they are used should be read, not mapped.
+// Soundness: `base` points at `count` readable bytes from init to deinit; nobody writes to them.
+// The one way to break that is outside this process: a mapped file that somebody else truncates
+// delivers SIGBUS on access to the pages that are gone. Files that may be changed by others while
+// they are used should be read, not mapped.
 
 import Glibc
 

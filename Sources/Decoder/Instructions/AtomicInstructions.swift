@@ -1,131 +1,73 @@
-/// Instructions of page 0xFE: atomic accesses to memory.
+/// Instructions of page 0xFE: atomic accesses to memory. All need `threads`.
 let atomicInstructions: [InstructionInfo] = [
     // Waiting and ordering
-    .init(
-        .memoryAtomicNotify, "memory.atomic.notify", .memoryArgument, .notify, .threads, align: 2),
-    .init(
-        .memoryAtomicWait32, "memory.atomic.wait32", .memoryArgument, .wait(.i32), .threads, align: 2),
-    .init(
-        .memoryAtomicWait64, "memory.atomic.wait64", .memoryArgument, .wait(.i64), .threads, align: 3),
-    .init(.atomicFence, "atomic.fence", .fence, .nothing, .threads),
+    .access(.memoryAtomicNotify, "memory.atomic.notify", 2, .notify),
+    .access(.memoryAtomicWait32, "memory.atomic.wait32", 2, .wait(.i32)),
+    .access(.memoryAtomicWait64, "memory.atomic.wait64", 3, .wait(.i64)),
+    .init(.atomicFence, "atomic.fence", .fence, .nothing),
     // Loads and stores
-    .init(.i32AtomicLoad, "i32.atomic.load", .memoryArgument, .load(.i32), .threads, align: 2),
-    .init(.i64AtomicLoad, "i64.atomic.load", .memoryArgument, .load(.i64), .threads, align: 3),
-    .init(.i32AtomicLoad8U, "i32.atomic.load8_u", .memoryArgument, .load(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicLoad16U, "i32.atomic.load16_u", .memoryArgument, .load(.i32), .threads, align: 1),
-    .init(.i64AtomicLoad8U, "i64.atomic.load8_u", .memoryArgument, .load(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicLoad16U, "i64.atomic.load16_u", .memoryArgument, .load(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicLoad32U, "i64.atomic.load32_u", .memoryArgument, .load(.i64), .threads, align: 2),
-    .init(.i32AtomicStore, "i32.atomic.store", .memoryArgument, .store(.i32), .threads, align: 2),
-    .init(.i64AtomicStore, "i64.atomic.store", .memoryArgument, .store(.i64), .threads, align: 3),
-    .init(.i32AtomicStore8, "i32.atomic.store8", .memoryArgument, .store(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicStore16, "i32.atomic.store16", .memoryArgument, .store(.i32), .threads, align: 1),
-    .init(.i64AtomicStore8, "i64.atomic.store8", .memoryArgument, .store(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicStore16, "i64.atomic.store16", .memoryArgument, .store(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicStore32, "i64.atomic.store32", .memoryArgument, .store(.i64), .threads, align: 2),
+    .access(.i32AtomicLoad, "i32.atomic.load", 2, .load(.i32)),
+    .access(.i64AtomicLoad, "i64.atomic.load", 3, .load(.i64)),
+    .access(.i32AtomicLoad8U, "i32.atomic.load8_u", 0, .load(.i32)),
+    .access(.i32AtomicLoad16U, "i32.atomic.load16_u", 1, .load(.i32)),
+    .access(.i64AtomicLoad8U, "i64.atomic.load8_u", 0, .load(.i64)),
+    .access(.i64AtomicLoad16U, "i64.atomic.load16_u", 1, .load(.i64)),
+    .access(.i64AtomicLoad32U, "i64.atomic.load32_u", 2, .load(.i64)),
+    .access(.i32AtomicStore, "i32.atomic.store", 2, .store(.i32)),
+    .access(.i64AtomicStore, "i64.atomic.store", 3, .store(.i64)),
+    .access(.i32AtomicStore8, "i32.atomic.store8", 0, .store(.i32)),
+    .access(.i32AtomicStore16, "i32.atomic.store16", 1, .store(.i32)),
+    .access(.i64AtomicStore8, "i64.atomic.store8", 0, .store(.i64)),
+    .access(.i64AtomicStore16, "i64.atomic.store16", 1, .store(.i64)),
+    .access(.i64AtomicStore32, "i64.atomic.store32", 2, .store(.i64)),
     // Read, modify, write
-    .init(
-        .i32AtomicRmwAdd, "i32.atomic.rmw.add", .memoryArgument, .exchange(.i32), .threads, align: 2),
-    .init(
-        .i64AtomicRmwAdd, "i64.atomic.rmw.add", .memoryArgument, .exchange(.i64), .threads, align: 3),
-    .init(
-        .i32AtomicRmw8AddU, "i32.atomic.rmw8.add_u", .memoryArgument, .exchange(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicRmw16AddU, "i32.atomic.rmw16.add_u", .memoryArgument, .exchange(.i32), .threads, align: 1),
-    .init(
-        .i64AtomicRmw8AddU, "i64.atomic.rmw8.add_u", .memoryArgument, .exchange(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicRmw16AddU, "i64.atomic.rmw16.add_u", .memoryArgument, .exchange(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicRmw32AddU, "i64.atomic.rmw32.add_u", .memoryArgument, .exchange(.i64), .threads, align: 2),
-    .init(
-        .i32AtomicRmwSub, "i32.atomic.rmw.sub", .memoryArgument, .exchange(.i32), .threads, align: 2),
-    .init(
-        .i64AtomicRmwSub, "i64.atomic.rmw.sub", .memoryArgument, .exchange(.i64), .threads, align: 3),
-    .init(
-        .i32AtomicRmw8SubU, "i32.atomic.rmw8.sub_u", .memoryArgument, .exchange(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicRmw16SubU, "i32.atomic.rmw16.sub_u", .memoryArgument, .exchange(.i32), .threads, align: 1),
-    .init(
-        .i64AtomicRmw8SubU, "i64.atomic.rmw8.sub_u", .memoryArgument, .exchange(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicRmw16SubU, "i64.atomic.rmw16.sub_u", .memoryArgument, .exchange(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicRmw32SubU, "i64.atomic.rmw32.sub_u", .memoryArgument, .exchange(.i64), .threads, align: 2),
-    .init(
-        .i32AtomicRmwAnd, "i32.atomic.rmw.and", .memoryArgument, .exchange(.i32), .threads, align: 2),
-    .init(
-        .i64AtomicRmwAnd, "i64.atomic.rmw.and", .memoryArgument, .exchange(.i64), .threads, align: 3),
-    .init(
-        .i32AtomicRmw8AndU, "i32.atomic.rmw8.and_u", .memoryArgument, .exchange(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicRmw16AndU, "i32.atomic.rmw16.and_u", .memoryArgument, .exchange(.i32), .threads, align: 1),
-    .init(
-        .i64AtomicRmw8AndU, "i64.atomic.rmw8.and_u", .memoryArgument, .exchange(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicRmw16AndU, "i64.atomic.rmw16.and_u", .memoryArgument, .exchange(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicRmw32AndU, "i64.atomic.rmw32.and_u", .memoryArgument, .exchange(.i64), .threads, align: 2),
-    .init(
-        .i32AtomicRmwOr, "i32.atomic.rmw.or", .memoryArgument, .exchange(.i32), .threads, align: 2),
-    .init(
-        .i64AtomicRmwOr, "i64.atomic.rmw.or", .memoryArgument, .exchange(.i64), .threads, align: 3),
-    .init(
-        .i32AtomicRmw8OrU, "i32.atomic.rmw8.or_u", .memoryArgument, .exchange(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicRmw16OrU, "i32.atomic.rmw16.or_u", .memoryArgument, .exchange(.i32), .threads, align: 1),
-    .init(
-        .i64AtomicRmw8OrU, "i64.atomic.rmw8.or_u", .memoryArgument, .exchange(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicRmw16OrU, "i64.atomic.rmw16.or_u", .memoryArgument, .exchange(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicRmw32OrU, "i64.atomic.rmw32.or_u", .memoryArgument, .exchange(.i64), .threads, align: 2),
-    .init(
-        .i32AtomicRmwXor, "i32.atomic.rmw.xor", .memoryArgument, .exchange(.i32), .threads, align: 2),
-    .init(
-        .i64AtomicRmwXor, "i64.atomic.rmw.xor", .memoryArgument, .exchange(.i64), .threads, align: 3),
-    .init(
-        .i32AtomicRmw8XorU, "i32.atomic.rmw8.xor_u", .memoryArgument, .exchange(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicRmw16XorU, "i32.atomic.rmw16.xor_u", .memoryArgument, .exchange(.i32), .threads, align: 1),
-    .init(
-        .i64AtomicRmw8XorU, "i64.atomic.rmw8.xor_u", .memoryArgument, .exchange(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicRmw16XorU, "i64.atomic.rmw16.xor_u", .memoryArgument, .exchange(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicRmw32XorU, "i64.atomic.rmw32.xor_u", .memoryArgument, .exchange(.i64), .threads, align: 2),
-    .init(
-        .i32AtomicRmwXchg, "i32.atomic.rmw.xchg", .memoryArgument, .exchange(.i32), .threads, align: 2),
-    .init(
-        .i64AtomicRmwXchg, "i64.atomic.rmw.xchg", .memoryArgument, .exchange(.i64), .threads, align: 3),
-    .init(
-        .i32AtomicRmw8XchgU, "i32.atomic.rmw8.xchg_u", .memoryArgument, .exchange(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicRmw16XchgU, "i32.atomic.rmw16.xchg_u", .memoryArgument, .exchange(.i32), .threads, align: 1),
-    .init(
-        .i64AtomicRmw8XchgU, "i64.atomic.rmw8.xchg_u", .memoryArgument, .exchange(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicRmw16XchgU, "i64.atomic.rmw16.xchg_u", .memoryArgument, .exchange(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicRmw32XchgU, "i64.atomic.rmw32.xchg_u", .memoryArgument, .exchange(.i64), .threads, align: 2),
-    .init(
-        .i32AtomicRmwCmpxchg, "i32.atomic.rmw.cmpxchg", .memoryArgument, .compareExchange(.i32), .threads, align: 2),
-    .init(
-        .i64AtomicRmwCmpxchg, "i64.atomic.rmw.cmpxchg", .memoryArgument, .compareExchange(.i64), .threads, align: 3),
-    .init(
-        .i32AtomicRmw8CmpxchgU, "i32.atomic.rmw8.cmpxchg_u", .memoryArgument, .compareExchange(.i32), .threads, align: 0),
-    .init(
-        .i32AtomicRmw16CmpxchgU, "i32.atomic.rmw16.cmpxchg_u", .memoryArgument, .compareExchange(.i32), .threads, align: 1),
-    .init(
-        .i64AtomicRmw8CmpxchgU, "i64.atomic.rmw8.cmpxchg_u", .memoryArgument, .compareExchange(.i64), .threads, align: 0),
-    .init(
-        .i64AtomicRmw16CmpxchgU, "i64.atomic.rmw16.cmpxchg_u", .memoryArgument, .compareExchange(.i64), .threads, align: 1),
-    .init(
-        .i64AtomicRmw32CmpxchgU, "i64.atomic.rmw32.cmpxchg_u", .memoryArgument, .compareExchange(.i64), .threads, align: 2),
+    .access(.i32AtomicRmwAdd, "i32.atomic.rmw.add", 2, .exchange(.i32)),
+    .access(.i64AtomicRmwAdd, "i64.atomic.rmw.add", 3, .exchange(.i64)),
+    .access(.i32AtomicRmw8AddU, "i32.atomic.rmw8.add_u", 0, .exchange(.i32)),
+    .access(.i32AtomicRmw16AddU, "i32.atomic.rmw16.add_u", 1, .exchange(.i32)),
+    .access(.i64AtomicRmw8AddU, "i64.atomic.rmw8.add_u", 0, .exchange(.i64)),
+    .access(.i64AtomicRmw16AddU, "i64.atomic.rmw16.add_u", 1, .exchange(.i64)),
+    .access(.i64AtomicRmw32AddU, "i64.atomic.rmw32.add_u", 2, .exchange(.i64)),
+    .access(.i32AtomicRmwSub, "i32.atomic.rmw.sub", 2, .exchange(.i32)),
+    .access(.i64AtomicRmwSub, "i64.atomic.rmw.sub", 3, .exchange(.i64)),
+    .access(.i32AtomicRmw8SubU, "i32.atomic.rmw8.sub_u", 0, .exchange(.i32)),
+    .access(.i32AtomicRmw16SubU, "i32.atomic.rmw16.sub_u", 1, .exchange(.i32)),
+    .access(.i64AtomicRmw8SubU, "i64.atomic.rmw8.sub_u", 0, .exchange(.i64)),
+    .access(.i64AtomicRmw16SubU, "i64.atomic.rmw16.sub_u", 1, .exchange(.i64)),
+    .access(.i64AtomicRmw32SubU, "i64.atomic.rmw32.sub_u", 2, .exchange(.i64)),
+    .access(.i32AtomicRmwAnd, "i32.atomic.rmw.and", 2, .exchange(.i32)),
+    .access(.i64AtomicRmwAnd, "i64.atomic.rmw.and", 3, .exchange(.i64)),
+    .access(.i32AtomicRmw8AndU, "i32.atomic.rmw8.and_u", 0, .exchange(.i32)),
+    .access(.i32AtomicRmw16AndU, "i32.atomic.rmw16.and_u", 1, .exchange(.i32)),
+    .access(.i64AtomicRmw8AndU, "i64.atomic.rmw8.and_u", 0, .exchange(.i64)),
+    .access(.i64AtomicRmw16AndU, "i64.atomic.rmw16.and_u", 1, .exchange(.i64)),
+    .access(.i64AtomicRmw32AndU, "i64.atomic.rmw32.and_u", 2, .exchange(.i64)),
+    .access(.i32AtomicRmwOr, "i32.atomic.rmw.or", 2, .exchange(.i32)),
+    .access(.i64AtomicRmwOr, "i64.atomic.rmw.or", 3, .exchange(.i64)),
+    .access(.i32AtomicRmw8OrU, "i32.atomic.rmw8.or_u", 0, .exchange(.i32)),
+    .access(.i32AtomicRmw16OrU, "i32.atomic.rmw16.or_u", 1, .exchange(.i32)),
+    .access(.i64AtomicRmw8OrU, "i64.atomic.rmw8.or_u", 0, .exchange(.i64)),
+    .access(.i64AtomicRmw16OrU, "i64.atomic.rmw16.or_u", 1, .exchange(.i64)),
+    .access(.i64AtomicRmw32OrU, "i64.atomic.rmw32.or_u", 2, .exchange(.i64)),
+    .access(.i32AtomicRmwXor, "i32.atomic.rmw.xor", 2, .exchange(.i32)),
+    .access(.i64AtomicRmwXor, "i64.atomic.rmw.xor", 3, .exchange(.i64)),
+    .access(.i32AtomicRmw8XorU, "i32.atomic.rmw8.xor_u", 0, .exchange(.i32)),
+    .access(.i32AtomicRmw16XorU, "i32.atomic.rmw16.xor_u", 1, .exchange(.i32)),
+    .access(.i64AtomicRmw8XorU, "i64.atomic.rmw8.xor_u", 0, .exchange(.i64)),
+    .access(.i64AtomicRmw16XorU, "i64.atomic.rmw16.xor_u", 1, .exchange(.i64)),
+    .access(.i64AtomicRmw32XorU, "i64.atomic.rmw32.xor_u", 2, .exchange(.i64)),
+    .access(.i32AtomicRmwXchg, "i32.atomic.rmw.xchg", 2, .exchange(.i32)),
+    .access(.i64AtomicRmwXchg, "i64.atomic.rmw.xchg", 3, .exchange(.i64)),
+    .access(.i32AtomicRmw8XchgU, "i32.atomic.rmw8.xchg_u", 0, .exchange(.i32)),
+    .access(.i32AtomicRmw16XchgU, "i32.atomic.rmw16.xchg_u", 1, .exchange(.i32)),
+    .access(.i64AtomicRmw8XchgU, "i64.atomic.rmw8.xchg_u", 0, .exchange(.i64)),
+    .access(.i64AtomicRmw16XchgU, "i64.atomic.rmw16.xchg_u", 1, .exchange(.i64)),
+    .access(.i64AtomicRmw32XchgU, "i64.atomic.rmw32.xchg_u", 2, .exchange(.i64)),
+    .access(.i32AtomicRmwCmpxchg, "i32.atomic.rmw.cmpxchg", 2, .compareExchange(.i32)),
+    .access(.i64AtomicRmwCmpxchg, "i64.atomic.rmw.cmpxchg", 3, .compareExchange(.i64)),
+    .access(.i32AtomicRmw8CmpxchgU, "i32.atomic.rmw8.cmpxchg_u", 0, .compareExchange(.i32)),
+    .access(.i32AtomicRmw16CmpxchgU, "i32.atomic.rmw16.cmpxchg_u", 1, .compareExchange(.i32)),
+    .access(.i64AtomicRmw8CmpxchgU, "i64.atomic.rmw8.cmpxchg_u", 0, .compareExchange(.i64)),
+    .access(.i64AtomicRmw16CmpxchgU, "i64.atomic.rmw16.cmpxchg_u", 1, .compareExchange(.i64)),
+    .access(.i64AtomicRmw32CmpxchgU, "i64.atomic.rmw32.cmpxchg_u", 2, .compareExchange(.i64)),
 ]

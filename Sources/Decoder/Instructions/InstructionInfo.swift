@@ -75,7 +75,7 @@ public struct Signature: Hashable, Sendable {
     public let operands: (ValueType, ValueType, ValueType)
     public let result: ValueType?
 
-    @inlinable
+    @inlinable @inline(__always)
     init(_ count: UInt8, _ operands: (ValueType, ValueType, ValueType), _ result: ValueType?) {
         operandCount = count
         self.operands = operands
@@ -107,52 +107,52 @@ public struct Signature: Hashable, Sendable {
 
 /// The shapes that the rows of the instruction table use. Operands that are not there are i32.
 extension Signature {
-    static let nothing = Signature(0, (.i32, .i32, .i32), nil)
+    @inline(__always) static var nothing: Signature { Signature(0, (.i32, .i32, .i32), nil) }
     /// Operands 16 lanes and an i32, result 16 lanes.
-    static let shift = Signature(2, (.v128, .i32, .i32), .v128)
-    static let loadLane = Signature(2, (.i32, .v128, .i32), .v128)
-    static let notify = Signature(2, (.i32, .i32, .i32), .i32)
+    @inline(__always) static var shift: Signature { Signature(2, (.v128, .i32, .i32), .v128) }
+    @inline(__always) static var loadLane: Signature { Signature(2, (.i32, .v128, .i32), .v128) }
+    @inline(__always) static var notify: Signature { Signature(2, (.i32, .i32, .i32), .i32) }
 
-    static func constant(_ type: ValueType) -> Signature {
+    @inline(__always) static func constant(_ type: ValueType) -> Signature {
         Signature(0, (.i32, .i32, .i32), type)
     }
-    static func unary(_ type: ValueType) -> Signature {
+    @inline(__always) static func unary(_ type: ValueType) -> Signature {
         Signature(1, (type, .i32, .i32), type)
     }
-    static func binary(_ type: ValueType) -> Signature {
+    @inline(__always) static func binary(_ type: ValueType) -> Signature {
         Signature(2, (type, type, .i32), type)
     }
-    static func ternary(_ type: ValueType) -> Signature {
+    @inline(__always) static func ternary(_ type: ValueType) -> Signature {
         Signature(3, (type, type, type), type)
     }
-    static func test(_ type: ValueType) -> Signature {
+    @inline(__always) static func test(_ type: ValueType) -> Signature {
         Signature(1, (type, .i32, .i32), .i32)
     }
-    static func comparison(_ type: ValueType) -> Signature {
+    @inline(__always) static func comparison(_ type: ValueType) -> Signature {
         Signature(2, (type, type, .i32), .i32)
     }
-    static func conversion(_ from: ValueType, to: ValueType) -> Signature {
+    @inline(__always) static func conversion(_ from: ValueType, to: ValueType) -> Signature {
         Signature(1, (from, .i32, .i32), to)
     }
-    static func replaceLane(_ type: ValueType) -> Signature {
+    @inline(__always) static func replaceLane(_ type: ValueType) -> Signature {
         Signature(2, (.v128, type, .i32), .v128)
     }
-    static func load(_ type: ValueType) -> Signature {
+    @inline(__always) static func load(_ type: ValueType) -> Signature {
         Signature(1, (.i32, .i32, .i32), type)
     }
-    static func store(_ type: ValueType) -> Signature {
+    @inline(__always) static func store(_ type: ValueType) -> Signature {
         Signature(2, (.i32, type, .i32), nil)
     }
     /// Address and value in, the old value out.
-    static func exchange(_ type: ValueType) -> Signature {
+    @inline(__always) static func exchange(_ type: ValueType) -> Signature {
         Signature(2, (.i32, type, .i32), type)
     }
     /// Address, expected and new value in, the old value out.
-    static func compareExchange(_ type: ValueType) -> Signature {
+    @inline(__always) static func compareExchange(_ type: ValueType) -> Signature {
         Signature(3, (.i32, type, type), type)
     }
     /// Address, expected value and timeout in nanoseconds in; how it woke up out.
-    static func wait(_ type: ValueType) -> Signature {
+    @inline(__always) static func wait(_ type: ValueType) -> Signature {
         Signature(3, (.i32, type, .i64), .i32)
     }
 }
@@ -169,16 +169,18 @@ public struct InstructionInfo: Sendable {
     /// are several results.
     public let signature: Signature?
     /// All the features that a module needs to use it.
-    public let feature: Features
+    public internal(set) var feature: Features
     /// For instructions that access memory: bytes accessed, as a power of two (0 to 4), which is
     /// also the largest alignment that may be given, and the only one for atomics.
     public let accessLog2: UInt8
     /// For instructions with a lane as immediate: how many lanes there are. Else 0.
     public let laneCount: UInt8
 
+    @inline(__always)
     init(
         _ opcode: Opcode, _ name: StaticString, _ immediates: Immediates,
-        _ signature: Signature? = nil, _ feature: Features = [], align: UInt8 = 0, lanes: UInt8 = 0
+        _ signature: Signature? = nil, _ feature: Features = Features(rawValue: 0),
+        align: UInt8 = 0, lanes: UInt8 = 0
     ) {
         self.opcode = opcode
         self.name = name
@@ -187,5 +189,13 @@ public struct InstructionInfo: Sendable {
         self.feature = feature
         accessLog2 = align
         laneCount = lanes
+    }
+
+    /// A row with a memory argument that accesses 2^`log2` bytes.
+    @inline(__always)
+    static func access(
+        _ opcode: Opcode, _ name: StaticString, _ log2: UInt8, _ signature: Signature
+    ) -> InstructionInfo {
+        InstructionInfo(opcode, name, .memoryArgument, signature, align: log2)
     }
 }

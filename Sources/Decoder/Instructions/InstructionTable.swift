@@ -1,6 +1,6 @@
 // Soundness: both tables are allocated once, at first use, filled before the pointers are published
-// by the lazy global, never written again and never freed. `entries` has `Opcode.rawLimit` elements;
-// all indices are either raw values of `Opcode`, which stay below it, or checked against it.
+// by the lazy global, never written again and never freed. `entries` has `Opcode.rawLimit`
+// elements; all indices are raw values of `Opcode`, which stay below it, bytes or checked.
 
 /// What the binary reader must know about an opcode, in eight bytes.
 @usableFromInline
@@ -24,19 +24,21 @@ struct InstructionTable: @unchecked Sendable {
     @usableFromInline static let shared = InstructionTable()
 
     private init() {
-        let pages = [
-            plainInstructions, referenceInstructions, miscellaneousInstructions,
-            atomicInstructions, vectorInstructions,
+        let pages: [(rows: [InstructionInfo], feature: Features)] = [
+            (controlInstructions, []), (numericInstructions, []),
+            (referenceInstructions, .garbageCollection), (miscellaneousInstructions, []),
+            (atomicInstructions, .threads), (vectorInstructions, .simd),
         ]
         let limit = Int(Opcode.rawLimit)
-        let count = pages.reduce(0) { $0 + $1.count }
+        let count = pages.reduce(0) { $0 + $1.rows.count }
         let entries = UnsafeMutablePointer<OpcodeEntry>.allocate(capacity: limit)
         let rows = UnsafeMutablePointer<InstructionInfo>.allocate(capacity: count)
         entries.initialize(
             repeating: OpcodeEntry(feature: .max, opcode: .unreachable, row: 0), count: limit)
         var row = 0
         for page in pages {
-            for info in page {
+            for var info in page.rows {
+                info.feature.formUnion(page.feature)
                 rows.advanced(by: row).initialize(to: info)
                 entries[Int(info.opcode.rawValue)] = OpcodeEntry(
                     feature: info.feature.rawValue, opcode: info.opcode,

@@ -1,22 +1,14 @@
 /// Instructions of page 0xFC.
 let miscellaneousInstructions: [InstructionInfo] = [
     // Saturating conversions
-    .init(
-        .i32TruncSatF32S, "i32.trunc_sat_f32_s", .none, .conversion(.f32, to: .i32), .saturatingConversions),
-    .init(
-        .i32TruncSatF32U, "i32.trunc_sat_f32_u", .none, .conversion(.f32, to: .i32), .saturatingConversions),
-    .init(
-        .i32TruncSatF64S, "i32.trunc_sat_f64_s", .none, .conversion(.f64, to: .i32), .saturatingConversions),
-    .init(
-        .i32TruncSatF64U, "i32.trunc_sat_f64_u", .none, .conversion(.f64, to: .i32), .saturatingConversions),
-    .init(
-        .i64TruncSatF32S, "i64.trunc_sat_f32_s", .none, .conversion(.f32, to: .i64), .saturatingConversions),
-    .init(
-        .i64TruncSatF32U, "i64.trunc_sat_f32_u", .none, .conversion(.f32, to: .i64), .saturatingConversions),
-    .init(
-        .i64TruncSatF64S, "i64.trunc_sat_f64_s", .none, .conversion(.f64, to: .i64), .saturatingConversions),
-    .init(
-        .i64TruncSatF64U, "i64.trunc_sat_f64_u", .none, .conversion(.f64, to: .i64), .saturatingConversions),
+    .saturating(.i32TruncSatF32S, "i32.trunc_sat_f32_s", .conversion(.f32, to: .i32)),
+    .saturating(.i32TruncSatF32U, "i32.trunc_sat_f32_u", .conversion(.f32, to: .i32)),
+    .saturating(.i32TruncSatF64S, "i32.trunc_sat_f64_s", .conversion(.f64, to: .i32)),
+    .saturating(.i32TruncSatF64U, "i32.trunc_sat_f64_u", .conversion(.f64, to: .i32)),
+    .saturating(.i64TruncSatF32S, "i64.trunc_sat_f32_s", .conversion(.f32, to: .i64)),
+    .saturating(.i64TruncSatF32U, "i64.trunc_sat_f32_u", .conversion(.f32, to: .i64)),
+    .saturating(.i64TruncSatF64S, "i64.trunc_sat_f64_s", .conversion(.f64, to: .i64)),
+    .saturating(.i64TruncSatF64U, "i64.trunc_sat_f64_u", .conversion(.f64, to: .i64)),
     // Bulk memory and tables
     .init(.memoryInit, "memory.init", .memoryInit, nil, .bulkMemory),
     .init(.dataDrop, "data.drop", .dataSegment, .nothing, .bulkMemory),
@@ -34,3 +26,12 @@ let miscellaneousInstructions: [InstructionInfo] = [
     .init(.i64MulWideS, "i64.mul_wide_s", .none, nil, .wideArithmetic),
     .init(.i64MulWideU, "i64.mul_wide_u", .none, nil, .wideArithmetic),
 ]
+
+extension InstructionInfo {
+    @inline(__always)
+    fileprivate static func saturating(
+        _ opcode: Opcode, _ name: StaticString, _ signature: Signature
+    ) -> InstructionInfo {
+        InstructionInfo(opcode, name, .none, signature, .saturatingConversions)
+    }
+}

@@ -220,8 +220,8 @@ extension BinaryReader {
     /// At the start of a function body: how many groups of locals there are; they follow.
     public mutating func localGroupCount() throws(DecodingError) -> Int { try count() }
 
-    /// One group of locals; `total` is the number of locals in the groups before and is brought up to
-    /// date.
+    /// One group of locals; `total` is the number of locals in the groups before, and in this one
+    /// afterwards.
     ///
     /// - Throws: `tooManyLocals` if the function has more than the limit, or 2^32 and more.
     public mutating func localGroup(

@@ -1,6 +1,6 @@
-// Soundness: `base`, `cursor` and `end` point into the bytes of one `ModuleBytes`, which the caller keeps
-// alive. `base` <= `cursor` <= `end` always: `init` and `offset` clamp what they are given, and
-// every method compares with `end` before it reads or moves. `entries` is the table that is never freed.
+// Soundness: `base`, `cursor` and `end` point into the bytes of one `ModuleBytes`, which the caller
+// keeps alive. `base` <= `cursor` <= `end` always: `init` and `offset` clamp what they are given,
+// and every method compares with `end` before it reads or moves. `entries` is never freed.
 
 /// Reads the values of the binary format one after another, up to the end of a range.
 ///
@@ -48,8 +48,8 @@ public struct BinaryReader {
         maximumLabels = other.maximumLabels
     }
 
-    /// Position of the next byte, from the start of the file. Setting it to something outside of the
-    /// file's part up to the end of the range goes to the nearer end.
+    /// Position of the next byte, from the start of the file. What it is set to is clamped to the
+    /// file's part before the end of the range.
     @inlinable public var offset: Int {
         get { cursor - base }
         set { cursor = base + min(max(newValue, 0), end - base) }
