@@ -15,11 +15,12 @@ static void write(void) {
     char *end = text;
     *end++ = '[';
     for (int i = 0; i < recordCount; i++) {
-        end += sprintf(
-            end,
-            "%s{\"id\": %d, \"name\": \"record \\\"%d\\\"\", \"ratio\": %d.%03d, \"tags\": [\"a%d\", "
-            "\"bb\", null], \"nested\": {\"on\": %s, \"deep\": [[%d]]}}",
-            i ? ",\n" : "", i, i * 7 % 1000, i % 90, i % 1000, i % 10, i % 2 ? "true" : "false", -i);
+        end += sprintf(end, "%s{\"id\": %d, \"name\": \"record \\\"%d\\\"\", ", i ? ",\n" : "", i,
+                       i * 7 % 1000);
+        end += sprintf(end, "\"ratio\": %d.%03d, \"tags\": [\"a%d\", \"bb\", null], ", i % 90, i % 1000,
+                       i % 10);
+        end += sprintf(end, "\"nested\": {\"on\": %s, \"deep\": [[%d]]}}", i % 2 ? "true" : "false",
+                       -i);
     }
     *end++ = ']';
     *end = 0;
