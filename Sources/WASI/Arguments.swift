@@ -1,0 +1,74 @@
+import WasmInterpreter
+
+/// Strings one after the other, each with a NUL behind it: what a guest copies at its start.
+struct PackedStrings {
+    private(set) var bytes: [UInt8] = []
+    /// Where each string starts.
+    private(set) var offsets: [UInt32] = []
+
+    init(arguments: [String]) throws(WASISetupError) {
+        for argument in arguments {
+            guard append(argument) else { throw .malformedArgument(argument) }
+        }
+    }
+
+    init(variables: [(name: String, value: String)]) throws(WASISetupError) {
+        for (name, value) in variables {
+            guard !name.isEmpty, !name.utf8.contains(0x3d), append("\(name)=\(value)") else {
+                throw .malformedVariable(name: name)
+            }
+        }
+    }
+
+    private mutating func append(_ string: String) -> Bool {
+        guard !string.utf8.contains(0), let offset = UInt32(exactly: bytes.count) else {
+            return false
+        }
+        offsets.append(offset)
+        bytes.append(contentsOf: string.utf8)
+        bytes.append(0)
+        return true
+    }
+
+    /// Writes the strings to `buffer` and the address of each to the array at `pointers`.
+    func store(
+        _ memory: GuestMemory, pointers: UInt32, buffer: UInt32
+    ) throws(Errno) {
+        let target = try memory.buffer(buffer, byteCount: UInt32(clamping: bytes.count))
+        let array = try memory.pointer(pointers, byteCount: offsets.count &* 4)
+        target.copyBytes(from: bytes)
+        for (index, offset) in offsets.enumerated() {
+            array.storeBytes(
+                of: (buffer &+ offset).littleEndian, toByteOffset: index &* 4, as: UInt32.self)
+        }
+    }
+
+    func storeSizes(_ memory: GuestMemory, count: UInt32, byteCount: UInt32) throws(Errno) {
+        let count = try memory.result32(count)
+        let byteCount = try memory.result32(byteCount)
+        count.store(UInt32(clamping: offsets.count))
+        byteCount.store(UInt32(clamping: bytes.count))
+    }
+}
+
+extension WASIGuest {
+    func args_get(_ memory: GuestMemory, _ argv: UInt32, _ buffer: UInt32) throws(Errno) {
+        try arguments.store(memory, pointers: argv, buffer: buffer)
+    }
+
+    func args_sizes_get(
+        _ memory: GuestMemory, _ count: UInt32, _ byteCount: UInt32
+    ) throws(Errno) {
+        try arguments.storeSizes(memory, count: count, byteCount: byteCount)
+    }
+
+    func environ_get(_ memory: GuestMemory, _ environ: UInt32, _ buffer: UInt32) throws(Errno) {
+        try environment.store(memory, pointers: environ, buffer: buffer)
+    }
+
+    func environ_sizes_get(
+        _ memory: GuestMemory, _ count: UInt32, _ byteCount: UInt32
+    ) throws(Errno) {
+        try environment.storeSizes(memory, count: count, byteCount: byteCount)
+    }
+}

@@ -1,0 +1,165 @@
+/// An open file, folder, stream or socket of a guest, with what the guest may do with it.
+///
+/// A class, so that a call that is under way keeps what it works on when another thread of the
+/// guest closes the number; the host's descriptor is closed with the last reference.
+final class Descriptor {
+    /// What stands behind the descriptor.
+    enum Resource {
+        /// A descriptor of the host: a file, device, pipe or terminal.
+        case file(Int32)
+        case directory(Int32)
+        case socket(Int32)
+        case source(any ByteSource)
+        case sink(any ByteSink)
+    }
+
+    let resource: Resource
+    let filetype: Filetype
+    /// Whether the host's descriptor belongs to this object and is closed with it.
+    private let isOwned: Bool
+    /// Whether status flags are shared with other processes, as those of inherited standard
+    /// streams are: `nonblock` is then kept here and not told to the host.
+    private let sharesFlags: Bool
+    /// Beneath a folder that was given read-only.
+    let isReadOnly: Bool
+    /// The name under which the guest finds a preopened folder.
+    let preopenName: [UInt8]?
+
+    private(set) var rights: Rights
+    private(set) var inheriting: Rights
+    /// Flags that the host does not keep for us.
+    private var ownFlags: Fdflags = []
+
+    init(
+        _ resource: Resource, filetype: Filetype, rights: Rights, inheriting: Rights = [],
+        isOwned: Bool = true, sharesFlags: Bool = false, isReadOnly: Bool = false,
+        preopenName: [UInt8]? = nil
+    ) {
+        self.resource = resource
+        self.filetype = filetype
+        self.rights = rights
+        self.inheriting = inheriting
+        self.isOwned = isOwned
+        self.sharesFlags = sharesFlags
+        self.isReadOnly = isReadOnly
+        self.preopenName = preopenName
+    }
+
+    deinit {
+        if isOwned, let number = hostNumber { try? System.close(number) }
+    }
+
+    /// The host's descriptor, if there is one.
+    var hostNumber: Int32? {
+        switch resource {
+        case .file(let number), .directory(let number), .socket(let number): number
+        case .source, .sink: nil
+        }
+    }
+
+    var isDirectory: Bool { filetype == .directory }
+}
+
+// MARK: Rights
+
+extension Descriptor {
+    /// Throws `notcapable` unless the descriptor has all of `needed`.
+    @inline(__always)
+    func require(_ needed: Rights) throws(Errno) {
+        guard rights.isSuperset(of: needed) else { throw .notcapable }
+    }
+
+    /// As `require`, for calls that mean nothing for a directory: there the answer is `isdir`.
+    @inline(__always)
+    func requireFile(_ needed: Rights) throws(Errno) {
+        guard rights.isSuperset(of: needed) else { throw isDirectory ? .isdir : .notcapable }
+    }
+
+    /// The host's descriptor of a directory in which a path may be resolved.
+    func requireDirectory(_ needed: Rights) throws(Errno) -> Int32 {
+        guard case .directory(let number) = resource else { throw .notdir }
+        try require(needed)
+        return number
+    }
+
+    /// As `requireDirectory`, for calls that change what is in the directory.
+    func requireWritableDirectory(_ needed: Rights) throws(Errno) -> Int32 {
+        let number = try requireDirectory(needed)
+        guard !isReadOnly else { throw .rofs }
+        return number
+    }
+
+    /// Takes rights away; `notcapable` if it would add one.
+    func restrict(to base: Rights, inheriting: Rights) throws(Errno) {
+        guard rights.isSuperset(of: base), self.inheriting.isSuperset(of: inheriting) else {
+            throw .notcapable
+        }
+        rights = base
+        self.inheriting = inheriting
+    }
+}
+
+// MARK: Reading and writing
+
+extension Descriptor {
+    /// Reads once into the buffers; answers the number of bytes, 0 at the end.
+    @inline(__always)
+    func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        switch resource {
+        case .file(let number):
+            if !ownFlags.isEmpty { try checkReady(number, isReading: true) }
+            return try System.read(number, vectors)
+        case .socket(let number): return try System.read(number, vectors)
+        case .source(let source): return try source.read(vectors)
+        case .sink: throw .badf
+        case .directory: throw .isdir
+        }
+    }
+
+    /// Writes the buffers once; answers the number of bytes taken.
+    @inline(__always)
+    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        switch resource {
+        case .file(let number):
+            if !ownFlags.isEmpty { try checkReady(number, isReading: false) }
+            return try System.write(number, vectors)
+        case .socket(let number): return try System.send(number, vectors)
+        case .sink(let sink): return try sink.write(vectors)
+        case .source: throw .badf
+        case .directory: throw .isdir
+        }
+    }
+
+    /// Throws `again` if a call would block although the guest asked that none does.
+    private func checkReady(_ number: Int32, isReading: Bool) throws(Errno) {
+        guard ownFlags.contains(.nonblock) else { return }
+        guard try System.isReady(number, isReading: isReading) else { throw .again }
+    }
+}
+
+// MARK: Status flags
+
+extension Descriptor {
+    var flags: Fdflags {
+        get throws(Errno) {
+            guard let number = hostNumber else { return ownFlags }
+            let flags = try System.flags(number).flags
+            return sharesFlags ? flags.subtracting(.nonblock).union(ownFlags) : flags
+        }
+    }
+
+    /// Sets `append` and `nonblock`. When data reaches the disk was settled when the file was
+    /// opened: the flags for that must be what they are.
+    func setFlags(_ wanted: Fdflags) throws(Errno) {
+        let current = try flags
+        let settled = Fdflags.synchronizing
+        guard wanted.intersection(settled).isSubset(of: current) else { throw .notsup }
+        guard let number = hostNumber, !sharesFlags else {
+            // Nothing but `nonblock` can be kept here.
+            guard wanted.subtracting(.nonblock).isSubset(of: current) else { throw .notsup }
+            ownFlags = wanted.intersection(.nonblock)
+            return
+        }
+        try System.setFlags(number, wanted)
+    }
+}

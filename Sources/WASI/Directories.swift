@@ -1,0 +1,93 @@
+import WasmInterpreter
+
+// Preopened folders and the entries of directories.
+
+extension WASIGuest {
+    /// Only folders that the guest got at its start answer; C libraries count them from 3 on and
+    /// stop at the first `badf`.
+    func fd_prestat_get(_ memory: GuestMemory, _ fd: UInt32, _ result: UInt32) throws(Errno) {
+        guard let name = try table[fd].preopenName else { throw .badf }
+        let result = try memory.pointer(result, byteCount: Prestat.size)
+        Prestat.store(to: result, nameByteCount: UInt32(clamping: name.count))
+    }
+
+    func fd_prestat_dir_name(
+        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32, _ byteCount: UInt32
+    ) throws(Errno) {
+        guard let name = try table[fd].preopenName else { throw .badf }
+        guard Int(byteCount) >= name.count else { throw .nametoolong }
+        try memory.buffer(path, byteCount: byteCount).copyBytes(from: name)
+    }
+
+    /// Fills the buffer with entries from `cookie` on. A last entry that does not fit is cut off,
+    /// which tells the guest that there are more; a buffer that is not full ends the directory.
+    func fd_readdir(
+        _ memory: GuestMemory, _ fd: UInt32, _ buffer: UInt32, _ byteCount: UInt32,
+        _ cookie: UInt64, _ result: UInt32
+    ) throws(Errno) {
+        let descriptor = try table[fd]
+        let number = try descriptor.requireDirectory(.fdReaddir)
+        let result = try memory.result32(result)
+        let target = try memory.buffer(buffer, byteCount: byteCount)
+        var writer = EntryWriter(target: target, directory: number)
+        try System.seekDirectory(number, cookie)
+        // About as many entries as fit: a small buffer must not make the host read a large
+        // directory again and again.
+        let capacity = min(max(target.count, 1024), 32768)
+        try withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) {
+            (entries) throws(Errno) in
+            while !writer.isFull {
+                let mayHaveMore = try System.readDirectory(number, into: entries) {
+                    (entry) throws(Errno) in
+                    try writer.append(entry)
+                    return !writer.isFull
+                }
+                guard mayHaveMore else { break }
+            }
+        }
+        result.store(UInt32(clamping: writer.byteCount))
+    }
+}
+
+/// Writes directory entries one after the other.
+private struct EntryWriter {
+    let target: UnsafeMutableRawBufferPointer
+    let directory: Int32
+    private(set) var byteCount = 0
+
+    init(target: UnsafeMutableRawBufferPointer, directory: Int32) {
+        self.target = target
+        self.directory = directory
+    }
+
+    var isFull: Bool { byteCount == target.count }
+
+    mutating func append(_ entry: DirectoryEntry) throws(Errno) {
+        var ino = entry.ino
+        var filetype = entry.filetype ?? .unknown
+        if entry.name.elementsEqual([0x2e, 0x2e]) {
+            // What is above is not the guest's to know: each directory is a root of its own.
+            ino = try System.filestat(directory).ino
+            filetype = .directory
+        } else if entry.filetype == nil {
+            // An entry that vanished meanwhile stays `unknown`.
+            let name = entry.name.map { CChar(truncatingIfNeeded: $0) } + [0]
+            filetype = (try? System.filestat(directory, name).filetype) ?? .unknown
+        }
+        withUnsafeTemporaryAllocation(byteCount: Dirent.size, alignment: 8) { head in
+            guard let start = head.baseAddress else { return }
+            Dirent.store(
+                to: start, next: entry.next, ino: ino,
+                nameByteCount: UInt32(clamping: entry.name.count), filetype: filetype)
+            append(UnsafeRawBufferPointer(head))
+        }
+        append(entry.name)
+    }
+
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        let count = min(bytes.count, target.count - byteCount)
+        UnsafeMutableRawBufferPointer(rebasing: target[byteCount...])
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
+        byteCount += count
+    }
+}

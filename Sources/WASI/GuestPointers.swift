@@ -1,0 +1,84 @@
+import WasmInterpreter
+
+// Guest addresses become host pointers here and nowhere else.
+//
+// Invariants: `GuestMemory.base` starts `byteCount` accessible bytes and does not move while a
+// host function runs; sums are made in 64 bits from 32-bit addresses and counts, so they do not
+// overflow. What lies in the memory may change at any time if other threads share it: a value that
+// is checked is loaded once.
+
+/// More buffers than this are not passed to one system call; the call is then a short one.
+let vectorLimit = 1024
+
+extension GuestMemory {
+    /// The start of `byteCount` bytes at `address`; `fault` if they are not all in the memory.
+    @inline(__always)
+    func pointer(_ address: UInt32, byteCount: Int) throws(Errno) -> UnsafeMutableRawPointer {
+        let start = UInt64(address)
+        guard let count = UInt64(exactly: byteCount),
+            start &+ count <= UInt64(truncatingIfNeeded: self.byteCount)
+        else { throw .fault }
+        return base + Int(truncatingIfNeeded: start)
+    }
+
+    /// The `byteCount` bytes at `address`; `fault` if they are not all in the memory.
+    @inline(__always)
+    func buffer(
+        _ address: UInt32, byteCount: UInt32
+    ) throws(Errno) -> UnsafeMutableRawBufferPointer {
+        let count = Int(truncatingIfNeeded: byteCount)
+        return UnsafeMutableRawBufferPointer(
+            start: try pointer(address, byteCount: count), count: count)
+    }
+
+    /// A pointer to a 32-bit result.
+    @inline(__always)
+    func result32(_ address: UInt32) throws(Errno) -> ResultPointer<UInt32> {
+        ResultPointer(raw: try pointer(address, byteCount: 4))
+    }
+
+    /// A pointer to a 64-bit result.
+    @inline(__always)
+    func result64(_ address: UInt32) throws(Errno) -> ResultPointer<UInt64> {
+        ResultPointer(raw: try pointer(address, byteCount: 8))
+    }
+
+    /// A copy of the `byteCount` bytes at `address`, as text without NUL.
+    ///
+    /// Throws `inval` for a NUL among them, and `nametoolong` above the host's limit for paths.
+    func path(_ address: UInt32, byteCount: UInt32) throws(Errno) -> GuestPath {
+        let bytes = try buffer(address, byteCount: byteCount)
+        guard bytes.count < GuestPath.limit else { throw .nametoolong }
+        return try GuestPath(Array(bytes))
+    }
+
+    /// Hands `body` the buffers that the `count` iovecs at `address` describe, at most
+    /// `vectorLimit` of them. Empty buffers may have any address.
+    @inline(__always)
+    func withVectors<Result>(
+        _ address: UInt32, count: UInt32,
+        _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        let count = min(Int(truncatingIfNeeded: count), vectorLimit)
+        let source = UnsafeRawPointer(try pointer(address, byteCount: count &* Iovec.size))
+        return try withUnsafeTemporaryAllocation(of: HostVector.self, capacity: count) {
+            (vectors) throws(Errno) -> Result in
+            for index in 0..<count {
+                let (start, length) = Iovec.load(from: source + index &* Iovec.size)
+                let data = length == 0 ? base : try pointer(start, byteCount: Int(length))
+                vectors.initializeElement(at: index, to: HostVector(data, Int(length)))
+            }
+            return try body(UnsafeBufferPointer(vectors))
+        }
+    }
+}
+
+/// Where a call stores a number for the guest; the address was checked.
+struct ResultPointer<Value: FixedWidthInteger & BitwiseCopyable> {
+    fileprivate let raw: UnsafeMutableRawPointer
+
+    @inline(__always)
+    func store(_ value: Value) {
+        raw.storeBytes(of: value.littleEndian, as: Value.self)
+    }
+}

@@ -1,0 +1,52 @@
+import WasmInterpreter
+
+/// Where a guest's random bytes come from.
+public enum RandomSource: Sendable {
+    /// The kernel: fit for secrets.
+    case system
+    /// The same bytes for the same seed, in every run. Not fit for secrets.
+    case seeded(UInt64)
+    /// Fills the buffer, which may be empty.
+    case closure(@Sendable (UnsafeMutableRawBufferPointer) throws(Errno) -> Void)
+}
+
+/// Numbers that a seed determines: the SplitMix64 generator of Steele, Lea and Flood.
+struct SeededGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+
+    mutating func fill(_ buffer: UnsafeMutableRawBufferPointer) {
+        var rest = buffer[...]
+        while !rest.isEmpty {
+            var word = next().littleEndian
+            let count = min(rest.count, 8)
+            withUnsafeBytes(of: &word) { word in
+                UnsafeMutableRawBufferPointer(rebasing: rest.prefix(count))
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: word.prefix(count)))
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+}
+
+extension WASIGuest {
+    func random_get(
+        _ memory: GuestMemory, _ buffer: UInt32, _ byteCount: UInt32
+    ) throws(Errno) {
+        let buffer = try memory.buffer(buffer, byteCount: byteCount)
+        switch random {
+        case .system: try System.random(buffer)
+        case .seeded: generator.fill(buffer)
+        case .closure(let fill): try fill(buffer)
+        }
+    }
+}

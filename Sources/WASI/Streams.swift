@@ -1,0 +1,112 @@
+import Synchronization
+
+/// Where a descriptor that is not the host's reads from.
+protocol ByteSource: AnyObject, Sendable {
+    /// Reads what is there into the buffers; 0 at the end.
+    func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
+    /// Bytes that can be read without waiting, as far as is known.
+    var availableByteCount: Int { get }
+}
+
+/// Where a descriptor that is not the host's writes to.
+protocol ByteSink: AnyObject, Sendable {
+    /// Takes bytes from the buffers; answers how many it took.
+    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
+}
+
+/// Bytes in memory, read once from start to end.
+final class MemorySource: ByteSource {
+    private let bytes: [UInt8]
+    private let position = Mutex(0)
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        position.withLock { position in
+            let start = position
+            for vector in vectors {
+                let count = min(vector.buffer.count, bytes.count - position)
+                vector.buffer.copyBytes(from: bytes[position..<(position + count)])
+                position += count
+            }
+            return position - start
+        }
+    }
+
+    var availableByteCount: Int { position.withLock { bytes.count - $0 } }
+}
+
+/// Takes everything, and it is gone.
+final class NullSink: ByteSink {
+    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        vectors.reduce(0) { $0 &+ $1.buffer.count }
+    }
+}
+
+final class ClosureSource: ByteSource {
+    private let body: WASI.ReadBody
+
+    init(_ body: @escaping WASI.ReadBody) { self.body = body }
+
+    func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        guard let vector = vectors.first(where: { $0.buffer.count > 0 }) else { return 0 }
+        // A closure that claims to have read more than there was room for is not believed.
+        return min(max(try body(vector.buffer), 0), vector.buffer.count)
+    }
+
+    var availableByteCount: Int { 1 }
+}
+
+final class ClosureSink: ByteSink {
+    private let body: WASI.WriteBody
+
+    init(_ body: @escaping WASI.WriteBody) { self.body = body }
+
+    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        var total = 0
+        for vector in vectors where vector.buffer.count > 0 {
+            do throws(Errno) {
+                try body(UnsafeRawBufferPointer(vector.buffer))
+            } catch {
+                // What was taken before is reported; the guest meets the error when it goes on.
+                guard total > 0 else { throw error }
+                break
+            }
+            total &+= vector.buffer.count
+        }
+        return total
+    }
+}
+
+/// Collects what a guest writes.
+///
+///     let output = OutputBuffer()
+///     wasi.standardOutput = .buffer(output)
+///     // after the run
+///     print(output.string)
+public final class OutputBuffer: ByteSink, Sendable {
+    private let storage = Mutex<[UInt8]>([])
+    /// Bytes that the buffer takes at most; a write beyond them fails with `nospc`.
+    public let limit: Int
+
+    /// An empty buffer. The default limit is 64 MiB.
+    public init(limit: Int = 64 << 20) { self.limit = max(limit, 0) }
+
+    /// What was written so far.
+    public var bytes: [UInt8] { storage.withLock { $0 } }
+
+    /// What was written so far as text, with malformed UTF-8 replaced.
+    public var string: String { String(decoding: bytes, as: UTF8.self) }
+
+    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        let taken = storage.withLock { bytes in
+            let before = bytes.count
+            for vector in vectors {
+                bytes.append(contentsOf: vector.buffer.prefix(limit - bytes.count))
+            }
+            return bytes.count - before
+        }
+        guard taken > 0 || vectors.allSatisfy({ $0.buffer.isEmpty }) else { throw .nospc }
+        return taken
+    }
+}

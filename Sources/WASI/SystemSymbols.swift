@@ -1,0 +1,55 @@
+import Glibc
+
+// Functions and constants of the C library that Swift's import of it leaves out: GNU extensions,
+// and `syscall`, which is variadic.
+//
+// Invariants:
+// - Each declaration repeats the C prototype with types of the same size. Swift's calling
+//   convention passes integers and pointers in the registers in which C's does, on x86-64 (System
+//   V) and on aarch64 (AAPCS64), and both return an integer in the same register. No declaration
+//   here has a floating-point or structure parameter, or more than six parameters, so nothing is
+//   passed on the stack.
+// - `syscall` is variadic in C. On these two platforms (not on Apple's aarch64) variadic integer
+//   arguments travel as named ones do, and the function, written in assembly, does not read the
+//   count of vector registers that C callers set up on x86-64.
+
+@_silgen_name("syscall")
+func symbol_syscall(
+    _ number: Int, _ a: Int, _ b: UnsafeRawPointer?, _ c: UnsafeRawPointer?, _ d: Int
+) -> Int
+
+@_silgen_name("getdents64")
+func symbol_getdents64(
+    _ descriptor: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int
+) -> Int
+
+@_silgen_name("fallocate")
+func symbol_fallocate(_ descriptor: Int32, _ mode: Int32, _ offset: Int, _ count: Int) -> Int32
+
+@_silgen_name("ppoll")
+func symbol_ppoll(
+    _ descriptors: UnsafeMutablePointer<pollfd>?, _ count: UInt,
+    _ timeout: UnsafePointer<timespec>?, _ mask: UnsafePointer<sigset_t>?
+) -> Int32
+
+@_silgen_name("getrandom")
+func symbol_getrandom(
+    _ buffer: UnsafeMutableRawPointer, _ count: Int, _ flags: UInt32
+) -> Int
+
+@_silgen_name("accept4")
+func symbol_accept4(
+    _ descriptor: Int32, _ address: UnsafeMutablePointer<sockaddr>?,
+    _ length: UnsafeMutablePointer<socklen_t>?, _ flags: Int32
+) -> Int32
+
+@_silgen_name("pipe2")
+func symbol_pipe2(_ descriptors: UnsafeMutablePointer<Int32>, _ flags: Int32) -> Int32
+
+/// The number of the system call `openat2` (Linux 5.6), the same on every architecture.
+let SYS_openat2 = 437
+let O_PATH: Int32 = 0o10_000_000
+let RESOLVE_NO_MAGICLINKS: UInt64 = 0x02
+let RESOLVE_BENEATH: UInt64 = 0x08
+let UTIME_NOW = (1 << 30) - 1
+let UTIME_OMIT = (1 << 30) - 2

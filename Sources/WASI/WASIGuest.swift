@@ -1,0 +1,146 @@
+import WasmInterpreter
+
+/// One guest's view of the world: its open descriptors, and the clocks and streams behind them.
+///
+/// Made from a `WASI` value for one guest, kept alive by the functions that it defines on a
+/// linker. Used by one thread at a time, as the store of its guest is. Descriptors are closed when
+/// the last reference goes, or by `closeAll()`.
+public final class WASIGuest {
+    var table: DescriptorTable
+    let arguments: PackedStrings
+    let environment: PackedStrings
+    let clock: ClockSource
+    let random: RandomSource
+    var generator = SeededGenerator(seed: 0)
+    let resolver: PathResolver
+    /// Bytes that may still be written to files; nil if there is no limit.
+    var writableByteCount: UInt64?
+
+    /// Opens the folders and duplicates the descriptors that `configuration` names.
+    ///
+    /// - Throws: `WASISetupError` if one cannot be opened or a string is malformed.
+    public init(_ configuration: WASI) throws(WASISetupError) {
+        arguments = try PackedStrings(arguments: configuration.arguments)
+        environment = try PackedStrings(variables: configuration.environment)
+        clock = configuration.clock
+        random = configuration.random
+        if case .seeded(let seed) = random { generator = SeededGenerator(seed: seed) }
+        resolver = PathResolver(configuration.pathResolution)
+        writableByteCount = configuration.limits.writtenBytes
+        table = DescriptorTable(limit: configuration.limits.descriptors)
+        do throws(Errno) {
+            _ = try table.insert(Descriptor(input: configuration.standardInput))
+            _ = try table.insert(Descriptor(output: configuration.standardOutput, host: 1))
+            _ = try table.insert(Descriptor(output: configuration.standardError, host: 2))
+        } catch {
+            throw error == .mfile ? .tooManyDescriptors : .descriptor(-1, error)
+        }
+        for folder in configuration.folders {
+            let descriptor: Descriptor
+            do throws(Errno) {
+                descriptor = try Descriptor(folder)
+            } catch {
+                throw .folder(hostPath: folder.hostPath, error)
+            }
+            try insertAtStart(descriptor)
+        }
+        for number in configuration.descriptors {
+            let descriptor: Descriptor
+            do throws(Errno) {
+                descriptor = try Descriptor(duplicating: number)
+            } catch {
+                throw .descriptor(number, error)
+            }
+            try insertAtStart(descriptor)
+        }
+    }
+
+    private func insertAtStart(_ descriptor: Descriptor) throws(WASISetupError) {
+        guard (try? table.insert(descriptor)) != nil else { throw .tooManyDescriptors }
+    }
+
+    /// Gives the guest a descriptor of the host: a socket, a pipe, an open file. It is duplicated;
+    /// the caller keeps its own. Answers the guest's number for it, the lowest that is free.
+    ///
+    /// - Throws: `badf` if there is no such descriptor, `mfile` if the guest has too many.
+    public func insert(duplicating descriptor: Int32) throws(Errno) -> UInt32 {
+        try table.insert(Descriptor(duplicating: descriptor))
+    }
+
+    /// Closes all descriptors of the guest. What it calls afterwards fails with `badf`.
+    public func closeAll() { table.removeAll() }
+}
+
+extension Descriptor {
+    /// Standard input.
+    convenience init(input: WASI.Input) throws(Errno) {
+        switch input {
+        case .inherit: self.init(inherited: 0, .fdRead)
+        case .null: self.init(source: MemorySource([]))
+        case .bytes(let bytes): self.init(source: MemorySource(bytes))
+        case .closure(let body): self.init(source: ClosureSource(body))
+        case .descriptor(let number): try self.init(duplicating: number)
+        }
+    }
+
+    /// Standard output or standard error, which are the host's descriptor `host` if inherited.
+    convenience init(output: WASI.Output, host: Int32) throws(Errno) {
+        switch output {
+        case .inherit: self.init(inherited: host, .fdWrite)
+        case .null: self.init(sink: NullSink())
+        case .buffer(let buffer): self.init(sink: buffer)
+        case .closure(let body): self.init(sink: ClosureSink(body))
+        case .descriptor(let number): try self.init(duplicating: number)
+        }
+    }
+
+    private convenience init(source: any ByteSource) {
+        self.init(
+            .source(source), filetype: .unknown, rights: Rights.stream.subtracting(.fdWrite))
+    }
+
+    private convenience init(sink: any ByteSink) {
+        self.init(.sink(sink), filetype: .unknown, rights: Rights.stream.subtracting(.fdRead))
+    }
+
+    /// A standard stream of this process, which the guest may use in `direction` only, unless it
+    /// is a socket. A stream that this process was started without is there, and fails when used.
+    private convenience init(inherited number: Int32, _ direction: Rights) {
+        let filetype = (try? System.filestat(number).filetype) ?? .unknown
+        let rights = Rights.applicable(to: filetype, isTerminal: System.isTerminal(number))
+        let other = Rights([.fdRead, .fdWrite]).subtracting(direction)
+        let isSocket = filetype == .socketStream || filetype == .socketDgram
+        self.init(
+            isSocket ? .socket(number) : .file(number), filetype: filetype,
+            rights: isSocket ? rights : rights.subtracting(other), isOwned: false,
+            sharesFlags: true)
+    }
+
+    /// A descriptor of the host that somebody else keeps.
+    convenience init(duplicating number: Int32) throws(Errno) {
+        let own = try System.duplicate(number)
+        do throws(Errno) {
+            let filetype = try System.filestat(own).filetype
+            // A folder would open the way to everything beneath it: those have names.
+            guard filetype != .directory else { throw .isdir }
+            let mode = try System.flags(own)
+            var rights = Rights.applicable(to: filetype, isTerminal: System.isTerminal(own))
+            if !mode.reads { rights.remove(.fdRead) }
+            if !mode.writes { rights.subtract(.writing) }
+            let isSocket = filetype == .socketStream || filetype == .socketDgram
+            self.init(isSocket ? .socket(own) : .file(own), filetype: filetype, rights: rights)
+        } catch {
+            try? System.close(own)
+            throw error
+        }
+    }
+
+    /// A preopened folder.
+    convenience init(_ folder: WASI.Folder) throws(Errno) {
+        let path = try GuestPath(Array(folder.hostPath.utf8))
+        self.init(
+            .directory(try System.openFolder(path.cString)), filetype: .directory,
+            rights: .directory, inheriting: .directoryInheriting, isReadOnly: folder.isReadOnly,
+            preopenName: Array(folder.guestPath.utf8))
+    }
+}
