@@ -10,8 +10,13 @@ public struct DecodingError: Error, Hashable, Sendable {
     let detail: UInt16
     public let reason: Reason
 
+    /// An error whose reason needs nothing more to be said.
+    public init(_ reason: Reason, at offset: Int) {
+        self.init(reason, at: offset, payload: 0, detail: 0)
+    }
+
     @usableFromInline
-    init(_ reason: Reason, at offset: Int, payload: UInt32 = 0, detail: UInt16 = 0) {
+    init(_ reason: Reason, at offset: Int, payload: UInt32, detail: UInt16) {
         self.offset = offset
         self.payload = payload
         self.detail = detail
@@ -20,7 +25,7 @@ public struct DecodingError: Error, Hashable, Sendable {
 
     /// Something that belongs to `features`, which are off, stands at `offset`.
     public static func requires(_ features: Features, at offset: Int) -> DecodingError {
-        DecodingError(.featureRequired, at: offset, payload: features.rawValue)
+        DecodingError(.featureRequired, at: offset, payload: features.rawValue, detail: 0)
     }
 
     @usableFromInline
@@ -73,8 +78,7 @@ public struct DecodingError: Error, Hashable, Sendable {
         case malformedExportKind
         case malformedElementSegmentKind
         case malformedDataSegmentKind
-        case malformedTableInitializer
-        case malformedTagAttribute
+        case malformedElementKind
         // Instructions
         case illegalOpcode
         case endExpected
@@ -121,8 +125,7 @@ extension DecodingError: CustomStringConvertible {
         case .malformedExportKind: "malformed export kind"
         case .malformedElementSegmentKind: "malformed elements segment kind"
         case .malformedDataSegmentKind: "malformed data segment kind"
-        case .malformedTableInitializer: "malformed table initializer"
-        case .malformedTagAttribute: "malformed tag attribute"
+        case .malformedElementKind: "malformed element kind"
         case .illegalOpcode: "illegal opcode \(illegalOpcode)"
         case .endExpected: "END opcode expected"
         case .tooManyLocals: "too many locals"

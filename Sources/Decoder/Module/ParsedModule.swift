@@ -99,6 +99,7 @@ public struct SectionSpan: Hashable, Sendable {
 public struct ParsedModule: Sendable {
     public let bytes: ModuleBytes
     public let features: Features
+    public let limits: DecodingLimits
 
     public var types: [SubType] = []
     /// The recursion groups, in order, as ranges of type indices; together they cover `types`.
@@ -130,9 +131,16 @@ public struct ParsedModule: Sendable {
     public var customSections: [CustomSection] = []
     public var sections: [SectionSpan] = []
 
-    init(bytes: ModuleBytes, features: Features) {
+    init(bytes: ModuleBytes, features: Features, limits: DecodingLimits) {
         self.bytes = bytes
         self.features = features
+        self.limits = limits
+    }
+
+    /// A reader for a body, constant expression or segment of this module, with its features and
+    /// limits. The module, or its `bytes`, must outlive it.
+    public func reader(of range: ByteRange) -> BinaryReader {
+        BinaryReader(bytes, range: range, features: features, limits: limits)
     }
 
     public var importedTableCount: Int { tables.count - tableDefinitions.count }
