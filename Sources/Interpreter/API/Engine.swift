@@ -1,0 +1,30 @@
+@_exported import WasmDecoder
+import WasmValidator
+
+/// What modules and stores share: the configuration and the types of all modules.
+///
+/// Modules and stores of different engines do not mix, since a type has a number per engine.
+public final class Engine: Sendable {
+    public struct Configuration: Sendable {
+        /// What modules may use.
+        public var features: Features = .default
+        /// Bytes of the value stack of every store: how deep guests may recurse. A small function
+        /// takes about 64 bytes a call. Memory is used as the stack is touched.
+        public var stackByteCount: Int = 16 << 20
+        /// Translate all functions when a module is made, not each when it is first called.
+        public var eagerTranslation = false
+        /// Threads that validate a module; nil decides by its size.
+        public var validationThreads: Int?
+
+        public init() {}
+    }
+
+    public let configuration: Configuration
+    /// The types of all modules of the engine, numbered so that equal types have one number.
+    public let types: TypeRegistry
+
+    public init(_ configuration: Configuration = .init()) {
+        self.configuration = configuration
+        types = TypeRegistry()
+    }
+}

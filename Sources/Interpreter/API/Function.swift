@@ -1,0 +1,90 @@
+// Invariant: `record` lives as long as the store, which the handle keeps alive.
+
+import WasmValidator
+
+/// A function in a store: of a module or of the host.
+///
+/// Specification: 4.2.6 (function instances).
+public struct Function {
+    public let store: Store
+    let record: UnsafeMutablePointer<FunctionRecord>
+    let signature: Signature
+
+    init(store: Store, record: UnsafeMutablePointer<FunctionRecord>) {
+        self.store = store
+        self.record = record
+        signature = store.signature(record.pointee.typeID)
+    }
+
+    /// Makes a function of the host that reads and writes slots: the fast form.
+    ///
+    /// Type indices in the types are numbers of the engine's registry.
+    public init(
+        store: Store, parameters: [ValueType] = [], results: [ValueType] = [],
+        body: @escaping HostFunction.Body
+    ) {
+        let type = FunctionType(parameters: parameters, results: results)
+        self.init(store: store, HostFunction(type, body))
+    }
+
+    /// Binds a host function to a store. The same function twice gives the same reference.
+    public init(store: Store, _ function: HostFunction) {
+        self.init(store: store, record: store.record(of: function))
+    }
+
+    /// Parameters and results; type indices in them are numbers of the engine's registry.
+    public var type: FunctionType { signature.type }
+
+    /// Calls the function and waits until it returns.
+    ///
+    /// - Throws: `CallError` if the arguments do not fit, `Trap` if the guest traps, `GuestExit` or
+    ///   whatever else a host function throws, unchanged.
+    public func call(_ arguments: [Value] = []) throws -> [Value] {
+        let types = signature.type.parameters
+        guard arguments.count == types.count else {
+            throw CallError.argumentCount(expected: types.count, given: arguments.count)
+        }
+        let slots = try store.beginCall(signature)
+        var slot = 0
+        for (index, type) in types.enumerated() {
+            do throws(ValueError) {
+                let (low, high) = try store.slots(of: arguments[index], as: type)
+                slots[slot] = low
+                if type.isVector { slots[slot + 1] = high }
+            } catch {
+                throw CallError.argument(index: index, error)
+            }
+            slot += type.slotCount
+        }
+        try store.run(record)
+        var results: [Value] = []
+        results.reserveCapacity(signature.type.results.count)
+        slot = 0
+        for type in signature.type.results {
+            results.append(store.value(slots[slot], type.isVector ? slots[slot + 1] : 0, as: type))
+            slot += type.slotCount
+        }
+        return results
+    }
+
+    /// Calls the function with arguments and results as bare slots: no arrays, no checks of types.
+    ///
+    /// `write` puts the arguments into slots 0 and up, `read` finds the results there; neither may
+    /// call into the store, or keep the slots. i32 and f32 have a zero upper half.
+    /// - Throws: as `call(_:)`.
+    @inline(__always)
+    public func withSlots<Result>(
+        write: (CallSlots) throws -> Void, read: (CallSlots) throws -> Result
+    ) throws -> Result {
+        let slots = CallSlots(try store.beginCall(signature), count: signature.headerIndex)
+        try write(slots)
+        try store.run(record)
+        return try read(slots)
+    }
+}
+
+extension Function: Hashable {
+    /// Whether both refer to one function of one store.
+    public static func == (a: Function, b: Function) -> Bool { a.record == b.record }
+    public func hash(into hasher: inout Hasher) { hasher.combine(record) }
+}

@@ -1,0 +1,115 @@
+// Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that got them;
+// `Caller` cannot be copied and so cannot leave it.
+
+/// A function of the host that guests can call, not yet bound to a store.
+public final class HostFunction {
+    /// Reads its arguments from the slots and writes its results to them, starting at slot 0.
+    ///
+    /// What it throws ends the guest and reaches the outer caller unchanged.
+    public typealias Body = (borrowing Caller, CallSlots) throws -> Void
+
+    public let type: FunctionType
+    let body: Body
+
+    /// Type indices in `type` are numbers of the engine's registry.
+    public init(_ type: FunctionType, _ body: @escaping Body) {
+        self.type = type
+        self.body = body
+    }
+}
+
+/// What a host function sees of the guest that called it.
+public struct Caller: ~Copyable {
+    private let unretainedStore: Unmanaged<Store>
+    private let context: ContextPointer?
+
+    init(store: Unmanaged<Store>, context: ContextPointer?) {
+        unretainedStore = store
+        self.context = context
+    }
+
+    public var store: Store { unretainedStore.takeUnretainedValue() }
+
+    /// The instance whose code called; nil if the host called the function itself.
+    public var instance: Instance? {
+        guard let context else { return nil }
+        return Instance(store: store, storage: InstanceStorage.of(context))
+    }
+
+    /// Memory 0 of the calling instance, as large as it is now; nil without caller or memory.
+    public var memory: GuestMemory? {
+        guard let context else { return nil }
+        let record = context.load(
+            fromByteOffset: ContextOffset.memory0, as: UnsafeMutablePointer<MemoryRecord>.self)
+        guard record != unretainedStore._withUnsafeGuaranteedRef({ $0.emptyMemory }) else {
+            return nil
+        }
+        return GuestMemory(record.pointee)
+    }
+}
+
+/// Arguments and results of a call in slots of 64 bits.
+///
+/// Arguments stand in slots 0 and up, results are written to slots 0 and up: read all arguments
+/// before writing a result. i32 and f32 use the low half, the high half is zero; v128 takes two
+/// slots. References have a form of their own: see `value(_:as:in:)`.
+public struct CallSlots {
+    let base: UnsafeMutablePointer<UInt64>
+    /// Slots of the arguments or of the results, whichever are more.
+    public let count: Int
+
+    init(_ base: UnsafeMutablePointer<UInt64>, count: Int) {
+        self.base = base
+        self.count = count
+    }
+
+    /// The bits in a slot. `index` must be below `count`.
+    @inline(__always)
+    public subscript(index: Int) -> UInt64 {
+        get {
+            precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "no such slot")
+            return base[index]
+        }
+        nonmutating set {
+            precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "no such slot")
+            base[index] = newValue
+        }
+    }
+
+    public func u32(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
+    public func i32(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: self[index]) }
+    public func u64(_ index: Int) -> UInt64 { self[index] }
+    public func i64(_ index: Int) -> Int64 { Int64(bitPattern: self[index]) }
+    public func f32(_ index: Int) -> Float { Float(bitPattern: u32(index)) }
+    public func f64(_ index: Int) -> Double { Double(bitPattern: self[index]) }
+
+    public func setResult(_ index: Int = 0, u32 value: UInt32) { self[index] = UInt64(value) }
+    public func setResult(_ index: Int = 0, i32 value: Int32) {
+        self[index] = UInt64(UInt32(bitPattern: value))
+    }
+    public func setResult(_ index: Int = 0, u64 value: UInt64) { self[index] = value }
+    public func setResult(_ index: Int = 0, i64 value: Int64) {
+        self[index] = UInt64(bitPattern: value)
+    }
+    public func setResult(_ index: Int = 0, f32 value: Float) {
+        self[index] = UInt64(value.bitPattern)
+    }
+    public func setResult(_ index: Int = 0, f64 value: Double) { self[index] = value.bitPattern }
+
+    /// The value of `type` that starts at slot `index`; for references.
+    public func value(_ index: Int = 0, as type: ValueType, in store: Store) -> Value {
+        if type.isVector { return .v128(low: self[index], high: self[index + 1]) }
+        return store.value(self[index], 0, as: type)
+    }
+
+    /// Writes a value as a result of `type` at slot `index`; for references.
+    ///
+    /// - Throws: `ValueError` if the value is not of the type or belongs to another store.
+    public func setResult(
+        _ index: Int = 0, _ value: Value, as type: ValueType, in store: Store
+    ) throws(ValueError) {
+        let slots = try store.slots(of: value, as: type)
+        self[index] = slots.low
+        if type.isVector { self[index + 1] = slots.high }
+    }
+}

@@ -1,0 +1,65 @@
+/// The imports of a module that could not be resolved: all of them.
+public struct LinkError: Error {
+    /// An import and what is wrong with it.
+    public struct Failure: Sendable {
+        public enum Reason: Hashable, Sendable {
+            /// Nothing has these names.
+            case unknown
+            /// What has these names is of another type. Type indices are numbers of the engine.
+            case incompatible(expected: ExternalType, actual: ExternalType)
+            /// What has these names lives in another store.
+            case foreignStore
+        }
+
+        public let module: Name
+        public let name: Name
+        /// What the module asks for; type indices are the module's own.
+        public let type: ExternalType
+        public let reason: Reason
+        /// The types as text, for messages.
+        let detail: String
+    }
+
+    /// In the order of the module's imports; never empty.
+    public let failures: [Failure]
+}
+
+extension LinkError.Failure: CustomStringConvertible {
+    /// `unknown import "env" "log" (function (i32) -> ())`
+    public var description: String {
+        "\(message) \"\(module)\" \"\(name)\"\(detail)"
+    }
+
+    /// The suite's words.
+    public var message: String {
+        switch reason {
+        case .unknown: "unknown import"
+        case .incompatible, .foreignStore: "incompatible import type"
+        }
+    }
+}
+
+extension LinkError: CustomStringConvertible {
+    /// One line a failure.
+    public var description: String { failures.map(\.description).joined(separator: "\n") }
+}
+
+/// A module needs features that this version decodes and validates, but cannot run yet.
+public struct UnsupportedFeatures: Error, Hashable, Sendable {
+    public let features: Features
+}
+
+extension UnsupportedFeatures: CustomStringConvertible {
+    /// `the module needs simd, which this version cannot run yet`
+    public var description: String {
+        "the module needs \(features.names.joined(separator: ", ")), "
+            + "which this version cannot run yet"
+    }
+}
+
+/// A module and a store that belong to different engines were put together.
+public struct EngineMismatch: Error, Hashable, Sendable {}
+
+extension EngineMismatch: CustomStringConvertible {
+    public var description: String { "the module and the store belong to different engines" }
+}

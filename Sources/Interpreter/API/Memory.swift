@@ -1,0 +1,38 @@
+/// A linear memory in a store.
+///
+/// Specification: 4.2.8 (memory instances).
+public struct Memory {
+    public let store: Store
+    let storage: MemoryStorage
+
+    init(store: Store, storage: MemoryStorage) {
+        self.store = store
+        self.storage = storage
+    }
+
+    /// Makes a memory of zeros with the type's minimum size.
+    ///
+    /// - Throws: `ResourceError` if the store's limits or the system do not allow it.
+    public init(store: Store, type: MemoryType) throws(ResourceError) {
+        self.init(store: store, storage: try store.makeMemory(type))
+    }
+
+    /// The declared type; its minimum is the size at the start.
+    public var type: MemoryType { storage.type }
+    /// The current size in pages.
+    public var size: UInt64 { storage.pageCount }
+    /// The current size in bytes.
+    public var byteCount: Int { Int(bitPattern: storage.record.pointee.byteCount) }
+    /// The bytes, as many as there are now.
+    public var bytes: GuestMemory { GuestMemory(storage.record.pointee) }
+
+    /// Adds pages of zeros. Nothing moves.
+    ///
+    /// - Returns: the size before in pages, or nil if the memory cannot grow so far.
+    public func grow(by pages: UInt64) -> UInt64? { storage.grow(by: pages) }
+}
+
+extension Memory: Hashable {
+    public static func == (a: Memory, b: Memory) -> Bool { a.storage === b.storage }
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(storage)) }
+}

@@ -1,0 +1,98 @@
+import Synchronization
+import WasmValidator
+
+/// A module that was decoded and validated. Immutable: any number of stores and threads share it.
+public final class Module: Sendable {
+    public let engine: Engine
+    /// The decoded module and the proof that it is valid.
+    public let valid: ValidModule
+    let layout: ContextLayout
+    let code: CodeTable
+
+    private let exportIndices = Mutex<[Name: Int]?>(nil)
+    private let nameSection = Mutex<NameSection??>(nil)
+
+    /// Decodes and validates.
+    ///
+    /// - Throws: `ModuleError`, which says what is wrong and where in the file.
+    public init(_ bytes: ModuleBytes, engine: Engine) throws(ModuleError) {
+        let parsed: ParsedModule
+        do throws(DecodingError) {
+            parsed = try decode(bytes, features: engine.configuration.features)
+        } catch {
+            throw .malformed(error)
+        }
+        do throws(ValidationError) {
+            valid = try validate(
+                parsed, types: engine.types, threads: engine.configuration.validationThreads)
+        } catch {
+            throw .invalid(error)
+        }
+        self.engine = engine
+        layout = ContextLayout(
+            importedFunctions: parsed.importedFunctionCount,
+            importedGlobals: parsed.importedGlobalCount,
+            ownGlobalSlots: parsed.globalDefinitions.map { $0.type.value.slotCount })
+        code = CodeTable(valid, layout: layout)
+        // What cannot be translated traps when it is called, also when all is translated early.
+        if engine.configuration.eagerTranslation { try? code.translateAll() }
+    }
+
+    /// Copies, decodes and validates `bytes`.
+    public convenience init(_ bytes: [UInt8], engine: Engine) throws(ModuleError) {
+        try self.init(ModuleBytes(bytes), engine: engine)
+    }
+
+    /// Decodes and validates the file at `path`, without copying it.
+    public convenience init(path: String, engine: Engine) throws(ModuleError) {
+        let bytes: ModuleBytes
+        do throws(FileError) {
+            bytes = try ModuleBytes(mapping: path)
+        } catch {
+            throw .file(error)
+        }
+        try self.init(bytes, engine: engine)
+    }
+
+    /// The module's sections.
+    public var parsed: ParsedModule { valid.parsed }
+    /// Imports in the order of the module; type indices in them are the module's own.
+    public var imports: [Import] { valid.parsed.imports }
+    /// Exports in the order of the module.
+    public var exports: [Export] { valid.parsed.exports }
+    /// What the name section says; nil if there is none or it is malformed. Decoded on first use.
+    public var names: NameSection? {
+        nameSection.withLock { cached in
+            if let known = cached { return known }
+            let names = valid.parsed.names()
+            cached = .some(names)
+            return names
+        }
+    }
+
+    /// The module's export with this name.
+    public func export(_ name: Name) -> Export? {
+        let exports = valid.parsed.exports
+        // A few names are compared faster than hashed, and a small module builds no dictionary.
+        if exports.count <= 8 { return exports.first { $0.name == name } }
+        let index = exportIndices.withLock { indices in
+            if let indices { return indices[name] }
+            var made: [Name: Int] = [:]
+            made.reserveCapacity(exports.count)
+            for (index, export) in exports.enumerated() { made[export.name] = index }
+            indices = made
+            return made[name]
+        }
+        return index.map { exports[$0] }
+    }
+}
+
+/// Why a module was refused.
+public enum ModuleError: Error {
+    /// The file could not be read.
+    case file(FileError)
+    /// The bytes are no module.
+    case malformed(DecodingError)
+    /// The module breaks a rule of validation.
+    case invalid(ValidationError)
+}

@@ -1,0 +1,210 @@
+// Invariants: everything that register code or a record points at (instances, memories, tables,
+// host functions, global cells, the value stack) is kept in arrays of the store or allocated by it
+// and freed in `deinit`; nothing is freed before. The store is used by one thread at a time.
+
+import WasmValidator
+
+/// Where instances, memories, tables, globals and functions live, and what they die with.
+///
+/// A store is used by one thread at a time. Handles (`Instance`, `Function`, `Memory` ...) keep the
+/// store alive; nothing in the store keeps a handle, so a store goes when the last handle does.
+/// Exception: a host function whose closure captures a handle of the same store keeps the store
+/// alive; let it use its `Caller` instead.
+///
+/// Specification: 4.2.3 (store).
+public final class Store {
+    public let engine: Engine
+    public let limits: StoreLimits
+    /// Stops the guest from other threads and from signal handlers.
+    public let interruptHandle = InterruptHandle()
+
+    /// When the guest is stopped with `TrapCode.interrupted`; nil for never. Looked at when a call
+    /// starts and about every millisecond of guest time.
+    public var deadline: ContinuousClock.Instant?
+
+    let execution: UnsafeMutablePointer<ExecutionState>
+    /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.
+    var fuelReserve: UInt64?
+    /// What a host function threw, while the machine unwinds.
+    var pendingError: (any Error)?
+    /// Calls from the host into guests or host functions that have not returned.
+    var callDepth = 0
+    var nativeStack = NativeStackBounds()
+
+    var valueStack: UnsafeMutableRawPointer?
+    /// No frame starts above this address.
+    private(set) var stackLimit: UnsafeMutableRawPointer
+    /// The end of the value stack's mapping.
+    private(set) var stackEnd: UnsafeMutableRawPointer
+
+    var instances: [InstanceStorage] = []
+    var memories: [MemoryStorage] = []
+    var tables: [TableStorage] = []
+    var tags: [TagStorage] = []
+    /// Cells of globals made by the host; those of modules stand in context blocks.
+    private var globalCells: [UnsafeMutablePointer<UInt64>] = []
+    private var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
+    private var hostFunctions: [HostFunction] = []
+    private var signatures: [TypeID: Signature] = [:]
+    private var externValues: [AnyHashable] = []
+    private var externIndices: [AnyHashable: Int] = [:]
+
+    /// `MemoryRecord` and `TableRecord` of instances without memory or table.
+    let emptyMemory: UnsafeMutablePointer<MemoryRecord>
+    let emptyTable: UnsafeMutablePointer<TableRecord>
+
+    /// Makes an empty store. Cheap: the value stack is mapped when the first instance is made.
+    public init(engine: Engine, limits: StoreLimits = .init()) {
+        self.engine = engine
+        self.limits = limits
+        execution = .allocate(capacity: 1)
+        emptyMemory = .allocate(capacity: 1)
+        emptyTable = .allocate(capacity: 1)
+        let nowhere = UnsafeMutableRawPointer(execution)
+        stackLimit = nowhere
+        stackEnd = nowhere
+        execution.initialize(
+            to: ExecutionState(top: nowhere.assumingMemoryBound(to: UInt64.self)))
+        // Zero bytes at addresses that are never read.
+        emptyMemory.initialize(to: MemoryRecord(base: nowhere, byteCount: 0))
+        emptyTable.initialize(
+            to: TableRecord(elements: nowhere.assumingMemoryBound(to: UInt64.self), count: 0))
+        execution.pointee.store = Unmanaged.passUnretained(self).toOpaque()
+    }
+
+    deinit {
+        if let valueStack { SystemMemory.release(valueStack, stackEnd - valueStack) }
+        for record in hostRecords.values { record.deallocate() }
+        for cell in globalCells { cell.deallocate() }
+        emptyTable.deallocate()
+        emptyMemory.deallocate()
+        execution.deallocate()
+    }
+
+    /// Fuel left; nil (the default) is no limit. A backward branch or a call uses one unit, a bulk
+    /// operation (`memory.fill` and the like) one per KiB from 64 KiB on. A guest that needs more
+    /// traps with `TrapCode.outOfFuel`. May be read and set between calls and by host functions.
+    public var fuel: UInt64? {
+        get {
+            guard let fuelReserve else { return nil }
+            let handedOut = UInt64(max(0, execution.pointee.budget))
+            return fuelReserve.addingReportingOverflow(handedOut).partialValue
+        }
+        set {
+            fuelReserve = newValue
+            execution.pointee.budget = 0
+        }
+    }
+}
+
+extension Store {
+    /// Room behind the stack limit: the largest frame, and some for the entry from the host.
+    static let stackSlack = 65_536 * 8 + 4096
+
+    /// Maps the value stack if that was not done yet.
+    func prepareStack() throws(ResourceError) {
+        guard valueStack == nil else { return }
+        let wanted = min(max(engine.configuration.stackByteCount, 4096), 1 << 40)
+        guard let usable = SystemMemory.roundedUp(wanted),
+            let mapped = SystemMemory.roundedUp(usable + Self.stackSlack),
+            let base = SystemMemory.allocate(mapped)
+        else { throw .outOfMemory }
+        valueStack = base
+        stackLimit = base + usable
+        stackEnd = base + mapped
+        execution.pointee.top = base.bindMemory(to: UInt64.self, capacity: mapped / 8)
+    }
+
+    /// Parameters and results of a function type by its canonical number.
+    func signature(_ id: TypeID) -> Signature {
+        if let known = signatures[id] { return known }
+        let type = engine.types.definition(id).composite.functionType ?? FunctionType()
+        let made = Signature(type)
+        signatures[id] = made
+        return made
+    }
+
+    /// The record of a host function in this store: one, however often it is asked for.
+    func record(of function: HostFunction) -> UnsafeMutablePointer<FunctionRecord> {
+        if let known = hostRecords[ObjectIdentifier(function)] { return known }
+        let type = function.type
+        let signature = Signature(type)
+        let record = UnsafeMutablePointer<FunctionRecord>.allocate(capacity: 1)
+        record.initialize(
+            to: FunctionRecord(
+                // Never run: the machine knows a host function by its missing context.
+                code: Machine.haltCode, context: nil,
+                typeID: engine.types.register(function: type),
+                headerIndex: UInt16(clamping: signature.headerIndex),
+                parameterSlots: UInt16(clamping: signature.parameterSlots),
+                resultSlots: UInt16(clamping: signature.resultSlots),
+                functionIndex: UInt32.max,
+                host: Unmanaged.passUnretained(function).toOpaque()))
+        hostFunctions.append(function)
+        hostRecords[ObjectIdentifier(function)] = record
+        return record
+    }
+
+    /// A cell for a global of the host: two slots, so that a v128 fits.
+    func makeGlobalCell() -> UnsafeMutablePointer<UInt64> {
+        let cell = UnsafeMutablePointer<UInt64>.allocate(capacity: 2)
+        cell.initialize(repeating: 0, count: 2)
+        globalCells.append(cell)
+        return cell
+    }
+
+    func makeMemory(_ type: MemoryType) throws(ResourceError) -> MemoryStorage {
+        guard memories.count < limits.memories else {
+            throw .tooManyMemories(limit: limits.memories)
+        }
+        let memory = try MemoryStorage(type, limit: limits.memoryBytes)
+        memories.append(memory)
+        return memory
+    }
+
+    func makeTable(_ type: TableType, fill: UInt64 = 0) throws(ResourceError) -> TableStorage {
+        guard tables.count < limits.tables else { throw .tooManyTables(limit: limits.tables) }
+        let table = try TableStorage(type, fill: fill, limit: limits.tableElements)
+        tables.append(table)
+        return table
+    }
+
+    func makeTag(_ type: TypeID) -> TagStorage {
+        let tag = TagStorage(typeID: type)
+        tags.append(tag)
+        return tag
+    }
+}
+
+// References to values of the host: three low bits tell them from the addresses of function
+// records, which are multiples of 8, and leave the lowest bit to i31.
+extension Store {
+    private static let valueTag: UInt64 = 2
+    private static let handleTag: UInt64 = 6
+
+    func slot(of reference: ExternReference) -> UInt64 {
+        switch reference.kind {
+        case .handle(let handle):
+            return handle << 3 | Self.handleTag
+        case .value(let value):
+            if let index = externIndices[value] { return UInt64(index) << 3 | Self.valueTag }
+            let index = externValues.count
+            externValues.append(value)
+            externIndices[value] = index
+            return UInt64(index) << 3 | Self.valueTag
+        }
+    }
+
+    func externReference(slot: UInt64) -> ExternReference? {
+        switch slot & 7 {
+        case Self.handleTag:
+            return ExternReference(handle: slot >> 3)
+        case Self.valueTag:
+            let index = Int(truncatingIfNeeded: slot >> 3)
+            guard externValues.indices.contains(index) else { return nil }
+            return ExternReference(externValues[index])
+        default:
+            return nil
+        }
+    }
+}

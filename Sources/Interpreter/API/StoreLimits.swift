@@ -1,0 +1,59 @@
+/// What the guests of one store may use at most.
+///
+/// A module that asks for more at the start is refused with `ResourceError`; growing a memory or
+/// table beyond a limit answers -1 to the guest.
+public struct StoreLimits: Hashable, Sendable {
+    /// Bytes of each linear memory. Default: 4 GiB, all that a memory with i32 addresses can use.
+    public var memoryBytes: UInt64
+    /// Elements of each table. Default: 10 million, which is 80 MB.
+    public var tableElements: UInt64
+    /// Instances that the store may hold. They live as long as the store does.
+    public var instances: Int
+    /// Linear memories, those of all instances and of the host together.
+    public var memories: Int
+    /// Tables, those of all instances and of the host together.
+    public var tables: Int
+    /// How deep calls from the host into guests and from guests into the host may be nested.
+    /// Guests that call guests do not count: they use the value stack only.
+    public var nestedCalls: Int
+
+    public init(
+        memoryBytes: UInt64 = 1 << 32, tableElements: UInt64 = 10_000_000,
+        instances: Int = 10_000, memories: Int = 10_000, tables: Int = 10_000,
+        nestedCalls: Int = 200
+    ) {
+        self.memoryBytes = memoryBytes
+        self.tableElements = tableElements
+        self.instances = instances
+        self.memories = memories
+        self.tables = tables
+        self.nestedCalls = nestedCalls
+    }
+}
+
+/// A memory, table or instance that the store's limits or the system do not allow.
+public enum ResourceError: Error, Hashable, Sendable {
+    /// A memory starts with `pages` pages; the limit allows `limitPages`.
+    case memoryTooLarge(pages: UInt64, limitPages: UInt64)
+    case tableTooLarge(elements: UInt64, limit: UInt64)
+    case tooManyInstances(limit: Int)
+    case tooManyMemories(limit: Int)
+    case tooManyTables(limit: Int)
+    /// The system gave no memory or address space.
+    case outOfMemory
+}
+
+extension ResourceError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .memoryTooLarge(let pages, let limit):
+            "memory of \(pages) pages exceeds the limit of \(limit) pages"
+        case .tableTooLarge(let elements, let limit):
+            "table of \(elements) elements exceeds the limit of \(limit) elements"
+        case .tooManyInstances(let limit): "the store holds \(limit) instances, its limit"
+        case .tooManyMemories(let limit): "the store holds \(limit) memories, its limit"
+        case .tooManyTables(let limit): "the store holds \(limit) tables, its limit"
+        case .outOfMemory: "out of memory"
+        }
+    }
+}

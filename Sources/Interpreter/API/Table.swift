@@ -1,0 +1,72 @@
+// Invariant: elements of the table's array are read and written only below its count.
+
+/// A table of references in a store.
+///
+/// Specification: 4.2.7 (table instances).
+public struct Table {
+    public let store: Store
+    let storage: TableStorage
+
+    init(store: Store, storage: TableStorage) {
+        self.store = store
+        self.storage = storage
+    }
+
+    /// Makes a table of the type's minimum size, filled with `value` or with null.
+    ///
+    /// - Parameter type: its element type in canonical form.
+    /// - Throws: `ResourceError` if the store's limits or the system do not allow it; `ValueError`
+    ///   if the elements cannot have this value, or null if none is given.
+    public init(store: Store, type: TableType, filledWith value: Value? = nil) throws {
+        var fill: UInt64 = 0
+        if let value {
+            fill = try store.slots(of: value, as: ValueType(type.element)).low
+        } else if !type.element.isNullable {
+            throw ValueError.typeMismatch(expected: ValueType(type.element))
+        }
+        self.init(store: store, storage: try store.makeTable(type, fill: fill))
+    }
+
+    /// The declared type in canonical form; its minimum is the size at the start.
+    public var type: TableType { storage.type }
+    /// The current size in elements.
+    public var size: UInt64 { storage.count }
+
+    /// The element at `index`.
+    ///
+    /// - Throws: `AccessError.outOfBounds`
+    public func get(_ index: UInt64) throws(AccessError) -> Value {
+        guard index < storage.count else { throw .outOfBounds(index: index) }
+        let slot = storage.record.pointee.elements[Int(truncatingIfNeeded: index)]
+        return store.value(slot, 0, as: ValueType(type.element))
+    }
+
+    /// Replaces the element at `index`.
+    ///
+    /// - Throws: `AccessError.outOfBounds`, or `.value` if it is not of the element type.
+    public func set(_ index: UInt64, _ value: Value) throws(AccessError) {
+        guard index < storage.count else { throw .outOfBounds(index: index) }
+        storage.record.pointee.elements[Int(truncatingIfNeeded: index)] = try slot(of: value)
+    }
+
+    /// Adds `count` elements that hold `value`.
+    ///
+    /// - Returns: the size before, or nil if the table cannot grow so far.
+    /// - Throws: `AccessError.value` if the value is not of the element type.
+    public func grow(by count: UInt64, filledWith value: Value) throws(AccessError) -> UInt64? {
+        storage.grow(by: count, fill: try slot(of: value))
+    }
+
+    private func slot(of value: Value) throws(AccessError) -> UInt64 {
+        do throws(ValueError) {
+            return try store.slots(of: value, as: ValueType(type.element)).low
+        } catch {
+            throw .value(error)
+        }
+    }
+}
+
+extension Table: Hashable {
+    public static func == (a: Table, b: Table) -> Bool { a.storage === b.storage }
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(storage)) }
+}

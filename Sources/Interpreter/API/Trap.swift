@@ -1,0 +1,87 @@
+/// The guest was stopped: it did something that the specification forbids, or ran into a limit.
+///
+/// Specification: 4.6.1 (traps).
+public struct Trap: Error, Sendable {
+    public let code: TrapCode
+    /// Where it happened; empty if no guest code was running.
+    public let backtrace: Backtrace
+
+    /// A trap of the given kind. Host functions may throw one.
+    public init(_ code: TrapCode, backtrace: Backtrace = Backtrace()) {
+        self.code = code
+        self.backtrace = backtrace
+    }
+}
+
+extension Trap: CustomStringConvertible {
+    /// The suite's words for the trap, without the backtrace.
+    public var description: String { code.message }
+}
+
+/// The guest functions that were running when a trap happened, innermost first.
+public struct Backtrace: Sendable {
+    /// One guest function that has not returned.
+    public struct Frame: Sendable {
+        public let module: Module
+        /// The function's index in its module, imports counted.
+        public let functionIndex: FunctionIndex
+        /// Byte offset in the module's file: of the instruction that trapped in the innermost
+        /// frame, behind the call in the others. Nil if not known.
+        public let offset: Int?
+
+        public init(module: Module, functionIndex: FunctionIndex, offset: Int?) {
+            self.module = module
+            self.functionIndex = functionIndex
+            self.offset = offset
+        }
+    }
+
+    /// The innermost frames, at most `frameLimit`.
+    public var frames: [Frame] = []
+    /// How many more frames there were.
+    public var omittedFrameCount = 0
+
+    /// How many frames are kept.
+    public static let frameLimit = 64
+
+    public init() {}
+}
+
+extension Backtrace.Frame {
+    /// The module's name in its name section.
+    public var moduleName: String? { module.names?.module?.description }
+
+    /// The function's name in the name section, or else the first name it is exported by.
+    public var functionName: String? {
+        if let name = module.names?.functions[functionIndex] { return name.description }
+        let export = module.exports.first { $0.kind == .function && $0.index == functionIndex }
+        return export?.name.description
+    }
+}
+
+extension Backtrace.Frame: CustomStringConvertible {
+    /// `run at 0x1f4`, or `function 12 at 0x1f4` without a name.
+    public var description: String {
+        let name = functionName ?? "function \(functionIndex)"
+        guard let offset else { return name }
+        return "\(name) at 0x\(String(offset, radix: 16))"
+    }
+}
+
+extension Backtrace: CustomStringConvertible {
+    /// One line a frame, innermost first; empty without frames.
+    public var description: String {
+        var lines = frames.enumerated().map { "\($0.offset): \($0.element)" }
+        if omittedFrameCount > 0 { lines.append("... \(omittedFrameCount) more") }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// Thrown by a host function to end the guest in an orderly way, as WASI's `proc_exit` does.
+/// It reaches the outer caller unchanged.
+public struct GuestExit: Error, Hashable, Sendable {
+    /// 0 for success.
+    public let code: UInt32
+
+    public init(code: UInt32) { self.code = code }
+}

@@ -1,0 +1,33 @@
+/// Fuel, deadline and interruption. The machine counts a budget down and asks the store when it is
+/// used up; the store hands out the next slice or stops the guest.
+extension Store {
+    /// Units that the machine gets at once: about a millisecond, at most, until it asks again.
+    static let budgetSlice: UInt64 = 100_000
+
+    /// Puts a new slice into `execution.budget` after taking from it the units already used.
+    ///
+    /// - Returns: 0, or the trap code of what stops the guest.
+    func refill(owing units: UInt64) -> UInt64 {
+        execution.pointee.budget = 0
+        if let code = stopRequest() { return UInt64(code.rawValue) }
+        guard let reserve = fuelReserve else {
+            execution.pointee.budget = Int64(Self.budgetSlice) - Int64(clamping: min(units, 1))
+            return 0
+        }
+        guard reserve >= units else {
+            fuelReserve = 0
+            return UInt64(TrapCode.outOfFuel.rawValue)
+        }
+        let slice = min(reserve - units, Self.budgetSlice)
+        fuelReserve = reserve - units - slice
+        execution.pointee.budget = Int64(slice)
+        return 0
+    }
+
+    /// Whether somebody asked to stop the guest, or its time is over.
+    func stopRequest() -> TrapCode? {
+        if interruptHandle.consume() { return .interrupted }
+        if let deadline, ContinuousClock.now >= deadline { return .interrupted }
+        return nil
+    }
+}

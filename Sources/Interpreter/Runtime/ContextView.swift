@@ -1,0 +1,41 @@
+// Invariant: `pointer` is the context block of an instance whose store lives.
+
+/// A context block with names for its fields, for the slow paths of the runtime.
+struct ContextView {
+    let pointer: ContextPointer
+
+    init(_ pointer: ContextPointer) { self.pointer = pointer }
+
+    var execution: UnsafeMutablePointer<ExecutionState> {
+        pointer.load(
+            fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
+    }
+
+    var budget: Int64 {
+        get { pointer.load(fromByteOffset: ContextOffset.budget, as: Int64.self) }
+        nonmutating set {
+            pointer.storeBytes(of: newValue, toByteOffset: ContextOffset.budget, as: Int64.self)
+        }
+    }
+
+    var instance: InstanceStorage { InstanceStorage.of(pointer) }
+
+    /// The record of a memory; validation keeps `index` in range.
+    func memory(_ index: Int) -> UnsafeMutablePointer<MemoryRecord> {
+        pointer.load(
+            fromByteOffset: ContextOffset.memories,
+            as: UnsafeMutablePointer<UnsafeMutablePointer<MemoryRecord>>.self)[index]
+    }
+
+    /// The record of a table; validation keeps `index` in range.
+    func table(_ index: Int) -> UnsafeMutablePointer<TableRecord> {
+        pointer.load(
+            fromByteOffset: ContextOffset.tables,
+            as: UnsafeMutablePointer<UnsafeMutablePointer<TableRecord>>.self)[index]
+    }
+}
+
+extension ExecutionState {
+    /// The store; it outlives every run.
+    var unretainedStore: Unmanaged<Store>? { store.map { Unmanaged.fromOpaque($0) } }
+}

@@ -1,0 +1,126 @@
+import WasmValidator
+
+/// Decides whether what is there fits what a module imports.
+///
+/// Specification: 3.4 (external type matching), 4.7.2 (external typing).
+struct ImportMatching {
+    let module: Module
+    let store: Store
+
+    /// The imports in order, all of them matching.
+    ///
+    /// - Throws: `LinkError` with all that are missing or do not match.
+    func resolve(_ given: [External?]) throws(LinkError) -> [External] {
+        var resolved: [External] = []
+        resolved.reserveCapacity(given.count)
+        var failures: [LinkError.Failure] = []
+        for (index, wanted) in module.imports.enumerated() {
+            let external = index < given.count ? given[index] : nil
+            if let reason = mismatch(external, wanted.type) {
+                failures.append(failure(wanted, reason))
+            } else if let external {
+                resolved.append(external)
+            }
+        }
+        if !failures.isEmpty { throw LinkError(failures: failures) }
+        return resolved
+    }
+
+    private func mismatch(
+        _ external: External?, _ wanted: ExternalType
+    ) -> LinkError.Failure.Reason? {
+        guard let external else { return .unknown }
+        guard external.store === store else { return .foreignStore }
+        let expected = canonical(wanted)
+        let actual = external.type
+        return matches(actual, expected)
+            ? nil : .incompatible(expected: expected, actual: actual)
+    }
+
+    private func canonical(_ type: ExternalType) -> ExternalType {
+        let valid = module.valid
+        switch type {
+        case .function(let index): return .function(valid.typeIDs[Int(index)])
+        case .tag(let index): return .tag(valid.typeIDs[Int(index)])
+        case .memory: return type
+        case .global(var global):
+            global.value = valid.canonical(global.value)
+            return .global(global)
+        case .table(var table):
+            let element = valid.canonical(ValueType(table.element)).reference
+            table.element = element ?? table.element
+            return .table(table)
+        }
+    }
+
+    private func matches(_ actual: ExternalType, _ expected: ExternalType) -> Bool {
+        let types = store.engine.types
+        switch (actual, expected) {
+        case (.function(let actual), .function(let expected)):
+            return types.isSubtype(actual, of: expected)
+        case (.tag(let actual), .tag(let expected)):
+            return actual == expected
+        case (.memory(let actual), .memory(let expected)):
+            return actual.addressType == expected.addressType
+                && actual.isShared == expected.isShared
+                && actual.pageSizeLog2 == expected.pageSizeLog2
+                && matches(actual.limits, expected.limits)
+        case (.table(let actual), .table(let expected)):
+            // Canonical, so that equal is the same as equivalent.
+            return actual.addressType == expected.addressType
+                && actual.element == expected.element
+                && matches(actual.limits, expected.limits)
+        case (.global(let actual), .global(let expected)):
+            guard actual.isMutable == expected.isMutable else { return false }
+            return actual.isMutable
+                ? actual.value == expected.value : types.matches(actual.value, expected.value)
+        default:
+            return false
+        }
+    }
+
+    private func matches(_ actual: Limits, _ expected: Limits) -> Bool {
+        guard actual.minimum >= expected.minimum else { return false }
+        guard let most = expected.maximum else { return true }
+        return actual.maximum.map { $0 <= most } ?? false
+    }
+}
+
+// Types as text.
+extension ImportMatching {
+    private func failure(
+        _ wanted: Import, _ reason: LinkError.Failure.Reason
+    ) -> LinkError.Failure {
+        let detail: String
+        switch reason {
+        case .unknown: detail = " (\(text(canonical(wanted.type))))"
+        case .foreignStore: detail = " (it belongs to another store)"
+        case .incompatible(let expected, let actual):
+            detail = " (expected \(text(expected)), found \(text(actual)))"
+        }
+        return LinkError.Failure(
+            module: wanted.module, name: wanted.name, type: wanted.type, reason: reason,
+            detail: detail)
+    }
+
+    private func text(_ type: ExternalType) -> String {
+        switch type {
+        case .function(let id): "function \(store.signature(id).type)"
+        case .tag(let id): "tag \(store.signature(id).type)"
+        case .global(let global): "global \(global.isMutable ? "mut " : "")\(global.value)"
+        case .table(let table):
+            "table \(text(table.limits, table.addressType)) \(table.element)"
+        case .memory(let memory):
+            "memory \(text(memory.limits, memory.addressType))"
+                + (memory.isShared ? " shared" : "")
+                + (memory.pageSizeLog2 == 16
+                    ? "" : " with pages of \(1 << memory.pageSizeLog2) byte")
+        }
+    }
+
+    private func text(_ limits: Limits, _ address: AddressType) -> String {
+        let prefix = address == .i64 ? "i64 " : ""
+        guard let most = limits.maximum else { return "\(prefix)\(limits.minimum)" }
+        return "\(prefix)\(limits.minimum) \(most)"
+    }
+}

@@ -1,0 +1,211 @@
+// Invariants: `context` is a block of the module's layout; the pointers in it lead to records,
+// cells and arrays that live as long as the store, or are owned by this object, which the store
+// keeps until it dies. A function record with null code was not needed yet, all its other fields
+// are zero. The store outlives this object.
+
+import Glibc
+import WasmValidator
+
+/// What the store keeps of an instance.
+final class InstanceStorage {
+    /// A segment of references that `table.init` copies from.
+    enum ElementState {
+        /// The references were not made yet.
+        case pending
+        case ready(UnsafeMutableBufferPointer<UInt64>)
+        case dropped
+    }
+
+    unowned(unsafe) let store: Store
+    let module: Module
+    let context: ContextPointer
+    private(set) var memories: [MemoryStorage]
+    private(set) var tables: [TableStorage]
+    private(set) var tags: [TagStorage]
+    var elementStates: [ElementState]
+    var isDataDropped: [Bool]
+
+    private let functionRecords: UnsafeMutablePointer<FunctionRecord>
+    private let memoryRecords: UnsafeMutablePointer<UnsafeMutablePointer<MemoryRecord>>
+    private let tableRecords: UnsafeMutablePointer<UnsafeMutablePointer<TableRecord>>
+
+    /// Allocates an instance whose imports are in place; it has no memories and tables of its own
+    /// yet and its globals are zero.
+    ///
+    /// - Parameter imports: what the module imports, checked.
+    init(_ module: Module, imports: [External], in store: Store) throws(ResourceError) {
+        let parsed = module.parsed
+        guard let context = calloc(1, module.layout.byteCount) else { throw .outOfMemory }
+        let size = MemoryLayout<FunctionRecord>.stride
+        guard let functions = calloc(max(parsed.bodies.count, 1), size) else {
+            free(context)
+            throw .outOfMemory
+        }
+        self.store = store
+        self.module = module
+        self.context = context
+        functionRecords = functions.bindMemory(
+            to: FunctionRecord.self, capacity: parsed.bodies.count)
+        memoryRecords = .allocate(capacity: max(parsed.memories.count, 1))
+        memoryRecords.initialize(repeating: store.emptyMemory, count: max(parsed.memories.count, 1))
+        tableRecords = .allocate(capacity: max(parsed.tables.count, 1))
+        tableRecords.initialize(repeating: store.emptyTable, count: max(parsed.tables.count, 1))
+        memories = []
+        tables = []
+        tags = []
+        elementStates = Array(repeating: .pending, count: parsed.elementSegments.count)
+        isDataDropped = Array(repeating: false, count: parsed.dataSegments.count)
+        fillHeader()
+        place(imports)
+        for type in parsed.tags.dropFirst(parsed.importedTagCount) {
+            tags.append(store.makeTag(module.valid.typeIDs[Int(type)]))
+        }
+    }
+
+    deinit {
+        for case .ready(let buffer) in elementStates { buffer.deallocate() }
+        tableRecords.deallocate()
+        memoryRecords.deallocate()
+        free(functionRecords)
+        free(context)
+    }
+
+    /// The instance that a context block belongs to.
+    static func of(_ context: ContextPointer) -> InstanceStorage {
+        Unmanaged.fromOpaque(
+            context.load(fromByteOffset: ContextOffset.instance, as: UnsafeRawPointer.self)
+        ).takeUnretainedValue()
+    }
+
+    private func fillHeader() {
+        func put<T: BitwiseCopyable>(_ value: T, _ offset: Int) {
+            context.storeBytes(of: value, toByteOffset: offset, as: T.self)
+        }
+        put(store.stackLimit, ContextOffset.stackLimit)
+        put(Int64(0), ContextOffset.budget)
+        put(memoryRecords[0], ContextOffset.memory0)
+        put(tableRecords[0], ContextOffset.table0)
+        put(memoryRecords, ContextOffset.memories)
+        put(tableRecords, ContextOffset.tables)
+        put(store.execution, ContextOffset.execution)
+        put(Unmanaged.passUnretained(self).toOpaque(), ContextOffset.instance)
+        put(module.code.entries, ContextOffset.codeTable)
+        put(functionRecords, ContextOffset.functionRecords)
+    }
+
+    private func place(_ imports: [External]) {
+        var functionCount = 0
+        var globalCount = 0
+        for external in imports {
+            switch external {
+            case .function(let function):
+                context.storeBytes(
+                    of: function.record,
+                    toByteOffset: ContextLayout.importedFunction(functionCount),
+                    as: UnsafeMutablePointer<FunctionRecord>.self)
+                functionCount += 1
+            case .global(let global):
+                context.storeBytes(
+                    of: global.cell, toByteOffset: module.layout.globalOffsets[globalCount],
+                    as: UnsafeMutablePointer<UInt64>.self)
+                globalCount += 1
+            case .memory(let memory): add(memory.storage)
+            case .table(let table): add(table.storage)
+            case .tag(let tag): tags.append(tag.storage)
+            }
+        }
+    }
+
+    /// Gives the instance its next memory.
+    func add(_ memory: MemoryStorage) {
+        memoryRecords[memories.count] = memory.record
+        if memories.isEmpty {
+            context.storeBytes(
+                of: memory.record, toByteOffset: ContextOffset.memory0,
+                as: UnsafeMutablePointer<MemoryRecord>.self)
+        }
+        memories.append(memory)
+    }
+
+    /// Gives the instance its next table.
+    func add(_ table: TableStorage) {
+        tableRecords[tables.count] = table.record
+        if tables.isEmpty {
+            context.storeBytes(
+                of: table.record, toByteOffset: ContextOffset.table0,
+                as: UnsafeMutablePointer<TableRecord>.self)
+        }
+        tables.append(table)
+    }
+
+    /// The record of a function by its index, imports counted; made when first asked for.
+    func functionRecord(_ index: Int) -> UnsafeMutablePointer<FunctionRecord>? {
+        let layout = module.layout
+        guard index >= 0 else { return nil }
+        if index < layout.importedFunctionCount {
+            return context.load(
+                fromByteOffset: ContextLayout.importedFunction(index),
+                as: UnsafeMutablePointer<FunctionRecord>.self)
+        }
+        let parsed = module.parsed
+        let defined = index - layout.importedFunctionCount
+        guard defined < parsed.bodies.count else { return nil }
+        let record = functionRecords + defined
+        if UnsafeRawPointer(record).load(as: UInt.self) == 0 {
+            let typeID = module.valid.typeIDs[Int(parsed.functions[index])]
+            let signature = store.signature(typeID)
+            record.initialize(
+                to: FunctionRecord(
+                    code: module.code.entries[defined], context: context, typeID: typeID,
+                    headerIndex: UInt16(clamping: module.code.headerIndex(of: defined)),
+                    parameterSlots: UInt16(clamping: signature.parameterSlots),
+                    resultSlots: UInt16(clamping: signature.resultSlots),
+                    functionIndex: UInt32(truncatingIfNeeded: index), host: nil))
+        }
+        return record
+    }
+
+    /// Where the value of a global stands; nil if there is no such global.
+    func globalCell(_ index: Int) -> UnsafeMutablePointer<UInt64>? {
+        let layout = module.layout
+        guard layout.globalOffsets.indices.contains(index) else { return nil }
+        let place = context + layout.globalOffsets[index]
+        if index < layout.importedGlobalCount {
+            return place.load(as: UnsafeMutablePointer<UInt64>.self)
+        }
+        return place.assumingMemoryBound(to: UInt64.self)
+    }
+
+    /// The type of a global in canonical form; `index` must be in range.
+    func globalType(_ index: Int) -> GlobalType {
+        var type = module.parsed.globals[index]
+        type.value = module.valid.canonical(type.value)
+        return type
+    }
+
+    /// The references of an element segment, made on first use; nil if it was dropped.
+    func elements(_ segment: Int) throws -> UnsafeMutableBufferPointer<UInt64>? {
+        guard elementStates.indices.contains(segment) else { return nil }
+        switch elementStates[segment] {
+        case .dropped: return nil
+        case .ready(let buffer): return buffer
+        case .pending:
+            let definition = module.parsed.elementSegments[segment]
+            let buffer = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: definition.count)
+            buffer.initialize(repeating: 0)
+            elementStates[segment] = .ready(buffer)
+            try ConstantEvaluator(self).evaluate(definition, into: buffer.baseAddress)
+            return buffer
+        }
+    }
+
+    func dropElements(_ segment: Int) {
+        guard elementStates.indices.contains(segment) else { return }
+        if case .ready(let buffer) = elementStates[segment] { buffer.deallocate() }
+        elementStates[segment] = .dropped
+    }
+
+    func dropData(_ segment: Int) {
+        if isDataDropped.indices.contains(segment) { isDataDropped[segment] = true }
+    }
+}

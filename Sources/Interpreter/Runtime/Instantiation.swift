@@ -1,0 +1,120 @@
+import WasmValidator
+
+/// Instantiation: allocates what a module defines, fills it, and runs the start function.
+///
+/// Specification: 4.7.3 (instantiation).
+extension Store {
+    /// What `instantiate` refuses by name: the machine has no instructions for it yet.
+    static let unsupportedFeatures: Features = [
+        .simd, .relaxedSIMD, .exceptions, .garbageCollection, .threads,
+    ]
+
+    /// Instantiates a module with what its imports were resolved to, in order.
+    ///
+    /// An instance whose active segments or start function fail stays in the store: what they
+    /// wrote stays, and tables of other instances may refer to its functions.
+    func instantiate(_ module: Module, imports: [External?]) throws -> InstanceStorage {
+        guard module.engine === engine else { throw EngineMismatch() }
+        let missing = module.valid.requiredFeatures.intersection(Self.unsupportedFeatures)
+        guard missing.isEmpty else { throw UnsupportedFeatures(features: missing) }
+        let resolved = try ImportMatching(module: module, store: self).resolve(imports)
+        guard instances.count < limits.instances else {
+            throw ResourceError.tooManyInstances(limit: limits.instances)
+        }
+        try prepareStack()
+
+        let instance = try allocate(module, resolved)
+        instances.append(instance)
+        try applyElementSegments(of: instance)
+        try applyDataSegments(of: instance)
+        try runStart(of: instance)
+        return instance
+    }
+
+    /// An instance with its memories, globals and tables. What was made is freed on failure:
+    /// nothing outside of the instance can refer to it yet.
+    private func allocate(_ module: Module, _ imports: [External]) throws -> InstanceStorage {
+        let parsed = module.parsed
+        let memoryCount = memories.count
+        let tableCount = tables.count
+        let tagCount = tags.count
+        do {
+            let instance = try InstanceStorage(module, imports: imports, in: self)
+            for type in parsed.memories.dropFirst(parsed.importedMemoryCount) {
+                instance.add(try makeMemory(type))
+            }
+            let evaluator = ConstantEvaluator(instance)
+            for (index, global) in parsed.globalDefinitions.enumerated() {
+                let value = try evaluator.evaluate(global.initializer)
+                let cell = instance.globalCell(parsed.importedGlobalCount + index)
+                cell?[0] = value.low
+                if global.type.value.isVector { cell?[1] = value.high }
+            }
+            for table in parsed.tableDefinitions {
+                var type = table.type
+                type.element =
+                    module.valid.canonical(ValueType(type.element)).reference ?? type.element
+                let fill = try table.initializer.map { try evaluator.evaluate($0).low }
+                instance.add(try makeTable(type, fill: fill ?? 0))
+            }
+            return instance
+        } catch {
+            memories.removeSubrange(memoryCount...)
+            tables.removeSubrange(tableCount...)
+            tags.removeSubrange(tagCount...)
+            throw error
+        }
+    }
+
+    private func applyElementSegments(of instance: InstanceStorage) throws {
+        let evaluator = ConstantEvaluator(instance)
+        for (index, segment) in instance.module.parsed.elementSegments.enumerated() {
+            switch segment.mode {
+            case .passive: continue
+            case .declarative: break
+            case .active(let table, let offset):
+                guard instance.tables.indices.contains(Int(table)) else { continue }
+                let record = instance.tables[Int(table)].record
+                let start = try evaluator.evaluate(offset).low
+                let count = UInt64(segment.count)
+                let size = UInt64(record.pointee.count)
+                guard count <= size, start <= size - count else {
+                    throw Trap(.outOfBoundsTableAccess)
+                }
+                // Straight into the table: constant expressions cannot change its size.
+                try evaluator.evaluate(
+                    segment, into: record.pointee.elements + Int(truncatingIfNeeded: start))
+            }
+            instance.dropElements(index)
+        }
+    }
+
+    private func applyDataSegments(of instance: InstanceStorage) throws {
+        let evaluator = ConstantEvaluator(instance)
+        let parsed = instance.module.parsed
+        for (index, segment) in parsed.dataSegments.enumerated() {
+            guard case .active(let memory, let offset) = segment.mode,
+                instance.memories.indices.contains(Int(memory))
+            else { continue }
+            let bytes = GuestMemory(instance.memories[Int(memory)].record.pointee)
+            let start = try evaluator.evaluate(offset).low
+            let count = segment.content.count
+            guard bytes.contains(start, count: UInt64(count)) else {
+                throw Trap(.outOfBoundsMemoryAccess)
+            }
+            if count > 0 {
+                (bytes.base + Int(truncatingIfNeeded: start)).copyMemory(
+                    from: parsed.bytes.base + segment.content.start, byteCount: count)
+            }
+            instance.dropData(index)
+        }
+    }
+
+    private func runStart(of instance: InstanceStorage) throws {
+        guard let start = instance.module.parsed.start,
+            let record = instance.functionRecord(Int(start))
+        else { return }
+        _ = try beginCall(signature(record.pointee.typeID))
+        try run(record)
+    }
+}

@@ -1,0 +1,130 @@
+// Invariants: `execution.top` is the first slot that no frame in use covers, at most `stackLimit`
+// when a run starts, so that behind it there is room for every legal frame; it is restored however
+// a run ends. `beginCall` and `run` are used in pairs with nothing between that runs guest code.
+
+/// Calls from the host into guests, and from guests into the host.
+extension Store {
+    /// Checks that a call can start and answers where its arguments go.
+    ///
+    /// - Throws: `Trap` if calls are nested too deep or the guest was asked to stop.
+    @inline(__always)
+    func beginCall(_ signature: Signature) throws -> UnsafeMutablePointer<UInt64> {
+        if valueStack == nil { try prepareStack() }
+        let top = execution.pointee.top
+        guard UnsafeMutableRawPointer(top) <= stackLimit,
+            signature.headerIndex < Int(UInt16.max)
+        else { throw Trap(.stackExhausted) }
+        if callDepth > 0 { try checkNesting() }
+        return top
+    }
+
+    /// Runs a function whose arguments are in the slots from `execution.top` on; its results are in
+    /// the same slots afterwards.
+    ///
+    /// - Throws: `Trap`, or what a host function threw.
+    func run(_ record: UnsafeMutablePointer<FunctionRecord>) throws {
+        if let code = stopRequest() { throw Trap(code) }
+        if execution.pointee.budget < 0 {
+            // The call of the host function that calls us took a unit that was not there.
+            let code = refill(owing: UInt64(-execution.pointee.budget))
+            if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { throw Trap(code) }
+        }
+        let top = execution.pointee.top
+        callDepth += 1
+        defer {
+            callDepth -= 1
+            execution.pointee.top = top
+        }
+        guard let context = record.pointee.context else {
+            if let code = callHost(record, top, context: nil) { throw failure(code) }
+            return
+        }
+        let header = top + Int(record.pointee.headerIndex)
+        header[0] = UInt64(UInt(bitPattern: Machine.haltCode))
+        header[1] = UInt64(UInt(bitPattern: top))
+        ContextView(context).budget = execution.pointee.budget
+        execution.pointee.exitCode = 0
+        Machine.run(code: record.pointee.code, stack: top, context: context)
+        let exit = execution.pointee.exitCode
+        guard exit == 0 else {
+            throw failure(TrapCode(rawValue: UInt8(truncatingIfNeeded: exit)) ?? .unreachable)
+        }
+    }
+
+    /// The error for a run that ended with this code.
+    private func failure(_ code: TrapCode) -> any Error {
+        if code == .hostError, let error = pendingError {
+            pendingError = nil
+            return error
+        }
+        return Trap(code, backtrace: Backtrace.capture(execution))
+    }
+
+    /// Calls a host function; nil if it returned.
+    func callHost(
+        _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer,
+        context: ContextPointer?
+    ) -> TrapCode? {
+        guard let function = record.pointee.host else { return .hostError }
+        let header = Int(record.pointee.headerIndex)
+        let savedTop = execution.pointee.top
+        // Room for a frame header, in case the machine keeps one there.
+        let top = arguments + (header + 2)
+        guard header < Int(UInt16.max), UnsafeMutableRawPointer(top) <= stackEnd else {
+            return .stackExhausted
+        }
+        execution.pointee.top = top
+        defer { execution.pointee.top = savedTop }
+        do {
+            try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
+                try $0.body(
+                    Caller(store: Unmanaged.passUnretained(self), context: context),
+                    CallSlots(arguments, count: header))
+            }
+            return nil
+        } catch {
+            pendingError = error
+            return .hostError
+        }
+    }
+}
+
+/// How much native stack nested calls may use: host functions that call guests that call host
+/// functions are the one kind of recursion that takes native stack.
+struct NativeStackBounds {
+    /// The thread that the address was found for.
+    var thread: UInt = 0
+    /// Below this address no nested call starts.
+    var lowest: UInt = 0
+
+    /// Calls that need no look at the native stack.
+    static let freeDepth = 8
+    /// What a host function may need on its own.
+    static let reserve: UInt = 128 << 10
+}
+
+extension Store {
+    @inline(never)
+    private func checkNesting() throws {
+        guard callDepth < limits.nestedCalls else { throw Trap(.stackExhausted) }
+        guard callDepth >= NativeStackBounds.freeDepth else { return }
+        if nativeStack.thread != NativeStack.thread {
+            nativeStack.thread = NativeStack.thread
+            let lowest = NativeStack.lowestAddress() ?? 0
+            nativeStack.lowest =
+                lowest.addingReportingOverflow(
+                    NativeStackBounds.reserve
+                ).partialValue
+        }
+        guard NativeStack.currentAddress() > nativeStack.lowest else {
+            throw Trap(.stackExhausted)
+        }
+    }
+}
+
+extension Backtrace {
+    /// The guest functions that were running when the machine stopped.
+    static func capture(_ execution: UnsafeMutablePointer<ExecutionState>) -> Backtrace {
+        Backtrace()
+    }
+}

@@ -1,0 +1,243 @@
+// What handlers call for everything that is no matter of a few instructions. None throws; answers
+// are values or trap codes, 0 for none.
+//
+// Invariants: `cx` is the context block of the running instance, indices were validated; all
+// addresses, indices and counts come from the guest and are checked against the record's current
+// size before anything is touched. i32 operands arrive zero-extended.
+
+import Glibc
+import WasmValidator
+
+private let refused = UInt64.max
+
+extension TrapCode {
+    /// The code as handlers pass it on.
+    fileprivate var answer: UInt64 { UInt64(rawValue) }
+}
+
+/// Whether `count` things from `start` on are among `size`; never overflows.
+@inline(__always)
+private func fits(_ start: UInt64, _ count: UInt64, in size: UInt) -> Bool {
+    count <= UInt64(size) && start <= UInt64(size) &- count
+}
+
+/// A place in guest memory; the range was checked.
+@inline(__always)
+private func place(
+    _ memory: UnsafeMutablePointer<MemoryRecord>, _ address: UInt64
+) -> UnsafeMutableRawPointer {
+    memory.pointee.base + Int(truncatingIfNeeded: address)
+}
+
+/// Bytes from which on a bulk operation costs fuel: below, it is as fast as a few instructions.
+private let bulkChargeLimit: UInt64 = 1 << 16
+
+/// Takes a unit of the budget per KiB of a large bulk operation, so that neither fuel nor deadlines
+/// can be evaded by moving gigabytes.
+@inline(__always)
+private func charge(_ cx: ContextPointer, _ byteCount: UInt64) -> UInt64 {
+    byteCount < bulkChargeLimit ? 0 : chargeLarge(ContextView(cx), byteCount >> 10)
+}
+
+@inline(never)
+private func chargeLarge(_ context: ContextView, _ units: UInt64) -> UInt64 {
+    let units = Int64(clamping: units)
+    let left = context.budget.subtractingReportingOverflow(units).partialValue
+    context.budget = left
+    guard left < 0 else { return 0 }
+    let execution = context.execution
+    guard let store = execution.pointee.unretainedStore else { return 0 }
+    let answer = store._withUnsafeGuaranteedRef { $0.refill(owing: UInt64(-left)) }
+    context.budget = execution.pointee.budget
+    return answer
+}
+
+// MARK: Memories
+
+/// `memory.grow`: the size before in pages, or `UInt64.max` if the memory cannot grow so far.
+@inline(never)
+func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
+    ContextView(cx).instance.memories[memory].grow(by: delta) ?? refused
+}
+
+/// `memory.init`
+@inline(never)
+func runtimeMemoryInit(
+    _ cx: ContextPointer, _ memory: Int, _ segment: Int, _ destination: UInt64, _ source: UInt64,
+    _ count: UInt64
+) -> UInt64 {
+    let context = ContextView(cx)
+    let instance = context.instance
+    let parsed = instance.module.parsed
+    let content = parsed.dataSegments[segment].content
+    let available = instance.isDataDropped[segment] ? 0 : UInt(bitPattern: content.count)
+    let record = context.memory(memory)
+    guard fits(source, count, in: available),
+        fits(destination, count, in: record.pointee.byteCount)
+    else { return TrapCode.outOfBoundsMemoryAccess.answer }
+    guard count > 0 else { return 0 }
+    let stop = charge(cx, count)
+    guard stop == 0 else { return stop }
+    let start = parsed.bytes.base + content.start + Int(truncatingIfNeeded: source)
+    place(record, destination).copyMemory(from: start, byteCount: Int(truncatingIfNeeded: count))
+    return 0
+}
+
+/// `memory.copy`
+@inline(never)
+func runtimeMemoryCopy(
+    _ cx: ContextPointer, _ destinationMemory: Int, _ sourceMemory: Int, _ destination: UInt64,
+    _ source: UInt64, _ count: UInt64
+) -> UInt64 {
+    let context = ContextView(cx)
+    let to = context.memory(destinationMemory)
+    let from = context.memory(sourceMemory)
+    guard fits(source, count, in: from.pointee.byteCount),
+        fits(destination, count, in: to.pointee.byteCount)
+    else { return TrapCode.outOfBoundsMemoryAccess.answer }
+    guard count > 0 else { return 0 }
+    let stop = charge(cx, count)
+    guard stop == 0 else { return stop }
+    memmove(place(to, destination), place(from, source), Int(truncatingIfNeeded: count))
+    return 0
+}
+
+/// `memory.fill`
+@inline(never)
+func runtimeMemoryFill(
+    _ cx: ContextPointer, _ memory: Int, _ destination: UInt64, _ value: UInt64, _ count: UInt64
+) -> UInt64 {
+    let record = ContextView(cx).memory(memory)
+    guard fits(destination, count, in: record.pointee.byteCount) else {
+        return TrapCode.outOfBoundsMemoryAccess.answer
+    }
+    guard count > 0 else { return 0 }
+    let stop = charge(cx, count)
+    guard stop == 0 else { return stop }
+    memset(
+        place(record, destination), Int32(UInt8(truncatingIfNeeded: value)),
+        Int(truncatingIfNeeded: count))
+    return 0
+}
+
+/// `data.drop`
+@inline(never)
+func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
+    ContextView(cx).instance.dropData(segment)
+}
+
+// MARK: Tables
+
+/// `table.grow`: the size before, or `UInt64.max` if the table cannot grow so far.
+@inline(never)
+func runtimeTableGrow(
+    _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
+) -> UInt64 {
+    ContextView(cx).instance.tables[table].grow(by: delta, fill: value) ?? refused
+}
+
+/// `table.fill`
+@inline(never)
+func runtimeTableFill(
+    _ cx: ContextPointer, _ table: Int, _ at: UInt64, _ value: UInt64, _ count: UInt64
+) -> UInt64 {
+    let record = ContextView(cx).table(table)
+    guard fits(at, count, in: record.pointee.count) else {
+        return TrapCode.outOfBoundsTableAccess.answer
+    }
+    guard count > 0 else { return 0 }
+    let stop = charge(cx, count &* 8)
+    guard stop == 0 else { return stop }
+    (record.pointee.elements + Int(truncatingIfNeeded: at)).update(
+        repeating: value, count: Int(truncatingIfNeeded: count))
+    return 0
+}
+
+/// `table.copy`
+@inline(never)
+func runtimeTableCopy(
+    _ cx: ContextPointer, _ destinationTable: Int, _ sourceTable: Int, _ destination: UInt64,
+    _ source: UInt64, _ count: UInt64
+) -> UInt64 {
+    let context = ContextView(cx)
+    let to = context.table(destinationTable)
+    let from = context.table(sourceTable)
+    guard fits(source, count, in: from.pointee.count),
+        fits(destination, count, in: to.pointee.count)
+    else { return TrapCode.outOfBoundsTableAccess.answer }
+    guard count > 0 else { return 0 }
+    let stop = charge(cx, count &* 8)
+    guard stop == 0 else { return stop }
+    memmove(
+        to.pointee.elements + Int(truncatingIfNeeded: destination),
+        from.pointee.elements + Int(truncatingIfNeeded: source),
+        Int(truncatingIfNeeded: count) * 8)
+    return 0
+}
+
+/// `table.init`
+@inline(never)
+func runtimeTableInit(
+    _ cx: ContextPointer, _ table: Int, _ segment: Int, _ destination: UInt64, _ source: UInt64,
+    _ count: UInt64
+) -> UInt64 {
+    let context = ContextView(cx)
+    let record = context.table(table)
+    // Constant expressions of a validated module fail only where instantiation refused it before.
+    let elements = (try? context.instance.elements(segment)) ?? nil
+    guard fits(source, count, in: UInt(bitPattern: elements?.count ?? 0)),
+        fits(destination, count, in: record.pointee.count)
+    else { return TrapCode.outOfBoundsTableAccess.answer }
+    guard count > 0, let base = elements?.baseAddress else { return 0 }
+    let stop = charge(cx, count &* 8)
+    guard stop == 0 else { return stop }
+    (record.pointee.elements + Int(truncatingIfNeeded: destination)).update(
+        from: base + Int(truncatingIfNeeded: source), count: Int(truncatingIfNeeded: count))
+    return 0
+}
+
+/// `elem.drop`
+@inline(never)
+func runtimeElementDrop(_ cx: ContextPointer, _ segment: Int) {
+    ContextView(cx).instance.dropElements(segment)
+}
+
+// MARK: References
+
+/// `ref.func`: the address of a function's record.
+@inline(never)
+func runtimeFunctionReference(_ cx: ContextPointer, _ function: Int) -> UInt64 {
+    UInt64(UInt(bitPattern: ContextView(cx).instance.functionRecord(function)))
+}
+
+/// Whether a type is a subtype of another, by canonical numbers.
+@inline(never)
+func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32) -> Bool {
+    actual == expected
+        || ContextView(cx).instance.module.engine.types.isSubtype(actual, of: expected)
+}
+
+// MARK: Host functions and budget
+
+/// Calls a host function: arguments from and results to `arguments`. What it throws is kept in the
+/// store, and the answer is `.hostError`. The budget is in `execution.budget` meanwhile.
+@inline(never)
+func runtimeCallHost(
+    _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer, _ cx: ContextPointer
+) -> UInt64 {
+    guard let store = ContextView(cx).execution.pointee.unretainedStore else {
+        return TrapCode.hostError.answer
+    }
+    let code = store._withUnsafeGuaranteedRef {
+        $0.callHost(record, arguments, context: cx)
+    }
+    return code?.answer ?? 0
+}
+
+/// Called when the budget is used up and one unit more is needed: refills `execution.budget`, from
+/// which that unit was taken, or answers why the guest must stop.
+@inline(never)
+func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
+    guard let store = execution.pointee.unretainedStore else { return 0 }
+    return store._withUnsafeGuaranteedRef { $0.refill(owing: 1) }
+}

@@ -1,0 +1,74 @@
+// Invariants: `record.elements` points at `capacity` initialized slots, the first `record.count` of
+// them are the table; every slot holds a reference of the store that owns the table, or null.
+// Growing may move the elements: nobody keeps that pointer across a call that may grow a table.
+
+import Glibc
+
+/// A table: an array of references that can grow.
+final class TableStorage {
+    let record: UnsafeMutablePointer<TableRecord>
+    /// As declared, with the element type in canonical form.
+    let type: TableType
+    /// The most elements the table can have.
+    let maximumCount: UInt64
+    private var capacity: Int
+
+    /// Allocates a table of the minimum size, filled with `value`.
+    ///
+    /// - Throws: `ResourceError` if the minimum is above the limit or there is no memory.
+    init(_ type: TableType, fill value: UInt64 = 0, limit: UInt64) throws(ResourceError) {
+        // Byte counts of tables stay below half of what an Int can hold.
+        let limit = min(limit, 1 << 40)
+        let minimum = type.limits.minimum
+        guard minimum <= limit else {
+            throw .tableTooLarge(elements: minimum, limit: limit)
+        }
+        let count = Int(truncatingIfNeeded: minimum)
+        guard let elements = calloc(max(count, 1), 8) else { throw .outOfMemory }
+        self.type = type
+        let addressable = type.addressType == .i32 ? UInt64(UInt32.max) : UInt64.max
+        maximumCount = min(type.limits.maximum ?? UInt64.max, addressable, limit)
+        capacity = max(count, 1)
+        record = .allocate(capacity: 1)
+        record.initialize(
+            to: TableRecord(
+                elements: elements.bindMemory(to: UInt64.self, capacity: capacity),
+                count: UInt(bitPattern: count)))
+        if value != 0 { record.pointee.elements.update(repeating: value, count: count) }
+    }
+
+    deinit {
+        free(record.pointee.elements)
+        record.deallocate()
+    }
+
+    /// The current size in elements.
+    var count: UInt64 { UInt64(record.pointee.count) }
+
+    /// The type with the current size for its minimum, as import matching wants it.
+    var currentType: TableType {
+        var current = type
+        current.limits.minimum = count
+        return current
+    }
+
+    /// Adds `delta` elements that hold `value`; answers the size before, or nil if it cannot grow.
+    func grow(by delta: UInt64, fill value: UInt64) -> UInt64? {
+        let old = count
+        let (sum, overflow) = old.addingReportingOverflow(delta)
+        guard !overflow, sum <= maximumCount else { return nil }
+        let newCount = Int(truncatingIfNeeded: sum)
+        let oldCount = Int(truncatingIfNeeded: old)
+        if newCount > capacity {
+            // Doubling keeps growing one by one linear; the limit keeps doubling in bounds.
+            let most = Int(truncatingIfNeeded: min(maximumCount, 1 << 40))
+            let wanted = max(newCount, min(capacity * 2, most))
+            guard let moved = realloc(record.pointee.elements, wanted * 8) else { return nil }
+            record.pointee.elements = moved.bindMemory(to: UInt64.self, capacity: wanted)
+            capacity = wanted
+        }
+        (record.pointee.elements + oldCount).update(repeating: value, count: newCount - oldCount)
+        record.pointee.count = UInt(bitPattern: newCount)
+        return old
+    }
+}

@@ -1,0 +1,72 @@
+// Invariant: a slot of a function reference type holds the address of a record of this store or 0;
+// values are checked against their type before their bits go to a slot.
+
+import WasmValidator
+
+/// Values of the host as slots, and back.
+extension Store {
+    /// The slots of a value.
+    ///
+    /// - Throws: `ValueError` if it is not of the type, or refers to something of another store.
+    func slots(
+        of value: Value, as type: ValueType
+    ) throws(ValueError) -> (low: UInt64, high: UInt64) {
+        switch value {
+        case .i32(let value) where type == .i32: return (UInt64(UInt32(bitPattern: value)), 0)
+        case .i64(let value) where type == .i64: return (UInt64(bitPattern: value), 0)
+        case .f32(let value) where type == .f32: return (UInt64(value.bitPattern), 0)
+        case .f64(let value) where type == .f64: return (value.bitPattern, 0)
+        case .v128(let low, let high) where type == .v128: return (low, high)
+        case .function(let function):
+            return (try slot(of: function, as: type), 0)
+        case .extern(let reference):
+            return (try slot(of: reference, as: type), 0)
+        default: throw .typeMismatch(expected: type)
+        }
+    }
+
+    private func slot(of function: Function?, as type: ValueType) throws(ValueError) -> UInt64 {
+        guard let function else { return try null(.nofunc, type) }
+        guard function.store === self else { throw .foreignStore }
+        let actual = ValueType.ref(.index(function.record.pointee.typeID), nullable: false)
+        guard engine.types.matches(actual, type) else { throw .typeMismatch(expected: type) }
+        return UInt64(UInt(bitPattern: function.record))
+    }
+
+    private func slot(
+        of reference: ExternReference?, as type: ValueType
+    ) throws(ValueError) -> UInt64 {
+        guard let reference else { return try null(.noextern, type) }
+        guard engine.types.matches(.ref(.extern, nullable: false), type) else {
+            throw .typeMismatch(expected: type)
+        }
+        return slot(of: reference)
+    }
+
+    private func null(_ bottom: HeapType, _ type: ValueType) throws(ValueError) -> UInt64 {
+        guard engine.types.matches(.ref(bottom, nullable: true), type) else {
+            throw .typeMismatch(expected: type)
+        }
+        return 0
+    }
+
+    /// The value in a slot, or in two for v128.
+    func value(_ low: UInt64, _ high: UInt64, as type: ValueType) -> Value {
+        switch type {
+        case .i32: return .i32(Int32(truncatingIfNeeded: low))
+        case .i64: return .i64(Int64(bitPattern: low))
+        case .f32: return .f32(Float(bitPattern: UInt32(truncatingIfNeeded: low)))
+        case .f64: return .f64(Double(bitPattern: low))
+        case .v128: return .v128(low: low, high: high)
+        default:
+            if let heap = type.reference?.heapType, heap == .extern || heap == .noextern {
+                return .extern(externReference(slot: low))
+            }
+            guard low & 7 == 0,
+                let record = UnsafeMutablePointer<FunctionRecord>(
+                    bitPattern: UInt(truncatingIfNeeded: low))
+            else { return .function(nil) }
+            return .function(Function(store: self, record: record))
+        }
+    }
+}
