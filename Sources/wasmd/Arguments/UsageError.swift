@@ -1,0 +1,121 @@
+/// A command line that asks for something wasmd does not understand.
+enum UsageError: Error, Equatable {
+    case commandMissing
+    case unknownCommand(String, suggestion: String?)
+    /// A file stands where the command should: the command was forgotten.
+    case fileInsteadOfCommand(String, arguments: [String])
+    case unknownOption(String, command: Command.Verb?, suggestion: String?)
+    case missingValue(Option, Command.Verb)
+    case unexpectedValue(Option, Command.Verb)
+    case missingOperand(String, Command.Verb)
+    case unexpectedOperand(String, Command.Verb)
+    /// The value of an option, or an operand, that cannot be read.
+    case invalidValue(String, of: String, expected: String, Command.Verb)
+    case unknownFeature(String, suggestion: String?, Command.Verb)
+    case unknownShell(String, suggestion: String?)
+    case unknownFunction(String, file: String, suggestion: String?)
+    /// `--invoke` names nothing that the module exports.
+    case unknownExport(String, file: String, functions: [String], suggestion: String?)
+    /// `--invoke` names an export that is no function.
+    case notAFunction(String, file: String, kind: String)
+    /// There is neither `_start` nor `--invoke`.
+    case noEntryPoint(file: String, functions: [String])
+    case wrongArgumentCount(function: String, type: String, expected: Int, given: Int)
+    case invalidArgument(String, position: Int, function: String, type: String, reason: String)
+}
+
+extension Option: Equatable {
+    static func == (a: Option, b: Option) -> Bool { a.name == b.name }
+}
+
+extension UsageError {
+    /// What is wrong, in one line.
+    var message: String {
+        switch self {
+        case .commandMissing:
+            "a command is missing"
+        case .unknownCommand(let word, let suggestion):
+            "unknown command '\(word)'.\(didYouMean(suggestion))"
+        case .fileInsteadOfCommand(let file, _):
+            "unknown command '\(file)'. Did you mean 'run \(file)'?"
+        case .unknownOption(let word, _, let suggestion):
+            "unknown option '\(word)'.\(didYouMean(suggestion))"
+        case .missingValue(let option, _):
+            "option '\(option.flag)' needs a value: \(option.flag) \(option.value ?? "")"
+        case .unexpectedValue(let option, _):
+            "option '\(option.flag)' takes no value"
+        case .missingOperand(let name, _):
+            "\(name) is missing"
+        case .unexpectedOperand(let word, _):
+            "unexpected argument '\(word)'"
+        case .invalidValue(let text, let what, let expected, _):
+            "invalid value '\(text)' for \(what): expected \(expected)"
+        case .unknownFeature(let name, let suggestion, _):
+            "unknown feature '\(name)'.\(didYouMean(suggestion))"
+        case .unknownShell(let name, let suggestion):
+            "unknown shell '\(name)'.\(didYouMean(suggestion))"
+        case .unknownFunction(let name, let file, let suggestion):
+            "\(file): no function '\(printable(name))'.\(didYouMean(suggestion))"
+        case .unknownExport(let name, let file, _, let suggestion):
+            "\(file): no export '\(printable(name))'.\(didYouMean(suggestion))"
+        case .notAFunction(let name, let file, let kind):
+            "\(file): export '\(printable(name))' is a \(kind), not a function"
+        case .noEntryPoint(let file, _):
+            "\(file): no export '_start' to run"
+        case .wrongArgumentCount(let function, let type, let expected, let given):
+            "\(printable(function)) takes \(counted(expected, "argument")), "
+                + "\(given) given; its type is \(type)"
+        case .invalidArgument(let text, let position, let function, let type, let reason):
+            "argument \(position) of \(printable(function)): '\(printable(text))' is not \(type)"
+                + (reason.isEmpty ? "" : ": \(reason)")
+        }
+    }
+
+    /// What to do now, in one line; nil if the message says it.
+    var nextStep: String? {
+        switch self {
+        case .commandMissing: nil
+        case .unknownCommand, .unknownOption(_, nil, _):
+            "Try 'wasmd help' for the list of commands."
+        case .fileInsteadOfCommand(let file, let arguments):
+            "Run it with: wasmd run " + ([file] + arguments).map(shellQuoted).joined(separator: " ")
+        case .unknownOption(_, let verb?, _), .missingValue(_, let verb),
+            .unexpectedValue(_, let verb), .invalidValue(_, _, _, let verb):
+            "Try 'wasmd help \(verb.rawValue)' for its options."
+        case .missingOperand(_, let verb), .unexpectedOperand(_, let verb):
+            "Usage: " + (Command.named(verb.rawValue)?.usage ?? "wasmd help")
+        case .unknownFeature:
+            "Features: " + FeatureList.words.joined(separator: ", ")
+        case .unknownShell:
+            "Shells: " + Shell.allCases.map(\.rawValue).joined(separator: ", ")
+        case .unknownFunction(_, let file, _):
+            "Try 'wasmd inspect \(shellQuoted(file))' for its exports."
+        case .unknownExport(_, _, let functions, _), .noEntryPoint(_, let functions):
+            Self.exportList(functions)
+        case .notAFunction(_, let file, _):
+            "Try 'wasmd inspect \(shellQuoted(file))' for its exports."
+        case .wrongArgumentCount: nil
+        case .invalidArgument: nil
+        }
+    }
+
+    /// Message and next step as they are printed.
+    var text: String {
+        if self == .commandMissing { return Help.overview }
+        let lines = ["wasmd: \(message)"] + (nextStep.map { [$0] } ?? [])
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func didYouMean(_ suggestion: String?) -> String {
+        suggestion.map { " Did you mean '\(printable($0))'?" } ?? ""
+    }
+
+    /// The functions that `--invoke` could name, as many as a reader wants to see.
+    private static func exportList(_ functions: [String]) -> String {
+        guard !functions.isEmpty else { return "The module exports no functions." }
+        let limit = 12
+        var lines = functions.prefix(limit).map { "  --invoke \(printable($0))" }
+        if functions.count > limit { lines.append("  ... and \(functions.count - limit) more") }
+        return "Functions it exports:\n" + lines.joined(separator: "\n")
+    }
+}

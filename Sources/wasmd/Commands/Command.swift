@@ -1,0 +1,122 @@
+/// A verb of the command line with everything there is to know about it.
+///
+/// The commands in `CommandTable.swift` are the only place where verbs, options and operands are
+/// written down: the parser, the help, the completions and the suggestions all follow from them.
+struct Command: Sendable {
+    enum Verb: String, CaseIterable, Sendable {
+        case run, validate, inspect, explore, completions, version, help
+    }
+
+    let verb: Verb
+    /// What it does, in one line.
+    let summary: String
+    let operands: [Operand]
+    let options: [Option]
+    /// Paragraphs that follow the options in the help.
+    var notes: [String] = []
+    /// Lines that a reader can type, with what they do.
+    var examples: [(line: String, meaning: String)] = []
+
+    var name: String { verb.rawValue }
+
+    /// Whether the last operand takes all that follows it, options included.
+    var passesRestToGuest: Bool {
+        if case .guest? = operands.last?.arity { true } else { false }
+    }
+
+    /// `wasmd run [OPTIONS] FILE [ARGS...]`
+    var usage: String {
+        var words = ["wasmd", name]
+        if options.contains(where: { !$0.isUniversal }) { words.append("[OPTIONS]") }
+        words += operands.map(\.usage)
+        return words.joined(separator: " ")
+    }
+
+    func option(named name: String) -> Option? { options.first { $0.name == name } }
+}
+
+/// A word of the command line that is no option.
+struct Operand: Sendable {
+    enum Arity: Sendable {
+        case one
+        case optional
+        case oneOrMore
+        /// The rest of the command line: words that belong to the guest.
+        case guest
+    }
+
+    let name: String
+    let arity: Arity
+    let completion: Completion
+
+    init(_ name: String, _ arity: Arity = .one, _ completion: Completion = .nothing) {
+        self.name = name
+        self.arity = arity
+        self.completion = completion
+    }
+
+    var usage: String {
+        switch arity {
+        case .one: name
+        case .optional: "[\(name)]"
+        case .oneOrMore: "\(name)..."
+        case .guest: "[\(name)...]"
+        }
+    }
+}
+
+/// `--name`, `--name VALUE` or `-n`.
+struct Option: Sendable {
+    /// Without the dashes.
+    let name: String
+    let letter: Character?
+    /// What stands for the value in the help; nil for an option that has none.
+    let value: String?
+    let completion: Completion
+    /// Whether giving it twice means both; otherwise the last one counts.
+    let repeats: Bool
+    let help: String
+
+    init(
+        _ name: String, letter: Character? = nil, value: String? = nil,
+        _ completion: Completion = .nothing, repeats: Bool = false, help: String
+    ) {
+        self.name = name
+        self.letter = letter
+        self.value = value
+        self.completion = completion
+        self.repeats = repeats
+        self.help = help
+    }
+
+    /// `--fuel`, as messages name it.
+    var flag: String { "--\(name)" }
+
+    /// Every command has it, so that usage lines need not say so.
+    var isUniversal: Bool { name == Option.help.name }
+}
+
+/// What may stand in a place, for the completions of shells.
+enum Completion: Sendable, Equatable {
+    case nothing
+    case file
+    case folder
+    /// A module: files named `*.wasm`, and folders on the way to them.
+    case module
+    case word(WordList)
+
+    enum WordList: Sendable, Equatable {
+        case verbs, shells, features
+    }
+}
+
+extension Completion.WordList {
+    /// The words, in the order in which they are offered.
+    var words: [String] {
+        switch self {
+        case .verbs: Command.all.map(\.name)
+        case .shells: Shell.allCases.map(\.rawValue)
+        case .features: FeatureList.words
+        }
+    }
+}

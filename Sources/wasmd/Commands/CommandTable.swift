@@ -1,0 +1,130 @@
+// The command line, written down once.
+
+extension Command {
+    static let all: [Command] = [run, validate, inspect, explore, completions, version, help]
+
+    static func named(_ name: String) -> Command? { all.first { $0.name == name } }
+
+    static let run = Command(
+        verb: .run,
+        summary: "Run a WebAssembly program",
+        operands: [Operand("FILE", .one, .module), Operand("ARGS", .guest, .file)],
+        options: [
+            .dir, .env, .envInherit, .invoke, .fuel, .timeout, .maxMemory, .stackSize,
+            .features, .stats, .help,
+        ],
+        notes: [
+            "Everything after FILE belongs to the program. It sees no files, no environment and "
+                + "no network unless an option says so.",
+            "The program's exit code becomes the exit code of wasmd. A trap ends with 134 and "
+                + "prints where it happened, a module that is refused ends with 1, wrong usage "
+                + "with 2.",
+            "SIZE is a number of bytes, or one with KiB, MiB or GiB (powers of 1024; K, M, G for "
+                + "short) or KB, MB or GB (powers of 1000). DURATION is a number with ms, s, m or "
+                + "h, or of seconds.",
+        ],
+        examples: [
+            ("wasmd run --dir . count.wasm notes.txt", "a program that reads a file"),
+            ("wasmd run --invoke add math.wasm 2 -3", "call the export 'add' and print its result"),
+            ("wasmd run --timeout 2s --max-memory 64MiB guest.wasm", "with limits"),
+        ])
+
+    static let validate = Command(
+        verb: .validate,
+        summary: "Check that modules are valid",
+        operands: [Operand("FILE", .oneOrMore, .module)],
+        options: [.features, .json, .verbose, .help],
+        notes: [
+            "Prints nothing about valid modules. For each module that is refused it prints the "
+                + "file, the byte offset and the reason, and ends with 1.",
+            "FILE may be - for standard input.",
+        ],
+        examples: [
+            ("wasmd validate build/*.wasm", "check many files at once"),
+            ("wasmd validate --features wasm2 lib.wasm", "is it WebAssembly 2.0?"),
+        ])
+
+    static let inspect = Command(
+        verb: .inspect,
+        summary: "Show what a module consists of",
+        operands: [Operand("FILE", .one, .module)],
+        options: [.json, .help],
+        notes: [
+            "Shows the sections with their sizes, types, imports, exports, memories, tables, "
+                + "globals, the tools that produced the module and the features it needs.",
+            "FILE may be - for standard input.",
+        ],
+        examples: [
+            ("wasmd inspect app.wasm", "a page for people"),
+            ("wasmd inspect --json app.wasm", "the same for programs"),
+        ])
+
+    static let explore = Command(
+        verb: .explore,
+        summary: "Show wasm beside the register code it becomes",
+        operands: [Operand("FILE", .one, .module), Operand("FUNCTION", .optional)],
+        options: [.features, .help],
+        notes: [
+            "FUNCTION is the index of a function, a name it is exported by, or its name in the "
+                + "name section. Without it all functions are shown."
+        ],
+        examples: [("wasmd explore fib.wasm fib", "the code of one function")])
+
+    static let completions = Command(
+        verb: .completions,
+        summary: "Print a completion script for a shell",
+        operands: [Operand("SHELL", .one, .word(.shells))],
+        options: [.help],
+        notes: ["SHELL is bash, zsh or fish."],
+        examples: [
+            ("source <(wasmd completions bash)", "for this bash session"),
+            ("wasmd completions zsh > \"${fpath[1]}/_wasmd\"", "for every zsh session"),
+            ("wasmd completions fish | source", "for this fish session"),
+        ])
+
+    static let version = Command(
+        verb: .version, summary: "Print the version of wasmd", operands: [], options: [.help])
+
+    static let help = Command(
+        verb: .help,
+        summary: "Explain wasmd or one of its commands",
+        operands: [Operand("COMMAND", .optional, .word(.verbs))],
+        options: [.help])
+}
+
+extension Option {
+    static let help = Option("help", letter: "h", help: "Explain this command")
+
+    static let dir = Option(
+        "dir", value: "HOST[::GUEST][:ro]", .folder, repeats: true,
+        help: "Let the program use the folder HOST, under the name GUEST if there is one; ':ro' "
+            + "lets it only read. May be repeated")
+    static let env = Option(
+        "env", value: "NAME[=VALUE]", repeats: true,
+        help: "Set a variable of the program's environment; without VALUE it is copied from "
+            + "the environment of wasmd. May be repeated")
+    static let envInherit = Option(
+        "env-inherit", help: "Give the program the whole environment of wasmd")
+    static let invoke = Option(
+        "invoke", value: "NAME",
+        help: "Call the exported function NAME with ARGS as numbers and print its results")
+    static let fuel = Option(
+        "fuel", value: "N", help: "Stop the program after N backward branches and calls")
+    static let timeout = Option(
+        "timeout", value: "DURATION", help: "Stop the program after this time, for example 500ms")
+    static let maxMemory = Option(
+        "max-memory", value: "SIZE",
+        help: "Let a memory of the program grow to at most SIZE, for example 64MiB")
+    static let stackSize = Option(
+        "stack-size", value: "SIZE",
+        help: "Room for the program's calls; default 16MiB")
+    static let features = Option(
+        "features", value: "LIST", .word(.features),
+        help: "What modules may use: names with + or -, after a base if there is one, for "
+            + "example wasm2,+tail-calls. Bases are default, all, wasm1, wasm2 and wasm3")
+    static let stats = Option(
+        "stats", help: "Print sizes, times and counts to standard error at the end")
+    static let json = Option("json", help: "Print JSON")
+    static let verbose = Option(
+        "verbose", letter: "v", help: "Print a line for valid modules too")
+}

@@ -1,0 +1,181 @@
+/// A shell that wasmd can write a completion script for.
+enum Shell: String, CaseIterable, Sendable {
+    case bash, zsh, fish
+
+    /// The script, made from the table of commands.
+    var script: String {
+        switch self {
+        case .bash: BashCompletion.script
+        case .zsh: ZshCompletion.script
+        case .fish: FishCompletion.script
+        }
+    }
+}
+
+/// The `complete` function of bash, working without the package bash-completion.
+enum BashCompletion {
+    static var script: String {
+        var lines = [
+            "# Completions of wasmd for bash: source <(wasmd completions bash)",
+            "_wasmd() {",
+            "    local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"",
+            "    COMPREPLY=()",
+            "    if [ \"$COMP_CWORD\" -eq 1 ]; then",
+            "        COMPREPLY=($(compgen -W \"\(Command.all.map(\.name).joined(separator: " ")) "
+                + "--help --version\" -- \"$word\"))",
+            "        return",
+            "    fi",
+            "    case \"${COMP_WORDS[1]}\" in",
+        ]
+        for command in Command.all { lines += self.lines(for: command) }
+        lines += ["    esac", "}", "complete -o filenames -F _wasmd wasmd"]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func lines(for command: Command) -> [String] {
+        var lines = ["    \(command.name))"]
+        let withValue = command.options.filter { $0.value != nil }
+        if !withValue.isEmpty {
+            lines.append("        case \"$before\" in")
+            for option in withValue {
+                lines.append(
+                    "        \(option.flag)) \(reply(option.completion)); return ;;")
+            }
+            lines.append("        esac")
+        }
+        let flags = command.options.map(\.flag).joined(separator: " ")
+        lines += [
+            "        case \"$word\" in",
+            "        -*) COMPREPLY=($(compgen -W \"\(flags)\" -- \"$word\")) ;;",
+            "        *) \(reply(command.operands.first?.completion ?? .nothing)) ;;",
+            "        esac",
+            "        ;;",
+        ]
+        return lines
+    }
+
+    private static func reply(_ completion: Completion) -> String {
+        switch completion {
+        case .nothing: ":"
+        case .folder: "COMPREPLY=($(compgen -d -- \"$word\"))"
+        case .file: "COMPREPLY=($(compgen -f -- \"$word\"))"
+        case .module:
+            "COMPREPLY=($(compgen -f -X '!*.wasm' -- \"$word\"; compgen -d -- \"$word\"))"
+        case .word(let list):
+            "COMPREPLY=($(compgen -W \"\(list.words.joined(separator: " "))\" -- \"$word\"))"
+        }
+    }
+}
+
+/// A `#compdef` script for zsh.
+enum ZshCompletion {
+    static var script: String {
+        var lines = ["#compdef wasmd", "# Completions of wasmd for zsh", "", "_wasmd() {"]
+        lines += ["    local -a commands", "    commands=("]
+        lines += Command.all.map { "        \(quoted("\($0.name):\($0.summary)"))" }
+        lines += [
+            "    )",
+            "    if (( CURRENT == 2 )); then",
+            "        _describe command commands",
+            "        return",
+            "    fi",
+            "    local verb=\"${words[2]}\"",
+            "    shift words",
+            "    (( CURRENT-- ))",
+            "    case \"$verb\" in",
+        ]
+        for command in Command.all { lines += self.lines(for: command) }
+        lines += [
+            "    esac", "}", "",
+            "if [ \"$funcstack[1]\" = _wasmd ]; then _wasmd; else compdef _wasmd wasmd; fi",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func lines(for command: Command) -> [String] {
+        var arguments = command.options.map(argument)
+        for (index, operand) in command.operands.enumerated() {
+            let action = action(operand.completion)
+            switch operand.arity {
+            case .one: arguments.append(quoted("\(index + 1):\(operand.name):\(action)"))
+            case .optional: arguments.append(quoted("\(index + 1)::\(operand.name):\(action)"))
+            case .oneOrMore, .guest: arguments.append(quoted("*:\(operand.name):\(action)"))
+            }
+        }
+        let body = arguments.map { "            \($0)" }.joined(separator: " \\\n")
+        return ["    \(command.name))", "        _arguments \\", body, "        ;;"]
+    }
+
+    private static func argument(_ option: Option) -> String {
+        let help = option.help.replacing("[", with: "\\[").replacing("]", with: "\\]")
+        let repeats = option.repeats ? "*" : ""
+        guard let value = option.value else { return quoted("\(repeats)\(option.flag)[\(help)]") }
+        let message = value.replacing(":", with: "\\:")
+        return quoted("\(repeats)\(option.flag)=[\(help)]:\(message):\(action(option.completion))")
+    }
+
+    private static func action(_ completion: Completion) -> String {
+        switch completion {
+        case .nothing: " "
+        case .file: "_files"
+        case .folder: "_files -/"
+        case .module: "_files -g \"*.wasm\""
+        case .word(let list): "(\(list.words.joined(separator: " ")))"
+        }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        "'" + text.replacing("'", with: "'\\''") + "'"
+    }
+}
+
+/// `complete` lines for fish.
+enum FishCompletion {
+    static var script: String {
+        var lines = ["# Completions of wasmd for fish: wasmd completions fish | source"]
+        lines.append("complete -c wasmd -f")
+        for command in Command.all {
+            lines.append(
+                "complete -c wasmd -n __fish_use_subcommand -a \(command.name)"
+                    + " -d \(quoted(command.summary))")
+        }
+        for command in Command.all {
+            let when = "complete -c wasmd -n '__fish_seen_subcommand_from \(command.name)'"
+            for option in command.options {
+                let letter = option.letter.map { " -s \($0)" } ?? ""
+                let value = option.value == nil ? "" : " -r" + arguments(option.completion)
+                lines.append(
+                    "\(when)\(letter) -l \(option.name)\(value) -d \(quoted(option.help))")
+            }
+            for operand in command.operands where operand.completion != .nothing {
+                lines.append("\(when)\(arguments(operand.completion))")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func arguments(_ completion: Completion) -> String {
+        switch completion {
+        case .nothing: ""
+        case .file: " -F"
+        case .folder: " -a '(__fish_complete_directories)'"
+        case .module: " -a '(__fish_complete_suffix .wasm)'"
+        case .word(let list): " -a \(quoted(list.words.joined(separator: " ")))"
+        }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        "'" + text.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
+    }
+}
+
+extension String {
+    /// Every `target` replaced; `target` must not be empty.
+    fileprivate func replacing(_ target: Character, with replacement: String) -> String {
+        var result = ""
+        for character in self {
+            if character == target { result += replacement } else { result.append(character) }
+        }
+        return result
+    }
+}

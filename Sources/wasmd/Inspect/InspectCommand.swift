@@ -1,0 +1,26 @@
+/// `wasmd inspect`: shows what a module consists of.
+struct InspectCommand {
+    private let file: String
+    private let printsJSON: Bool
+
+    init(_ arguments: ParsedArguments) {
+        file = arguments.operands.first ?? ""
+        printsJSON = arguments.has(.json)
+    }
+
+    /// Shows a module that can be decoded, and says so if it is not valid.
+    func perform(_ console: Console) -> Int32 {
+        do throws(Refusal) {
+            let facts = try ModuleFacts(file: file)
+            console.output.write(
+                printsJSON ? facts.json.text + "\n" : InspectionText(facts).text)
+            guard let refusal = facts.refusal else { return ExitCode.success }
+            console.output.flush()
+            console.complain(refusal.text)
+            return ExitCode.refused
+        } catch {
+            console.complain(error.text)
+            return ExitCode.refused
+        }
+    }
+}

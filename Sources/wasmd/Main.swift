@@ -1,0 +1,74 @@
+import Glibc
+
+/// The program. Does nothing that the command does not need: starting is part of every run.
+@main
+enum Main {
+    static func main() {
+        // A reader that goes away is an error of a write, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        let console = Console.standard()
+        let status = perform(Array(CommandLine.arguments.dropFirst()), console)
+        console.flush()
+        exit(status)
+    }
+
+    /// Performs a command line and answers the exit code.
+    static func perform(_ arguments: [String], _ console: Console) -> Int32 {
+        do throws(UsageError) {
+            return try perform(ArgumentParser.parse(arguments), console)
+        } catch {
+            console.error.write(error.text)
+            return ExitCode.usage
+        }
+    }
+
+    private static func perform(
+        _ arguments: ParsedArguments, _ console: Console
+    ) throws(UsageError) -> Int32 {
+        if arguments.has(.help) {
+            console.output.write(Help.text(for: arguments.command))
+            return ExitCode.success
+        }
+        switch arguments.verb {
+        case .run:
+            return try RunCommand(RunOptions(arguments)).perform(console)
+        case .validate:
+            return try ValidateCommand(arguments).perform(console)
+        case .inspect:
+            return InspectCommand(arguments).perform(console)
+        case .explore:
+            return try ExploreCommand(arguments).perform(console)
+        case .completions:
+            console.output.write(try shell(arguments.operands.first ?? "").script)
+        case .version:
+            console.output.write(Version.text)
+        case .help:
+            console.output.write(try helpText(arguments.operands.first))
+        }
+        return ExitCode.success
+    }
+
+    private static func shell(_ name: String) throws(UsageError) -> Shell {
+        if let shell = Shell(rawValue: name) { return shell }
+        let names = Shell.allCases.map(\.rawValue)
+        throw .unknownShell(name, suggestion: Suggestion.best(for: name, in: names))
+    }
+
+    private static func helpText(_ topic: String?) throws(UsageError) -> String {
+        guard let topic else { return Help.overview }
+        if let command = Command.named(topic) { return Help.text(for: command) }
+        let names = Command.all.map(\.name)
+        throw .unknownCommand(topic, suggestion: Suggestion.best(for: topic, in: names))
+    }
+}
+
+/// How wasmd ends, unless the guest says otherwise.
+enum ExitCode {
+    static let success: Int32 = 0
+    /// The module or its surroundings are refused.
+    static let refused: Int32 = 1
+    /// The command line cannot be understood.
+    static let usage: Int32 = 2
+    /// The guest was stopped by a trap: what a shell reports for a process that aborted.
+    static let trap: Int32 = 134
+}

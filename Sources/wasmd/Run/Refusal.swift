@@ -1,0 +1,99 @@
+import Glibc
+import WasmInterpreter
+import WasmValidator
+
+/// Why a file, or what it asks for, is refused: the one place that makes such errors into text.
+struct Refusal: Error, Equatable {
+    let file: String
+    /// Byte offset in the file, where there is one.
+    var offset: Int?
+    /// What is wrong, in one or more lines.
+    let reason: String
+    /// What to do about it, in one line.
+    var hint: String?
+
+    /// `FILE: 0x1a3: reason`, and the hint on a line of its own.
+    var text: String {
+        var text = printable(file) + ": "
+        if let offset { text += hexadecimal(offset) + ": " }
+        text += reason
+        if let hint { text += "\n  " + hint }
+        return text
+    }
+
+    init(file: String, offset: Int? = nil, reason: String, hint: String? = nil) {
+        self.file = file
+        self.offset = offset
+        self.reason = reason
+        self.hint = hint
+    }
+}
+
+extension Refusal {
+    init(_ error: FileError, file: String) {
+        let text = strerror(error.errno).map { String(cString: $0) }
+        self.init(file: file, reason: text ?? "error \(error.errno)")
+    }
+
+    init(_ error: DecodingError, bytes: ModuleBytes, file: String) {
+        self.init(
+            file: file, offset: error.offset, reason: error.message,
+            hint: Self.hint(for: error.reason, bytes))
+    }
+
+    init(_ error: ValidationError, file: String) {
+        self.init(file: file, offset: error.offset, reason: error.message)
+    }
+
+    init(_ error: ModuleError, bytes: ModuleBytes, file: String) {
+        switch error {
+        case .file(let error): self.init(error, file: file)
+        case .malformed(let error): self.init(error, bytes: bytes, file: file)
+        case .invalid(let error): self.init(error, file: file)
+        }
+    }
+
+    /// What instantiation throws, traps and errors of host functions aside.
+    init(instantiation error: any Error, file: String) {
+        let reason: String
+        var hint: String?
+        switch error {
+        case let error as LinkError:
+            let lines = error.failures.map { "\n  " + printable($0.description) }
+            reason = "these imports are not there or do not match:" + lines.joined()
+        case let error as UnsupportedFeatures:
+            reason = error.description
+        case let error as ResourceError:
+            reason = error.description
+            if case .memoryTooLarge = error { hint = "Allow more with --max-memory SIZE." }
+        default:
+            reason = printable("\(error)")
+        }
+        self.init(file: file, reason: reason, hint: hint)
+    }
+
+    /// What the file is, if it is no module but something that is easily taken for one.
+    private static func hint(for reason: DecodingError.Reason, _ bytes: ModuleBytes) -> String? {
+        let start = bytes[ByteRange(start: 0, end: 64)]
+        switch reason {
+        case .magicHeaderNotDetected:
+            let first = start.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0a && $0 != 0x0d }
+            guard first == UInt8(ascii: "(") || first == UInt8(ascii: ";") else { return nil }
+            return "This looks like the text format, which this version cannot read."
+        case .unknownBinaryVersion:
+            guard start.count >= 8, start[4...7] == [0x0d, 0, 1, 0] else { return nil }
+            return "This is a component; wasmd runs core modules."
+        default:
+            return nil
+        }
+    }
+}
+
+/// Opens a module's file; `-` is standard input.
+func openModule(_ file: String) throws(Refusal) -> ModuleBytes {
+    do throws(FileError) {
+        return try ModuleBytes(mapping: file == "-" ? "/dev/stdin" : file)
+    } catch {
+        throw Refusal(error, file: file)
+    }
+}

@@ -1,0 +1,125 @@
+import WasmInterpreter
+import WasmWASI
+
+/// `wasmd run`: loads a module, gives it its world, calls its entry point.
+struct RunCommand {
+    private let options: RunOptions
+    private var statistics: Statistics?
+
+    init(_ options: RunOptions) {
+        self.options = options
+        if options.showsStatistics { statistics = Statistics() }
+    }
+
+    /// Runs the program and answers its exit code.
+    consuming func perform(_ console: Console) throws(UsageError) -> Int32 {
+        let module: Module
+        do throws(Refusal) {
+            module = try load()
+        } catch {
+            console.complain(error.text)
+            return ExitCode.refused
+        }
+        let entry = try EntryPoint(options, in: module)
+        let store = makeStore(module)
+        let status = run(entry, of: module, in: store, console)
+        if statistics != nil {
+            finishStatistics(store)
+            // The guest's own output comes first.
+            console.output.flush()
+            console.error.write(statistics?.text ?? "")
+        }
+        return status
+    }
+
+    private mutating func load() throws(Refusal) -> Module {
+        let bytes = try openModule(options.file)
+        statistics?.add("module", counted(bytes.count, "byte"))
+        statistics?.finish("load")
+        var configuration = Engine.Configuration()
+        configuration.features = options.features
+        if let size = options.stackByteCount { configuration.stackByteCount = size }
+        let module: Module
+        do throws(ModuleError) {
+            module = try Module(bytes, engine: Engine(configuration))
+        } catch {
+            throw Refusal(error, bytes: bytes, file: options.file)
+        }
+        statistics?.finish("validate")
+        statistics?.add("functions", grouped(module.parsed.bodies.count))
+        return module
+    }
+
+    private func makeStore(_ module: Module) -> Store {
+        var limits = StoreLimits()
+        if let size = options.maximumMemory { limits.memoryBytes = size }
+        let store = Store(engine: module.engine, limits: limits)
+        store.fuel = options.fuel ?? (options.showsStatistics ? Self.countingFuel : nil)
+        return store
+    }
+
+    /// More than any guest uses: counts what it uses.
+    private static let countingFuel = UInt64.max >> 1
+
+    private mutating func run(
+        _ entry: EntryPoint, of module: Module, in store: Store, _ console: Console
+    ) -> Int32 {
+        if let timeout = options.timeout {
+            store.deadline = .now + .nanoseconds(timeout.nanoseconds)
+            Watchdog.start(timeout)
+        }
+        do {
+            let instance = try makeLinker(module).instantiate(module, in: store)
+            if let initializer = entry.initializer {
+                _ = try instance.function(initializer)?.call()
+            }
+            statistics?.finish("instantiate")
+            let results = try instance.function(entry.export)?.call(entry.arguments) ?? []
+            statistics?.finish("run")
+            if entry.printsResults {
+                for value in results { console.output.writeLine(Numbers.text(of: value)) }
+            }
+            return ExitCode.success
+        } catch let exit as GuestExit {
+            statistics?.finish("run")
+            return Int32(truncatingIfNeeded: exit.code)
+        } catch let trap as Trap {
+            statistics?.finish("run")
+            console.error.write(TrapReport(trap: trap, options: options).text)
+            return ExitCode.trap
+        } catch {
+            console.complain(Refusal(instantiation: error, file: options.file).text)
+            return ExitCode.refused
+        }
+    }
+
+    /// The names that the module may import. WASI is set up only for a module that asks for it.
+    private func makeLinker(_ module: Module) throws -> Linker {
+        let linker = Linker()
+        guard module.imports.contains(where: { $0.module == "wasi_snapshot_preview1" }) else {
+            return linker
+        }
+        var wasi = WASI(arguments: [programName])
+        if options.function == nil { wasi.arguments += options.arguments }
+        wasi.environment =
+            GuestEnvironment(
+                inheriting: options.inheritsEnvironment, entries: options.environment
+            ).variables
+        wasi.folders = options.folders
+        try linker.define(wasi)
+        return linker
+    }
+
+    /// What the guest finds as its first argument: the file without its folders.
+    private var programName: String {
+        options.file.split(separator: "/").last.map(String.init) ?? options.file
+    }
+
+    private mutating func finishStatistics(_ store: Store) {
+        if let fuel = store.fuel {
+            let start = options.fuel ?? Self.countingFuel
+            statistics?.add("fuel used", grouped(start >= fuel ? start - fuel : 0))
+        }
+        statistics?.addPeakMemory()
+    }
+}

@@ -1,0 +1,120 @@
+import WasmInterpreter
+import WasmWASI
+
+/// What `wasmd run` was asked to do, as values.
+struct RunOptions {
+    let file: String
+    /// Words behind the file: arguments of the program, or of the function that is invoked.
+    let arguments: [String]
+    let folders: [WASI.Folder]
+    let environment: [EnvironmentEntry]
+    let inheritsEnvironment: Bool
+    /// Name of the export to call instead of `_start`.
+    let function: String?
+    let fuel: UInt64?
+    let timeout: Timeout?
+    let maximumMemory: UInt64?
+    let stackByteCount: Int?
+    let features: Features
+    let showsStatistics: Bool
+
+    /// Part of `--env`.
+    enum EnvironmentEntry: Equatable {
+        case set(name: String, value: String)
+        case copy(name: String)
+    }
+
+    /// How long the guest may run, and how the user put it.
+    struct Timeout: Equatable {
+        let nanoseconds: Int64
+        let text: String
+    }
+
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        file = arguments.operands.first ?? ""
+        self.arguments = Array(arguments.operands.dropFirst())
+        inheritsEnvironment = arguments.has(.envInherit)
+        function = arguments.value(of: .invoke)
+        showsStatistics = arguments.has(.stats)
+
+        var folders: [WASI.Folder] = []
+        for text in arguments.values(of: .dir) { folders.append(try Self.folder(text)) }
+        self.folders = folders
+        var environment: [EnvironmentEntry] = []
+        for text in arguments.values(of: .env) { environment.append(try Self.variable(text)) }
+        self.environment = environment
+
+        fuel = try arguments.read(.fuel, expected: "a number", Quantity.count)
+        maximumMemory = try arguments.read(.maxMemory, expected: Self.sizes, Quantity.bytes)
+        stackByteCount = try arguments.read(.stackSize, expected: Self.sizes) { text in
+            Quantity.bytes(text).flatMap { $0 <= Self.largestStack ? Int(exactly: $0) : nil }
+        }
+        timeout = try arguments.read(
+            .timeout, expected: "a time above zero with its unit, for example 500ms or 2s"
+        ) { text in
+            Quantity.nanoseconds(text).map { Timeout(nanoseconds: $0, text: text) }
+        }
+        features = try arguments.features()
+    }
+
+    private static let sizes = "a size, for example 64MiB"
+    /// No machine has more address space to give.
+    private static let largestStack: UInt64 = 1 << 40
+
+    /// Reads `HOST[::GUEST][:ro]`.
+    static func folder(_ text: String) throws(UsageError) -> WASI.Folder {
+        var rest = text[...]
+        let isReadOnly = rest.hasSuffix(":ro")
+        if isReadOnly { rest = rest.dropLast(3) }
+        var host = rest
+        var guest = rest
+        if let colons = firstDoubleColon(in: rest) {
+            host = rest[..<colons]
+            guest = rest[rest.index(colons, offsetBy: 2)...]
+        }
+        guard !host.isEmpty, !guest.isEmpty else {
+            throw .invalidValue(
+                text, of: "--dir", expected: "a folder, for example data::/data:ro", .run)
+        }
+        return WASI.Folder(
+            hostPath: String(host), guestPath: String(guest), isReadOnly: isReadOnly)
+    }
+
+    private static func firstDoubleColon(in text: Substring) -> Substring.Index? {
+        var index = text.startIndex
+        while index < text.endIndex {
+            if text[index...].hasPrefix("::") { return index }
+            index = text.index(after: index)
+        }
+        return nil
+    }
+
+    /// Reads `NAME=VALUE` or `NAME`.
+    static func variable(_ text: String) throws(UsageError) -> EnvironmentEntry {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let name = parts.first, !name.isEmpty else {
+            throw .invalidValue(text, of: "--env", expected: "NAME=VALUE", .run)
+        }
+        guard parts.count == 2 else { return .copy(name: String(name)) }
+        return .set(name: String(name), value: String(parts[1]))
+    }
+}
+
+extension ParsedArguments {
+    /// The value of an option, read by `parse`; nil if the option was not given.
+    func read<Value>(
+        _ option: Option, expected: String, _ parse: (String) -> Value?
+    ) throws(UsageError) -> Value? {
+        guard let text = value(of: option) else { return nil }
+        guard let value = parse(text) else {
+            throw .invalidValue(text, of: option.flag, expected: expected, verb)
+        }
+        return value
+    }
+
+    /// What `--features` says, or the default.
+    func features() throws(UsageError) -> Features {
+        guard let text = value(of: .features) else { return .default }
+        return try FeatureList.parse(text, for: verb)
+    }
+}

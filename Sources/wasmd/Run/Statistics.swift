@@ -1,0 +1,44 @@
+import Glibc
+
+/// Measures a run for `--stats`: what took how long, and how much was used.
+struct Statistics {
+    private var rows: [(name: String, value: String)] = []
+    private var lap = Self.now()
+
+    /// Nanoseconds of a clock that never goes back.
+    static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
+    mutating func add(_ name: String, _ value: String) { rows.append((name, value)) }
+
+    /// Records the time since the start or since the last call as the time that `phase` took.
+    mutating func finish(_ phase: String) {
+        let now = Self.now()
+        add(phase, Self.milliseconds(now &- lap))
+        lap = now
+    }
+
+    /// Records the most memory that the process had in use.
+    mutating func addPeakMemory() {
+        var usage = rusage()
+        guard getrusage(Int32(RUSAGE_SELF.rawValue), &usage) == 0 else { return }
+        add("peak memory", "\(grouped(usage.ru_maxrss)) KiB")
+    }
+
+    /// One line a row.
+    var text: String {
+        var table = TextTable(.left, .left)
+        for row in rows { table.add(row.name, row.value) }
+        return (["wasmd: statistics"] + table.lines).joined(separator: "\n") + "\n"
+    }
+
+    /// `12.345 ms`
+    static func milliseconds(_ nanoseconds: UInt64) -> String {
+        let fraction = String(nanoseconds / 1000 % 1000)
+        let zeros = String(repeating: "0", count: 3 - fraction.utf8.count)
+        return "\(grouped(nanoseconds / 1_000_000)).\(zeros)\(fraction) ms"
+    }
+}

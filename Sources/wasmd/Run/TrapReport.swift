@@ -1,0 +1,42 @@
+import WasmInterpreter
+
+/// What is printed when a guest was stopped.
+struct TrapReport {
+    let trap: Trap
+    let options: RunOptions
+
+    var text: String {
+        var lines = ["wasmd: trap: \(reason)"]
+        let frames = trap.backtrace.frames
+        for (index, frame) in frames.enumerated() {
+            lines.append("#\(index) \(Self.describe(frame))")
+        }
+        let omitted = trap.backtrace.omittedFrameCount
+        if omitted > 0 { lines.append("... and \(counted(omitted, "more frame"))") }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The trap in the specification's words, with the option that caused it.
+    private var reason: String {
+        switch trap.code {
+        case .outOfFuel:
+            trap.code.message + (options.fuel.map { " (--fuel \($0))" } ?? "")
+        case .interrupted:
+            options.timeout.map(Self.timeoutReason) ?? trap.code.message
+        case .stackExhausted:
+            trap.code.message + " (allow more with --stack-size SIZE)"
+        default: trap.code.message
+        }
+    }
+
+    static func timeoutReason(_ timeout: RunOptions.Timeout) -> String {
+        "interrupted after \(timeout.text) (--timeout)"
+    }
+
+    /// `name (func[12]) at 0x1a2f`
+    private static func describe(_ frame: Backtrace.Frame) -> String {
+        let index = "func[\(frame.functionIndex)]"
+        let function = frame.functionName.map { "\(printable($0)) (\(index))" } ?? index
+        return function + (frame.offset.map { " at \(hexadecimal($0))" } ?? "")
+    }
+}

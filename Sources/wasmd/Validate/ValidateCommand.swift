@@ -1,0 +1,74 @@
+import WasmDecoder
+import WasmValidator
+
+/// `wasmd validate`: says of each file whether it is a valid module.
+struct ValidateCommand {
+    private let files: [String]
+    private let features: Features
+    private let printsJSON: Bool
+    private let isVerbose: Bool
+
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        files = arguments.operands
+        features = try arguments.features()
+        printsJSON = arguments.has(.json)
+        isVerbose = arguments.has(.verbose)
+    }
+
+    /// Checks all files, also behind one that is refused, and answers the exit code.
+    func perform(_ console: Console) -> Int32 {
+        var verdicts: [JSON] = []
+        var refusedCount = 0
+        for file in files {
+            do throws(Refusal) {
+                let required = try check(file)
+                if printsJSON {
+                    verdicts.append(
+                        .object(
+                            ("file", .string(file)), ("valid", true),
+                            ("features", .strings(required.names))))
+                } else if isVerbose {
+                    console.output.writeLine("\(printable(file)): ok")
+                }
+            } catch {
+                refusedCount += 1
+                if printsJSON {
+                    verdicts.append(
+                        .object(("file", .string(file)), ("valid", false), ("error", error.json)))
+                } else {
+                    // Keeps lines about files in the order of the files.
+                    console.output.flush()
+                    console.complain(error.text)
+                    console.error.flush()
+                }
+            }
+        }
+        if printsJSON { console.output.writeLine(JSON.array(verdicts).text) }
+        return refusedCount == 0 ? ExitCode.success : ExitCode.refused
+    }
+
+    /// Answers the features that a valid module needs.
+    private func check(_ file: String) throws(Refusal) -> Features {
+        let bytes = try openModule(file)
+        let module: ParsedModule
+        do throws(DecodingError) {
+            module = try decode(bytes, features: features)
+        } catch {
+            throw Refusal(error, bytes: bytes, file: file)
+        }
+        do throws(ValidationError) {
+            return try WasmValidator.validate(module, types: TypeRegistry()).requiredFeatures
+        } catch {
+            throw Refusal(error, file: file)
+        }
+    }
+}
+
+extension Refusal {
+    /// The error for programs: where and why.
+    var json: JSON {
+        .object(
+            ("offset", offset.map(JSON.count)), ("reason", .string(reason)),
+            ("hint", hint.map { .string($0) }))
+    }
+}
