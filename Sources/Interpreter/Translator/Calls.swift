@@ -1,0 +1,162 @@
+// Calls. Arguments are in consecutive home slots, where the callee's frame begins.
+
+extension Translator {
+    /// Pops the arguments of a call to their homes and answers the distance of the callee's frame.
+    private mutating func popArguments(_ callee: FunctionShape) -> Int {
+        let count = callee.parameters.count
+        materializeTop(count)
+        let frame = count == 0 ? nextHome : Int(stack[stack.count - count].home)
+        truncate(to: stack.count - count)
+        let end = frame + callee.headerIndex + 2
+        if end > highestSlot { highestSlot = end }
+        return frame
+    }
+
+    /// The results of a call are on the model; a single one is also in its accumulator.
+    private mutating func pushResults(_ callee: FunctionShape) {
+        registers = Registers()
+        last = Emitted()
+        previous = Emitted()
+        for index in callee.results { push(.temporary, shapes.classes[index]) }
+        if callee.results.count == 1, let result = stack.last, result.valueClass != .vector {
+            registers[result.valueClass].slot = Int(result.home)
+        }
+    }
+
+    private func entryAddress(_ definedFunction: Int) -> CodeWord {
+        UInt64(UInt(bitPattern: entries + definedFunction))
+    }
+
+    private func importOffset(_ function: Int) -> CodeWord {
+        word(0, 0, unsigned: UInt32(truncatingIfNeeded: ContextLayout.importedFunction(function)))
+    }
+
+    mutating func call(_ function: UInt32) {
+        let callee = shapes[module.functions[Int(function)]]
+        let frame = popArguments(callee)
+        let place = word(frame, callee.headerIndex)
+        let defined = Int(function) - module.importedFunctionCount
+        if defined < 0 {
+            emit(.callImport, word: importOffset(Int(function)), place)
+        } else {
+            emit(.call, word: entryAddress(defined), place)
+        }
+        pushResults(callee)
+    }
+
+    mutating func callIndirect(_ type: TypeIndex, _ table: UInt32) {
+        let callee = shapes[type]
+        let index = pop()
+        var selector = operand(index)
+        if selector.form == .immediate { moveToSlot(&selector) }
+        // Arguments may be copied now; copies leave the accumulator alone.
+        let frame = popArguments(callee)
+        let isNear = table == 0
+        if !isNear { selector.form = .slot }
+        let fromRegister = selector.form == .register
+        if fromRegister { takeFromRegister(selector, .integer) }
+        let typed = word(0, selector.slot, unsigned: typeIDs[Int(type)])
+        if isNear {
+            emit(.callIndirect(fromRegister ? 1 : 0), word: typed, word(frame, callee.headerIndex))
+        } else {
+            emit(.callIndirectFar, word: typed, word(frame, callee.headerIndex, unsigned: table))
+        }
+        pushResults(callee)
+    }
+
+    mutating func callReference(_ type: TypeIndex) {
+        let callee = shapes[type]
+        let reference = pop()
+        let slot = slotHolding(reference)
+        let frame = popArguments(callee)
+        emit(.callReference, word: word(0, slot), word(frame, callee.headerIndex))
+        pushResults(callee)
+    }
+
+    // MARK: Tail calls
+
+    /// Word 2 of a tail call.
+    private func replacement(_ callee: FunctionShape, _ frame: Int) -> CodeWord {
+        word(frame, callee.headerIndex, shape.headerIndex, callee.parameterSlots)
+    }
+
+    /// A callee elsewhere was called instead: its results, where its arguments were, are returned.
+    private mutating func returnResults(_ callee: FunctionShape) {
+        pushResults(callee)
+        emitReturn()
+        isUnreachable = true
+    }
+
+    mutating func returnCall(_ function: UInt32) {
+        let callee = shapes[module.functions[Int(function)]]
+        let frame = popArguments(callee)
+        let defined = Int(function) - module.importedFunctionCount
+        if defined < 0 {
+            emit(.returnCallImport, word: importOffset(Int(function)), replacement(callee, frame))
+            returnResults(callee)
+        } else {
+            emit(.returnCall, word: entryAddress(defined), replacement(callee, frame))
+            isUnreachable = true
+        }
+    }
+
+    mutating func returnCallIndirect(_ type: TypeIndex, _ table: UInt32) {
+        let callee = shapes[type]
+        let index = slotHolding(pop())
+        let frame = popArguments(callee)
+        emit(
+            .returnCallIndirect, word: word(0, index, unsigned: typeIDs[Int(type)]),
+            replacement(callee, frame))
+        code.append(UInt64(table))
+        returnResults(callee)
+    }
+
+    mutating func returnCallReference(_ type: TypeIndex) {
+        let callee = shapes[type]
+        let slot = slotHolding(pop())
+        let frame = popArguments(callee)
+        emit(.returnCallReference, word: word(0, slot), replacement(callee, frame))
+        returnResults(callee)
+    }
+
+    // MARK: Branches on null
+
+    /// Branches without the reference if it is null, and keeps it otherwise.
+    mutating func branchOnNull(_ depth: UInt32) {
+        let reference = pop()
+        let slot = slotHolding(reference)
+        let label = labelIndex(depth)
+        prepareOperands(of: label)
+        skipping { $0.branchOnReference(slot, whenNull: false) } taken: {
+            $0.branchWithOperands(label)
+        }
+        repush(reference)
+    }
+
+    /// Branches with the reference if it is not null, and drops it otherwise.
+    mutating func branchOnNonNull(_ depth: UInt32) {
+        let reference = pop()
+        let slot = slotHolding(reference)
+        let label = labelIndex(depth)
+        repush(reference)
+        prepareOperands(of: label)
+        skipping { $0.branchOnReference(slot, whenNull: true) } taken: {
+            $0.branchWithOperands(label)
+        }
+        _ = pop()
+    }
+
+    /// The same entry again, now surely in a slot.
+    private mutating func repush(_ entry: Entry) {
+        if entry.kind == .local { pushLocal(entry.local) } else { push(.temporary, entry.valueClass) }
+    }
+
+    private mutating func branchOnReference(
+        _ slot: Int, whenNull: Bool
+    ) -> (instruction: Int, half: Int) {
+        // i64.eq or i64.ne with the immediate 0
+        let condition = integerCondition(comparison: whenNull ? 10 : 11, negated: false)
+        let start = emit(.integerBranch(condition, 1, 0), word: word(0, slot))
+        return (start, 2 * (start + 1) + 1)
+    }
+}

@@ -1,0 +1,176 @@
+// Register code of a module: stubs that translate, then the code itself.
+//
+// Invariants: `entries[i]` is always the address of valid code, a stub or the function's; it
+// changes once, with release ordering, after the code is complete. Whoever reads it follows the
+// pointer, so that the code it leads to is complete too. Code lives as long as the table.
+
+import Synchronization
+import WasmValidator
+
+/// Register code of a module's functions, translated when they are first called, once for all
+/// stores that use the module.
+final class CodeTable: Sendable {
+    /// Where each defined function starts.
+    nonisolated(unsafe) let entries: UnsafeMutablePointer<CodePointer>
+    /// The same memory, for publishing.
+    private nonisolated(unsafe) let published: UnsafeMutablePointer<Atomic<UInt>>
+    /// Two words a function: the instruction that translates, and the function's index.
+    private nonisolated(unsafe) let stubs: CodePointer
+    private let count: Int
+    private let module: ValidModule
+    private let layout: ContextLayout
+    private let shapes: FunctionShapes
+    private let state: Mutex<State>
+
+    /// Code of one translated function.
+    private struct Block {
+        var start: CodePointer
+        var words: Int
+        var entry: Int
+    }
+
+    private struct State: @unchecked Sendable {
+        var translator: Translator?
+        var blocks: [Int: Block] = [:]
+    }
+
+    init(_ module: ValidModule, layout: ContextLayout) {
+        count = module.parsed.bodies.count
+        self.module = module
+        self.layout = layout
+        shapes = FunctionShapes(module.parsed.types)
+        published = .allocate(capacity: max(count, 1))
+        entries = UnsafeMutableRawPointer(published).assumingMemoryBound(to: CodePointer.self)
+        stubs = .allocate(capacity: max(2 * count, 1))
+        state = Mutex(State())
+        let handler = Instruction.translateStub.handler
+        for index in 0..<count {
+            stubs[2 * index] = handler
+            stubs[2 * index + 1] = UInt64(index)
+            (published + index).initialize(to: Atomic(UInt(bitPattern: stubs + 2 * index)))
+        }
+    }
+
+    deinit {
+        state.withLock { state in
+            for block in state.blocks.values { block.start.deallocate() }
+        }
+        stubs.deallocate()
+        published.deallocate()
+    }
+
+    /// Index of the frame header of a defined function.
+    func headerIndex(of definedFunction: Int) -> Int { shape(of: definedFunction).headerIndex }
+
+    private func shape(of definedFunction: Int) -> FunctionShape {
+        shapes[module.parsed.functions[module.parsed.importedFunctionCount + definedFunction]]
+    }
+
+    /// How many functions were translated, and the words of their code.
+    var statistics: (functions: Int, words: Int) {
+        state.withLock { state in
+            (state.blocks.count, state.blocks.values.reduce(0) { $0 + $1.words })
+        }
+    }
+
+    // MARK: Translation
+
+    /// The code of a defined function; translates it if nobody has.
+    func translate(_ definedFunction: Int) throws(TranslationError) -> CodePointer {
+        let result: Result<UInt, TranslationError> = state.withLock { state in
+            if let block = state.blocks[definedFunction] {
+                return .success(UInt(bitPattern: block.start + block.entry))
+            }
+            do throws(TranslationError) {
+                let code = try Self.translated(definedFunction, in: &state, makeTranslator)
+                let words = CodePointer.allocate(capacity: code.words.count)
+                words.initialize(from: code.words, count: code.words.count)
+                state.blocks[definedFunction] = Block(
+                    start: words, words: code.words.count, entry: code.entry)
+                let entry = UInt(bitPattern: words + code.entry)
+                published[definedFunction].store(entry, ordering: .releasing)
+                return .success(entry)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return CodePointer(bitPattern: try result.get()) ?? stubs
+    }
+
+    /// Translates every function. Answers the indices of those that cannot be translated.
+    @discardableResult
+    func translateAll() -> [Int] {
+        var failed: [Int] = []
+        for index in 0..<count {
+            do throws(TranslationError) { _ = try translate(index) } catch { failed.append(index) }
+        }
+        return failed
+    }
+
+    private func makeTranslator() -> Translator {
+        Translator(module, layout: layout, shapes: shapes, entries: entries)
+    }
+
+    private static func translated(
+        _ definedFunction: Int, in state: inout State, _ make: () -> Translator
+    ) throws(TranslationError) -> TranslatedCode {
+        if state.translator == nil { state.translator = make() }
+        guard let code = try state.translator?.translate(definedFunction) else { throw .tooLarge }
+        return code
+    }
+
+    // MARK: Where code comes from
+
+    /// The defined function whose code `code` points into (or just behind), if any, and how many
+    /// words into it.
+    func function(containing code: CodePointer) -> (index: Int, word: Int)? {
+        state.withLock { state in
+            for (index, block) in state.blocks
+            where code >= block.start && code <= block.start + block.words {
+                return (index, code - block.start)
+            }
+            let stub = code - stubs
+            return stub >= 0 && stub < 2 * count ? (stub / 2, 0) : nil
+        }
+    }
+
+    /// The code of a function with the file offset that each part of it comes from. Translates
+    /// anew, so that nothing of this need be kept.
+    func annotated(
+        _ definedFunction: Int
+    ) throws(TranslationError) -> (code: TranslatedCode, positions: [(word: Int, offset: Int)]) {
+        var translator = makeTranslator()
+        translator.recordsPositions = true
+        let code = try translator.translate(definedFunction)
+        return (code, translator.positions)
+    }
+
+    /// The file offset of the instruction whose code has word `word`.
+    func offset(ofWord word: Int, in definedFunction: Int) -> Int? {
+        let annotation: [(word: Int, offset: Int)]?
+        do throws(TranslationError) {
+            annotation = try annotated(definedFunction).positions
+        } catch {
+            annotation = nil
+        }
+        guard let annotation else { return nil }
+        return annotation.last { $0.word <= word }?.offset ?? annotation.first?.offset
+    }
+}
+
+/// The code of a function of the running instance, translated if it must be; nil if it cannot be.
+@inline(never)
+func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> CodePointer? {
+    let module = InstanceStorage.of(cx).module
+    do throws(TranslationError) {
+        let code = try module.code.translate(definedFunction)
+        // References to the function were made with the stub.
+        let record = cx.load(
+            fromByteOffset: ContextOffset.functionRecords,
+            as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
+        if UnsafeRawPointer(record).load(as: UInt.self) != 0 { record.pointee.code = code }
+        return code
+    } catch {
+        return nil
+    }
+}

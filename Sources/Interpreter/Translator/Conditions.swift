@@ -1,0 +1,185 @@
+// Conditional branches, and what they fuse with: comparisons, tests, loads, the ends of loops.
+
+extension Translator {
+    /// Emits a branch on the topmost operand, which it pops: taken when the condition holds, or when
+    /// it does not if `negated`.
+    ///
+    /// - Parameter loop: the loop that it branches back to; forward otherwise.
+    /// - Returns: the instruction, and where its offset goes; the latter is negative if a fused
+    ///   loop end has its offset already.
+    mutating func conditionalBranch(
+        negated: Bool, loop: Int? = nil
+    ) -> (instruction: Int, half: Int) {
+        let condition = pop()
+        if let fused = branchOnLoad(condition, negated, loop) { return fused }
+        if isLastResult(condition) {
+            let test = last
+            switch test.kind {
+            case .equalZero: return branchOnZero(test, negated, loop)
+            case .compare:
+                if let fused = branchOnComparison(test, negated, loop) { return fused }
+            case .and where !test.is64 || test.b.form != .immediate:
+                if let fused = branchOnBits(test, negated, loop) { return fused }
+            default: break
+            }
+        }
+        var value = operand(condition)
+        if value.form == .immediate { moveToSlot(&value) }
+        return branch(on: value, negated, loop)
+    }
+
+    /// The offset of a branch is in the upper half of word 1.
+    private func at(_ start: Int) -> (instruction: Int, half: Int) { (start, 2 * (start + 1) + 1) }
+
+    private func direction(_ loop: Int?) -> Int { loop == nil ? 0 : 1 }
+
+    private mutating func branch(
+        on value: Operand, _ negated: Bool, _ loop: Int?
+    ) -> (instruction: Int, half: Int) {
+        let fromRegister = value.form == .register
+        if fromRegister { takeFromRegister(value, .integer) }
+        return at(
+            emit(
+                .branchIf(negated ? 1 : 0, fromRegister ? 1 : 0, direction(loop)),
+                word: word(0, value.slot)))
+    }
+
+    /// `eqz` before the branch: the branch tests the operand for zero itself.
+    private mutating func branchOnZero(
+        _ test: Emitted, _ negated: Bool, _ loop: Int?
+    ) -> (instruction: Int, half: Int) {
+        rewind()
+        if !test.is64 { return branch(on: test.a, !negated, loop) }
+        let condition = integerCondition(comparison: 10, negated: negated)
+        let fromRegister = test.a.form == .register
+        if fromRegister { takeFromRegister(test.a, .integer) }
+        return at(
+            emit(
+                .integerBranch(condition, fromRegister ? 3 : 1, direction(loop)),
+                word: word(0, test.a.slot)))
+    }
+
+    // MARK: Comparisons
+
+    private mutating func branchOnComparison(
+        _ test: Emitted, _ negated: Bool, _ loop: Int?
+    ) -> (instruction: Int, half: Int)? {
+        if test.a.form == .immediate || test.b.form == .register { return nil }
+        let isInteger = test.valueClass == .integer
+        let isWide =
+            test.b.form == .immediate
+            && (!isInteger || !fitsSigned16(test.b.bits, is64: test.is64))
+        rewind()
+        if let loop, isInteger, let fused = endLoop(test, negated, loop, isWide: isWide) {
+            return fused
+        }
+        let isRegister = test.a.form == .register
+        if isRegister { takeFromRegister(test.a, test.valueClass) }
+        let instruction: Instruction
+        if isInteger {
+            let condition = integerCondition(comparison: test.operation, negated: negated)
+            let form =
+                isWide ? (isRegister ? 5 : 4)
+                : (isRegister ? 2 : 0) + (test.b.form == .immediate ? 1 : 0)
+            instruction = .integerBranch(condition, form, direction(loop))
+        } else {
+            let condition = floatCondition(comparison: test.operation, negated: negated)
+            let form = (isRegister ? 2 : 0) + (isWide ? 1 : 0)
+            instruction = .floatBranch(condition, form, direction(loop))
+        }
+        let first = isRegister ? 0 : test.a.slot
+        if isWide { return at(emit(instruction, word: word(0, first), test.b.bits)) }
+        let second =
+            test.b.form == .immediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
+        return at(emit(instruction, word: word(second, first)))
+    }
+
+    /// `and` before the branch: any bit set, or none.
+    private mutating func branchOnBits(
+        _ test: Emitted, _ negated: Bool, _ loop: Int?
+    ) -> (instruction: Int, half: Int)? {
+        if test.is64 || test.a.form == .immediate || test.b.form == .register { return nil }
+        let isImmediate = test.b.form == .immediate
+        if isImmediate, !fitsSigned16(test.b.bits, is64: false) { return nil }
+        rewind()
+        let isRegister = test.a.form == .register
+        if isRegister { takeFromRegister(test.a, .integer) }
+        let condition = testCondition(is64: false, negated: negated)
+        let form = (isRegister ? 2 : 0) + (isImmediate ? 1 : 0)
+        let second = isImmediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
+        return at(
+            emit(
+                .integerBranch(condition, form, direction(loop)),
+                word: word(second, isRegister ? 0 : test.a.slot)))
+    }
+
+    /// An addition to the compared local before the comparison: addition, comparison and the branch
+    /// back are one instruction.
+    private mutating func endLoop(
+        _ test: Emitted, _ negated: Bool, _ loop: Int, isWide: Bool
+    ) -> (instruction: Int, half: Int)? {
+        let sum = last
+        guard sum.kind == .increment || sum.kind == .incrementBySlot, sum.end == code.count,
+            sum.is64 == test.is64, !test.a.isTemporary, test.a.slot == sum.destination,
+            // The limit is read before the sum is stored.
+            test.b.form == .immediate || test.b.slot != sum.destination
+        else { return nil }
+        let comparison =
+            negated ? negatedComparison(test.operation) : test.operation
+        let distance = labels[loop].start - sum.start
+        let bySlot = sum.kind == .incrementBySlot ? 1 : 0
+        if isWide {
+            code.removeSubrange(sum.start...)
+            let start = emit(
+                .addBranchWide(comparison, bySlot),
+                word: word(
+                    sum.destination, sum.operation, signed: Int(truncatingIfNeeded: test.b.bits)),
+                0)
+            setOffset(2 * (start + 2) + 1, from: start, to: labels[loop].start)
+            afterLoopEnd(sum.destination)
+            return (start, -1)
+        }
+        guard distance >= Int(Int16.min) else { return nil }
+        let isImmediate = test.b.form == .immediate
+        let limit = isImmediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
+        code.removeSubrange(sum.start...)
+        let start = emit(
+            .addBranch(comparison, bySlot, isImmediate ? 1 : 0),
+            word: word(sum.destination, sum.operation, limit, distance))
+        afterLoopEnd(sum.destination)
+        return (start, -1)
+    }
+
+    /// The sum is in its slot and in the accumulator.
+    private mutating func afterLoopEnd(_ slot: Int) {
+        registers.integer = RegisterContent(slot: slot)
+        previous = Emitted()
+        last = Emitted()
+    }
+
+    // MARK: Loads
+
+    /// A load before the branch: one instruction loads and branches on the value.
+    private mutating func branchOnLoad(
+        _ condition: Entry, _ negated: Bool, _ loop: Int?
+    ) -> (instruction: Int, half: Int)? {
+        let isTemporary = isLastResult(condition) && last.kind == .load
+        let isLocal =
+            condition.kind == .local && last.kind == .loadToLocal && last.end == code.count
+            && last.destination == Int(localSlots[condition.local])
+        guard isTemporary || isLocal else { return nil }
+        let start = last.start
+        let axis = last.operation / 2  // i32.load, load8_u, load16_u are 0, 2 and 4
+        code[start] =
+            Instruction.loadBranch(
+                axis, last.a.form == .register ? 1 : 0, negated ? 1 : 0, direction(loop),
+                isTemporary ? 1 : 0
+            ).handler
+        code.append(0)
+        let half = 2 * (start + 2) + 1
+        if isTemporary { registers.integer = RegisterContent() }
+        previous = Emitted()
+        last = Emitted()
+        return (start, half)
+    }
+}

@@ -1,0 +1,327 @@
+// Blocks, branches and returns.
+
+extension Translator {
+    // MARK: Blocks
+
+    /// Opens a block, loop or if. Operands that stand for locals are moved to their homes, since
+    /// the construct may assign the locals on some ways only.
+    mutating func open(_ kind: Label.Kind, _ type: BlockType) {
+        let condition = kind == .if ? pop() : nil
+        let types = labelTypes(type)
+        flushAliases()
+        materializeTop(types.parameters.count)
+        let height = stack.count - types.parameters.count
+        let home = height < stack.count ? Int(stack[height].home) : nextHome
+        var label = Label(
+            kind: kind, height: height, home: home, parameters: types.parameters,
+            results: types.results)
+        if let condition {
+            restore(condition)
+            let (instruction, half) = conditionalBranch(negated: true)
+            fixups.append(Fixup(next: -1, instruction: instruction, half: half))
+            label.elseFixup = fixups.count - 1
+            registers.keepStores()
+            label.assignedAtEntry = assigned
+        }
+        if kind == .loop {
+            bindLabel()
+            label.start = code.count
+        }
+        labels.append(label)
+    }
+
+    /// Puts a popped entry back.
+    private mutating func restore(_ entry: Entry) {
+        if entry.kind == .local {
+            push(.local, entry.valueClass, value: entry.value)
+            stack[stack.count - 1].nextAlias = aliases[entry.local]
+            aliases[entry.local] = Int32(truncatingIfNeeded: stack.count - 1)
+        } else {
+            push(entry.kind, entry.valueClass, value: entry.value)
+        }
+    }
+
+    private func labelTypes(_ type: BlockType) -> (parameters: Range<Int>, results: Range<Int>) {
+        switch type {
+        case .empty: return (0..<0, 0..<0)
+        case .value(let type): return (0..<0, shapes.singleResult(ValueClass(type)))
+        case .type(let index): return (shapes[index].parameters, shapes[index].results)
+        }
+    }
+
+    mutating func openElse() {
+        let index = labels.count - 1
+        if !isUnreachable {
+            moveOperands(labels[index].results.count, to: labels[index].home)
+            noteAssigned(index)
+            emitBranch(to: index)
+        }
+        bindLabel()
+        isUnreachable = false
+        resolve(labels[index].elseFixup)
+        labels[index].elseFixup = -1
+        truncate(to: labels[index].height)
+        pushAll(labels[index].parameters)
+        assigned = labels[index].assignedAtEntry
+    }
+
+    /// Closes the innermost construct; the function's own ends the translation.
+    mutating func close() {
+        let label = labels[labels.count - 1]
+        if label.kind == .function {
+            if !isUnreachable { emitReturn() }
+            labels.removeLast()
+            return
+        }
+        if !isUnreachable {
+            moveOperands(label.results.count, to: label.home)
+            if label.kind != .loop { noteAssigned(labels.count - 1) }
+        }
+        let isTarget = label.fixup >= 0 || label.elseFixup >= 0
+        if label.elseFixup >= 0 {
+            // No else part: the condition was false, the parameters are the results.
+            resolve(label.elseFixup)
+            assigned = label.assignedAtEntry
+            noteAssigned(labels.count - 1)
+            isUnreachable = false
+        }
+        if label.fixup >= 0 {
+            resolve(label.fixup)
+            isUnreachable = false
+        }
+        if let merged = labels[labels.count - 1].assignedAtEnd { assigned = merged }
+        labels.removeLast()
+        truncate(to: label.height)
+        if isTarget || label.kind == .loop { bindLabel() } else { registers.keepStores() }
+        pushAll(label.results)
+        // Results were moved, or are where they were; the window does not know of their entries.
+        last = Emitted()
+        previous = Emitted()
+    }
+
+    /// Pushes values that are in their home slots.
+    private mutating func pushAll(_ classes: Range<Int>) {
+        for index in classes { push(.temporary, shapes.classes[index]) }
+    }
+
+    // MARK: Moving operands to a label
+
+    /// Emits what moves the topmost `count` operands, which stay on the model, to the slots from
+    /// `home` on. More than two must be in their homes already or are moved there.
+    private mutating func moveOperands(_ count: Int, to home: Int) {
+        if count == 0 { return }
+        if count > 2 {
+            materializeTop(count)
+            let first = stack[stack.count - count]
+            emitCopyRange(to: home, from: Int(first.home), nextHome - Int(first.home))
+            return
+        }
+        var target = home
+        for index in (stack.count - count)..<stack.count {
+            let entry = stack[index]
+            if entry.kind == .constant {
+                emitConstant(to: target, entry.value)
+            } else {
+                let source = slot(of: entry)
+                emitCopy(to: target, from: source)
+                if entry.valueClass == .vector { emitCopy(to: target + 1, from: source + 1) }
+            }
+            target += entry.valueClass.slotCount
+        }
+    }
+
+    private func needsMove(_ count: Int, to home: Int) -> Bool {
+        if count == 0 { return false }
+        let first = stack.count - count
+        if Int(stack[first].home) != home { return true }
+        return stack[first...].contains { $0.kind != .temporary }
+    }
+
+    /// Operands that a branch to `label` carries.
+    private func arity(_ label: Int) -> Int {
+        labels[label].kind == .loop ? labels[label].parameters.count : labels[label].results.count
+    }
+
+    // MARK: Branches
+
+    func labelIndex(_ depth: UInt32) -> Int { labels.count - 1 - Int(depth) }
+
+    /// Emits a branch to a label whose operands are in place. A copy or constant just before it
+    /// becomes part of it.
+    private mutating func emitBranch(to label: Int) {
+        let direction = labels[label].kind == .loop ? 1 : 0
+        let start: Int
+        if last.kind == .copy, last.end == code.count {
+            start = last.start
+            code[start] = Instruction.copyBranch(direction).handler
+        } else if last.kind == .constant, last.end == code.count {
+            start = last.start
+            let constant = code[start + 1] &>> 32
+            code[start] = Instruction.constantBranch(direction).handler
+            code[start + 1] = code[start + 1] & 0xffff | constant &<< 16
+        } else {
+            start = emit(.branch(direction), word: 0)
+        }
+        last = Emitted()
+        previous = Emitted()
+        if labels[label].kind == .loop {
+            setOffset(2 * (start + 1) + 1, from: start, to: labels[label].start)
+        } else {
+            fixups.append(
+                Fixup(next: labels[label].fixup, instruction: start, half: 2 * (start + 1) + 1))
+            labels[label].fixup = fixups.count - 1
+        }
+    }
+
+    mutating func branch(_ depth: UInt32) {
+        branchWithOperands(labelIndex(depth))
+        isUnreachable = true
+    }
+
+    /// Moves operands, then branches or returns.
+    mutating func branchWithOperands(_ label: Int) {
+        if label == 0 {
+            emitReturn()
+            return
+        }
+        moveOperands(arity(label), to: labels[label].home)
+        if labels[label].kind != .loop { noteAssigned(label) }
+        emitBranch(to: label)
+    }
+
+    mutating func branchIf(_ depth: UInt32) {
+        let label = labelIndex(depth)
+        let count = arity(label)
+        let condition = pop()
+        if label == 0 || needsMove(count, to: labels[label].home) {
+            prepareOperands(of: label)
+            if label == 0 || needsMove(count, to: labels[label].home) {
+                restore(condition)
+                skipping { $0.conditionalBranch(negated: true) } taken: {
+                    $0.branchWithOperands(label)
+                }
+                return
+            }
+        }
+        restore(condition)
+        let loop = labels[label].kind == .loop ? label : nil
+        let (instruction, half) = conditionalBranch(negated: false, loop: loop)
+        if half >= 0 { connect(label, instruction, half: half) }
+        registers.keepStores()
+    }
+
+    /// Moves the operands of a branch so far that the branch itself need not change the model:
+    /// what it emits runs on one of two ways only.
+    mutating func prepareOperands(of label: Int) {
+        let count = arity(label)
+        if count > 2 || (label == 0 && returnOverlaps(count)) { materializeTop(count) }
+    }
+
+    /// Emits `branch`, which jumps over what `taken` emits.
+    mutating func skipping(
+        _ branch: (inout Translator) -> (instruction: Int, half: Int),
+        taken: (inout Translator) -> Void
+    ) {
+        let (instruction, half) = branch(&self)
+        registers.keepStores()
+        let saved = registers
+        let assignedBefore = assigned
+        last = Emitted()
+        previous = Emitted()
+        taken(&self)
+        setOffset(half, from: instruction, to: code.count)
+        registers = saved
+        assigned = assignedBefore
+        last = Emitted()
+        previous = Emitted()
+    }
+
+    /// Every target's offset is in the table; targets that need moves have them behind it, once a
+    /// label.
+    mutating func branchTable() throws(DecodingError) {
+        let count = try reader.labelCount()
+        let index = pop()
+        var selector = operand(index)
+        if selector.form == .immediate { moveToSlot(&selector) }
+        let first = labelIndex(try peekLabel())
+        prepareTableMoves(first)
+        if selector.form == .register { takeFromRegister(selector, .integer) }
+        let start = emit(
+            .branchTable(selector.form == .register ? 1 : 0),
+            word: word(0, selector.slot, unsigned: UInt32(truncatingIfNeeded: count)))
+        let table = code.count
+        code.append(contentsOf: repeatElement(0, count: (count + 2) / 2))
+        registers = Registers()
+        tableStubs.removeAll(keepingCapacity: true)
+        for position in 0...count {
+            let label = labelIndex(try reader.unsigned32())
+            let half = 2 * table + position
+            if label != 0, !needsMove(arity(label), to: labels[label].home) {
+                connect(label, start, half: half)
+            } else if let stub = tableStubs[label] {
+                setOffset(half, from: start, to: stub)
+            } else {
+                tableStubs[label] = code.count
+                setOffset(half, from: start, to: code.count)
+                bindLabel()
+                branchWithOperands(label)
+            }
+        }
+        isUnreachable = true
+    }
+
+    /// All targets of a `br_table` carry as many operands: makes every move of them short.
+    private mutating func prepareTableMoves(_ label: Int) {
+        let count = arity(label)
+        if count > 1 || returnOverlaps(count) { materializeTop(count) }
+    }
+
+    private func peekLabel() throws(DecodingError) -> UInt32 {
+        var ahead = reader
+        return try ahead.unsigned32()
+    }
+
+    // MARK: Returns
+
+    /// Whether writing results to the slots from 0 on would overwrite one that is still to move.
+    private func returnOverlaps(_ count: Int) -> Bool {
+        guard count > 1 else { return false }
+        return stack[(stack.count - count)...].contains {
+            $0.kind == .local && Int(localSlots[$0.local]) < shape.resultSlots
+        }
+    }
+
+    /// Returns the topmost operands, which stay on the model.
+    mutating func emitReturn() {
+        let header = shape.headerIndex
+        let count = shape.results.count
+        if count == 0 {
+            emit(.returnNone, word: word(header))
+        } else if count == 1, let entry = stack.last, entry.valueClass != .vector {
+            returnSingle(entry, header)
+        } else {
+            if returnOverlaps(count) { materializeTop(count) }
+            moveOperands(count, to: 0)
+            emit(.returnNone, word: word(header))
+        }
+        last = Emitted()
+        previous = Emitted()
+    }
+
+    private mutating func returnSingle(_ entry: Entry, _ header: Int) {
+        var value = operand(entry)
+        if value.form == .immediate {
+            if entry.valueClass == .integer && entry.value <= 0xffff_ffff {
+                let bits = UInt32(truncatingIfNeeded: entry.value)
+                emit(.returnConstant, word: word(header, 0, unsigned: bits))
+                return
+            }
+            moveToSlot(&value)
+        }
+        let fromRegister = value.form == .register
+        if fromRegister { takeFromRegister(value, entry.valueClass) }
+        emit(
+            .returnValue(entry.valueClass.rawValue, fromRegister ? 1 : 0),
+            word: word(header, value.slot))
+    }
+}

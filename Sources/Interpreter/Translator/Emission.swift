@@ -1,0 +1,174 @@
+// Writing code words, and the window of the last two instructions that fusions look at.
+
+extension Translator {
+    // MARK: Words
+
+    /// Four 16-bit fields.
+    func word(_ f0: Int, _ f1: Int = 0, _ f2: Int = 0, _ f3: Int = 0) -> CodeWord {
+        UInt64(UInt16(truncatingIfNeeded: f0)) | UInt64(UInt16(truncatingIfNeeded: f1)) &<< 16
+            | UInt64(UInt16(truncatingIfNeeded: f2)) &<< 32
+            | UInt64(UInt16(truncatingIfNeeded: f3)) &<< 48
+    }
+
+    /// Two 16-bit fields and one of 32 bits.
+    func word(_ f0: Int, _ f1: Int, unsigned: UInt32) -> CodeWord {
+        UInt64(UInt16(truncatingIfNeeded: f0)) | UInt64(UInt16(truncatingIfNeeded: f1)) &<< 16
+            | UInt64(unsigned) &<< 32
+    }
+
+    func word(_ f0: Int, _ f1: Int, signed: Int) -> CodeWord {
+        word(f0, f1, unsigned: UInt32(truncatingIfNeeded: signed))
+    }
+
+    // MARK: Instructions
+
+    /// Emits an instruction of two words and forgets the window. Answers where it starts.
+    @discardableResult
+    mutating func emit(_ instruction: Instruction, word: CodeWord) -> Int {
+        let start = code.count
+        code.append(instruction.handler)
+        code.append(word)
+        note(.other, start)
+        return start
+    }
+
+    /// The same with a third word.
+    @discardableResult
+    mutating func emit(_ instruction: Instruction, word: CodeWord, _ third: CodeWord) -> Int {
+        let start = code.count
+        code.append(instruction.handler)
+        code.append(word)
+        code.append(third)
+        note(.other, start)
+        return start
+    }
+
+    /// Makes the instruction from `start` to the end of the code the last one of the window.
+    mutating func note(_ kind: Emitted.Kind, _ start: Int) {
+        previous = last
+        last = Emitted()
+        last.kind = kind
+        last.start = start
+        last.end = code.count
+    }
+
+    /// Takes the last instruction back. The accumulators hold what they held before it.
+    mutating func rewind() {
+        code.removeSubrange(last.start...)
+        registers = last.before
+        last = previous
+        previous = Emitted()
+    }
+
+    /// Something can jump here: nothing is known of accumulators or of what ran before.
+    mutating func bindLabel() {
+        registers = Registers()
+        last = Emitted()
+        previous = Emitted()
+    }
+
+    /// Emits an instruction with a result in slot `code word field 0` and in its accumulator, and
+    /// pushes the result.
+    ///
+    /// - Parameters:
+    ///   - word: word 1 without the destination.
+    ///   - before: what the accumulators held before operands were taken from them.
+    ///   - droppable: the next instruction number is the variant that leaves the slot alone.
+    mutating func pushResult(
+        _ instruction: Instruction, word: CodeWord, third: CodeWord? = nil,
+        _ valueClass: ValueClass, before: Registers, kind: Emitted.Kind = .other,
+        droppable: Bool = true
+    ) {
+        let destination = push(.temporary, valueClass)
+        let start = code.count
+        code.append(instruction.handler)
+        code.append(word & ~0xffff | UInt64(UInt16(truncatingIfNeeded: destination)))
+        if let third { code.append(third) }
+        note(kind, start)
+        last.destination = destination
+        last.valueClass = valueClass
+        last.before = before
+        registers.forget(slot: destination)
+        registers[valueClass] = RegisterContent(
+            slot: destination, producer: droppable ? start : -1, instruction: instruction)
+    }
+
+    // MARK: Moves
+
+    mutating func emitCopy(to destination: Int, from source: Int) {
+        if destination == source { return }
+        // Two copies in a row are one instruction, unless the second reads what the first wrote.
+        if last.kind == .copy, last.end == code.count, last.destination != source {
+            let first = code[last.start + 1]
+            code[last.start] = Instruction.copyTwo.handler
+            code[last.start + 1] = first & 0xffff_ffff | word(0, 0, destination, source)
+            last.kind = .other
+        } else {
+            emit(.copy, word: word(destination, source))
+            last.kind = .copy
+            last.a.slot = source
+        }
+        last.destination = destination
+        registers.forget(slot: destination)
+    }
+
+    mutating func emitConstant(to destination: Int, _ bits: UInt64) {
+        if bits <= 0xffff_ffff {
+            emit(.constant32, word: word(destination, 0, unsigned: UInt32(truncatingIfNeeded: bits)))
+            if bits <= 0xffff { last.kind = .constant }
+        } else {
+            emit(.constant64, word: word(destination), bits)
+        }
+        last.destination = destination
+        registers.forget(slot: destination)
+    }
+
+    /// Copies a range of slots; destination and source may overlap.
+    mutating func emitCopyRange(to destination: Int, from source: Int, _ count: Int) {
+        if destination == source || count == 0 { return }
+        emit(.copyRange, word: word(destination, source, unsigned: UInt32(truncatingIfNeeded: count)))
+        for slot in destination..<(destination + count) { registers.forget(slot: slot) }
+    }
+
+    // MARK: Branch offsets
+
+    /// Stores the byte offset from `instruction` to `target` in one half of a code word.
+    mutating func setOffset(_ half: Int, from instruction: Int, to target: Int) {
+        let offset = UInt64(UInt32(truncatingIfNeeded: (target - instruction) * 8))
+        if half & 1 == 1 {
+            code[half / 2] = code[half / 2] & 0xffff_ffff | offset &<< 32
+        } else {
+            code[half / 2] = code[half / 2] & ~0xffff_ffff | offset
+        }
+    }
+
+    /// The branch at `instruction` goes to `label`: now if that is known, else at its end.
+    mutating func connect(_ label: Int, _ instruction: Int, half: Int) {
+        if labels[label].kind == .loop {
+            setOffset(half, from: instruction, to: labels[label].start)
+            return
+        }
+        noteAssigned(label)
+        fixups.append(Fixup(next: labels[label].fixup, instruction: instruction, half: half))
+        labels[label].fixup = fixups.count - 1
+    }
+
+    /// All of a label's forward branches lead here.
+    mutating func resolve(_ first: Int) {
+        var index = first
+        while index >= 0 {
+            let fixup = fixups[index]
+            setOffset(fixup.half, from: fixup.instruction, to: code.count)
+            index = fixup.next
+        }
+    }
+
+    /// What is assigned now is assigned on one more way to the label's end.
+    mutating func noteAssigned(_ label: Int) {
+        if labels[label].assignedAtEnd == nil {
+            labels[label].assignedAtEnd = assigned
+        } else {
+            labels[label].assignedAtEnd?.formIntersection(assigned)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import WasmValidator
+
+/// A function type as calls need it: slots and classes.
+struct FunctionShape {
+    var parameterSlots = 0
+    var resultSlots = 0
+    /// Where the classes of parameters and results stand in `FunctionShapes.classes`.
+    var parameters = 0..<0
+    var results = 0..<0
+
+    /// Index of the frame header.
+    var headerIndex: Int { max(parameterSlots, resultSlots) }
+}
+
+/// The shapes of all function types of a module, by type index.
+struct FunctionShapes {
+    private(set) var shapes: [FunctionShape] = []
+    /// Starts with one of every class, for blocks with a single result.
+    private(set) var classes: [ValueClass] = [.integer, .float, .double, .vector]
+
+    init(_ types: [SubType]) {
+        shapes.reserveCapacity(types.count)
+        for type in types {
+            var shape = FunctionShape()
+            if let function = type.composite.functionType {
+                (shape.parameters, shape.parameterSlots) = add(function.parameters)
+                (shape.results, shape.resultSlots) = add(function.results)
+            }
+            shapes.append(shape)
+        }
+    }
+
+    private mutating func add(_ types: [ValueType]) -> (Range<Int>, Int) {
+        let start = classes.count
+        var slots = 0
+        for type in types {
+            let valueClass = ValueClass(type)
+            classes.append(valueClass)
+            slots += valueClass.slotCount
+        }
+        return (start..<classes.count, slots)
+    }
+
+    /// The range in `classes` of one value of a class.
+    func singleResult(_ valueClass: ValueClass) -> Range<Int> {
+        valueClass.rawValue..<(valueClass.rawValue + 1)
+    }
+
+    subscript(_ type: TypeIndex) -> FunctionShape { shapes[Int(type)] }
+}

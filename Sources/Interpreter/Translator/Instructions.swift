@@ -1,0 +1,147 @@
+// One WebAssembly instruction at a time.
+
+extension Translator {
+    /// Reads and translates the next instruction.
+    mutating func step() throws(TranslationError) {
+        do throws(DecodingError) {
+            let opcode = try reader.opcode()
+            let raw = Int(opcode.rawValue)
+            if raw >= 0x45 && raw <= 0xc4 || raw >= 0x200 && raw <= 0x207 {
+                numeric(raw)
+            } else if raw >= 0x28 && raw <= 0x3e {
+                let argument = try reader.memoryArgument()
+                if raw <= 0x35 { load(raw, argument) } else { store(raw, argument) }
+            } else if let refusal = try other(opcode) {
+                pending = refusal
+            }
+        } catch {
+            throw .malformed(error)
+        }
+        if let refusal = pending {
+            pending = nil
+            throw refusal
+        }
+    }
+
+    private mutating func numeric(_ raw: Int) {
+        if let operation = binaryOperation(raw) {
+            binary(operation)
+        } else if let operation = unaryOperation(raw) {
+            unary(operation)
+        } else {
+            switch raw {
+            case 0xad: break  // i64.extend_i32_u: slots are zero-extended
+            case 0xbc, 0xbd: reinterpret(as: .integer)
+            case 0xbe: reinterpret(as: .float)
+            default: reinterpret(as: .double)
+            }
+        }
+    }
+
+    /// Everything but numeric instructions, loads and stores. Answers why one is refused.
+    private mutating func other(_ opcode: Opcode) throws(DecodingError) -> TranslationError? {
+        switch opcode {
+        case .unreachable:
+            emit(.unreachable, word: 0)
+            isUnreachable = true
+        case .nop: break
+        case .block: open(.block, try reader.blockType())
+        case .loop: open(.loop, try reader.blockType())
+        case .if: open(.if, try reader.blockType())
+        case .else: openElse()
+        case .end: close()
+        case .br: branch(try reader.unsigned32())
+        case .brIf: branchIf(try reader.unsigned32())
+        case .brTable: try branchTable()
+        case .return:
+            emitReturn()
+            isUnreachable = true
+        case .call: call(try reader.unsigned32())
+        case .callIndirect:
+            let type = try reader.unsigned32()
+            callIndirect(type, try reader.unsigned32())
+        case .returnCall: returnCall(try reader.unsigned32())
+        case .returnCallIndirect:
+            let type = try reader.unsigned32()
+            returnCallIndirect(type, try reader.unsigned32())
+        case .callRef: callReference(try reader.unsigned32())
+        case .returnCallRef: returnCallReference(try reader.unsigned32())
+        case .drop: _ = pop()
+        case .select: return selection()
+        case .selectTyped:
+            try reader.skipImmediates(of: opcode)
+            return selection()
+        case .localGet: localGet(Int(try reader.unsigned32()))
+        case .localSet: localSet(Int(try reader.unsigned32()), tee: false)
+        case .localTee: localSet(Int(try reader.unsigned32()), tee: true)
+        case .globalGet:
+            let global = Int(try reader.unsigned32())
+            do throws(TranslationError) { try globalGet(global) } catch { return error }
+        case .globalSet:
+            let global = Int(try reader.unsigned32())
+            do throws(TranslationError) { try globalSet(global) } catch { return error }
+        case .i32Const:
+            let value = try reader.signed32()
+            push(.constant, .integer, value: UInt64(UInt32(bitPattern: value)))
+        case .i64Const:
+            push(.constant, .integer, value: UInt64(bitPattern: try reader.signed64()))
+        case .f32Const: push(.constant, .float, value: UInt64(try reader.float32Bits()))
+        case .f64Const: push(.constant, .double, value: try reader.float64Bits())
+        default: return try memoriesAndReferences(opcode)
+        }
+        return nil
+    }
+
+    private mutating func selection() -> TranslationError? {
+        do throws(TranslationError) { try select() } catch { return error }
+        return nil
+    }
+
+    private mutating func memoriesAndReferences(
+        _ opcode: Opcode
+    ) throws(DecodingError) -> TranslationError? {
+        switch opcode {
+        case .memorySize: memorySize(try reader.memoryIndex())
+        case .memoryGrow: memoryGrow(try reader.memoryIndex())
+        case .memoryCopy:
+            let destination = try reader.memoryIndex()
+            memoryCopy(to: destination, from: try reader.memoryIndex())
+        case .memoryFill: memoryFill(try reader.memoryIndex())
+        case .memoryInit:
+            let segment = try reader.unsigned32()
+            emitBulk(2, try reader.memoryIndex(), segment)
+        case .dataDrop:
+            let segment = try reader.unsigned32()
+            emit(.drop(0), word: word(0, 0, unsigned: segment))
+        case .tableGet: tableGet(try reader.unsigned32())
+        case .tableSet: tableSet(try reader.unsigned32())
+        case .tableSize: tableSize(try reader.unsigned32())
+        case .tableGrow: tableGrow(try reader.unsigned32())
+        case .tableFill: emitBulk(4, try reader.unsigned32(), 0)
+        case .tableCopy:
+            let destination = try reader.unsigned32()
+            emitBulk(3, destination, try reader.unsigned32())
+        case .tableInit:
+            let segment = try reader.unsigned32()
+            emitBulk(5, try reader.unsigned32(), segment)
+        case .elemDrop:
+            let segment = try reader.unsigned32()
+            emit(.drop(1), word: word(0, 0, unsigned: segment))
+        case .refNull:
+            _ = try reader.heapType()
+            push(.constant, .integer, value: 0)
+        case .refIsNull:
+            if let operation = unaryOperation(0x50) { unary(operation) }  // as i64.eqz
+        case .refFunc: functionReference(try reader.unsigned32())
+        case .refAsNonNull: nullCheck()
+        case .brOnNull: branchOnNull(try reader.unsigned32())
+        case .brOnNonNull: branchOnNonNull(try reader.unsigned32())
+        case .i64Add128: wide(0)
+        case .i64Sub128: wide(1)
+        case .i64MulWideS: wide(2)
+        case .i64MulWideU: wide(3)
+        default: return .unsupported(opcode)
+        }
+        return nil
+    }
+}

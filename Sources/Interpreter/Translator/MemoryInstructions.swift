@@ -1,0 +1,220 @@
+// Loads, stores, bulk operations: addressing forms and other memories.
+
+extension Translator {
+    /// An address that one of the addressing forms of memory 0 covers.
+    private struct Addressing {
+        /// Position on the axis `addressForms`.
+        var form: Int
+        /// Fields 1 to 3 (and the upper half) of word 1.
+        var fields: CodeWord
+    }
+
+    private enum Form {
+        static let slot = 0, register = 1, constant = 2, slotImmediate = 3, registerImmediate = 4
+        static let slotSlot = 5, slotRegister = 6
+    }
+
+    /// Whether instructions of the fast families reach this memory.
+    private func isNear(_ memory: UInt32) -> Bool {
+        guard memory == 0, let type = module.memories.first else { return false }
+        return type.addressType == .i32
+    }
+
+    // MARK: Loads and stores
+
+    mutating func load(_ raw: Int, _ argument: MemoryArgument) {
+        let (operation, valueClass) = loadOperation(raw)
+        guard isNear(argument.memory) else {
+            let before = registers
+            let address = slotHolding(pop())
+            pushResult(
+                .loadFar(operation), word: word(0, address, Int(argument.memory)),
+                third: argument.offset, valueClass, before: before, droppable: false)
+            return
+        }
+        let addressing = address(pop(), argument.offset)
+        pushResult(
+            .load(operation, addressing.form, 0), word: addressing.fields, valueClass,
+            before: addressRegisters)
+        last.operation = operation
+        if addressing.form <= Form.register, operation == 0 || operation == 2 || operation == 4 {
+            last.kind = .load
+            last.a = Operand(
+                form: addressing.form == Form.slot ? .slot : .register, slot: 0, isTemporary: false)
+        }
+    }
+
+    mutating func store(_ raw: Int, _ argument: MemoryArgument) {
+        let (operation, valueClass) = storeOperation(raw)
+        let value = pop(), address = pop()
+        guard isNear(argument.memory) else {
+            let slot = slotHolding(address), source = slotHolding(value)
+            emit(
+                .storeFar(operation), word: word(source, slot, Int(argument.memory)),
+                argument.offset)
+            return
+        }
+        var source = operand(value)
+        if source.form == .immediate && !fitsSigned16(value.value, is64: operation == 3) {
+            moveToSlot(&source)
+        }
+        if source.form == .register {
+            if storeRegister(operation, valueClass, source, address, argument.offset) { return }
+            source.form = .slot
+        }
+        let addressing = self.address(address, argument.offset)
+        let first = source.form == .immediate ? Int(truncatingIfNeeded: source.bits) : source.slot
+        emit(
+            .store(operation, addressing.form, source.form == .immediate ? 1 : 0),
+            word: addressing.fields | word(first))
+    }
+
+    /// Stores the accumulator, if the address does not need it too.
+    private mutating func storeRegister(
+        _ operation: Int, _ valueClass: ValueClass, _ source: Operand, _ address: Entry,
+        _ offset: UInt64
+    ) -> Bool {
+        let place = operand(address)
+        var fields: CodeWord
+        var form: Int
+        if let constant = constantAddress(place, offset) {
+            (form, fields) = (Form.constant, constant)
+        } else if valueClass != .integer && place.form == .register {
+            takeFromRegister(place, .integer)
+            (form, fields) = (Form.register, word(0, 0, unsigned: UInt32(truncatingIfNeeded: offset)))
+        } else if place.form == .register && place.slot == source.slot {
+            return false
+        } else {
+            let slot = slotHolding(address)
+            (form, fields) = (Form.slot, word(0, slot, unsigned: UInt32(truncatingIfNeeded: offset)))
+        }
+        takeFromRegister(source, valueClass)
+        if valueClass == .integer {
+            emit(.storeRegister(operation, form == Form.constant ? 1 : 0), word: fields)
+        } else {
+            emit(.storeFloatRegister(valueClass == .double ? 1 : 0, form), word: fields)
+        }
+        return true
+    }
+
+    private func constantAddress(_ place: Operand, _ offset: UInt64) -> CodeWord? {
+        guard place.form == .immediate else { return nil }
+        let sum = (place.bits & 0xffff_ffff) &+ offset
+        return sum <= 0xffff_ffff ? word(0, 0, unsigned: UInt32(truncatingIfNeeded: sum)) : nil
+    }
+
+    /// The addressing form for a popped address. May take back the instruction that computed it.
+    /// What the accumulators held before it is then in `addressRegisters`.
+    private mutating func address(_ entry: Entry, _ offset: UInt64) -> Addressing {
+        addressRegisters = registers
+        if isLastResult(entry), offset <= 0xffff,
+            let addressing = absorb(Int(truncatingIfNeeded: offset))
+        {
+            return addressing
+        }
+        let place = operand(entry)
+        let low = UInt32(truncatingIfNeeded: offset)
+        if let constant = constantAddress(place, offset) {
+            return Addressing(form: Form.constant, fields: constant)
+        }
+        if place.form == .register {
+            takeFromRegister(place, .integer)
+            return Addressing(form: Form.register, fields: word(0, 0, unsigned: low))
+        }
+        return Addressing(form: Form.slot, fields: word(0, slotHolding(entry), unsigned: low))
+    }
+
+    /// Makes the addition that was just emitted part of the address, if there is a form for it.
+    private mutating func absorb(_ offset: Int) -> Addressing? {
+        let sum = last
+        guard !sum.is64 else { return nil }
+        switch (sum.kind, sum.a.form, sum.b.form) {
+        case (.add, .slot, .slot) where sum.valueClass == .integer:
+            rewind()
+            addressRegisters = registers
+            return Addressing(
+                form: Form.slotSlot, fields: word(0, sum.a.slot, sum.b.slot, offset))
+        case (.add, .register, .slot) where sum.valueClass == .integer:
+            rewind()
+            addressRegisters = registers
+            takeFromRegister(sum.a, .integer)
+            return Addressing(form: Form.slotRegister, fields: word(0, sum.b.slot, 0, offset))
+        case (.add, .slot, .immediate) where fitsSigned16(sum.b.bits, is64: false):
+            guard sum.valueClass == .integer else { return nil }
+            rewind()
+            addressRegisters = registers
+            return Addressing(
+                form: Form.slotImmediate,
+                fields: word(0, sum.a.slot, Int(truncatingIfNeeded: sum.b.bits), offset))
+        case (.add, .register, .immediate) where fitsSigned16(sum.b.bits, is64: false):
+            guard sum.valueClass == .integer else { return nil }
+            rewind()
+            addressRegisters = registers
+            takeFromRegister(sum.a, .integer)
+            return Addressing(
+                form: Form.registerImmediate,
+                fields: word(0, 0, Int(truncatingIfNeeded: sum.b.bits), offset))
+        case (.shiftAdd, .register, .slot) where (1...3).contains(sum.operation):
+            rewind()
+            addressRegisters = registers
+            takeFromRegister(sum.a, .integer)
+            return Addressing(
+                form: Form.slotRegister + sum.operation, fields: word(0, sum.b.slot, 0, offset))
+        default: return nil
+        }
+    }
+
+    // MARK: Size, growth, bulk
+
+    mutating func memorySize(_ memory: UInt32) {
+        let before = registers
+        if isNear(memory), module.memories.first?.pageSizeLog2 == 16 {
+            pushResult(.memorySize, word: 0, .integer, before: before, droppable: false)
+        } else {
+            let shift = Int(memory) < module.memories.count
+                ? Int(module.memories[Int(memory)].pageSizeLog2) : 16
+            pushResult(
+                .memorySizeFar, word: word(0, 0, Int(memory), shift), .integer, before: before,
+                droppable: false)
+        }
+    }
+
+    mutating func memoryGrow(_ memory: UInt32) {
+        let before = registers
+        let delta = slotHolding(pop())
+        let is64 = module.memories[Int(memory)].addressType == .i64
+        pushResult(
+            .memoryGrow, word: word(0, delta, Int(memory), is64 ? 1 : 0), .integer,
+            before: before, droppable: false)
+        // Going on after growth reloads the accumulators.
+        let slot = registers.integer
+        registers = Registers()
+        registers.integer = slot
+    }
+
+    mutating func memoryCopy(to destination: UInt32, from source: UInt32) {
+        if isNear(destination) && isNear(source) {
+            emitThreeSlots(.memoryCopy)
+        } else {
+            emitBulk(0, destination, source)
+        }
+    }
+
+    mutating func memoryFill(_ memory: UInt32) {
+        if isNear(memory) { emitThreeSlots(.memoryFill) } else { emitBulk(1, memory, 0) }
+    }
+
+    private mutating func emitThreeSlots(_ instruction: Instruction) {
+        let third = pop(), second = pop(), first = pop()
+        let fields = word(slotHolding(first), slotHolding(second), slotHolding(third))
+        emit(instruction, word: fields)
+    }
+
+    /// An operation of the runtime on three operands and two indices; `operation` is a position on
+    /// the axis of the family `bulk`.
+    mutating func emitBulk(_ operation: Int, _ first: UInt32, _ second: UInt32) {
+        let third = pop(), middle = pop(), bottom = pop()
+        let fields = word(slotHolding(bottom), slotHolding(middle), slotHolding(third))
+        emit(.bulk(operation), word: fields, UInt64(first) | UInt64(second) &<< 32)
+    }
+}

@@ -1,0 +1,148 @@
+/// Which accumulator a value uses. Integers and references share one.
+enum ValueClass: Int {
+    case integer = 0
+    case float = 1
+    case double = 2
+    case vector = 3
+
+    init(_ type: ValueType) {
+        switch type {
+        case .f32: self = .float
+        case .f64: self = .double
+        case .v128: self = .vector
+        default: self = .integer
+        }
+    }
+
+    var slotCount: Int { self == .vector ? 2 : 1 }
+}
+
+/// An operand on the translator's model of the operand stack.
+struct Entry {
+    enum Kind {
+        /// The value is in the entry's home slot.
+        case temporary
+        /// The value is that of a local, which has not changed since.
+        case local
+        case constant
+    }
+
+    var kind: Kind
+    var valueClass: ValueClass
+    /// The slot that belongs to this place of the operand stack.
+    var home: Int32
+    /// Local: the next deeper entry that stands for the same local, or -1.
+    var nextAlias: Int32 = -1
+    /// Local: its index. Constant: its bits, as a slot holds them.
+    var value: UInt64 = 0
+
+    var local: Int { Int(truncatingIfNeeded: value) }
+}
+
+/// How an instruction takes an operand.
+struct Operand {
+    enum Form {
+        case slot
+        case register
+        case immediate
+    }
+
+    var form: Form
+    /// The slot that has the value (also when the register is used), or the home of a constant.
+    var slot: Int
+    var bits: UInt64 = 0
+    /// Nobody else needs the slot once the instruction has run.
+    var isTemporary: Bool
+
+    static let none = Operand(form: .slot, slot: -1, isTemporary: false)
+}
+
+/// What an accumulator holds.
+struct RegisterContent {
+    /// The slot whose value it has, or -1.
+    var slot = -1
+    /// Where the instruction that wrote both stands, if its store may still be dropped; else -1.
+    var producer = -1
+    /// That instruction.
+    var instruction = Instruction(0)
+}
+
+struct Registers {
+    var integer = RegisterContent()
+    var float = RegisterContent()
+    var double = RegisterContent()
+
+    subscript(_ valueClass: ValueClass) -> RegisterContent {
+        get {
+            switch valueClass {
+            case .float: float
+            case .double: double
+            default: integer
+            }
+        }
+        set {
+            switch valueClass {
+            case .float: float = newValue
+            case .double: double = newValue
+            default: integer = newValue
+            }
+        }
+    }
+
+    /// A slot is written by something that leaves the accumulators alone.
+    mutating func forget(slot: Int) {
+        if integer.slot == slot { integer.slot = -1 }
+        if float.slot == slot { float.slot = -1 }
+        if double.slot == slot { double.slot = -1 }
+    }
+
+    /// Values may be read from their slots from now on: every store stays.
+    mutating func keepStores() {
+        integer.producer = -1
+        float.producer = -1
+        double.producer = -1
+    }
+}
+
+/// An instruction that was just emitted, as far as the next one may want to fuse with it.
+struct Emitted {
+    enum Kind {
+        case none
+        case other
+        case compare
+        case equalZero
+        case add
+        case shiftLeft
+        case shiftRightUnsigned
+        case and
+        case multiply
+        case shiftAdd
+        /// A load that can be followed by a branch on its value.
+        case load
+        case copy
+        /// A constant of at most 16 bits.
+        case constant
+        /// slot += immediate of 16 bits
+        case increment
+        /// slot += slot
+        case incrementBySlot
+        /// Like `load`, but the value went to a local.
+        case loadToLocal
+    }
+
+    var kind = Kind.none
+    /// Where it starts and ends in the code.
+    var start = -1
+    var end = -1
+    /// Index of the operator in the family that the kind implies.
+    var operation = 0
+    var is64 = false
+    var a = Operand.none
+    var b = Operand.none
+    /// The slot it writes, or -1.
+    var destination = -1
+    /// Class of the result.
+    var valueClass = ValueClass.integer
+    /// What the accumulators held before it ran.
+    var before = Registers()
+}

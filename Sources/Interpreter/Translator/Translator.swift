@@ -1,0 +1,269 @@
+import WasmValidator
+
+/// Why a function has no register code.
+enum TranslationError: Error {
+    /// The frame needs more than 65,535 slots, or the code more than 2^27 words.
+    case tooLarge
+    /// Cannot happen in a validated body.
+    case malformed(DecodingError)
+    /// An instruction that this version cannot run.
+    case unsupported(Opcode)
+}
+
+/// Register code of one function.
+struct TranslatedCode {
+    var words: [CodeWord]
+    /// Index of the first word that runs.
+    var entry: Int
+}
+
+/// Translates the body of a validated function to register code, in one pass.
+///
+/// The operand stack of WebAssembly becomes a model (`stack`): an operand is in its home slot, or
+/// stands for a local or a constant that costs nothing until it is used. Operators write their home
+/// slot *and* the accumulator, so that no value ever needs saving; when the next instruction takes
+/// the value from the accumulator, the store is patched away. See `docs/interpreter.md`.
+///
+/// All work is linear in the size of the body: aliases of a local are linked lists, flushing
+/// remembers how far it came, results of more than two values move as one range.
+struct Translator {
+    /// A construct that branches can name.
+    struct Label {
+        enum Kind {
+            case function
+            case block
+            case loop
+            case `if`
+        }
+        var kind: Kind
+        /// Operands below it.
+        var height: Int
+        /// Home slot of its first parameter or result.
+        var home: Int
+        var parameters: Range<Int>
+        var results: Range<Int>
+        /// A loop's start in the code.
+        var start = 0
+        /// The most recent forward branch to its end, an index into `fixups`, or -1.
+        var fixup = -1
+        /// The branch of an `if` to its else part: an index into `fixups`, or -1.
+        var elseFixup = -1
+        /// Locals that are assigned on entry (`if`) ...
+        var assignedAtEntry = AssignedLocals()
+        /// ... and on every branch to the end, if there is one.
+        var assignedAtEnd: AssignedLocals?
+    }
+
+    /// A branch whose offset is not known yet: the next one of the same label, the instruction, and
+    /// where its offset goes (code word times two, plus one for the upper half).
+    struct Fixup {
+        var next: Int
+        var instruction: Int
+        var half: Int
+    }
+
+    let module: ParsedModule
+    let typeIDs: [TypeID]
+    let shapes: FunctionShapes
+    let layout: ContextLayout
+    /// Entries of the module's defined functions.
+    let entries: UnsafeMutablePointer<CodePointer>
+
+    // The function.
+    var reader: BinaryReader
+    var shape = FunctionShape()
+    var localSlots: [Int32] = []
+    var localClasses: [ValueClass] = []
+    /// The topmost entry that stands for a local, or -1, by local.
+    var aliases: [Int32] = []
+    var parameterCount = 0
+    /// Home slot of the first operand.
+    var operandBase = 0
+
+    // Code.
+    var code: [CodeWord] = []
+    var last = Emitted()
+    var previous = Emitted()
+    var registers = Registers()
+    /// See `MemoryInstructions`.
+    var addressRegisters = Registers()
+    var fixups: [Fixup] = []
+
+    // The model of the operand stack.
+    var stack: [Entry] = []
+    /// Entries below this index stand for no local.
+    var flushed = 0
+    var labels: [Label] = []
+    var isUnreachable = false
+    var assigned = AssignedLocals()
+    /// Slots that must be zero on entry.
+    var zeroSlots = SlotRange()
+    /// Where the `br_table` being translated goes, by label: see `branchTable`.
+    var tableStubs: [Int: Int] = [:]
+
+    /// Why the instruction being translated is refused.
+    var pending: TranslationError?
+
+    /// Notes (code word, file offset) of every instruction, for disassembly and backtraces.
+    var recordsPositions = false
+    var positions: [(word: Int, offset: Int)] = []
+
+    init(
+        _ module: ValidModule, layout: ContextLayout, shapes: FunctionShapes,
+        entries: UnsafeMutablePointer<CodePointer>
+    ) {
+        self.module = module.parsed
+        typeIDs = module.typeIDs
+        self.shapes = shapes
+        self.layout = layout
+        self.entries = entries
+        reader = BinaryReader(
+            module.parsed.bytes, range: ByteRange(start: 0, end: 0),
+            features: module.parsed.features)
+    }
+
+    /// The register code of a function the module defines.
+    mutating func translate(_ definedFunction: Int) throws(TranslationError) -> TranslatedCode {
+        do throws(DecodingError) {
+            try begin(definedFunction)
+        } catch {
+            throw .malformed(error)
+        }
+        guard operandBase < Self.slotLimit, module.memories.count <= Int(Int16.max),
+            module.tables.count <= Int(Int16.max)
+        else { throw .tooLarge }
+        emit(.zero, word: 0)
+        labels.append(
+            Label(
+                kind: .function, height: 0, home: operandBase, parameters: 0..<0,
+                results: shape.results))
+        while !labels.isEmpty {
+            if isUnreachable {
+                do throws(DecodingError) { try skipUnreachable() } catch { throw .malformed(error) }
+            }
+            if recordsPositions { positions.append((code.count, reader.offset)) }
+            try step()
+            guard code.count < Self.codeLimit else { throw .tooLarge }
+        }
+        guard highestSlot < Self.slotLimit else { throw .tooLarge }
+        return finish()
+    }
+
+    /// Slot numbers have 16 bits; a callee's header and a link area still fit behind.
+    static let slotLimit = 65_500
+    /// Branch offsets have 32 bits.
+    static let codeLimit = 1 << 27
+
+    /// One more than the largest slot that was given out.
+    var highestSlot = 0
+
+    private mutating func begin(_ definedFunction: Int) throws(DecodingError) {
+        let body = module.bodies[definedFunction]
+        reader = BinaryReader(module.bytes, range: body, features: module.features)
+        shape = shapes[module.functions[module.importedFunctionCount + definedFunction]]
+        code.removeAll(keepingCapacity: true)
+        fixups.removeAll(keepingCapacity: true)
+        stack.removeAll(keepingCapacity: true)
+        labels.removeAll(keepingCapacity: true)
+        positions.removeAll(keepingCapacity: true)
+        localSlots.removeAll(keepingCapacity: true)
+        localClasses.removeAll(keepingCapacity: true)
+        flushed = 0
+        isUnreachable = false
+        zeroSlots = SlotRange()
+        bindLabel()
+        var slot = 0
+        func addLocal(_ valueClass: ValueClass, _ translator: inout Translator) {
+            translator.localSlots.append(Int32(truncatingIfNeeded: slot))
+            translator.localClasses.append(valueClass)
+            slot += valueClass.slotCount
+        }
+        for index in shape.parameters { addLocal(shapes.classes[index], &self) }
+        parameterCount = localSlots.count
+        slot = shape.headerIndex + 2
+        for _ in 0..<(try reader.localGroupCount()) {
+            let (count, type) = try reader.localGroup(declared: localSlots.count - parameterCount)
+            let valueClass = ValueClass(type)
+            for _ in 0..<count { addLocal(valueClass, &self) }
+        }
+        operandBase = slot
+        highestSlot = slot
+        aliases.removeAll(keepingCapacity: true)
+        aliases.append(contentsOf: repeatElement(-1, count: localSlots.count))
+        assigned = AssignedLocals(parameterCount: parameterCount)
+        // Locals beyond those that are tracked are zeroed whether they are read or not.
+        let tracked = parameterCount + AssignedLocals.capacity
+        if localSlots.count > tracked {
+            zeroSlots.add(Int(localSlots[tracked]), operandBase - Int(localSlots[tracked]))
+        }
+    }
+
+    private mutating func finish() -> TranslatedCode {
+        guard !zeroSlots.isEmpty else { return TranslatedCode(words: code, entry: 2) }
+        code[1] = word(zeroSlots.lower, 0, unsigned: UInt32(zeroSlots.upper - zeroSlots.lower))
+        return TranslatedCode(words: code, entry: 0)
+    }
+
+    /// Reads on to the `else` or `end` that makes code reachable again.
+    private mutating func skipUnreachable() throws(DecodingError) {
+        var depth = 0
+        while true {
+            let start = reader.offset
+            let opcode = try reader.opcode()
+            switch opcode {
+            case .block, .loop, .if, .tryTable: depth += 1
+            case .else where depth == 0:
+                reader.offset = start
+                return
+            case .end:
+                if depth == 0 {
+                    reader.offset = start
+                    return
+                }
+                depth -= 1
+            default: break
+            }
+            try reader.skipImmediates(of: opcode)
+        }
+    }
+}
+
+/// Which of the first locals behind the parameters were surely assigned.
+struct AssignedLocals: Equatable {
+    static let capacity = 128
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+    private var parameterCount = 0
+
+    init(parameterCount: Int = 0) { self.parameterCount = parameterCount }
+
+    func contains(_ local: Int) -> Bool {
+        let index = local - parameterCount
+        if index < 0 || index >= Self.capacity { return true }
+        return (index < 64 ? low &>> UInt64(index) : high &>> UInt64(index - 64)) & 1 != 0
+    }
+
+    mutating func insert(_ local: Int) {
+        let index = local - parameterCount
+        if index < 0 || index >= Self.capacity { return }
+        if index < 64 { low |= 1 &<< UInt64(index) } else { high |= 1 &<< UInt64(index - 64) }
+    }
+
+    mutating func formIntersection(_ other: AssignedLocals) {
+        low &= other.low
+        high &= other.high
+    }
+}
+
+/// A range of slots that grows to cover what is added.
+struct SlotRange {
+    private(set) var lower = Int.max
+    private(set) var upper = 0
+
+    var isEmpty: Bool { upper == 0 }
+
+    mutating func add(_ slot: Int, _ count: Int) {
+        lower = min(lower, slot)
+        upper = max(upper, slot + count)
+    }
+}

@@ -1,0 +1,247 @@
+// Locals, globals, tables and references.
+
+extension Translator {
+    mutating func localGet(_ local: Int) {
+        if !assigned.contains(local) {
+            zeroSlots.add(Int(localSlots[local]), localClasses[local].slotCount)
+        }
+        pushLocal(local)
+    }
+
+    mutating func localSet(_ local: Int, tee: Bool) {
+        let target = Int(localSlots[local])
+        let entry = pop()
+        assigned.insert(local)
+        if isLastResult(entry), entry.valueClass == localClasses[local], entry.valueClass != .vector
+        {
+            retarget(to: local)
+        } else {
+            // The value itself may stand for this local; then nothing changes.
+            if entry.kind == .local && entry.local == local {
+                if tee { pushLocal(local) }
+                return
+            }
+            flushAliases(of: local)
+            if entry.kind == .constant {
+                emitConstant(to: target, entry.value)
+            } else {
+                let source = slot(of: entry)
+                emitCopy(to: target, from: source)
+                if entry.valueClass == .vector { emitCopy(to: target + 1, from: source + 1) }
+            }
+        }
+        if tee { pushLocal(local) }
+    }
+
+    /// Lets the last instruction write `local` instead of its home slot.
+    private mutating func retarget(to local: Int) {
+        let target = Int(localSlots[local])
+        if aliases[local] >= 0 {
+            // Older uses of the local need its old value: save it before the instruction.
+            let words = Array(code[last.start...])
+            let instruction = last
+            let after = registers
+            code.removeSubrange(last.start...)
+            registers = last.before
+            let start = code.count
+            flushAliases(of: local)
+            let saved = code.count - start
+            registers = after
+            forgetSavedSlots(from: start)
+            last = instruction
+            last.start += saved
+            last.end += saved
+            previous = Emitted()
+            code.append(contentsOf: words)
+            for valueClass in [ValueClass.integer, .float, .double]
+            where registers[valueClass].producer == instruction.start {
+                registers[valueClass].producer = last.start
+            }
+        }
+        code[last.start + 1] = code[last.start + 1] & ~0xffff | word(target)
+        let home = last.destination
+        registers.forget(slot: target)
+        for valueClass in [ValueClass.integer, .float, .double]
+        where registers[valueClass].slot == home {
+            // The accumulator has the local's value, but its slot must be written.
+            registers[valueClass].slot = target
+            registers[valueClass].producer = -1
+        }
+        last.destination = target
+        noteRetargeted(target)
+    }
+
+    /// The copies that were emitted from `start` on wrote home slots.
+    private mutating func forgetSavedSlots(from start: Int) {
+        var index = start
+        while index < code.count {
+            let fields = code[index + 1]
+            let isTwo = code[index] == Instruction.copyTwo.handler
+            registers.forget(slot: Int(UInt16(truncatingIfNeeded: fields)))
+            if isTwo { registers.forget(slot: Int(UInt16(truncatingIfNeeded: fields &>> 32))) }
+            index += 2
+        }
+    }
+
+    /// Recognises additions to a local in place, and loads of one, for the next fusion.
+    private mutating func noteRetargeted(_ target: Int) {
+        let instruction = last
+        last.kind = .other
+        switch instruction.kind {
+        case .load: last.kind = .loadToLocal
+        case .add where instruction.valueClass == .integer && instruction.a.form != .immediate:
+            // The local itself is in its slot, also where the accumulator was used.
+            let a = instruction.a, b = instruction.b
+            if b.form == .immediate {
+                if a.slot == target, fitsSigned16(b.bits, is64: instruction.is64) {
+                    fuseIncrement(target, instruction)
+                }
+            } else if a.slot == target {
+                last.kind = .incrementBySlot
+                last.operation = b.slot
+            } else if b.slot == target, a.form == .slot || !a.isTemporary {
+                last.kind = .incrementBySlot
+                last.operation = a.slot
+            }
+        default: break
+        }
+    }
+
+    /// `slot += immediate`: one instruction with an increment or a copy before it, if possible.
+    private mutating func fuseIncrement(_ target: Int, _ instruction: Emitted) {
+        let amount = Int(truncatingIfNeeded: instruction.b.bits)
+        if previous.kind == .increment, previous.end == instruction.start,
+            previous.is64 == instruction.is64
+        {
+            let first = previous
+            code.removeSubrange(first.start...)
+            let start = code.count
+            code.append(Instruction.addTwo(instruction.is64 ? 1 : 0).handler)
+            code.append(word(first.destination, first.operation, target, amount))
+            replaceWindow(start)
+        } else if previous.kind == .copy, previous.end == instruction.start, !instruction.is64,
+            previous.a.slot == target
+        {
+            let copy = previous
+            code.removeSubrange(copy.start...)
+            let start = code.count
+            code.append(Instruction.postIncrement.handler)
+            code.append(word(copy.destination, target, signed: Int(Int32(truncatingIfNeeded: amount))))
+            replaceWindow(start)
+        } else {
+            last.kind = .increment
+            last.operation = amount
+        }
+    }
+
+    /// One instruction took the place of the last two.
+    private mutating func replaceWindow(_ start: Int) {
+        previous = Emitted()
+        last = Emitted()
+        last.kind = .other
+        last.start = start
+        last.end = code.count
+        registers.integer.producer = -1
+    }
+
+    // MARK: Globals
+
+    private func globalPlace(_ global: Int) -> Int { global < layout.importedGlobalCount ? 1 : 0 }
+
+    mutating func globalGet(_ global: Int) throws(TranslationError) {
+        let valueClass = ValueClass(module.globals[global].value)
+        guard valueClass != .vector else { throw .unsupported(.globalGet) }
+        let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
+        pushResult(
+            .globalGet(valueClass.rawValue, globalPlace(global), 0),
+            word: word(0, 0, unsigned: offset), valueClass, before: registers)
+    }
+
+    mutating func globalSet(_ global: Int) throws(TranslationError) {
+        let entry = pop()
+        guard entry.valueClass != .vector else { throw .unsupported(.globalSet) }
+        let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
+        let place = globalPlace(global)
+        var value = operand(entry)
+        if value.form == .immediate { moveToSlot(&value) }
+        guard value.form == .register else {
+            emit(.globalSet(place, 0), word: word(0, value.slot, unsigned: offset))
+            return
+        }
+        takeFromRegister(value, entry.valueClass)
+        let fields = word(0, 0, unsigned: offset)
+        switch entry.valueClass {
+        case .float: emit(.globalSetFloat(0, place), word: fields)
+        case .double: emit(.globalSetFloat(1, place), word: fields)
+        default: emit(.globalSet(place, 1), word: fields)
+        }
+    }
+
+    // MARK: Tables
+
+    mutating func tableGet(_ table: UInt32) {
+        let before = registers
+        let index = slotHolding(pop())
+        pushResult(
+            .tableGet, word: word(0, index, Int(table)), .integer, before: before,
+            droppable: false)
+    }
+
+    mutating func tableSet(_ table: UInt32) {
+        let value = pop(), index = pop()
+        let place = slotHolding(index), source = slotHolding(value)
+        emit(.tableSet, word: word(place, source, Int(table)))
+    }
+
+    mutating func tableSize(_ table: UInt32) {
+        pushResult(
+            .tableSize, word: word(0, 0, Int(table)), .integer, before: registers, droppable: false)
+    }
+
+    mutating func tableGrow(_ table: UInt32) {
+        let before = registers
+        let delta = pop(), value = pop()
+        let source = slotHolding(value), count = slotHolding(delta)
+        let is64 = module.tables[Int(table)].addressType == .i64
+        pushResult(
+            .tableGrow, word: word(0, source, count, Int(table) << 1 | (is64 ? 1 : 0)), .integer,
+            before: before, droppable: false)
+    }
+
+    // MARK: References
+
+    mutating func functionReference(_ function: UInt32) {
+        pushResult(
+            .functionReference, word: word(0, 0, unsigned: function), .integer, before: registers,
+            droppable: false)
+    }
+
+    /// Traps if the topmost reference is null; it stays.
+    mutating func nullCheck() {
+        let entry = pop()
+        let slot = slotHolding(entry)
+        emit(.nullCheck, word: word(0, slot))
+        switch entry.kind {
+        case .local: pushLocal(entry.local)
+        case .constant, .temporary:
+            push(.temporary, .integer)
+            registers.keepStores()
+        }
+    }
+
+    // MARK: Wide arithmetic
+
+    /// `i64.add128` and the like: two results, which must be next to each other.
+    mutating func wide(_ operation: Int) {
+        let operandCount = operation < 2 ? 4 : 2
+        var slots = [0, 0, 0, 0]
+        for index in (0..<operandCount).reversed() { slots[index] = slotHolding(pop()) }
+        let low = push(.temporary, .integer)
+        push(.temporary, .integer)
+        emit(
+            .wide(operation), word: word(low, slots[0], slots[1]),
+            word(slots[2], slots[3]))
+        registers.forget(slot: low)
+        registers.forget(slot: low + 1)
+    }
+}
