@@ -71,7 +71,7 @@ extension UsageError {
         }
     }
 
-    /// What to do now, in one line; nil if the message says it.
+    /// What to do now; nil if the message says it.
     var nextStep: String? {
         switch self {
         case .commandMissing: nil
@@ -85,7 +85,9 @@ extension UsageError {
         case .missingOperand(_, let verb), .unexpectedOperand(_, let verb):
             "Usage: " + (Command.named(verb.rawValue)?.usage ?? "wasmd help")
         case .unknownFeature:
-            "Features: " + FeatureList.words.joined(separator: ", ")
+            (["Features:"]
+                + FeatureList.words.joined(separator: ", ").wrapped(to: Help.width - 2)
+                .map { "  \($0)" }).joined(separator: "\n")
         case .unknownShell:
             "Shells: " + Shell.allCases.map(\.rawValue).joined(separator: ", ")
         case .unknownFunction(_, let file, _):

@@ -3,7 +3,7 @@ enum Help {
     /// Columns of a terminal that the texts fit into.
     static let width = 80
     /// Where explanations begin.
-    private static let column = 27
+    private static let column = 28
 
     /// What `wasmd help` prints.
     static var overview: String {

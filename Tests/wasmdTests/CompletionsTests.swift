@@ -1,0 +1,42 @@
+import Testing
+
+@testable import wasmd
+
+@Suite struct CompletionsTests {
+    @Test(arguments: Shell.allCases)
+    func scriptsKnowEveryCommandAndOption(shell: Shell) {
+        let script = shell.script
+        for command in Command.all {
+            #expect(script.contains(command.name))
+            for option in command.options { #expect(script.contains(option.name)) }
+        }
+        #expect(script.contains("relaxed-simd"))
+        #expect(script.hasSuffix("\n"))
+    }
+
+    /// What bash offers when the cursor stands behind the last word.
+    private func complete(_ words: String...) throws -> [String] {
+        let list = words.map(shellQuoted).joined(separator: " ")
+        let program =
+            BashCompletion.script + """
+                COMP_WORDS=(wasmd \(list)); COMP_CWORD=\(words.count); _wasmd
+                printf '%s\\n' "${COMPREPLY[@]}"
+
+                """
+        let result = try run("/bin/bash", ["-c", program])
+        #expect(result.error == "")
+        return result.output.split(separator: "\n").map(String.init)
+    }
+
+    @Test func bashCompletesCommands() throws {
+        #expect(try complete("") == Command.all.map(\.name) + ["--help", "--version"])
+        #expect(try complete("va") == ["validate"])
+    }
+
+    @Test func bashCompletesOptionsAndTheirValues() throws {
+        #expect(try complete("run", "--s") == ["--stack-size", "--stats"])
+        #expect(try complete("run", "--features", "wasm") == ["wasm1", "wasm2", "wasm3"])
+        #expect(try complete("help", "ex") == ["explore"])
+        #expect(try complete("completions", "") == ["bash", "zsh", "fish"])
+    }
+}

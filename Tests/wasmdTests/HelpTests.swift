@@ -1,0 +1,87 @@
+import Testing
+
+@testable import wasmd
+
+@Suite struct HelpTests {
+    @Test func everythingFitsAndIsExplained() {
+        for command in Command.all {
+            let text = Help.text(for: command)
+            for line in text.split(separator: "\n") {
+                #expect(line.count <= Help.width, "\(command.name): \(line)")
+                #expect(line.last != " ", "\(command.name): \(line)")
+            }
+            guard command.verb != .help else { continue }
+            #expect(text.contains(command.usage))
+            for option in command.options { #expect(text.contains(option.flag)) }
+            for operand in command.operands where operand.arity != .guest {
+                #expect(command.usage.contains(operand.name))
+            }
+        }
+    }
+
+    @Test func optionsAreWrittenOnce() {
+        for command in Command.all {
+            #expect(Set(command.options.map(\.name)).count == command.options.count)
+            #expect(command.options.contains { $0.isUniversal })
+        }
+        #expect(Command.all.map(\.verb) == Command.Verb.allCases)
+    }
+
+    @Test func optionsWithLettersHaveNoValue() {
+        for option in Command.all.flatMap(\.options) where option.letter != nil {
+            #expect(option.value == nil)
+        }
+    }
+
+    @Test func overview() {
+        #expect(
+            Help.overview == """
+                wasmd \(Version.number): runs, checks and explains WebAssembly modules
+
+                Usage: wasmd COMMAND [OPTIONS] [ARGUMENTS]
+
+                Commands:
+                  run          Run a WebAssembly program
+                  validate     Check that modules are valid
+                  inspect      Show what a module consists of
+                  explore      Show wasm beside the register code it becomes
+                  completions  Print a completion script for a shell
+                  version      Print the version of wasmd
+                  help         Explain wasmd or one of its commands
+
+                Try 'wasmd help COMMAND' for the options of a command, for example:
+
+                  wasmd run --dir . program.wasm notes.txt
+
+                """)
+    }
+
+    @Test func helpOfValidate() {
+        #expect(
+            Help.text(for: .validate) == """
+                Usage: wasmd validate [OPTIONS] FILE...
+
+                Check that modules are valid.
+
+                Options:
+                  --features LIST           What modules may use: names with + or -, after a
+                                            base if there is one, for example wasm2,+tail-calls.
+                                            Bases are default, all, wasm1, wasm2 and wasm3
+                  --json                    Print JSON
+                  -v, --verbose             Print a line for valid modules too
+                  -h, --help                Explain this command
+
+                Prints nothing about valid modules. For each module that is refused it prints
+                the file, the byte offset and the reason, and ends with 1.
+
+                FILE may be - for standard input.
+
+                Examples:
+                  wasmd validate build/*.wasm
+                      check many files at once
+                  wasmd validate --features wasm2 lib.wasm
+                      is it WebAssembly 2.0?
+
+                """)
+    }
+}

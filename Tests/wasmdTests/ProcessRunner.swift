@@ -1,0 +1,86 @@
+import Glibc
+import Testing
+
+/// What a process printed and how it ended.
+struct ProcessResult {
+    var status: Int32
+    var output: String
+    var error: String
+    var outputBytes: [UInt8]
+}
+
+struct ProcessFailure: Error { let errno: Int32 }
+
+/// Runs a program to its end. `status` is its exit code, or 128 and the signal that ended it.
+func run(
+    _ program: String, _ arguments: [String], input: [UInt8] = [], folder: String? = nil,
+    environment: [String] = ["PATH=/usr/bin:/bin", "LC_ALL=C"]
+) throws -> ProcessResult {
+    let files = try (0..<3).map { _ in try TemporaryFile() }
+    defer { files.forEach { $0.close() } }
+    try files[0].write(input)
+
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    for (target, file) in files.enumerated() {
+        posix_spawn_file_actions_adddup2(&actions, file.descriptor, Int32(target))
+    }
+
+    // The shell goes to the folder: not every C library can do that when it starts a process.
+    let script = "cd \"$0\" && exec \"$@\""
+    let line =
+        folder.map { ["/bin/sh", "-c", script, $0, program] + arguments } ?? [program] + arguments
+    var words = line.map { strdup($0) } + [nil]
+    var variables = environment.map { strdup($0) } + [nil]
+    defer { (words + variables).forEach { free($0) } }
+    var process = pid_t()
+    let failure = posix_spawn(&process, line[0], &actions, nil, &words, &variables)
+    guard failure == 0 else { throw ProcessFailure(errno: failure) }
+
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 {
+        guard errno == EINTR else { throw ProcessFailure(errno: errno) }
+    }
+    let signal = status & 0x7f
+    let output = try files[1].contents()
+    return ProcessResult(
+        status: signal == 0 ? status >> 8 & 0xff : 128 + signal,
+        output: String(decoding: output, as: UTF8.self),
+        error: String(decoding: try files[2].contents(), as: UTF8.self), outputBytes: output)
+}
+
+/// A file without a name, which cannot fill up as a pipe does.
+private struct TemporaryFile {
+    let descriptor: Int32
+
+    init() throws {
+        var path = Array("/tmp/wasmd-tests-XXXXXX".utf8CString)
+        descriptor = mkstemp(&path)
+        guard descriptor >= 0 else { throw ProcessFailure(errno: errno) }
+        unlink(path)
+    }
+
+    func write(_ bytes: [UInt8]) throws {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.write(
+                    descriptor, buffer.baseAddress.map { $0 + written }, bytes.count - written)
+            }
+            guard count > 0 else { throw ProcessFailure(errno: errno) }
+            written += count
+        }
+        lseek(descriptor, 0, SEEK_SET)
+    }
+
+    func contents() throws -> [UInt8] {
+        let size = lseek(descriptor, 0, SEEK_END)
+        guard size > 0 else { return [] }
+        return [UInt8](unsafeUninitializedCapacity: Int(size)) { buffer, count in
+            count = max(0, pread(descriptor, buffer.baseAddress, buffer.count, 0))
+        }
+    }
+
+    func close() { Glibc.close(descriptor) }
+}

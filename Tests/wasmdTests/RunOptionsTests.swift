@@ -1,0 +1,71 @@
+import Testing
+import WasmWASI
+
+@testable import wasmd
+
+@Suite struct RunOptionsTests {
+    private func options(_ words: String...) throws -> RunOptions {
+        try RunOptions(ArgumentParser.parse(["run"] + words + ["a.wasm", "x", "y"]))
+    }
+
+    @Test func folders() throws {
+        let folders = try options(
+            "--dir", ".", "--dir", "data:ro", "--dir", "a::/b", "--dir", "c:d::/e:ro"
+        ).folders
+        #expect(
+            folders == [
+                .init(hostPath: ".", guestPath: "."),
+                .init(hostPath: "data", guestPath: "data", isReadOnly: true),
+                .init(hostPath: "a", guestPath: "/b"),
+                .init(hostPath: "c:d", guestPath: "/e", isReadOnly: true),
+            ])
+    }
+
+    @Test(arguments: ["", ":ro", "::", "::b", "a::", "a:::ro"])
+    func noFolders(text: String) {
+        #expect(throws: UsageError.self) { try options("--dir", text) }
+    }
+
+    @Test func environment() throws {
+        let entries = try options("--env", "A=1", "--env=B=x=y", "--env", "C", "--env", "D=")
+            .environment
+        #expect(
+            entries == [
+                .set(name: "A", value: "1"), .set(name: "B", value: "x=y"), .copy(name: "C"),
+                .set(name: "D", value: ""),
+            ])
+        #expect(throws: UsageError.self) { try options("--env", "=1") }
+    }
+
+    @Test func laterVariablesReplaceEarlierOnes() {
+        let variables = GuestEnvironment(
+            inheriting: false,
+            entries: [
+                .set(name: "A", value: "1"), .set(name: "B", value: "2"),
+                .set(name: "A", value: "3"), .copy(name: "WASMD_TESTS_HAVE_NO_SUCH_VARIABLE"),
+            ]
+        ).variables
+        #expect(variables.map(\.name) == ["A", "B"])
+        #expect(variables.map(\.value) == ["3", "2"])
+    }
+
+    @Test func limits() throws {
+        let options = try options(
+            "--fuel", "10", "--timeout", "2s", "--max-memory", "1MiB", "--stack-size=64K")
+        #expect(options.fuel == 10)
+        #expect(options.timeout == .init(nanoseconds: 2_000_000_000, text: "2s"))
+        #expect(options.maximumMemory == 1 << 20)
+        #expect(options.stackByteCount == 64 << 10)
+        #expect(options.file == "a.wasm")
+        #expect(options.arguments == ["x", "y"])
+    }
+
+    @Test func wrongLimitsAreRefused() {
+        for words in [
+            ["--fuel", "-1"], ["--timeout", "0"], ["--max-memory", "lots"],
+            ["--stack-size", "16777215TiB"],
+        ] {
+            #expect(throws: UsageError.self) { try options(words[0], words[1]) }
+        }
+    }
+}
