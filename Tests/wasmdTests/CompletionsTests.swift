@@ -39,4 +39,10 @@ import Testing
         #expect(try complete("help", "ex") == ["explore"])
         #expect(try complete("completions", "") == ["bash", "zsh", "fish"])
     }
+
+    @Test func behindTheModuleWordsBelongToTheGuest() throws {
+        #expect(try complete("run", "a.wasm", "--st") == [])
+        #expect(try complete("run", "a.wasm", "/etc/passw").contains("/etc/passwd"))
+        #expect(!(try complete("run", "/etc/passw").contains("/etc/passwd")))
+    }
 }

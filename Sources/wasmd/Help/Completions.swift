@@ -21,8 +21,7 @@ enum BashCompletion {
             "    local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\"",
             "    COMPREPLY=()",
             "    if [ \"$COMP_CWORD\" -eq 1 ]; then",
-            "        COMPREPLY=($(compgen -W \"\(Command.all.map(\.name).joined(separator: " ")) "
-                + "--help --version\" -- \"$word\"))",
+            "        " + reply(words: Command.all.map(\.name) + ["--help", "--version"]),
             "        return",
             "    fi",
             "    case \"${COMP_WORDS[1]}\" in",
@@ -43,10 +42,17 @@ enum BashCompletion {
             }
             lines.append("        esac")
         }
-        let flags = command.options.map(\.flag).joined(separator: " ")
+        if command.passesRestToGuest, let rest = command.operands.last?.completion {
+            // Behind a module, words are arguments of the guest.
+            lines += [
+                "        case \"${COMP_WORDS[*]:2:COMP_CWORD-2} \" in",
+                "        *.wasm\\ *) \(reply(rest)); return ;;",
+                "        esac",
+            ]
+        }
         lines += [
             "        case \"$word\" in",
-            "        -*) COMPREPLY=($(compgen -W \"\(flags)\" -- \"$word\")) ;;",
+            "        -*) \(reply(words: command.options.map(\.flag))) ;;",
             "        *) \(reply(command.operands.first?.completion ?? .nothing)) ;;",
             "        esac",
             "        ;;",
@@ -57,13 +63,21 @@ enum BashCompletion {
     private static func reply(_ completion: Completion) -> String {
         switch completion {
         case .nothing: ":"
-        case .folder: "COMPREPLY=($(compgen -d -- \"$word\"))"
-        case .file: "COMPREPLY=($(compgen -f -- \"$word\"))"
+        case .folder: lines(of: "compgen -d -- \"$word\"")
+        case .file: lines(of: "compgen -f -- \"$word\"")
         case .module:
-            "COMPREPLY=($(compgen -f -X '!*.wasm' -- \"$word\"; compgen -d -- \"$word\"))"
-        case .word(let list):
-            "COMPREPLY=($(compgen -W \"\(list.words.joined(separator: " "))\" -- \"$word\"))"
+            lines(of: "compgen -f -X '!*.wasm' -- \"$word\"; compgen -d -- \"$word\"")
+        case .word(let list): reply(words: list.words)
         }
+    }
+
+    private static func reply(words: [String]) -> String {
+        lines(of: "compgen -W \"\(words.joined(separator: " "))\" -- \"$word\"")
+    }
+
+    /// Line by line, so that names may hold spaces.
+    private static func lines(of program: String) -> String {
+        "mapfile -t COMPREPLY < <(\(program))"
     }
 }
 
