@@ -47,6 +47,8 @@ extension LinkError: CustomStringConvertible {
 /// A module needs features that this version decodes and validates, but cannot run yet.
 public struct UnsupportedFeatures: Error, Hashable, Sendable {
     public let features: Features
+
+    public init(features: Features) { self.features = features }
 }
 
 extension UnsupportedFeatures: CustomStringConvertible {

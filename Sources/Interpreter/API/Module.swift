@@ -35,7 +35,7 @@ public final class Module: Sendable {
             ownGlobalSlots: parsed.globalDefinitions.map { $0.type.value.slotCount })
         code = CodeTable(valid, layout: layout)
         // What cannot be translated traps when it is called, also when all is translated early.
-        if engine.configuration.eagerTranslation { try? code.translateAll() }
+        if engine.configuration.eagerTranslation { code.translateAll() }
     }
 
     /// Copies, decodes and validates `bytes`.

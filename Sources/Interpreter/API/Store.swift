@@ -30,6 +30,8 @@ public final class Store {
     /// Calls from the host into guests or host functions that have not returned.
     var callDepth = 0
     var nativeStack = NativeStackBounds()
+    /// Where guests wait for host functions that called into the store again, outermost first.
+    var suspendedRuns: [GuestPlace?] = []
 
     var valueStack: UnsafeMutableRawPointer?
     /// No frame starts above this address.

@@ -25,15 +25,8 @@ public struct Backtrace: Sendable {
         public let module: Module
         /// The function's index in its module, imports counted.
         public let functionIndex: FunctionIndex
-        /// Byte offset in the module's file: of the instruction that trapped in the innermost
-        /// frame, behind the call in the others. Nil if not known.
-        public let offset: Int?
-
-        public init(module: Module, functionIndex: FunctionIndex, offset: Int?) {
-            self.module = module
-            self.functionIndex = functionIndex
-            self.offset = offset
-        }
+        /// The word of the function's register code that was running, or the last of a call.
+        let word: Int
     }
 
     /// The innermost frames, at most `frameLimit`.
@@ -48,6 +41,14 @@ public struct Backtrace: Sendable {
 }
 
 extension Backtrace.Frame {
+    /// Byte offset in the module's file of the instruction that was running: the one that trapped
+    /// in the innermost frame, a call in the others. Nil if not known. Takes as long as
+    /// translating the function.
+    public var offset: Int? {
+        let defined = Int(functionIndex) - module.parsed.importedFunctionCount
+        return module.code.offset(ofWord: word, in: defined)
+    }
+
     /// The module's name in its name section.
     public var moduleName: String? { module.names?.module?.description }
 

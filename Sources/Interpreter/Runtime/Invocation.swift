@@ -30,12 +30,17 @@ extension Store {
             if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { throw Trap(code) }
         }
         let top = execution.pointee.top
+        let outer = execution.pointee.place
+        if callDepth > 0 { suspendedRuns.append(outer) }
         callDepth += 1
         defer {
             callDepth -= 1
+            if callDepth > 0 { suspendedRuns.removeLast() }
             execution.pointee.top = top
+            execution.pointee.place = outer
         }
         guard let context = record.pointee.context else {
+            execution.pointee.place = nil
             if let code = callHost(record, top, context: nil) { throw failure(code) }
             return
         }
@@ -57,7 +62,7 @@ extension Store {
             pendingError = nil
             return error
         }
-        return Trap(code, backtrace: Backtrace.capture(execution))
+        return Trap(code, backtrace: Backtrace(of: self))
     }
 
     /// Calls a host function; nil if it returned.
@@ -119,12 +124,5 @@ extension Store {
         guard NativeStack.currentAddress() > nativeStack.lowest else {
             throw Trap(.stackExhausted)
         }
-    }
-}
-
-extension Backtrace {
-    /// The guest functions that were running when the machine stopped.
-    static func capture(_ execution: UnsafeMutablePointer<ExecutionState>) -> Backtrace {
-        Backtrace()
     }
 }

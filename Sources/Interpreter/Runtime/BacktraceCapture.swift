@@ -1,0 +1,95 @@
+// Invariants: a place that the machine left (by a trap or a call of the host) has a frame whose
+// header leads to its caller's place, up to the frame that the host made, which returns to
+// `haltCode`; all frames lie on the value stack, callees above their callers.
+
+/// A function of a guest that stands still: its code, its frame, its instance.
+struct GuestPlace {
+    var code: CodePointer
+    var stack: StackPointer
+    var context: ContextPointer
+}
+
+extension ExecutionState {
+    /// Where the guest stands that trapped or called the host; nil if none did.
+    var place: GuestPlace? {
+        get {
+            guard let code, let stack, let context else { return nil }
+            return GuestPlace(code: code, stack: stack, context: context)
+        }
+        set {
+            code = newValue?.code
+            stack = newValue?.stack
+            context = newValue?.context
+        }
+    }
+}
+
+extension Backtrace {
+    /// The guest functions that have not returned: of the run that trapped, and of the runs whose
+    /// host functions called it.
+    init(of store: Store) {
+        var walk = FrameWalk()
+        walk.add(store.execution.pointee.place, isReturnAddress: false)
+        for place in store.suspendedRuns.reversed() { walk.add(place, isReturnAddress: true) }
+        frames = walk.frames
+        omittedFrameCount = walk.frameCount - walk.frames.count
+    }
+}
+
+/// Goes from frames to their callers.
+private struct FrameWalk {
+    var frames: [Backtrace.Frame] = []
+    var frameCount = 0
+
+    /// Recursion returns to few places, so that most are found here.
+    private var known: [CodePointer: Known] = [:]
+    private struct Known {
+        let function: Int
+        let word: Int
+        let headerIndex: Int
+    }
+
+    mutating func add(_ place: GuestPlace?, isReturnAddress: Bool) {
+        var isReturnAddress = isReturnAddress
+        var next = place
+        while let place = next {
+            let module = InstanceStorage.of(place.context).module
+            guard let found = find(place.code, in: module) else { return }
+            frameCount += 1
+            if frames.count < Backtrace.frameLimit {
+                let index = module.layout.importedFunctionCount + found.function
+                frames.append(
+                    Backtrace.Frame(
+                        module: module, functionIndex: UInt32(truncatingIfNeeded: index),
+                        word: max(0, isReturnAddress ? found.word - 1 : found.word)))
+            }
+            next = caller(of: place, found.headerIndex)
+            isReturnAddress = true
+        }
+    }
+
+    private mutating func find(_ code: CodePointer, in module: Module) -> Known? {
+        if let known = known[code] { return known }
+        guard let (function, word) = module.code.function(containing: code) else { return nil }
+        let found = Known(
+            function: function, word: word, headerIndex: module.code.headerIndex(of: function))
+        known[code] = found
+        return found
+    }
+
+    private func caller(of place: GuestPlace, _ headerIndex: Int) -> GuestPlace? {
+        guard let code = CodePointer(bitPattern: UInt(place.stack[headerIndex])),
+            let stack = StackPointer(bitPattern: UInt(place.stack[headerIndex + 1])),
+            code != Machine.haltCode
+        else { return nil }
+        guard code == Machine.crossReturnCode else {
+            return GuestPlace(code: code, stack: stack, context: place.context)
+        }
+        // The caller is in another instance: the saved stack is the link area.
+        guard let code = CodePointer(bitPattern: UInt(stack[0])),
+            let caller = StackPointer(bitPattern: UInt(stack[1])),
+            let context = ContextPointer(bitPattern: UInt(stack[2]))
+        else { return nil }
+        return GuestPlace(code: code, stack: caller, context: context)
+    }
+}
