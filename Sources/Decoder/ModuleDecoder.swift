@@ -25,6 +25,8 @@ struct ModuleDecoder {
     private var reader: BinaryReader
     /// The place in the order of sections of the last one.
     private var lastRank = 0
+    /// The first count that disagrees with another section's; reported if nothing else is wrong.
+    private var inconsistency: DecodingError?
     private var hasCode = false
     private var hasData = false
 
@@ -45,11 +47,16 @@ struct ModuleDecoder {
         while !reader.isAtEnd { try section() }
         let end = module.bytes.count
         if !hasCode, module.functions.count != module.importedFunctionCount {
-            throw DecodingError(.functionAndCodeInconsistent, at: end)
+            noteInconsistency(.functionAndCodeInconsistent, at: end)
         }
         if !hasData, let count = module.dataCount, count != 0 {
-            throw DecodingError(.dataCountAndDataInconsistent, at: end)
+            noteInconsistency(.dataCountAndDataInconsistent, at: end)
         }
+        if let inconsistency { throw inconsistency }
+    }
+
+    mutating func noteInconsistency(_ reason: DecodingError.Reason, at offset: Int) {
+        if inconsistency == nil { inconsistency = DecodingError(reason, at: offset) }
     }
 
     private mutating func expect(

@@ -45,7 +45,8 @@ public struct CatchClause: Hashable, Sendable {
 extension BinaryReader {
     /// The next opcode; its immediates follow.
     ///
-    /// - Throws: `illegalOpcode` at its first byte; `featureRequired`.
+    /// - Throws: `illegalOpcode` and `featureRequired` at its first byte; where the range ends,
+    ///   `endExpected`, or `unexpectedEnd` if the file ends there too.
     @inlinable @inline(__always)
     public mutating func opcode() throws(DecodingError) -> Opcode {
         if cursor != end {
@@ -62,6 +63,7 @@ extension BinaryReader {
     @usableFromInline @inline(never)
     mutating func prefixedOpcode() throws(DecodingError) -> Opcode {
         let position = offset
+        if isAtEnd { throw failure(end == fileEnd ? .unexpectedEnd : .endExpected) }
         let first = try byte()
         var raw = UInt32(first)
         var number: UInt32 = 0

@@ -1,6 +1,7 @@
 // Soundness: `base`, `cursor` and `end` point into the bytes of one `ModuleBytes`, which the caller
-// keeps alive. `base` <= `cursor` <= `end` always: `init` and `offset` clamp what they are given,
-// and every method compares with `end` before it reads or moves. `entries` is never freed.
+// keeps alive. `base` <= `cursor` <= `end` <= `fileEnd` always: `init` and `offset` clamp what they
+// are given, and every method compares with `end` (integers: `fileEnd`, and then with `end`) before
+// it reads or moves. `entries` is never freed.
 
 /// Reads the values of the binary format one after another, up to the end of a range.
 ///
@@ -14,6 +15,8 @@ public struct BinaryReader {
     @usableFromInline let base: UnsafePointer<UInt8>
     @usableFromInline var cursor: UnsafePointer<UInt8>
     @usableFromInline let end: UnsafePointer<UInt8>
+    /// End of the bytes of the module; only tells errors apart.
+    @usableFromInline let fileEnd: UnsafePointer<UInt8>
     @usableFromInline let entries: UnsafePointer<OpcodeEntry>
     /// The features that are off, and the highest bit: an `OpcodeEntry` that meets none is usable.
     @usableFromInline let refused: UInt32
@@ -31,21 +34,11 @@ public struct BinaryReader {
         base = bytes.base
         cursor = bytes.base + start
         end = bytes.base + min(max(range.end, start), bytes.count)
+        fileEnd = bytes.base + bytes.count
         entries = InstructionTable.shared.entries
         refused = ~features.rawValue | 1 << 31
         maximumLocals = UInt32(clamping: limits.locals)
         maximumLabels = UInt32(clamping: limits.labels)
-    }
-
-    /// A reader of `range` with the settings of `other`.
-    init(_ other: BinaryReader, from start: UnsafePointer<UInt8>, to end: UnsafePointer<UInt8>) {
-        base = other.base
-        cursor = start
-        self.end = end
-        entries = other.entries
-        refused = other.refused
-        maximumLocals = other.maximumLocals
-        maximumLabels = other.maximumLabels
     }
 
     /// Position of the next byte, from the start of the file. What it is set to is clamped to the
@@ -157,24 +150,32 @@ public struct BinaryReader {
     @inlinable
     public mutating func signed64() throws(DecodingError) -> Int64 { try longSigned(bits: 64) }
 
-    /// An integer of `bits` bits in as many as (bits + 6) / 7 bytes.
+    /// An integer of `bits` bits in at most (bits + 6) / 7 bytes.
+    ///
+    /// One that goes on behind the range is read to its end, so that a malformed one is found out
+    /// as such; only then the range counts.
     @usableFromInline @inline(never)
     mutating func longUnsigned(bits: UInt64) throws(DecodingError) -> UInt64 {
         var result: UInt64 = 0
         var shift: UInt64 = 0
-        while true {
-            let byte = try byte()
+        var next = cursor
+        while next != fileEnd {
+            let byte = next.pointee
             result |= UInt64(byte & 0x7f) &<< shift
             let left = bits &- shift
             if left <= 7 {
                 // The last byte that there may be.
-                if byte >= 0x80 { throw error(.integerRepresentationTooLong) }
-                if UInt64(byte) &>> left != 0 { throw error(.integerTooLarge) }
+                if byte >= 0x80 { throw failure(.integerRepresentationTooLong, at: next) }
+                if UInt64(byte) &>> left != 0 { throw failure(.integerTooLarge, at: next) }
+            }
+            next += 1
+            if byte < 0x80 {
+                try move(to: next)
                 return result
             }
-            if byte < 0x80 { return result }
             shift &+= 7
         }
+        throw DecodingError(.unexpectedEnd, at: endOffset)
     }
 
     /// The same for two's complement; unused bits must repeat the sign.
@@ -182,38 +183,54 @@ public struct BinaryReader {
     mutating func longSigned(bits: UInt64) throws(DecodingError) -> Int64 {
         var result: UInt64 = 0
         var shift: UInt64 = 0
-        while true {
-            let byte = try byte()
+        var next = cursor
+        while next != fileEnd {
+            let byte = next.pointee
             result |= UInt64(byte & 0x7f) &<< shift
             let left = bits &- shift
             if left <= 7 {
-                if byte >= 0x80 { throw error(.integerRepresentationTooLong) }
-                // Seven bits, sign-extended: everything from the sign bit on must be equal.
-                let signAndUnused = Int8(bitPattern: byte &<< 1) &>> Int8(truncatingIfNeeded: left)
-                if signAndUnused != 0, signAndUnused != -1 { throw error(.integerTooLarge) }
+                if byte >= 0x80 { throw failure(.integerRepresentationTooLong, at: next) }
+                // Seven bits, sign-extended: all from the sign bit on must be equal.
+                let upper = Int8(bitPattern: byte &<< 1) &>> Int8(truncatingIfNeeded: left)
+                if upper != 0, upper != -1 { throw failure(.integerTooLarge, at: next) }
             }
+            next += 1
             shift &+= 7
             if byte < 0x80 {
+                try move(to: next)
                 let unused = shift < 64 ? 64 &- shift : 0
                 return Int64(bitPattern: result &<< unused) &>> Int64(bitPattern: unused)
             }
         }
+        throw DecodingError(.unexpectedEnd, at: endOffset)
     }
 
-    /// An error at the byte that was read last.
-    private func error(_ reason: DecodingError.Reason) -> DecodingError {
-        DecodingError(reason, at: offset - 1)
+    private mutating func move(to next: UnsafePointer<UInt8>) throws(DecodingError) {
+        guard next <= end else { throw DecodingError(.unexpectedEnd, at: endOffset) }
+        cursor = next
+    }
+
+    private func failure(
+        _ reason: DecodingError.Reason, at position: UnsafePointer<UInt8>
+    ) -> DecodingError {
+        DecodingError(reason, at: position - base)
     }
 
     // MARK: Vectors and names (5.1.3, 5.2.4)
 
-    /// The length of a vector: there is at least one byte left for each element.
+    /// The length of a vector; at least one byte is left for each element.
     @inlinable
     public mutating func count() throws(DecodingError) -> Int {
         let position = offset
         let count = Int(try unsigned32())
-        if count > remaining { throw DecodingError(.lengthOutOfBounds, at: position) }
+        if count > remaining { throw tooLong(at: position) }
         return count
+    }
+
+    /// The vector that starts at `position` has more elements than there are bytes.
+    @usableFromInline
+    func tooLong(at position: Int) -> DecodingError {
+        isAtEnd ? failure(.unexpectedEnd) : DecodingError(.lengthOutOfBounds, at: position)
     }
 
     /// A name: valid UTF-8. Copies its bytes.

@@ -10,6 +10,7 @@ extension BinaryReader {
         var depth = 0
         while true {
             let position = offset
+            if isAtEnd { throw failure(.unexpectedEnd) }
             let opcode = try opcode()
             switch opcode {
             case .end:

@@ -25,8 +25,8 @@ extension ModuleDecoder {
     mutating func codeSection(_ section: inout BinaryReader) throws(DecodingError) {
         let position = section.offset
         let count = try section.count()
-        guard count == module.functions.count - module.importedFunctionCount else {
-            throw DecodingError(.functionAndCodeInconsistent, at: position)
+        if count != module.functions.count - module.importedFunctionCount {
+            noteInconsistency(.functionAndCodeInconsistent, at: position)
         }
         module.bodies.reserveCapacity(count)
         for _ in 0..<count {
@@ -52,7 +52,7 @@ extension ModuleDecoder {
         let position = section.offset
         let count = try count(&section, .dataSegments, limit: limits.dataSegments)
         if let expected = module.dataCount, Int(expected) != count {
-            throw DecodingError(.dataCountAndDataInconsistent, at: position)
+            noteInconsistency(.dataCountAndDataInconsistent, at: position)
         }
         module.dataSegments.reserveCapacity(min(count, section.remaining / 2))
         for _ in 0..<count {

@@ -52,6 +52,9 @@ extension ModuleDecoder {
         case TypeForm.array:
             try section.require(.garbageCollection, at: position)
             return .array(try section.fieldType())
+        case 0x80...:
+            // The forms are signed integers of seven bits.
+            throw DecodingError(.integerRepresentationTooLong, at: position)
         default:
             throw DecodingError(.malformedDefinitionType, at: position)
         }
