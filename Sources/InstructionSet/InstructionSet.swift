@@ -119,17 +119,6 @@ let conversionFamilies = [
     Family(
         "truncateSaturating", "unary",
         [truncations("trunc_sat", "Saturate"), sourceSlotOrRegister, toSlotOrRegister]),
-    // A value that is in a slot changes its type for nothing; only from the register it moves.
-    Family(
-        "reinterpret", "unary",
-        [
-            [
-                Choice("i32.reinterpret_f32", "BitsOfFloat.self"),
-                Choice("i64.reinterpret_f64", "BitsOfDouble.self"),
-                Choice("f32.reinterpret_i32", "FloatOfBits.self"),
-                Choice("f64.reinterpret_i64", "DoubleOfBits.self"),
-            ], [Choice("R", "Register.self", fields: "r")], toSlotOrRegister,
-        ]),
 ]
 
 /// `i64.load8_u` and the like are the i32 instructions: registers and slots are zero-extended.

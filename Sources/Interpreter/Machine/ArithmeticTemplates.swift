@@ -4,7 +4,7 @@
     _: O.Type, _: A.Type, _: B.Type, _: D.Type, _ m: State
 ) {
     let value = O.apply(A.get(m, O.Operand.self), B.get(m, O.Operand.self))
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2 &+ A.extraWords &+ B.extraWords)
 }
 
@@ -12,7 +12,7 @@
     _: O.Type, _: A.Type, _: B.Type, _: D.Type, _ m: State
 ) {
     let value: UInt32 = O.apply(A.get(m, O.Operand.self), B.get(m, O.Operand.self)) ? 1 : 0
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2 &+ A.extraWords &+ B.extraWords)
 }
 
@@ -33,7 +33,7 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
     _: O.Type, _: A.Type, _: D.Type, _ m: State
 ) {
     let value = O.apply(A.get(m, O.Operand.self))
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
@@ -44,7 +44,7 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
     if _slowPath(b == 0) { return m.trap(.integerDivideByZero) }
     if _slowPath(O.overflows(a, b)) { return m.trap(.integerOverflow) }
     let value = O.apply(a, b)
-    m.sp[m.field(0)] = value.slot
+    m.sp[m.field(0)] = value.bits
     value.advance(m, 2)
 }
 
@@ -56,7 +56,7 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
         return operand.isNaN ? m.trap(.invalidConversionToInteger) : m.trap(.integerOverflow)
     }
     let value = O.apply(operand)
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
@@ -66,7 +66,7 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
 ) {
     let value = O.apply(
         Slot1.get(m, O.Operand.self), Slot2.get(m, O.Operand.self), C.get(m, O.Operand.self))
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
@@ -75,14 +75,14 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
 ) {
     let shift = T(truncatingIfNeeded: m.field(3))
     let value = ShiftAdd<T>.apply(A.get(m, T.self), B.get(m, T.self), shift)
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
 @inline(__always) func bitField<A: Source, D: Destination>(_: A.Type, _: D.Type, _ m: State) {
     let shift = UInt32(truncatingIfNeeded: m.field(3))
     let value = (A.get(m, UInt32.self) &>> shift) & UInt32(truncatingIfNeeded: m.field(2))
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
@@ -90,8 +90,8 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
     _: T.Type, _: C.Type, _: D.Type, _ m: State
 ) {
     let a = m.sp[m.field(1)], b = m.sp[m.field(2)]
-    let value = T(slot: C.get(m, UInt32.self) != 0 ? a : b)
-    D.put(m, value.slot)
+    let value = T(bits: C.get(m, UInt32.self) != 0 ? a : b)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
@@ -99,9 +99,9 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
 @inline(__always) func selectImmediate<T: RegisterValue, C: Source, D: Destination>(
     _: T.Type, _: C.Type, _: D.Type, _ m: State
 ) {
-    let a = T(slot: m.sp[m.field(1)]), b = T.immediate(m.signedField(2))
+    let a = T(bits: m.sp[m.field(1)]), b = T.immediate(m.signedField(2))
     let value = C.get(m, UInt32.self) != 0 ? a : b
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
@@ -112,9 +112,9 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
     _: O.Type, _: I.Type, _: B.Type, _ m: State
 ) where O.Operand: RegisterInteger {
     let slot = m.field(0)
-    let value = O.Operand(slot: m.sp[slot]) &+ I.get(m, O.Operand.self)
+    let value = O.Operand(bits: m.sp[slot]) &+ I.get(m, O.Operand.self)
     let limit = B.get(m, O.Operand.self)
-    m.sp[slot] = value.slot
+    m.sp[slot] = value.bits
     if O.apply(value, limit) {
         loopBack(value, m, Int(m.signedField(3)) &* 8)
     } else {
@@ -126,8 +126,8 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
     _: O.Type, _: I.Type, _ m: State
 ) where O.Operand: RegisterInteger {
     let slot = m.field(0)
-    let value = O.Operand(slot: m.sp[slot]) &+ I.get(m, O.Operand.self)
-    m.sp[slot] = value.slot
+    let value = O.Operand(bits: m.sp[slot]) &+ I.get(m, O.Operand.self)
+    m.sp[slot] = value.bits
     if O.apply(value, O.Operand.immediate(m.signedHalf)) {
         loopBack(value, m, Int(m.farHalf))
     } else {
@@ -139,16 +139,16 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
 @inline(__always) private func loopBack<T: RegisterValue>(_ value: T, _ m: State, _ offset: Int) {
     let pc = (UnsafeMutableRawPointer(m.pc) + offset).assumingMemoryBound(to: CodeWord.self)
     if _slowPath(m.useBudget()) {
-        return refillBudget(pc, m.sp, m.md, m.ms, m.cx, value.slot, m.f, m.g)
+        return refillBudget(pc, m.sp, m.md, m.ms, m.cx, value.bits, m.f, m.g)
     }
     value.advance(m, to: pc, m.sp)
 }
 
 @inline(__always) func addTwo<T: RegisterInteger>(_: T.Type, _ m: State) {
-    let first = T(slot: m.sp[m.field(0)]) &+ T.immediate(m.signedField(1))
-    m.sp[m.field(0)] = first.slot
-    let second = T(slot: m.sp[m.field(2)]) &+ T.immediate(m.signedField(3))
-    m.sp[m.field(2)] = second.slot
+    let first = T(bits: m.sp[m.field(0)]) &+ T.immediate(m.signedField(1))
+    m.sp[m.field(0)] = first.bits
+    let second = T(bits: m.sp[m.field(2)]) &+ T.immediate(m.signedField(3))
+    m.sp[m.field(2)] = second.bits
     second.advance(m, 2)
 }
 
@@ -158,7 +158,7 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
     let old = m.sp[slot]
     m.sp[m.field(0)] = old
     let value = UInt32(truncatingIfNeeded: old) &+ UInt32(bitPattern: m.signedHalf)
-    m.sp[slot] = value.slot
+    m.sp[slot] = value.bits
     value.advance(m, 2)
 }
 

@@ -212,7 +212,7 @@ let linkSlots = 4
             let first = arguments[0]
             return refillBudget(
                 back, sp, memory.pointee.base, memory.pointee.byteCount, cx, first,
-                Double(slot: first), Float(slot: first))
+                Double(bits: first), Float(bits: first))
         }
         return state.resume(back, sp, cx, arguments[0])
     }

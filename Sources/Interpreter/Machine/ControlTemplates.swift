@@ -56,7 +56,7 @@ extension State {
 ) {
     let value = A.get(m, T.self)
     let (pc, sp) = m.header(m.field(0))
-    m.sp[0] = value.slot
+    m.sp[0] = value.bits
     value.advance(m, to: pc, sp)
 }
 
@@ -125,15 +125,15 @@ enum ImportedGlobal: GlobalPlace {
 @inline(__always) func globalGet<T: RegisterValue, P: GlobalPlace, D: Destination>(
     _: T.Type, _: P.Type, _: D.Type, _ m: State
 ) {
-    let value = T(slot: P.cell(m).pointee)
-    D.put(m, value.slot)
+    let value = T(bits: P.cell(m).pointee)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
 @inline(__always) func globalSet<T: RegisterValue, P: GlobalPlace, A: Source>(
     _: T.Type, _: P.Type, _: A.Type, _ m: State
 ) {
-    P.cell(m).pointee = A.get(m, T.self).slot
+    P.cell(m).pointee = A.get(m, T.self).bits
     m.next(2)
 }
 

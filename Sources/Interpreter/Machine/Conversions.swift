@@ -15,19 +15,6 @@ enum Demote: UnaryOperator {
 enum Promote: UnaryOperator {
     @inline(__always) static func apply(_ a: Float) -> Double { Double(a) }
 }
-enum BitsOfFloat: UnaryOperator {
-    @inline(__always) static func apply(_ a: Float) -> UInt32 { a.bitPattern }
-}
-enum BitsOfDouble: UnaryOperator {
-    @inline(__always) static func apply(_ a: Double) -> UInt64 { a.bitPattern }
-}
-enum FloatOfBits: UnaryOperator {
-    @inline(__always) static func apply(_ a: UInt32) -> Float { Float(bitPattern: a) }
-}
-enum DoubleOfBits: UnaryOperator {
-    @inline(__always) static func apply(_ a: UInt64) -> Double { Double(bitPattern: a) }
-}
-
 /// A truncation that traps.
 protocol TruncationOperator {
     associatedtype Operand: ConvertibleFloat

@@ -35,7 +35,7 @@ enum FloatAccess<T: RegisterFloat & BitwiseCopyable>: MemoryAccess {
     }
     let value = O.extend(
         m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: O.Stored.self))
-    D.put(m, value.slot)
+    D.put(m, value.bits)
     value.advance(m, 2)
 }
 
@@ -62,8 +62,8 @@ func loadBranch<O: MemoryAccess, A: Address, C: Condition, N: Direction, D: Dest
     }
     let value = O.extend(
         m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: O.Stored.self))
-    D.put(m, value.slot)
-    let after = State(m.pc, m.sp, m.md, m.ms, m.cx, value.slot, m.f, m.g)
+    D.put(m, value.bits)
+    let after = State(m.pc, m.sp, m.md, m.ms, m.cx, value.bits, m.f, m.g)
     if C.holds(value) {
         N.take(after, after.farHalf)
     } else {
@@ -104,7 +104,7 @@ extension State {
             memory, m.sp[m.field(1)], m.word(2), MemoryLayout<O.Stored>.size)
     else { return m.trap(.outOfBoundsMemoryAccess) }
     let value = O.extend(memory.base.loadUnaligned(fromByteOffset: offset, as: O.Stored.self))
-    m.sp[m.field(0)] = value.slot
+    m.sp[m.field(0)] = value.bits
     value.advance(m, 3)
 }
 

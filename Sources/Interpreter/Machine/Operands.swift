@@ -3,9 +3,9 @@
 
 /// A type that slots and accumulators hold.
 protocol RegisterValue {
-    init(slot: Slot)
+    init(bits: Slot)
     /// As a slot holds it: zero-extended to 64 bits.
-    var slot: Slot { get }
+    var bits: Slot { get }
     /// The accumulator of this type's class.
     static func register(_ state: State) -> Self
     static func immediate(_ value: Int32) -> Self
@@ -20,8 +20,8 @@ extension RegisterValue {
 }
 
 extension UInt32: RegisterValue {
-    @inline(__always) init(slot: Slot) { self.init(truncatingIfNeeded: slot) }
-    @inline(__always) var slot: Slot { UInt64(self) }
+    @inline(__always) init(bits: Slot) { self.init(truncatingIfNeeded: bits) }
+    @inline(__always) var bits: Slot { UInt64(self) }
     @inline(__always) static func register(_ state: State) -> UInt32 {
         UInt32(truncatingIfNeeded: state.r)
     }
@@ -32,8 +32,8 @@ extension UInt32: RegisterValue {
 }
 
 extension UInt64: RegisterValue {
-    @inline(__always) init(slot: Slot) { self = slot }
-    @inline(__always) var slot: Slot { self }
+    @inline(__always) init(bits: Slot) { self = bits }
+    @inline(__always) var bits: Slot { self }
     @inline(__always) static func register(_ state: State) -> UInt64 { state.r }
     @inline(__always) static func immediate(_ value: Int32) -> UInt64 {
         UInt64(bitPattern: Int64(value))
@@ -44,8 +44,8 @@ extension UInt64: RegisterValue {
 }
 
 extension Double: RegisterValue {
-    @inline(__always) init(slot: Slot) { self.init(bitPattern: slot) }
-    @inline(__always) var slot: Slot { bitPattern }
+    @inline(__always) init(bits: Slot) { self.init(bitPattern: bits) }
+    @inline(__always) var bits: Slot { bitPattern }
     @inline(__always) static func register(_ state: State) -> Double { state.f }
     /// Floats have no 32-bit immediates.
     @inline(__always) static func immediate(_ value: Int32) -> Double { 0 }
@@ -55,10 +55,10 @@ extension Double: RegisterValue {
 }
 
 extension Float: RegisterValue {
-    @inline(__always) init(slot: Slot) {
-        self.init(bitPattern: UInt32(truncatingIfNeeded: slot))
+    @inline(__always) init(bits: Slot) {
+        self.init(bitPattern: UInt32(truncatingIfNeeded: bits))
     }
-    @inline(__always) var slot: Slot { UInt64(bitPattern) }
+    @inline(__always) var bits: Slot { UInt64(bitPattern) }
     @inline(__always) static func register(_ state: State) -> Float { state.g }
     @inline(__always) static func immediate(_ value: Int32) -> Float { 0 }
     @inline(__always) func advance(_ m: State, to pc: CodePointer, _ sp: StackPointer) {
@@ -80,22 +80,22 @@ extension Source {
 
 enum Slot0: Source {
     @inline(__always) static func get<T: RegisterValue>(_ m: State, _ type: T.Type) -> T {
-        T(slot: m.sp[m.field(0)])
+        T(bits: m.sp[m.field(0)])
     }
 }
 enum Slot1: Source {
     @inline(__always) static func get<T: RegisterValue>(_ m: State, _ type: T.Type) -> T {
-        T(slot: m.sp[m.field(1)])
+        T(bits: m.sp[m.field(1)])
     }
 }
 enum Slot2: Source {
     @inline(__always) static func get<T: RegisterValue>(_ m: State, _ type: T.Type) -> T {
-        T(slot: m.sp[m.field(2)])
+        T(bits: m.sp[m.field(2)])
     }
 }
 enum Slot3: Source {
     @inline(__always) static func get<T: RegisterValue>(_ m: State, _ type: T.Type) -> T {
-        T(slot: m.sp[m.field(3)])
+        T(bits: m.sp[m.field(3)])
     }
 }
 enum Register: Source {
@@ -125,7 +125,7 @@ enum Immediate2: Source {
 }
 enum Wide: Source {
     @inline(__always) static func get<T: RegisterValue>(_ m: State, _ type: T.Type) -> T {
-        T(slot: m.word(2))
+        T(bits: m.word(2))
     }
     @inline(__always) static var extraWords: Int { 1 }
 }

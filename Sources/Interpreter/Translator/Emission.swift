@@ -5,15 +5,16 @@ extension Translator {
 
     /// Four 16-bit fields.
     func word(_ f0: Int, _ f1: Int = 0, _ f2: Int = 0, _ f3: Int = 0) -> CodeWord {
-        UInt64(UInt16(truncatingIfNeeded: f0)) | UInt64(UInt16(truncatingIfNeeded: f1)) &<< 16
-            | UInt64(UInt16(truncatingIfNeeded: f2)) &<< 32
-            | UInt64(UInt16(truncatingIfNeeded: f3)) &<< 48
+        let low = field(f0) | field(f1) &<< 16
+        let high = field(f2) | field(f3) &<< 16
+        return low | high &<< 32
     }
+
+    private func field(_ value: Int) -> CodeWord { UInt64(UInt16(truncatingIfNeeded: value)) }
 
     /// Two 16-bit fields and one of 32 bits.
     func word(_ f0: Int, _ f1: Int, unsigned: UInt32) -> CodeWord {
-        UInt64(UInt16(truncatingIfNeeded: f0)) | UInt64(UInt16(truncatingIfNeeded: f1)) &<< 16
-            | UInt64(unsigned) &<< 32
+        field(f0) | field(f1) &<< 16 | UInt64(unsigned) &<< 32
     }
 
     func word(_ f0: Int, _ f1: Int, signed: Int) -> CodeWord {

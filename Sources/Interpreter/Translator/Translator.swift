@@ -181,8 +181,9 @@ struct Translator {
         for index in shape.parameters { addLocal(shapes.classes[index], &self) }
         parameterCount = localSlots.count
         slot = shape.headerIndex + 2
+        var total: UInt32 = 0
         for _ in 0..<(try reader.localGroupCount()) {
-            let (count, type) = try reader.localGroup(declared: localSlots.count - parameterCount)
+            let (count, type) = try reader.localGroup(total: &total)
             let valueClass = ValueClass(type)
             for _ in 0..<count { addLocal(valueClass, &self) }
         }

@@ -397,24 +397,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1372, count: 8, words: 2, fields: "",
-        axes: [
-            [
-                InstructionChoice("i32.reinterpret_f32", "", 0),
-                InstructionChoice("i64.reinterpret_f64", "", 0),
-                InstructionChoice("f32.reinterpret_i32", "", 0),
-                InstructionChoice("f64.reinterpret_i64", "", 0),
-            ],
-            [
-                InstructionChoice("R", "r", 0),
-            ],
-            [
-                InstructionChoice("slot", "s0", 0),
-                InstructionChoice("register", "r", 0),
-            ],
-        ]),
-    InstructionFamily(
-        base: 1380, count: 220, words: 2, fields: "",
+        base: 1372, count: 220, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -447,7 +430,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1600, count: 80, words: 2, fields: "",
+        base: 1592, count: 80, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -473,7 +456,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1680, count: 8, words: 2, fields: "",
+        base: 1672, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -490,7 +473,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1688, count: 20, words: 2, fields: "",
+        base: 1680, count: 20, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.store", "", 0),
@@ -513,7 +496,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1708, count: 11, words: 3, fields: "s0 s1 n2 w",
+        base: 1700, count: 11, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -530,7 +513,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1719, count: 4, words: 3, fields: "s0 s1 n2 w",
+        base: 1711, count: 4, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -540,42 +523,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1723, count: 1, words: 2, fields: "s0",
+        base: 1715, count: 1, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1724, count: 1, words: 2, fields: "s0 n2 n3",
+        base: 1716, count: 1, words: 2, fields: "s0 n2 n3",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1725, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1717, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("memory.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1726, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1718, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1727, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1719, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.fill", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1728, count: 6, words: 3, fields: "s0 s1 s2 w",
+        base: 1720, count: 6, words: 3, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("memory.copy", "", 0),
@@ -587,7 +570,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1734, count: 2, words: 2, fields: "u",
+        base: 1726, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("data.drop", "", 0),
@@ -595,7 +578,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1736, count: 2, words: 2, fields: "b",
+        base: 1728, count: 2, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -606,7 +589,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1738, count: 8, words: 2, fields: "b",
+        base: 1730, count: 8, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br_if", "", 0),
@@ -622,7 +605,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1746, count: 2, words: 2, fields: "u",
+        base: 1738, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("br_table", "", 0),
@@ -633,7 +616,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1748, count: 2, words: 2, fields: "s0 s1 b",
+        base: 1740, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
                 InstructionChoice("copy+br", "", 0),
@@ -644,7 +627,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1750, count: 2, words: 2, fields: "s0 i1 b",
+        base: 1742, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
                 InstructionChoice("const+br", "", 0),
@@ -655,28 +638,28 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1752, count: 1, words: 2, fields: "",
+        base: 1744, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("unreachable", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1753, count: 1, words: 2, fields: "",
+        base: 1745, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("halt", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1754, count: 1, words: 2, fields: "n0",
+        base: 1746, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1755, count: 6, words: 2, fields: "n0",
+        base: 1747, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -689,7 +672,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1761, count: 1, words: 2, fields: "n0",
+        base: 1753, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -699,21 +682,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1762, count: 1, words: 3, fields: "c n4 n5",
+        base: 1754, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
                 InstructionChoice("call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1763, count: 1, words: 3, fields: "u n4 n5",
+        base: 1755, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1764, count: 2, words: 3, fields: "u n4 n5",
+        base: 1756, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
@@ -724,105 +707,105 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1766, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1758, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1767, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1759, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
                 InstructionChoice("call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1768, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1760, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1769, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1761, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1770, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1762, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
                 InstructionChoice("return_call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1771, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1763, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1772, count: 1, words: 2, fields: "",
+        base: 1764, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("cross_return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1773, count: 1, words: 2, fields: "w",
+        base: 1765, count: 1, words: 2, fields: "w",
         axes: [
             [
                 InstructionChoice("translate", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1774, count: 1, words: 2, fields: "s0 s1",
+        base: 1766, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1775, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1767, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("copy2", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1776, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1768, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("copy.range", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1777, count: 1, words: 2, fields: "s0 u",
+        base: 1769, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1778, count: 1, words: 3, fields: "s0 w",
+        base: 1770, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1779, count: 1, words: 2, fields: "s0 u",
+        base: 1771, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("zero", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1780, count: 12, words: 2, fields: "u",
+        base: 1772, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i", "", 0),
@@ -839,7 +822,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1792, count: 4, words: 2, fields: "u",
+        base: 1784, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set", "", 0),
@@ -854,7 +837,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1796, count: 4, words: 2, fields: "u",
+        base: 1788, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -869,7 +852,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1800, count: 12, words: 2, fields: "",
+        base: 1792, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i", "", 0),
@@ -886,7 +869,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1812, count: 4, words: 2, fields: "",
+        base: 1804, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -901,49 +884,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1816, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1808, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.get", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1817, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1809, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.set", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1818, count: 1, words: 2, fields: "s0 n2",
+        base: 1810, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
                 InstructionChoice("table.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1819, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1811, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("table.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1820, count: 1, words: 2, fields: "s0 u",
+        base: 1812, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("ref.func", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1821, count: 1, words: 2, fields: "s1",
+        base: 1813, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("ref.as_non_null", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1822, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1814, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
@@ -953,7 +936,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1826, count: 80, words: 2, fields: "b16",
+        base: 1818, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -987,7 +970,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1906, count: 40, words: 3, fields: "i b2",
+        base: 1898, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -1017,7 +1000,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1946, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 1938, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
@@ -1025,14 +1008,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1948, count: 1, words: 2, fields: "s0 s1 i",
+        base: 1940, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
                 InstructionChoice("i32.postinc", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1949, count: 48, words: 3, fields: "b2",
+        base: 1941, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1057,7 +1040,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1997, count: 4, words: 2, fields: "n2 n3",
+        base: 1989, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
                 InstructionChoice("i32.bits", "", 0),
@@ -1072,7 +1055,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2001, count: 16, words: 2, fields: "",
+        base: 1993, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1090,7 +1073,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2017, count: 8, words: 2, fields: "",
+        base: 2009, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1107,7 +1090,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2025, count: 12, words: 2, fields: "n3",
+        base: 2017, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),

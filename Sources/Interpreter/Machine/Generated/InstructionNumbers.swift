@@ -43,139 +43,136 @@ extension Instruction {
     static func truncateSaturating(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1340 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
-    static func reinterpret(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1372 &+ (a &* 2 &+ b))
-    }
     static func load(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1380 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1372 &+ ((a &* 10 &+ b) &* 2 &+ c))
     }
     static func store(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1600 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1592 &+ ((a &* 10 &+ b) &* 2 &+ c))
     }
     static func storeRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1680 &+ (a &* 2 &+ b))
+        Instruction(1672 &+ (a &* 2 &+ b))
     }
     static func storeFloatRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1688 &+ (a &* 10 &+ b))
+        Instruction(1680 &+ (a &* 10 &+ b))
     }
     static func loadFar(_ a: Int) -> Instruction {
-        Instruction(1708 &+ (a))
+        Instruction(1700 &+ (a))
     }
     static func storeFar(_ a: Int) -> Instruction {
-        Instruction(1719 &+ (a))
+        Instruction(1711 &+ (a))
     }
-    static let memorySize = Instruction(1723)
-    static let memorySizeFar = Instruction(1724)
-    static let memoryGrow = Instruction(1725)
-    static let memoryCopy = Instruction(1726)
-    static let memoryFill = Instruction(1727)
+    static let memorySize = Instruction(1715)
+    static let memorySizeFar = Instruction(1716)
+    static let memoryGrow = Instruction(1717)
+    static let memoryCopy = Instruction(1718)
+    static let memoryFill = Instruction(1719)
     /// three slots; word 2 holds two indices
     static func bulk(_ a: Int) -> Instruction {
-        Instruction(1728 &+ (a))
+        Instruction(1720 &+ (a))
     }
     static func drop(_ a: Int) -> Instruction {
-        Instruction(1734 &+ (a))
+        Instruction(1726 &+ (a))
     }
     static func branch(_ a: Int) -> Instruction {
-        Instruction(1736 &+ (a))
+        Instruction(1728 &+ (a))
     }
     static func branchIf(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1738 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1730 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func branchTable(_ a: Int) -> Instruction {
-        Instruction(1746 &+ (a))
+        Instruction(1738 &+ (a))
     }
     static func copyBranch(_ a: Int) -> Instruction {
-        Instruction(1748 &+ (a))
+        Instruction(1740 &+ (a))
     }
     static func constantBranch(_ a: Int) -> Instruction {
-        Instruction(1750 &+ (a))
+        Instruction(1742 &+ (a))
     }
-    static let unreachable = Instruction(1752)
-    static let halt = Instruction(1753)
-    static let returnNone = Instruction(1754)
+    static let unreachable = Instruction(1744)
+    static let halt = Instruction(1745)
+    static let returnNone = Instruction(1746)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1755 &+ (a &* 2 &+ b))
+        Instruction(1747 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1761)
-    static let call = Instruction(1762)
-    static let callImport = Instruction(1763)
+    static let returnConstant = Instruction(1753)
+    static let call = Instruction(1754)
+    static let callImport = Instruction(1755)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1764 &+ (a))
+        Instruction(1756 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1766)
-    static let callReference = Instruction(1767)
-    static let returnCall = Instruction(1768)
-    static let returnCallImport = Instruction(1769)
+    static let callIndirectFar = Instruction(1758)
+    static let callReference = Instruction(1759)
+    static let returnCall = Instruction(1760)
+    static let returnCallImport = Instruction(1761)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1770)
-    static let returnCallReference = Instruction(1771)
-    static let crossReturn = Instruction(1772)
-    static let translateStub = Instruction(1773)
-    static let copy = Instruction(1774)
-    static let copyTwo = Instruction(1775)
-    static let copyRange = Instruction(1776)
-    static let constant32 = Instruction(1777)
-    static let constant64 = Instruction(1778)
-    static let zero = Instruction(1779)
+    static let returnCallIndirect = Instruction(1762)
+    static let returnCallReference = Instruction(1763)
+    static let crossReturn = Instruction(1764)
+    static let translateStub = Instruction(1765)
+    static let copy = Instruction(1766)
+    static let copyTwo = Instruction(1767)
+    static let copyRange = Instruction(1768)
+    static let constant32 = Instruction(1769)
+    static let constant64 = Instruction(1770)
+    static let zero = Instruction(1771)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1780 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1772 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1792 &+ (a &* 2 &+ b))
+        Instruction(1784 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1796 &+ (a &* 2 &+ b))
+        Instruction(1788 &+ (a &* 2 &+ b))
     }
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1800 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1792 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1812 &+ (a &* 2 &+ b))
+        Instruction(1804 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1816)
-    static let tableSet = Instruction(1817)
-    static let tableSize = Instruction(1818)
-    static let tableGrow = Instruction(1819)
-    static let functionReference = Instruction(1820)
-    static let nullCheck = Instruction(1821)
+    static let tableGet = Instruction(1808)
+    static let tableSet = Instruction(1809)
+    static let tableSize = Instruction(1810)
+    static let tableGrow = Instruction(1811)
+    static let functionReference = Instruction(1812)
+    static let nullCheck = Instruction(1813)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1822 &+ (a))
+        Instruction(1814 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1826 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1818 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1906 &+ (a &* 2 &+ b))
+        Instruction(1898 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(1946 &+ (a))
+        Instruction(1938 &+ (a))
     }
-    static let postIncrement = Instruction(1948)
+    static let postIncrement = Instruction(1940)
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(1949 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(1941 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1997 &+ (a &* 2 &+ b))
+        Instruction(1989 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2001 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1993 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2017 &+ (a &* 2 &+ b))
+        Instruction(2009 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2025 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2017 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2037
+    static let count = 2029
 }
