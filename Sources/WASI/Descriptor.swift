@@ -25,20 +25,29 @@ final class Descriptor {
     /// The name under which the guest finds a preopened folder.
     let preopenName: [UInt8]?
 
+    /// The rights that the guest asked for and is told of.
     private(set) var rights: Rights
     private(set) var inheriting: Rights
+    /// The rights that calls are held to. Programs are tested where nobody checks, and ask for
+    /// less than they use: what counts is what the thing behind the descriptor can do, whether it
+    /// was opened to read and to write, and what was taken away by `fd_fdstat_set_rights`.
+    private(set) var allowed: Rights
+    private(set) var allowedInheriting: Rights
     /// Flags that the host does not keep for us.
     private var ownFlags: Fdflags = []
 
     init(
         _ resource: Resource, filetype: Filetype, rights: Rights, inheriting: Rights = [],
-        isOwned: Bool = true, sharesFlags: Bool = false, isReadOnly: Bool = false,
+        allowed: Rights? = nil, allowedInheriting: Rights? = nil, isOwned: Bool = true,
+        sharesFlags: Bool = false, isReadOnly: Bool = false,
         preopenName: [UInt8]? = nil
     ) {
         self.resource = resource
         self.filetype = filetype
         self.rights = rights
         self.inheriting = inheriting
+        self.allowed = allowed ?? rights
+        self.allowedInheriting = allowedInheriting ?? inheriting
         self.isOwned = isOwned
         self.sharesFlags = sharesFlags
         self.isReadOnly = isReadOnly
@@ -66,13 +75,19 @@ extension Descriptor {
     /// Throws `notcapable` unless the descriptor has all of `needed`.
     @inline(__always)
     func require(_ needed: Rights) throws(Errno) {
-        guard rights.isSuperset(of: needed) else { throw .notcapable }
+        guard allowed.isSuperset(of: needed) else { throw .notcapable }
     }
 
     /// As `require`, for calls that mean nothing for a directory: there the answer is `isdir`.
-    @inline(__always)
     func requireFile(_ needed: Rights) throws(Errno) {
-        guard rights.isSuperset(of: needed) else { throw isDirectory ? .isdir : .notcapable }
+        guard allowed.isSuperset(of: needed) else { throw isDirectory ? .isdir : .notcapable }
+    }
+
+    /// Throws unless the descriptor may be used in `direction`, `fdRead` or `fdWrite`: `badf`, as
+    /// of a file that was not opened for it, or `isdir`.
+    @inline(__always)
+    func requireAccess(_ direction: Rights) throws(Errno) {
+        guard allowed.isSuperset(of: direction) else { throw isDirectory ? .isdir : .badf }
     }
 
     /// The host's descriptor of a directory in which a path may be resolved.
@@ -96,6 +111,8 @@ extension Descriptor {
         }
         rights = base
         self.inheriting = inheriting
+        allowed = base
+        allowedInheriting = inheriting
     }
 }
 

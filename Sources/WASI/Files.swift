@@ -9,7 +9,7 @@ extension WASIGuest {
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ result: UInt32
     ) throws(Errno) {
         let descriptor = try table[fd]
-        try descriptor.requireFile(.fdRead)
+        try descriptor.requireAccess(.fdRead)
         let result = try memory.result32(result)
         let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
             try descriptor.read(vectors)
@@ -22,7 +22,7 @@ extension WASIGuest {
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ result: UInt32
     ) throws(Errno) {
         let descriptor = try table[fd]
-        try descriptor.requireFile(.fdWrite)
+        try descriptor.requireAccess(.fdWrite)
         let result = try memory.result32(result)
         let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
             try writing(vectors, to: descriptor) { (vectors) throws(Errno) in
@@ -37,7 +37,7 @@ extension WASIGuest {
         _ result: UInt32
     ) throws(Errno) {
         let descriptor = try table[fd]
-        try descriptor.requireFile(.fdRead)
+        try descriptor.requireAccess(.fdRead)
         let number = try descriptor.positionable(.fdSeek)
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
@@ -52,7 +52,7 @@ extension WASIGuest {
         _ result: UInt32
     ) throws(Errno) {
         let descriptor = try table[fd]
-        try descriptor.requireFile(.fdWrite)
+        try descriptor.requireAccess(.fdWrite)
         let number = try descriptor.positionable(.fdSeek)
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
@@ -117,7 +117,7 @@ extension Descriptor {
         guard case .file(let number) = resource else { throw isDirectory ? .isdir : .spipe }
         // `fdSeek` implies `fdTell`.
         let suffices =
-            rights.isSuperset(of: needed) || needed == .fdTell && rights.contains(.fdSeek)
+            allowed.isSuperset(of: needed) || needed == .fdTell && allowed.contains(.fdSeek)
         guard suffices else {
             throw Self.hasPosition(filetype) ? .notcapable : .spipe
         }

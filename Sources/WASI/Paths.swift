@@ -22,13 +22,11 @@ extension WASIGuest {
         if oflags.contains(.trunc) { try parent.require(.pathFilestatSetSize) }
         guard table.hasRoom else { throw .mfile }
 
-        // Rights that cannot be given are left out: programs ask for more than they need.
         let request = OpenRequest(
             path: path, follow: Lookupflags(rawValue: dirflags).contains(.symlinkFollow),
-            oflags: oflags, fdflags: fdflags,
-            rights: Rights(rawValue: base).intersection(parent.inheriting),
-            inheriting: Rights(rawValue: inheriting).intersection(parent.inheriting))
-        let opened = try request.open(in: number, resolver, isReadOnly: parent.isReadOnly)
+            oflags: oflags, fdflags: fdflags, rights: Rights(rawValue: base),
+            inheriting: Rights(rawValue: inheriting), parent: parent)
+        let opened = try request.open(in: number, resolver)
         result.store(try table.insert(opened))
     }
 
@@ -167,31 +165,44 @@ extension WASIGuest {
 
 /// What `path_open` was asked for.
 private struct OpenRequest {
-    var path: GuestPath
-    var follow: Bool
-    var oflags: Oflags
-    var fdflags: Fdflags
-    var rights: Rights
-    var inheriting: Rights
+    let path: GuestPath
+    let follow: Bool
+    let oflags: Oflags
+    let fdflags: Fdflags
+    /// Rights that cannot be given are left out: programs ask for more than there is.
+    let rights: Rights
+    let inheriting: Rights
+    let parent: Descriptor
 
-    func open(
-        in directory: Int32, _ resolver: PathResolver, isReadOnly: Bool
-    ) throws(Errno) -> Descriptor {
-        if isReadOnly { return try openReadOnly(in: directory, resolver) }
-        return try open(in: directory, resolver, oflags, isReadOnly: false)
+    init(
+        path: GuestPath, follow: Bool, oflags: Oflags, fdflags: Fdflags, rights: Rights,
+        inheriting: Rights, parent: Descriptor
+    ) {
+        self.path = path
+        self.follow = follow
+        self.oflags = oflags
+        self.fdflags = fdflags
+        self.rights = rights.intersection(parent.allowedInheriting)
+        self.inheriting = inheriting.intersection(parent.allowedInheriting)
+        self.parent = parent
+    }
+
+    func open(in directory: Int32, _ resolver: PathResolver) throws(Errno) -> Descriptor {
+        guard parent.isReadOnly else { return try open(in: directory, resolver, oflags) }
+        return try openReadOnly(in: directory, resolver)
     }
 
     /// As on a file system that is mounted read-only: what exists can be opened to read.
     private func openReadOnly(
         in directory: Int32, _ resolver: PathResolver
     ) throws(Errno) -> Descriptor {
-        guard rights.isDisjoint(with: .writing), !oflags.contains(.trunc) else { throw .rofs }
+        guard !rights.contains(.fdWrite), !oflags.contains(.trunc) else { throw .rofs }
         guard oflags.contains(.creat) else {
-            return try open(in: directory, resolver, oflags, isReadOnly: true)
+            return try open(in: directory, resolver, oflags)
         }
         do throws(Errno) {
             let existing = try open(
-                in: directory, resolver, oflags.subtracting([.creat, .excl]), isReadOnly: true)
+                in: directory, resolver, oflags.subtracting([.creat, .excl]))
             guard !oflags.contains(.excl) else { throw .exist }
             return existing
         } catch .noent {
@@ -200,26 +211,33 @@ private struct OpenRequest {
     }
 
     private func open(
-        in directory: Int32, _ resolver: PathResolver, _ oflags: Oflags, isReadOnly: Bool
+        in directory: Int32, _ resolver: PathResolver, _ oflags: Oflags
     ) throws(Errno) -> Descriptor {
         // Emptying a file is writing to it, whatever the descriptor may do afterwards.
-        let writes = !rights.isDisjoint(with: .writing) || oflags.contains(.trunc)
+        let writes = rights.contains(.fdWrite) || oflags.contains(.trunc)
         let reads = !writes || rights.contains(.fdRead)
         let mode = OpenMode(reads: reads, writes: writes, oflags, fdflags)
         let number = try resolver.open(path, in: directory, mode, follow: follow)
         do throws(Errno) {
             let filetype = try System.filestat(number).filetype
-            let isTerminal = filetype == .characterDevice && System.isTerminal(number)
-            let isDirectory = filetype == .directory
-            return Descriptor(
-                isDirectory ? .directory(number) : .file(number), filetype: filetype,
-                rights: rights.intersection(
-                    .applicable(to: filetype, isTerminal: isTerminal)),
-                inheriting: inheriting, isReadOnly: isReadOnly)
+            return makeDescriptor(number, filetype)
         } catch {
             try? System.close(number)
             throw error
         }
+    }
+
+    private func makeDescriptor(_ number: Int32, _ filetype: Filetype) -> Descriptor {
+        let isTerminal = filetype == .characterDevice && System.isTerminal(number)
+        let applicable = Rights.applicable(to: filetype, isTerminal: isTerminal)
+        var allowed = applicable.intersection(parent.allowedInheriting)
+        if !rights.contains(.fdRead) { allowed.remove(.fdRead) }
+        if !rights.contains(.fdWrite) { allowed.subtract(.writing) }
+        return Descriptor(
+            filetype == .directory ? .directory(number) : .file(number), filetype: filetype,
+            rights: rights.intersection(applicable).intersection(allowed),
+            inheriting: inheriting, allowed: allowed,
+            allowedInheriting: parent.allowedInheriting, isReadOnly: parent.isReadOnly)
     }
 }
 

@@ -52,7 +52,7 @@ extension WASIGuest {
             do throws(Errno) {
                 let descriptor = try table[fd]
                 try descriptor.require(.pollFdReadwrite)
-                try descriptor.require(type == .fdRead ? .fdRead : .fdWrite)
+                try descriptor.requireAccess(type == .fdRead ? .fdRead : .fdWrite)
                 if let number = descriptor.hostNumber {
                     return wait.add(number, event)
                 }

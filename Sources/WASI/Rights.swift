@@ -66,7 +66,7 @@ extension Rights {
 
     static let socket: Rights = stream.union([.sockShutdown, .sockAccept])
 
-    /// What opening must ask the host to be able to write for.
+    /// What a file that was not opened to write does not have.
     static let writing: Rights = [.fdWrite, .fdAllocate, .fdFilestatSetSize]
 
     /// All that applies to a descriptor of `filetype`.

@@ -59,9 +59,9 @@ import Testing
         #expect(byData[1]?.byteCount == 3)
         #expect(byData[2]?.error == .success)
         #expect(byData[3]?.error == .badf)
-        #expect(byData[4]?.error == .notcapable)
+        #expect(byData[4]?.error == .badf)
         #expect(byData[5]?.byteCount == 6)
-        #expect(byData[6]?.error == .notcapable)
+        #expect(byData[6]?.error == .badf)
         #expect(byData[1]?.type == .fdRead)
         #expect(byData[2]?.type == .fdWrite)
     }

@@ -21,8 +21,8 @@ import Testing
         #expect(try test.write(1, [""]) == 0)
         #expect(output.string == "hello worl")
         #expect(try test.write(2, ["gone", "!"]) == 5)
-        #expect(throws: Errno.notcapable) { try test.write(0, ["x"]) }
-        #expect(throws: Errno.notcapable) { try test.read(1) }
+        #expect(throws: Errno.badf) { try test.write(0, ["x"]) }
+        #expect(throws: Errno.badf) { try test.read(1) }
         #expect(try test.stat(1).filetype == .unknown)
         #expect(try test.fdstat(1).base.contains(.fdWrite))
         #expect(throws: Errno.spipe) { try test.seek(1, 0, .set) }
