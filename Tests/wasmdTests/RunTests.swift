@@ -1,0 +1,190 @@
+import Testing
+
+@testable import wasmd
+
+/// `wasmd run` on small modules: results, exit codes, messages, limits.
+@Suite struct RunTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func file(_ build: (inout ModuleBuilder) -> Void) throws -> String {
+        var builder = ModuleBuilder()
+        build(&builder)
+        return try folder.write("module.wasm", builder.bytes)
+    }
+
+    /// Adds, divides, and functions without end.
+    private func calculator() throws -> String {
+        try file { module in
+            let i32 = ModuleBuilder.i32
+            module.function(
+                [i32, i32], [i32], export: "add", code: [0x20, 0, 0x20, 1, 0x6a])
+            let divide = module.function(
+                [i32, i32], [i32], name: "quotient", code: [0x20, 0, 0x20, 1, 0x6d])
+            module.function(
+                [i32, i32], [i32], export: "divide", code: [0x20, 0, 0x20, 1, 0x10, divide])
+            module.function([], [], export: "spin", code: [0x03, 0x40, 0x0c, 0, 0x0b])
+            module.function([], [], export: "recurse", code: [0x10, 4])
+            module.function(
+                [ModuleBuilder.f32, ModuleBuilder.f64], [ModuleBuilder.f64, ModuleBuilder.f32],
+                export: "swap", code: [0x20, 1, 0x20, 0])
+            module.function(
+                [], [ModuleBuilder.i64], export: "minimum",
+                code: [0x42, 0x80] + [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f])
+            module.memory(pages: 1, export: "memory")
+        }
+    }
+
+    @Test func results() throws {
+        let file = try calculator()
+        #expect(try wasmd("run", "--invoke", "add", file, "2", "-3").output == "-1\n")
+        #expect(try wasmd("run", "--invoke", "add", file, "0x10", "1").output == "17\n")
+        #expect(try wasmd("run", "--invoke", "divide", file, "-7", "2").output == "-3\n")
+        #expect(try wasmd("run", "--invoke=swap", file, "1.5", "-inf").output == "-inf\n1.5\n")
+        #expect(try wasmd("run", "--invoke", "minimum", file).output == "-9223372036854775808\n")
+    }
+
+    @Test func traps() throws {
+        let file = try calculator()
+        let result = try wasmd("run", "--invoke", "divide", file, "1", "0")
+        #expect(result.status == 134)
+        #expect(result.output == "")
+        let lines = result.error.split(separator: "\n")
+        #expect(lines.count == 3)
+        #expect(lines.first == "wasmd: trap: integer divide by zero")
+        #expect(lines[1].hasPrefix("#0 quotient (func[1]) at 0x"))
+        #expect(lines[2].hasPrefix("#1 divide (func[2]) at 0x"))
+    }
+
+    @Test func endlessRecursionIsATrap() throws {
+        let result = try wasmd("run", "--invoke", "recurse", try calculator())
+        #expect(result.status == 134)
+        #expect(result.error.hasPrefix("wasmd: trap: call stack exhausted"))
+        #expect(result.error.contains("\n#63 recurse (func[4])"))
+        #expect(result.error.contains("more frame"))
+    }
+
+    @Test func fuelRunsOut() throws {
+        let result = try wasmd("run", "--invoke", "spin", "--fuel", "1000", try calculator())
+        #expect(result.status == 134)
+        #expect(result.error.hasPrefix("wasmd: trap: all fuel consumed (--fuel 1000)\n#0 spin"))
+    }
+
+    @Test func timeRunsOut() throws {
+        let start = Statistics.now()
+        let result = try wasmd("run", "--invoke", "spin", "--timeout", "50ms", try calculator())
+        #expect(result.status == 134)
+        #expect(result.error.hasPrefix("wasmd: trap: interrupted after 50ms (--timeout)\n#0 spin"))
+        #expect(Statistics.now() - start < 5_000_000_000)
+    }
+
+    @Test func aBlockedCallOfTheHostIsEnded() throws {
+        // A program that waits for input that never comes.
+        let program =
+            "sleep 20 | \"$0\" run --timeout 100ms Tests/Guests/cat.wasm; exit ${PIPESTATUS[1]}"
+        let start = Statistics.now()
+        let result = try run("/bin/bash", ["-c", program, Wasmd.path], folder: Repository.root)
+        _ = result
+        #expect(Statistics.now() - start < 60_000_000_000)
+        #expect(result.error.contains("interrupted after 100ms"))
+        #expect(result.status == 134)
+    }
+
+    @Test func statistics() throws {
+        let result = try wasmd("run", "--stats", "--invoke", "add", try calculator(), "1", "2")
+        #expect(result.output == "3\n")
+        for word in [
+            "module", "functions", "load", "validate", "instantiate", "run", "fuel used",
+            "peak memory",
+        ] {
+            #expect(result.error.contains("\n  \(word) "), "\(word)")
+        }
+    }
+
+    @Test func wrongUsage() throws {
+        let file = try calculator()
+        let cases: [([String], String)] = [
+            (["run", file], "no export '_start' to run"),
+            (["run", "--invoke", "ad", file], "no export 'ad'. Did you mean 'add'?"),
+            (["run", "--invoke", "memory", file], "export 'memory' is a memory"),
+            (["run", "--invoke", "add", file, "1"], "add takes 2 arguments, 1 given"),
+            (["run", "--invoke", "add", file, "1", "x"], "argument 2 of add: 'x' is not i32"),
+            (
+                ["run", "--invoke", "add", file, "1", "4294967296"],
+                "argument 2 of add: '4294967296' is not i32: out of range"
+            ),
+            (["run"], "FILE is missing"),
+            (["run", "--fule", "1", file], "Did you mean '--fuel'?"),
+            ([file], "Run it with: wasmd run"),
+            ([], "Usage: wasmd COMMAND"),
+        ]
+        for (words, text) in cases {
+            let result = try run(Wasmd.path, words)
+            #expect(result.status == 2, "\(words)")
+            #expect(result.output == "", "\(words)")
+            #expect(result.error.contains(text), "\(words): \(result.error)")
+        }
+    }
+
+    @Test func refusedInput() throws {
+        let missing = folder.path + "/missing.wasm"
+        #expect(
+            try wasmd("run", missing).error == "wasmd: \(missing): No such file or directory\n")
+        #expect(try wasmd("run", missing).status == 1)
+
+        let text = try folder.write("a.wat", Array("(module)".utf8))
+        let refusal = try wasmd("run", text)
+        #expect(refusal.status == 1)
+        #expect(refusal.error.hasPrefix("wasmd: \(text): 0x0: magic header not detected\n"))
+        #expect(refusal.error.contains("text format"))
+
+        let invalid = try file { $0.function([], [ModuleBuilder.i32], code: []) }
+        #expect(try wasmd("run", invalid).status == 1)
+        #expect(try wasmd("run", invalid).error.contains("type mismatch"))
+    }
+
+    @Test func allMissingImportsAreNamed() throws {
+        let file = try file { module in
+            module.importFunction("env", "log", [ModuleBuilder.i32])
+            module.importFunction("env", "\u{1b}[31m")
+            module.function(export: "_start", code: [])
+        }
+        let result = try wasmd("run", file)
+        #expect(result.status == 1)
+        #expect(result.error.contains("\"env\" \"log\""))
+        #expect(result.error.contains("\\u{1b}[31m"))
+    }
+
+    @Test func memoryHasALimit() throws {
+        let file = try file { module in
+            module.memory(pages: 100)
+            module.function(export: "_start", code: [])
+        }
+        #expect(try wasmd("run", file).status == 0)
+        let result = try wasmd("run", "--max-memory", "1MiB", file)
+        #expect(result.status == 1)
+        #expect(result.error.contains("--max-memory"))
+    }
+
+    @Test func featuresCanBeTakenAway() throws {
+        let file = try file { module in
+            module.function(
+                [ModuleBuilder.i32], [ModuleBuilder.i32], export: "f", code: [0x20, 0, 0xc0])
+        }
+        #expect(try wasmd("run", "--invoke", "f", file, "255").output == "-1\n")
+        let result = try wasmd("run", "--features=-sign-extension", "--invoke", "f", file, "255")
+        #expect(result.status == 1)
+        #expect(result.error.contains("sign-extension"))
+    }
+
+    @Test func theGuestsExitCode() throws {
+        let file = try file { module in
+            module.importFunction("wasi_snapshot_preview1", "proc_exit", [ModuleBuilder.i32])
+            module.function(export: "_start", code: [0x41, 7, 0x10, 0])
+        }
+        let result = try wasmd("run", file)
+        #expect(result.status == 7)
+        #expect(result.error == "")
+    }
+}
