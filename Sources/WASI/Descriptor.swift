@@ -3,7 +3,7 @@
 /// A class, so that a call that is under way keeps what it works on when another thread of the
 /// guest closes the number; the host's descriptor is closed with the last reference.
 final class Descriptor {
-    /// What stands behind the descriptor.
+    /// What a descriptor is made from.
     enum Resource {
         /// A descriptor of the host: a file, device, pipe or terminal.
         case file(Int32)
@@ -13,8 +13,17 @@ final class Descriptor {
         case sink(any ByteSink)
     }
 
-    let resource: Resource
+    /// What stands behind the descriptor, for quick decisions.
+    enum Kind {
+        case file, directory, socket, source, sink
+    }
+
+    let kind: Kind
     let filetype: Filetype
+    /// The host's descriptor of a file, directory or socket.
+    private let number: Int32
+    private let source: (any ByteSource)?
+    private let sink: (any ByteSink)?
     /// Whether the host's descriptor belongs to this object and is closed with it.
     private let isOwned: Bool
     /// Whether status flags are shared with other processes, as those of inherited standard
@@ -42,7 +51,14 @@ final class Descriptor {
         sharesFlags: Bool = false, isReadOnly: Bool = false,
         preopenName: [UInt8]? = nil
     ) {
-        self.resource = resource
+        switch resource {
+        case .file(let number): (kind, self.number, source, sink) = (.file, number, nil, nil)
+        case .directory(let number):
+            (kind, self.number, source, sink) = (.directory, number, nil, nil)
+        case .socket(let number): (kind, self.number, source, sink) = (.socket, number, nil, nil)
+        case .source(let stream): (kind, number, source, sink) = (.source, -1, stream, nil)
+        case .sink(let stream): (kind, number, source, sink) = (.sink, -1, nil, stream)
+        }
         self.filetype = filetype
         self.rights = rights
         self.inheriting = inheriting
@@ -60,11 +76,14 @@ final class Descriptor {
 
     /// The host's descriptor, if there is one.
     var hostNumber: Int32? {
-        switch resource {
-        case .file(let number), .directory(let number), .socket(let number): number
+        switch kind {
+        case .file, .directory, .socket: number
         case .source, .sink: nil
         }
     }
+
+    /// Bytes that a stream in memory can read or take at once, as far as is known.
+    var availableByteCount: UInt64 { UInt64(clamping: source?.availableByteCount ?? 1) }
 
     var isDirectory: Bool { filetype == .directory }
 }
@@ -92,7 +111,7 @@ extension Descriptor {
 
     /// The host's descriptor of a directory in which a path may be resolved.
     func requireDirectory(_ needed: Rights) throws(Errno) -> Int32 {
-        guard case .directory(let number) = resource else { throw .notdir }
+        guard kind == .directory else { throw .notdir }
         try require(needed)
         return number
     }
@@ -122,13 +141,13 @@ extension Descriptor {
     /// Reads once into the buffers; answers the number of bytes, 0 at the end.
     @inline(__always)
     func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
-        switch resource {
-        case .file(let number):
-            if !ownFlags.isEmpty { try checkReady(number, isReading: true) }
+        switch kind {
+        case .file, .socket:
+            if !ownFlags.isEmpty { try checkReady(isReading: true) }
             return try System.read(number, vectors)
-        case .socket(let number): return try System.read(number, vectors)
-        case .source(let source): return try source.read(vectors)
-        case .sink: throw .badf
+        case .source, .sink:
+            guard let source else { throw .badf }
+            return try source.read(vectors)
         case .directory: throw .isdir
         }
     }
@@ -136,19 +155,20 @@ extension Descriptor {
     /// Writes the buffers once; answers the number of bytes taken.
     @inline(__always)
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
-        switch resource {
-        case .file(let number):
-            if !ownFlags.isEmpty { try checkReady(number, isReading: false) }
+        switch kind {
+        case .file:
+            if !ownFlags.isEmpty { try checkReady(isReading: false) }
             return try System.write(number, vectors)
-        case .socket(let number): return try System.send(number, vectors)
-        case .sink(let sink): return try sink.write(vectors)
-        case .source: throw .badf
+        case .socket: return try System.send(number, vectors)
+        case .source, .sink:
+            guard let sink else { throw .badf }
+            return try sink.write(vectors)
         case .directory: throw .isdir
         }
     }
 
     /// Throws `again` if a call would block although the guest asked that none does.
-    private func checkReady(_ number: Int32, isReading: Bool) throws(Errno) {
+    private func checkReady(isReading: Bool) throws(Errno) {
         guard ownFlags.contains(.nonblock) else { return }
         guard try System.isReady(number, isReading: isReading) else { throw .again }
     }

@@ -119,7 +119,7 @@ extension Descriptor {
     /// The host's descriptor of a regular file; `inval` for anything else.
     fileprivate var regularFile: Int32 {
         get throws(Errno) {
-            guard case .file(let number) = resource, filetype == .regularFile else {
+            guard kind == .file, filetype == .regularFile, let number = hostNumber else {
                 throw .inval
             }
             return number

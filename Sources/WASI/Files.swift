@@ -114,7 +114,7 @@ extension Descriptor {
     /// `isdir` for a directory, `notcapable` without the right `needed`.
     @inline(__always)
     func positionable(_ needed: Rights) throws(Errno) -> Int32 {
-        guard case .file(let number) = resource else { throw isDirectory ? .isdir : .spipe }
+        guard kind == .file, let number = hostNumber else { throw isDirectory ? .isdir : .spipe }
         // `fdSeek` implies `fdTell`.
         let suffices =
             allowed.isSuperset(of: needed) || needed == .fdTell && allowed.contains(.fdSeek)

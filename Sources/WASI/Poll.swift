@@ -198,17 +198,12 @@ extension Duration {
 
 extension Descriptor {
     /// Whether a call can wait for somebody else: not for files and what is in memory.
+    @inline(__always)
     fileprivate var mayBlock: Bool {
-        switch resource {
+        switch kind {
         case .file: filetype != .regularFile && filetype != .blockDevice
         case .socket: true
         case .directory, .source, .sink: false
         }
-    }
-
-    /// Bytes that a stream in memory can read or take at once, as far as is known.
-    fileprivate var availableByteCount: UInt64 {
-        guard case .source(let source) = resource else { return 1 }
-        return UInt64(clamping: source.availableByteCount)
     }
 }

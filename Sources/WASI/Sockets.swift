@@ -61,7 +61,7 @@ extension WASIGuest {
 extension Descriptor {
     /// The host's descriptor of a socket; `notsock` for anything else.
     fileprivate func socket(_ needed: Rights) throws(Errno) -> Int32 {
-        guard case .socket(let number) = resource else { throw .notsock }
+        guard kind == .socket, let number = hostNumber else { throw .notsock }
         try require(needed)
         return number
     }
