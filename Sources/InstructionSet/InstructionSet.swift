@@ -170,19 +170,13 @@ let memoryFamilies = [
     Family("memoryGrow", "memoryGrow", [[Choice("memory.grow", "")]], fields: "s0 s1 n2"),
     Family("memoryCopy", "memoryCopy", [[Choice("memory.copy", "")]], fields: "s0 s1 s2"),
     Family("memoryFill", "memoryFill", [[Choice("memory.fill", "")]], fields: "s0 s1 s2"),
+    // One handler for all: alike ones would be merged behind a real call by the optimiser.
     Family(
-        "bulk", "bulk",
-        [
-            [
-                Choice("memory.copy", "MemoryCopyFar.self"), Choice("memory.fill", "MemoryFillFar.self"),
-                Choice("memory.init", "MemoryInit.self"), Choice("table.copy", "TableCopy.self"),
-                Choice("table.fill", "TableFill.self"), Choice("table.init", "TableInit.self"),
-            ]
-        ], fields: "s0 s1 s2 w", words: 3, "three slots; word 2 holds two indices"),
+        "bulk", "bulk", [[Choice("bulk", "")]], fields: "n3 s0 s1 s2 w", words: 3,
+        "field 3 is a `BulkOperation`; three slots; word 2 holds two indices"),
     Family(
-        "drop", "dropSegment",
-        [[Choice("data.drop", "DataDrop.self"), Choice("elem.drop", "ElementDrop.self")]],
-        fields: "u"),
+        "dropSegment", "dropSegment", [[Choice("drop", "")]], fields: "n0 u",
+        "field 0: 0 for a data segment, 1 for an element segment"),
 ]
 
 let controlFamilies = [

@@ -72,15 +72,23 @@ public struct Function {
     /// `write` puts the arguments into slots 0 and up, `read` finds the results there; neither may
     /// call into the store, or keep the slots. i32 and f32 have a zero upper half.
     /// - Throws: as `call(_:)`.
-    @inline(__always)
+    @inlinable
     public func withSlots<Result>(
         write: (CallSlots) throws -> Void, read: (CallSlots) throws -> Result
     ) throws -> Result {
-        let slots = CallSlots(try store.beginCall(signature), count: signature.headerIndex)
+        let slots = try beginCall()
         try write(slots)
-        try store.run(record)
+        try run()
         return try read(slots)
     }
+
+    @usableFromInline
+    func beginCall() throws -> CallSlots {
+        CallSlots(try store.beginCall(signature), count: signature.headerIndex)
+    }
+
+    @usableFromInline
+    func run() throws { try store.run(record) }
 }
 
 extension Function: Hashable {

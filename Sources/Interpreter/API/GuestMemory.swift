@@ -5,6 +5,12 @@
 public struct GuestMemoryError: Error, Hashable, Sendable {
     public let address: UInt64
     public let count: UInt64
+
+    @inlinable
+    public init(address: UInt64, count: UInt64) {
+        self.address = address
+        self.count = count
+    }
 }
 
 /// A view of the bytes of a linear memory, valid while the store lives.
@@ -20,7 +26,7 @@ public struct GuestMemory {
     }
 
     /// Whether `count` bytes from `address` on are in the memory.
-    @inline(__always)
+    @inlinable
     public func contains(_ address: UInt64, count: UInt64) -> Bool {
         let size = UInt64(UInt(bitPattern: byteCount))
         return count <= size && address <= size &- count
@@ -29,7 +35,7 @@ public struct GuestMemory {
     /// The `count` bytes from `address` on.
     ///
     /// - Throws: `GuestMemoryError` if they are not all in the memory.
-    @inline(__always)
+    @inlinable
     public func bytes(
         at address: UInt64, count: UInt64
     ) throws(GuestMemoryError) -> UnsafeMutableRawBufferPointer {
@@ -41,7 +47,7 @@ public struct GuestMemory {
     }
 
     /// The `count` bytes from `address` on, for the 32-bit addresses that most guests use.
-    @inline(__always)
+    @inlinable
     public func bytes(
         at address: UInt32, count: UInt32
     ) throws(GuestMemoryError) -> UnsafeMutableRawBufferPointer {
@@ -51,7 +57,7 @@ public struct GuestMemory {
     /// Reads an integer in little endian order; `address` need not be aligned.
     ///
     /// - Throws: `GuestMemoryError` if it is not all in the memory.
-    @inline(__always)
+    @inlinable
     public func load<T: FixedWidthInteger & BitwiseCopyable>(
         at address: UInt64, as type: T.Type = T.self
     ) throws(GuestMemoryError) -> T {
@@ -60,7 +66,7 @@ public struct GuestMemory {
     }
 
     /// Reads an integer in little endian order at a 32-bit address.
-    @inline(__always)
+    @inlinable
     public func load<T: FixedWidthInteger & BitwiseCopyable>(
         at address: UInt32, as type: T.Type = T.self
     ) throws(GuestMemoryError) -> T {
@@ -70,7 +76,7 @@ public struct GuestMemory {
     /// Writes an integer in little endian order; `address` need not be aligned.
     ///
     /// - Throws: `GuestMemoryError` if it is not all in the memory; nothing is written then.
-    @inline(__always)
+    @inlinable
     public func store<T: FixedWidthInteger & BitwiseCopyable>(
         _ value: T, at address: UInt64
     ) throws(GuestMemoryError) {
@@ -79,7 +85,7 @@ public struct GuestMemory {
     }
 
     /// Writes an integer in little endian order at a 32-bit address.
-    @inline(__always)
+    @inlinable
     public func store<T: FixedWidthInteger & BitwiseCopyable>(
         _ value: T, at address: UInt32
     ) throws(GuestMemoryError) {

@@ -54,7 +54,7 @@ public struct Caller: ~Copyable {
 /// before writing a result. i32 and f32 use the low half, the high half is zero; v128 takes two
 /// slots. References have a form of their own: see `value(_:as:in:)`.
 public struct CallSlots {
-    let base: UnsafeMutablePointer<UInt64>
+    @usableFromInline let base: UnsafeMutablePointer<UInt64>
     /// Slots of the arguments or of the results, whichever are more.
     public let count: Int
 
@@ -64,7 +64,7 @@ public struct CallSlots {
     }
 
     /// The bits in a slot. `index` must be below `count`.
-    @inline(__always)
+    @inlinable
     public subscript(index: Int) -> UInt64 {
         get {
             precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "no such slot")
@@ -76,25 +76,25 @@ public struct CallSlots {
         }
     }
 
-    public func u32(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
-    public func i32(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: self[index]) }
-    public func u64(_ index: Int) -> UInt64 { self[index] }
-    public func i64(_ index: Int) -> Int64 { Int64(bitPattern: self[index]) }
-    public func f32(_ index: Int) -> Float { Float(bitPattern: u32(index)) }
-    public func f64(_ index: Int) -> Double { Double(bitPattern: self[index]) }
+    @inlinable public func u32(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
+    @inlinable public func i32(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: self[index]) }
+    @inlinable public func u64(_ index: Int) -> UInt64 { self[index] }
+    @inlinable public func i64(_ index: Int) -> Int64 { Int64(bitPattern: self[index]) }
+    @inlinable public func f32(_ index: Int) -> Float { Float(bitPattern: u32(index)) }
+    @inlinable public func f64(_ index: Int) -> Double { Double(bitPattern: self[index]) }
 
-    public func setResult(_ index: Int = 0, u32 value: UInt32) { self[index] = UInt64(value) }
-    public func setResult(_ index: Int = 0, i32 value: Int32) {
+    @inlinable public func setResult(_ index: Int = 0, u32 value: UInt32) { self[index] = UInt64(value) }
+    @inlinable public func setResult(_ index: Int = 0, i32 value: Int32) {
         self[index] = UInt64(UInt32(bitPattern: value))
     }
-    public func setResult(_ index: Int = 0, u64 value: UInt64) { self[index] = value }
-    public func setResult(_ index: Int = 0, i64 value: Int64) {
+    @inlinable public func setResult(_ index: Int = 0, u64 value: UInt64) { self[index] = value }
+    @inlinable public func setResult(_ index: Int = 0, i64 value: Int64) {
         self[index] = UInt64(bitPattern: value)
     }
-    public func setResult(_ index: Int = 0, f32 value: Float) {
+    @inlinable public func setResult(_ index: Int = 0, f32 value: Float) {
         self[index] = UInt64(value.bitPattern)
     }
-    public func setResult(_ index: Int = 0, f64 value: Double) { self[index] = value.bitPattern }
+    @inlinable public func setResult(_ index: Int = 0, f64 value: Double) { self[index] = value.bitPattern }
 
     /// The value of `type` that starts at slot `index`; for references.
     public func value(_ index: Int = 0, as type: ValueType, in store: Store) -> Value {

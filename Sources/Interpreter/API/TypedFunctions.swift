@@ -1,28 +1,71 @@
 /// Reads slots one after another.
-private struct SlotReader {
-    let slots: CallSlots
-    var index = 0
+@usableFromInline
+struct SlotReader {
+    @usableFromInline let slots: CallSlots
+    @usableFromInline var index = 0
 
-    mutating func next<T: WasmValue>(_ type: T.Type) -> T {
+    @inlinable init(slots: CallSlots) { self.slots = slots }
+
+    @inlinable mutating func next<T: WasmValue>(_ type: T.Type) -> T {
         defer { index += 1 }
         return T(slot: slots[index])
     }
 }
 
+/// Types of numbers one after another: as a list, and as one number that is quick to compare.
+@usableFromInline
+struct NumberTypes {
+    /// Two bits a type below a leading 1; 0 if there are more types than fit.
+    @usableFromInline var code: UInt64 = 1
+
+    @inlinable init() {}
+
+    @inlinable mutating func append(_ type: NumberType) {
+        code = code == 0 || code >> 62 != 0 ? 0 : code << 2 | UInt64(type.rawValue)
+    }
+
+    var list: [ValueType] {
+        var types: [ValueType] = []
+        var rest = code
+        while rest > 1 {
+            types.append((NumberType(rawValue: UInt8(rest & 3)) ?? .i32).valueType)
+            rest >>= 2
+        }
+        return types.reversed()
+    }
+
+    /// The code of these types, or nil if they do not fit or are not all numbers.
+    static func code(of types: [ValueType]) -> UInt64? {
+        var numbers = NumberTypes()
+        for type in types {
+            switch type {
+            case .i32: numbers.append(.i32)
+            case .i64: numbers.append(.i64)
+            case .f32: numbers.append(.f32)
+            case .f64: numbers.append(.f64)
+            default: return nil
+            }
+        }
+        return numbers.code == 0 ? nil : numbers.code
+    }
+}
+
 /// The value types of a list of Swift types.
-private func valueTypes<each T: WasmValue>(_ types: repeat (each T).Type) -> [ValueType] {
+@inlinable
+func valueTypes<each T: WasmValue>(_ types: repeat (each T).Type) -> [ValueType] {
     var list: [ValueType] = []
-    repeat list.append((each T).valueType)
+    repeat list.append((each T).numberType.valueType)
     return list
 }
 
 extension HostFunction {
     /// A function with typed parameters and one result.
+    @inlinable
     public convenience init<each Parameter: WasmValue, Result: WasmValue>(
         _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> Result
     ) {
         let type = FunctionType(
-            parameters: valueTypes(repeat (each Parameter).self), results: [Result.valueType])
+            parameters: valueTypes(repeat (each Parameter).self), results: [Result.numberType.valueType])
         self.init(type) { caller, slots in
             var reader = SlotReader(slots: slots)
             slots[0] = try body(caller, repeat reader.next((each Parameter).self)).slot
@@ -30,6 +73,7 @@ extension HostFunction {
     }
 
     /// A function with typed parameters and no result.
+    @inlinable
     public convenience init<each Parameter: WasmValue>(
         _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> Void
     ) {
@@ -47,6 +91,7 @@ extension Linker {
     ///     linker.define("env", "add") { (_: borrowing Caller, a: Int32, b: Int32) -> Int32 in
     ///         a &+ b
     ///     }
+    @inlinable
     public func define<each Parameter: WasmValue, Result: WasmValue>(
         _ module: Name, _ name: Name,
         _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> Result
@@ -55,6 +100,7 @@ extension Linker {
     }
 
     /// Gives a Swift function without result a name.
+    @inlinable
     public func define<each Parameter: WasmValue>(
         _ module: Name, _ name: Name,
         _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> Void
@@ -64,64 +110,56 @@ extension Linker {
 }
 
 extension Function {
-    /// Calls the function with Swift numbers; allocates nothing.
+    /// Calls the function with Swift numbers, at most 31; allocates nothing.
     ///
     ///     let sum = try add(2 as Int32, 3 as Int32, returning: Int32.self)
     ///
     /// - Throws: `CallError.signature` if the types are not the function's, else as `call(_:)`.
+    @inlinable
     public func callAsFunction<each Argument: WasmValue, Result: WasmValue>(
         _ arguments: repeat each Argument, returning: Result.Type = Result.self
     ) throws -> Result {
-        guard takes(repeat (each Argument).self), type.results.count == 1,
-            type.results[0] == Result.valueType
-        else {
-            throw CallError.signature(
-                expected: type,
-                given: FunctionType(
-                    parameters: valueTypes(repeat (each Argument).self),
-                    results: [Result.valueType]))
+        var parameters = NumberTypes()
+        repeat parameters.append((each Argument).numberType)
+        var results = NumberTypes()
+        results.append(Result.numberType)
+        let slots = try beginCall(parameters, results)
+        var index = 0
+        for argument in repeat each arguments {
+            slots[index] = argument.slot
+            index += 1
         }
-        return try withSlots { slots in
-            var index = 0
-            for argument in repeat each arguments {
-                slots[index] = argument.slot
-                index += 1
-            }
-        } read: {
-            Result(slot: $0[0])
-        }
+        try run()
+        return Result(slot: slots[0])
     }
 
     /// Calls a function without results.
     ///
     /// - Throws: `CallError.signature` if the types are not the function's, else as `call(_:)`.
+    @inlinable
     public func callAsFunction<each Argument: WasmValue>(
         _ arguments: repeat each Argument
     ) throws {
-        guard takes(repeat (each Argument).self), type.results.isEmpty else {
-            throw CallError.signature(
-                expected: type,
-                given: FunctionType(parameters: valueTypes(repeat (each Argument).self)))
-        }
-        try withSlots { slots in
-            var index = 0
-            for argument in repeat each arguments {
-                slots[index] = argument.slot
-                index += 1
-            }
-        } read: { _ in
-        }
-    }
-
-    private func takes<each Argument: WasmValue>(_ types: repeat (each Argument).Type) -> Bool {
-        let parameters = type.parameters
+        var parameters = NumberTypes()
+        repeat parameters.append((each Argument).numberType)
+        let slots = try beginCall(parameters, NumberTypes())
         var index = 0
-        for argument in repeat each types {
-            guard index < parameters.count, parameters[index] == argument.valueType else {
-                return false
-            }
+        for argument in repeat each arguments {
+            slots[index] = argument.slot
             index += 1
         }
-        return index == parameters.count
+        try run()
+    }
+
+    /// Starts a call if the function has these types.
+    @usableFromInline
+    func beginCall(_ parameters: NumberTypes, _ results: NumberTypes) throws -> CallSlots {
+        guard signature.parameterCode == parameters.code, signature.resultCode == results.code
+        else {
+            throw CallError.signature(
+                expected: type,
+                given: FunctionType(parameters: parameters.list, results: results.list))
+        }
+        return try beginCall()
     }
 }

@@ -171,69 +171,45 @@ extension UInt64 {
     m.next(2)
 }
 
-/// An operation of the runtime on three slots and two indices; answers a trap code or 0.
-protocol BulkOperation {
+/// Operations of the runtime on three slots and two indices.
+enum BulkOperation: Int {
+    case memoryCopy
+    case memoryFill
+    case memoryInit
+    case tableCopy
+    case tableFill
+    case tableInit
+
+    /// Answers a trap code, or 0.
+    @inline(never)
     static func run(
-        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
-    ) -> UInt64
-}
-enum MemoryCopyFar: BulkOperation {
-    @inline(__always) static func run(
-        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
-    ) -> UInt64 { runtimeMemoryCopy(cx, first, second, a, b, c) }
-}
-enum MemoryFillFar: BulkOperation {
-    @inline(__always) static func run(
-        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
-    ) -> UInt64 { runtimeMemoryFill(cx, first, a, b, c) }
-}
-enum MemoryInit: BulkOperation {
-    @inline(__always) static func run(
-        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
-    ) -> UInt64 { runtimeMemoryInit(cx, first, second, a, b, c) }
-}
-enum TableCopy: BulkOperation {
-    @inline(__always) static func run(
-        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
-    ) -> UInt64 { runtimeTableCopy(cx, first, second, a, b, c) }
-}
-enum TableFill: BulkOperation {
-    @inline(__always) static func run(
-        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
-    ) -> UInt64 { runtimeTableFill(cx, first, a, b, c) }
-}
-enum TableInit: BulkOperation {
-    @inline(__always) static func run(
-        _ cx: ContextPointer, _ first: Int, _ second: Int, _ a: UInt64, _ b: UInt64, _ c: UInt64
-    ) -> UInt64 { runtimeTableInit(cx, first, second, a, b, c) }
+        _ operation: Int, _ cx: ContextPointer, _ indices: UInt64, _ a: UInt64, _ b: UInt64,
+        _ c: UInt64
+    ) -> UInt64 {
+        let first = Int(UInt32(truncatingIfNeeded: indices)), second = Int(indices &>> 32)
+        switch BulkOperation(rawValue: operation) {
+        case .memoryCopy: return runtimeMemoryCopy(cx, first, second, a, b, c)
+        case .memoryFill: return runtimeMemoryFill(cx, first, a, b, c)
+        case .memoryInit: return runtimeMemoryInit(cx, first, second, a, b, c)
+        case .tableCopy: return runtimeTableCopy(cx, first, second, a, b, c)
+        case .tableFill: return runtimeTableFill(cx, first, a, b, c)
+        case .tableInit: return runtimeTableInit(cx, first, second, a, b, c)
+        case nil: return UInt64(TrapCode.unreachable.rawValue)
+        }
+    }
 }
 
-@inline(__always) func bulk<O: BulkOperation>(_: O.Type, _ m: State) {
-    let indices = m.word(2)
-    let code = O.run(
-        m.cx, Int(UInt32(truncatingIfNeeded: indices)), Int(indices &>> 32), m.sp[m.field(0)],
-        m.sp[m.field(1)], m.sp[m.field(2)])
+@inline(__always) func bulk(_ m: State) {
+    let code = BulkOperation.run(
+        m.field(3), m.cx, m.word(2), m.sp[m.field(0)], m.sp[m.field(1)], m.sp[m.field(2)])
     if _slowPath(code != 0) {
         return leave(m.pc, m.sp, m.md, UInt(code), m.cx, m.r, m.f, m.g)
     }
     m.next(3)
 }
 
-protocol SegmentOperation {
-    static func drop(_ cx: ContextPointer, _ segment: Int)
-}
-enum DataDrop: SegmentOperation {
-    @inline(__always) static func drop(_ cx: ContextPointer, _ segment: Int) {
-        runtimeDataDrop(cx, segment)
-    }
-}
-enum ElementDrop: SegmentOperation {
-    @inline(__always) static func drop(_ cx: ContextPointer, _ segment: Int) {
-        runtimeElementDrop(cx, segment)
-    }
-}
-
-@inline(__always) func dropSegment<O: SegmentOperation>(_: O.Type, _ m: State) {
-    O.drop(m.cx, Int(bitPattern: m.unsignedHalf))
+@inline(__always) func dropSegment(_ m: State) {
+    let segment = Int(bitPattern: m.unsignedHalf)
+    if m.field(0) == 0 { runtimeDataDrop(m.cx, segment) } else { runtimeElementDrop(m.cx, segment) }
     m.next(2)
 }

@@ -109,24 +109,24 @@ extension Translator {
         case .memoryFill: memoryFill(try reader.memoryIndex())
         case .memoryInit:
             let segment = try reader.unsigned32()
-            emitBulk(2, try reader.memoryIndex(), segment)
+            emitBulk(.memoryInit, try reader.memoryIndex(), segment)
         case .dataDrop:
             let segment = try reader.unsigned32()
-            emit(.drop(0), word: word(0, 0, unsigned: segment))
+            emit(.dropSegment, word: word(0, 0, unsigned: segment))
         case .tableGet: tableGet(try reader.unsigned32())
         case .tableSet: tableSet(try reader.unsigned32())
         case .tableSize: tableSize(try reader.unsigned32())
         case .tableGrow: tableGrow(try reader.unsigned32())
-        case .tableFill: emitBulk(4, try reader.unsigned32(), 0)
+        case .tableFill: emitBulk(.tableFill, try reader.unsigned32(), 0)
         case .tableCopy:
             let destination = try reader.unsigned32()
-            emitBulk(3, destination, try reader.unsigned32())
+            emitBulk(.tableCopy, destination, try reader.unsigned32())
         case .tableInit:
             let segment = try reader.unsigned32()
-            emitBulk(5, try reader.unsigned32(), segment)
+            emitBulk(.tableInit, try reader.unsigned32(), segment)
         case .elemDrop:
             let segment = try reader.unsigned32()
-            emit(.drop(1), word: word(0, 0, unsigned: segment))
+            emit(.dropSegment, word: word(1, 0, unsigned: segment))
         case .refNull:
             _ = try reader.heapType()
             push(.constant, .integer, value: 0)

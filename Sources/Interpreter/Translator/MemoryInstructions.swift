@@ -196,12 +196,12 @@ extension Translator {
         if isNear(destination) && isNear(source) {
             emitThreeSlots(.memoryCopy)
         } else {
-            emitBulk(0, destination, source)
+            emitBulk(.memoryCopy, destination, source)
         }
     }
 
     mutating func memoryFill(_ memory: UInt32) {
-        if isNear(memory) { emitThreeSlots(.memoryFill) } else { emitBulk(1, memory, 0) }
+        if isNear(memory) { emitThreeSlots(.memoryFill) } else { emitBulk(.memoryFill, memory, 0) }
     }
 
     private mutating func emitThreeSlots(_ instruction: Instruction) {
@@ -210,11 +210,11 @@ extension Translator {
         emit(instruction, word: fields)
     }
 
-    /// An operation of the runtime on three operands and two indices; `operation` is a position on
-    /// the axis of the family `bulk`.
-    mutating func emitBulk(_ operation: Int, _ first: UInt32, _ second: UInt32) {
+    /// An operation of the runtime on three operands and two indices.
+    mutating func emitBulk(_ operation: BulkOperation, _ first: UInt32, _ second: UInt32) {
         let third = pop(), middle = pop(), bottom = pop()
-        let fields = word(slotHolding(bottom), slotHolding(middle), slotHolding(third))
-        emit(.bulk(operation), word: fields, UInt64(first) | UInt64(second) &<< 32)
+        let fields = word(
+            slotHolding(bottom), slotHolding(middle), slotHolding(third), operation.rawValue)
+        emit(.bulk, word: fields, UInt64(first) | UInt64(second) &<< 32)
     }
 }

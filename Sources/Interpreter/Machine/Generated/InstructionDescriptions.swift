@@ -558,27 +558,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1720, count: 6, words: 3, fields: "s0 s1 s2 w",
+        base: 1720, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
         axes: [
             [
-                InstructionChoice("memory.copy", "", 0),
-                InstructionChoice("memory.fill", "", 0),
-                InstructionChoice("memory.init", "", 0),
-                InstructionChoice("table.copy", "", 0),
-                InstructionChoice("table.fill", "", 0),
-                InstructionChoice("table.init", "", 0),
+                InstructionChoice("bulk", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1726, count: 2, words: 2, fields: "u",
+        base: 1721, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
-                InstructionChoice("data.drop", "", 0),
-                InstructionChoice("elem.drop", "", 0),
+                InstructionChoice("drop", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1728, count: 2, words: 2, fields: "b",
+        base: 1722, count: 2, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -589,7 +583,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1730, count: 8, words: 2, fields: "b",
+        base: 1724, count: 8, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br_if", "", 0),
@@ -605,7 +599,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1738, count: 2, words: 2, fields: "u",
+        base: 1732, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("br_table", "", 0),
@@ -616,7 +610,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1740, count: 2, words: 2, fields: "s0 s1 b",
+        base: 1734, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
                 InstructionChoice("copy+br", "", 0),
@@ -627,7 +621,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1742, count: 2, words: 2, fields: "s0 i1 b",
+        base: 1736, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
                 InstructionChoice("const+br", "", 0),
@@ -638,28 +632,28 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1744, count: 1, words: 2, fields: "",
+        base: 1738, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("unreachable", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1745, count: 1, words: 2, fields: "",
+        base: 1739, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("halt", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1746, count: 1, words: 2, fields: "n0",
+        base: 1740, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1747, count: 6, words: 2, fields: "n0",
+        base: 1741, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -672,7 +666,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1753, count: 1, words: 2, fields: "n0",
+        base: 1747, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -682,21 +676,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1754, count: 1, words: 3, fields: "c n4 n5",
+        base: 1748, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
                 InstructionChoice("call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1755, count: 1, words: 3, fields: "u n4 n5",
+        base: 1749, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1756, count: 2, words: 3, fields: "u n4 n5",
+        base: 1750, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
@@ -707,105 +701,105 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1758, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1752, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1759, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1753, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
                 InstructionChoice("call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1760, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1754, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1761, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1755, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1762, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1756, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
                 InstructionChoice("return_call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1763, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1757, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1764, count: 1, words: 2, fields: "",
+        base: 1758, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("cross_return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1765, count: 1, words: 2, fields: "w",
+        base: 1759, count: 1, words: 2, fields: "w",
         axes: [
             [
                 InstructionChoice("translate", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1766, count: 1, words: 2, fields: "s0 s1",
+        base: 1760, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1767, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1761, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("copy2", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1768, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1762, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("copy.range", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1769, count: 1, words: 2, fields: "s0 u",
+        base: 1763, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1770, count: 1, words: 3, fields: "s0 w",
+        base: 1764, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1771, count: 1, words: 2, fields: "s0 u",
+        base: 1765, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("zero", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1772, count: 12, words: 2, fields: "u",
+        base: 1766, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i", "", 0),
@@ -822,7 +816,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1784, count: 4, words: 2, fields: "u",
+        base: 1778, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set", "", 0),
@@ -837,7 +831,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1788, count: 4, words: 2, fields: "u",
+        base: 1782, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -852,7 +846,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1792, count: 12, words: 2, fields: "",
+        base: 1786, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i", "", 0),
@@ -869,7 +863,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1804, count: 4, words: 2, fields: "",
+        base: 1798, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -884,49 +878,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1808, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1802, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.get", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1809, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1803, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.set", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1810, count: 1, words: 2, fields: "s0 n2",
+        base: 1804, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
                 InstructionChoice("table.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1811, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1805, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("table.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1812, count: 1, words: 2, fields: "s0 u",
+        base: 1806, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("ref.func", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1813, count: 1, words: 2, fields: "s1",
+        base: 1807, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("ref.as_non_null", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1814, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1808, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
@@ -936,7 +930,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1818, count: 80, words: 2, fields: "b16",
+        base: 1812, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -970,7 +964,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1898, count: 40, words: 3, fields: "i b2",
+        base: 1892, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -1000,7 +994,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1938, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 1932, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
@@ -1008,14 +1002,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1940, count: 1, words: 2, fields: "s0 s1 i",
+        base: 1934, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
                 InstructionChoice("i32.postinc", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1941, count: 48, words: 3, fields: "b2",
+        base: 1935, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1040,7 +1034,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1989, count: 4, words: 2, fields: "n2 n3",
+        base: 1983, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
                 InstructionChoice("i32.bits", "", 0),
@@ -1055,7 +1049,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1993, count: 16, words: 2, fields: "",
+        base: 1987, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1073,7 +1067,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2009, count: 8, words: 2, fields: "",
+        base: 2003, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1090,7 +1084,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2017, count: 12, words: 2, fields: "n3",
+        base: 2011, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),

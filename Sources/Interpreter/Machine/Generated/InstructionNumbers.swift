@@ -66,113 +66,110 @@ extension Instruction {
     static let memoryGrow = Instruction(1717)
     static let memoryCopy = Instruction(1718)
     static let memoryFill = Instruction(1719)
-    /// three slots; word 2 holds two indices
-    static func bulk(_ a: Int) -> Instruction {
-        Instruction(1720 &+ (a))
-    }
-    static func drop(_ a: Int) -> Instruction {
-        Instruction(1726 &+ (a))
-    }
+    /// field 3 is a `BulkOperation`; three slots; word 2 holds two indices
+    static let bulk = Instruction(1720)
+    /// field 0: 0 for a data segment, 1 for an element segment
+    static let dropSegment = Instruction(1721)
     static func branch(_ a: Int) -> Instruction {
-        Instruction(1728 &+ (a))
+        Instruction(1722 &+ (a))
     }
     static func branchIf(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1730 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1724 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func branchTable(_ a: Int) -> Instruction {
-        Instruction(1738 &+ (a))
+        Instruction(1732 &+ (a))
     }
     static func copyBranch(_ a: Int) -> Instruction {
-        Instruction(1740 &+ (a))
+        Instruction(1734 &+ (a))
     }
     static func constantBranch(_ a: Int) -> Instruction {
-        Instruction(1742 &+ (a))
+        Instruction(1736 &+ (a))
     }
-    static let unreachable = Instruction(1744)
-    static let halt = Instruction(1745)
-    static let returnNone = Instruction(1746)
+    static let unreachable = Instruction(1738)
+    static let halt = Instruction(1739)
+    static let returnNone = Instruction(1740)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1747 &+ (a &* 2 &+ b))
+        Instruction(1741 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1753)
-    static let call = Instruction(1754)
-    static let callImport = Instruction(1755)
+    static let returnConstant = Instruction(1747)
+    static let call = Instruction(1748)
+    static let callImport = Instruction(1749)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1756 &+ (a))
+        Instruction(1750 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1758)
-    static let callReference = Instruction(1759)
-    static let returnCall = Instruction(1760)
-    static let returnCallImport = Instruction(1761)
+    static let callIndirectFar = Instruction(1752)
+    static let callReference = Instruction(1753)
+    static let returnCall = Instruction(1754)
+    static let returnCallImport = Instruction(1755)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1762)
-    static let returnCallReference = Instruction(1763)
-    static let crossReturn = Instruction(1764)
-    static let translateStub = Instruction(1765)
-    static let copy = Instruction(1766)
-    static let copyTwo = Instruction(1767)
-    static let copyRange = Instruction(1768)
-    static let constant32 = Instruction(1769)
-    static let constant64 = Instruction(1770)
-    static let zero = Instruction(1771)
+    static let returnCallIndirect = Instruction(1756)
+    static let returnCallReference = Instruction(1757)
+    static let crossReturn = Instruction(1758)
+    static let translateStub = Instruction(1759)
+    static let copy = Instruction(1760)
+    static let copyTwo = Instruction(1761)
+    static let copyRange = Instruction(1762)
+    static let constant32 = Instruction(1763)
+    static let constant64 = Instruction(1764)
+    static let zero = Instruction(1765)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1772 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1766 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1784 &+ (a &* 2 &+ b))
+        Instruction(1778 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1788 &+ (a &* 2 &+ b))
+        Instruction(1782 &+ (a &* 2 &+ b))
     }
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1792 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1786 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1804 &+ (a &* 2 &+ b))
+        Instruction(1798 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1808)
-    static let tableSet = Instruction(1809)
-    static let tableSize = Instruction(1810)
-    static let tableGrow = Instruction(1811)
-    static let functionReference = Instruction(1812)
-    static let nullCheck = Instruction(1813)
+    static let tableGet = Instruction(1802)
+    static let tableSet = Instruction(1803)
+    static let tableSize = Instruction(1804)
+    static let tableGrow = Instruction(1805)
+    static let functionReference = Instruction(1806)
+    static let nullCheck = Instruction(1807)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1814 &+ (a))
+        Instruction(1808 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1818 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1812 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1898 &+ (a &* 2 &+ b))
+        Instruction(1892 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(1938 &+ (a))
+        Instruction(1932 &+ (a))
     }
-    static let postIncrement = Instruction(1940)
+    static let postIncrement = Instruction(1934)
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(1941 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(1935 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1989 &+ (a &* 2 &+ b))
+        Instruction(1983 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1993 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1987 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2009 &+ (a &* 2 &+ b))
+        Instruction(2003 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2017 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2011 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2029
+    static let count = 2023
 }
