@@ -83,7 +83,9 @@ public struct CallSlots {
     @inlinable public func f32(_ index: Int) -> Float { Float(bitPattern: u32(index)) }
     @inlinable public func f64(_ index: Int) -> Double { Double(bitPattern: self[index]) }
 
-    @inlinable public func setResult(_ index: Int = 0, u32 value: UInt32) { self[index] = UInt64(value) }
+    @inlinable public func setResult(_ index: Int = 0, u32 value: UInt32) {
+        self[index] = UInt64(value)
+    }
     @inlinable public func setResult(_ index: Int = 0, i32 value: Int32) {
         self[index] = UInt64(UInt32(bitPattern: value))
     }
@@ -94,7 +96,9 @@ public struct CallSlots {
     @inlinable public func setResult(_ index: Int = 0, f32 value: Float) {
         self[index] = UInt64(value.bitPattern)
     }
-    @inlinable public func setResult(_ index: Int = 0, f64 value: Double) { self[index] = value.bitPattern }
+    @inlinable public func setResult(_ index: Int = 0, f64 value: Double) {
+        self[index] = value.bitPattern
+    }
 
     /// The value of `type` that starts at slot `index`; for references.
     public func value(_ index: Int = 0, as type: ValueType, in store: Store) -> Value {

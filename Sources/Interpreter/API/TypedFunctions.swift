@@ -65,7 +65,8 @@ extension HostFunction {
         _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> Result
     ) {
         let type = FunctionType(
-            parameters: valueTypes(repeat (each Parameter).self), results: [Result.numberType.valueType])
+            parameters: valueTypes(repeat (each Parameter).self),
+            results: [Result.numberType.valueType])
         self.init(type) { caller, slots in
             var reader = SlotReader(slots: slots)
             slots[0] = try body(caller, repeat reader.next((each Parameter).self)).slot

@@ -90,7 +90,8 @@ public struct ExternReference: Hashable {
     }
 
     /// Any value. Once it was given to a guest, the store keeps it until the store dies: use
-    /// `init(handle:)` and a table of your own where many short-lived values go to guests.
+    /// `init(handle:)` and a table of your own where many short-lived values go to guests, or
+    /// where the value is a handle of the store itself, which would keep it alive for ever.
     public init(_ value: some Hashable) { kind = .value(AnyHashable(value)) }
 
     /// The number that `init(handle:)` was given, if the reference was made by it.

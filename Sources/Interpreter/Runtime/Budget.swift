@@ -24,8 +24,12 @@ extension Store {
         return 0
     }
 
-    /// Whether somebody asked to stop the guest, or its time is over.
-    func stopRequest() -> TrapCode? {
+    /// Why the guest must stop, if it must: somebody asked for it, or its time is over. A request
+    /// is gone once it was seen here.
+    ///
+    /// The machine looks by itself; a host function that waits should look too, from time to time,
+    /// and throw a `Trap` with this code.
+    public func stopRequest() -> TrapCode? {
         if interruptHandle.consume() { return .interrupted }
         if let deadline, ContinuousClock.now >= deadline { return .interrupted }
         return nil
