@@ -1,0 +1,115 @@
+import Synchronization
+import WasmDecoder
+
+/// Validates all function bodies; returns the features that they need.
+///
+/// Threads take runs of functions in ascending order until none are left. One that meets an error
+/// stops: every function with a lower index is in a run that was taken before, so that the lowest
+/// error is found whatever the threads do.
+func validateBodies(
+    of module: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry, threads: Int?
+) throws(ValidationError) -> Features {
+    let runs = Runs(module.bodies, allowed: threads)
+    let work = BodyWork(module, tables, registry, runs)
+    if runs.threads > 1 {
+        runOnThreads(runs.threads) { work.run() }
+    } else {
+        work.run()
+    }
+    if let error = work.error { throw error }
+    return work.required
+}
+
+/// How the bodies are shared out.
+struct Runs {
+    /// Ranges of positions in `ParsedModule.bodies`, ascending.
+    private(set) var ranges: [Range<Int>] = []
+    let threads: Int
+
+    /// Code of this size keeps a thread busy for several times what starting it costs.
+    static let bytesOfThread = 128 << 10
+
+    init(_ bodies: [ByteRange], allowed: Int?) {
+        let size = (bodies.last?.end ?? 0) - (bodies.first?.start ?? 0)
+        if let allowed {
+            threads = max(allowed, 1)
+        } else if size < 2 * Self.bytesOfThread {
+            threads = 1
+        } else {
+            threads = min(availableProcessors(), size / Self.bytesOfThread)
+        }
+        guard threads > 1 else {
+            ranges = [0..<bodies.count]
+            return
+        }
+        // Short enough that threads end at about the same time.
+        let length = min(max(size / (threads * 16), 4 << 10), 256 << 10)
+        var first = 0
+        var bytes = 0
+        for (position, body) in bodies.enumerated() {
+            bytes += body.count
+            if bytes >= length {
+                ranges.append(first..<position + 1)
+                (first, bytes) = (position + 1, 0)
+            }
+        }
+        if first < bodies.count { ranges.append(first..<bodies.count) }
+    }
+}
+
+private final class BodyWork: Sendable {
+    private let module: ParsedModule
+    private let tables: ModuleTables
+    private let registry: TypeRegistry
+    private let runs: Runs
+    private let next = Atomic<Int>(0)
+    private let result = Mutex<(required: UInt32, error: ValidationError?)>((0, nil))
+
+    init(
+        _ module: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry, _ runs: Runs
+    ) {
+        self.module = module
+        self.tables = tables
+        self.registry = registry
+        self.runs = runs
+    }
+
+    var error: ValidationError? { result.withLock { $0.error } }
+    var required: Features { Features(rawValue: result.withLock { $0.required }) }
+
+    /// What one thread does.
+    func run() {
+        var validator = FunctionValidator(module, tables, registry)
+        var failure: ValidationError?
+        do throws(ValidationError) {
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < runs.ranges.count else { break }
+                try validate(runs.ranges[index], &validator)
+            }
+        } catch {
+            failure = error
+            // Nobody takes another run: all that are left have higher indices.
+            next.store(runs.ranges.count, ordering: .relaxed)
+        }
+        let required = validator.required
+        result.withLock { [failure] result in
+            result.required |= required
+            guard let failure else { return }
+            if let error = result.error, (error.function ?? 0) <= (failure.function ?? 0) { return }
+            result.error = failure
+        }
+    }
+
+    private func validate(
+        _ run: Range<Int>, _ validator: inout FunctionValidator
+    ) throws(ValidationError) {
+        let first = max(module.importedFunctionCount, 0)
+        for position in run {
+            let function = first + position
+            guard function < module.functions.count else { return }
+            try validator.validate(
+                module.bodies[position], of: FunctionIndex(truncatingIfNeeded: function))
+        }
+    }
+}

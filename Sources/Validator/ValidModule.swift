@@ -1,0 +1,57 @@
+import WasmDecoder
+
+/// A module that is valid: nothing but `validate` makes one.
+public struct ValidModule: Sendable {
+    public let parsed: ParsedModule
+    /// Where the types of the module are registered.
+    public let types: TypeRegistry
+    /// The canonical id of every type index.
+    public let typeIDs: [TypeID]
+    /// The features beyond WebAssembly 1.0 that the module uses; others may be off.
+    public let requiredFeatures: Features
+
+    fileprivate init(
+        parsed: ParsedModule, types: TypeRegistry, typeIDs: [TypeID], requiredFeatures: Features
+    ) {
+        self.parsed = parsed
+        self.types = types
+        self.typeIDs = typeIDs
+        self.requiredFeatures = requiredFeatures
+    }
+
+    /// A type of this module with `TypeID`s in place of type indices. Indices that the module does
+    /// not have stay as they are.
+    public func canonical(_ type: ValueType) -> ValueType {
+        type.mapIndex { index in
+            Int(index) < typeIDs.count ? typeIDs[Int(index)] : index
+        }
+    }
+}
+
+/// Validates a module.
+///
+/// Cost: proportional to the size of the module. Large modules are validated by several threads.
+///
+/// - Parameters:
+///   - types: the registry of the engine that the module is for.
+///   - threads: how many threads may work, this one included; nil leaves it to the size of the code
+///     and the processors there are, 1 starts none.
+/// - Throws: the first error: of types, then definitions, exports, then the function with the
+///   lowest index; but if any body is malformed, that error.
+///
+/// Specification: 3.5 (modules).
+public func validate(
+    _ module: ParsedModule, types: TypeRegistry, threads: Int? = nil
+) throws(ValidationError) -> ValidModule {
+    do throws(ValidationError) {
+        let outside = try ModuleValidator(module, types)
+        let required = try validateBodies(of: module, outside.tables, types, threads: threads)
+        return ValidModule(
+            parsed: module, types: types, typeIDs: outside.ids,
+            requiredFeatures: outside.required.union(required))
+    } catch {
+        // The specification knows malformed modules and, among the others, invalid ones.
+        if !error.isMalformed, let malformed = firstMalformedBody(of: module) { throw malformed }
+        throw error
+    }
+}
