@@ -17,8 +17,8 @@ static void write(void) {
     for (int i = 0; i < recordCount; i++) {
         end += sprintf(end, "%s{\"id\": %d, \"name\": \"record \\\"%d\\\"\", ", i ? ",\n" : "", i,
                        i * 7 % 1000);
-        end += sprintf(end, "\"ratio\": %d.%03d, \"tags\": [\"a%d\", \"bb\", null], ", i % 90, i % 1000,
-                       i % 10);
+        end += sprintf(end, "\"ratio\": %d.%03d, \"tags\": [\"a%d\", \"bb\", null], ", i % 90,
+                       i % 1000, i % 10);
         end += sprintf(end, "\"nested\": {\"on\": %s, \"deep\": [[%d]]}}", i % 2 ? "true" : "false",
                        -i);
     }
