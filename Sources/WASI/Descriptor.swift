@@ -42,6 +42,8 @@ final class Descriptor {
     /// was opened to read and to write, and what was taken away by `fd_fdstat_set_rights`.
     private(set) var allowed: Rights
     private(set) var allowedInheriting: Rights
+    /// Positions of a directory that the guest knows.
+    var cookies = DirectoryCookies()
     /// Flags that the host does not keep for us.
     private var ownFlags: Fdflags = []
 

@@ -30,7 +30,7 @@ extension WASIGuest {
         let result = try memory.result32(result)
         let target = try memory.buffer(buffer, byteCount: byteCount)
         var writer = EntryWriter(target: target, directory: number)
-        try System.seekDirectory(number, cookie)
+        try System.seekDirectory(number, descriptor.cookies.position(of: cookie))
         // About as many entries as fit: a small buffer must not make the host read a large
         // directory again and again.
         let capacity = min(max(target.count, 1024), 32768)
@@ -39,6 +39,8 @@ extension WASIGuest {
             while !writer.isFull {
                 let mayHaveMore = try System.readDirectory(number, into: entries) {
                     (entry) throws(Errno) in
+                    var entry = entry
+                    entry.next = try descriptor.cookies.cookie(for: entry.next)
                     try writer.append(entry)
                     return !writer.isFull
                 }
@@ -46,6 +48,33 @@ extension WASIGuest {
             }
         }
         result.store(UInt32(clamping: writer.byteCount))
+    }
+}
+
+/// Numbers for positions in a directory.
+///
+/// The host's positions are hashes of up to 63 bits; C libraries of 32-bit guests keep what
+/// `telldir` answers in 32. A position keeps its number as long as the descriptor is open.
+struct DirectoryCookies {
+    private var positions: [UInt64] = []
+    private var cookies: [UInt64: UInt64] = [:]
+    /// Entries that one descriptor can tell apart; more are `nomem`.
+    private static let limit = 1 << 22
+
+    /// The host's position for a cookie; 0 is the start. `inval` for one that was never given out.
+    func position(of cookie: UInt64) throws(Errno) -> UInt64 {
+        guard cookie > 0 else { return 0 }
+        guard cookie <= UInt64(positions.count) else { throw .inval }
+        return positions[Int(truncatingIfNeeded: cookie &- 1)]
+    }
+
+    mutating func cookie(for position: UInt64) throws(Errno) -> UInt64 {
+        if let known = cookies[position] { return known }
+        guard positions.count < Self.limit else { throw .nomem }
+        positions.append(position)
+        let made = UInt64(positions.count)
+        cookies[position] = made
+        return made
     }
 }
 

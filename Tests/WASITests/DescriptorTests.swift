@@ -245,6 +245,9 @@ import Testing
         }
         #expect(names.count == 203)
         #expect(Set(names).count == 203)
+        // 32-bit guests can keep them.
+        #expect(cookie < 1000)
+        #expect(throws: Errno.inval) { try test.readDirectory(fd, from: 1 << 32) }
         // From the middle, again, while entries before it go.
         let all = try test.readDirectory(fd, byteCount: 50_000).entries
         let rest = all[100...].map(\.name)
