@@ -2,7 +2,7 @@
 // by the lazy global, never written again and never freed. `entries` has `Opcode.rawLimit`
 // elements; all indices are raw values of `Opcode`, which stay below it, bytes or checked.
 
-/// What the binary reader must know about an opcode, in eight bytes.
+/// What the binary reader must know about an opcode.
 @usableFromInline
 struct OpcodeEntry {
     /// Features needed; every bit for raw values that are no instruction, so that one test is
@@ -11,6 +11,7 @@ struct OpcodeEntry {
     /// Meaningless if `isIllegal`.
     @usableFromInline let opcode: Opcode
     @usableFromInline let row: UInt16
+    @usableFromInline let immediates: Immediates
 
     @inlinable var isIllegal: Bool { feature == UInt32.max }
 }
@@ -34,7 +35,9 @@ struct InstructionTable: @unchecked Sendable {
         let entries = UnsafeMutablePointer<OpcodeEntry>.allocate(capacity: limit)
         let rows = UnsafeMutablePointer<InstructionInfo>.allocate(capacity: count)
         entries.initialize(
-            repeating: OpcodeEntry(feature: .max, opcode: .unreachable, row: 0), count: limit)
+            repeating: OpcodeEntry(
+                feature: .max, opcode: .unreachable, row: 0, immediates: .none),
+            count: limit)
         var row = 0
         for page in pages {
             for var info in page.rows {
@@ -42,7 +45,7 @@ struct InstructionTable: @unchecked Sendable {
                 rows.advanced(by: row).initialize(to: info)
                 entries[Int(info.opcode.rawValue)] = OpcodeEntry(
                     feature: info.feature.rawValue, opcode: info.opcode,
-                    row: UInt16(truncatingIfNeeded: row))
+                    row: UInt16(truncatingIfNeeded: row), immediates: info.immediates)
                 row += 1
             }
         }
