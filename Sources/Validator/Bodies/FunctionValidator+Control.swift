@@ -63,9 +63,13 @@ extension FunctionValidator {
     @inline(__always)
     mutating func enter(_ kind: Frame.Kind, _ type: BlockType) throws(Stop) {
         switch type {
-        case .empty: push(kind, signature: Frame.empty, single: .bottom)
+        case .empty:
+            if kind == .if { try pop(.i32) }
+            push(kind, signature: Frame.empty, single: .bottom)
         case .value(let type):
-            push(kind, signature: Frame.single, single: try canonical(type))
+            let result = try canonical(type)
+            if kind == .if { try pop(.i32) }
+            push(kind, signature: Frame.single, single: result)
         case .type(let index): try enter(kind, type: index)
         }
     }
@@ -76,6 +80,7 @@ extension FunctionValidator {
             throw mismatch(.kindOfType(index))
         }
         required |= Features.multiValue.rawValue
+        if kind == .if { try pop(.i32) }
         let parameters = module.parameters(index)
         try pop(parameters)
         push(kind, signature: index, single: .bottom)
@@ -126,12 +131,7 @@ extension FunctionValidator {
     mutating func loop() throws(Stop) { try enter(.loop) }
 
     @inline(__always)
-    mutating func ifBlock() throws(Stop) {
-        let type: BlockType
-        do { type = try reader.blockType() } catch { throw malformed(error) }
-        try pop(.i32)
-        try enter(.if, type)
-    }
+    mutating func ifBlock() throws(Stop) { try enter(.if) }
 
     @inline(__always)
     mutating func elseBlock() throws(Stop) {

@@ -55,8 +55,9 @@ extension FunctionValidator {
             try pop(source)
             try pop(destination)
         default:
-            try dataSegment()
+            let segment = try unsigned32()
             let address = try memory()
+            try checkDataSegment(segment)
             try pop(.i32)
             try pop(.i32)
             try pop(address)
@@ -68,10 +69,11 @@ extension FunctionValidator {
         a == .i64 && b == .i64 ? .i64 : .i32
     }
 
-    /// Reads the index of a data segment. It may stand in the code only if the number of segments
-    /// stands before the code.
-    mutating func dataSegment() throws(Stop) {
-        let index = try unsigned32()
+    /// Reads the index of a data segment.
+    mutating func dataSegment() throws(Stop) { try checkDataSegment(try unsigned32()) }
+
+    /// Data segments may be named in the code only if their number stands before it.
+    private mutating func checkDataSegment(_ index: UInt32) throws(Stop) {
         guard let count = module.dataCount else {
             throw malformed(DecodingError(.dataCountRequired, at: startOffset))
         }
@@ -89,8 +91,9 @@ extension FunctionValidator {
     mutating func tableInstruction(_ opcode: Opcode) throws(Stop) {
         switch opcode {
         case .tableInit:
-            let element = try elementSegment()
+            let segment = try unsigned32()
             let table = try table()
+            let element = try elementSegment(segment)
             guard registry.matches(element, table.element) else { throw mismatch(.elements) }
             try pop(.i32)
             try pop(.i32)
@@ -134,7 +137,10 @@ extension FunctionValidator {
 
     /// Reads the index of an element segment; returns its type.
     mutating func elementSegment() throws(Stop) -> ValueType {
-        let index = try unsigned32()
+        try elementSegment(try unsigned32())
+    }
+
+    private mutating func elementSegment(_ index: UInt32) throws(Stop) -> ValueType {
         guard module.elementSegments.contains(index) else {
             throw fail(.unknown(.elementSegment, index))
         }
