@@ -140,7 +140,8 @@ import Testing
     /// One instruction of each kind of immediates is skipped whole.
     @Test func skipping() {
         let samples: [(Opcode, [UInt8])] = [
-            (.nop, []), (.block, [0x40]), (.br, [0x80, 0x01]), (.brTable, [0x02, 0x00, 0x01, 0x02]),
+            (.nop, []), (.block, [0x40]), (.br, [0x80, 0x01]),
+            (.brTable, [0x02, 0x00, 0x01, 0x02]),
             (.call, [0x05]), (.callRef, [0x05]), (.callIndirect, [0x05, 0x01]),
             (.localGet, [0xff, 0x01]), (.globalSet, [0x00]), (.tableGet, [0x01]),
             (.memorySize, [0x01]), (.i32Load, [0x02, 0x80, 0x01]), (.v128Load8Lane, [0, 0, 15]),

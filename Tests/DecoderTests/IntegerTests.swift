@@ -5,37 +5,42 @@ import WasmDecoder
 @Suite struct IntegerTests {
     @Test(arguments: [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff])
     func unsigned32RoundTrip(value: UInt32) {
-        #expect(read(Wasm.unsigned(UInt64(value))) { r throws(DecodingError) in
-            try r.unsigned32()
-        }.value == value)
+        #expect(
+            read(Wasm.unsigned(UInt64(value))) { r throws(DecodingError) in
+                try r.unsigned32()
+            }.value == value)
     }
 
     @Test(arguments: [0, 0x7f, 0x80, 0xffff_ffff, 0x1_0000_0000, .max, 1 << 63])
     func unsigned64RoundTrip(value: UInt64) {
-        #expect(read(Wasm.unsigned(value)) { r throws(DecodingError) in
-            try r.unsigned64()
-        }.value == value)
+        #expect(
+            read(Wasm.unsigned(value)) { r throws(DecodingError) in
+                try r.unsigned64()
+            }.value == value)
     }
 
     @Test(arguments: [0, 1, -1, 63, 64, -64, -65, 8191, 8192, -8192, .max, .min])
     func signed32RoundTrip(value: Int32) {
-        #expect(read(Wasm.signed(Int64(value))) { r throws(DecodingError) in
-            try r.signed32()
-        }.value == value)
+        #expect(
+            read(Wasm.signed(Int64(value))) { r throws(DecodingError) in
+                try r.signed32()
+            }.value == value)
     }
 
     @Test(arguments: [0, -1, 63, 64, -64, -65, 1 << 32, -(1 << 32), .max, .min])
     func signed64RoundTrip(value: Int64) {
-        #expect(read(Wasm.signed(value)) { r throws(DecodingError) in
-            try r.signed64()
-        }.value == value)
+        #expect(
+            read(Wasm.signed(value)) { r throws(DecodingError) in
+                try r.signed64()
+            }.value == value)
     }
 
     @Test(arguments: [0, -1, 0xffff_ffff, -0x1_0000_0000])
     func signed33RoundTrip(value: Int64) {
-        #expect(read(Wasm.signed(value)) { r throws(DecodingError) in
-            try r.signed33()
-        }.value == value)
+        #expect(
+            read(Wasm.signed(value)) { r throws(DecodingError) in
+                try r.signed33()
+            }.value == value)
     }
 
     @Test func randomValues() {

@@ -6,6 +6,11 @@ public struct BranchHint: Hashable, Sendable {
     public var offset: UInt32
     /// Whether the branch is expected to be taken.
     public var isLikely: Bool
+
+    public init(offset: UInt32, isLikely: Bool) {
+        self.offset = offset
+        self.isLikely = isLikely
+    }
 }
 
 extension ParsedModule {

@@ -37,6 +37,12 @@ public struct CatchClause: Hashable, Sendable {
     /// The label, counted from the one outside of the `try_table`.
     public var label: UInt32
 
+    public init(kind: Kind, tag: UInt32 = 0, label: UInt32) {
+        self.kind = kind
+        self.tag = tag
+        self.label = label
+    }
+
     /// Whether the clause names a tag.
     public var hasTag: Bool { kind == .catch || kind == .catchRef }
 }
