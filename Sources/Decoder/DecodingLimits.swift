@@ -15,7 +15,7 @@ public struct DecodingLimits: Hashable, Sendable {
     public var tags = 1_000_000
     public var tables = 100_000
     public var memories = 100
-    public var elementSegments = 10_000_000
+    public var elementSegments = 1_000_000
     public var dataSegments = 100_000
     public var parameters = 1_000
     public var results = 1_000

@@ -1,6 +1,7 @@
 // Soundness: both tables are allocated once, at first use, filled before the pointers are published
 // by the lazy global, never written again and never freed. `entries` has `Opcode.rawLimit`
-// elements; all indices are raw values of `Opcode`, which stay below it, bytes or checked.
+// elements; all indices are raw values of `Opcode`, which stay below it, bytes or checked. There are
+// fewer rows than raw values.
 
 /// What the binary reader must know about an opcode.
 @usableFromInline
@@ -25,30 +26,30 @@ struct InstructionTable: @unchecked Sendable {
     @usableFromInline static let shared = InstructionTable()
 
     private init() {
-        let pages: [(rows: [InstructionInfo], feature: Features)] = [
-            (controlInstructions, []), (numericInstructions, []),
-            (referenceInstructions, .garbageCollection), (miscellaneousInstructions, []),
-            (atomicInstructions, .threads), (vectorInstructions, .simd),
-        ]
         let limit = Int(Opcode.rawLimit)
-        let count = pages.reduce(0) { $0 + $1.rows.count }
         let entries = UnsafeMutablePointer<OpcodeEntry>.allocate(capacity: limit)
-        let rows = UnsafeMutablePointer<InstructionInfo>.allocate(capacity: count)
+        let rows = UnsafeMutablePointer<InstructionInfo>.allocate(capacity: limit)
         entries.initialize(
             repeating: OpcodeEntry(
                 feature: .max, opcode: .unreachable, row: 0, immediates: .none),
             count: limit)
-        var row = 0
-        for page in pages {
-            for var info in page.rows {
-                info.feature.formUnion(page.feature)
-                rows.advanced(by: row).initialize(to: info)
+        var count = 0
+        func add(_ page: [InstructionInfo], _ feature: Features) {
+            for var info in page {
+                info.feature.formUnion(feature)
                 entries[Int(info.opcode.rawValue)] = OpcodeEntry(
                     feature: info.feature.rawValue, opcode: info.opcode,
-                    row: UInt16(truncatingIfNeeded: row), immediates: info.immediates)
-                row += 1
+                    row: UInt16(truncatingIfNeeded: count), immediates: info.immediates)
+                rows.advanced(by: count).initialize(to: info)
+                count += 1
             }
         }
+        add(controlInstructions, [])
+        add(numericInstructions, [])
+        add(referenceInstructions, .garbageCollection)
+        add(miscellaneousInstructions, [])
+        add(atomicInstructions, .threads)
+        add(vectorInstructions, .simd)
         self.entries = UnsafePointer(entries)
         self.rows = UnsafePointer(rows)
     }
