@@ -94,19 +94,21 @@ protocol ConvertibleFloat: RegisterFloat {
     var toUInt32: UInt32 { get }
     var toInt64: Int64 { get }
     var toUInt64: UInt64 { get }
-    /// -2^31 exclusive of what rounds below it: the largest value that does not fit i32.
+    /// The largest value below -2^31 whose truncation does not fit i32.
     static var belowInt32: Self { get }
+    /// 2^63, which an integer literal in generic code cannot say.
+    static var twoTo63: Self { get }
 }
 extension ConvertibleFloat {
     @inline(__always) static func fitsSigned<I: RegisterInteger>(_ a: Self, _ type: I.Type) -> Bool {
         I.bitWidth == 32
             ? a > belowInt32 && a < 2_147_483_648
-            : a >= -9_223_372_036_854_775_808 && a < 9_223_372_036_854_775_808
+            : a >= -twoTo63 && a < twoTo63
     }
     @inline(__always) static func fitsUnsigned<I: RegisterInteger>(
         _ a: Self, _ type: I.Type
     ) -> Bool {
-        a > -1 && a < (I.bitWidth == 32 ? 4_294_967_296 : 18_446_744_073_709_551_616)
+        a > -1 && a < (I.bitWidth == 32 ? 4_294_967_296 : twoTo63 + twoTo63)
     }
 }
 extension Float: ConvertibleFloat {
@@ -120,6 +122,7 @@ extension Float: ConvertibleFloat {
     @inline(__always) var toUInt64: UInt64 { UInt64(self) }
     /// The float below -2^31.
     @inline(__always) static var belowInt32: Float { -2_147_483_904 }
+    @inline(__always) static var twoTo63: Float { 0x1p63 }
 }
 extension Double: ConvertibleFloat {
     @inline(__always) static func from(_ a: Int32) -> Double { Double(a) }
@@ -131,4 +134,5 @@ extension Double: ConvertibleFloat {
     @inline(__always) var toInt64: Int64 { Int64(self) }
     @inline(__always) var toUInt64: UInt64 { UInt64(self) }
     @inline(__always) static var belowInt32: Double { -2_147_483_649 }
+    @inline(__always) static var twoTo63: Double { 0x1p63 }
 }
