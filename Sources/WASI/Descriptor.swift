@@ -9,21 +9,22 @@ final class Descriptor {
         case file(Int32)
         case directory(Int32)
         case socket(Int32)
-        case source(any ByteSource)
-        case sink(any ByteSink)
+        case virtualFile(any VirtualFile)
+        case memoryDirectory(MemoryDirectory)
     }
 
     /// What stands behind the descriptor, for quick decisions.
     enum Kind {
-        case file, directory, socket, source, sink
+        case file, directory, socket, virtualFile, memoryDirectory
     }
 
     let kind: Kind
     let filetype: Filetype
     /// The host's descriptor of a file, directory or socket.
     private let number: Int32
-    private let source: (any ByteSource)?
-    private let sink: (any ByteSink)?
+    /// What stands behind other kinds.
+    private let virtualFile: (any VirtualFile)?
+    private let memoryDirectory: MemoryDirectory?
     /// Whether the host's descriptor belongs to this object and is closed with it.
     private let isOwned: Bool
     /// Whether status flags are shared with other processes, as those of inherited standard
@@ -45,22 +46,28 @@ final class Descriptor {
     /// Positions of a directory that the guest knows.
     var cookies = DirectoryCookies()
     /// Flags that the host does not keep for us.
-    private var ownFlags: Fdflags = []
+    private var ownFlags: Fdflags
 
     init(
         _ resource: Resource, filetype: Filetype, rights: Rights, inheriting: Rights = [],
-        allowed: Rights? = nil, allowedInheriting: Rights? = nil, isOwned: Bool = true,
-        sharesFlags: Bool = false, isReadOnly: Bool = false,
+        allowed: Rights? = nil, allowedInheriting: Rights? = nil, flags: Fdflags = [],
+        isOwned: Bool = true, sharesFlags: Bool = false, isReadOnly: Bool = false,
         preopenName: [UInt8]? = nil
     ) {
+        var number: Int32 = -1
+        var virtualFile: (any VirtualFile)?
+        var memoryDirectory: MemoryDirectory?
         switch resource {
-        case .file(let number): (kind, self.number, source, sink) = (.file, number, nil, nil)
-        case .directory(let number):
-            (kind, self.number, source, sink) = (.directory, number, nil, nil)
-        case .socket(let number): (kind, self.number, source, sink) = (.socket, number, nil, nil)
-        case .source(let stream): (kind, number, source, sink) = (.source, -1, stream, nil)
-        case .sink(let stream): (kind, number, source, sink) = (.sink, -1, nil, stream)
+        case .file(let host): (kind, number) = (.file, host)
+        case .directory(let host): (kind, number) = (.directory, host)
+        case .socket(let host): (kind, number) = (.socket, host)
+        case .virtualFile(let file): (kind, virtualFile) = (.virtualFile, file)
+        case .memoryDirectory(let directory):
+            (kind, memoryDirectory) = (.memoryDirectory, directory)
         }
+        self.number = number
+        self.virtualFile = virtualFile
+        self.memoryDirectory = memoryDirectory
         self.filetype = filetype
         self.rights = rights
         self.inheriting = inheriting
@@ -70,6 +77,7 @@ final class Descriptor {
         self.sharesFlags = sharesFlags
         self.isReadOnly = isReadOnly
         self.preopenName = preopenName
+        ownFlags = number >= 0 ? [] : flags
     }
 
     deinit {
@@ -80,12 +88,9 @@ final class Descriptor {
     var hostNumber: Int32? {
         switch kind {
         case .file, .directory, .socket: number
-        case .source, .sink: nil
+        case .virtualFile, .memoryDirectory: nil
         }
     }
-
-    /// Bytes that a stream in memory can read or take at once, as far as is known.
-    var availableByteCount: UInt64 { UInt64(clamping: source?.availableByteCount ?? 1) }
 
     var isDirectory: Bool { filetype == .directory }
 }
@@ -111,18 +116,19 @@ extension Descriptor {
         guard allowed.isSuperset(of: direction) else { throw isDirectory ? .isdir : .badf }
     }
 
-    /// The host's descriptor of a directory in which a path may be resolved.
-    func requireDirectory(_ needed: Rights) throws(Errno) -> Int32 {
-        guard kind == .directory else { throw .notdir }
-        try require(needed)
-        return number
-    }
-
-    /// As `requireDirectory`, for calls that change what is in the directory.
-    func requireWritableDirectory(_ needed: Rights) throws(Errno) -> Int32 {
-        let number = try requireDirectory(needed)
-        guard !isReadOnly else { throw .rofs }
-        return number
+    /// Throws unless the descriptor has a position and the right `needed`: `spipe` for a stream,
+    /// `isdir` for a directory, `notcapable` without the right.
+    @inline(__always)
+    func requirePosition(_ needed: Rights) throws(Errno) {
+        // `fdSeek` implies `fdTell`.
+        if allowed.isSuperset(of: needed) || needed == .fdTell && allowed.contains(.fdSeek) {
+            return
+        }
+        switch filetype {
+        case .directory: throw .isdir
+        case .regularFile, .blockDevice: throw .notcapable
+        default: throw .spipe
+        }
     }
 
     /// Takes rights away; `notcapable` if it would add one.
@@ -137,42 +143,32 @@ extension Descriptor {
     }
 }
 
-// MARK: Reading and writing
+// MARK: Directories
 
 extension Descriptor {
-    /// Reads once into the buffers; answers the number of bytes, 0 at the end.
-    @inline(__always)
-    func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+    /// The directory in which a path may be resolved.
+    func directory(
+        _ needed: Rights, _ resolver: PathResolver
+    ) throws(Errno) -> any PathDirectory {
         switch kind {
-        case .file, .socket:
-            if !ownFlags.isEmpty { try checkReady(isReading: true) }
-            return try System.read(number, vectors)
-        case .source, .sink:
-            guard let source else { throw .badf }
-            return try source.read(vectors)
-        case .directory: throw .isdir
+        case .directory:
+            try require(needed)
+            return HostDirectory(number: number, resolver: resolver)
+        case .memoryDirectory:
+            guard let memoryDirectory else { throw .notdir }
+            try require(needed)
+            return memoryDirectory
+        case .file, .socket, .virtualFile: throw .notdir
         }
     }
 
-    /// Writes the buffers once; answers the number of bytes taken.
-    @inline(__always)
-    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
-        switch kind {
-        case .file:
-            if !ownFlags.isEmpty { try checkReady(isReading: false) }
-            return try System.write(number, vectors)
-        case .socket: return try System.send(number, vectors)
-        case .source, .sink:
-            guard let sink else { throw .badf }
-            return try sink.write(vectors)
-        case .directory: throw .isdir
-        }
-    }
-
-    /// Throws `again` if a call would block although the guest asked that none does.
-    private func checkReady(isReading: Bool) throws(Errno) {
-        guard ownFlags.contains(.nonblock) else { return }
-        guard try System.isReady(number, isReading: isReading) else { throw .again }
+    /// As `directory`, for calls that change what is in the directory.
+    func writableDirectory(
+        _ needed: Rights, _ resolver: PathResolver
+    ) throws(Errno) -> any PathDirectory {
+        let directory = try directory(needed, resolver)
+        guard !isReadOnly else { throw .rofs }
+        return directory
     }
 }
 
@@ -193,12 +189,171 @@ extension Descriptor {
         let current = try flags
         let settled = Fdflags.synchronizing
         guard wanted.intersection(settled).isSubset(of: current) else { throw .notsup }
-        guard let number = hostNumber, !sharesFlags else {
-            // Nothing but `nonblock` can be kept here.
+        if let number = hostNumber {
+            guard sharesFlags else { return try System.setFlags(number, wanted) }
             guard wanted.subtracting(.nonblock).isSubset(of: current) else { throw .notsup }
             ownFlags = wanted.intersection(.nonblock)
-            return
+        } else {
+            try virtualFile?.setAppends(wanted.contains(.append))
+            ownFlags = wanted
         }
-        try System.setFlags(number, wanted)
+    }
+
+    /// Throws `again` if a call would block although the guest asked that none does, of which the
+    /// host was not told.
+    @inline(__always)
+    private func checkReady(isReading: Bool) throws(Errno) {
+        guard sharesFlags, ownFlags.contains(.nonblock) else { return }
+        guard try System.isReady(number, isReading: isReading) else { throw .again }
+    }
+}
+
+// MARK: Reading and writing
+
+extension Descriptor {
+    /// Reads once into the buffers; answers the number of bytes, 0 at the end.
+    @inline(__always)
+    func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        switch kind {
+        case .file, .socket:
+            try checkReady(isReading: true)
+            return try System.read(number, vectors)
+        case .virtualFile:
+            guard let virtualFile else { throw .badf }
+            return try virtualFile.read(vectors)
+        case .directory, .memoryDirectory: throw .isdir
+        }
+    }
+
+    /// Writes the buffers once; answers the number of bytes taken.
+    @inline(__always)
+    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        switch kind {
+        case .file:
+            try checkReady(isReading: false)
+            return try System.write(number, vectors)
+        case .socket: return try System.send(number, vectors)
+        case .virtualFile:
+            guard let virtualFile else { throw .badf }
+            return try virtualFile.write(vectors)
+        case .directory, .memoryDirectory: throw .isdir
+        }
+    }
+
+    func read(
+        _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int
+    ) throws(Errno) -> Int {
+        if let virtualFile { return try virtualFile.read(vectors, at: offset) }
+        return try System.read(try fileNumber, vectors, at: offset)
+    }
+
+    func write(
+        _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int
+    ) throws(Errno) -> Int {
+        if let virtualFile { return try virtualFile.write(vectors, at: offset) }
+        return try System.write(try fileNumber, vectors, at: offset)
+    }
+
+    func seek(_ offset: Int64, _ whence: Whence) throws(Errno) -> UInt64 {
+        if let virtualFile { return try virtualFile.seek(offset, whence) }
+        return try System.seek(try fileNumber, offset, whence)
+    }
+
+    /// The host's descriptor of what can have a position.
+    private var fileNumber: Int32 {
+        get throws(Errno) {
+            switch kind {
+            case .file: return number
+            case .directory, .memoryDirectory: throw .isdir
+            case .socket, .virtualFile: throw .spipe
+            }
+        }
+    }
+}
+
+// MARK: Attributes
+
+extension Descriptor {
+    func filestat() throws(Errno) -> Filestat {
+        if let number = hostNumber { return try System.filestat(number) }
+        if let virtualFile { return try virtualFile.filestat() }
+        if let memoryDirectory { return memoryDirectory.filestat() }
+        throw .badf
+    }
+
+    func setSize(_ size: Int64) throws(Errno) {
+        if let virtualFile { return try virtualFile.setSize(size) }
+        try System.setSize(try regularFileNumber, size)
+    }
+
+    func allocate(_ offset: Int64, _ count: Int64) throws(Errno) {
+        if let virtualFile { return try virtualFile.allocate(offset, count) }
+        try System.allocate(try regularFileNumber, offset, count)
+    }
+
+    func setTimes(_ times: FileTimes) throws(Errno) {
+        if let number = hostNumber { return try System.setTimes(number, times) }
+        if let virtualFile { return try virtualFile.setTimes(times) }
+        memoryDirectory?.setTimes(times)
+    }
+
+    func sync(dataOnly: Bool) throws(Errno) {
+        if let number = hostNumber {
+            return dataOnly ? try System.datasync(number) : try System.sync(number)
+        }
+        try virtualFile?.sync()
+    }
+
+    func advise(_ offset: Int64, _ count: Int64, _ advice: Advice) throws(Errno) {
+        // What is in memory needs no advice.
+        guard let number = hostNumber else { return }
+        try System.advise(number, offset, count, advice)
+    }
+
+    /// Bytes that a stream in memory can read at once, as far as is known; 1 for other things.
+    var readableByteCount: UInt64 { UInt64(clamping: virtualFile?.readableByteCount ?? 1) }
+
+    private var regularFileNumber: Int32 {
+        get throws(Errno) {
+            guard kind == .file, filetype == .regularFile else { throw .inval }
+            return number
+        }
+    }
+}
+
+// MARK: Entries
+
+extension Descriptor {
+    /// Hands the entries from `position` on to `body` until it answers false; the host's
+    /// positions, not cookies.
+    ///
+    /// - Parameter byteCount: how much the caller has room for, about.
+    func readDirectory(
+        from position: UInt64, byteCount: Int, _ body: (DirectoryEntry) throws(Errno) -> Bool
+    ) throws(Errno) {
+        if let memoryDirectory { return try memoryDirectory.readEntries(from: position, body) }
+        guard kind == .directory else { throw .notdir }
+        try System.seekDirectory(number, position)
+        // About as many entries as fit: a small buffer must not make the host read a large
+        // directory again and again.
+        let capacity = min(max(byteCount, 1024), 32768)
+        try withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) {
+            (buffer) throws(Errno) in
+            while true {
+                var isDone = false
+                let mayHaveMore = try System.readDirectory(number, into: buffer) {
+                    (entry) throws(Errno) in
+                    isDone = try !body(entry)
+                    return !isDone
+                }
+                guard mayHaveMore, !isDone else { return }
+            }
+        }
+    }
+
+    /// The kind of an entry that the file system does not tell; `unknown` if it is gone.
+    func filetype(ofEntry name: UnsafeRawBufferPointer) -> Filetype {
+        let name = name.map { CChar(truncatingIfNeeded: $0) } + [0]
+        return (try? System.filestat(number, name).filetype) ?? .unknown
     }
 }

@@ -26,25 +26,19 @@ extension WASIGuest {
         _ cookie: UInt64, _ result: UInt32
     ) throws(Errno) {
         let descriptor = try table[fd]
-        let number = try descriptor.requireDirectory(.fdReaddir)
+        guard descriptor.isDirectory else { throw .notdir }
+        try descriptor.require(.fdReaddir)
         let result = try memory.result32(result)
         let target = try memory.buffer(buffer, byteCount: byteCount)
-        var writer = EntryWriter(target: target, directory: number)
-        try System.seekDirectory(number, descriptor.cookies.position(of: cookie))
-        // About as many entries as fit: a small buffer must not make the host read a large
-        // directory again and again.
-        let capacity = min(max(target.count, 1024), 32768)
-        try withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 8) {
-            (entries) throws(Errno) in
-            while !writer.isFull {
-                let mayHaveMore = try System.readDirectory(number, into: entries) {
-                    (entry) throws(Errno) in
-                    var entry = entry
-                    entry.next = try descriptor.cookies.cookie(for: entry.next)
-                    try writer.append(entry)
-                    return !writer.isFull
-                }
-                guard mayHaveMore else { break }
+        var writer = EntryWriter(target: target, directory: descriptor)
+        let position = try descriptor.cookies.position(of: cookie)
+        if !target.isEmpty {
+            try descriptor.readDirectory(from: position, byteCount: target.count) {
+                (entry) throws(Errno) in
+                var entry = entry
+                entry.next = try descriptor.cookies.cookie(for: entry.next)
+                try writer.append(entry)
+                return !writer.isFull
             }
         }
         result.store(UInt32(clamping: writer.byteCount))
@@ -81,10 +75,10 @@ struct DirectoryCookies {
 /// Writes directory entries one after the other.
 private struct EntryWriter {
     let target: UnsafeMutableRawBufferPointer
-    let directory: Int32
+    let directory: Descriptor
     private(set) var byteCount = 0
 
-    init(target: UnsafeMutableRawBufferPointer, directory: Int32) {
+    init(target: UnsafeMutableRawBufferPointer, directory: Descriptor) {
         self.target = target
         self.directory = directory
     }
@@ -96,12 +90,10 @@ private struct EntryWriter {
         var filetype = entry.filetype ?? .unknown
         if entry.name.elementsEqual([0x2e, 0x2e]) {
             // What is above is not the guest's to know: each directory is a root of its own.
-            ino = try System.filestat(directory).ino
+            ino = try directory.filestat().ino
             filetype = .directory
         } else if entry.filetype == nil {
-            // An entry that vanished meanwhile stays `unknown`.
-            let name = entry.name.map { CChar(truncatingIfNeeded: $0) } + [0]
-            filetype = (try? System.filestat(directory, name).filetype) ?? .unknown
+            filetype = directory.filetype(ofEntry: entry.name)
         }
         withUnsafeTemporaryAllocation(byteCount: Dirent.size, alignment: 8) { head in
             guard let start = head.baseAddress else { return }

@@ -38,26 +38,19 @@ extension WASIGuest {
         let descriptor = try table[fd]
         try descriptor.require(.fdFilestatGet)
         let result = try memory.pointer(result, byteCount: Filestat.size(version))
-        let filestat =
-            if let number = descriptor.hostNumber {
-                try System.filestat(number)
-            } else {
-                Filestat(filetype: descriptor.filetype)
-            }
-        filestat.store(to: result, version)
+        try descriptor.filestat().store(to: result, version)
     }
 
     func fd_filestat_set_size(_ fd: UInt32, _ size: UInt64) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireFile(.fdFilestatSetSize)
-        let number = try descriptor.regularFile
         guard let size = Int64(exactly: size) else { throw .inval }
         if writableByteCount != nil {
             // The new bytes take no room, but reading them back must not be free of charge.
-            let current = try System.filestat(number).size
+            let current = try descriptor.filestat().size
             try spend(UInt64(size).saturatingSubtracting(current))
         }
-        try System.setSize(number, size)
+        try descriptor.setSize(size)
     }
 
     func fd_filestat_set_times(
@@ -67,22 +60,19 @@ extension WASIGuest {
         try descriptor.require(.fdFilestatSetTimes)
         let times = try FileTimes(atim: atim, mtim: mtim, flags: flags, clock)
         guard !descriptor.isReadOnly else { throw .rofs }
-        guard let number = descriptor.hostNumber else { throw .inval }
-        try System.setTimes(number, times)
+        try descriptor.setTimes(times)
     }
 
     func fd_sync(_ fd: UInt32) throws(Errno) {
         let descriptor = try table[fd]
-        guard let number = descriptor.hostNumber else { throw .inval }
-        try descriptor.require(.fdSync)
-        try System.sync(number)
+        try descriptor.requireSync(.fdSync)
+        try descriptor.sync(dataOnly: false)
     }
 
     func fd_datasync(_ fd: UInt32) throws(Errno) {
         let descriptor = try table[fd]
-        guard let number = descriptor.hostNumber else { throw .inval }
-        try descriptor.require(.fdDatasync)
-        try System.datasync(number)
+        try descriptor.requireSync(.fdDatasync)
+        try descriptor.sync(dataOnly: true)
     }
 
     func fd_advise(
@@ -90,21 +80,20 @@ extension WASIGuest {
     ) throws(Errno) {
         let descriptor = try table[fd]
         guard let advice = UInt8(exactly: advice).flatMap(Advice.init) else { throw .inval }
-        let number = try descriptor.positionable(.fdAdvise)
+        try descriptor.requirePosition(.fdAdvise)
         guard let offset = Int64(exactly: offset), let count = Int64(exactly: count) else {
             throw .inval
         }
-        try System.advise(number, offset, count, advice)
+        try descriptor.advise(offset, count, advice)
     }
 
     func fd_allocate(_ fd: UInt32, _ offset: UInt64, _ count: UInt64) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireFile(.fdAllocate)
-        let number = try descriptor.regularFile
         guard count > 0, let offset = Int64(exactly: offset), let count = Int64(exactly: count)
         else { throw .inval }
         try spend(UInt64(count))
-        try System.allocate(number, offset, count)
+        try descriptor.allocate(offset, count)
     }
 
     /// Counts bytes against the limit on written bytes; `dquot` if there are not so many left.
@@ -116,14 +105,12 @@ extension WASIGuest {
 }
 
 extension Descriptor {
-    /// The host's descriptor of a regular file; `inval` for anything else.
-    fileprivate var regularFile: Int32 {
-        get throws(Errno) {
-            guard kind == .file, filetype == .regularFile, let number = hostNumber else {
-                throw .inval
-            }
-            return number
+    /// Streams have nothing that could reach a disk: `inval`, as the host answers.
+    fileprivate func requireSync(_ needed: Rights) throws(Errno) {
+        guard filetype == .regularFile || isDirectory || filetype == .blockDevice else {
+            throw .inval
         }
+        try require(needed)
     }
 }
 

@@ -38,11 +38,11 @@ extension WASIGuest {
     ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdRead)
-        let number = try descriptor.positionable(.fdSeek)
+        try descriptor.requirePosition(.fdSeek)
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
         let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
-            try System.read(number, vectors, at: offset)
+            try descriptor.read(vectors, at: offset)
         }
         result.store(UInt32(clamping: byteCount))
     }
@@ -53,12 +53,12 @@ extension WASIGuest {
     ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdWrite)
-        let number = try descriptor.positionable(.fdSeek)
+        try descriptor.requirePosition(.fdSeek)
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
         let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
             try writing(vectors, to: descriptor) { (vectors) throws(Errno) in
-                try System.write(number, vectors, at: offset)
+                try descriptor.write(vectors, at: offset)
             }
         }
         result.store(UInt32(clamping: byteCount))
@@ -71,16 +71,17 @@ extension WASIGuest {
         let descriptor = try table[fd]
         // Not to move is to tell.
         let tells = offset == 0 && whence == .cur
-        let number = try descriptor.positionable(tells ? .fdTell : .fdSeek)
+        try descriptor.requirePosition(tells ? .fdTell : .fdSeek)
         guard let whence else { throw .inval }
         let result = try memory.result64(result)
-        result.store(try System.seek(number, offset, whence))
+        result.store(try descriptor.seek(offset, whence))
     }
 
     func fd_tell(_ memory: GuestMemory, _ fd: UInt32, _ result: UInt32) throws(Errno) {
-        let number = try table[fd].positionable(.fdTell)
+        let descriptor = try table[fd]
+        try descriptor.requirePosition(.fdTell)
         let result = try memory.result64(result)
-        result.store(try System.seek(number, 0, .cur))
+        result.store(try descriptor.seek(0, .cur))
     }
 
     /// Runs `body` with as much of the buffers as the limit on written bytes leaves, and counts
@@ -106,25 +107,5 @@ extension WASIGuest {
         let written = try body(vectors)
         writableByteCount = left.saturatingSubtracting(UInt64(clamping: written))
         return written
-    }
-}
-
-extension Descriptor {
-    /// The host's descriptor of something with a position. `spipe` for a stream that has none,
-    /// `isdir` for a directory, `notcapable` without the right `needed`.
-    @inline(__always)
-    func positionable(_ needed: Rights) throws(Errno) -> Int32 {
-        guard kind == .file, let number = hostNumber else { throw isDirectory ? .isdir : .spipe }
-        // `fdSeek` implies `fdTell`.
-        let suffices =
-            allowed.isSuperset(of: needed) || needed == .fdTell && allowed.contains(.fdSeek)
-        guard suffices else {
-            throw Self.hasPosition(filetype) ? .notcapable : .spipe
-        }
-        return number
-    }
-
-    private static func hasPosition(_ filetype: Filetype) -> Bool {
-        filetype == .regularFile || filetype == .blockDevice
     }
 }

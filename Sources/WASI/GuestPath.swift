@@ -1,5 +1,5 @@
 /// A path as a guest gives it: bytes without NUL, shorter than the host's limit.
-struct GuestPath {
+struct GuestPath: Hashable {
     /// What the host counts as the longest path, its NUL included.
     static let limit = 4096
 
@@ -58,10 +58,18 @@ struct GuestPath {
         return (GuestPath(unchecked: name), GuestPath(unchecked: start[name.endIndex...]))
     }
 
-    /// This path, a slash and `other`; only `other` if this path is empty.
+    /// This path, a slash and `other`; only one of them if the other is empty.
     func appending(_ other: GuestPath) throws(Errno) -> GuestPath {
         guard !isEmpty else { return other }
+        guard !other.isEmpty else { return self }
         guard bytes.count + other.bytes.count + 1 < Self.limit else { throw .nametoolong }
         return GuestPath(unchecked: (Array(bytes) + [Self.slash] + other.bytes)[...])
+    }
+}
+
+extension GuestPath: CustomStringConvertible {
+    /// The path with malformed UTF-8 replaced.
+    var description: String {
+        String(decoding: bytes.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
     }
 }

@@ -56,7 +56,7 @@ extension WASIGuest {
                 if let number = descriptor.hostNumber {
                     return wait.add(number, event)
                 }
-                event.byteCount = descriptor.availableByteCount
+                event.byteCount = type == .fdRead ? descriptor.readableByteCount : 1
             } catch {
                 event.error = error
             }
@@ -203,7 +203,7 @@ extension Descriptor {
         switch kind {
         case .file: filetype != .regularFile && filetype != .blockDevice
         case .socket: true
-        case .directory, .source, .sink: false
+        case .directory, .virtualFile, .memoryDirectory: false
         }
     }
 }

@@ -1,21 +1,7 @@
 import Synchronization
 
-/// Where a descriptor that is not the host's reads from.
-protocol ByteSource: AnyObject, Sendable {
-    /// Reads what is there into the buffers; 0 at the end.
-    func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
-    /// Bytes that can be read without waiting, as far as is known.
-    var availableByteCount: Int { get }
-}
-
-/// Where a descriptor that is not the host's writes to.
-protocol ByteSink: AnyObject, Sendable {
-    /// Takes bytes from the buffers; answers how many it took.
-    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
-}
-
 /// Bytes in memory, read once from start to end.
-final class MemorySource: ByteSource {
+final class MemorySource: VirtualFile {
     private let bytes: [UInt8]
     private let position = Mutex(0)
 
@@ -33,17 +19,17 @@ final class MemorySource: ByteSource {
         }
     }
 
-    var availableByteCount: Int { position.withLock { bytes.count - $0 } }
+    var readableByteCount: Int { position.withLock { bytes.count - $0 } }
 }
 
 /// Takes everything, and it is gone.
-final class NullSink: ByteSink {
+final class NullSink: VirtualFile {
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         vectors.reduce(0) { $0 &+ $1.buffer.count }
     }
 }
 
-final class ClosureSource: ByteSource {
+final class ClosureSource: VirtualFile {
     private let body: WASI.ReadBody
 
     init(_ body: @escaping WASI.ReadBody) { self.body = body }
@@ -53,11 +39,9 @@ final class ClosureSource: ByteSource {
         // A closure that claims to have read more than there was room for is not believed.
         return min(max(try body(vector.buffer), 0), vector.buffer.count)
     }
-
-    var availableByteCount: Int { 1 }
 }
 
-final class ClosureSink: ByteSink {
+final class ClosureSink: VirtualFile {
     private let body: WASI.WriteBody
 
     init(_ body: @escaping WASI.WriteBody) { self.body = body }
@@ -84,7 +68,7 @@ final class ClosureSink: ByteSink {
 ///     wasi.standardOutput = .buffer(output)
 ///     // after the run
 ///     print(output.string)
-public final class OutputBuffer: ByteSink, Sendable {
+public final class OutputBuffer: VirtualFile, Sendable {
     private let storage = Mutex<[UInt8]>([])
     /// Bytes that the buffer takes at most; a write beyond them fails with `nospc`.
     public let limit: Int

@@ -14,6 +14,11 @@ extension HostVector {
         self.init(iov_base: start, iov_len: byteCount)
     }
 
+    /// The host takes the same structure for reading and writing, and no constant memory.
+    init(_ buffer: UnsafeMutableRawBufferPointer) {
+        self.init(iov_base: buffer.baseAddress, iov_len: buffer.count)
+    }
+
     /// The bytes.
     var buffer: UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: iov_base, count: Int(truncatingIfNeeded: iov_len))

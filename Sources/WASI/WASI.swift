@@ -49,9 +49,12 @@ public struct WASI: Sendable {
 }
 
 extension WASI {
-    /// A folder of the host that the guest may use.
+    /// A folder that the guest may use: of the host or in memory.
     public struct Folder: Sendable, Hashable {
+        /// Where the folder is on the host; without meaning for one in memory.
         public var hostPath: String
+        /// The folder, if it is in memory.
+        public var memory: MemoryFolder?
         /// The name under which the guest finds it, for example `/data` or `.`.
         public var guestPath: String
         /// Whether the guest may only read; what would change the folder fails with `rofs`.
@@ -61,6 +64,11 @@ extension WASI {
             self.hostPath = hostPath
             self.guestPath = guestPath
             self.isReadOnly = isReadOnly
+        }
+
+        public init(_ memory: MemoryFolder, guestPath: String, isReadOnly: Bool = false) {
+            self.init(hostPath: "", guestPath: guestPath, isReadOnly: isReadOnly)
+            self.memory = memory
         }
     }
 

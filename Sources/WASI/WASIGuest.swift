@@ -94,13 +94,14 @@ extension Descriptor {
         }
     }
 
-    private convenience init(source: any ByteSource) {
+    private convenience init(source: any VirtualFile) {
         self.init(
-            .source(source), filetype: .unknown, rights: Rights.stream.subtracting(.fdWrite))
+            .virtualFile(source), filetype: .unknown, rights: Rights.stream.subtracting(.fdWrite))
     }
 
-    private convenience init(sink: any ByteSink) {
-        self.init(.sink(sink), filetype: .unknown, rights: Rights.stream.subtracting(.fdRead))
+    private convenience init(sink: any VirtualFile) {
+        self.init(
+            .virtualFile(sink), filetype: .unknown, rights: Rights.stream.subtracting(.fdRead))
     }
 
     /// A standard stream of this process, which the guest may use in `direction` only, unless it
@@ -137,9 +138,15 @@ extension Descriptor {
 
     /// A preopened folder.
     convenience init(_ folder: WASI.Folder) throws(Errno) {
-        let path = try GuestPath(Array(folder.hostPath.utf8))
+        let resource: Resource
+        if let memory = folder.memory {
+            resource = .memoryDirectory(memory.directory)
+        } else {
+            let path = try GuestPath(Array(folder.hostPath.utf8))
+            resource = .directory(try System.openFolder(path.cString))
+        }
         self.init(
-            .directory(try System.openFolder(path.cString)), filetype: .directory,
+            resource, filetype: .directory,
             rights: .directory, inheriting: .directoryInheriting, isReadOnly: folder.isReadOnly,
             preopenName: Array(folder.guestPath.utf8))
     }

@@ -34,6 +34,22 @@ final class TestGuest {
         try self.init(wasi)
     }
 
+    /// A guest with `folder`'s root as descriptor 3, or with the like in memory.
+    convenience init(_ folder: TestFolder, _ backend: Backend) throws {
+        switch backend {
+        case .host: try self.init(folder, .automatic)
+        case .hostWalk: try self.init(folder, .componentWalk)
+        case .memory:
+            let memory = MemoryFolder()
+            try memory.write(Array("inside".utf8), to: "file")
+            try memory.createFolder("sub/deep")
+            var wasi = WASI()
+            wasi.standardInput = .null
+            wasi.folders = [.init(memory, guestPath: "/")]
+            try self.init(wasi)
+        }
+    }
+
     deinit { bytes.deallocate() }
 
     // MARK: Memory
@@ -150,6 +166,8 @@ final class TestGuest {
         )
     }
 
+    func exists(_ path: String) -> Bool { (try? stat(path, follow: false)) != nil }
+
     func createDirectory(_ path: String, in fd: UInt32 = 3) throws(Errno) {
         let path = place(path)
         try guest.path_create_directory(memory, fd, path.0, path.1)
@@ -259,6 +277,11 @@ final class TestGuest {
                 isHangup: load(at + 24, UInt16.self) == 1)
         }
     }
+}
+
+/// What a folder can be made of.
+enum Backend: CaseIterable {
+    case host, hostWalk, memory
 }
 
 extension WASI.PathResolution: CaseIterable {

@@ -1,0 +1,212 @@
+import Synchronization
+
+/// A file, directory or symbolic link in memory.
+///
+/// Everything but `ino` and `filetype` is protected by the lock of the file system.
+final class MemoryNode {
+    let fileSystem: MemoryFileSystem
+    let ino: UInt64
+    let filetype: Filetype
+    /// Names that stand for the node; 0 once it was removed.
+    var nlink: UInt64 = 1
+    var atim: UInt64
+    var mtim: UInt64
+    var ctim: UInt64
+
+    /// The content of a file. Its size was reserved with the file system.
+    fileprivate(set) var bytes: [UInt8] = []
+    /// What a directory holds.
+    var entries = MemoryEntries()
+    /// The directory that holds a directory.
+    weak var parent: MemoryNode?
+    /// Where a symbolic link leads.
+    let target: GuestPath?
+
+    init(_ fileSystem: MemoryFileSystem, _ filetype: Filetype, target: GuestPath? = nil) {
+        self.fileSystem = fileSystem
+        self.filetype = filetype
+        self.target = target
+        ino = fileSystem.makeNumber()
+        let now = fileSystem.now
+        (atim, mtim, ctim) = (now, now, now)
+    }
+
+    deinit {
+        fileSystem.release(bytes.count)
+        // One after the other: a guest may have made directories deeper than a recursion can go.
+        var pending = entries.takeNodes()
+        while var node = pending.popLast() {
+            if isKnownUniquelyReferenced(&node) { pending += node.entries.takeNodes() }
+        }
+    }
+
+    var isDirectory: Bool { filetype == .directory }
+
+    var filestat: Filestat {
+        Filestat(
+            dev: fileSystem.dev, ino: ino, filetype: filetype, nlink: nlink,
+            size: UInt64(clamping: target?.bytes.count ?? bytes.count), atim: atim, mtim: mtim,
+            ctim: ctim)
+    }
+
+    /// Notes that the content changed.
+    func touch() {
+        mtim = fileSystem.now
+        ctim = mtim
+    }
+
+    func setTimes(_ times: FileTimes) {
+        let now = fileSystem.now
+        if let time = times.access.time(now: now) { atim = time }
+        if let time = times.modification.time(now: now) { mtim = time }
+        ctim = now
+    }
+}
+
+// MARK: Content
+
+extension MemoryNode {
+    func read(_ vectors: UnsafeBufferPointer<HostVector>, at offset: Int) -> Int {
+        var position = offset
+        for vector in vectors where position < bytes.count {
+            let count = min(vector.buffer.count, bytes.count - position)
+            vector.buffer.copyBytes(from: bytes[position..<(position + count)])
+            position += count
+        }
+        return position - offset
+    }
+
+    func write(
+        _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int
+    ) throws(Errno) -> Int {
+        let count = vectors.reduce(0) { $0 &+ $1.buffer.count }
+        guard count > 0 else { return 0 }
+        let (end, overflow) = offset.addingReportingOverflow(count)
+        guard !overflow else { throw .fbig }
+        if end > bytes.count { try setSize(end) }
+        var position = offset
+        bytes.withUnsafeMutableBytes { bytes in
+            for vector in vectors where !vector.buffer.isEmpty {
+                let part = bytes[position..<(position + vector.buffer.count)]
+                UnsafeMutableRawBufferPointer(rebasing: part)
+                    .copyMemory(from: UnsafeRawBufferPointer(vector.buffer))
+                position += vector.buffer.count
+            }
+        }
+        touch()
+        return count
+    }
+
+    /// Cuts the file off or fills it up with zeros; `nospc` if that is more than there may be.
+    func setSize(_ size: Int) throws(Errno) {
+        if size > bytes.count {
+            try fileSystem.reserve(size - bytes.count)
+            bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
+        } else {
+            fileSystem.release(bytes.count - size)
+            bytes.removeLast(bytes.count - size)
+        }
+        touch()
+    }
+}
+
+extension FileTimes.Value {
+    /// The time to set; nil to leave it.
+    fileprivate func time(now: UInt64) -> UInt64? {
+        switch self {
+        case .unchanged: nil
+        case .now: now
+        case .at(let time): time
+        }
+    }
+}
+
+/// The entries of a directory, in the order in which they were made.
+struct MemoryEntries {
+    struct Entry {
+        /// Grows with every entry; a place to go on reading from.
+        var number: UInt64
+        var name: GuestPath
+        var node: MemoryNode
+    }
+
+    /// Ascending by number.
+    private(set) var entries: [Entry] = []
+    private var numbers: [GuestPath: UInt64] = [:]
+    /// `.` and `..` count as the first two.
+    private var nextNumber: UInt64 = 2
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    subscript(name: GuestPath) -> MemoryNode? {
+        guard let number = numbers[name] else { return nil }
+        return entries[index(from: number)].node
+    }
+
+    /// The first entry with at least this number; the count if there is none.
+    func index(from number: UInt64) -> Int {
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].number < number { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Adds an entry, or gives the name to another node.
+    mutating func insert(_ name: GuestPath, _ node: MemoryNode) {
+        if let number = numbers[name] {
+            entries[index(from: number)].node = node
+            return
+        }
+        numbers[name] = nextNumber
+        entries.append(Entry(number: nextNumber, name: name, node: node))
+        nextNumber &+= 1
+    }
+
+    /// Empties the directory of nodes that nobody looks for any more.
+    fileprivate mutating func takeNodes() -> [MemoryNode] {
+        let nodes = entries.map(\.node)
+        entries = []
+        return nodes
+    }
+
+    mutating func remove(_ name: GuestPath) {
+        guard let number = numbers.removeValue(forKey: name) else { return }
+        entries.remove(at: index(from: number))
+    }
+}
+
+/// What the nodes of one file system share.
+final class MemoryFileSystem: Sendable {
+    let lock = HostLock()
+    let dev: UInt64
+    private let clock: ClockSource
+    private let byteLimit: Int
+    private let used = Atomic(0)
+    private let lastNumber = Atomic<UInt64>(0)
+    /// Numbers for file systems, far from those of the host's devices.
+    private static let lastDevice = Atomic<UInt64>(1 << 48)
+    /// What a name counts against the limit beside the content: about what it takes.
+    static let entryByteCount = 256
+
+    init(byteLimit: Int, clock: ClockSource) {
+        self.byteLimit = byteLimit
+        self.clock = clock
+        dev = Self.lastDevice.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    var now: UInt64 { (try? clock.time(.realtime)) ?? 0 }
+    var usedByteCount: Int { used.load(ordering: .relaxed) }
+
+    func makeNumber() -> UInt64 { lastNumber.wrappingAdd(1, ordering: .relaxed).newValue }
+
+    /// Counts bytes against the limit; `nospc` if there are not so many left.
+    func reserve(_ count: Int) throws(Errno) {
+        let before = used.load(ordering: .relaxed)
+        guard count <= byteLimit - before else { throw .nospc }
+        used.wrappingAdd(count, ordering: .relaxed)
+    }
+
+    func release(_ count: Int) { used.wrappingSubtract(count, ordering: .relaxed) }
+}
