@@ -70,9 +70,11 @@ enum Repository {
     }
 }
 
-/// The program under test: the one that was built beside these tests.
+/// The program under test: the one that the variable WASMD names, or else the one that was built
+/// beside these tests.
 enum Wasmd {
     static let path: String = {
+        if let path = getenv("WASMD") { return String(cString: path) }
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         let tests = String(decoding: buffer.prefix(max(count, 0)).map(UInt8.init), as: UTF8.self)

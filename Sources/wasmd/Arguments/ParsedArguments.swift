@@ -5,7 +5,7 @@ struct ParsedArguments: Equatable {
     var options: [(name: String, value: String)] = []
     var operands: [String] = []
 
-    var command: Command { Command.named(verb.rawValue) ?? .help }
+    var command: Command { Command.of(verb) }
 
     func has(_ option: Option) -> Bool { options.contains { $0.name == option.name } }
 

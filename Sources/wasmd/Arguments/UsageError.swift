@@ -83,7 +83,7 @@ extension UsageError {
             .unexpectedValue(_, let verb), .invalidValue(_, _, _, let verb):
             "Try 'wasmd help \(verb.rawValue)' for its options."
         case .missingOperand(_, let verb), .unexpectedOperand(_, let verb):
-            "Usage: " + (Command.named(verb.rawValue)?.usage ?? "wasmd help")
+            "Usage: " + Command.of(verb).usage
         case .unknownFeature:
             (["Features:"]
                 + FeatureList.words.joined(separator: ", ").wrapped(to: Help.width - 2)

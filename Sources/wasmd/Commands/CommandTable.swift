@@ -1,9 +1,22 @@
 // The command line, written down once.
 
 extension Command {
-    static let all: [Command] = [run, validate, inspect, explore, completions, version, help]
+    static var all: [Command] { Verb.allCases.map(Command.of) }
 
-    static func named(_ name: String) -> Command? { all.first { $0.name == name } }
+    static func named(_ name: String) -> Command? { Verb(rawValue: name).map(Command.of) }
+
+    /// Makes only the command that is asked for: starting to run a program needs no other.
+    static func of(_ verb: Verb) -> Command {
+        switch verb {
+        case .run: run
+        case .validate: validate
+        case .inspect: inspect
+        case .explore: explore
+        case .completions: completions
+        case .version: version
+        case .help: help
+        }
+    }
 
     static let run = Command(
         verb: .run,

@@ -2,5 +2,8 @@ import WasmInterpreter
 
 /// The engine's own disassembler.
 struct EngineExplorer: CodeExplorer {
-    func explore(module: Module, function: FunctionIndex) -> [RegisterLine] { [] }
+    func explore(module: Module, function: FunctionIndex) -> [RegisterLine] {
+        let code = module.registerCode(of: function) ?? []
+        return code.map { RegisterLine(offset: $0.offset, text: $0.text) }
+    }
 }

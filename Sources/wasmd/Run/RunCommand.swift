@@ -22,9 +22,12 @@ struct RunCommand {
         }
         let entry = try EntryPoint(options, in: module)
         let store = makeStore(module)
+        // The process is about to end: taking the guest's world apart would only cost time.
+        _ = Unmanaged.passRetained(store)
+        _ = Unmanaged.passRetained(module)
         let status = run(entry, of: module, in: store, console)
         if statistics != nil {
-            finishStatistics(store)
+            finishStatistics(store, module)
             // The guest's own output comes first.
             console.output.flush()
             console.error.write(statistics?.text ?? "")
@@ -115,7 +118,8 @@ struct RunCommand {
         options.file.split(separator: "/").last.map(String.init) ?? options.file
     }
 
-    private mutating func finishStatistics(_ store: Store) {
+    private mutating func finishStatistics(_ store: Store, _ module: Module) {
+        statistics?.add("translated", counted(module.translationStatistics.functions, "function"))
         if let fuel = store.fuel {
             let start = options.fuel ?? Self.countingFuel
             statistics?.add("fuel used", grouped(start >= fuel ? start - fuel : 0))
