@@ -27,9 +27,11 @@ extension ExecutionState {
 extension Backtrace {
     /// The guest functions that have not returned: of the run that trapped, and of the runs whose
     /// host functions called it.
-    init(of store: Store) {
+    ///
+    /// - Parameter atCall: the guest stands at a call of the host, it did not trap by itself.
+    init(of store: Store, atCall: Bool) {
         var walk = FrameWalk()
-        walk.add(store.execution.pointee.place, isReturnAddress: false)
+        walk.add(store.execution.pointee.place, isReturnAddress: atCall)
         for place in store.suspendedRuns.reversed() { walk.add(place, isReturnAddress: true) }
         frames = walk.frames
         omittedFrameCount = walk.frameCount - walk.frames.count

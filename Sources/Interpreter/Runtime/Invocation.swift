@@ -62,7 +62,7 @@ extension Store {
             pendingError = nil
             return error
         }
-        return Trap(code, backtrace: Backtrace(of: self))
+        return Trap(code, backtrace: Backtrace(of: self, atCall: false))
     }
 
     /// Calls a host function; nil if it returned.
@@ -111,7 +111,7 @@ struct NativeStackBounds {
 extension Store {
     @inline(never)
     private func checkNesting() throws {
-        guard callDepth < limits.nestedCalls else { throw Trap(.stackExhausted) }
+        guard callDepth < limits.nestedCalls else { throw exhausted() }
         guard callDepth >= NativeStackBounds.freeDepth else { return }
         if nativeStack.thread != NativeStack.thread {
             nativeStack.thread = NativeStack.thread
@@ -121,8 +121,10 @@ extension Store {
                     NativeStackBounds.reserve
                 ).partialValue
         }
-        guard NativeStack.currentAddress() > nativeStack.lowest else {
-            throw Trap(.stackExhausted)
-        }
+        guard NativeStack.currentAddress() > nativeStack.lowest else { throw exhausted() }
+    }
+
+    private func exhausted() -> Trap {
+        Trap(.stackExhausted, backtrace: Backtrace(of: self, atCall: true))
     }
 }
