@@ -42,7 +42,7 @@ struct Locals: ~Copyable {
     private var order = RawStack<UInt32>(capacity: 1)
     private var parameterCount: UInt32 = 0
 
-    private struct Group {
+    struct Group {
         /// One more than the index of its last local.
         var end: UInt32
         var type: ValueType

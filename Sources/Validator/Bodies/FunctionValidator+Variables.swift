@@ -40,6 +40,7 @@ extension FunctionValidator {
     /// Constant expressions use immutable globals that are initialized before.
     private mutating func checkConstant(_ index: UInt32, _ limit: UInt32) throws(Stop) {
         guard index < limit else { throw fail(.unknown(.global, index)) }
+        if index >= module.importedGlobalCount { required |= Features.extendedConstants.rawValue }
         if module.globals[Int(index)].isMutable { throw fail(.constantExpressionRequired) }
     }
 

@@ -108,6 +108,7 @@ struct FunctionValidator: ~Copyable {
             let opcode: Opcode
             do { opcode = try reader.opcode() } catch { throw malformed(error) }
             guard opcode.isConstant else { throw fail(.constantExpressionRequired) }
+            if opcode.isExtendedConstant { required |= Features.extendedConstants.rawValue }
             try instruction(opcode)
         } while !frames.isEmpty
     }

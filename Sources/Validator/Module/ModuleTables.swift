@@ -15,6 +15,7 @@ final class ModuleTables: @unchecked Sendable {
         /// The type index of every function; all of them name function types.
         fileprivate(set) var functions: Column<TypeIndex>
         fileprivate(set) var globals: Column<GlobalEntry>
+        fileprivate(set) var importedGlobalCount: Int
         fileprivate(set) var tables: Column<TableEntry>
         /// The address type of every memory.
         fileprivate(set) var memories: Column<ValueType>
@@ -165,6 +166,7 @@ final class ModuleTables: @unchecked Sendable {
                 module.globals.map {
                     GlobalEntry(type: canonical($0.value), isMutable: $0.isMutable)
                 }),
+            importedGlobalCount: module.importedGlobalCount,
             tables: Column(
                 module.tables.map {
                     TableEntry(

@@ -31,6 +31,8 @@ struct ModuleValidator {
     private mutating func validateDefinitions() throws(ValidationError) {
         var expressions = FunctionValidator(module, tables, registry)
         let imported = max(module.importedGlobalCount, 0)
+        // Up to 2.0 only imported globals are constant; a proposal of 3.0 lets in all earlier ones.
+        let extended = module.features.contains(.extendedConstants)
         for (index, table) in module.tableDefinitions.enumerated() {
             guard let initializer = table.initializer else { continue }
             let type = tables.view.tables[max(module.importedTableCount, 0) + index].element
@@ -38,13 +40,11 @@ struct ModuleValidator {
         }
         for (position, global) in module.globalDefinitions.enumerated() {
             let index = imported + position
-            // Without garbage collection only imported globals are constant.
-            let visible = module.features.contains(.garbageCollection) ? index : imported
             try expressions.validate(
-                global.initializer, type: tables.view.globals[index].type, globals: visible)
+                global.initializer, type: tables.view.globals[index].type,
+                globals: extended ? index : imported)
         }
-        let visible =
-            module.features.contains(.garbageCollection) ? module.globals.count : imported
+        let visible = extended ? module.globals.count : imported
         for (index, segment) in module.elementSegments.enumerated() {
             try validate(segment, index, &expressions, globals: visible)
         }
