@@ -49,6 +49,7 @@ enum Machine {
                 fromByteOffset: ContextOffset.execution,
                 as: UnsafeMutablePointer<ExecutionState>.self)
             while let m = execution.pointee.next {
+                execution.pointee.dispatchCount &+= 1
                 unsafeBitCast(UInt(m.pc.pointee), to: Handler.self)(
                     m.pc, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
             }

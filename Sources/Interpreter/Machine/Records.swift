@@ -63,6 +63,8 @@ struct ExecutionState {
     #if DEBUG
         /// Where the driver loop goes on; nil ends it.
         var next: State?
+        /// Instructions that ran: exact, and the same on every machine.
+        var dispatchCount = 0
     #endif
 }
 

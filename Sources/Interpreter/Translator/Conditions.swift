@@ -23,6 +23,7 @@ extension Translator {
             default: break
             }
         }
+        if let loop, let fused = endLoopOnZero(condition, negated, loop) { return fused }
         var value = operand(condition)
         if value.form == .immediate { moveToSlot(&value) }
         return branch(on: value, negated, loop)
@@ -148,6 +149,19 @@ extension Translator {
             word: word(sum.destination, sum.operation, limit, distance))
         afterLoopEnd(sum.destination)
         return (start, -1)
+    }
+
+    /// A loop that counts down to zero: the sum itself is the condition.
+    private mutating func endLoopOnZero(
+        _ condition: Entry, _ negated: Bool, _ loop: Int
+    ) -> (instruction: Int, half: Int)? {
+        guard condition.kind == .local else { return nil }
+        var test = Emitted()
+        test.operation = 1  // i32.ne
+        test.a = Operand(
+            form: .slot, slot: Int(localSlots[condition.local]), isTemporary: false)
+        test.b = Operand(form: .immediate, slot: -1, isTemporary: true)
+        return endLoop(test, negated, loop, isWide: false)
     }
 
     /// The sum is in its slot and in the accumulator.

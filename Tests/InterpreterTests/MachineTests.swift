@@ -1,0 +1,83 @@
+import Glibc
+import Testing
+
+@testable import WasmInterpreter
+
+/// The machine as such: how many instructions run, and on how little native stack.
+@Suite struct MachineTests {
+    /// `(func (export "run") (param $n i32) (result i32))` with a loop of several families.
+    private func loopModule() -> TestModule {
+        var module = TestModule()
+        let unary = module.type([TestModule.i32], [TestModule.i32])
+        module.memory(1)
+        module.table(1)
+        module.global(TestModule.i32, mutable: true, TestModule.i32(0))
+        let twice = module.function(type: unary, [0x20, 0, 0x20, 0, 0x6a])
+        module.elements(at: TestModule.i32(0), [twice])
+        let run = module.function(
+            type: unary, locals: [TestModule.i32, TestModule.f64],
+            [0x03, 0x40]  // loop
+                + [0x20, 1, 0x10, twice] + TestModule.i32(3) + [0x71, 0x21, 1]  // call, and
+                + TestModule.i32(0) + [0x20, 1, 0x36, 2, 0]  // i32.store
+                + TestModule.i32(0) + [0x28, 2, 0] + TestModule.i32(0) + [0x11, unary, 0, 0x24, 0]
+                + [0x20, 2, 0x44, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0xa0, 0x21, 2]  // f64.add
+                + [0x20, 0] + TestModule.i32(-1) + [0x6a, 0x22, 0, 0x0d, 0]  // i32.add, br_if
+                + [0x0b, 0x23, 0])
+        module.export("run", .function, run)
+        return module
+    }
+
+    #if DEBUG
+        /// The figure that no other work on the machine changes: it moves only with the translator.
+        @Test func dispatchesAreExact() throws {
+            let house = House()
+            let run = try #require(
+                try house.instantiate(loopModule()).function("run"))
+            _ = try run.call([.i32(1)])
+            let before = house.store.execution.pointee.dispatchCount
+            _ = try run.call([.i32(101)])
+            let many = house.store.execution.pointee.dispatchCount - before
+            _ = try run.call([.i32(1)])
+            let one = house.store.execution.pointee.dispatchCount - before - many
+            #expect((many - one) % 100 == 0)
+            #expect((many - one) / 100 == 14)
+        }
+    #endif
+
+    /// One handler that is not a tail call would need more than this stack within milliseconds.
+    @Test func runsOnASmallNativeStack() throws {
+        #if DEBUG
+            let rounds: Int32 = 20_000
+        #else
+            let rounds: Int32 = 8_000_000  // more than 10^8 instructions
+        #endif
+        final class Work {
+            let run: Function
+            let rounds: Int32
+            var result: [Value] = []
+            init(_ run: Function, _ rounds: Int32) {
+                self.run = run
+                self.rounds = rounds
+            }
+        }
+        let house = House()
+        let run = try #require(try house.instantiate(loopModule()).function("run"))
+        let work = Work(run, rounds)
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setstacksize(&attributes, 128 << 10)
+        var thread = pthread_t()
+        let started = pthread_create(
+            &thread, &attributes,
+            { raw in
+                guard let raw else { return nil }
+                let work = Unmanaged<Work>.fromOpaque(raw).takeUnretainedValue()
+                work.result = (try? work.run.call([.i32(work.rounds)])) ?? []
+                return nil
+            }, Unmanaged.passUnretained(work).toOpaque())
+        try #require(started == 0)
+        pthread_join(thread, nil)
+        #expect(work.result == [.i32(0)])
+    }
+}
