@@ -27,7 +27,7 @@ extension FunctionValidator {
 
     private mutating func tailCall(_ type: TypeIndex) throws(Stop) {
         try pop(module.parameters(type))
-        if !matches(module.results(type), results(ofFrame: 0)) { throw mismatch(.calleeResults) }
+        if !matches(module.results(type), results(of: frames.base)) { throw mismatch(.calleeResults) }
         markUnreachable()
     }
 

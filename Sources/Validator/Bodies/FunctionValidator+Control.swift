@@ -1,6 +1,6 @@
 import WasmDecoder
 
-// Soundness of `results(ofFrame:)`: a frame lives in `frames` and starts with its single result;
+// Soundness of `results(of:)`: a frame lives in `frames` and starts with its single result;
 // lists that point there are used before anything is pushed on `frames`, also when the frame was
 // popped just before.
 
@@ -22,10 +22,8 @@ extension FunctionValidator {
         frame.pointee.isUnreachable = true
     }
 
-    /// The results of the frame `index` of the stack of frames, counted from the outermost.
     @inline(__always)
-    func results(ofFrame index: Int) -> ModuleTables.TypeList {
-        let frame = frames.base + index
+    func results(of frame: UnsafeMutablePointer<Frame>) -> ModuleTables.TypeList {
         let single = UnsafeRawPointer(frame).assumingMemoryBound(to: ValueType.self)
         switch frame.pointee.signature {
         case Frame.empty: return ModuleTables.TypeList(base: single, count: 0)
@@ -35,21 +33,26 @@ extension FunctionValidator {
     }
 
     @inline(__always)
-    func parameters(ofFrame index: Int) -> ModuleTables.TypeList {
-        let frame = frames.base + index
+    func parameters(of frame: UnsafeMutablePointer<Frame>) -> ModuleTables.TypeList {
         let single = UnsafeRawPointer(frame).assumingMemoryBound(to: ValueType.self)
         let signature = frame.pointee.signature
         return signature >= Frame.single
             ? ModuleTables.TypeList(base: single, count: 0) : module.parameters(signature)
     }
 
-    /// What a branch to the label takes, which is counted from the innermost.
+    /// The block that a label means, which is counted from the innermost.
+    @inline(__always)
+    mutating func labelled(_ label: UInt32) throws(Stop) -> UnsafeMutablePointer<Frame> {
+        let target = frame - Int(label)
+        guard target >= frames.base else { throw fail(.unknown(.label, label)) }
+        return target
+    }
+
+    /// What a branch to the label takes.
     @inline(__always)
     mutating func labelTypes(_ label: UInt32) throws(Stop) -> ModuleTables.TypeList {
-        let index = frames.count - 1 - Int(label)
-        guard index >= 0 else { throw fail(.unknown(.label, label)) }
-        return frames[index].kind == .loop
-            ? parameters(ofFrame: index) : results(ofFrame: index)
+        let target = try labelled(label)
+        return target.pointee.kind == .loop ? parameters(of: target) : results(of: target)
     }
 
     /// Reads a block type and enters a block with the parameters that are on the stack.
@@ -100,7 +103,7 @@ extension FunctionValidator {
     /// Checks that a block ends with its results and takes them.
     @inline(__always)
     mutating func finishBlock() throws(Stop) {
-        try pop(results(ofFrame: frames.count - 1))
+        try pop(results(of: frame))
         if operands.available != 0 { throw mismatch(.operandsRemain(operands.available)) }
         locals.forget(to: frame.pointee.initializedCount)
     }
@@ -108,7 +111,7 @@ extension FunctionValidator {
     /// Leaves a finished block: its results are on the stack of the block around it.
     @inline(__always)
     mutating func leaveBlock() throws(Stop) {
-        let results = results(ofFrame: frames.count - 1)
+        let results = results(of: frame)
         _ = frames.pop()
         guard !frames.isEmpty else { return }
         operands.lowerFloor(to: Int(frame.pointee.height))
@@ -138,7 +141,7 @@ extension FunctionValidator {
         guard frame.pointee.kind == .if else { throw misplaced() }
         try finishBlock()
         beginBranch(.else)
-        try push(parameters(ofFrame: frames.count - 1))
+        try push(parameters(of: frame))
     }
 
     @inline(__always)
@@ -149,8 +152,7 @@ extension FunctionValidator {
     }
 
     private mutating func checkMissingElse() throws(Stop) {
-        let index = frames.count - 1
-        if !matches(parameters(ofFrame: index), results(ofFrame: index)) {
+        if !matches(parameters(of: frame), results(of: frame)) {
             throw mismatch(.missingElse)
         }
     }

@@ -25,7 +25,7 @@ extension FunctionValidator {
         case .drop: _ = try popAny()
         case .select: try select()
         case .return:
-            try pop(results(ofFrame: 0))
+            try pop(results(of: frames.base))
             markUnreachable()
         case .unreachable: markUnreachable()
         default:

@@ -75,8 +75,7 @@ extension FunctionValidator {
 
     private mutating func rethrow() throws(Stop) {
         let label = try unsigned32()
-        _ = try labelTypes(label)
-        let kind = frames[frames.count - 1 - Int(label)].kind
+        let kind = try labelled(label).pointee.kind
         guard kind == .catch || kind == .catchAll else { throw fail(.invalidRethrowLabel) }
         markUnreachable()
     }
