@@ -11,9 +11,7 @@ extension FunctionValidator {
             try pop(ModuleTables.TypeList(base: type.values, count: Int(type.count)))
             operands.push(.ref(type.heapType, nullable: false))
         case .structNewDefault:
-            for index in 0..<Int(type.count) where !type.values[index].isDefaultable {
-                throw mismatch(.noDefault)
-            }
+            guard type.isDefaultable else { throw mismatch(.noDefault) }
             operands.push(.ref(type.heapType, nullable: false))
         default:
             let index = try unsigned32()

@@ -94,10 +94,10 @@ struct OperandStack: ~Copyable {
     func ends(with types: ModuleTables.TypeList) -> Bool {
         guard types.count <= available else { return false }
         let start = top - types.count
-        for index in 0..<types.count where start[index].word != types[index].word {
-            return false
-        }
-        return true
+        // Without a way out of the loop, long lists are compared by vectors.
+        var difference: UInt32 = 0
+        for index in 0..<types.count { difference |= start[index].word ^ types[index].word }
+        return difference == 0
     }
 
     /// Takes `count` operands, of which there must be as many.

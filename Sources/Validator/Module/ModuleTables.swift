@@ -88,6 +88,8 @@ final class ModuleTables: @unchecked Sendable {
         let resultCount: UInt32
         let id: TypeID
         let kind: TypeStorage.Kind
+        /// Whether all fields have default values.
+        let isDefaultable: Bool
 
         @inline(__always) var heapType: HeapType { .index(id) }
     }
@@ -156,7 +158,8 @@ final class ModuleTables: @unchecked Sendable {
                     values: UnsafePointer(valueColumn.base + first),
                     fields: UnsafePointer(fieldColumn.base + field),
                     count: UInt32(truncatingIfNeeded: count),
-                    resultCount: UInt32(truncatingIfNeeded: results), id: id, kind: kind))
+                    resultCount: UInt32(truncatingIfNeeded: results), id: id, kind: kind,
+                    isDefaultable: type.composite.isDefaultable))
             if kind == .function { value += count + results } else { field += count }
         }
         view = View(
@@ -200,5 +203,15 @@ final class ModuleTables: @unchecked Sendable {
         view.tags.base.deallocate()
         view.elementSegments.base.deallocate()
         view.declared.base.deallocate()
+    }
+}
+
+extension CompositeType {
+    fileprivate var isDefaultable: Bool {
+        switch self {
+        case .function: false
+        case .structure(let fields): fields.allSatisfy { $0.storage.unpacked.isDefaultable }
+        case .array(let element): element.storage.unpacked.isDefaultable
+        }
     }
 }

@@ -7,6 +7,10 @@ import WasmDecoder
 struct RecursionGroupKey: Hashable {
     private(set) var words: [UInt32] = []
 
+    func hash(into hasher: inout Hasher) {
+        words.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+
     /// Set in indices that are positions in the group.
     private static var insideBit: UInt32 { HeapType.typeLimit }
 
