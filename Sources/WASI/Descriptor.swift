@@ -27,6 +27,7 @@ final class Descriptor {
     private let memoryDirectory: MemoryDirectory?
     /// Whether the host's descriptor belongs to this object and is closed with it.
     private let isOwned: Bool
+    private var isClosed = false
     /// Whether status flags are shared with other processes, as those of inherited standard
     /// streams are: `nonblock` is then kept here and not told to the host.
     private let sharesFlags: Bool
@@ -81,7 +82,15 @@ final class Descriptor {
     }
 
     deinit {
-        if isOwned, let number = hostNumber { try? System.close(number) }
+        if isOwned, !isClosed, let number = hostNumber { try? System.close(number) }
+    }
+
+    /// Closes the host's descriptor and answers what it says of that, for example that data did
+    /// not reach the server. Nobody else may have a reference.
+    func close() throws(Errno) {
+        guard isOwned, !isClosed, let number = hostNumber else { return }
+        isClosed = true
+        try System.close(number)
     }
 
     /// The host's descriptor, if there is one.

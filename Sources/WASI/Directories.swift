@@ -31,6 +31,7 @@ extension WASIGuest {
         let result = try memory.result32(result)
         let target = try memory.buffer(buffer, byteCount: byteCount)
         var writer = EntryWriter(target: target, directory: descriptor)
+        if cookie == 0 { descriptor.cookies = DirectoryCookies() }
         let position = try descriptor.cookies.position(of: cookie)
         if !target.isEmpty {
             try descriptor.readDirectory(from: position, byteCount: target.count) {
@@ -48,7 +49,7 @@ extension WASIGuest {
 /// Numbers for positions in a directory.
 ///
 /// The host's positions are hashes of up to 63 bits; C libraries of 32-bit guests keep what
-/// `telldir` answers in 32. A position keeps its number as long as the descriptor is open.
+/// `telldir` answers in 32. A position keeps its number until the guest starts from the beginning.
 struct DirectoryCookies {
     private var positions: [UInt64] = []
     private var cookies: [UInt64: UInt64] = [:]

@@ -4,7 +4,9 @@ import WasmInterpreter
 
 extension WASIGuest {
     func fd_close(_ fd: UInt32) throws(Errno) {
-        _ = try table.remove(fd)
+        var descriptor = try table.remove(fd)
+        // A call of another thread may still use it: the last one closes it then.
+        if isKnownUniquelyReferenced(&descriptor) { try descriptor.close() }
     }
 
     func fd_renumber(_ fd: UInt32, _ to: UInt32) throws(Errno) {

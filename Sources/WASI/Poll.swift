@@ -103,17 +103,24 @@ private struct Wait {
     /// Known before waiting: errors, and streams that are always ready.
     private var events: [Event] = []
     private var timers: [Timer] = []
+    /// One for each of the host's descriptors: the host limits how many there may be.
     private var descriptors: [PollDescriptor] = []
-    /// What to tell of each of `descriptors` when it is ready.
-    private var pending: [Event] = []
+    private var indices: [Int32: Int] = [:]
+    /// What to tell when one of `descriptors` is ready.
+    private var pending: [(index: Int, event: Event)] = []
 
     init(clock: ClockSource) { self.clock = clock }
 
     mutating func add(_ event: Event) { events.append(event) }
 
     mutating func add(_ descriptor: Int32, _ event: Event) {
-        descriptors.append(PollDescriptor(descriptor, isReading: event.type == .fdRead))
-        pending.append(event)
+        let index = indices[descriptor] ?? descriptors.count
+        if index == descriptors.count {
+            descriptors.append(PollDescriptor(descriptor))
+            indices[descriptor] = index
+        }
+        descriptors[index].add(isReading: event.type == .fdRead)
+        pending.append((index, event))
     }
 
     mutating func add(
@@ -162,7 +169,9 @@ private struct Wait {
 
     /// Makes events of what is ready; answers whether there are any.
     private mutating func collect() throws(Errno) -> Bool {
-        for (descriptor, event) in zip(descriptors, pending) where descriptor.isReady {
+        for (index, event) in pending {
+            let descriptor = descriptors[index]
+            guard descriptor.isReady(isReading: event.type == .fdRead) else { continue }
             var event = event
             if descriptor.isInvalid {
                 event.error = .badf

@@ -47,13 +47,22 @@ extension System {
 typealias PollDescriptor = pollfd
 
 extension PollDescriptor {
+    /// Waits for nothing yet.
+    init(_ descriptor: Int32) { self.init(fd: descriptor, events: 0, revents: 0) }
+
     /// - Parameter isReading: waits until reading would not block, else until writing would not.
     init(_ descriptor: Int32, isReading: Bool) {
-        self.init(fd: descriptor, events: Int16(isReading ? POLLIN : POLLOUT), revents: 0)
+        self.init(descriptor)
+        add(isReading: isReading)
     }
 
-    /// Readable, writable, closed by the peer or broken: a call would not block.
-    var isReady: Bool { revents != 0 }
+    mutating func add(isReading: Bool) { events |= Int16(isReading ? POLLIN : POLLOUT) }
+
+    /// Whether reading, or else writing, would not block, be it because it would fail.
+    func isReady(isReading: Bool) -> Bool {
+        Int32(revents) & ((isReading ? POLLIN : POLLOUT) | POLLHUP | POLLERR | POLLNVAL) != 0
+    }
+
     /// Not for a peer that only stopped sending: it may still want an answer.
     var isHangup: Bool { Int32(revents) & (POLLHUP | POLLERR) != 0 }
     var isInvalid: Bool { Int32(revents) & POLLNVAL != 0 }

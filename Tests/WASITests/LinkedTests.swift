@@ -93,6 +93,7 @@ import WasmInterpreter
         let aborted = #expect(throws: GuestExit.self) { try call(instance, "proc_raise", [6]) }
         #expect(aborted?.code == 134)
         #expect(try call(instance, "proc_raise", [99]) == .inval)
+        #expect(throws: NoStartFunction.self) { try instance.runCommand() }
     }
 
     /// A guest that waits is stopped by the store's deadline, whatever it waits in.

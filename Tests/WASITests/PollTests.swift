@@ -86,6 +86,10 @@ import Testing
             #expect(events.first?.byteCount == 5)
             #expect(events.first?.isHangup == false)
         }
+        // Several for one descriptor are told apart.
+        events = try test.poll([.read(1, 0), .read(3, 0), .write(4, 1), .write(5, 1)])
+        #expect(events.map(\.userdata) == [1, 3, 4, 5])
+        #expect(events.map(\.type) == [.fdRead, .fdRead, .fdWrite, .fdWrite])
         _ = try test.read(0)
         try test.guest.fd_close(1)
         events = try test.poll([.read(1, 0)])
@@ -184,6 +188,7 @@ import Testing
 
         _ = Glibc.send(client, "hello", 5, 0)
         #expect(try test.poll([.read(1, fd)]).first?.byteCount == 5)
+        #expect(try test.poll([.write(1, fd), .read(2, fd)]).map(\.userdata) == [1, 2])
         #expect(try receive(test, fd, 3, .recvPeek) == ("hel", 0))
         #expect(try receive(test, fd, 3) == ("hel", 0))
         #expect(try test.read(fd) == "lo")

@@ -19,7 +19,8 @@ final class TestFolder: Sendable {
     init() {
         var template = Array("/tmp/wasi-test-XXXXXX".utf8CString)
         _ = mkdtemp(&template)
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        path = String(
+            decoding: template.dropLast().map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
         for folder in ["root", "root/sub", "root/sub/deep", "outside", "outside/folder"] {
             mkdir("\(path)/\(folder)", 0o755)
         }

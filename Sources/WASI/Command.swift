@@ -1,0 +1,24 @@
+import WasmInterpreter
+
+/// The instance is no command: it exports no function `_start`.
+public struct NoStartFunction: Error, Hashable, Sendable {}
+
+extension NoStartFunction: CustomStringConvertible {
+    public var description: String { "the module exports no function _start" }
+}
+
+extension Instance {
+    /// Runs a command: calls `_start` and answers the exit code, 0 if the function returns or what
+    /// the guest gave to `proc_exit`.
+    ///
+    /// - Throws: `NoStartFunction`, `Trap` if the guest traps, and errors of host functions.
+    public func runCommand() throws -> UInt32 {
+        guard let start = function("_start") else { throw NoStartFunction() }
+        do {
+            _ = try start.call()
+            return 0
+        } catch let exit as GuestExit {
+            return exit.code
+        }
+    }
+}
