@@ -3,8 +3,6 @@
 // Invariant: `md ..< md + ms` is readable and writable. Every access checks its end against the
 // size first; addresses are sums of at most 33 bits, so that checking cannot overflow.
 
-import Glibc
-
 /// How a load or store converts between memory and register.
 protocol MemoryAccess {
     associatedtype Stored: BitwiseCopyable
@@ -165,9 +163,9 @@ extension UInt64 {
     let to = UInt(truncatingIfNeeded: m.sp[m.field(0)])
     let count = UInt(truncatingIfNeeded: m.sp[m.field(2)])
     if _slowPath(to &+ count > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
-    memset(
-        m.md + Int(bitPattern: to), Int32(truncatingIfNeeded: m.sp[m.field(1)]),
-        Int(bitPattern: count))
+    (m.md + Int(bitPattern: to)).initializeMemory(
+        as: UInt8.self, repeating: UInt8(truncatingIfNeeded: m.sp[m.field(1)]),
+        count: Int(bitPattern: count))
     m.next(2)
 }
 
