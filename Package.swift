@@ -5,7 +5,8 @@ import PackageDescription
 let package = Package(
     name: "wasmd",
     products: [
-        .library(name: "Wasmd", targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI"]),
+        .library(
+            name: "Wasmd", targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
     ],
     targets: [

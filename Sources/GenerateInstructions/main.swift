@@ -22,7 +22,9 @@ func read(_ path: String) -> String? {
 
 if CommandLine.arguments.contains("--check") {
     let stale = files.filter { read("\(folder)/\($0.name)") != $0.text }.map(\.name)
-    for name in stale { print("\(folder)/\(name) is not current: run swift run generate-instructions") }
+    for name in stale {
+        print("\(folder)/\(name) is not current: run swift run generate-instructions")
+    }
     exit(stale.isEmpty ? 0 : 1)
 }
 for file in files {

@@ -95,7 +95,8 @@ private func descriptionsFile() -> GeneratedFile {
         for axis in family.axes {
             text += "            [\n"
             for choice in axis {
-                text += "                InstructionChoice(\"\(choice.label)\", \"\(choice.fields)\", "
+                text +=
+                    "                InstructionChoice(\"\(choice.label)\", \"\(choice.fields)\", "
                 text += "\(choice.extraWords)),\n"
             }
             text += "            ],\n"

@@ -28,20 +28,25 @@ private let integerConditions = integerOperators(
     integerComparisonNames + [("test", "AnyBitSet"), ("test_not", "NoBitSet")])
 
 let integerFamilies = [
-    Family("integerCommutative", "binary", [commutativeIntegers, commutativeForms, toSlotOrRegister]),
+    Family(
+        "integerCommutative", "binary", [commutativeIntegers, commutativeForms, toSlotOrRegister]),
     Family("integerOrdered", "binary", [orderedIntegers, orderedForms, toSlotOrRegister]),
     Family("division", "division", [divisions, orderedForms], fields: "s0"),
     Family("integerCompare", "compare", [integerComparisons, commutativeForms, toSlotOrRegister]),
-    Family("integerBranch", "compareBranch", [integerConditions, branchForms, directions], fields: "b"),
+    Family(
+        "integerBranch", "compareBranch", [integerConditions, branchForms, directions], fields: "b"),
     Family(
         "integerUnary", "unary",
         [
             integerOperators([
-                ("clz", "CountLeadingZeros"), ("ctz", "CountTrailingZeros"), ("popcnt", "CountOnes"),
+                ("clz", "CountLeadingZeros"), ("ctz", "CountTrailingZeros"),
+                ("popcnt", "CountOnes"),
                 ("extend8_s", "Extend8"), ("extend16_s", "Extend16"),
             ]) + [
-                Choice("i32.eqz", "EqualZero<UInt32>.self"), Choice("i64.eqz", "EqualZero<UInt64>.self"),
-                Choice("i32.wrap_i64", "Wrap.self"), Choice("i64.extend_i32_s", "ExtendSigned.self"),
+                Choice("i32.eqz", "EqualZero<UInt32>.self"),
+                Choice("i64.eqz", "EqualZero<UInt64>.self"),
+                Choice("i32.wrap_i64", "Wrap.self"),
+                Choice("i64.extend_i32_s", "ExtendSigned.self"),
             ], sourceSlotOrRegister, toSlotOrRegister,
         ]),
 ]
@@ -152,13 +157,17 @@ let memoryFamilies = [
         [
             stores, addressForms,
             [
-                Choice("S", "Slot0.self", fields: "s0"), Choice("I", "Immediate0.self", fields: "i0"),
+                Choice("S", "Slot0.self", fields: "s0"),
+                Choice("I", "Immediate0.self", fields: "i0"),
             ],
         ]),
     // The value is in the accumulator, so the address cannot be: only forms S and K.
     Family(
         "storeRegister", "store",
-        [stores, Array(addressForms.filter { ["S", "K"].contains($0.label) }), [Choice("R", "Register.self", fields: "r")]]),
+        [
+            stores, Array(addressForms.filter { ["S", "K"].contains($0.label) }),
+            [Choice("R", "Register.self", fields: "r")],
+        ]),
     Family(
         "storeFloatRegister", "store",
         [floatStores, addressForms, [Choice("R", "Register.self", fields: "r")]]),
@@ -187,9 +196,12 @@ let controlFamilies = [
             [Choice("br_if", "NonZero.self"), Choice("br_unless", "Zero.self")],
             sourceSlotOrRegister, directions,
         ], fields: "b"),
-    Family("branchTable", "branchTable", [[Choice("br_table", "")], sourceSlotOrRegister], fields: "u"),
+    Family(
+        "branchTable", "branchTable", [[Choice("br_table", "")], sourceSlotOrRegister], fields: "u"),
     Family("copyBranch", "copyBranch", [[Choice("copy+br", "")], directions], fields: "s0 s1 b"),
-    Family("constantBranch", "constantBranch", [[Choice("const+br", "")], directions], fields: "s0 i1 b"),
+    Family(
+        "constantBranch", "constantBranch", [[Choice("const+br", "")], directions],
+        fields: "s0 i1 b"),
     Family("unreachable", "unreachable", [[Choice("unreachable", "")]]),
     Family("halt", "halt", [[Choice("halt", "")]]),
     Family("returnNone", "returnNone", [[Choice("return", "")]], fields: "n0"),
@@ -201,19 +213,35 @@ let controlFamilies = [
                 Choice("return.f64", "Double.self"),
             ], sourceSlotOrRegister,
         ], fields: "n0"),
-    Family("returnConstant", "returnValue", [[Choice("return", "UInt32.self")], [Choice("I", "Immediate32.self", fields: "i")]], fields: "n0"),
+    Family(
+        "returnConstant", "returnValue",
+        [[Choice("return", "UInt32.self")], [Choice("I", "Immediate32.self", fields: "i")]],
+        fields: "n0"),
 ]
 
 let callFamilies = [
     Family("call", "call", [[Choice("call", "")]], fields: "c n4 n5", words: 3),
     Family("callImport", "callImport", [[Choice("call.import", "")]], fields: "u n4 n5", words: 3),
-    Family("callIndirect", "callIndirect", [[Choice("call_indirect", "")], sourceSlotOrRegister], fields: "u n4 n5", words: 3),
-    Family("callIndirectFar", "callIndirectFar", [[Choice("call_indirect", "")]], fields: "s1 u n4 n5 b2", words: 3, "any table; its index in the upper half of word 2"),
-    Family("callReference", "callReference", [[Choice("call_ref", "")]], fields: "s1 n4 n5", words: 3),
-    Family("returnCall", "returnCall", [[Choice("return_call", "")]], fields: "c n4 n5 n6 n7", words: 3),
-    Family("returnCallImport", "returnCallImport", [[Choice("return_call.import", "")]], fields: "u n4 n5 n6 n7", words: 3),
-    Family("returnCallIndirect", "returnCallIndirect", [[Choice("return_call_indirect", "")]], fields: "s1 u n4 n5 n6 n7 w", words: 4, "table index in word 3"),
-    Family("returnCallReference", "returnCallReference", [[Choice("return_call_ref", "")]], fields: "s1 n4 n5 n6 n7", words: 3),
+    Family(
+        "callIndirect", "callIndirect", [[Choice("call_indirect", "")], sourceSlotOrRegister],
+        fields: "u n4 n5", words: 3),
+    Family(
+        "callIndirectFar", "callIndirectFar", [[Choice("call_indirect", "")]],
+        fields: "s1 u n4 n5 b2", words: 3, "any table; its index in the upper half of word 2"),
+    Family(
+        "callReference", "callReference", [[Choice("call_ref", "")]], fields: "s1 n4 n5", words: 3),
+    Family(
+        "returnCall", "returnCall", [[Choice("return_call", "")]], fields: "c n4 n5 n6 n7", words: 3
+    ),
+    Family(
+        "returnCallImport", "returnCallImport", [[Choice("return_call.import", "")]],
+        fields: "u n4 n5 n6 n7", words: 3),
+    Family(
+        "returnCallIndirect", "returnCallIndirect", [[Choice("return_call_indirect", "")]],
+        fields: "s1 u n4 n5 n6 n7 w", words: 4, "table index in word 3"),
+    Family(
+        "returnCallReference", "returnCallReference", [[Choice("return_call_ref", "")]],
+        fields: "s1 n4 n5 n6 n7", words: 3),
     Family("crossReturn", "crossReturn", [[Choice("cross_return", "")]]),
     Family("translateStub", "translateStub", [[Choice("translate", "")]], fields: "w"),
 ]
@@ -221,7 +249,9 @@ let callFamilies = [
 private let valueClasses: Axis = [
     Choice("i", "UInt64.self"), Choice("f32", "Float.self"), Choice("f64", "Double.self"),
 ]
-private let globalPlaces: Axis = [Choice("own", "OwnGlobal.self"), Choice("imported", "ImportedGlobal.self")]
+private let globalPlaces: Axis = [
+    Choice("own", "OwnGlobal.self"), Choice("imported", "ImportedGlobal.self"),
+]
 
 let dataFamilies = [
     Family("copy", "copy", [[Choice("copy", "")]], fields: "s0 s1"),
@@ -231,7 +261,9 @@ let dataFamilies = [
     Family("constant64", "constant64", [[Choice("const", "")]], fields: "s0 w", words: 3),
     Family("zero", "zero", [[Choice("zero", "")]], fields: "s0 u"),
     Family("globalGet", "globalGet", [valueClasses, globalPlaces, toSlotOrRegister], fields: "u"),
-    Family("globalSet", "globalSet", [[Choice("global.set", "UInt64.self")], globalPlaces, sourceSlotOrRegister], fields: "u"),
+    Family(
+        "globalSet", "globalSet",
+        [[Choice("global.set", "UInt64.self")], globalPlaces, sourceSlotOrRegister], fields: "u"),
     Family(
         "globalSetFloat", "globalSet",
         [
@@ -242,14 +274,20 @@ let dataFamilies = [
         "select", "select",
         [
             valueClasses,
-            [Choice("S", "Slot3.self", fields: "s1 s2 s3"), Choice("R", "Register.self", fields: "s1 s2 r")],
+            [
+                Choice("S", "Slot3.self", fields: "s1 s2 s3"),
+                Choice("R", "Register.self", fields: "s1 s2 r"),
+            ],
             toSlotOrRegister,
         ]),
     Family(
         "selectImmediate", "selectImmediate",
         [
             [Choice("select", "UInt64.self")],
-            [Choice("S", "Slot3.self", fields: "s1 i2 s3"), Choice("R", "Register.self", fields: "s1 i2 r")],
+            [
+                Choice("S", "Slot3.self", fields: "s1 i2 s3"),
+                Choice("R", "Register.self", fields: "s1 i2 r"),
+            ],
             toSlotOrRegister,
         ]),
     Family("tableGet", "tableGet", [[Choice("table.get", "")]], fields: "s0 s1 n2"),
@@ -274,19 +312,27 @@ let fusedFamilies = [
         "addBranch", "addBranch",
         [
             integerComparisons,
-            [Choice("I", "Immediate1.self", fields: "s0 i1"), Choice("S", "Slot1.self", fields: "s0 s1")],
             [
-                Choice("S", "Slot2.self", fields: "s2"), Choice("I", "Immediate2.self", fields: "i2"),
+                Choice("I", "Immediate1.self", fields: "s0 i1"),
+                Choice("S", "Slot1.self", fields: "s0 s1"),
+            ],
+            [
+                Choice("S", "Slot2.self", fields: "s2"),
+                Choice("I", "Immediate2.self", fields: "i2"),
             ],
         ], fields: "b16", "add to a slot, compare the sum, branch back"),
     Family(
         "addBranchWide", "addBranchWide",
         [
             integerComparisons,
-            [Choice("I", "Immediate1.self", fields: "s0 i1"), Choice("S", "Slot1.self", fields: "s0 s1")],
+            [
+                Choice("I", "Immediate1.self", fields: "s0 i1"),
+                Choice("S", "Slot1.self", fields: "s0 s1"),
+            ],
         ], fields: "i b2", words: 3, "the same with a 32-bit immediate"),
     Family(
-        "addTwo", "addTwo", [[Choice("i32.add2", "UInt32.self"), Choice("i64.add2", "UInt64.self")]],
+        "addTwo", "addTwo",
+        [[Choice("i32.add2", "UInt32.self"), Choice("i64.add2", "UInt64.self")]],
         fields: "s0 i1 s2 i3", "two slots, an immediate added to each"),
     Family("postIncrement", "postIncrement", [[Choice("i32.postinc", "")]], fields: "s0 s1 i"),
     Family(
@@ -307,14 +353,19 @@ let fusedFamilies = [
     Family(
         "multiplyAdd", "multiplyAdd",
         [
-            integerOperators([("mul+add", "MultiplyAdd")]) + floatOperators([("mul+add", "FloatMultiplyAdd")]),
-            [Choice("S", "Slot3.self", fields: "s1 s2 s3"), Choice("R", "Register.self", fields: "s1 s2 r")],
+            integerOperators([("mul+add", "MultiplyAdd")])
+                + floatOperators([("mul+add", "FloatMultiplyAdd")]),
+            [
+                Choice("S", "Slot3.self", fields: "s1 s2 s3"),
+                Choice("R", "Register.self", fields: "s1 s2 r"),
+            ],
             toSlotOrRegister,
         ]),
     Family(
         "multiplySubtract", "multiplyAdd",
         [
-            integerOperators([("mul+sub", "MultiplySubtract")]) + floatOperators([("mul+sub", "FloatMultiplySubtract")]),
+            integerOperators([("mul+sub", "MultiplySubtract")])
+                + floatOperators([("mul+sub", "FloatMultiplySubtract")]),
             [Choice("S", "Slot3.self", fields: "s1 s2 s3")],
             toSlotOrRegister,
         ], "c - a * b"),
@@ -322,7 +373,11 @@ let fusedFamilies = [
         "shiftAdd", "shiftAdd",
         [
             integerOperators([("shl+add", "ShiftAdd")]),
-            [Choice("SS", "Slot2.self, Slot1.self", fields: "s2 s1"), Choice("RS", "Register.self, Slot1.self", fields: "r s1"), Choice("SR", "Slot2.self, Register.self", fields: "s2 r")],
+            [
+                Choice("SS", "Slot2.self, Slot1.self", fields: "s2 s1"),
+                Choice("RS", "Register.self, Slot1.self", fields: "r s1"),
+                Choice("SR", "Slot2.self, Register.self", fields: "s2 r"),
+            ],
             toSlotOrRegister,
         ], fields: "n3", "(a << field 3) + b"),
 ]

@@ -69,7 +69,9 @@ import Testing
         // loop; i += 1; br_if 0 (i < n); end
         let code = try translate(
             [i32, i32], [],
-            [0x03, 0x40, 0x20, 0] + TestModule.i32(1) + [0x6a, 0x22, 0, 0x20, 1, 0x48, 0x0d, 0, 0x0b])
+            [0x03, 0x40, 0x20, 0] + TestModule.i32(1) + [
+                0x6a, 0x22, 0, 0x20, 1, 0x48, 0x0d, 0, 0x0b,
+            ])
         #expect(code == ["i32.lt_s s0, #1, s1, -> 2", "return #2"])
     }
 
@@ -99,7 +101,8 @@ import Testing
         var module = TestModule()
         let type = module.type()
         // 40,000 locals fit; operands above them do not.
-        let deep = [UInt8](repeating: 0, count: 0)
+        let deep =
+            [UInt8](repeating: 0, count: 0)
             + (0..<30_000).flatMap { _ in TestModule.i32(1) }
             + [UInt8](repeating: 0x1a, count: 30_000)
         let locals = [1] + TestModule.unsigned(40_000) + [i32]

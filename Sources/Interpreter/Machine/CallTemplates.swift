@@ -13,7 +13,8 @@ extension State {
     @inline(__always) func enter(_ code: CodePointer, returningTo back: CodePointer) {
         let frame = sp + field(4)
         if _slowPath(
-            UInt(bitPattern: frame) > cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self))
+            UInt(bitPattern: frame)
+                > cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self))
         {
             return trap(.stackExhausted)
         }
@@ -29,7 +30,8 @@ extension State {
     func enter(_ function: UnsafeMutablePointer<FunctionRecord>, returningTo back: CodePointer) {
         if _slowPath(function.pointee.context != cx) {
             return crossCall(
-                back, sp, UnsafeMutableRawPointer(function), UInt(bitPattern: field(4)), cx, r, f, g)
+                back, sp, UnsafeMutableRawPointer(function), UInt(bitPattern: field(4)), cx, r, f, g
+            )
         }
         enter(function.pointee.code, returningTo: back)
     }
@@ -132,10 +134,12 @@ extension State {
 
     /// A callee in another instance, or the host's, is called; the code behind returns.
     @inline(__always)
-    func replace(with function: UnsafeMutablePointer<FunctionRecord>, orReturnTo back: CodePointer) {
+    func replace(with function: UnsafeMutablePointer<FunctionRecord>, orReturnTo back: CodePointer)
+    {
         if _slowPath(function.pointee.context != cx) {
             return crossCall(
-                back, sp, UnsafeMutableRawPointer(function), UInt(bitPattern: field(4)), cx, r, f, g)
+                back, sp, UnsafeMutableRawPointer(function), UInt(bitPattern: field(4)), cx, r, f, g
+            )
         }
         replace(with: function.pointee.code)
     }

@@ -100,7 +100,8 @@ protocol ConvertibleFloat: RegisterFloat {
     static var twoTo63: Self { get }
 }
 extension ConvertibleFloat {
-    @inline(__always) static func fitsSigned<I: RegisterInteger>(_ a: Self, _ type: I.Type) -> Bool {
+    @inline(__always) static func fitsSigned<I: RegisterInteger>(_ a: Self, _ type: I.Type) -> Bool
+    {
         I.bitWidth == 32
             ? a > belowInt32 && a < 2_147_483_648
             : a >= -twoTo63 && a < twoTo63

@@ -98,7 +98,8 @@ struct Disassembler {
         let suffixes = choices.dropFirst().map { "\($0.label)" }.filter {
             ["loop", "br_if", "br_unless", "imported"].contains($0)
         }
-        return ([([name] + suffixes).joined(separator: ".")]
+        return
+            ([([name] + suffixes).joined(separator: ".")]
             + (operands.isEmpty ? [] : [operands.joined(separator: ", ")])).joined(separator: " ")
     }
 
@@ -120,7 +121,8 @@ struct Disassembler {
         case ("n", let index?): return "#\(field(index))"
         case ("i", nil): return "#\(Int32(bitPattern: half(word + 1)))"
         case ("u", nil): return "#\(half(word + 1))"
-        case ("w", nil): return word + 2 < words.count ? "#\(Int64(bitPattern: words[word + 2]))" : ""
+        case ("w", nil):
+            return word + 2 < words.count ? "#\(Int64(bitPattern: words[word + 2]))" : ""
         case ("b", nil): return target(Int32(bitPattern: half(word + 1)))
         case ("b", _) where token == "b2": return target(Int32(bitPattern: half(word + 2)))
         case ("b", _): return "-> \(word + Int(Int16(truncatingIfNeeded: field(3))))"

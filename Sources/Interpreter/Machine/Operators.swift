@@ -74,7 +74,9 @@ enum RotateRight<T: RegisterInteger>: BinaryOperator {
 }
 
 enum CountLeadingZeros<T: RegisterInteger>: UnaryOperator {
-    @inline(__always) static func apply(_ a: T) -> T { T(truncatingIfNeeded: a.leadingZeroBitCount) }
+    @inline(__always) static func apply(_ a: T) -> T {
+        T(truncatingIfNeeded: a.leadingZeroBitCount)
+    }
 }
 enum CountTrailingZeros<T: RegisterInteger>: UnaryOperator {
     @inline(__always) static func apply(_ a: T) -> T {
@@ -181,7 +183,8 @@ enum RemainderSigned<T: RegisterInteger>: DivisionOperator {
     @inline(__always) static func overflows(_ a: T, _ b: T) -> Bool { false }
     @inline(__always) static func apply(_ a: T, _ b: T) -> T {
         // The remainder of anything by -1 is 0, also where the quotient overflows.
-        b == T.max ? 0 : T(signed: a.signed.remainderReportingOverflow(dividingBy: b.signed).partialValue)
+        b == T.max
+            ? 0 : T(signed: a.signed.remainderReportingOverflow(dividingBy: b.signed).partialValue)
     }
 }
 enum RemainderUnsigned<T: RegisterInteger>: DivisionOperator {

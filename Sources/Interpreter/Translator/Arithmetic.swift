@@ -11,7 +11,8 @@ extension Translator {
             a.form = .slot  // one local twice
         }
         let wantsSwap =
-            (a.form == .immediate && b.form != .immediate) || (a.form == .slot && b.form == .register)
+            (a.form == .immediate && b.form != .immediate)
+            || (a.form == .slot && b.form == .register)
         if wantsSwap, let swapped = operation.swapped {
             operation = swapped
             swap(&a, &b)
@@ -23,7 +24,11 @@ extension Translator {
         }
         if a.form == .immediate && b.form == .immediate { moveToSlot(&a) }
         if operation.instruction(a.form, b.form) == nil {
-            if a.form == .immediate { moveToSlot(&a) } else if b.form == .immediate { moveToSlot(&b) }
+            if a.form == .immediate {
+                moveToSlot(&a)
+            } else if b.form == .immediate {
+                moveToSlot(&b)
+            }
             if operation.instruction(a.form, b.form) == nil {
                 a.form = .slot
                 b.form = .slot
@@ -125,7 +130,8 @@ extension Translator {
             rewind()
             extractBits(first, mask: Int(truncatingIfNeeded: right.value))
             return true
-        case (.multiply, .add) where first.is64 == operation.is64
+        case (.multiply, .add)
+        where first.is64 == operation.is64
             && first.valueClass == operation.operandClass:
             if isLastResult(left) { return fuseMultiply(first, right, .add) }
             if isLastResult(right) { return fuseMultiply(first, left, .add) }

@@ -127,7 +127,9 @@ extension Translator {
         let slot = slotHolding(reference)
         let label = labelIndex(depth)
         prepareOperands(of: label)
-        skipping { $0.branchOnReference(slot, whenNull: false) } taken: {
+        skipping {
+            $0.branchOnReference(slot, whenNull: false)
+        } taken: {
             $0.branchWithOperands(label)
         }
         repush(reference)
@@ -140,7 +142,9 @@ extension Translator {
         let label = labelIndex(depth)
         repush(reference)
         prepareOperands(of: label)
-        skipping { $0.branchOnReference(slot, whenNull: true) } taken: {
+        skipping {
+            $0.branchOnReference(slot, whenNull: true)
+        } taken: {
             $0.branchWithOperands(label)
         }
         _ = pop()
@@ -148,7 +152,11 @@ extension Translator {
 
     /// The same entry again, now surely in a slot.
     private mutating func repush(_ entry: Entry) {
-        if entry.kind == .local { pushLocal(entry.local) } else { push(.temporary, entry.valueClass) }
+        if entry.kind == .local {
+            pushLocal(entry.local)
+        } else {
+            push(.temporary, entry.valueClass)
+        }
     }
 
     private mutating func branchOnReference(

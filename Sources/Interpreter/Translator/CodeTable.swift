@@ -165,9 +165,10 @@ func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> CodePoint
     do throws(TranslationError) {
         let code = try module.code.translate(definedFunction)
         // References to the function were made with the stub.
-        let record = cx.load(
-            fromByteOffset: ContextOffset.functionRecords,
-            as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
+        let record =
+            cx.load(
+                fromByteOffset: ContextOffset.functionRecords,
+                as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
         if UnsafeRawPointer(record).load(as: UInt.self) != 0 { record.pointee.code = code }
         return code
     } catch {

@@ -80,7 +80,8 @@ extension Translator {
         if isInteger {
             let condition = integerCondition(comparison: test.operation, negated: negated)
             let form =
-                isWide ? (isRegister ? 5 : 4)
+                isWide
+                ? (isRegister ? 5 : 4)
                 : (isRegister ? 2 : 0) + (test.b.form == .immediate ? 1 : 0)
             instruction = .integerBranch(condition, form, direction(loop))
         } else {

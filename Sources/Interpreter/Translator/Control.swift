@@ -197,7 +197,9 @@ extension Translator {
             prepareOperands(of: label)
             if label == 0 || needsMove(count, to: labels[label].home) {
                 restore(condition)
-                skipping { $0.conditionalBranch(negated: true) } taken: {
+                skipping {
+                    $0.conditionalBranch(negated: true)
+                } taken: {
                     $0.branchWithOperands(label)
                 }
                 return

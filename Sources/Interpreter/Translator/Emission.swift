@@ -115,7 +115,8 @@ extension Translator {
 
     mutating func emitConstant(to destination: Int, _ bits: UInt64) {
         if bits <= 0xffff_ffff {
-            emit(.constant32, word: word(destination, 0, unsigned: UInt32(truncatingIfNeeded: bits)))
+            emit(
+                .constant32, word: word(destination, 0, unsigned: UInt32(truncatingIfNeeded: bits)))
             if bits <= 0xffff { last.kind = .constant }
         } else {
             emit(.constant64, word: word(destination), bits)
@@ -127,7 +128,9 @@ extension Translator {
     /// Copies a range of slots; destination and source may overlap.
     mutating func emitCopyRange(to destination: Int, from source: Int, _ count: Int) {
         if destination == source || count == 0 { return }
-        emit(.copyRange, word: word(destination, source, unsigned: UInt32(truncatingIfNeeded: count)))
+        emit(
+            .copyRange, word: word(destination, source, unsigned: UInt32(truncatingIfNeeded: count))
+        )
         for slot in destination..<(destination + count) { registers.forget(slot: slot) }
     }
 

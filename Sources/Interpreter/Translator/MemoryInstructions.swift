@@ -81,12 +81,16 @@ extension Translator {
             (form, fields) = (Form.constant, constant)
         } else if valueClass != .integer && place.form == .register {
             takeFromRegister(place, .integer)
-            (form, fields) = (Form.register, word(0, 0, unsigned: UInt32(truncatingIfNeeded: offset)))
+            (form, fields) = (
+                Form.register, word(0, 0, unsigned: UInt32(truncatingIfNeeded: offset))
+            )
         } else if place.form == .register && place.slot == source.slot {
             return false
         } else {
             let slot = slotHolding(address)
-            (form, fields) = (Form.slot, word(0, slot, unsigned: UInt32(truncatingIfNeeded: offset)))
+            (form, fields) = (
+                Form.slot, word(0, slot, unsigned: UInt32(truncatingIfNeeded: offset))
+            )
         }
         takeFromRegister(source, valueClass)
         if valueClass == .integer {
@@ -171,7 +175,8 @@ extension Translator {
         if isNear(memory), module.memories.first?.pageSizeLog2 == 16 {
             pushResult(.memorySize, word: 0, .integer, before: before, droppable: false)
         } else {
-            let shift = Int(memory) < module.memories.count
+            let shift =
+                Int(memory) < module.memories.count
                 ? Int(module.memories[Int(memory)].pageSizeLog2) : 16
             pushResult(
                 .memorySizeFar, word: word(0, 0, Int(memory), shift), .integer, before: before,

@@ -126,7 +126,8 @@ extension Translator {
             code.removeSubrange(copy.start...)
             let start = code.count
             code.append(Instruction.postIncrement.handler)
-            code.append(word(copy.destination, target, signed: Int(Int32(truncatingIfNeeded: amount))))
+            code.append(
+                word(copy.destination, target, signed: Int(Int32(truncatingIfNeeded: amount))))
             replaceWindow(start)
         } else {
             last.kind = .increment
