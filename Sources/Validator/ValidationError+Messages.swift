@@ -62,10 +62,12 @@ extension ValidationError.Reason {
 extension ValidationError.TypeMismatch {
     fileprivate var detail: String {
         switch self {
-        case .operand(let expected, let found): "expected \(expected), found \(Self.text(found))"
+        case .operand(let expected, let found):
+            "expected \(Self.text(expected)), found \(Self.text(found))"
         case .reference(let found): "expected a reference, found \(Self.text(found))"
         case .select(let first, let second):
-            "operands must be equal numbers or vectors, found \(first) and \(second)"
+            "operands must be equal numbers or vectors, found \(Self.text(first)) and "
+                + Self.text(second)
         case .operandsRemain(1): "an operand is left at the end of the block"
         case .operandsRemain(let count): "\(count) operands are left at the end of the block"
         case .labelArity: "labels take different numbers of operands"
@@ -82,8 +84,13 @@ extension ValidationError.TypeMismatch {
         }
     }
 
-    private static func text(_ found: ValueType?) -> String {
-        found.map(\.description) ?? "nothing"
+    private static func text(_ type: ValueType?) -> String {
+        switch type {
+        case nil: "nothing"
+        case .bottom: "an operand"
+        case .bottomReference: "a reference"
+        case let type?: type.description
+        }
     }
 }
 

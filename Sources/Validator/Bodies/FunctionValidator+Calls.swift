@@ -27,7 +27,9 @@ extension FunctionValidator {
 
     private mutating func tailCall(_ type: TypeIndex) throws(Stop) {
         try pop(module.parameters(type))
-        if !matches(module.results(type), results(of: frames.base)) { throw mismatch(.calleeResults) }
+        guard matches(module.results(type), results(of: frames.base)) else {
+            throw mismatch(.calleeResults)
+        }
         markUnreachable()
     }
 

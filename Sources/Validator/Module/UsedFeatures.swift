@@ -6,7 +6,7 @@ extension HeapType {
     var requiredFeatures: Features {
         switch self {
         case .func, .extern: .referenceTypes
-        case .exn, .noexn: .exceptions
+        case .exn, .noexn: [.referenceTypes, .exceptions]
         default: isAbstract ? .garbageCollection : .functionReferences
         }
     }
