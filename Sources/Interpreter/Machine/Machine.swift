@@ -2,8 +2,10 @@
 
 /// The number of a register instruction, an index into the table of handlers.
 struct Instruction: Hashable {
-    let number: Int
-    @inline(__always) init(_ number: Int) { self.number = number }
+    private let compactNumber: UInt16
+    @inline(__always) init(_ number: Int) { compactNumber = UInt16(truncatingIfNeeded: number) }
+
+    @inline(__always) var number: Int { Int(compactNumber) }
 
     /// The variant of an instruction with a slot destination that only sets the accumulator.
     var registerOnly: Instruction { Instruction(number &+ 1) }

@@ -254,7 +254,7 @@ extension Translator {
                 .selectImmediate(fromRegister ? 1 : 0, 0), word: fields, valueClass, before: before)
         } else {
             pushResult(
-                .select(valueClass.rawValue, fromRegister ? 1 : 0, 0), word: fields, valueClass,
+                .select(Int(valueClass.rawValue), fromRegister ? 1 : 0, 0), word: fields, valueClass,
                 before: before)
         }
     }

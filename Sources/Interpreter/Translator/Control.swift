@@ -323,7 +323,7 @@ extension Translator {
         let fromRegister = value.form == .register
         if fromRegister { takeFromRegister(value, entry.valueClass) }
         emit(
-            .returnValue(entry.valueClass.rawValue, fromRegister ? 1 : 0),
+            .returnValue(Int(entry.valueClass.rawValue), fromRegister ? 1 : 0),
             word: word(header, value.slot))
     }
 }

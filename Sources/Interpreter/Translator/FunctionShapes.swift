@@ -43,7 +43,7 @@ struct FunctionShapes {
 
     /// The range in `classes` of one value of a class.
     func singleResult(_ valueClass: ValueClass) -> Range<Int> {
-        valueClass.rawValue..<(valueClass.rawValue + 1)
+        Int(valueClass.rawValue)..<(Int(valueClass.rawValue) + 1)
     }
 
     subscript(_ type: TypeIndex) -> FunctionShape { shapes[Int(type)] }

@@ -1,5 +1,5 @@
 /// Which accumulator a value uses. Integers and references share one.
-enum ValueClass: Int {
+enum ValueClass: UInt8 {
     case integer = 0
     case float = 1
     case double = 2
@@ -47,24 +47,53 @@ struct Operand {
         case immediate
     }
 
+    var bits: UInt64
+    private var compactSlot: Int32
     var form: Form
-    /// The slot that has the value (also when the register is used), or the home of a constant.
-    var slot: Int
-    var bits: UInt64 = 0
     /// Nobody else needs the slot once the instruction has run.
     var isTemporary: Bool
+
+    init(form: Form, slot: Int, bits: UInt64 = 0, isTemporary: Bool) {
+        self.bits = bits
+        compactSlot = Int32(truncatingIfNeeded: slot)
+        self.form = form
+        self.isTemporary = isTemporary
+    }
+
+    /// The slot that has the value (also when the register is used), or the home of a constant.
+    var slot: Int {
+        get { Int(compactSlot) }
+        set { compactSlot = Int32(truncatingIfNeeded: newValue) }
+    }
 
     static let none = Operand(form: .slot, slot: -1, isTemporary: false)
 }
 
+// The structures below are copied with every instruction that is emitted, so they are compact.
+
 /// What an accumulator holds.
 struct RegisterContent {
+    private var compactSlot: Int32
+    private var compactProducer: Int32
+    /// The instruction that wrote it.
+    var instruction: Instruction
+
+    init(slot: Int = -1, producer: Int = -1, instruction: Instruction = Instruction(0)) {
+        compactSlot = Int32(truncatingIfNeeded: slot)
+        compactProducer = Int32(truncatingIfNeeded: producer)
+        self.instruction = instruction
+    }
+
     /// The slot whose value it has, or -1.
-    var slot = -1
+    var slot: Int {
+        get { Int(compactSlot) }
+        set { compactSlot = Int32(truncatingIfNeeded: newValue) }
+    }
     /// Where the instruction that wrote both stands, if its store may still be dropped; else -1.
-    var producer = -1
-    /// That instruction.
-    var instruction = Instruction(0)
+    var producer: Int {
+        get { Int(compactProducer) }
+        set { compactProducer = Int32(truncatingIfNeeded: newValue) }
+    }
 }
 
 struct Registers {
@@ -131,18 +160,35 @@ struct Emitted {
     }
 
     var kind = Kind.none
-    /// Where it starts and ends in the code.
-    var start = -1
-    var end = -1
-    /// Index of the operator in the family that the kind implies.
-    var operation = 0
     var is64 = false
+    /// Class of the operands.
+    var valueClass = ValueClass.integer
+    private var compactStart: Int32 = -1
+    private var compactEnd: Int32 = -1
+    private var compactOperation: Int32 = 0
+    private var compactDestination: Int32 = -1
     var a = Operand.none
     var b = Operand.none
-    /// The slot it writes, or -1.
-    var destination = -1
-    /// Class of the result.
-    var valueClass = ValueClass.integer
     /// What the accumulators held before it ran.
     var before = Registers()
+
+    /// Where it starts and ends in the code.
+    var start: Int {
+        get { Int(compactStart) }
+        set { compactStart = Int32(truncatingIfNeeded: newValue) }
+    }
+    var end: Int {
+        get { Int(compactEnd) }
+        set { compactEnd = Int32(truncatingIfNeeded: newValue) }
+    }
+    /// Index of the operator in the family that the kind implies.
+    var operation: Int {
+        get { Int(compactOperation) }
+        set { compactOperation = Int32(truncatingIfNeeded: newValue) }
+    }
+    /// The slot it writes, or -1.
+    var destination: Int {
+        get { Int(compactDestination) }
+        set { compactDestination = Int32(truncatingIfNeeded: newValue) }
+    }
 }

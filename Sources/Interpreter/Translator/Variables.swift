@@ -154,7 +154,7 @@ extension Translator {
         guard valueClass != .vector else { throw .unsupported(.globalGet) }
         let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
         pushResult(
-            .globalGet(valueClass.rawValue, globalPlace(global), 0),
+            .globalGet(Int(valueClass.rawValue), globalPlace(global), 0),
             word: word(0, 0, unsigned: offset), valueClass, before: registers)
     }
 
