@@ -254,7 +254,8 @@ extension Translator {
                 .selectImmediate(fromRegister ? 1 : 0, 0), word: fields, valueClass, before: before)
         } else {
             pushResult(
-                .select(Int(valueClass.rawValue), fromRegister ? 1 : 0, 0), word: fields, valueClass,
+                .select(Int(valueClass.rawValue), fromRegister ? 1 : 0, 0), word: fields,
+                valueClass,
                 before: before)
         }
     }
