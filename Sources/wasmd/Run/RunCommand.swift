@@ -99,9 +99,8 @@ struct RunCommand {
     /// The names that the module may import. WASI is set up only for a module that asks for it.
     private func makeLinker(_ module: Module) throws -> Linker {
         let linker = Linker()
-        guard module.imports.contains(where: { $0.module == "wasi_snapshot_preview1" }) else {
-            return linker
-        }
+        let names: [Name] = ["wasi_snapshot_preview1", "wasi_unstable"]
+        guard module.imports.contains(where: { names.contains($0.module) }) else { return linker }
         var wasi = WASI(arguments: [programName])
         if options.function == nil { wasi.arguments += options.arguments }
         wasi.environment =
