@@ -103,13 +103,15 @@ extension Translator {
             let first = code[last.start + 1]
             code[last.start] = Instruction.copyTwo.handler
             code[last.start + 1] = first & 0xffff_ffff | word(0, 0, destination, source)
+            // It writes two slots: nobody may take it for what made one operand.
             last.kind = .other
+            last.destination = -1
         } else {
             emit(.copy, word: word(destination, source))
             last.kind = .copy
             last.a.slot = source
+            last.destination = destination
         }
-        last.destination = destination
         registers.forget(slot: destination)
     }
 
