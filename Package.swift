@@ -27,6 +27,11 @@ let package = Package(
             name: "generate-instructions", dependencies: ["WasmInstructionSet"],
             path: "Sources/GenerateInstructions"),
 
+        // Damages modules and runs what comes out; makes programs to compare with other engines.
+        .executableTarget(
+            name: "mutations", dependencies: ["WasmInterpreter", "WasmWASI"],
+            path: "Tests/Mutations"),
+
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(

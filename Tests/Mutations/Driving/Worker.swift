@@ -1,0 +1,52 @@
+// The system calls of a child process: limits on itself and how much it used.
+
+import Glibc
+
+/// The work of a child process: a range of cases, one after another.
+struct Worker {
+    /// Exit status of a child whose memory went beyond the limit.
+    static let memoryStatus: Int32 = 40
+    /// Bytes that the process may have in memory: seeds, mutant, four memories, 16 tables and a
+    /// stack are below 100 MB.
+    static let residentLimit = 400 << 20
+    /// Bytes of writable memory that the system gives it at all.
+    private static let dataLimit: UInt = 1 << 30
+
+    static func run(_ mutator: Mutator, _ range: Range<Int>, _ board: Board) -> Int32 {
+        limit()
+        var tally = Tally()
+        for number in range {
+            board.current = number
+            let start = processorTime()
+            let (bytes, random) = mutator.module(of: number)
+            tally.add(CaseRunner.run(bytes, random: random))
+            board.tally = tally
+            let time = processorTime() - start
+            if time > board.slowest.microseconds { board.slowest = (time, number) }
+            if residentBytes() > residentLimit { return memoryStatus }
+        }
+        board.current = range.upperBound
+        return 0
+    }
+
+    static func limit() {
+        var data = rlimit(rlim_cur: dataLimit, rlim_max: dataLimit)
+        setrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &data)
+        var core = rlimit(rlim_cur: 0, rlim_max: 0)
+        setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &core)
+    }
+
+    /// Microseconds of processor time that this process has used.
+    static func processorTime() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+    }
+
+    /// The most memory that this process has had.
+    static func residentBytes() -> Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss * 1024
+    }
+}
