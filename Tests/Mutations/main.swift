@@ -38,10 +38,12 @@ case .generate(let count):
     let folder = options.output ?? "."
     for number in options.first..<(options.first + count) {
         var random = RandomNumbers(seed: options.seed, case: UInt64(number))
-        let bytes = ProgramGenerator.module(&random)
-        guard Files.write(bytes, to: "\(folder)/\(number).wasm") else {
-            Files.print("\(folder)/\(number).wasm: cannot be written", toErrors: true)
-            exit(2)
+        for (index, bytes) in ProgramGenerator.modules(&random).enumerated() {
+            let path = "\(folder)/\(number)\(index == 0 ? "a" : "b").wasm"
+            guard Files.write(bytes, to: path) else {
+                Files.print("\(path): cannot be written", toErrors: true)
+                exit(2)
+            }
         }
     }
 case .execute:

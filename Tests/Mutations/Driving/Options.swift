@@ -37,8 +37,10 @@ struct Options {
           --case K        run only case K, in this process
           --write FILE    with --case: only write its module
           --generate N    write N random valid programs instead, to the folder --output names
-          --output DIR    where --generate writes <number>.wasm
-          --execute       run the exported functions of the given modules, print what they return
+          --output DIR    where --generate writes <number>a.wasm, and for some programs a second
+                          module, <number>b.wasm, that imports from the first as from "a"
+          --execute       run the exported functions of the given modules, print what they return;
+                          what a module imports from "a" is the module's before it
         """
 
     /// Nil if the arguments are wrong.

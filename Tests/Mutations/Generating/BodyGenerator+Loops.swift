@@ -71,7 +71,7 @@ extension BodyGenerator {
         if random.oneIn(3) { testedFirst(counter) } else { testedLast(counter) }
     }
 
-    private mutating func number(_ type: ValueType, _ value: Int64) {
+    mutating func number(_ type: ValueType, _ value: Int64) {
         if type == .i32 { code.i32(Int32(truncatingIfNeeded: value)) } else { code.i64(value) }
     }
 

@@ -119,10 +119,10 @@ extension BodyGenerator {
         let choices: [Opcode]
         switch type {
         case .i32:
-            value(.i32, 3)
+            value(.i32, random.below(4))
             choices = [.i32Store, .i32Store, .i32Store8, .i32Store16]
         case .i64:
-            value(.i64, 3)
+            value(.i64, random.below(4))
             choices = [.i64Store, .i64Store, .i64Store8, .i64Store16, .i64Store32]
         default:
             withoutNaN(type, 3)
@@ -176,14 +176,31 @@ extension BodyGenerator {
     }
 
     mutating func growOrSize() {
-        if random.oneIn(3) {
-            code.i32(Int32(random.below(2)))
-            code.opcode(.memoryGrow)
-        } else {
-            code.opcode(.memorySize)
+        let hasFarMemory = program.hasSecondMemory && random.oneIn(2)
+        let hasFarTable = program.hasSecondTable && random.oneIn(2)
+        var type = ValueType.i32
+        switch random.weighted([3, 2, 3, 2, 1]) {
+        case 0:
+            if hasFarMemory { type = .i64 }
+            code.opcode(.memorySize, hasFarMemory ? 1 : 0)
+        case 1:
+            if hasFarMemory { type = .i64 }
+            number(type, Int64(random.below(2)))
+            code.opcode(.memoryGrow, hasFarMemory ? 1 : 0)
+        case 2:
+            if hasFarTable { type = .i64 }
+            code.opcode(.tableSize, hasFarTable ? 1 : 0)
+        case 3:
+            guard program.hasReferences else { return }
+            if hasFarTable { type = .i64 }
+            value(.funcref, 1)
+            number(type, Int64(random.below(2)))
+            code.opcode(.tableGrow, hasFarTable ? 1 : 0)
+        default:
+            guard program.hasBulkOperations, random.oneIn(4) else { return }
+            return code.opcode(.dataDrop, 1)
         }
-        code.byte(0)
-        consume([.i32])
+        consume([type])
     }
 
     // MARK: References

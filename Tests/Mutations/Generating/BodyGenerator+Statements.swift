@@ -12,7 +12,7 @@ extension BodyGenerator {
         remaining -= 1
         depth += 1
         defer { depth -= 1 }
-        let weights = [22, 9, 10, 7, 5, 5, 2, 5, 4, 4, 6, 3, 6, 2, 2, 2, 6, 2, 2]
+        let weights = [22, 9, 10, 7, 5, 5, 5, 5, 4, 4, 6, 3, 6, 2, 2, 2, 6, 2, 2, 8]
         switch random.weighted(weights) {
         case 0: assign()
         case 1: increment()
@@ -23,11 +23,11 @@ extension BodyGenerator {
         case 6: budgetLoop()
         case 7: callAndConsume()
         case 8:
-            value(ProgramGenerator.numberType(&random), 3)
+            value(ProgramGenerator.numberType(&random), random.below(4))
             code.opcode(.drop)
         case 9:
-            let global = random.between(1...(program.globals.count - 1))
-            value(program.globals[global], 3)
+            guard let global = random.element(of: program.plainGlobals) else { return }
+            value(program.globals[global], random.below(4))
             code.opcode(.globalSet, global)
         case 10: branchIf()
         case 11: branchTable()
@@ -37,7 +37,8 @@ extension BodyGenerator {
         case 15: returnEarly()
         case 16: if let local = random.element(of: addressLocals) { assignAddress(local) }
         case 17: wideArithmetic()
-        default: growOrSize()
+        case 18: growOrSize()
+        default: incrementAndBranch()
         }
     }
 
@@ -45,7 +46,7 @@ extension BodyGenerator {
 
     private mutating func assign() {
         guard let local = random.element(of: assignable) else { return }
-        value(locals[local], 3)
+        value(locals[local], random.below(4))
         code.opcode(.localSet, local)
     }
 
@@ -75,6 +76,26 @@ extension BodyGenerator {
     }
 
     // MARK: Control
+
+    /// The end of a loop that counts: an addition in place, a comparison, a branch.
+    private mutating func incrementAndBranch() {
+        let type = random.oneIn(3) ? ValueType.i64 : .i32
+        guard let local = anyAssignable(type), let label = anyTarget(where: { $0.types.isEmpty })
+        else { return increment() }
+        code.opcode(.localGet, local)
+        leaf(type)
+        code.opcode(type == .i32 ? .i32Add : .i64Add)
+        if random.oneIn(2) {
+            code.opcode(.localTee, local)
+        } else {
+            code.opcode(.localSet, local)
+            code.opcode(.localGet, local)
+        }
+        leaf(type)
+        code.opcode(random.element(of: Self.comparisons[type] ?? []) ?? .nop)
+        if random.oneIn(4) { code.opcode(.i32Eqz) }
+        code.opcode(.brIf, branchDepth(label))
+    }
 
     private mutating func conditional() {
         condition()
@@ -140,6 +161,7 @@ extension BodyGenerator {
         condition()
         construct(.if, [0x40], branch: []) { body in
             let results = body.shape.results
+            if body.random.oneIn(20) { return body.code.opcode(.unreachable) }
             let same = body.program.functions.indices.filter {
                 body.program.types[body.program.functions[$0]].results == results
             }
@@ -209,9 +231,9 @@ extension BodyGenerator {
         let type = program.functions[function]
         values(program.types[type].parameters)
         if let element = program.elements.firstIndex(of: function), random.oneIn(3) {
-            elementIndex(element, type: type)
+            let table = elementIndex(element, type: type)
             code.opcode(.callIndirect, type)
-            code.byte(0)
+            code.byte(table)
         } else if program.hasReferences, program.elements.contains(function), random.oneIn(3) {
             typedReference(function, type: type)
             code.opcode(.callRef, type)
@@ -224,24 +246,34 @@ extension BodyGenerator {
     private mutating func tailCall(_ function: Int) {
         let type = program.functions[function]
         if let element = program.elements.firstIndex(of: function), random.oneIn(2) {
-            elementIndex(element, type: type)
+            let table = elementIndex(element, type: type)
             code.opcode(.returnCallIndirect, type)
-            code.byte(0)
+            code.byte(table)
+        } else if program.hasReferences, program.elements.contains(function), random.oneIn(2) {
+            typedReference(function, type: type)
+            code.opcode(.returnCallRef, type)
         } else {
             code.opcode(.returnCall, function)
         }
     }
 
-    /// An index of an element with a function of this type, as far as one knows.
-    private mutating func elementIndex(_ element: Int, type: Int) {
+    /// Leaves the index of an element with a function of this type, as far as one knows, and
+    /// answers in which table.
+    private mutating func elementIndex(_ element: Int, type: Int) -> UInt8 {
+        let isFar = program.hasSecondTable && element < 4 && random.oneIn(2)
+        if isFar, random.oneIn(2) {
+            code.i64(Int64(element))
+            return 1
+        }
+        let base = isFar ? 0 : program.elementBase
         switch random.weighted([10, 5, 1]) {
-        case 0: code.i32(Int32(truncatingIfNeeded: element))
+        case 0: code.i32(Int32(truncatingIfNeeded: base + element))
         case 1:
-            let same = program.elements.indices.filter {
+            let same = program.elements.prefix(isFar ? 4 : 16).indices.filter {
                 program.functions[program.elements[$0]] == type
             }
-            code.i32(Int32(truncatingIfNeeded: element))
-            code.i32(Int32(truncatingIfNeeded: random.element(of: same) ?? element))
+            code.i32(Int32(truncatingIfNeeded: base + element))
+            code.i32(Int32(truncatingIfNeeded: base + (random.element(of: same) ?? element)))
             condition()
             code.opcode(.select)
         default:
@@ -249,6 +281,8 @@ extension BodyGenerator {
             code.i32(15)
             code.opcode(.i32And)
         }
+        if isFar { code.opcode(.i64ExtendI32U) }
+        return isFar ? 1 : 0
     }
 
     private mutating func callAndConsume() {

@@ -36,11 +36,7 @@ extension BodyGenerator {
             code.opcode(.localGet, local)
         } else if type == .funcref {
             functionReference()
-        } else if random.oneIn(6),
-            let global = program.globals.indices.dropFirst().first(where: {
-                program.globals[$0] == type
-            })
-        {
+        } else if random.oneIn(6), let global = anyGlobal(type) {
             code.opcode(.globalGet, global)
         } else {
             constant(type)
@@ -178,7 +174,7 @@ extension BodyGenerator {
         code.opcode(operators[random.weighted([4, 4, 4, 1])])
     }
 
-    private static let comparisons: [ValueType: [Opcode]] = [
+    static let comparisons: [ValueType: [Opcode]] = [
         .i32: [
             .i32Eq, .i32Ne, .i32LtS, .i32LtU, .i32GtS, .i32GtU, .i32LeS, .i32LeU, .i32GeS, .i32GeU,
         ],
@@ -210,7 +206,15 @@ extension BodyGenerator {
         case 3: loaded(.i32, 1)
         default: value(.i32, 2)
         }
-        if random.oneIn(6) { code.opcode(.i32Eqz) }
+        if random.oneIn(5) { code.opcode(.i32Eqz) }
+        if random.oneIn(8), let local = anyAssignable(.i32) {
+            if random.oneIn(2) {
+                code.opcode(.localTee, local)
+            } else {
+                code.opcode(.localSet, local)
+                code.opcode(.localGet, local)
+            }
+        }
     }
 
     // MARK: Floats
@@ -244,9 +248,19 @@ extension BodyGenerator {
                 code.opcode(isSmall ? .f32Sub : .f64Sub)
             }
         default:
-            value(type, depth - 1)
             // The sign of the second operand would show the sign of a NaN.
-            withoutNaN(type, depth)
+            switch random.below(3) {
+            case 0:
+                rightValue(type, depth)
+                withoutNaN(type, depth)
+            case 1:
+                value(type, depth - 1)
+                constant(type)
+            default:
+                let local = finiteLocal(type)
+                rightValue(type, depth)
+                code.opcode(.localGet, local)
+            }
             code.opcode(isSmall ? .f32Copysign : .f64Copysign)
         }
     }
@@ -287,7 +301,9 @@ extension BodyGenerator {
         (.i32, .f64, .f64ConvertI32S), (.i32, .f64, .f64ConvertI32U),
         (.i64, .f64, .f64ConvertI64S), (.i64, .f64, .f64ConvertI64U),
         (.f32, .f64, .f64PromoteF32), (.i64, .f64, .f64ReinterpretI64),
-        (.f32, .i32, .i32TruncF32S), (.f64, .i32, .i32TruncF64U), (.f64, .i64, .i64TruncF64S),
+        (.f32, .i32, .i32TruncF32S), (.f32, .i32, .i32TruncF32U), (.f64, .i32, .i32TruncF64S),
+        (.f64, .i32, .i32TruncF64U), (.f32, .i64, .i64TruncF32S), (.f32, .i64, .i64TruncF32U),
+        (.f64, .i64, .i64TruncF64S), (.f64, .i64, .i64TruncF64U),
     ]
 
     private mutating func converted(_ type: ValueType, _ depth: Int) {
@@ -295,9 +311,26 @@ extension BodyGenerator {
         guard let choice = random.element(of: choices) else { return leaf(type) }
         switch choice.opcode {
         case .i32ReinterpretF32, .i64ReinterpretF64: withoutNaN(choice.from, depth)
+        case .i32TruncF32S, .i32TruncF32U, .i32TruncF64S, .i32TruncF64U, .i64TruncF32S,
+            .i64TruncF32U, .i64TruncF64S, .i64TruncF64U:
+            inRange(choice.from, depth)
         default: value(choice.from, depth - 1)
         }
         code.opcode(choice.opcode)
+    }
+
+    /// A float that is most likely a small number.
+    private mutating func inRange(_ type: ValueType, _ depth: Int) {
+        if random.oneIn(10) { return value(type, depth - 1) }
+        let isSmall = type == .f32
+        value(.i32, depth - 1)
+        code.i32(0xffff)
+        code.opcode(.i32And)
+        code.opcode(isSmall ? .f32ConvertI32U : .f64ConvertI32U)
+        guard random.oneIn(2) else { return }
+        let local = finiteLocal(type)
+        code.opcode(.localSet, local)
+        code.opcode(.localGet, local)
     }
 
     // MARK: Control

@@ -24,6 +24,7 @@ struct BodyGenerator {
     var addressLocals: [Int] = []
     /// Locals that only tests for NaN use.
     private var scratchLocals: [ValueType: Int] = [:]
+    private var finiteLocals: [ValueType: Int] = [:]
     var labels: [Label] = []
     /// About how many more instructions there should be.
     var remaining: Int
@@ -68,17 +69,17 @@ struct BodyGenerator {
 
     /// Returns if the budget is used up, else takes one unit.
     mutating func takeBudget() {
-        code.opcode(.globalGet, 0)
+        code.opcode(.globalGet, program.budgetGlobal)
         code.opcode(.i32Eqz)
         code.opcode(.if)
         code.byte(0x40)
         for type in shape.results { constant(type) }
         code.opcode(.return)
         code.opcode(.end)
-        code.opcode(.globalGet, 0)
+        code.opcode(.globalGet, program.budgetGlobal)
         code.i32(1)
         code.opcode(.i32Sub)
-        code.opcode(.globalSet, 0)
+        code.opcode(.globalSet, program.budgetGlobal)
     }
 
     // MARK: Labels
@@ -135,6 +136,10 @@ struct BodyGenerator {
         random.element(of: assignable.filter { locals[$0] == type })
     }
 
+    mutating func anyGlobal(_ type: ValueType) -> Int? {
+        random.element(of: program.plainGlobals.filter { program.globals[$0] == type })
+    }
+
     /// Takes operands of these types, the last on top.
     mutating func consume(_ types: [ValueType]) {
         for type in types.reversed() {
@@ -148,10 +153,7 @@ struct BodyGenerator {
                 }
             case 1: code.opcode(.drop)
             default:
-                let global = program.globals.indices.dropFirst().first {
-                    program.globals[$0] == type
-                }
-                if let global {
+                if let global = anyGlobal(type) {
                     code.opcode(.globalSet, global)
                 } else {
                     code.opcode(.drop)
@@ -195,6 +197,17 @@ struct BodyGenerator {
         case 2: Int64(bitPattern: random.element(of: InterestingValues.words) ?? 0)
         default: Int64(bitPattern: random.next()) >> Int64(random.below(64))
         }
+    }
+
+    /// A local of a float type that never holds NaN, with a new value now and then.
+    mutating func finiteLocal(_ type: ValueType) -> Int {
+        let local = finiteLocals[type] ?? newLocal(type)
+        finiteLocals[type] = local
+        if random.oneIn(2) {
+            withoutNaN(type, 1)
+            code.opcode(.localSet, local)
+        }
+        return local
     }
 
     /// A local that tests of this float type for NaN may use.

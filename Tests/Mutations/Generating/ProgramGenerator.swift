@@ -10,18 +10,28 @@ struct Shape: Hashable {
 /// behave alike on every engine: what the specification leaves open (the bits of NaN) never
 /// reaches memory or integers.
 ///
-/// Function `f<n>` is exported for every function; it may call all others. Global 0 holds how many
-/// calls and passes through loops are left; the exported functions set it.
+/// Every function that a module defines is exported by a number, `f<n>`, and may call all others.
+/// A global holds how many calls and passes through loops are left; exported functions set it.
 struct ProgramGenerator {
     var random: RandomNumbers
     var types: [Shape] = []
-    /// Types of the functions, by function index.
+    /// Types of the functions, by function index; imported ones come first.
     var functions: [Int] = []
-    /// All mutable; the first is the i32 that limits calls and loops.
-    var globals: [ValueType] = [.i32]
-    /// The function in each element of table 0; the elements behind are null.
+    var importedFunctionCount = 0
+    /// The exported name that each imported function has in the other module.
+    private var importedNames: [String] = []
+    /// All mutable; imported ones come first.
+    var globals: [ValueType] = []
+    var importedGlobalCount = 0
+    /// The i32 that limits calls and loops.
+    var budgetGlobal: Int { importedGlobalCount }
+    /// The functions in table 0 from `elementBase` on.
     var elements: [Int] = []
+    var elementBase = 0
+    /// Memory 0, table 0 and some globals and functions are another module's.
+    var isImporting = false
     var hasSecondMemory = false
+    var hasSecondTable = false
     var hasTailCalls = false
     var hasReferences = false
     var hasWideArithmetic = false
@@ -32,16 +42,26 @@ struct ProgramGenerator {
     static let budget: Int32 = 60
     static let passiveDataSize = 64
 
-    /// The bytes of a random program.
-    static func module(_ random: inout RandomNumbers) -> [UInt8] {
-        var generator = ProgramGenerator(random: random)
-        generator.plan()
-        let bytes = generator.bytes()
-        random = generator.random
-        return bytes
+    /// The bytes of a random program: one module, or two of which the second imports from the
+    /// first, as from a module named `a`.
+    static func modules(_ random: inout RandomNumbers) -> [[UInt8]] {
+        var first = ProgramGenerator(random: random)
+        first.plan()
+        var result = [first.bytes()]
+        random = first.random
+        if random.oneIn(3) {
+            var second = ProgramGenerator(random: random)
+            second.plan(importing: first)
+            result.append(second.bytes())
+            random = second.random
+        }
+        return result
     }
 
     private init(random: RandomNumbers) { self.random = random }
+
+    /// The globals that anybody may set.
+    var plainGlobals: [Int] { globals.indices.filter { $0 != budgetGlobal } }
 
     // MARK: Plan
 
@@ -49,8 +69,9 @@ struct ProgramGenerator {
         [ValueType.i32, .i64, .f32, .f64][random.weighted([46, 24, 12, 18])]
     }
 
-    private mutating func plan() {
+    private mutating func plan(importing other: ProgramGenerator? = nil) {
         hasSecondMemory = random.oneIn(4)
+        hasSecondTable = random.oneIn(4)
         hasTailCalls = random.oneIn(3)
         hasReferences = random.oneIn(3)
         hasWideArithmetic = random.oneIn(12)
@@ -68,10 +89,27 @@ struct ProgramGenerator {
                     Shape(parameters: shape.parameters, results: shape.parameters + list(2)))
             }
         }
+        if let other { take(from: other) }
         let count = random.between(3...9)
-        functions = (0..<count).map { _ in random.below(types.count) }
+        functions += (0..<count).map { _ in random.below(types.count) }
+        globals.append(.i32)
         for _ in 0..<random.between(2...5) { globals.append(Self.numberType(&random)) }
-        elements = (0..<random.between(4...12)).map { _ in random.below(count) }
+        let elementCount = isImporting ? 4 : random.between(4...12)
+        elements = (0..<elementCount).map { _ in importedFunctionCount + random.below(count) }
+    }
+
+    private mutating func take(from other: ProgramGenerator) {
+        isImporting = true
+        elementBase = 12
+        for (index, type) in other.functions.enumerated() where random.oneIn(2) {
+            importedNames.append("f\(index)")
+            functions.append(types.count)
+            types.append(other.types[type])
+        }
+        importedFunctionCount = functions.count
+        globals = other.globals
+        globals.removeFirst()
+        importedGlobalCount = globals.count
     }
 
     private mutating func list(_ longest: Int) -> [ValueType] {
@@ -80,26 +118,36 @@ struct ProgramGenerator {
 
     // MARK: Bytes
 
+    /// The functions that the module defines.
+    private var defined: Range<Int> { importedFunctionCount..<functions.count }
+
     private mutating func bytes() -> [UInt8] {
         var bodies: [[UInt8]] = []
-        for index in functions.indices {
+        for index in defined {
             var generator = BodyGenerator(self, function: index)
             bodies.append(generator.body())
             random = generator.random
         }
-        for index in functions.indices { bodies.append(wrapper(of: index)) }
+        for index in defined { bodies.append(wrapper(of: index)) }
+        let own = Array(functions[importedFunctionCount...])
+        // Three pages of at most four; the second memory and the second table have 64-bit
+        // addresses.
+        let memories: [[UInt8]] =
+            (isImporting ? [] : [[0x01, 3, 4]]) + (hasSecondMemory ? [[0x05, 1, 2]] : [])
+        let tables: [[UInt8]] =
+            (isImporting ? [] : [[0x70, 0x00, UInt8(Self.tableSize)]])
+            + (hasSecondTable ? [[0x70, 0x05, 8, 12]] : [])
         var module = BinaryWriter()
         module.bytes = BinaryWriter.header
         module.section(1, items: types.map(Self.encoded))
+        module.section(2, items: importItems())
         module.section(
-            3,
-            items: (functions + functions).map { type in BinaryWriter.build { $0.unsigned(type) } })
-        module.section(4, items: [[0x70, 0x00, UInt8(Self.tableSize)]])
-        // Three pages of at most four; the second memory has 64-bit addresses.
-        module.section(5, items: [[0x01, 3, 4]] + (hasSecondMemory ? [[0x05, 1, 2]] : []))
+            3, items: (own + own).map { type in BinaryWriter.build { $0.unsigned(type) } })
+        module.section(4, items: tables)
+        module.section(5, items: memories)
         module.section(6, items: globalItems())
         module.section(7, items: exportItems())
-        module.section(9, items: [elementItem()])
+        module.section(9, items: elementItems())
         if hasBulkOperations { module.section(12, content: [2]) }
         module.section(10, items: bodies.map { body in BinaryWriter.build { $0.sized(body) } })
         module.section(11, items: dataItems())
@@ -116,9 +164,28 @@ struct ProgramGenerator {
         }
     }
 
+    private func importItems() -> [[UInt8]] {
+        guard isImporting else { return [] }
+        func item(_ name: String, _ description: [UInt8]) -> [UInt8] {
+            BinaryWriter.build { writer in
+                writer.name("a")
+                writer.name(name)
+                writer.bytes.append(contentsOf: description)
+            }
+        }
+        let functionItems = importedNames.enumerated().map { (index, name) in
+            item(name, [0] + BinaryWriter.build { $0.unsigned(functions[index]) })
+        }
+        let globalItems = globals.prefix(importedGlobalCount).enumerated().map { (index, type) in
+            item("g\(index + 1)", [3, Self.encoded(type), 1])
+        }
+        return functionItems + globalItems
+            + [item("memory", [2, 0x01, 3, 4]), item("table", [1, 0x70, 0x00, 16])]
+    }
+
     private mutating func globalItems() -> [[UInt8]] {
         var items: [[UInt8]] = []
-        for type in globals {
+        for type in globals.dropFirst(importedGlobalCount) {
             var writer = BinaryWriter()
             writer.byte(Self.encoded(type))
             writer.byte(1)
@@ -137,18 +204,29 @@ struct ProgramGenerator {
                 writer.unsigned(index)
             }
         }
-        return functions.indices.map { item("f\($0)", 0, functions.count + $0) }
-            + [item("memory", 2, 0)]
-            + globals.indices.dropFirst().map { item("g\($0)", 3, $0) }
+        return defined.indices.map { item("f\($0 - defined.startIndex)", 0, defined.count + $0) }
+            + [item("memory", 2, 0), item("table", 1, 0)]
+            + plainGlobals.enumerated().map { item("g\($0.offset + 1)", 3, $0.element) }
     }
 
-    private func elementItem() -> [UInt8] {
-        BinaryWriter.build { writer in
+    private func elementItems() -> [[UInt8]] {
+        let functions = elements.map { element in BinaryWriter.build { $0.unsigned(element) } }
+        let near = BinaryWriter.build { writer in
             writer.byte(0)
-            writer.i32(0)
+            writer.i32(Int32(truncatingIfNeeded: elementBase))
             writer.opcode(.end)
-            writer.vector(elements.map { element in BinaryWriter.build { $0.unsigned(element) } })
+            writer.vector(functions)
         }
+        guard hasSecondTable else { return [near] }
+        let far = BinaryWriter.build { writer in
+            writer.byte(2)
+            writer.unsigned(1)
+            writer.i64(0)
+            writer.opcode(.end)
+            writer.byte(0)
+            writer.vector(Array(functions.prefix(4)))
+        }
+        return [near, far]
     }
 
     private mutating func dataItems() -> [[UInt8]] {
@@ -171,7 +249,7 @@ struct ProgramGenerator {
         return BinaryWriter.build { writer in
             writer.unsigned(0)
             writer.i32(Self.budget)
-            writer.opcode(.globalSet, 0)
+            writer.opcode(.globalSet, budgetGlobal)
             for index in shape.parameters.indices { writer.opcode(.localGet, index) }
             writer.opcode(isTailCall ? .returnCall : .call, function)
             writer.opcode(.end)

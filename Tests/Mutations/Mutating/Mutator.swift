@@ -20,7 +20,8 @@ struct Mutator {
 
     private func mutant(_ random: inout RandomNumbers) -> [UInt8] {
         if modules.isEmpty || random.oneIn(6) {
-            let program = ProgramGenerator.module(&random)
+            let programs = ProgramGenerator.modules(&random)
+            let program = random.element(of: programs) ?? []
             guard var module = EditableModule(program), !random.oneIn(8) else { return program }
             for _ in 0..<random.between(1...5) {
                 let other = parts[safe: random.below(parts.count)]?.flatMap { $0 } ?? module

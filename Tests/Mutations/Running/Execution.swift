@@ -4,7 +4,6 @@ import WasmInterpreter
 /// do: one line a call, then the memory and the globals.
 struct Execution {
     private let instance: Instance
-    private let index: Int
     private let path: String
 
     static func run(_ paths: [String]) -> Bool {
@@ -15,13 +14,22 @@ struct Execution {
                 return configuration
             }())
         var isGood = true
-        for (index, path) in paths.enumerated() {
+        var before: Instance?
+        for path in paths {
             do {
                 let module = try Module(path: path, engine: engine)
-                let store = Store(engine: engine)
+                let linker = Linker()
+                let store: Store
+                if let before, !module.imports.isEmpty {
+                    store = before.store
+                    linker.define(instance: before, as: "a")
+                } else {
+                    store = Store(engine: engine)
+                }
                 store.fuel = 200_000_000
-                let instance = try Linker().instantiate(module, in: store)
-                Execution(instance: instance, index: index, path: path).print()
+                let instance = try linker.instantiate(module, in: store)
+                Execution(instance: instance, path: path).print()
+                before = instance
             } catch {
                 Files.print("\(path): \(error)")
                 isGood = false
