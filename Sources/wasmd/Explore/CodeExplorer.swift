@@ -14,5 +14,7 @@ struct RegisterLine: Equatable {
     /// Byte offset in the file of the wasm instruction that it was made for; nil for what the
     /// translator adds of its own accord.
     let offset: Int?
+    /// Index of its first word in the function's code, by which branches name it.
+    let word: Int
     let text: String
 }

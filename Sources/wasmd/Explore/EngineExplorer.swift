@@ -4,6 +4,6 @@ import WasmInterpreter
 struct EngineExplorer: CodeExplorer {
     func explore(module: Module, function: FunctionIndex) -> [RegisterLine] {
         let code = module.registerCode(of: function) ?? []
-        return code.map { RegisterLine(offset: $0.offset, text: $0.text) }
+        return code.map { RegisterLine(offset: $0.offset, word: $0.word, text: $0.text) }
     }
 }

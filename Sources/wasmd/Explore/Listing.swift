@@ -1,7 +1,7 @@
 /// Wasm on the left, the register code that was made of it on the right.
 struct Listing {
     /// Where register code begins; a longer line of wasm moves it to the next line.
-    private static let column = 52
+    private static let column = 48
 
     let lines: [String]
 
@@ -23,7 +23,8 @@ struct Listing {
                     lines.append(left)
                     left = ""
                 }
-                lines.append(left.padded(to: Self.column) + next.text)
+                let code = "\(next.word)".aligned(to: 5) + "  " + next.text
+                lines.append(left.padded(to: Self.column) + code)
                 left = ""
             }
             if !left.isEmpty { lines.append(left) }
