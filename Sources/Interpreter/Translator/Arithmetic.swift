@@ -48,27 +48,29 @@ extension Translator {
         last.valueClass = operation.operandClass
     }
 
-    func fitsSigned32(_ bits: UInt64) -> Bool {
+    mutating func fitsSigned32(_ bits: UInt64) -> Bool {
         Int64(bitPattern: bits) == Int64(Int32(truncatingIfNeeded: bits))
     }
 
     /// Whether bits of an i32 or i64 are a signed 16-bit number.
-    func fitsSigned16(_ bits: UInt64, is64: Bool) -> Bool {
+    mutating func fitsSigned16(_ bits: UInt64, is64: Bool) -> Bool {
         let value = is64 ? Int64(bitPattern: bits) : Int64(Int32(truncatingIfNeeded: bits))
         return value == Int64(Int16(truncatingIfNeeded: value))
     }
 
     /// Word 1 (and word 2 for float immediates) of a binary instruction.
-    private func encode(_ a: Operand, _ b: Operand, isInteger: Bool) -> (CodeWord, CodeWord?) {
-        if a.form == .slot && b.form == .slot { return (word(0, a.slot, b.slot), nil) }
+    private mutating func encode(_ a: Operand, _ b: Operand, isInteger: Bool) -> (
+        CodeWord, CodeWord?
+    ) {
+        if a.form == .slot && b.form == .slot { return (codeWord(0, a.slot, b.slot), nil) }
         let slot = a.form == .slot ? a.slot : b.form == .slot ? b.slot : 0
         let immediate: UInt64? =
             a.form == .immediate ? a.bits : b.form == .immediate ? b.bits : nil
-        guard let immediate else { return (word(0, slot), nil) }
+        guard let immediate else { return (codeWord(0, slot), nil) }
         if isInteger {
-            return (word(0, slot, unsigned: UInt32(truncatingIfNeeded: immediate)), nil)
+            return (codeWord(0, slot, unsigned: UInt32(truncatingIfNeeded: immediate)), nil)
         }
-        return (word(0, slot), immediate)
+        return (codeWord(0, slot), immediate)
     }
 
     mutating func unary(_ operation: UnaryOperation) {
@@ -86,7 +88,7 @@ extension Translator {
         if source.form == .register { takeFromRegister(source, operation.operandClass) }
         pushResult(
             source.form == .register ? operation.fromRegister : operation.instruction,
-            word: word(0, source.slot), operation.resultClass, before: before,
+            word: codeWord(0, source.slot), operation.resultClass, before: before,
             kind: operation.kind)
         last.is64 = operation.is64
         last.a = source
@@ -150,7 +152,7 @@ extension Translator {
         }
     }
 
-    private func isSubtraction(_ operation: BinaryOperation) -> Bool {
+    private mutating func isSubtraction(_ operation: BinaryOperation) -> Bool {
         switch operation.family {
         case .integerOrdered: operation.operation % 6 == 0
         case .floatOrdered: operation.operation % 3 == 0
@@ -164,7 +166,7 @@ extension Translator {
         if isRegister { takeFromRegister(shift.a, .integer) }
         pushResult(
             .bitField(isRegister ? 1 : 0, 0),
-            word: word(0, shift.a.slot, mask, Int(truncatingIfNeeded: shift.b.bits & 31)),
+            word: codeWord(0, shift.a.slot, mask, Int(truncatingIfNeeded: shift.b.bits & 31)),
             .integer, before: before)
     }
 
@@ -189,7 +191,7 @@ extension Translator {
         case .double: axis = 3
         default: axis = product.is64 ? 1 : 0
         }
-        let fields = word(0, product.a.slot, product.b.slot, third.slot)
+        let fields = codeWord(0, product.a.slot, product.b.slot, third.slot)
         switch combination {
         case .add:
             let fromRegister = third.form == .register
@@ -221,7 +223,7 @@ extension Translator {
         let amount = Int(truncatingIfNeeded: shift.b.bits & (shift.is64 ? 63 : 31))
         pushResult(
             .shiftAdd(shift.is64 ? 1 : 0, form, 0),
-            word: word(0, addend.slot, shift.a.slot, amount), .integer, before: before,
+            word: codeWord(0, addend.slot, shift.a.slot, amount), .integer, before: before,
             kind: .shiftAdd)
         last.operation = amount
         last.is64 = shift.is64
@@ -248,7 +250,7 @@ extension Translator {
         if chosen.form == .immediate { moveToSlot(&chosen) }
         let fromRegister = chosen.form == .register
         if fromRegister { takeFromRegister(chosen, .integer) }
-        let fields = word(0, a, b, chosen.slot)
+        let fields = codeWord(0, a, b, chosen.slot)
         if usesImmediate {
             pushResult(
                 .selectImmediate(fromRegister ? 1 : 0, 0), word: fields, valueClass, before: before)

@@ -23,18 +23,19 @@ extension Translator {
         }
     }
 
-    private func entryAddress(_ definedFunction: Int) -> CodeWord {
+    private mutating func entryAddress(_ definedFunction: Int) -> CodeWord {
         UInt64(UInt(bitPattern: entries + definedFunction))
     }
 
-    private func importOffset(_ function: Int) -> CodeWord {
-        word(0, 0, unsigned: UInt32(truncatingIfNeeded: ContextLayout.importedFunction(function)))
+    private mutating func importOffset(_ function: Int) -> CodeWord {
+        codeWord(
+            0, 0, unsigned: UInt32(truncatingIfNeeded: ContextLayout.importedFunction(function)))
     }
 
     mutating func call(_ function: UInt32) {
         let callee = shapes[module.functions[Int(function)]]
         let frame = popArguments(callee)
-        let place = word(frame, callee.headerIndex)
+        let place = codeWord(frame, callee.headerIndex)
         let defined = Int(function) - module.importedFunctionCount
         if defined < 0 {
             emit(.callImport, word: importOffset(Int(function)), place)
@@ -55,11 +56,14 @@ extension Translator {
         if !isNear { selector.form = .slot }
         let fromRegister = selector.form == .register
         if fromRegister { takeFromRegister(selector, .integer) }
-        let typed = word(0, selector.slot, unsigned: typeIDs[Int(type)])
+        let typed = codeWord(0, selector.slot, unsigned: typeIDs[Int(type)])
         if isNear {
-            emit(.callIndirect(fromRegister ? 1 : 0), word: typed, word(frame, callee.headerIndex))
+            emit(
+                .callIndirect(fromRegister ? 1 : 0), word: typed,
+                codeWord(frame, callee.headerIndex))
         } else {
-            emit(.callIndirectFar, word: typed, word(frame, callee.headerIndex, unsigned: table))
+            emit(
+                .callIndirectFar, word: typed, codeWord(frame, callee.headerIndex, unsigned: table))
         }
         pushResults(callee)
     }
@@ -69,15 +73,15 @@ extension Translator {
         let reference = pop()
         let slot = slotHolding(reference)
         let frame = popArguments(callee)
-        emit(.callReference, word: word(0, slot), word(frame, callee.headerIndex))
+        emit(.callReference, word: codeWord(0, slot), codeWord(frame, callee.headerIndex))
         pushResults(callee)
     }
 
     // MARK: Tail calls
 
     /// Word 2 of a tail call.
-    private func replacement(_ callee: FunctionShape, _ frame: Int) -> CodeWord {
-        word(frame, callee.headerIndex, shape.headerIndex, callee.parameterSlots)
+    private mutating func replacement(_ callee: FunctionShape, _ frame: Int) -> CodeWord {
+        codeWord(frame, callee.headerIndex, shape.headerIndex, callee.parameterSlots)
     }
 
     /// A callee elsewhere was called instead: its results, where its arguments were, are returned.
@@ -105,7 +109,7 @@ extension Translator {
         let index = slotHolding(pop())
         let frame = popArguments(callee)
         emit(
-            .returnCallIndirect, word: word(0, index, unsigned: typeIDs[Int(type)]),
+            .returnCallIndirect, word: codeWord(0, index, unsigned: typeIDs[Int(type)]),
             replacement(callee, frame))
         code.append(UInt64(table))
         returnResults(callee)
@@ -115,7 +119,7 @@ extension Translator {
         let callee = shapes[type]
         let slot = slotHolding(pop())
         let frame = popArguments(callee)
-        emit(.returnCallReference, word: word(0, slot), replacement(callee, frame))
+        emit(.returnCallReference, word: codeWord(0, slot), replacement(callee, frame))
         returnResults(callee)
     }
 
@@ -164,7 +168,7 @@ extension Translator {
     ) -> (instruction: Int, half: Int) {
         // i64.eq or i64.ne with the immediate 0
         let condition = integerCondition(comparison: whenNull ? 10 : 11, negated: false)
-        let start = emit(.integerBranch(condition, 1, 0), word: word(0, slot))
+        let start = emit(.integerBranch(condition, 1, 0), word: codeWord(0, slot))
         return (start, 2 * (start + 1) + 1)
     }
 }

@@ -30,9 +30,11 @@ extension Translator {
     }
 
     /// The offset of a branch is in the upper half of word 1.
-    private func at(_ start: Int) -> (instruction: Int, half: Int) { (start, 2 * (start + 1) + 1) }
+    private mutating func at(_ start: Int) -> (instruction: Int, half: Int) {
+        (start, 2 * (start + 1) + 1)
+    }
 
-    private func direction(_ loop: Int?) -> Int { loop == nil ? 0 : 1 }
+    private mutating func direction(_ loop: Int?) -> Int { loop == nil ? 0 : 1 }
 
     private mutating func branch(
         on value: Operand, _ negated: Bool, _ loop: Int?
@@ -42,7 +44,7 @@ extension Translator {
         return at(
             emit(
                 .branchIf(negated ? 1 : 0, fromRegister ? 1 : 0, direction(loop)),
-                word: word(0, value.slot)))
+                word: codeWord(0, value.slot)))
     }
 
     /// `eqz` before the branch: the branch tests the operand for zero itself.
@@ -57,7 +59,7 @@ extension Translator {
         return at(
             emit(
                 .integerBranch(condition, fromRegister ? 3 : 1, direction(loop)),
-                word: word(0, test.a.slot)))
+                word: codeWord(0, test.a.slot)))
     }
 
     // MARK: Comparisons
@@ -90,10 +92,10 @@ extension Translator {
             instruction = .floatBranch(condition, form, direction(loop))
         }
         let first = isRegister ? 0 : test.a.slot
-        if isWide { return at(emit(instruction, word: word(0, first), test.b.bits)) }
+        if isWide { return at(emit(instruction, word: codeWord(0, first), test.b.bits)) }
         let second =
             test.b.form == .immediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
-        return at(emit(instruction, word: word(second, first)))
+        return at(emit(instruction, word: codeWord(second, first)))
     }
 
     /// `and` before the branch: any bit set, or none.
@@ -112,7 +114,7 @@ extension Translator {
         return at(
             emit(
                 .integerBranch(condition, form, direction(loop)),
-                word: word(second, isRegister ? 0 : test.a.slot)))
+                word: codeWord(second, isRegister ? 0 : test.a.slot)))
     }
 
     /// An addition to the compared local before the comparison: addition, comparison and the branch
@@ -134,7 +136,7 @@ extension Translator {
             code.removeSubrange(sum.start...)
             let start = emit(
                 .addBranchWide(comparison, bySlot),
-                word: word(
+                word: codeWord(
                     sum.destination, sum.operation, signed: Int(truncatingIfNeeded: test.b.bits)),
                 0)
             setOffset(2 * (start + 2) + 1, from: start, to: labels[loop].start)
@@ -147,7 +149,7 @@ extension Translator {
         code.removeSubrange(sum.start...)
         let start = emit(
             .addBranch(comparison, bySlot, isImmediate ? 1 : 0),
-            word: word(sum.destination, sum.operation, limit, distance))
+            word: codeWord(sum.destination, sum.operation, limit, distance))
         afterLoopEnd(sum.destination)
         return (start, -1)
     }

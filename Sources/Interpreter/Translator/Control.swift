@@ -41,7 +41,9 @@ extension Translator {
         }
     }
 
-    private func labelTypes(_ type: BlockType) -> (parameters: Range<Int>, results: Range<Int>) {
+    private mutating func labelTypes(_ type: BlockType) -> (
+        parameters: Range<Int>, results: Range<Int>
+    ) {
         switch type {
         case .empty: return (0..<0, 0..<0)
         case .value(let type): return (0..<0, shapes.singleResult(ValueClass(type)))
@@ -130,7 +132,7 @@ extension Translator {
         }
     }
 
-    private func needsMove(_ count: Int, to home: Int) -> Bool {
+    private mutating func needsMove(_ count: Int, to home: Int) -> Bool {
         if count == 0 { return false }
         let first = stack.count - count
         if Int(stack[first].home) != home { return true }
@@ -138,13 +140,13 @@ extension Translator {
     }
 
     /// Operands that a branch to `label` carries.
-    private func arity(_ label: Int) -> Int {
+    private mutating func arity(_ label: Int) -> Int {
         labels[label].kind == .loop ? labels[label].parameters.count : labels[label].results.count
     }
 
     // MARK: Branches
 
-    func labelIndex(_ depth: UInt32) -> Int { labels.count - 1 - Int(depth) }
+    mutating func labelIndex(_ depth: UInt32) -> Int { labels.count - 1 - Int(depth) }
 
     /// Emits a branch to a label whose operands are in place. A copy or constant just before it
     /// becomes part of it.
@@ -250,7 +252,7 @@ extension Translator {
         if selector.form == .register { takeFromRegister(selector, .integer) }
         let start = emit(
             .branchTable(selector.form == .register ? 1 : 0),
-            word: word(0, selector.slot, unsigned: UInt32(truncatingIfNeeded: count)))
+            word: codeWord(0, selector.slot, unsigned: UInt32(truncatingIfNeeded: count)))
         let table = code.count
         code.append(contentsOf: repeatElement(0, count: (count + 2) / 2))
         registers = Registers()
@@ -278,7 +280,7 @@ extension Translator {
         if count > 1 || returnOverlaps(count) { materializeTop(count) }
     }
 
-    private func peekLabel() throws(DecodingError) -> UInt32 {
+    private mutating func peekLabel() throws(DecodingError) -> UInt32 {
         var ahead = reader
         return try ahead.unsigned32()
     }
@@ -286,7 +288,7 @@ extension Translator {
     // MARK: Returns
 
     /// Whether writing results to the slots from 0 on would overwrite one that is still to move.
-    private func returnOverlaps(_ count: Int) -> Bool {
+    private mutating func returnOverlaps(_ count: Int) -> Bool {
         guard count > 1 else { return false }
         return stack[(stack.count - count)...].contains {
             $0.kind == .local && Int(localSlots[$0.local]) < shape.resultSlots
@@ -298,13 +300,13 @@ extension Translator {
         let header = shape.headerIndex
         let count = shape.results.count
         if count == 0 {
-            emit(.returnNone, word: word(header))
+            emit(.returnNone, word: codeWord(header))
         } else if count == 1, let entry = stack.last, entry.valueClass != .vector {
             returnSingle(entry, header)
         } else {
             if returnOverlaps(count) { materializeTop(count) }
             moveOperands(count, to: 0)
-            emit(.returnNone, word: word(header))
+            emit(.returnNone, word: codeWord(header))
         }
         last = Emitted()
         previous = Emitted()
@@ -315,7 +317,7 @@ extension Translator {
         if value.form == .immediate {
             if entry.valueClass == .integer && entry.value <= 0xffff_ffff {
                 let bits = UInt32(truncatingIfNeeded: entry.value)
-                emit(.returnConstant, word: word(header, 0, unsigned: bits))
+                emit(.returnConstant, word: codeWord(header, 0, unsigned: bits))
                 return
             }
             moveToSlot(&value)
@@ -324,6 +326,6 @@ extension Translator {
         if fromRegister { takeFromRegister(value, entry.valueClass) }
         emit(
             .returnValue(Int(entry.valueClass.rawValue), fromRegister ? 1 : 0),
-            word: word(header, value.slot))
+            word: codeWord(header, value.slot))
     }
 }

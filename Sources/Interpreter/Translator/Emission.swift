@@ -1,26 +1,24 @@
 // Writing code words, and the window of the last two instructions that fusions look at.
 
+/// A code word of four 16-bit fields.
+func codeWord(_ f0: Int, _ f1: Int = 0, _ f2: Int = 0, _ f3: Int = 0) -> CodeWord {
+    let low = field(f0) | field(f1) &<< 16
+    let high = field(f2) | field(f3) &<< 16
+    return low | high &<< 32
+}
+
+/// A code word of two 16-bit fields and one of 32 bits.
+func codeWord(_ f0: Int, _ f1: Int, unsigned: UInt32) -> CodeWord {
+    field(f0) | field(f1) &<< 16 | UInt64(unsigned) &<< 32
+}
+
+func codeWord(_ f0: Int, _ f1: Int, signed: Int) -> CodeWord {
+    codeWord(f0, f1, unsigned: UInt32(truncatingIfNeeded: signed))
+}
+
+private func field(_ value: Int) -> CodeWord { UInt64(UInt16(truncatingIfNeeded: value)) }
+
 extension Translator {
-    // MARK: Words
-
-    /// Four 16-bit fields.
-    func word(_ f0: Int, _ f1: Int = 0, _ f2: Int = 0, _ f3: Int = 0) -> CodeWord {
-        let low = field(f0) | field(f1) &<< 16
-        let high = field(f2) | field(f3) &<< 16
-        return low | high &<< 32
-    }
-
-    private func field(_ value: Int) -> CodeWord { UInt64(UInt16(truncatingIfNeeded: value)) }
-
-    /// Two 16-bit fields and one of 32 bits.
-    func word(_ f0: Int, _ f1: Int, unsigned: UInt32) -> CodeWord {
-        field(f0) | field(f1) &<< 16 | UInt64(unsigned) &<< 32
-    }
-
-    func word(_ f0: Int, _ f1: Int, signed: Int) -> CodeWord {
-        word(f0, f1, unsigned: UInt32(truncatingIfNeeded: signed))
-    }
-
     // MARK: Instructions
 
     /// Emits an instruction of two words and forgets the window. Answers where it starts.
@@ -102,12 +100,12 @@ extension Translator {
         if last.kind == .copy, last.end == code.count, last.destination != source {
             let first = code[last.start + 1]
             code[last.start] = Instruction.copyTwo.handler
-            code[last.start + 1] = first & 0xffff_ffff | word(0, 0, destination, source)
+            code[last.start + 1] = first & 0xffff_ffff | codeWord(0, 0, destination, source)
             // It writes two slots: nobody may take it for what made one operand.
             last.kind = .other
             last.destination = -1
         } else {
-            emit(.copy, word: word(destination, source))
+            emit(.copy, word: codeWord(destination, source))
             last.kind = .copy
             last.a.slot = source
             last.destination = destination
@@ -118,10 +116,11 @@ extension Translator {
     mutating func emitConstant(to destination: Int, _ bits: UInt64) {
         if bits <= 0xffff_ffff {
             emit(
-                .constant32, word: word(destination, 0, unsigned: UInt32(truncatingIfNeeded: bits)))
+                .constant32,
+                word: codeWord(destination, 0, unsigned: UInt32(truncatingIfNeeded: bits)))
             if bits <= 0xffff { last.kind = .constant }
         } else {
-            emit(.constant64, word: word(destination), bits)
+            emit(.constant64, word: codeWord(destination), bits)
         }
         last.destination = destination
         registers.forget(slot: destination)
@@ -131,7 +130,8 @@ extension Translator {
     mutating func emitCopyRange(to destination: Int, from source: Int, _ count: Int) {
         if destination == source || count == 0 { return }
         emit(
-            .copyRange, word: word(destination, source, unsigned: UInt32(truncatingIfNeeded: count))
+            .copyRange,
+            word: codeWord(destination, source, unsigned: UInt32(truncatingIfNeeded: count))
         )
         for slot in destination..<(destination + count) { registers.forget(slot: slot) }
     }

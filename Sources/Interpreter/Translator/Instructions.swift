@@ -112,7 +112,7 @@ extension Translator {
             emitBulk(.memoryInit, try reader.memoryIndex(), segment)
         case .dataDrop:
             let segment = try reader.unsigned32()
-            emit(.dropSegment, word: word(0, 0, unsigned: segment))
+            emit(.dropSegment, word: codeWord(0, 0, unsigned: segment))
         case .tableGet: tableGet(try reader.unsigned32())
         case .tableSet: tableSet(try reader.unsigned32())
         case .tableSize: tableSize(try reader.unsigned32())
@@ -126,7 +126,7 @@ extension Translator {
             emitBulk(.tableInit, try reader.unsigned32(), segment)
         case .elemDrop:
             let segment = try reader.unsigned32()
-            emit(.dropSegment, word: word(1, 0, unsigned: segment))
+            emit(.dropSegment, word: codeWord(1, 0, unsigned: segment))
         case .refNull:
             _ = try reader.heapType()
             push(.constant, .integer, value: 0)

@@ -15,7 +15,7 @@ extension Translator {
     }
 
     /// Whether instructions of the fast families reach this memory.
-    private func isNear(_ memory: UInt32) -> Bool {
+    private mutating func isNear(_ memory: UInt32) -> Bool {
         guard memory == 0, let type = module.memories.first else { return false }
         return type.addressType == .i32
     }
@@ -28,7 +28,7 @@ extension Translator {
             let before = registers
             let address = slotHolding(pop())
             pushResult(
-                .loadFar(operation), word: word(0, address, Int(argument.memory)),
+                .loadFar(operation), word: codeWord(0, address, Int(argument.memory)),
                 third: argument.offset, valueClass, before: before, droppable: false)
             return
         }
@@ -50,7 +50,7 @@ extension Translator {
         guard isNear(argument.memory) else {
             let slot = slotHolding(address), source = slotHolding(value)
             emit(
-                .storeFar(operation), word: word(source, slot, Int(argument.memory)),
+                .storeFar(operation), word: codeWord(source, slot, Int(argument.memory)),
                 argument.offset)
             return
         }
@@ -66,7 +66,7 @@ extension Translator {
         let first = source.form == .immediate ? Int(truncatingIfNeeded: source.bits) : source.slot
         emit(
             .store(operation, addressing.form, source.form == .immediate ? 1 : 0),
-            word: addressing.fields | word(first))
+            word: addressing.fields | codeWord(first))
     }
 
     /// Stores the accumulator, if the address does not need it too.
@@ -82,14 +82,14 @@ extension Translator {
         } else if valueClass != .integer && place.form == .register {
             takeFromRegister(place, .integer)
             (form, fields) = (
-                Form.register, word(0, 0, unsigned: UInt32(truncatingIfNeeded: offset))
+                Form.register, codeWord(0, 0, unsigned: UInt32(truncatingIfNeeded: offset))
             )
         } else if place.form == .register && place.slot == source.slot {
             return false
         } else {
             let slot = slotHolding(address)
             (form, fields) = (
-                Form.slot, word(0, slot, unsigned: UInt32(truncatingIfNeeded: offset))
+                Form.slot, codeWord(0, slot, unsigned: UInt32(truncatingIfNeeded: offset))
             )
         }
         takeFromRegister(source, valueClass)
@@ -101,10 +101,10 @@ extension Translator {
         return true
     }
 
-    private func constantAddress(_ place: Operand, _ offset: UInt64) -> CodeWord? {
+    private mutating func constantAddress(_ place: Operand, _ offset: UInt64) -> CodeWord? {
         guard place.form == .immediate else { return nil }
         let sum = (place.bits & 0xffff_ffff) &+ offset
-        return sum <= 0xffff_ffff ? word(0, 0, unsigned: UInt32(truncatingIfNeeded: sum)) : nil
+        return sum <= 0xffff_ffff ? codeWord(0, 0, unsigned: UInt32(truncatingIfNeeded: sum)) : nil
     }
 
     /// The addressing form for a popped address. May take back the instruction that computed it.
@@ -123,9 +123,9 @@ extension Translator {
         }
         if place.form == .register {
             takeFromRegister(place, .integer)
-            return Addressing(form: Form.register, fields: word(0, 0, unsigned: low))
+            return Addressing(form: Form.register, fields: codeWord(0, 0, unsigned: low))
         }
-        return Addressing(form: Form.slot, fields: word(0, slotHolding(entry), unsigned: low))
+        return Addressing(form: Form.slot, fields: codeWord(0, slotHolding(entry), unsigned: low))
     }
 
     /// Makes the addition that was just emitted part of the address, if there is a form for it.
@@ -137,19 +137,19 @@ extension Translator {
             rewind()
             addressRegisters = registers
             return Addressing(
-                form: Form.slotSlot, fields: word(0, sum.a.slot, sum.b.slot, offset))
+                form: Form.slotSlot, fields: codeWord(0, sum.a.slot, sum.b.slot, offset))
         case (.add, .register, .slot) where sum.valueClass == .integer:
             rewind()
             addressRegisters = registers
             takeFromRegister(sum.a, .integer)
-            return Addressing(form: Form.slotRegister, fields: word(0, sum.b.slot, 0, offset))
+            return Addressing(form: Form.slotRegister, fields: codeWord(0, sum.b.slot, 0, offset))
         case (.add, .slot, .immediate) where fitsSigned16(sum.b.bits, is64: false):
             guard sum.valueClass == .integer else { return nil }
             rewind()
             addressRegisters = registers
             return Addressing(
                 form: Form.slotImmediate,
-                fields: word(0, sum.a.slot, Int(truncatingIfNeeded: sum.b.bits), offset))
+                fields: codeWord(0, sum.a.slot, Int(truncatingIfNeeded: sum.b.bits), offset))
         case (.add, .register, .immediate) where fitsSigned16(sum.b.bits, is64: false):
             guard sum.valueClass == .integer else { return nil }
             rewind()
@@ -157,13 +157,13 @@ extension Translator {
             takeFromRegister(sum.a, .integer)
             return Addressing(
                 form: Form.registerImmediate,
-                fields: word(0, 0, Int(truncatingIfNeeded: sum.b.bits), offset))
+                fields: codeWord(0, 0, Int(truncatingIfNeeded: sum.b.bits), offset))
         case (.shiftAdd, .register, .slot) where (1...3).contains(sum.operation):
             rewind()
             addressRegisters = registers
             takeFromRegister(sum.a, .integer)
             return Addressing(
-                form: Form.slotRegister + sum.operation, fields: word(0, sum.b.slot, 0, offset))
+                form: Form.slotRegister + sum.operation, fields: codeWord(0, sum.b.slot, 0, offset))
         default: return nil
         }
     }
@@ -179,7 +179,7 @@ extension Translator {
                 Int(memory) < module.memories.count
                 ? Int(module.memories[Int(memory)].pageSizeLog2) : 16
             pushResult(
-                .memorySizeFar, word: word(0, 0, Int(memory), shift), .integer, before: before,
+                .memorySizeFar, word: codeWord(0, 0, Int(memory), shift), .integer, before: before,
                 droppable: false)
         }
     }
@@ -189,7 +189,7 @@ extension Translator {
         let delta = slotHolding(pop())
         let is64 = module.memories[Int(memory)].addressType == .i64
         pushResult(
-            .memoryGrow, word: word(0, delta, Int(memory), is64 ? 1 : 0), .integer,
+            .memoryGrow, word: codeWord(0, delta, Int(memory), is64 ? 1 : 0), .integer,
             before: before, droppable: false)
         // Going on after growth reloads the accumulators.
         let slot = registers.integer
@@ -211,14 +211,14 @@ extension Translator {
 
     private mutating func emitThreeSlots(_ instruction: Instruction) {
         let third = pop(), second = pop(), first = pop()
-        let fields = word(slotHolding(first), slotHolding(second), slotHolding(third))
+        let fields = codeWord(slotHolding(first), slotHolding(second), slotHolding(third))
         emit(instruction, word: fields)
     }
 
     /// An operation of the runtime on three operands and two indices.
     mutating func emitBulk(_ operation: BulkOperation, _ first: UInt32, _ second: UInt32) {
         let third = pop(), middle = pop(), bottom = pop()
-        let fields = word(
+        let fields = codeWord(
             slotHolding(bottom), slotHolding(middle), slotHolding(third), operation.rawValue)
         emit(.bulk, word: fields, UInt64(first) | UInt64(second) &<< 32)
     }

@@ -1,4 +1,7 @@
 // The model of the operand stack: where operands are, and getting them where they must be.
+//
+// Members that only read are mutating as well, here and in the other extensions: the compiler
+// copies so large a structure for a call of any other kind.
 
 extension Translator {
     /// Pushes an entry and answers its home slot.
@@ -14,8 +17,10 @@ extension Translator {
 
     /// The home slot of the next entry.
     var nextHome: Int {
-        guard let top = stack.last else { return operandBase }
-        return Int(top.home) + top.valueClass.slotCount
+        mutating get {
+            guard let top = stack.last else { return operandBase }
+            return Int(top.home) + top.valueClass.slotCount
+        }
     }
 
     mutating func pushLocal(_ local: Int) {
@@ -37,7 +42,7 @@ extension Translator {
     }
 
     /// The slot that holds an entry's value; for a constant its home, where it is not yet.
-    func slot(of entry: Entry) -> Int {
+    mutating func slot(of entry: Entry) -> Int {
         entry.kind == .local ? Int(localSlots[entry.local]) : Int(entry.home)
     }
 
@@ -86,7 +91,7 @@ extension Translator {
 
     /// How an instruction that takes its operand from a slot, the accumulator or an immediate gets
     /// this popped entry.
-    func operand(_ entry: Entry) -> Operand {
+    mutating func operand(_ entry: Entry) -> Operand {
         let slot = slot(of: entry)
         switch entry.kind {
         case .constant:
@@ -117,7 +122,7 @@ extension Translator {
     }
 
     /// Whether a popped entry is what the last instruction made.
-    func isLastResult(_ entry: Entry) -> Bool {
+    mutating func isLastResult(_ entry: Entry) -> Bool {
         entry.kind == .temporary && last.end == code.count && last.destination == Int(entry.home)
             && last.destination >= operandBase && last.kind != .copy && last.kind != .constant
     }

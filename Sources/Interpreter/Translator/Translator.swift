@@ -201,7 +201,7 @@ struct Translator {
 
     private mutating func finish() -> TranslatedCode {
         guard !zeroSlots.isEmpty else { return TranslatedCode(words: code, entry: 2) }
-        code[1] = word(zeroSlots.lower, 0, unsigned: UInt32(zeroSlots.upper - zeroSlots.lower))
+        code[1] = codeWord(zeroSlots.lower, 0, unsigned: UInt32(zeroSlots.upper - zeroSlots.lower))
         return TranslatedCode(words: code, entry: 0)
     }
 

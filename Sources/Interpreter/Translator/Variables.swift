@@ -58,7 +58,7 @@ extension Translator {
                 registers[valueClass].producer = last.start
             }
         }
-        code[last.start + 1] = code[last.start + 1] & ~0xffff | word(target)
+        code[last.start + 1] = code[last.start + 1] & ~0xffff | codeWord(target)
         let home = last.destination
         registers.forget(slot: target)
         for valueClass in [ValueClass.integer, .float, .double]
@@ -117,7 +117,7 @@ extension Translator {
             code.removeSubrange(first.start...)
             let start = code.count
             code.append(Instruction.addTwo(instruction.is64 ? 1 : 0).handler)
-            code.append(word(first.destination, first.operation, target, amount))
+            code.append(codeWord(first.destination, first.operation, target, amount))
             replaceWindow(start)
         } else if previous.kind == .copy, previous.end == instruction.start, !instruction.is64,
             previous.a.slot == target
@@ -127,7 +127,7 @@ extension Translator {
             let start = code.count
             code.append(Instruction.postIncrement.handler)
             code.append(
-                word(copy.destination, target, signed: Int(Int32(truncatingIfNeeded: amount))))
+                codeWord(copy.destination, target, signed: Int(Int32(truncatingIfNeeded: amount))))
             replaceWindow(start)
         } else {
             last.kind = .increment
@@ -147,7 +147,9 @@ extension Translator {
 
     // MARK: Globals
 
-    private func globalPlace(_ global: Int) -> Int { global < layout.importedGlobalCount ? 1 : 0 }
+    private mutating func globalPlace(_ global: Int) -> Int {
+        global < layout.importedGlobalCount ? 1 : 0
+    }
 
     mutating func globalGet(_ global: Int) throws(TranslationError) {
         let valueClass = ValueClass(module.globals[global].value)
@@ -155,7 +157,7 @@ extension Translator {
         let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
         pushResult(
             .globalGet(Int(valueClass.rawValue), globalPlace(global), 0),
-            word: word(0, 0, unsigned: offset), valueClass, before: registers)
+            word: codeWord(0, 0, unsigned: offset), valueClass, before: registers)
     }
 
     mutating func globalSet(_ global: Int) throws(TranslationError) {
@@ -166,11 +168,11 @@ extension Translator {
         var value = operand(entry)
         if value.form == .immediate { moveToSlot(&value) }
         guard value.form == .register else {
-            emit(.globalSet(place, 0), word: word(0, value.slot, unsigned: offset))
+            emit(.globalSet(place, 0), word: codeWord(0, value.slot, unsigned: offset))
             return
         }
         takeFromRegister(value, entry.valueClass)
-        let fields = word(0, 0, unsigned: offset)
+        let fields = codeWord(0, 0, unsigned: offset)
         switch entry.valueClass {
         case .float: emit(.globalSetFloat(0, place), word: fields)
         case .double: emit(.globalSetFloat(1, place), word: fields)
@@ -184,19 +186,20 @@ extension Translator {
         let before = registers
         let index = slotHolding(pop())
         pushResult(
-            .tableGet, word: word(0, index, Int(table)), .integer, before: before,
+            .tableGet, word: codeWord(0, index, Int(table)), .integer, before: before,
             droppable: false)
     }
 
     mutating func tableSet(_ table: UInt32) {
         let value = pop(), index = pop()
         let place = slotHolding(index), source = slotHolding(value)
-        emit(.tableSet, word: word(place, source, Int(table)))
+        emit(.tableSet, word: codeWord(place, source, Int(table)))
     }
 
     mutating func tableSize(_ table: UInt32) {
         pushResult(
-            .tableSize, word: word(0, 0, Int(table)), .integer, before: registers, droppable: false)
+            .tableSize, word: codeWord(0, 0, Int(table)), .integer, before: registers,
+            droppable: false)
     }
 
     mutating func tableGrow(_ table: UInt32) {
@@ -205,7 +208,8 @@ extension Translator {
         let source = slotHolding(value), count = slotHolding(delta)
         let is64 = module.tables[Int(table)].addressType == .i64
         pushResult(
-            .tableGrow, word: word(0, source, count, Int(table) << 1 | (is64 ? 1 : 0)), .integer,
+            .tableGrow, word: codeWord(0, source, count, Int(table) << 1 | (is64 ? 1 : 0)),
+            .integer,
             before: before, droppable: false)
     }
 
@@ -213,7 +217,8 @@ extension Translator {
 
     mutating func functionReference(_ function: UInt32) {
         pushResult(
-            .functionReference, word: word(0, 0, unsigned: function), .integer, before: registers,
+            .functionReference, word: codeWord(0, 0, unsigned: function), .integer,
+            before: registers,
             droppable: false)
     }
 
@@ -221,7 +226,7 @@ extension Translator {
     mutating func nullCheck() {
         let entry = pop()
         let slot = slotHolding(entry)
-        emit(.nullCheck, word: word(0, slot))
+        emit(.nullCheck, word: codeWord(0, slot))
         switch entry.kind {
         case .local: pushLocal(entry.local)
         case .constant, .temporary:
@@ -240,8 +245,8 @@ extension Translator {
         let low = push(.temporary, .integer)
         push(.temporary, .integer)
         emit(
-            .wide(operation), word: word(low, slots[0], slots[1]),
-            word(slots[2], slots[3]))
+            .wide(operation), word: codeWord(low, slots[0], slots[1]),
+            codeWord(slots[2], slots[3]))
         registers.forget(slot: low)
         registers.forget(slot: low + 1)
     }
