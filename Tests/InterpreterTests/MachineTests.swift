@@ -44,6 +44,39 @@ import Testing
         }
     #endif
 
+    /// A `br_table` that begins the loop it goes to branches by 0 bytes: backward, all the same.
+    @Test func branchTablesToThemselvesUseFuel() throws {
+        let house = House()
+        var module = TestModule()
+        let type = module.type([TestModule.i32])
+        module.export(
+            "run", .function, module.function(type: type, [0x03, 0x40, 0x20, 0, 0x0e, 0, 0, 0x0b]))
+        let run = try #require(try house.instantiate(module).function("run"))
+        house.store.fuel = 1000
+        #expect(throws: Trap.self) { try run.call([.i32(0)]) }
+        #expect(house.store.fuel == 0)
+    }
+
+    @Test func largeFillsAndCopiesUseFuel() throws {
+        for operation: [UInt8] in [[0xfc, 11, 0], [0xfc, 10, 0, 0]] {
+            let house = House()
+            var module = TestModule()
+            let type = module.type()
+            module.memory(64)
+            let size = TestModule.i32(4 << 20)
+            module.export(
+                "run", .function,
+                module.function(
+                    type: type, TestModule.i32(0) + TestModule.i32(0) + size + operation))
+            let run = try #require(try house.instantiate(module).function("run"))
+            house.store.fuel = 1_000_000
+            _ = try run.call()
+            #expect(house.store.fuel ?? 0 < 1_000_000 - 1000)
+            house.store.fuel = 10
+            #expect(throws: Trap.self) { try run.call() }
+        }
+    }
+
     /// One handler that is not a tail call would need more than this stack within milliseconds.
     @Test func runsOnASmallNativeStack() throws {
         #if DEBUG

@@ -13,7 +13,8 @@
 @inline(__always) func branchTable<A: Source>(_: A.Type, _ m: State) {
     let index = min(UInt(A.get(m, UInt32.self)), m.unsignedHalf)
     let offset = m.raw.load(fromByteOffset: 16 &+ Int(bitPattern: index &* 4), as: Int32.self)
-    if offset < 0 { Loop.take(m, offset) } else { Forward.take(m, offset) }
+    // 0 is a loop that begins with this instruction.
+    if offset <= 0 { Loop.take(m, offset) } else { Forward.take(m, offset) }
 }
 
 @inline(__always) func copyBranch<D: Direction>(_: D.Type, _ m: State) {

@@ -146,6 +146,20 @@ extension UInt64 {
 
 // MARK: Bulk operations
 
+/// From this many bytes on the runtime does the work: it takes budget for it, so that large fills and
+/// copies cannot escape fuel, deadlines and interrupts.
+private let bulkLimit: UInt = 65_536
+
+/// Hands an operation on memory 0 to the runtime.
+@inline(__always) private func bulk(_ operation: BulkOperation, _ m: State) {
+    let code = BulkOperation.run(
+        operation.rawValue, m.cx, 0, m.sp[m.field(0)], m.sp[m.field(1)], m.sp[m.field(2)])
+    if _slowPath(code != 0) {
+        return leave(m.pc, m.sp, m.md, UInt(code), m.cx, m.r, m.f, m.g)
+    }
+    m.next(2)
+}
+
 /// Both ranges in memory 0, a 32-bit memory.
 @inline(__always) func memoryCopy(_ m: State) {
     let to = UInt(truncatingIfNeeded: m.sp[m.field(0)])
@@ -154,6 +168,7 @@ extension UInt64 {
     if _slowPath(to &+ count > m.ms || from &+ count > m.ms) {
         return m.trap(.outOfBoundsMemoryAccess)
     }
+    if _slowPath(count >= bulkLimit) { return bulk(.memoryCopy, m) }
     (m.md + Int(bitPattern: to)).copyMemory(
         from: m.md + Int(bitPattern: from), byteCount: Int(bitPattern: count))
     m.next(2)
@@ -163,6 +178,7 @@ extension UInt64 {
     let to = UInt(truncatingIfNeeded: m.sp[m.field(0)])
     let count = UInt(truncatingIfNeeded: m.sp[m.field(2)])
     if _slowPath(to &+ count > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    if _slowPath(count >= bulkLimit) { return bulk(.memoryFill, m) }
     (m.md + Int(bitPattern: to)).initializeMemory(
         as: UInt8.self, repeating: UInt8(truncatingIfNeeded: m.sp[m.field(1)]),
         count: Int(bitPattern: count))
