@@ -77,6 +77,36 @@ import Testing
         }
     }
 
+    /// Two instances that call each other by tail calls use no stack for it.
+    @Test func tailCallsAcrossInstancesReplaceFrames() throws {
+        var configuration = Engine.Configuration()
+        configuration.stackByteCount = 64 << 10
+        let house = House(configuration)
+        // (func (param i32 i64) (result i32)): 0 if the first is 0, else the other module's function
+        // through the table, which both share, with one less.
+        func half(_ name: String, other: Int64) -> TestModule {
+            var module = TestModule()
+            let type = module.type([TestModule.i32, TestModule.i64], [TestModule.i32])
+            module.importTable("env", "table", 2)
+            let body: [UInt8] =
+                [0x20, 0, 0x45, 0x04, 0x40] + TestModule.i32(7) + [0x0f, 0x0b, 0x20, 0]
+                + TestModule.i32(-1) + [0x6a, 0x20, 1] + TestModule.i32(other) + [0x13, type, 0]
+            let function = module.function(type: type, body)
+            module.elements(at: TestModule.i32(1 - other), [function])
+            module.export(name, .function, function)
+            return module
+        }
+        let table = try Table(
+            store: house.store,
+            type: TableType(element: .funcref, limits: Limits(minimum: 2)))
+        house.linker.define("env", "table", .table(table))
+        let first = try house.instantiate(half("first", other: 1))
+        _ = try house.instantiate(half("second", other: 0))
+        let run = try #require(first.function("first"))
+        #expect(try run.call([.i32(100_000), .i64(1)]) == [.i32(7)])
+        #expect(try run.call([.i32(99_999), .i64(1)]) == [.i32(7)])
+    }
+
     /// One handler that is not a tail call would need more than this stack within milliseconds.
     @Test func runsOnASmallNativeStack() throws {
         #if DEBUG

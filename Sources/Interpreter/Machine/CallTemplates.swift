@@ -132,14 +132,13 @@ extension State {
         dispatch(code, sp, md, ms, cx, r, f, g)
     }
 
-    /// A callee in another instance, or the host's, is called; the code behind returns.
+    /// A callee elsewhere takes another way: see `crossReplace`.
     @inline(__always)
     func replace(with function: UnsafeMutablePointer<FunctionRecord>, orReturnTo back: CodePointer)
     {
         if _slowPath(function.pointee.context != cx) {
-            return crossCall(
-                back, sp, UnsafeMutableRawPointer(function), UInt(bitPattern: field(4)), cx, r, f, g
-            )
+            return crossReplace(
+                back, sp, UnsafeMutableRawPointer(function), UInt(word(2)), cx, r, f, g)
         }
         replace(with: function.pointee.code)
     }
@@ -237,6 +236,36 @@ let linkSlots = 4
     }
     dispatch(
         record.pointee.code, frame, memory.pointee.base, memory.pointee.byteCount, target, r, f, g)
+}
+
+/// A tail call to a function of the host or of another instance; `place` is word 2 of the call.
+///
+/// If this frame was itself called from another instance, its link area serves the callee as well:
+/// the callee takes the frame's place, so that instances can call each other in turns for ever. Else
+/// the callee is called, and the code at `back` returns its results.
+@inline(never) func crossReplace(
+    _ back: CodePointer, _ sp: StackPointer, _ function: UnsafeMutableRawPointer, _ place: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    let record = function.assumingMemoryBound(to: FunctionRecord.self)
+    let delta = Int(place & 0xffff), newHeader = Int(place &>> 16 & 0xffff)
+    let header = Int(place &>> 32 & 0xffff), count = Int(place &>> 48)
+    let saved = sp[header], link = sp[header &+ 1]
+    guard let target = record.pointee.context,
+        saved == UInt64(UInt(bitPattern: Machine.crossReturnCode))
+    else { return crossCall(back, sp, function, UInt(bitPattern: delta), cx, r, f, g) }
+    sp.update(from: sp + delta, count: count)
+    sp[newHeader] = saved
+    sp[newHeader &+ 1] = link
+    let budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self) &- 1
+    target.storeBytes(of: budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+    let memory = target.load(
+        fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
+    let base = memory.pointee.base, size = memory.pointee.byteCount
+    if budget < 0 {
+        return refillBudget(record.pointee.code, sp, base, size, target, r, f, g)
+    }
+    dispatch(record.pointee.code, sp, base, size, target, r, f, g)
 }
 
 /// Where a function returns to that was called from another instance; `sp` is the link area.
