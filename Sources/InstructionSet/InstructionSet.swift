@@ -246,9 +246,13 @@ let callFamilies = [
     Family("translateStub", "translateStub", [[Choice("translate", "")]], fields: "w"),
 ]
 
-private let valueClasses: Axis = [
-    Choice("i", "UInt64.self"), Choice("f32", "Float.self"), Choice("f64", "Double.self"),
-]
+/// An instruction for every accumulator.
+private func valueClasses(_ name: String) -> Axis {
+    [
+        Choice(name, "UInt64.self"), Choice("\(name).f32", "Float.self"),
+        Choice("\(name).f64", "Double.self"),
+    ]
+}
 private let globalPlaces: Axis = [
     Choice("own", "OwnGlobal.self"), Choice("imported", "ImportedGlobal.self"),
 ]
@@ -260,7 +264,9 @@ let dataFamilies = [
     Family("constant32", "constant32", [[Choice("const", "")]], fields: "s0 u"),
     Family("constant64", "constant64", [[Choice("const", "")]], fields: "s0 w", words: 3),
     Family("zero", "zero", [[Choice("zero", "")]], fields: "s0 u"),
-    Family("globalGet", "globalGet", [valueClasses, globalPlaces, toSlotOrRegister], fields: "u"),
+    Family(
+        "globalGet", "globalGet", [valueClasses("global.get"), globalPlaces, toSlotOrRegister],
+        fields: "u"),
     Family(
         "globalSet", "globalSet",
         [[Choice("global.set", "UInt64.self")], globalPlaces, sourceSlotOrRegister], fields: "u"),
@@ -273,7 +279,7 @@ let dataFamilies = [
     Family(
         "select", "select",
         [
-            valueClasses,
+            valueClasses("select"),
             [
                 Choice("S", "Slot3.self", fields: "s1 s2 s3"),
                 Choice("R", "Register.self", fields: "s1 s2 r"),

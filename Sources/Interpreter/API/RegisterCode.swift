@@ -17,7 +17,9 @@ extension Module {
         do throws(TranslationError) {
             let (translated, positions) = try code.annotated(defined)
             var next = 0
-            return Disassembler().lines(translated).map { line in
+            let disassembler = Disassembler(
+                entries: code.entries, firstFunction: parsed.importedFunctionCount)
+            return disassembler.lines(translated).map { line in
                 while next + 1 < positions.count, positions[next + 1].word <= line.word {
                     next += 1
                 }

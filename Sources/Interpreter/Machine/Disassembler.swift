@@ -24,8 +24,13 @@ struct InstructionChoice {
 struct Disassembler {
     /// Instruction numbers by handler address.
     private let numbers: [CodeWord: Int]
+    /// The module's code table, and the index of the first function in it.
+    private let entries: UnsafeMutablePointer<CodePointer>
+    private let firstFunction: Int
 
-    init() {
+    init(entries: UnsafeMutablePointer<CodePointer>, firstFunction: Int) {
+        self.entries = entries
+        self.firstFunction = firstFunction
         var numbers: [CodeWord: Int] = [:]
         for number in 0..<Instruction.count { numbers[Machine.handlers[number]] = number }
         self.numbers = numbers
@@ -49,7 +54,7 @@ struct Disassembler {
             let length =
                 family.words + choices.reduce(0) { $0 + $1.extraWords }
                 + Self.tableWords(choices, code.words, word)
-            lines.append(Line(word: word, text: Self.text(family, choices, code.words, word)))
+            lines.append(Line(word: word, text: text(family, choices, code.words, word)))
             word += length
         }
         return lines
@@ -82,7 +87,7 @@ struct Disassembler {
         return (Int(words[word + 1] >> 32) + 2) / 2
     }
 
-    private static func text(
+    private func text(
         _ family: InstructionFamily, _ choices: [InstructionChoice], _ words: [CodeWord],
         _ word: Int
     ) -> String {
@@ -104,7 +109,7 @@ struct Disassembler {
     }
 
     /// An operand of the instruction at `word`; the tokens are those of `Family`.
-    private static func operand(_ token: Substring, _ words: [CodeWord], _ word: Int) -> String {
+    private func operand(_ token: Substring, _ words: [CodeWord], _ word: Int) -> String {
         func field(_ index: Int) -> Int {
             let at = word + 1 + index / 4
             guard at < words.count else { return 0 }
@@ -126,7 +131,11 @@ struct Disassembler {
         case ("b", nil): return target(Int32(bitPattern: half(word + 1)))
         case ("b", _) where token == "b2": return target(Int32(bitPattern: half(word + 2)))
         case ("b", _): return "-> \(word + Int(Int16(truncatingIfNeeded: field(3))))"
-        case ("c", nil): return ""
+        case ("c", nil):
+            guard word + 1 < words.count else { return "" }
+            let entry = Int(bitPattern: UInt(words[word + 1]))
+            let index = (entry - Int(bitPattern: entries)) / MemoryLayout<CodePointer>.stride
+            return "func[\(firstFunction + index)]"
         default: return String(token)
         }
     }

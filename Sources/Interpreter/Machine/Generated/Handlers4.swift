@@ -664,51 +664,51 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { zero(State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_i_own_slot(
+@inline(__always) func h_globalGet_global_get_own_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(UInt64.self, OwnGlobal.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_i_own_register(
+@inline(__always) func h_globalGet_global_get_own_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(UInt64.self, OwnGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_i_imported_slot(
+@inline(__always) func h_globalGet_global_get_imported_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(UInt64.self, ImportedGlobal.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_i_imported_register(
+@inline(__always) func h_globalGet_global_get_imported_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(UInt64.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_f32_own_slot(
+@inline(__always) func h_globalGet_global_get_f32_own_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(Float.self, OwnGlobal.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_f32_own_register(
+@inline(__always) func h_globalGet_global_get_f32_own_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(Float.self, OwnGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_f32_imported_slot(
+@inline(__always) func h_globalGet_global_get_f32_imported_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(Float.self, ImportedGlobal.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_f32_imported_register(
+@inline(__always) func h_globalGet_global_get_f32_imported_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(Float.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_f64_own_slot(
+@inline(__always) func h_globalGet_global_get_f64_own_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(Double.self, OwnGlobal.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_f64_own_register(
+@inline(__always) func h_globalGet_global_get_f64_own_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(Double.self, OwnGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_f64_imported_slot(
+@inline(__always) func h_globalGet_global_get_f64_imported_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(Double.self, ImportedGlobal.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_globalGet_f64_imported_register(
+@inline(__always) func h_globalGet_global_get_f64_imported_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalGet(Double.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
@@ -744,51 +744,51 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { globalSet(Double.self, ImportedGlobal.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_i_S_slot(
+@inline(__always) func h_select_select_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(UInt64.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_i_S_register(
+@inline(__always) func h_select_select_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(UInt64.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_i_R_slot(
+@inline(__always) func h_select_select_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(UInt64.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_i_R_register(
+@inline(__always) func h_select_select_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(UInt64.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_f32_S_slot(
+@inline(__always) func h_select_select_f32_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(Float.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_f32_S_register(
+@inline(__always) func h_select_select_f32_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(Float.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_f32_R_slot(
+@inline(__always) func h_select_select_f32_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(Float.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_f32_R_register(
+@inline(__always) func h_select_select_f32_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(Float.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_f64_S_slot(
+@inline(__always) func h_select_select_f64_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(Double.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_f64_S_register(
+@inline(__always) func h_select_select_f64_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(Double.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_f64_R_slot(
+@inline(__always) func h_select_select_f64_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(Double.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_select_f64_R_register(
+@inline(__always) func h_select_select_f64_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { select(Double.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
@@ -1768,18 +1768,18 @@ func registerHandlers4(_ table: UnsafeMutablePointer<UInt64>) {
     table[1763] = address(h_constant32_const)
     table[1764] = address(h_constant64_const)
     table[1765] = address(h_zero_zero)
-    table[1766] = address(h_globalGet_i_own_slot)
-    table[1767] = address(h_globalGet_i_own_register)
-    table[1768] = address(h_globalGet_i_imported_slot)
-    table[1769] = address(h_globalGet_i_imported_register)
-    table[1770] = address(h_globalGet_f32_own_slot)
-    table[1771] = address(h_globalGet_f32_own_register)
-    table[1772] = address(h_globalGet_f32_imported_slot)
-    table[1773] = address(h_globalGet_f32_imported_register)
-    table[1774] = address(h_globalGet_f64_own_slot)
-    table[1775] = address(h_globalGet_f64_own_register)
-    table[1776] = address(h_globalGet_f64_imported_slot)
-    table[1777] = address(h_globalGet_f64_imported_register)
+    table[1766] = address(h_globalGet_global_get_own_slot)
+    table[1767] = address(h_globalGet_global_get_own_register)
+    table[1768] = address(h_globalGet_global_get_imported_slot)
+    table[1769] = address(h_globalGet_global_get_imported_register)
+    table[1770] = address(h_globalGet_global_get_f32_own_slot)
+    table[1771] = address(h_globalGet_global_get_f32_own_register)
+    table[1772] = address(h_globalGet_global_get_f32_imported_slot)
+    table[1773] = address(h_globalGet_global_get_f32_imported_register)
+    table[1774] = address(h_globalGet_global_get_f64_own_slot)
+    table[1775] = address(h_globalGet_global_get_f64_own_register)
+    table[1776] = address(h_globalGet_global_get_f64_imported_slot)
+    table[1777] = address(h_globalGet_global_get_f64_imported_register)
     table[1778] = address(h_globalSet_global_set_own_S)
     table[1779] = address(h_globalSet_global_set_own_R)
     table[1780] = address(h_globalSet_global_set_imported_S)
@@ -1788,18 +1788,18 @@ func registerHandlers4(_ table: UnsafeMutablePointer<UInt64>) {
     table[1783] = address(h_globalSetFloat_global_set_f32_imported_R)
     table[1784] = address(h_globalSetFloat_global_set_f64_own_R)
     table[1785] = address(h_globalSetFloat_global_set_f64_imported_R)
-    table[1786] = address(h_select_i_S_slot)
-    table[1787] = address(h_select_i_S_register)
-    table[1788] = address(h_select_i_R_slot)
-    table[1789] = address(h_select_i_R_register)
-    table[1790] = address(h_select_f32_S_slot)
-    table[1791] = address(h_select_f32_S_register)
-    table[1792] = address(h_select_f32_R_slot)
-    table[1793] = address(h_select_f32_R_register)
-    table[1794] = address(h_select_f64_S_slot)
-    table[1795] = address(h_select_f64_S_register)
-    table[1796] = address(h_select_f64_R_slot)
-    table[1797] = address(h_select_f64_R_register)
+    table[1786] = address(h_select_select_S_slot)
+    table[1787] = address(h_select_select_S_register)
+    table[1788] = address(h_select_select_R_slot)
+    table[1789] = address(h_select_select_R_register)
+    table[1790] = address(h_select_select_f32_S_slot)
+    table[1791] = address(h_select_select_f32_S_register)
+    table[1792] = address(h_select_select_f32_R_slot)
+    table[1793] = address(h_select_select_f32_R_register)
+    table[1794] = address(h_select_select_f64_S_slot)
+    table[1795] = address(h_select_select_f64_S_register)
+    table[1796] = address(h_select_select_f64_R_slot)
+    table[1797] = address(h_select_select_f64_R_register)
     table[1798] = address(h_selectImmediate_select_S_slot)
     table[1799] = address(h_selectImmediate_select_S_register)
     table[1800] = address(h_selectImmediate_select_R_slot)

@@ -802,9 +802,9 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1766, count: 12, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("i", "", 0),
-                InstructionChoice("f32", "", 0),
-                InstructionChoice("f64", "", 0),
+                InstructionChoice("global.get", "", 0),
+                InstructionChoice("global.get.f32", "", 0),
+                InstructionChoice("global.get.f64", "", 0),
             ],
             [
                 InstructionChoice("own", "", 0),
@@ -849,9 +849,9 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1786, count: 12, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("i", "", 0),
-                InstructionChoice("f32", "", 0),
-                InstructionChoice("f64", "", 0),
+                InstructionChoice("select", "", 0),
+                InstructionChoice("select.f32", "", 0),
+                InstructionChoice("select.f64", "", 0),
             ],
             [
                 InstructionChoice("S", "s1 s2 s3", 0),
