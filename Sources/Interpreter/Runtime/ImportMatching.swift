@@ -33,7 +33,7 @@ struct ImportMatching {
         guard external.store === store else { return .foreignStore }
         let expected = canonical(wanted)
         let actual = external.type
-        return matches(actual, expected)
+        return store.engine.types.matches(actual, expected)
             ? nil : .incompatible(expected: expected, actual: actual)
     }
 
@@ -51,38 +51,6 @@ struct ImportMatching {
             table.element = element ?? table.element
             return .table(table)
         }
-    }
-
-    private func matches(_ actual: ExternalType, _ expected: ExternalType) -> Bool {
-        let types = store.engine.types
-        switch (actual, expected) {
-        case (.function(let actual), .function(let expected)):
-            return types.isSubtype(actual, of: expected)
-        case (.tag(let actual), .tag(let expected)):
-            return actual == expected
-        case (.memory(let actual), .memory(let expected)):
-            return actual.addressType == expected.addressType
-                && actual.isShared == expected.isShared
-                && actual.pageSizeLog2 == expected.pageSizeLog2
-                && matches(actual.limits, expected.limits)
-        case (.table(let actual), .table(let expected)):
-            // Canonical, so that equal is the same as equivalent.
-            return actual.addressType == expected.addressType
-                && actual.element == expected.element
-                && matches(actual.limits, expected.limits)
-        case (.global(let actual), .global(let expected)):
-            guard actual.isMutable == expected.isMutable else { return false }
-            return actual.isMutable
-                ? actual.value == expected.value : types.matches(actual.value, expected.value)
-        default:
-            return false
-        }
-    }
-
-    private func matches(_ actual: Limits, _ expected: Limits) -> Bool {
-        guard actual.minimum >= expected.minimum else { return false }
-        guard let most = expected.maximum else { return true }
-        return actual.maximum.map { $0 <= most } ?? false
     }
 }
 
