@@ -202,6 +202,7 @@ let controlFamilies = [
     Family(
         "constantBranch", "constantBranch", [[Choice("const+br", "")], directions],
         fields: "s0 i1 b"),
+    Family("charge", "charge", [[Choice("charge", "")]], fields: "u"),
     Family("unreachable", "unreachable", [[Choice("unreachable", "")]]),
     Family("halt", "halt", [[Choice("halt", "")]]),
     Family("returnNone", "returnNone", [[Choice("return", "")]], fields: "n0"),

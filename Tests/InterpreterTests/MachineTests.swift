@@ -57,6 +57,24 @@ import Testing
         #expect(house.store.fuel == 0)
     }
 
+    /// 30,000 divisions without a branch: what takes long costs fuel, or deadlines would be missed.
+    @Test func longStretchesUseFuel() throws {
+        let house = House()
+        var module = TestModule()
+        let type = module.type([TestModule.i32])
+        let division = [0x20, 0] + TestModule.i32(3) + [0x6d, 0x21, 0]
+        module.export(
+            "run", .function,
+            module.function(type: type, (0..<30_000).flatMap { _ in division }))
+        let run = try #require(try house.instantiate(module).function("run"))
+        house.store.fuel = 1000
+        _ = try run.call([.i32(1)])
+        let used = 1000 - (house.store.fuel ?? 0)
+        #expect((200...300).contains(used))
+        house.store.fuel = 100
+        #expect(throws: Trap.self) { try run.call([.i32(1)]) }
+    }
+
     @Test func largeFillsAndCopiesUseFuel() throws {
         for operation: [UInt8] in [[0xfc, 11, 0], [0xfc, 10, 0, 0]] {
             let house = House()

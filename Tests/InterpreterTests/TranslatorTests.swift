@@ -62,7 +62,7 @@ import Testing
         // block; br_if 0 (a < b); unreachable; end
         let code = try translate(
             [i32, i32], [], [0x02, 0x40, 0x20, 0, 0x20, 1, 0x48, 0x0d, 0, 0x00, 0x0b])
-        #expect(code == ["i32.lt_s s0, s1, -> 6", "unreachable", "return #2"])
+        #expect(code == ["i32.lt_s s0, s1, -> 8", "unreachable", "return #2"])
     }
 
     @Test func loopsEndInOneInstruction() throws {
@@ -72,7 +72,7 @@ import Testing
             [0x03, 0x40, 0x20, 0] + TestModule.i32(1) + [
                 0x6a, 0x22, 0, 0x20, 1, 0x48, 0x0d, 0, 0x0b,
             ])
-        #expect(code == ["i32.lt_s s0, #1, s1, -> 2", "return #2"])
+        #expect(code == ["i32.lt_s s0, #1, s1, -> 4", "return #2"])
     }
 
     @Test func addressesAbsorbAdditions() throws {

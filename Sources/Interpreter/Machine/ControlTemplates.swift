@@ -28,6 +28,14 @@
     D.take(m, m.signedHalf)
 }
 
+/// Takes budget for a long stretch without branches or calls.
+@inline(__always) func charge(_ m: State) {
+    if _slowPath(m.useBudget(Int64(m.unsignedHalf))) {
+        return refillBudget(m.pc + 2, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
+    }
+    m.next(2)
+}
+
 @inline(__always) func unreachable(_ m: State) { m.trap(.unreachable) }
 
 /// The saved code of the outermost frame points here: the run is over.

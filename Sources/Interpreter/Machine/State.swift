@@ -98,9 +98,9 @@ extension State {
         (UnsafeMutableRawPointer(pc) + Int(offset)).assumingMemoryBound(to: CodeWord.self)
     }
 
-    /// Takes one unit of budget; true when none was left.
-    @inline(__always) func useBudget() -> Bool {
-        let left = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self) &- 1
+    /// Takes units of budget; true when there were fewer.
+    @inline(__always) func useBudget(_ units: Int64 = 1) -> Bool {
+        let left = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self) &- units
         cx.storeBytes(of: left, toByteOffset: ContextOffset.budget, as: Int64.self)
         return left < 0
     }
@@ -150,6 +150,7 @@ extension State {
 ) {
     let execution = cx.load(
         fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
+    execution.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
     let code = runtimeBudgetExhausted(execution)
     if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
     cx.storeBytes(

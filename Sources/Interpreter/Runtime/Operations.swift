@@ -234,10 +234,12 @@ func runtimeCallHost(
     return code?.answer ?? 0
 }
 
-/// Called when the budget is used up and one unit more is needed: refills `execution.budget`, from
-/// which that unit was taken, or answers why the guest must stop.
+/// Called when more budget was used than there was: refills `execution.budget`, which is negative by what
+/// is owed, or answers why the guest must stop.
 @inline(never)
 func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
     guard let store = execution.pointee.unretainedStore else { return 0 }
-    return store._withUnsafeGuaranteedRef { $0.refill(owing: 1) }
+    return store._withUnsafeGuaranteedRef {
+        $0.refill(owing: UInt64(max(1, 0 &- execution.pointee.budget)))
+    }
 }

@@ -26,6 +26,7 @@ extension Translator {
         if kind == .loop {
             bindLabel()
             label.start = code.count
+            lastCharge = code.count
         }
         labels.append(label)
     }
@@ -243,24 +244,28 @@ extension Translator {
     /// Every target's offset is in the table; targets that need moves have them behind it, once a
     /// label.
     mutating func branchTable() throws(DecodingError) {
-        let count = try reader.labelCount()
+        let targets = try reader.labelCount()
         let index = pop()
         var selector = operand(index)
         if selector.form == .immediate { moveToSlot(&selector) }
         let first = labelIndex(try peekLabel())
         prepareTableMoves(first)
+        // All targets carry as many operands; whether those need moves is a question of their place.
+        let count = arity(first)
+        let home = count == 0 ? 0 : Int(stack[stack.count - count].home)
+        let areInHomes = stack[(stack.count - count)...].allSatisfy { $0.kind == .temporary }
         if selector.form == .register { takeFromRegister(selector, .integer) }
         let start = emit(
             .branchTable(selector.form == .register ? 1 : 0),
-            word: codeWord(0, selector.slot, unsigned: UInt32(truncatingIfNeeded: count)))
+            word: codeWord(0, selector.slot, unsigned: UInt32(truncatingIfNeeded: targets)))
         let table = code.count
-        code.append(contentsOf: repeatElement(0, count: (count + 2) / 2))
+        code.append(contentsOf: repeatElement(0, count: (targets + 2) / 2))
         registers = Registers()
         tableStubs.removeAll(keepingCapacity: true)
-        for position in 0...count {
+        for position in 0...targets {
             let label = labelIndex(try reader.unsigned32())
             let half = 2 * table + position
-            if label != 0, !needsMove(arity(label), to: labels[label].home) {
+            if label != 0, count == 0 || (areInHomes && labels[label].home == home) {
                 connect(label, start, half: half)
             } else if let stub = tableStubs[label] {
                 setOffset(half, from: start, to: stub)

@@ -132,7 +132,10 @@ struct Translator {
         guard operandBase < Self.slotLimit, module.memories.count <= Int(Int16.max),
             module.tables.count <= Int(Int16.max)
         else { throw .tooLarge }
+        // Two instructions that `finish` fills in, if they are needed.
+        emit(.charge, word: 0)
         emit(.zero, word: 0)
+        lastCharge = code.count
         labels.append(
             Label(
                 kind: .function, height: 0, home: operandBase, parameters: 0..<0,
@@ -143,7 +146,10 @@ struct Translator {
             }
             if recordsPositions { positions.append((code.count, reader.offset)) }
             try step()
-            guard code.count < Self.codeLimit else { throw .tooLarge }
+            if code.count - lastCharge >= Self.chargedWords { chargeStretch() }
+            guard code.count < Self.codeLimit, labels.count <= Self.labelLimit else {
+                throw .tooLarge
+            }
         }
         guard highestSlot < Self.slotLimit else { throw .tooLarge }
         return finish()
@@ -153,6 +159,21 @@ struct Translator {
     static let slotLimit = 65_500
     /// Branch offsets have 32 bits.
     static let codeLimit = 1 << 27
+
+    /// Constructs that may be open at once.
+    static let labelLimit = 250_000
+    /// Words of code without a loop's start that use budget of their own: for every 256 one unit, so
+    /// that a unit never stands for more than some microseconds.
+    static let chargedWords = 4096
+
+    /// Where the code stands that no budget was charged for yet.
+    var lastCharge = 0
+
+    private mutating func chargeStretch() {
+        let units = UInt32(truncatingIfNeeded: (code.count - lastCharge) / 256)
+        emit(.charge, word: codeWord(0, 0, unsigned: units))
+        lastCharge = code.count
+    }
 
     /// One more than the largest slot that was given out.
     var highestSlot = 0
@@ -173,19 +194,21 @@ struct Translator {
         zeroSlots = SlotRange()
         bindLabel()
         var slot = 0
-        func addLocal(_ valueClass: ValueClass, _ translator: inout Translator) {
-            translator.localSlots.append(Int32(truncatingIfNeeded: slot))
-            translator.localClasses.append(valueClass)
-            slot += valueClass.slotCount
+        func add(_ count: Int, _ valueClass: ValueClass, _ translator: inout Translator) {
+            let size = valueClass.slotCount
+            let first = slot
+            translator.localSlots.append(
+                contentsOf: (0..<count).lazy.map { Int32(truncatingIfNeeded: first + $0 * size) })
+            translator.localClasses.append(contentsOf: repeatElement(valueClass, count: count))
+            slot += count * size
         }
-        for index in shape.parameters { addLocal(shapes.classes[index], &self) }
+        for index in shape.parameters { add(1, shapes.classes[index], &self) }
         parameterCount = localSlots.count
         slot = shape.headerIndex + 2
         var total: UInt32 = 0
         for _ in 0..<(try reader.localGroupCount()) {
             let (count, type) = try reader.localGroup(total: &total)
-            let valueClass = ValueClass(type)
-            for _ in 0..<count { addLocal(valueClass, &self) }
+            add(Int(count), ValueClass(type), &self)
         }
         operandBase = slot
         highestSlot = slot
@@ -200,8 +223,11 @@ struct Translator {
     }
 
     private mutating func finish() -> TranslatedCode {
-        guard !zeroSlots.isEmpty else { return TranslatedCode(words: code, entry: 2) }
-        code[1] = codeWord(zeroSlots.lower, 0, unsigned: UInt32(zeroSlots.upper - zeroSlots.lower))
+        guard !zeroSlots.isEmpty else { return TranslatedCode(words: code, entry: 4) }
+        let count = UInt32(truncatingIfNeeded: zeroSlots.upper - zeroSlots.lower)
+        code[3] = codeWord(zeroSlots.lower, 0, unsigned: count)
+        guard count >= Self.chargedWords else { return TranslatedCode(words: code, entry: 2) }
+        code[1] = codeWord(0, 0, unsigned: count / 256)
         return TranslatedCode(words: code, entry: 0)
     }
 

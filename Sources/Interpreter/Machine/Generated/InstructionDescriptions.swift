@@ -632,28 +632,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1738, count: 1, words: 2, fields: "",
+        base: 1738, count: 1, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("unreachable", "", 0),
+                InstructionChoice("charge", "", 0),
             ],
         ]),
     InstructionFamily(
         base: 1739, count: 1, words: 2, fields: "",
         axes: [
             [
+                InstructionChoice("unreachable", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1740, count: 1, words: 2, fields: "",
+        axes: [
+            [
                 InstructionChoice("halt", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1740, count: 1, words: 2, fields: "n0",
+        base: 1741, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1741, count: 6, words: 2, fields: "n0",
+        base: 1742, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -666,7 +673,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1747, count: 1, words: 2, fields: "n0",
+        base: 1748, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -676,21 +683,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1748, count: 1, words: 3, fields: "c n4 n5",
+        base: 1749, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
                 InstructionChoice("call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1749, count: 1, words: 3, fields: "u n4 n5",
+        base: 1750, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1750, count: 2, words: 3, fields: "u n4 n5",
+        base: 1751, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
@@ -701,105 +708,105 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1752, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1753, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1753, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1754, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
                 InstructionChoice("call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1754, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1755, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1755, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1756, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1756, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1757, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
                 InstructionChoice("return_call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1757, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1758, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1758, count: 1, words: 2, fields: "",
+        base: 1759, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("cross_return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1759, count: 1, words: 2, fields: "w",
+        base: 1760, count: 1, words: 2, fields: "w",
         axes: [
             [
                 InstructionChoice("translate", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1760, count: 1, words: 2, fields: "s0 s1",
+        base: 1761, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1761, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1762, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("copy2", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1762, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1763, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("copy.range", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1763, count: 1, words: 2, fields: "s0 u",
+        base: 1764, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1764, count: 1, words: 3, fields: "s0 w",
+        base: 1765, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1765, count: 1, words: 2, fields: "s0 u",
+        base: 1766, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("zero", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1766, count: 12, words: 2, fields: "u",
+        base: 1767, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.get", "", 0),
@@ -816,7 +823,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1778, count: 4, words: 2, fields: "u",
+        base: 1779, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set", "", 0),
@@ -831,7 +838,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1782, count: 4, words: 2, fields: "u",
+        base: 1783, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -846,7 +853,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1786, count: 12, words: 2, fields: "",
+        base: 1787, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -863,7 +870,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1798, count: 4, words: 2, fields: "",
+        base: 1799, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -878,49 +885,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1802, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1803, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.get", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1803, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1804, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.set", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1804, count: 1, words: 2, fields: "s0 n2",
+        base: 1805, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
                 InstructionChoice("table.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1805, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1806, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("table.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1806, count: 1, words: 2, fields: "s0 u",
+        base: 1807, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("ref.func", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1807, count: 1, words: 2, fields: "s1",
+        base: 1808, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("ref.as_non_null", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1808, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1809, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
@@ -930,7 +937,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1812, count: 80, words: 2, fields: "b16",
+        base: 1813, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -964,7 +971,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1892, count: 40, words: 3, fields: "i b2",
+        base: 1893, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -994,7 +1001,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1932, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 1933, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
@@ -1002,14 +1009,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1934, count: 1, words: 2, fields: "s0 s1 i",
+        base: 1935, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
                 InstructionChoice("i32.postinc", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1935, count: 48, words: 3, fields: "b2",
+        base: 1936, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1034,7 +1041,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1983, count: 4, words: 2, fields: "n2 n3",
+        base: 1984, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
                 InstructionChoice("i32.bits", "", 0),
@@ -1049,7 +1056,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1987, count: 16, words: 2, fields: "",
+        base: 1988, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1067,7 +1074,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2003, count: 8, words: 2, fields: "",
+        base: 2004, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1084,7 +1091,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2011, count: 12, words: 2, fields: "n3",
+        base: 2012, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),

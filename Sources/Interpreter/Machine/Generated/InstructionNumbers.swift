@@ -85,91 +85,92 @@ extension Instruction {
     static func constantBranch(_ a: Int) -> Instruction {
         Instruction(1736 &+ (a))
     }
-    static let unreachable = Instruction(1738)
-    static let halt = Instruction(1739)
-    static let returnNone = Instruction(1740)
+    static let charge = Instruction(1738)
+    static let unreachable = Instruction(1739)
+    static let halt = Instruction(1740)
+    static let returnNone = Instruction(1741)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1741 &+ (a &* 2 &+ b))
+        Instruction(1742 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1747)
-    static let call = Instruction(1748)
-    static let callImport = Instruction(1749)
+    static let returnConstant = Instruction(1748)
+    static let call = Instruction(1749)
+    static let callImport = Instruction(1750)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1750 &+ (a))
+        Instruction(1751 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1752)
-    static let callReference = Instruction(1753)
-    static let returnCall = Instruction(1754)
-    static let returnCallImport = Instruction(1755)
+    static let callIndirectFar = Instruction(1753)
+    static let callReference = Instruction(1754)
+    static let returnCall = Instruction(1755)
+    static let returnCallImport = Instruction(1756)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1756)
-    static let returnCallReference = Instruction(1757)
-    static let crossReturn = Instruction(1758)
-    static let translateStub = Instruction(1759)
-    static let copy = Instruction(1760)
-    static let copyTwo = Instruction(1761)
-    static let copyRange = Instruction(1762)
-    static let constant32 = Instruction(1763)
-    static let constant64 = Instruction(1764)
-    static let zero = Instruction(1765)
+    static let returnCallIndirect = Instruction(1757)
+    static let returnCallReference = Instruction(1758)
+    static let crossReturn = Instruction(1759)
+    static let translateStub = Instruction(1760)
+    static let copy = Instruction(1761)
+    static let copyTwo = Instruction(1762)
+    static let copyRange = Instruction(1763)
+    static let constant32 = Instruction(1764)
+    static let constant64 = Instruction(1765)
+    static let zero = Instruction(1766)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1766 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1767 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1778 &+ (a &* 2 &+ b))
+        Instruction(1779 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1782 &+ (a &* 2 &+ b))
+        Instruction(1783 &+ (a &* 2 &+ b))
     }
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1786 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1787 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1798 &+ (a &* 2 &+ b))
+        Instruction(1799 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1802)
-    static let tableSet = Instruction(1803)
-    static let tableSize = Instruction(1804)
-    static let tableGrow = Instruction(1805)
-    static let functionReference = Instruction(1806)
-    static let nullCheck = Instruction(1807)
+    static let tableGet = Instruction(1803)
+    static let tableSet = Instruction(1804)
+    static let tableSize = Instruction(1805)
+    static let tableGrow = Instruction(1806)
+    static let functionReference = Instruction(1807)
+    static let nullCheck = Instruction(1808)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1808 &+ (a))
+        Instruction(1809 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1812 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1813 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1892 &+ (a &* 2 &+ b))
+        Instruction(1893 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(1932 &+ (a))
+        Instruction(1933 &+ (a))
     }
-    static let postIncrement = Instruction(1934)
+    static let postIncrement = Instruction(1935)
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(1935 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(1936 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1983 &+ (a &* 2 &+ b))
+        Instruction(1984 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1987 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1988 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2003 &+ (a &* 2 &+ b))
+        Instruction(2004 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2011 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2012 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2023
+    static let count = 2024
 }
