@@ -84,7 +84,8 @@ public final class Store {
     }
 
     /// Fuel left; nil (the default) is no limit. A backward branch or a call uses one unit, a bulk
-    /// operation (`memory.fill` and the like) one per KiB from 64 KiB on. A guest that needs more
+    /// operation (`memory.fill` and the like) one per KiB from 64 KiB on, and so does a stretch of code of
+    /// thousands of instructions without either, in proportion. A guest that needs more
     /// traps with `TrapCode.outOfFuel`. May be read and set between calls and by host functions.
     public var fuel: UInt64? {
         get {
