@@ -20,13 +20,19 @@ func read(_ path: String) -> String? {
     return String(decoding: bytes, as: UTF8.self)
 }
 
+/// Handler files of an earlier, larger table.
+let leftovers = (0..<100).map { "Handlers\($0).swift" }.filter { name in
+    !files.contains { $0.name == name } && access("\(folder)/\(name)", F_OK) == 0
+}
+
 if CommandLine.arguments.contains("--check") {
-    let stale = files.filter { read("\(folder)/\($0.name)") != $0.text }.map(\.name)
+    let stale = files.filter { read("\(folder)/\($0.name)") != $0.text }.map(\.name) + leftovers
     for name in stale {
         print("\(folder)/\(name) is not current: run swift run generate-instructions")
     }
     exit(stale.isEmpty ? 0 : 1)
 }
+for name in leftovers { unlink("\(folder)/\(name)") }
 for file in files {
     guard let output = fopen("\(folder)/\(file.name)", "w") else {
         print("cannot write \(folder)/\(file.name): run this from the package's folder")

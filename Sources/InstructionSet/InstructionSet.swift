@@ -23,9 +23,12 @@ private let integerComparisonNames = [
     ("ge_u", "GreaterOrEqualUnsigned"),
 ]
 private let integerComparisons = integerOperators(integerComparisonNames)
-/// Branch conditions: the comparisons, then `and` tested for non-zero and zero.
-private let integerConditions = integerOperators(
-    integerComparisonNames + [("test", "AnyBitSet"), ("test_not", "NoBitSet")])
+/// Branch conditions: the comparisons, for i32 also `and` tested for non-zero and zero.
+private let integerConditions: Axis =
+    Array(integerComparisons[..<10]) + [
+        Choice("i32.test", "AnyBitSet<UInt32>.self"),
+        Choice("i32.test_not", "NoBitSet<UInt32>.self"),
+    ] + Array(integerComparisons[10...])
 
 let integerFamilies = [
     Family(

@@ -108,7 +108,7 @@ extension Translator {
         rewind()
         let isRegister = test.a.form == .register
         if isRegister { takeFromRegister(test.a, .integer) }
-        let condition = testCondition(is64: false, negated: negated)
+        let condition = testCondition(negated: negated)
         let form = (isRegister ? 2 : 0) + (isImmediate ? 1 : 0)
         let second = isImmediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
         return at(

@@ -91,8 +91,8 @@ func floatCondition(comparison: Int, negated: Bool) -> Int {
     return base + (negated ? negatedFloatCondition[index] : index)
 }
 
-/// i32.test and i64.test, and their negations, on the axis of `integerBranch`.
-func testCondition(is64: Bool, negated: Bool) -> Int { (is64 ? 12 : 0) + (negated ? 11 : 10) }
+/// `i32.test` or its negation, on the axis of `integerBranch`.
+func testCondition(negated: Bool) -> Int { negated ? 11 : 10 }
 
 /// The operation of a binary numeric instruction by its opcode (0x46 to 0xa6), or nil.
 func binaryOperation(_ raw: Int) -> BinaryOperation? {

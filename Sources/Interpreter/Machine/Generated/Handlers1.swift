@@ -1312,102 +1312,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { compareBranch(GreaterOrEqualUnsigned<UInt64>.self, Register.self, Wide.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_SS_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Slot1.self, Slot0.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_SS_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Slot1.self, Slot0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_SI_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Slot1.self, Immediate0.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_SI_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Slot1.self, Immediate0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_RS_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Register.self, Slot0.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_RS_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Register.self, Slot0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_RI_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Register.self, Immediate0.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_RI_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Register.self, Immediate0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_SW_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Slot1.self, Wide.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_SW_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Slot1.self, Wide.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_RW_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Register.self, Wide.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_RW_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(AnyBitSet<UInt64>.self, Register.self, Wide.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_SS_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Slot1.self, Slot0.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_SS_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Slot1.self, Slot0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_SI_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Slot1.self, Immediate0.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_SI_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Slot1.self, Immediate0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_RS_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Register.self, Slot0.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_RS_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Register.self, Slot0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_RI_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Register.self, Immediate0.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_RI_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Register.self, Immediate0.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_SW_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Slot1.self, Wide.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_SW_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Slot1.self, Wide.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_RW_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Register.self, Wide.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerBranch_i64_test_not_RW_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compareBranch(NoBitSet<UInt64>.self, Register.self, Wide.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_integerUnary_i32_clz_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1600,6 +1504,102 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { unary(EqualZero<UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerUnary_i32_wrap_i64_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(Wrap.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerUnary_i32_wrap_i64_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(Wrap.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerUnary_i32_wrap_i64_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(Wrap.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerUnary_i32_wrap_i64_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(Wrap.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerUnary_i64_extend_i32_s_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(ExtendSigned.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerUnary_i64_extend_i32_s_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(ExtendSigned.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerUnary_i64_extend_i32_s_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(ExtendSigned.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerUnary_i64_extend_i32_s_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(ExtendSigned.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_add_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatAdd<Float>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_add_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatAdd<Float>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_add_SI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatAdd<Float>.self, Slot1.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_add_SI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatAdd<Float>.self, Slot1.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_add_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatAdd<Float>.self, Register.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_add_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatAdd<Float>.self, Register.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_add_RI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatAdd<Float>.self, Register.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_add_RI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatAdd<Float>.self, Register.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_mul_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatMultiply<Float>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_mul_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatMultiply<Float>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_mul_SI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatMultiply<Float>.self, Slot1.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_mul_SI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatMultiply<Float>.self, Slot1.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_mul_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatMultiply<Float>.self, Register.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_mul_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatMultiply<Float>.self, Register.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_mul_RI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatMultiply<Float>.self, Register.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_floatCommutative_f32_mul_RI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(FloatMultiply<Float>.self, Register.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers1(_ table: UnsafeMutablePointer<UInt64>) {
     table[400] = address(h_integerCompare_i64_lt_s_SS_slot)
@@ -1930,76 +1930,76 @@ func registerHandlers1(_ table: UnsafeMutablePointer<UInt64>) {
     table[725] = address(h_integerBranch_i64_ge_u_SW_loop)
     table[726] = address(h_integerBranch_i64_ge_u_RW_forward)
     table[727] = address(h_integerBranch_i64_ge_u_RW_loop)
-    table[728] = address(h_integerBranch_i64_test_SS_forward)
-    table[729] = address(h_integerBranch_i64_test_SS_loop)
-    table[730] = address(h_integerBranch_i64_test_SI_forward)
-    table[731] = address(h_integerBranch_i64_test_SI_loop)
-    table[732] = address(h_integerBranch_i64_test_RS_forward)
-    table[733] = address(h_integerBranch_i64_test_RS_loop)
-    table[734] = address(h_integerBranch_i64_test_RI_forward)
-    table[735] = address(h_integerBranch_i64_test_RI_loop)
-    table[736] = address(h_integerBranch_i64_test_SW_forward)
-    table[737] = address(h_integerBranch_i64_test_SW_loop)
-    table[738] = address(h_integerBranch_i64_test_RW_forward)
-    table[739] = address(h_integerBranch_i64_test_RW_loop)
-    table[740] = address(h_integerBranch_i64_test_not_SS_forward)
-    table[741] = address(h_integerBranch_i64_test_not_SS_loop)
-    table[742] = address(h_integerBranch_i64_test_not_SI_forward)
-    table[743] = address(h_integerBranch_i64_test_not_SI_loop)
-    table[744] = address(h_integerBranch_i64_test_not_RS_forward)
-    table[745] = address(h_integerBranch_i64_test_not_RS_loop)
-    table[746] = address(h_integerBranch_i64_test_not_RI_forward)
-    table[747] = address(h_integerBranch_i64_test_not_RI_loop)
-    table[748] = address(h_integerBranch_i64_test_not_SW_forward)
-    table[749] = address(h_integerBranch_i64_test_not_SW_loop)
-    table[750] = address(h_integerBranch_i64_test_not_RW_forward)
-    table[751] = address(h_integerBranch_i64_test_not_RW_loop)
-    table[752] = address(h_integerUnary_i32_clz_S_slot)
-    table[753] = address(h_integerUnary_i32_clz_S_register)
-    table[754] = address(h_integerUnary_i32_clz_R_slot)
-    table[755] = address(h_integerUnary_i32_clz_R_register)
-    table[756] = address(h_integerUnary_i32_ctz_S_slot)
-    table[757] = address(h_integerUnary_i32_ctz_S_register)
-    table[758] = address(h_integerUnary_i32_ctz_R_slot)
-    table[759] = address(h_integerUnary_i32_ctz_R_register)
-    table[760] = address(h_integerUnary_i32_popcnt_S_slot)
-    table[761] = address(h_integerUnary_i32_popcnt_S_register)
-    table[762] = address(h_integerUnary_i32_popcnt_R_slot)
-    table[763] = address(h_integerUnary_i32_popcnt_R_register)
-    table[764] = address(h_integerUnary_i32_extend8_s_S_slot)
-    table[765] = address(h_integerUnary_i32_extend8_s_S_register)
-    table[766] = address(h_integerUnary_i32_extend8_s_R_slot)
-    table[767] = address(h_integerUnary_i32_extend8_s_R_register)
-    table[768] = address(h_integerUnary_i32_extend16_s_S_slot)
-    table[769] = address(h_integerUnary_i32_extend16_s_S_register)
-    table[770] = address(h_integerUnary_i32_extend16_s_R_slot)
-    table[771] = address(h_integerUnary_i32_extend16_s_R_register)
-    table[772] = address(h_integerUnary_i64_clz_S_slot)
-    table[773] = address(h_integerUnary_i64_clz_S_register)
-    table[774] = address(h_integerUnary_i64_clz_R_slot)
-    table[775] = address(h_integerUnary_i64_clz_R_register)
-    table[776] = address(h_integerUnary_i64_ctz_S_slot)
-    table[777] = address(h_integerUnary_i64_ctz_S_register)
-    table[778] = address(h_integerUnary_i64_ctz_R_slot)
-    table[779] = address(h_integerUnary_i64_ctz_R_register)
-    table[780] = address(h_integerUnary_i64_popcnt_S_slot)
-    table[781] = address(h_integerUnary_i64_popcnt_S_register)
-    table[782] = address(h_integerUnary_i64_popcnt_R_slot)
-    table[783] = address(h_integerUnary_i64_popcnt_R_register)
-    table[784] = address(h_integerUnary_i64_extend8_s_S_slot)
-    table[785] = address(h_integerUnary_i64_extend8_s_S_register)
-    table[786] = address(h_integerUnary_i64_extend8_s_R_slot)
-    table[787] = address(h_integerUnary_i64_extend8_s_R_register)
-    table[788] = address(h_integerUnary_i64_extend16_s_S_slot)
-    table[789] = address(h_integerUnary_i64_extend16_s_S_register)
-    table[790] = address(h_integerUnary_i64_extend16_s_R_slot)
-    table[791] = address(h_integerUnary_i64_extend16_s_R_register)
-    table[792] = address(h_integerUnary_i32_eqz_S_slot)
-    table[793] = address(h_integerUnary_i32_eqz_S_register)
-    table[794] = address(h_integerUnary_i32_eqz_R_slot)
-    table[795] = address(h_integerUnary_i32_eqz_R_register)
-    table[796] = address(h_integerUnary_i64_eqz_S_slot)
-    table[797] = address(h_integerUnary_i64_eqz_S_register)
-    table[798] = address(h_integerUnary_i64_eqz_R_slot)
-    table[799] = address(h_integerUnary_i64_eqz_R_register)
+    table[728] = address(h_integerUnary_i32_clz_S_slot)
+    table[729] = address(h_integerUnary_i32_clz_S_register)
+    table[730] = address(h_integerUnary_i32_clz_R_slot)
+    table[731] = address(h_integerUnary_i32_clz_R_register)
+    table[732] = address(h_integerUnary_i32_ctz_S_slot)
+    table[733] = address(h_integerUnary_i32_ctz_S_register)
+    table[734] = address(h_integerUnary_i32_ctz_R_slot)
+    table[735] = address(h_integerUnary_i32_ctz_R_register)
+    table[736] = address(h_integerUnary_i32_popcnt_S_slot)
+    table[737] = address(h_integerUnary_i32_popcnt_S_register)
+    table[738] = address(h_integerUnary_i32_popcnt_R_slot)
+    table[739] = address(h_integerUnary_i32_popcnt_R_register)
+    table[740] = address(h_integerUnary_i32_extend8_s_S_slot)
+    table[741] = address(h_integerUnary_i32_extend8_s_S_register)
+    table[742] = address(h_integerUnary_i32_extend8_s_R_slot)
+    table[743] = address(h_integerUnary_i32_extend8_s_R_register)
+    table[744] = address(h_integerUnary_i32_extend16_s_S_slot)
+    table[745] = address(h_integerUnary_i32_extend16_s_S_register)
+    table[746] = address(h_integerUnary_i32_extend16_s_R_slot)
+    table[747] = address(h_integerUnary_i32_extend16_s_R_register)
+    table[748] = address(h_integerUnary_i64_clz_S_slot)
+    table[749] = address(h_integerUnary_i64_clz_S_register)
+    table[750] = address(h_integerUnary_i64_clz_R_slot)
+    table[751] = address(h_integerUnary_i64_clz_R_register)
+    table[752] = address(h_integerUnary_i64_ctz_S_slot)
+    table[753] = address(h_integerUnary_i64_ctz_S_register)
+    table[754] = address(h_integerUnary_i64_ctz_R_slot)
+    table[755] = address(h_integerUnary_i64_ctz_R_register)
+    table[756] = address(h_integerUnary_i64_popcnt_S_slot)
+    table[757] = address(h_integerUnary_i64_popcnt_S_register)
+    table[758] = address(h_integerUnary_i64_popcnt_R_slot)
+    table[759] = address(h_integerUnary_i64_popcnt_R_register)
+    table[760] = address(h_integerUnary_i64_extend8_s_S_slot)
+    table[761] = address(h_integerUnary_i64_extend8_s_S_register)
+    table[762] = address(h_integerUnary_i64_extend8_s_R_slot)
+    table[763] = address(h_integerUnary_i64_extend8_s_R_register)
+    table[764] = address(h_integerUnary_i64_extend16_s_S_slot)
+    table[765] = address(h_integerUnary_i64_extend16_s_S_register)
+    table[766] = address(h_integerUnary_i64_extend16_s_R_slot)
+    table[767] = address(h_integerUnary_i64_extend16_s_R_register)
+    table[768] = address(h_integerUnary_i32_eqz_S_slot)
+    table[769] = address(h_integerUnary_i32_eqz_S_register)
+    table[770] = address(h_integerUnary_i32_eqz_R_slot)
+    table[771] = address(h_integerUnary_i32_eqz_R_register)
+    table[772] = address(h_integerUnary_i64_eqz_S_slot)
+    table[773] = address(h_integerUnary_i64_eqz_S_register)
+    table[774] = address(h_integerUnary_i64_eqz_R_slot)
+    table[775] = address(h_integerUnary_i64_eqz_R_register)
+    table[776] = address(h_integerUnary_i32_wrap_i64_S_slot)
+    table[777] = address(h_integerUnary_i32_wrap_i64_S_register)
+    table[778] = address(h_integerUnary_i32_wrap_i64_R_slot)
+    table[779] = address(h_integerUnary_i32_wrap_i64_R_register)
+    table[780] = address(h_integerUnary_i64_extend_i32_s_S_slot)
+    table[781] = address(h_integerUnary_i64_extend_i32_s_S_register)
+    table[782] = address(h_integerUnary_i64_extend_i32_s_R_slot)
+    table[783] = address(h_integerUnary_i64_extend_i32_s_R_register)
+    table[784] = address(h_floatCommutative_f32_add_SS_slot)
+    table[785] = address(h_floatCommutative_f32_add_SS_register)
+    table[786] = address(h_floatCommutative_f32_add_SI_slot)
+    table[787] = address(h_floatCommutative_f32_add_SI_register)
+    table[788] = address(h_floatCommutative_f32_add_RS_slot)
+    table[789] = address(h_floatCommutative_f32_add_RS_register)
+    table[790] = address(h_floatCommutative_f32_add_RI_slot)
+    table[791] = address(h_floatCommutative_f32_add_RI_register)
+    table[792] = address(h_floatCommutative_f32_mul_SS_slot)
+    table[793] = address(h_floatCommutative_f32_mul_SS_register)
+    table[794] = address(h_floatCommutative_f32_mul_SI_slot)
+    table[795] = address(h_floatCommutative_f32_mul_SI_register)
+    table[796] = address(h_floatCommutative_f32_mul_RS_slot)
+    table[797] = address(h_floatCommutative_f32_mul_RS_register)
+    table[798] = address(h_floatCommutative_f32_mul_RI_slot)
+    table[799] = address(h_floatCommutative_f32_mul_RI_register)
 }

@@ -118,7 +118,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 464, count: 288, words: 2, fields: "b",
+        base: 464, count: 264, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -143,8 +143,6 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i64.le_u", "", 0),
                 InstructionChoice("i64.ge_s", "", 0),
                 InstructionChoice("i64.ge_u", "", 0),
-                InstructionChoice("i64.test", "", 0),
-                InstructionChoice("i64.test_not", "", 0),
             ],
             [
                 InstructionChoice("SS", "s1 s0", 0),
@@ -160,7 +158,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 752, count: 56, words: 2, fields: "",
+        base: 728, count: 56, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.clz", "", 0),
@@ -188,7 +186,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 808, count: 64, words: 2, fields: "",
+        base: 784, count: 64, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.add", "", 0),
@@ -212,7 +210,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 872, count: 84, words: 2, fields: "",
+        base: 848, count: 84, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.sub", "", 0),
@@ -237,7 +235,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 956, count: 96, words: 2, fields: "",
+        base: 932, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.eq", "", 0),
@@ -265,7 +263,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1052, count: 160, words: 2, fields: "b",
+        base: 1028, count: 160, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("f32.eq", "", 0),
@@ -301,7 +299,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1212, count: 56, words: 2, fields: "",
+        base: 1188, count: 56, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.abs", "", 0),
@@ -329,7 +327,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1268, count: 40, words: 2, fields: "",
+        base: 1244, count: 40, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.convert_i32_s", "", 0),
@@ -353,7 +351,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1308, count: 32, words: 2, fields: "",
+        base: 1284, count: 32, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.trunc_f32_s", "", 0),
@@ -375,7 +373,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1340, count: 32, words: 2, fields: "",
+        base: 1316, count: 32, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.trunc_sat_f32_s", "", 0),
@@ -397,7 +395,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1372, count: 220, words: 2, fields: "",
+        base: 1348, count: 220, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -430,7 +428,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1592, count: 80, words: 2, fields: "",
+        base: 1568, count: 80, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -456,7 +454,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1672, count: 8, words: 2, fields: "",
+        base: 1648, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -473,7 +471,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1680, count: 20, words: 2, fields: "",
+        base: 1656, count: 20, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.store", "", 0),
@@ -496,7 +494,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1700, count: 11, words: 3, fields: "s0 s1 n2 w",
+        base: 1676, count: 11, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -513,7 +511,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1711, count: 4, words: 3, fields: "s0 s1 n2 w",
+        base: 1687, count: 4, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -523,56 +521,56 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1715, count: 1, words: 2, fields: "s0",
+        base: 1691, count: 1, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1716, count: 1, words: 2, fields: "s0 n2 n3",
+        base: 1692, count: 1, words: 2, fields: "s0 n2 n3",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1717, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1693, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("memory.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1718, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1694, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1719, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1695, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.fill", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1720, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
+        base: 1696, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("bulk", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1721, count: 1, words: 2, fields: "n0 u",
+        base: 1697, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
                 InstructionChoice("drop", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1722, count: 2, words: 2, fields: "b",
+        base: 1698, count: 2, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -583,7 +581,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1724, count: 8, words: 2, fields: "b",
+        base: 1700, count: 8, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br_if", "", 0),
@@ -599,7 +597,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1732, count: 2, words: 2, fields: "u",
+        base: 1708, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("br_table", "", 0),
@@ -610,7 +608,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1734, count: 2, words: 2, fields: "s0 s1 b",
+        base: 1710, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
                 InstructionChoice("copy+br", "", 0),
@@ -621,7 +619,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1736, count: 2, words: 2, fields: "s0 i1 b",
+        base: 1712, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
                 InstructionChoice("const+br", "", 0),
@@ -632,35 +630,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1738, count: 1, words: 2, fields: "u",
+        base: 1714, count: 1, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("charge", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1739, count: 1, words: 2, fields: "",
+        base: 1715, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("unreachable", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1740, count: 1, words: 2, fields: "",
+        base: 1716, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("halt", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1741, count: 1, words: 2, fields: "n0",
+        base: 1717, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1742, count: 6, words: 2, fields: "n0",
+        base: 1718, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -673,7 +671,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1748, count: 1, words: 2, fields: "n0",
+        base: 1724, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -683,21 +681,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1749, count: 1, words: 3, fields: "c n4 n5",
+        base: 1725, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
                 InstructionChoice("call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1750, count: 1, words: 3, fields: "u n4 n5",
+        base: 1726, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1751, count: 2, words: 3, fields: "u n4 n5",
+        base: 1727, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
@@ -708,105 +706,105 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1753, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1729, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1754, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1730, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
                 InstructionChoice("call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1755, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1731, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1756, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1732, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1757, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1733, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
                 InstructionChoice("return_call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1758, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1734, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1759, count: 1, words: 2, fields: "",
+        base: 1735, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("cross_return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1760, count: 1, words: 2, fields: "w",
+        base: 1736, count: 1, words: 2, fields: "w",
         axes: [
             [
                 InstructionChoice("translate", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1761, count: 1, words: 2, fields: "s0 s1",
+        base: 1737, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1762, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1738, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("copy2", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1763, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1739, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("copy.range", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1764, count: 1, words: 2, fields: "s0 u",
+        base: 1740, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1765, count: 1, words: 3, fields: "s0 w",
+        base: 1741, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1766, count: 1, words: 2, fields: "s0 u",
+        base: 1742, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("zero", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1767, count: 12, words: 2, fields: "u",
+        base: 1743, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.get", "", 0),
@@ -823,7 +821,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1779, count: 4, words: 2, fields: "u",
+        base: 1755, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set", "", 0),
@@ -838,7 +836,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1783, count: 4, words: 2, fields: "u",
+        base: 1759, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -853,7 +851,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1787, count: 12, words: 2, fields: "",
+        base: 1763, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -870,7 +868,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1799, count: 4, words: 2, fields: "",
+        base: 1775, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -885,49 +883,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1803, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1779, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.get", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1804, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1780, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.set", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1805, count: 1, words: 2, fields: "s0 n2",
+        base: 1781, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
                 InstructionChoice("table.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1806, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1782, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("table.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1807, count: 1, words: 2, fields: "s0 u",
+        base: 1783, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("ref.func", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1808, count: 1, words: 2, fields: "s1",
+        base: 1784, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("ref.as_non_null", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1809, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1785, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
@@ -937,7 +935,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1813, count: 80, words: 2, fields: "b16",
+        base: 1789, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -971,7 +969,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1893, count: 40, words: 3, fields: "i b2",
+        base: 1869, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -1001,7 +999,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1933, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 1909, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
@@ -1009,14 +1007,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1935, count: 1, words: 2, fields: "s0 s1 i",
+        base: 1911, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
                 InstructionChoice("i32.postinc", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1936, count: 48, words: 3, fields: "b2",
+        base: 1912, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1041,7 +1039,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1984, count: 4, words: 2, fields: "n2 n3",
+        base: 1960, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
                 InstructionChoice("i32.bits", "", 0),
@@ -1056,7 +1054,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1988, count: 16, words: 2, fields: "",
+        base: 1964, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1074,7 +1072,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2004, count: 8, words: 2, fields: "",
+        base: 1980, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1091,7 +1089,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2012, count: 12, words: 2, fields: "n3",
+        base: 1988, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),

@@ -17,160 +17,160 @@ extension Instruction {
         Instruction(464 &+ ((a &* 6 &+ b) &* 2 &+ c))
     }
     static func integerUnary(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(752 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(728 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func floatCommutative(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(808 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(784 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatOrdered(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(872 &+ ((a &* 7 &+ b) &* 2 &+ c))
+        Instruction(848 &+ ((a &* 7 &+ b) &* 2 &+ c))
     }
     static func floatCompare(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(956 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(932 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1052 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(1028 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatUnary(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1212 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1188 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func floatConvert(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1268 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1244 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func truncate(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1308 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1284 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func truncateSaturating(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1340 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1316 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func load(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1372 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1348 &+ ((a &* 10 &+ b) &* 2 &+ c))
     }
     static func store(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1592 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1568 &+ ((a &* 10 &+ b) &* 2 &+ c))
     }
     static func storeRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1672 &+ (a &* 2 &+ b))
+        Instruction(1648 &+ (a &* 2 &+ b))
     }
     static func storeFloatRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1680 &+ (a &* 10 &+ b))
+        Instruction(1656 &+ (a &* 10 &+ b))
     }
     static func loadFar(_ a: Int) -> Instruction {
-        Instruction(1700 &+ (a))
+        Instruction(1676 &+ (a))
     }
     static func storeFar(_ a: Int) -> Instruction {
-        Instruction(1711 &+ (a))
+        Instruction(1687 &+ (a))
     }
-    static let memorySize = Instruction(1715)
-    static let memorySizeFar = Instruction(1716)
-    static let memoryGrow = Instruction(1717)
-    static let memoryCopy = Instruction(1718)
-    static let memoryFill = Instruction(1719)
+    static let memorySize = Instruction(1691)
+    static let memorySizeFar = Instruction(1692)
+    static let memoryGrow = Instruction(1693)
+    static let memoryCopy = Instruction(1694)
+    static let memoryFill = Instruction(1695)
     /// field 3 is a `BulkOperation`; three slots; word 2 holds two indices
-    static let bulk = Instruction(1720)
+    static let bulk = Instruction(1696)
     /// field 0: 0 for a data segment, 1 for an element segment
-    static let dropSegment = Instruction(1721)
+    static let dropSegment = Instruction(1697)
     static func branch(_ a: Int) -> Instruction {
-        Instruction(1722 &+ (a))
+        Instruction(1698 &+ (a))
     }
     static func branchIf(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1724 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1700 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func branchTable(_ a: Int) -> Instruction {
-        Instruction(1732 &+ (a))
+        Instruction(1708 &+ (a))
     }
     static func copyBranch(_ a: Int) -> Instruction {
-        Instruction(1734 &+ (a))
+        Instruction(1710 &+ (a))
     }
     static func constantBranch(_ a: Int) -> Instruction {
-        Instruction(1736 &+ (a))
+        Instruction(1712 &+ (a))
     }
-    static let charge = Instruction(1738)
-    static let unreachable = Instruction(1739)
-    static let halt = Instruction(1740)
-    static let returnNone = Instruction(1741)
+    static let charge = Instruction(1714)
+    static let unreachable = Instruction(1715)
+    static let halt = Instruction(1716)
+    static let returnNone = Instruction(1717)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1742 &+ (a &* 2 &+ b))
+        Instruction(1718 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1748)
-    static let call = Instruction(1749)
-    static let callImport = Instruction(1750)
+    static let returnConstant = Instruction(1724)
+    static let call = Instruction(1725)
+    static let callImport = Instruction(1726)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1751 &+ (a))
+        Instruction(1727 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1753)
-    static let callReference = Instruction(1754)
-    static let returnCall = Instruction(1755)
-    static let returnCallImport = Instruction(1756)
+    static let callIndirectFar = Instruction(1729)
+    static let callReference = Instruction(1730)
+    static let returnCall = Instruction(1731)
+    static let returnCallImport = Instruction(1732)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1757)
-    static let returnCallReference = Instruction(1758)
-    static let crossReturn = Instruction(1759)
-    static let translateStub = Instruction(1760)
-    static let copy = Instruction(1761)
-    static let copyTwo = Instruction(1762)
-    static let copyRange = Instruction(1763)
-    static let constant32 = Instruction(1764)
-    static let constant64 = Instruction(1765)
-    static let zero = Instruction(1766)
+    static let returnCallIndirect = Instruction(1733)
+    static let returnCallReference = Instruction(1734)
+    static let crossReturn = Instruction(1735)
+    static let translateStub = Instruction(1736)
+    static let copy = Instruction(1737)
+    static let copyTwo = Instruction(1738)
+    static let copyRange = Instruction(1739)
+    static let constant32 = Instruction(1740)
+    static let constant64 = Instruction(1741)
+    static let zero = Instruction(1742)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1767 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1743 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1779 &+ (a &* 2 &+ b))
+        Instruction(1755 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1783 &+ (a &* 2 &+ b))
+        Instruction(1759 &+ (a &* 2 &+ b))
     }
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1787 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1763 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1799 &+ (a &* 2 &+ b))
+        Instruction(1775 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1803)
-    static let tableSet = Instruction(1804)
-    static let tableSize = Instruction(1805)
-    static let tableGrow = Instruction(1806)
-    static let functionReference = Instruction(1807)
-    static let nullCheck = Instruction(1808)
+    static let tableGet = Instruction(1779)
+    static let tableSet = Instruction(1780)
+    static let tableSize = Instruction(1781)
+    static let tableGrow = Instruction(1782)
+    static let functionReference = Instruction(1783)
+    static let nullCheck = Instruction(1784)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1809 &+ (a))
+        Instruction(1785 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1813 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1789 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1893 &+ (a &* 2 &+ b))
+        Instruction(1869 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(1933 &+ (a))
+        Instruction(1909 &+ (a))
     }
-    static let postIncrement = Instruction(1935)
+    static let postIncrement = Instruction(1911)
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(1936 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(1912 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1984 &+ (a &* 2 &+ b))
+        Instruction(1960 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1988 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1964 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2004 &+ (a &* 2 &+ b))
+        Instruction(1980 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2012 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2024
+    static let count = 2000
 }
