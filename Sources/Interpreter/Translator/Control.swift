@@ -24,9 +24,10 @@ extension Translator {
             label.assignedAtEntry = assigned
         }
         if kind == .loop {
+            // Better here than in the loop.
+            if code.count - lastCharge >= Self.chargedWords / 2 { chargeStretch() }
             bindLabel()
             label.start = code.count
-            lastCharge = code.count
         }
         labels.append(label)
     }

@@ -162,14 +162,14 @@ struct Translator {
 
     /// Constructs that may be open at once.
     static let labelLimit = 250_000
-    /// Words of code without a loop's start that use budget of their own: for every 256 one unit, so
-    /// that a unit never stands for more than some microseconds.
+    /// Words of code that use budget of their own: for every 256 one unit, so that a unit never stands
+    /// for more than some microseconds.
     static let chargedWords = 4096
 
     /// Where the code stands that no budget was charged for yet.
     var lastCharge = 0
 
-    private mutating func chargeStretch() {
+    mutating func chargeStretch() {
         let units = UInt32(truncatingIfNeeded: (code.count - lastCharge) / 256)
         emit(.charge, word: codeWord(0, 0, unsigned: units))
         lastCharge = code.count
