@@ -2,7 +2,7 @@ import Glibc
 
 // The mutated-input loop: see README.md beside this file.
 
-guard let options = Options(Array(CommandLine.arguments.dropFirst())) else {
+guard var options = Options(Array(CommandLine.arguments.dropFirst())) else {
     Files.print(Options.usage, toErrors: true)
     exit(2)
 }
@@ -14,12 +14,13 @@ func loadMutator() -> Mutator {
         Files.print("no modules to start from", toErrors: true)
         exit(2)
     }
-    return Mutator(seed: options.seed, modules: modules)
+    return Mutator(seed: options.seed, modules: modules, isUnchanged: options.isUnchanged)
 }
 
 switch options.mode {
 case .mutate:
-    _ = loadMutator()
+    let count = loadMutator().modules.count
+    if options.isUnchanged { options.cases = count }
     exit(Supervisor(options).run() ? 0 : 1)
 case .work(let board, let range):
     guard let board = Board(board) else { exit(2) }
@@ -34,6 +35,15 @@ case .single(let number):
         "case \(number): \(outcome?.label ?? ""), \(tally.calls) calls, \(tally.returns) returned, "
             + "\((Worker.processorTime() - start) / 1000) ms, "
             + "\(Worker.residentBytes() >> 20) MB")
+case .dump:
+    let mutator = loadMutator()
+    for number in options.first..<(options.first + options.cases) {
+        let path = "\(options.output ?? ".")/\(number).wasm"
+        guard Files.write(mutator.module(of: number).bytes, to: path) else {
+            Files.print("\(path): cannot be written", toErrors: true)
+            exit(2)
+        }
+    }
 case .generate(let count):
     let folder = options.output ?? "."
     for number in options.first..<(options.first + count) {

@@ -5,6 +5,8 @@ struct Options {
         case mutate
         /// Runs one case in this process, or only writes its module.
         case single(Int)
+        /// Writes the modules of the cases.
+        case dump
         /// Writes random programs.
         case generate(Int)
         /// Runs the modules as they are and prints what their functions return.
@@ -20,6 +22,8 @@ struct Options {
     var jobs = 2
     /// Seconds that a case may take.
     var timeLimit = 20
+    /// Runs the modules as they are, one a case.
+    var isUnchanged = false
     var output: String?
     var paths: [String] = []
 
@@ -34,8 +38,10 @@ struct Options {
           --seed S        another seed, other cases (default: 1)
           --jobs N        child processes at a time (default: 2)
           --time-limit N  seconds that one case may take (default: 20)
+          --unchanged     run the modules as they are under the same limits, one a case
           --case K        run only case K, in this process
           --write FILE    with --case: only write its module
+          --mutants DIR   only write the modules of all cases, to a folder
           --generate N    write N random valid programs instead, to the folder --output names
           --output DIR    where --generate writes <number>a.wasm, and for some programs a second
                           module, <number>b.wasm, that imports from the first as from "a"
@@ -51,6 +57,10 @@ struct Options {
         while let argument = rest.popFirst() {
             switch argument {
             case "--execute": mode = .execute
+            case "--mutants":
+                mode = .dump
+                output = rest.popFirst()
+            case "--unchanged": isUnchanged = true
             case "--write", "--output": output = rest.popFirst()
             case "--board": board = rest.popFirst()
             case _ where argument.hasPrefix("--"):

@@ -70,7 +70,7 @@ final class Supervisor {
             [
                 "--board", board.path, "--from", "\(range.lowerBound)", "--to",
                 "\(range.upperBound)", "--seed", "\(options.seed)",
-            ] + options.paths
+            ] + (options.isUnchanged ? ["--unchanged"] : []) + options.paths
         guard let child = ChildProcess(arguments: arguments) else {
             failures.append(Failure(number: range.lowerBound, reason: "no process"))
             return boards.append(board)

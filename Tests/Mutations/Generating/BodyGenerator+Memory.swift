@@ -49,7 +49,10 @@ extension BodyGenerator {
                 code.i32(Int32(random.between(0...300)))
                 code.opcode(.i32Add)
             }
-        default: code.i32(Int32(random.between(0...70_000)))
+        default:
+            // Some addresses are there only once the memory has grown.
+            let isLate = random.oneIn(20)
+            code.i32(Int32(random.between(isLate ? 196_000...262_100 : 0...70_000)))
         }
     }
 

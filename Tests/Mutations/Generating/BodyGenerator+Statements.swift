@@ -78,7 +78,7 @@ extension BodyGenerator {
     // MARK: Control
 
     /// The end of a loop that counts: an addition in place, a comparison, a branch.
-    private mutating func incrementAndBranch() {
+    mutating func incrementAndBranch() {
         let type = random.oneIn(3) ? ValueType.i64 : .i32
         guard let local = anyAssignable(type), let label = anyTarget(where: { $0.types.isEmpty })
         else { return increment() }
@@ -136,7 +136,9 @@ extension BodyGenerator {
     private mutating func branchTable() {
         guard let first = anyTarget() else { return }
         let types = labels[first].types
-        construct(.block, [0x40], branch: []) { body in
+        // In an if, so that what follows can be reached.
+        condition()
+        construct(.if, [0x40], branch: []) { body in
             let same = body.labels.indices.filter {
                 body.labels[$0].isTarget && body.labels[$0].types == types
             }
@@ -194,7 +196,7 @@ extension BodyGenerator {
                     body.transform(shape)
                 }
             }
-        } else if random.oneIn(4) {
+        } else if loopDepth < 2, random.oneIn(4) {
             // Branches to it would not end: only the code behind can.
             construct(.loop, type, branch: shape.parameters, isTarget: false) { body in
                 body.transform(shape)
@@ -266,7 +268,7 @@ extension BodyGenerator {
             return 1
         }
         let base = isFar ? 0 : program.elementBase
-        switch random.weighted([10, 5, 1]) {
+        switch random.weighted([10, 5, 2]) {
         case 0: code.i32(Int32(truncatingIfNeeded: base + element))
         case 1:
             let same = program.elements.prefix(isFar ? 4 : 16).indices.filter {

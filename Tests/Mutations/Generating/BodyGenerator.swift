@@ -28,6 +28,7 @@ struct BodyGenerator {
     var labels: [Label] = []
     /// About how many more instructions there should be.
     var remaining: Int
+    private var isLarge = false
     var loopDepth = 0
     /// How deep statements are nested.
     var depth = 0
@@ -40,6 +41,15 @@ struct BodyGenerator {
         assignable = Array(locals.indices)
         remaining = 0
         remaining = random.between(10...160)
+        if random.oneIn(25) { remaining *= 20 }
+        if random.oneIn(1000) { remaining = 60_000 }
+        isLarge = remaining > 160
+        // More locals than the translator follows one by one.
+        if random.oneIn(40) {
+            for _ in 0..<random.between(100...300) {
+                assignable.append(newLocal(ProgramGenerator.numberType(&random)))
+            }
+        }
         for _ in 0..<random.between(1...7) {
             assignable.append(newLocal(ProgramGenerator.numberType(&random)))
         }
@@ -58,6 +68,20 @@ struct BodyGenerator {
         takeBudget()
         for local in addressLocals where random.percent(80) { assignAddress(local) }
         statements(random.between(2...14))
+        if isLarge {
+            let rest = remaining
+            // Without other loops, long stretches of code have none.
+            if random.oneIn(2) { loopDepth = 2 }
+            // One loop around much of it, so that branches back are long.
+            if random.oneIn(3) {
+                construct(.loop, [0x40], branch: []) { body in
+                    body.takeBudget()
+                    while body.remaining > rest / 4 { body.statement() }
+                    body.incrementAndBranch()
+                }
+            }
+            while remaining > 50 { statement() }
+        }
         values(shape.results)
         code.opcode(.end)
         return BinaryWriter.build { writer in

@@ -4,17 +4,23 @@ struct Mutator {
     let modules: [[UInt8]]
     /// The same taken apart; nil where that failed.
     private let parts: [EditableModule?]
+    /// Indices of the modules with more code than most.
+    private let largeModules: [Int]
+    /// Case K is module K as it is.
+    private let isUnchanged: Bool
 
-    init(seed: UInt64, modules: [[UInt8]]) {
+    init(seed: UInt64, modules: [[UInt8]], isUnchanged: Bool = false) {
         self.seed = seed
         self.modules = modules
-        parts = modules.map { EditableModule($0) }
+        self.isUnchanged = isUnchanged
+        parts = isUnchanged ? [] : modules.map { EditableModule($0) }
+        largeModules = modules.indices.filter { modules[$0].count > 4000 }
     }
 
     /// The bytes of case `number`, and random numbers for running it.
     func module(of number: Int) -> (bytes: [UInt8], random: RandomNumbers) {
         var random = RandomNumbers(seed: seed, case: UInt64(number))
-        let bytes = mutant(&random)
+        let bytes = isUnchanged ? modules[safe: number] ?? [] : mutant(&random)
         return (bytes, random)
     }
 
@@ -29,7 +35,8 @@ struct Mutator {
             }
             return module.bytes
         }
-        let index = random.below(modules.count)
+        let any = random.below(modules.count)
+        let index = random.oneIn(4) ? random.element(of: largeModules) ?? any : any
         guard var module = parts[index] else {
             var bytes = modules[index]
             damage(&bytes, &random)
