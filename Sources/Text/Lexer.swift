@@ -13,7 +13,8 @@ enum TokenKind: UInt8 {
     /// `$name` or `$"name"`.
     case identifier
     case string
-    /// Well-formed characters that stand for nothing.
+    /// Well-formed characters that stand for nothing; also `$` and `$""`, which are allowed in
+    /// annotations only.
     case reserved
     case end
 }
@@ -122,16 +123,13 @@ struct Lexer {
             case 0x61...0x7a: kind = .word
             case 0x30...0x39, 0x2b, 0x2d: kind = .number
             case 0x24:
-                guard cursor > start + 1 else { throw TextError(.emptyIdentifier, at: start) }
-                kind = .identifier
+                if cursor > start + 1 { kind = .identifier }
             default: break
             }
         } else if strings == 1, stringEnd == cursor {
             if stringStart == start { kind = .string }
-            if stringStart == start + 1, first == 0x24 {
-                guard stringEnd - stringStart > 2 else {
-                    throw TextError(.emptyIdentifier, start..<cursor)
-                }
+            // The name must not be empty.
+            if stringStart == start + 1, first == 0x24, cursor - stringStart > 2 {
                 kind = .identifier
             }
         }

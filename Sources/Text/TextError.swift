@@ -10,7 +10,6 @@ public struct TextError: Error, Hashable, Sendable {
         case unclosedAnnotation
         case emptyAnnotationName
         case malformedEscape
-        case emptyIdentifier
         case malformedInteger
         case malformedFloat
         /// The number is well-formed but not a value of its type.

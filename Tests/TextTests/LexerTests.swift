@@ -30,6 +30,7 @@ import Testing
             try kinds(#"$a"b" $"b" "b" a"b""#).get() == [
                 .reserved, .identifier, .string, .reserved,
             ])
+        #expect(try kinds(#"$ $"" (@$ $)"#).get() == [.reserved, .reserved])
         #expect(try kinds("a;;b\nc;;\rd").get() == [.word, .word, .word])
         #expect(try kinds("(;a(;b;)\0;)c").get() == [.word])
     }
@@ -46,8 +47,6 @@ import Testing
     @Test func errors() {
         #expect(reason("\u{1}") == .unexpectedCharacter)
         #expect(reason("é") == .unexpectedCharacter)
-        #expect(reason("$") == .emptyIdentifier)
-        #expect(reason(#"$"""#) == .emptyIdentifier)
         #expect(reason("(; (; ;)") == .unclosedComment)
         #expect(reason("\"a") == .unclosedString)
         for escape in [
