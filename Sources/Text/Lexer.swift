@@ -50,7 +50,7 @@ struct Lexer {
         }
     }
 
-    /// Stands at the `@` of an annotation; anything balanced may follow its name.
+    /// Stands at the `@` of an annotation; anything balanced may follow its name, also `(@)`.
     private mutating func skipAnnotation(from start: Int) throws(TextError) {
         cursor += 1
         let nameStart = cursor
@@ -65,16 +65,6 @@ struct Lexer {
             case .close: depth -= 1
             case .end: throw TextError(.unclosedAnnotation, start..<nameStart)
             default: break
-            }
-            // The name of an annotation inside is glued to its `(@`; its own rules are the same.
-            if cursor < bytes.count, depth > 1, bytes[cursor] == 0x40, bytes[cursor - 1] == 0x28 {
-                let inner = cursor - 1
-                cursor += 1
-                let nameStart = cursor
-                let name = try raw()
-                guard name.start == nameStart, name.kind.rawValue > TokenKind.close.rawValue,
-                    name.kind != .end, name.end - name.start > (name.kind == .string ? 2 : 0)
-                else { throw TextError(.emptyAnnotationName, inner..<nameStart) }
             }
         }
     }

@@ -40,7 +40,7 @@ import Testing
             try kinds(#"((@a , ; [ (x (@"b c" {)) ")") module)"#).get() == [.open, .word, .close])
         #expect(reason("(@ a)") == .emptyAnnotationName)
         #expect(reason(#"(@"" a)"#) == .emptyAnnotationName)
-        #expect(reason("(@a (@))") == .emptyAnnotationName)
+        #expect(try kinds("(@a (@) (@ x) (@(@)))").get() == [])
         #expect(reason("(@a ()") == .unclosedAnnotation)
     }
 
