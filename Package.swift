@@ -16,6 +16,7 @@ let package = Package(
             name: "WasmInterpreter", dependencies: ["WasmDecoder", "WasmValidator"],
             path: "Sources/Interpreter"),
         .target(name: "WasmWASI", dependencies: ["WasmInterpreter"], path: "Sources/WASI"),
+        .target(name: "WasmText", dependencies: ["WasmDecoder"], path: "Sources/Text"),
         .executableTarget(
             name: "wasmd",
             dependencies: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI"],
@@ -34,6 +35,7 @@ let package = Package(
 
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
+        .testTarget(name: "TextTests", dependencies: ["WasmText"], path: "Tests/TextTests"),
         .testTarget(
             name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),
         .testTarget(

@@ -2,7 +2,7 @@
 /// surrogates, nothing above U+10FFFF), or nil if there is none.
 ///
 /// Specification: 5.2.4 (names).
-func firstInvalidUTF8(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+package func firstInvalidUTF8(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
     var index = 0
     while index < bytes.count {
         let lead = bytes[index]
