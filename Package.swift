@@ -31,7 +31,7 @@ let package = Package(
         // Damages modules and runs what comes out; makes programs to compare with other engines.
         .executableTarget(
             name: "mutations", dependencies: ["WasmInterpreter", "WasmWASI"],
-            path: "Tests/Mutations"),
+            path: "Tests/Mutations", exclude: ["README.md"]),
 
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),

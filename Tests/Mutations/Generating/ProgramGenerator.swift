@@ -95,7 +95,7 @@ struct ProgramGenerator {
         globals.append(.i32)
         for _ in 0..<random.between(2...5) { globals.append(Self.numberType(&random)) }
         let elementCount = isImporting ? 4 : random.between(4...12)
-        elements = (0..<elementCount).map { _ in importedFunctionCount + random.below(count) }
+        elements = (0..<elementCount).map { _ in random.below(functions.count) }
     }
 
     private mutating func take(from other: ProgramGenerator) {

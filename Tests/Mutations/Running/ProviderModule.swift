@@ -15,7 +15,10 @@ struct ProviderModule {
 
     init(_ consumer: Module, _ random: inout RandomNumbers) {
         let view = TypeRegistryView(module: consumer)
-        for (index, wanted) in consumer.imports.enumerated().prefix(200) {
+        // Tables first: functions use them.
+        let wanted = consumer.imports.enumerated().prefix(200)
+        let tables = wanted.filter { $0.element.type.kind == .table }
+        for (index, wanted) in tables + wanted.filter({ $0.element.type.kind != .table }) {
             switch wanted.type {
             case .function(let type):
                 guard let type = view.function(type), Self.isNumeric(type) else { continue }
@@ -24,8 +27,8 @@ struct ProviderModule {
             case .table(let type):
                 guard type.element == .funcref || type.element == .externref else { continue }
                 let byte: UInt8 = type.element == .funcref ? 0x70 : 0x6f
-                tables.append([byte] + Self.limits(type.limits, type.addressType))
-                export(index, kind: 1, tables.count - 1)
+                self.tables.append([byte] + Self.limits(type.limits, type.addressType))
+                export(index, kind: 1, self.tables.count - 1)
             case .memory(let type):
                 guard !type.isShared, type.pageSizeLog2 == 16 else { continue }
                 memories.append(Self.limits(type.limits, type.addressType))
@@ -82,6 +85,7 @@ struct ProviderModule {
         var body = BinaryWriter()
         body.unsigned(0)
         if random.oneIn(16) { body.opcode(.unreachable) }
+        if random.oneIn(4) { callBack(&body, type, &random) }
         for result in type.results {
             let same = type.parameters.indices.filter { type.parameters[$0] == result }
             if let local = random.element(of: same) {
@@ -92,6 +96,18 @@ struct ProviderModule {
         }
         body.opcode(.end)
         bodies.append(BinaryWriter.build { $0.sized(body.bytes) })
+    }
+
+    /// Calls what is in the first table, if it is a function of the same type: the consumer's, often.
+    private func callBack(
+        _ body: inout BinaryWriter, _ type: FunctionType, _ random: inout RandomNumbers
+    ) {
+        guard let table = tables.first, table[0] == 0x70, table[1] & 4 == 0 else { return }
+        for index in type.parameters.indices { body.opcode(.localGet, index) }
+        body.i32(Int32(random.below(16)))
+        body.opcode(.callIndirect, types.count - 1)
+        body.byte(0)
+        for _ in type.results { body.opcode(.drop) }
     }
 
     var bytes: [UInt8] {
