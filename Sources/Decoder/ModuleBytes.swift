@@ -1,7 +1,7 @@
-// Soundness: `base` points at `count` readable bytes from init to deinit; nobody writes to them.
-// The one way to break that is outside this process: a mapped file that somebody else truncates
-// delivers SIGBUS on access to the pages that are gone. Files that may be changed by others while
-// they are used should be read, not mapped.
+// Soundness: `base` points at `count` readable bytes of this process's own memory from init to
+// deinit; nobody writes to them. Files are not mapped: a private mapping shows what others write to
+// the file, and functions are translated long after they were validated. A guest that may write its
+// own file could then run what nobody validated; truncating the file would end the process.
 
 import Glibc
 
@@ -22,15 +22,14 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Keeps the bytes of a module alive and in place: a copy of an array, or a file mapped read-only.
+/// Keeps the bytes of a module alive and in place: a copy of an array or of a file.
 public final class ModuleBytes: Sendable {
     /// Valid as long as this object lives; `count` bytes may be read.
     nonisolated(unsafe) public let base: UnsafePointer<UInt8>
     public let count: Int
-    private let isMapped: Bool
 
-    /// Files smaller than this are read: mapping them costs more than copying.
-    private static var smallestMapping: Int { 64 << 10 }
+    /// The buffer for a file whose size the system does not tell.
+    private static var smallestBuffer: Int { 64 << 10 }
 
     /// Copies `bytes`.
     public init(_ bytes: [UInt8]) {
@@ -42,17 +41,13 @@ public final class ModuleBytes: Sendable {
         }
         base = UnsafePointer(buffer)
         count = bytes.count
-        isMapped = false
     }
 
-    /// Maps the file at `path` (privately, read-only); reads it if it is small or cannot be
-    /// mapped, as pipes cannot.
+    /// Reads the file at `path`, of any kind.
     ///
-    /// Cost of a mapping does not depend on the size of the file. The file must not be truncated
-    /// by others while this object lives: that would end the process with SIGBUS.
-    ///
-    /// - Throws: `FileError` if the file cannot be opened or read.
-    public init(mapping path: String) throws(FileError) {
+    /// - Throws: `FileError` if the file cannot be opened or read; `EFBIG` if it is larger than the
+    ///   default limits allow a module to be.
+    public init(path: String) throws(FileError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError(errno: Glibc.errno, path: path) }
         defer { close(descriptor) }
@@ -61,43 +56,32 @@ public final class ModuleBytes: Sendable {
         guard fstat(descriptor, &status) == 0 else {
             throw FileError(errno: Glibc.errno, path: path)
         }
-        if status.st_mode & S_IFMT == S_IFREG, status.st_size >= Self.smallestMapping,
-            let size = Int(exactly: status.st_size),
-            let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0),
-            address != MAP_FAILED
-        {
-            base = UnsafePointer(address.assumingMemoryBound(to: UInt8.self))
-            count = size
-            isMapped = true
-            return
-        }
         switch Self.readAll(descriptor, sizeHint: Int(truncatingIfNeeded: status.st_size)) {
         case .success((let buffer, let length)):
             base = UnsafePointer(buffer)
             count = length
-            isMapped = false
         case .failure(let error):
             throw FileError(errno: error.errno, path: path)
         }
     }
 
-    deinit {
-        if isMapped {
-            munmap(UnsafeMutableRawPointer(mutating: base), count)
-        } else {
-            UnsafeMutablePointer(mutating: base).deallocate()
-        }
-    }
+    deinit { UnsafeMutablePointer(mutating: base).deallocate() }
 
     private typealias Buffer = (start: UnsafeMutablePointer<UInt8>, count: Int)
 
     /// Reads until the end of the file into a buffer that doubles when it is full.
     private static func readAll(_ descriptor: Int32, sizeHint: Int) -> Result<Buffer, FileError> {
-        // One byte more than the file should have: the read that meets its end finds room.
-        var capacity = min(max(sizeHint, 0), smallestMapping) + 1
+        // One byte more than the file should have: the read that meets its end finds room. What the
+        // system says of the size is believed up to what a module may have.
+        let limit = DecodingLimits.default.moduleSize
+        var capacity = min(max(sizeHint, smallestBuffer), limit) + 1
         var buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
         var count = 0
         while true {
+            if count > limit {
+                buffer.deallocate()
+                return .failure(FileError(errno: EFBIG, path: ""))
+            }
             if count == capacity {
                 let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity * 2)
                 larger.update(from: buffer, count: count)

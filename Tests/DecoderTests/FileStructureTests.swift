@@ -155,12 +155,12 @@ import WasmDecoder
 
     @Test func missingFile() {
         #expect(throws: FileError(errno: ENOENT, path: "/nonexistent/x.wasm")) {
-            try ModuleBytes(mapping: "/nonexistent/x.wasm")
+            try ModuleBytes(path: "/nonexistent/x.wasm")
         }
-        #expect(throws: FileError.self) { try ModuleBytes(mapping: "/") }
+        #expect(throws: FileError.self) { try ModuleBytes(path: "/") }
     }
 
-    /// A small file is read, a large one mapped; both give the same bytes.
+    /// Small and large files, and a change of the file that the bytes do not show.
     @Test(arguments: [0, 1, 5000, 65535, 65536, 300_001])
     func filesOfAllSizes(count: Int) throws {
         let content = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
@@ -169,7 +169,10 @@ import WasmDecoder
         fwrite(content, 1, count, file)
         fclose(file)
         defer { unlink(path) }
-        let bytes = try ModuleBytes(mapping: path)
+        let bytes = try ModuleBytes(path: path)
+        let rewritten = try #require(fopen(path, "w"))
+        fputs("other", rewritten)
+        fclose(rewritten)
         #expect(bytes.count == count)
         #expect(bytes[bytes.range] == content)
         #expect(bytes[ByteRange(start: -5, end: 3)] == Array(content.prefix(3)))
@@ -179,6 +182,6 @@ import WasmDecoder
 
     /// Files without a size, as pipes are, are read to their end.
     @Test func fileWithoutSize() throws {
-        #expect(try ModuleBytes(mapping: "/proc/self/maps").count > 0)
+        #expect(try ModuleBytes(path: "/proc/self/maps").count > 0)
     }
 }

@@ -43,11 +43,11 @@ public final class Module: Sendable {
         try self.init(ModuleBytes(bytes), engine: engine)
     }
 
-    /// Decodes and validates the file at `path`, without copying it.
+    /// Decodes and validates the file at `path`, which may change afterwards.
     public convenience init(path: String, engine: Engine) throws(ModuleError) {
         let bytes: ModuleBytes
         do throws(FileError) {
-            bytes = try ModuleBytes(mapping: path)
+            bytes = try ModuleBytes(path: path)
         } catch {
             throw .file(error)
         }

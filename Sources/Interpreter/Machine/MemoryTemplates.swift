@@ -160,11 +160,15 @@ private let bulkLimit: UInt = 65_536
     m.next(2)
 }
 
+/// An i32 in a slot. The upper half is zero unless a host function wrote a result of the wrong type;
+/// not to believe that keeps the sums below from overflowing.
+@inline(__always) private func unsigned32(_ m: State, _ field: Int) -> UInt {
+    UInt(UInt32(truncatingIfNeeded: m.sp[m.field(field)]))
+}
+
 /// Both ranges in memory 0, a 32-bit memory.
 @inline(__always) func memoryCopy(_ m: State) {
-    let to = UInt(truncatingIfNeeded: m.sp[m.field(0)])
-    let from = UInt(truncatingIfNeeded: m.sp[m.field(1)])
-    let count = UInt(truncatingIfNeeded: m.sp[m.field(2)])
+    let to = unsigned32(m, 0), from = unsigned32(m, 1), count = unsigned32(m, 2)
     if _slowPath(to &+ count > m.ms || from &+ count > m.ms) {
         return m.trap(.outOfBoundsMemoryAccess)
     }
@@ -175,8 +179,7 @@ private let bulkLimit: UInt = 65_536
 }
 
 @inline(__always) func memoryFill(_ m: State) {
-    let to = UInt(truncatingIfNeeded: m.sp[m.field(0)])
-    let count = UInt(truncatingIfNeeded: m.sp[m.field(2)])
+    let to = unsigned32(m, 0), count = unsigned32(m, 2)
     if _slowPath(to &+ count > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
     if _slowPath(count >= bulkLimit) { return bulk(.memoryFill, m) }
     (m.md + Int(bitPattern: to)).initializeMemory(

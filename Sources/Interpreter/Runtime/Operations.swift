@@ -52,6 +52,35 @@ private func chargeLarge(_ context: ContextView, _ units: UInt64) -> UInt64 {
     return answer
 }
 
+/// Bytes of a memory that are moved at once: fresh pages take some 20 ms.
+private let bulkPiece: UInt64 = 1 << 24
+
+/// Calls `body` with the places of pieces of `count` bytes and their sizes, from the last to the
+/// first if `backward`, each after its budget was taken: gigabytes take seconds, and a guest must
+/// stop in the midst of them too.
+///
+/// - Returns: 0, or the trap code of what stops the guest; the pieces before were done.
+@inline(__always)
+private func inPieces(
+    _ cx: ContextPointer, _ count: UInt64, backward: Bool = false, _ body: (UInt64, Int) -> Void
+) -> UInt64 {
+    if count <= bulkPiece {
+        let stop = charge(cx, count)
+        if stop == 0 { body(0, Int(truncatingIfNeeded: count)) }
+        return stop
+    }
+    var done: UInt64 = 0
+    while done < count {
+        // Whole KiB but for the last, so that all together cost what one would.
+        let size = min(bulkPiece, count &- done)
+        let stop = chargeLarge(ContextView(cx), size >> 10)
+        guard stop == 0 else { return stop }
+        body(backward ? count &- done &- size : done, Int(truncatingIfNeeded: size))
+        done &+= size
+    }
+    return 0
+}
+
 // MARK: Memories
 
 /// `memory.grow`: the size before in pages, or `UInt64.max` if the memory cannot grow so far.
@@ -96,10 +125,12 @@ func runtimeMemoryCopy(
         fits(destination, count, in: to.pointee.byteCount)
     else { return TrapCode.outOfBoundsMemoryAccess.answer }
     guard count > 0 else { return 0 }
-    let stop = charge(cx, count)
-    guard stop == 0 else { return stop }
-    memmove(place(to, destination), place(from, source), Int(truncatingIfNeeded: count))
-    return 0
+    let target = place(to, destination), origin = place(from, source)
+    // No piece may overwrite what a later one reads.
+    return inPieces(cx, count, backward: target > origin) { start, size in
+        let start = Int(truncatingIfNeeded: start)
+        memmove(target + start, origin + start, size)
+    }
 }
 
 /// `memory.fill`
@@ -112,12 +143,11 @@ func runtimeMemoryFill(
         return TrapCode.outOfBoundsMemoryAccess.answer
     }
     guard count > 0 else { return 0 }
-    let stop = charge(cx, count)
-    guard stop == 0 else { return stop }
-    memset(
-        place(record, destination), Int32(UInt8(truncatingIfNeeded: value)),
-        Int(truncatingIfNeeded: count))
-    return 0
+    let target = place(record, destination)
+    let byte = Int32(UInt8(truncatingIfNeeded: value))
+    return inPieces(cx, count) { start, size in
+        memset(target + Int(truncatingIfNeeded: start), byte, size)
+    }
 }
 
 /// `data.drop`

@@ -17,7 +17,7 @@ extension Translator {
         registers = Registers()
         last = Emitted()
         previous = Emitted()
-        for index in callee.results { push(.temporary, shapes.classes[index]) }
+        pushAll(callee.results)
         if callee.results.count == 1, let result = stack.last, result.valueClass != .vector {
             registers[result.valueClass].slot = Int(result.home)
         }

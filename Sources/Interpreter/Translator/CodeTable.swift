@@ -32,6 +32,14 @@ final class CodeTable: Sendable {
     private struct State: @unchecked Sendable {
         var translator: Translator?
         var blocks: [Int: Block] = [:]
+        /// The blocks by address, for backtraces; sorted again when there are more blocks.
+        var sorted: [(index: Int, block: Block)] = []
+
+        mutating func sortBlocks() {
+            guard sorted.count != blocks.count else { return }
+            sorted = blocks.map { ($0.key, $0.value) }
+            sorted.sort { $0.block.start < $1.block.start }
+        }
     }
 
     init(_ module: ValidModule, layout: ContextLayout) {
@@ -124,13 +132,24 @@ final class CodeTable: Sendable {
     /// The defined function whose code `code` points into (or just behind), if any, and how many
     /// words into it.
     func function(containing code: CodePointer) -> (index: Int, word: Int)? {
-        state.withLock { state in
-            for (index, block) in state.blocks
-            where code >= block.start && code <= block.start + block.words {
-                return (index, code - block.start)
+        let stub = code - stubs
+        if stub >= 0 && stub < 2 * count { return (stub / 2, 0) }
+        return state.withLock { state in
+            // A deep stack of a large module asks a million times: no search through all blocks.
+            state.sortBlocks()
+            var low = 0
+            var high = state.sorted.count
+            while low < high {
+                let middle = (low + high) / 2
+                if state.sorted[middle].block.start <= code {
+                    low = middle + 1
+                } else {
+                    high = middle
+                }
             }
-            let stub = code - stubs
-            return stub >= 0 && stub < 2 * count ? (stub / 2, 0) : nil
+            guard low > 0 else { return nil }
+            let (index, block) = state.sorted[low - 1]
+            return code <= block.start + block.words ? (index, code - block.start) : nil
         }
     }
 

@@ -77,7 +77,8 @@ extension Translator {
             labels.removeLast()
             return
         }
-        if !isUnreachable {
+        let wasReachable = !isUnreachable
+        if wasReachable {
             moveOperands(label.results.count, to: label.home)
             if label.kind != .loop { noteAssigned(labels.count - 1) }
         }
@@ -95,17 +96,17 @@ extension Translator {
         }
         if let merged = labels[labels.count - 1].assignedAtEnd { assigned = merged }
         labels.removeLast()
-        truncate(to: label.height)
+        // Many results that are where they must be stay.
+        let count = label.results.count
+        let areInPlace =
+            wasReachable && count > 2 && stack.count == label.height + count
+            && settled == stack.count
+        if !areInPlace { truncate(to: label.height) }
         if isTarget || label.kind == .loop { bindLabel() } else { registers.keepStores() }
-        pushAll(label.results)
+        if !areInPlace { pushAll(label.results) }
         // Results were moved, or are where they were; the window does not know of their entries.
         last = Emitted()
         previous = Emitted()
-    }
-
-    /// Pushes values that are in their home slots.
-    private mutating func pushAll(_ classes: Range<Int>) {
-        for index in classes { push(.temporary, shapes.classes[index]) }
     }
 
     // MARK: Moving operands to a label
@@ -138,7 +139,7 @@ extension Translator {
         if count == 0 { return false }
         let first = stack.count - count
         if Int(stack[first].home) != home { return true }
-        return stack[first...].contains { $0.kind != .temporary }
+        return unsettledTop(count).contains { $0.kind != .temporary }
     }
 
     /// Operands that a branch to `label` carries.
@@ -254,7 +255,7 @@ extension Translator {
         // All targets carry as many operands; whether those need moves is a question of their place.
         let count = arity(first)
         let home = count == 0 ? 0 : Int(stack[stack.count - count].home)
-        let areInHomes = stack[(stack.count - count)...].allSatisfy { $0.kind == .temporary }
+        let areInHomes = unsettledTop(count).allSatisfy { $0.kind == .temporary }
         if selector.form == .register { takeFromRegister(selector, .integer) }
         let start = emit(
             .branchTable(selector.form == .register ? 1 : 0),
@@ -296,7 +297,7 @@ extension Translator {
     /// Whether writing results to the slots from 0 on would overwrite one that is still to move.
     private mutating func returnOverlaps(_ count: Int) -> Bool {
         guard count > 1 else { return false }
-        return stack[(stack.count - count)...].contains {
+        return unsettledTop(count).contains {
             $0.kind == .local && Int(localSlots[$0.local]) < shape.resultSlots
         }
     }

@@ -133,7 +133,7 @@ extension Translator {
             .copyRange,
             word: codeWord(destination, source, unsigned: UInt32(truncatingIfNeeded: count))
         )
-        for slot in destination..<(destination + count) { registers.forget(slot: slot) }
+        registers.forget(slots: destination..<(destination + count))
     }
 
     // MARK: Branch offsets

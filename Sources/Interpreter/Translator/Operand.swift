@@ -125,6 +125,13 @@ struct Registers {
         if double.slot == slot { double.slot = -1 }
     }
 
+    /// The same for a range of slots.
+    mutating func forget(slots: Range<Int>) {
+        if slots.contains(integer.slot) { integer.slot = -1 }
+        if slots.contains(float.slot) { float.slot = -1 }
+        if slots.contains(double.slot) { double.slot = -1 }
+    }
+
     /// Values may be read from their slots from now on: every store stays.
     mutating func keepStores() {
         integer.producer = -1

@@ -33,12 +33,33 @@ extension Translator {
         let entry = stack.removeLast()
         if entry.kind == .local { aliases[entry.local] = entry.nextAlias }
         if flushed > stack.count { flushed = stack.count }
+        if settled > stack.count { settled = stack.count }
         return entry
     }
 
     /// Drops entries until `count` are left.
     mutating func truncate(to count: Int) {
-        while stack.count > count { _ = pop() }
+        while stack.count > max(count, settled) { _ = pop() }
+        guard stack.count > count else { return }
+        stack.removeLast(stack.count - count)
+        flushed = min(flushed, count)
+        settled = count
+    }
+
+    /// Pushes values that are in their home slots.
+    mutating func pushAll(_ classes: Range<Int>) {
+        let isSettled = settled == stack.count
+        var home = nextHome
+        for index in classes {
+            let valueClass = shapes.classes[index]
+            stack.append(
+                Entry(
+                    kind: .temporary, valueClass: valueClass, home: Int32(truncatingIfNeeded: home))
+            )
+            home += valueClass.slotCount
+        }
+        if home + 1 > highestSlot { highestSlot = home + 1 }
+        if isSettled { settled = stack.count }
     }
 
     /// The slot that holds an entry's value; for a constant its home, where it is not yet.
@@ -70,7 +91,14 @@ extension Translator {
 
     /// Moves the topmost `count` entries to their home slots.
     mutating func materializeTop(_ count: Int) {
-        for index in ((stack.count - count)..<stack.count).reversed() { materialize(index) }
+        let first = stack.count - count
+        for index in (max(first, settled)..<stack.count).reversed() { materialize(index) }
+        if settled >= first { settled = stack.count }
+    }
+
+    /// The topmost `count` entries that may not be in their homes.
+    mutating func unsettledTop(_ count: Int) -> ArraySlice<Entry> {
+        stack[max(stack.count - count, settled)...]
     }
 
     /// Moves everything that stands for a local to its home: code that follows may assign locals on

@@ -93,6 +93,9 @@ struct Translator {
     var stack: [Entry] = []
     /// Entries below this index stand for no local.
     var flushed = 0
+    /// Entries below this index are in their homes: moving a thousand operands there again and again
+    /// costs nothing.
+    var settled = 0
     var labels: [Label] = []
     var isUnreachable = false
     var assigned = AssignedLocals()
@@ -190,6 +193,7 @@ struct Translator {
         localSlots.removeAll(keepingCapacity: true)
         localClasses.removeAll(keepingCapacity: true)
         flushed = 0
+        settled = 0
         isUnreachable = false
         zeroSlots = SlotRange()
         bindLabel()

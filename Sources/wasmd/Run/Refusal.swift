@@ -92,7 +92,7 @@ extension Refusal {
 /// Opens a module's file; `-` is standard input.
 func openModule(_ file: String) throws(Refusal) -> ModuleBytes {
     do throws(FileError) {
-        return try ModuleBytes(mapping: file == "-" ? "/dev/stdin" : file)
+        return try ModuleBytes(path: file == "-" ? "/dev/stdin" : file)
     } catch {
         throw Refusal(error, file: file)
     }
