@@ -64,6 +64,7 @@ struct Translator {
 
     let module: ParsedModule
     let typeIDs: [TypeID]
+    let registry: TypeRegistry
     let shapes: FunctionShapes
     let layout: ContextLayout
     /// Entries of the module's defined functions.
@@ -79,6 +80,9 @@ struct Translator {
     var parameterCount = 0
     /// Home slot of the first operand.
     var operandBase = 0
+
+    /// Layouts of structure types that instructions named so far.
+    var structureLayouts: [TypeIndex: StructureLayout] = [:]
 
     // Code.
     var code: [CodeWord] = []
@@ -117,6 +121,7 @@ struct Translator {
     ) {
         self.module = module.parsed
         typeIDs = module.typeIDs
+        registry = module.types
         self.shapes = shapes
         self.layout = layout
         self.entries = entries

@@ -170,7 +170,53 @@ extension Instruction {
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
+    static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2000 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    static func structSet(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2032 &+ (a &* 4 &+ b))
+    }
+    static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2048 &+ (a &* 2 &+ b))
+    }
+    static let structGetVector = Instruction(2052)
+    static let structSetVector = Instruction(2053)
+    /// a word for every field follows
+    static let structNew = Instruction(2054)
+    static let structNewDefault = Instruction(2055)
+    static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2056 &+ ((a &* 3 &+ b) &* 2 &+ c))
+    }
+    static func arraySet(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2104 &+ (a &* 4 &+ b))
+    }
+    static func arraySetFloat(_ a: Int) -> Instruction {
+        Instruction(2120 &+ (a))
+    }
+    static let arrayGetVector = Instruction(2122)
+    static let arraySetVector = Instruction(2123)
+    static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2124 &+ (a &* 2 &+ b))
+    }
+    /// field 2 is an `AggregateOperation`
+    static let aggregate = Instruction(2128)
+    static func makeI31(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2129 &+ (a &* 2 &+ b))
+    }
+    static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2133 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2141 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    /// the value stays where it is
+    static func refCast(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2169 &+ (a &* 2 &+ b))
+    }
+    static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2183 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
 
     /// How many instructions there are.
-    static let count = 2000
+    static let count = 2211
 }
