@@ -188,7 +188,7 @@ struct HeapSpace {
         case .free, .continuation: return false
         case .largeObject: return inside == 0
         case .cells:
-            let cell = UInt64(inside) &* UInt64(block.reciprocal) &>> 32
+            let cell = (UInt64(inside) &* UInt64(block.reciprocal)) &>> 32
             guard UInt32(truncatingIfNeeded: cell) &* block.cellSize == inside,
                 inside &+ block.cellSize <= UInt32(Self.blockSize)
             else { return false }
