@@ -28,12 +28,14 @@ private func floatWrites(_ name: String) -> Axis {
         Choice("\(name).f64", "FloatAccess<Double>.self"),
     ]
 }
-private let castTargets: Axis = [
-    Choice("object", "ConcreteObject.self"), Choice("function", "ConcreteFunction.self"),
+private let abstractTargets: Axis = [
     Choice("any", "AnyTarget.self"), Choice("none", "NoTarget.self"),
     Choice("eq", "EqTarget.self"), Choice("i31", "I31Target.self"),
     Choice("kind", "KindTarget.self"),
 ]
+private let castTargets: Axis =
+    [Choice("object", "ConcreteObject.self"), Choice("function", "ConcreteFunction.self")]
+    + abstractTargets
 
 let referenceFamilies = [
     Family(
@@ -121,12 +123,12 @@ let referenceFamilies = [
         [[Choice("ref.test", "")], castTargets, sourceSlotOrRegister, toSlotOrRegister],
         fields: "u n5", words: 3),
     Family(
-        "refCast", "refCast", [[Choice("ref.cast", "")], castTargets, sourceSlotOrRegister],
+        "refCast", "refCast", [[Choice("ref.cast", "")], abstractTargets, sourceSlotOrRegister],
         fields: "u n5", words: 3, "the value stays where it is"),
     Family(
         "castBranch", "castBranch",
         [
             [Choice("br", "")], castTargets, sourceSlotOrRegister,
             [Choice("on_cast", "OnSuccess.self"), Choice("on_cast_fail", "OnFailure.self")],
-        ], fields: "u n5 b2", words: 3),
+        ], fields: "u n5 b2", words: 3, "on_cast_fail by 0 bytes: a cast, which traps"),
 ]

@@ -141,12 +141,14 @@ extension Store {
         if let known = hostRecords[ObjectIdentifier(function)] { return known }
         let type = function.type
         let signature = Signature(type)
+        let typeID = engine.types.register(function: type)
+        heap.register([typeID], of: engine.types)
         let record = UnsafeMutablePointer<FunctionRecord>.allocate(capacity: 1)
         record.initialize(
             to: FunctionRecord(
                 // Never run: the machine knows a host function by its missing context.
                 code: Machine.haltCode, context: nil,
-                typeID: engine.types.register(function: type),
+                typeID: typeID,
                 headerIndex: UInt16(clamping: signature.headerIndex),
                 parameterSlots: UInt16(clamping: signature.parameterSlots),
                 resultSlots: UInt16(clamping: signature.resultSlots),

@@ -2,7 +2,6 @@
 // of `unswept` have mark bits of the last collection; cells made since are in swept blocks only,
 // which are not looked at again before the next collection.
 
-import Glibc
 import WasmValidator
 
 /// Objects of the guests of one store: structures, arrays, payloads of exceptions.
@@ -20,6 +19,8 @@ final class Heap {
     /// Blocks of a size class with cells that the last collection found dead.
     private var unswept: [[Int32]]
     private var typeCapacity = 0
+    /// Supertypes as headers, where those are not the types' numbers.
+    private var ownAncestors: [UnsafeMutablePointer<UInt32>] = []
     /// Where the next collection keeps what it has to follow.
     var markStack = MarkStack()
 
@@ -44,7 +45,8 @@ final class Heap {
 
     deinit {
         for index in 0..<typeCapacity { types[index].references?.deallocate() }
-        if typeCapacity > 0 { free(types) }
+        for ancestors in ownAncestors { ancestors.deallocate() }
+        if typeCapacity > 0 { types.deallocate() }
         record.deallocate()
         markStack.release()
         space.release()
@@ -57,29 +59,26 @@ final class Heap {
         record.load(as: UnsafeMutablePointer<TypeRecord>.self)
     }
 
-    /// Makes the records of types that a module brings.
-    func register(_ ids: [TypeID], of registry: TypeRegistry) throws(ResourceError) {
-        guard let highest = ids.max(), let capacity = Int(exactly: highest).map({ $0 + 1 }) else {
-            return
-        }
-        if capacity > typeCapacity {
-            let wanted = max(capacity, typeCapacity * 2)
-            guard let memory = calloc(wanted, MemoryLayout<TypeRecord>.stride) else {
-                throw .outOfMemory
-            }
-            let table = memory.bindMemory(to: TypeRecord.self, capacity: wanted)
-            if typeCapacity > 0 {
-                table.update(from: types, count: typeCapacity)
-                free(types)
-            }
-            record.storeBytes(of: table, as: UnsafeMutablePointer<TypeRecord>.self)
-            record.storeBytes(
-                of: UInt(bitPattern: wanted), toByteOffset: HeapOffset.typeCount, as: UInt.self)
-            typeCapacity = wanted
-        }
+    /// Makes the records of types that a module or a function of the host brings.
+    func register(_ ids: [TypeID], of registry: TypeRegistry) {
+        guard let highest = ids.max() else { return }
+        makeRoom(Int(highest) + 1)
         for id in ids where !types[Int(id)].isRegistered {
             types[Int(id)] = typeRecord(id, registry)
         }
+    }
+
+    private func makeRoom(_ capacity: Int) {
+        guard capacity > typeCapacity else { return }
+        let wanted = max(capacity, typeCapacity * 2)
+        let table = UnsafeMutablePointer<TypeRecord>.allocate(capacity: wanted)
+        table.initialize(repeating: TypeRecord(), count: wanted)
+        if typeCapacity > 0 {
+            table.update(from: types, count: typeCapacity)
+            types.deallocate()
+        }
+        record.storeBytes(of: table, as: UnsafeMutablePointer<TypeRecord>.self)
+        typeCapacity = wanted
     }
 
     func isRegistered(_ id: TypeID) -> Bool {
@@ -96,6 +95,12 @@ final class Heap {
         case .array(let element):
             type.byteCount = UInt32(FieldStorage(element.storage).byteCount)
             type.hasReferences = registry.isTraced(element)
+            guard ancestors.count > 0 else { break }
+            let headers = UnsafeMutablePointer<UInt32>.allocate(capacity: ancestors.count)
+            _ = UnsafeMutableBufferPointer(start: headers, count: ancestors.count).initialize(
+                from: ancestors.lazy.map { ObjectKind.array.header($0) })
+            ownAncestors.append(headers)
+            type.ancestors = UnsafePointer(headers)
         case .structure(let fields):
             let layout = StructureLayout(fields)
             type.byteCount = UInt32(truncatingIfNeeded: layout.byteCount)

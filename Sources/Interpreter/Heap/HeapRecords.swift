@@ -1,16 +1,14 @@
 // Layouts of the raw memory that handlers read to allocate and to cast.
 //
 // Invariants: the record of a type is complete before the first object of that type is made; it
-// does not change afterwards, though the table it is in may move when types are added. A free list
+// does not change afterwards, though the table it is in may move when types are added. The table
+// has a place for the type of every object and function of the store. A free list
 // leads through cells of its class whose header says `free`; the next cell's address stands 8
 // bytes behind a cell's own, 0 at the end.
 
-/// What the machine and the collector know of a type: 40 bytes.
-///
-/// All zero for types that no instance of the store uses; that is right for function types without
-/// supertypes, whose functions may come from anywhere.
+/// What the machine and the collector know of a type: 32 bytes.
 struct TypeRecord {
-    /// `depth` numbers of the supertypes, the most general first.
+    /// `depth` headers of the supertypes' own objects, the most general first.
     var ancestors: UnsafePointer<UInt32>?
     /// Offsets of a structure's fields that the collector follows.
     var references: UnsafeMutablePointer<UInt32>?
@@ -27,10 +25,8 @@ struct TypeRecord {
 enum HeapOffset {
     /// Array of `TypeRecord`, by the type's number in the engine's registry.
     static let types = 0
-    /// How many there are (UInt).
-    static let typeCount = 8
     /// The first free cell of every size class, or 0.
-    static let freeLists = 16
+    static let freeLists = 8
 
     static let byteCount = freeLists + 8 * SizeClass.count
 

@@ -116,7 +116,7 @@ struct Marker {
         let header = object.load(as: UInt32.self)
         let length = Int(object.load(fromByteOffset: ArrayLayout.lengthOffset, as: UInt32.self))
         let elements = (object + ArrayLayout.elementsOffset).assumingMemoryBound(to: UInt64.self)
-        let type = Int(header & (1 &<< ObjectKind.shift &- 1))
+        let type = Int(header & ObjectKind.typeMask)
         switch header &>> ObjectKind.shift {
         case ObjectKind.structure.rawValue:
             guard let references = types[type].references else { return }

@@ -74,6 +74,9 @@ enum ObjectKind: UInt32 {
 
     static let shift: UInt32 = 28
 
+    /// The part of a header that is the number of a type.
+    static let typeMask: UInt32 = 1 &<< shift &- 1
+
     /// The header of an object of this kind: with the number of its type in the lower bits.
     func header(_ type: UInt32) -> UInt32 { rawValue &<< Self.shift | type }
 }

@@ -14,7 +14,7 @@ struct ObjectView {
         header = address.load(as: UInt32.self)
     }
 
-    var typeID: TypeID { header & (1 &<< ObjectKind.shift &- 1) }
+    var typeID: TypeID { header & ObjectKind.typeMask }
     var isArray: Bool { header &>> ObjectKind.shift == ObjectKind.array.rawValue }
 
     private var composite: CompositeType {

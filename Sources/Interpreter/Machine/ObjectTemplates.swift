@@ -104,7 +104,8 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
         m.ms, m.cx, reference, m.f, m.g)
 }
 
-/// Field 5: the object's size in words.
+/// Field 5: the object's size in words; field 6 is 0, which the optimiser must not know: it would
+/// call a function to write zeros.
 @inline(__always) func structNewDefault(_ m: State) {
     guard let cell = takeCell(m) else {
         return allocateCell(m.pc, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
@@ -112,9 +113,9 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
     let words = cell.assumingMemoryBound(to: UInt64.self)
     words[0] = UInt64(m.unsignedHalf)
     var index = 1
-    let count = m.field(5)
+    let count = m.field(5), zero = UInt64(truncatingIfNeeded: m.field(6))
     while index < count {
-        words[index] = 0
+        words[index] = zero
         index &+= 1
     }
     let reference = UInt64(UInt(bitPattern: cell))

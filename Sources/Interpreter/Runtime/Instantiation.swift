@@ -23,7 +23,7 @@ extension Store {
         }
         try prepareStack()
 
-        try heap.register(module.valid.typeIDs, of: engine.types)
+        heap.register(module.valid.typeIDs, of: engine.types)
         let instance = try allocate(module, resolved)
         instances.append(instance)
         try applyElementSegments(of: instance)

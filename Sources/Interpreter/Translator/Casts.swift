@@ -4,7 +4,7 @@ import WasmValidator
 
 /// What a cast lets pass, as instructions say it.
 private struct CastPattern {
-    /// Position on the axis `castTargets`.
+    /// Position on the axis `castTargets`; the first two are concrete.
     var target: Int
     /// The header of objects of exactly the type.
     var header: UInt32 = 0
@@ -81,13 +81,17 @@ extension Translator {
             before: before)
     }
 
-    /// The reference stays where it is.
+    /// The reference stays where it is. A cast to a concrete type is a branch on failure to itself.
     private mutating func cast(_ pattern: CastPattern) {
         let entry = pop()
         var source = operand(entry)
         if source.form == .immediate { moveToSlot(&source) }
         let (word, third) = pattern.words(source.slot)
-        emit(.refCast(pattern.target, source.form == .register ? 1 : 0), word: word, third)
+        let form = source.form == .register ? 1 : 0
+        let instruction: Instruction =
+            pattern.target < 2
+            ? .castBranch(pattern.target, form, 1) : .refCast(pattern.target - 2, form)
+        emit(instruction, word: word, third)
         repush(entry)
         registers.keepStores()
     }

@@ -676,22 +676,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { refTest(KindTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_refCast_ref_cast_object_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { refCast(ConcreteObject.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_refCast_ref_cast_object_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { refCast(ConcreteObject.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_refCast_ref_cast_function_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { refCast(ConcreteFunction.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_refCast_ref_cast_function_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { refCast(ConcreteFunction.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_refCast_ref_cast_any_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1015,46 +999,42 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2166] = address(h_refTest_ref_test_kind_S_register)
     table[2167] = address(h_refTest_ref_test_kind_R_slot)
     table[2168] = address(h_refTest_ref_test_kind_R_register)
-    table[2169] = address(h_refCast_ref_cast_object_S)
-    table[2170] = address(h_refCast_ref_cast_object_R)
-    table[2171] = address(h_refCast_ref_cast_function_S)
-    table[2172] = address(h_refCast_ref_cast_function_R)
-    table[2173] = address(h_refCast_ref_cast_any_S)
-    table[2174] = address(h_refCast_ref_cast_any_R)
-    table[2175] = address(h_refCast_ref_cast_none_S)
-    table[2176] = address(h_refCast_ref_cast_none_R)
-    table[2177] = address(h_refCast_ref_cast_eq_S)
-    table[2178] = address(h_refCast_ref_cast_eq_R)
-    table[2179] = address(h_refCast_ref_cast_i31_S)
-    table[2180] = address(h_refCast_ref_cast_i31_R)
-    table[2181] = address(h_refCast_ref_cast_kind_S)
-    table[2182] = address(h_refCast_ref_cast_kind_R)
-    table[2183] = address(h_castBranch_br_object_S_on_cast)
-    table[2184] = address(h_castBranch_br_object_S_on_cast_fail)
-    table[2185] = address(h_castBranch_br_object_R_on_cast)
-    table[2186] = address(h_castBranch_br_object_R_on_cast_fail)
-    table[2187] = address(h_castBranch_br_function_S_on_cast)
-    table[2188] = address(h_castBranch_br_function_S_on_cast_fail)
-    table[2189] = address(h_castBranch_br_function_R_on_cast)
-    table[2190] = address(h_castBranch_br_function_R_on_cast_fail)
-    table[2191] = address(h_castBranch_br_any_S_on_cast)
-    table[2192] = address(h_castBranch_br_any_S_on_cast_fail)
-    table[2193] = address(h_castBranch_br_any_R_on_cast)
-    table[2194] = address(h_castBranch_br_any_R_on_cast_fail)
-    table[2195] = address(h_castBranch_br_none_S_on_cast)
-    table[2196] = address(h_castBranch_br_none_S_on_cast_fail)
-    table[2197] = address(h_castBranch_br_none_R_on_cast)
-    table[2198] = address(h_castBranch_br_none_R_on_cast_fail)
-    table[2199] = address(h_castBranch_br_eq_S_on_cast)
-    table[2200] = address(h_castBranch_br_eq_S_on_cast_fail)
-    table[2201] = address(h_castBranch_br_eq_R_on_cast)
-    table[2202] = address(h_castBranch_br_eq_R_on_cast_fail)
-    table[2203] = address(h_castBranch_br_i31_S_on_cast)
-    table[2204] = address(h_castBranch_br_i31_S_on_cast_fail)
-    table[2205] = address(h_castBranch_br_i31_R_on_cast)
-    table[2206] = address(h_castBranch_br_i31_R_on_cast_fail)
-    table[2207] = address(h_castBranch_br_kind_S_on_cast)
-    table[2208] = address(h_castBranch_br_kind_S_on_cast_fail)
-    table[2209] = address(h_castBranch_br_kind_R_on_cast)
-    table[2210] = address(h_castBranch_br_kind_R_on_cast_fail)
+    table[2169] = address(h_refCast_ref_cast_any_S)
+    table[2170] = address(h_refCast_ref_cast_any_R)
+    table[2171] = address(h_refCast_ref_cast_none_S)
+    table[2172] = address(h_refCast_ref_cast_none_R)
+    table[2173] = address(h_refCast_ref_cast_eq_S)
+    table[2174] = address(h_refCast_ref_cast_eq_R)
+    table[2175] = address(h_refCast_ref_cast_i31_S)
+    table[2176] = address(h_refCast_ref_cast_i31_R)
+    table[2177] = address(h_refCast_ref_cast_kind_S)
+    table[2178] = address(h_refCast_ref_cast_kind_R)
+    table[2179] = address(h_castBranch_br_object_S_on_cast)
+    table[2180] = address(h_castBranch_br_object_S_on_cast_fail)
+    table[2181] = address(h_castBranch_br_object_R_on_cast)
+    table[2182] = address(h_castBranch_br_object_R_on_cast_fail)
+    table[2183] = address(h_castBranch_br_function_S_on_cast)
+    table[2184] = address(h_castBranch_br_function_S_on_cast_fail)
+    table[2185] = address(h_castBranch_br_function_R_on_cast)
+    table[2186] = address(h_castBranch_br_function_R_on_cast_fail)
+    table[2187] = address(h_castBranch_br_any_S_on_cast)
+    table[2188] = address(h_castBranch_br_any_S_on_cast_fail)
+    table[2189] = address(h_castBranch_br_any_R_on_cast)
+    table[2190] = address(h_castBranch_br_any_R_on_cast_fail)
+    table[2191] = address(h_castBranch_br_none_S_on_cast)
+    table[2192] = address(h_castBranch_br_none_S_on_cast_fail)
+    table[2193] = address(h_castBranch_br_none_R_on_cast)
+    table[2194] = address(h_castBranch_br_none_R_on_cast_fail)
+    table[2195] = address(h_castBranch_br_eq_S_on_cast)
+    table[2196] = address(h_castBranch_br_eq_S_on_cast_fail)
+    table[2197] = address(h_castBranch_br_eq_R_on_cast)
+    table[2198] = address(h_castBranch_br_eq_R_on_cast_fail)
+    table[2199] = address(h_castBranch_br_i31_S_on_cast)
+    table[2200] = address(h_castBranch_br_i31_S_on_cast_fail)
+    table[2201] = address(h_castBranch_br_i31_R_on_cast)
+    table[2202] = address(h_castBranch_br_i31_R_on_cast_fail)
+    table[2203] = address(h_castBranch_br_kind_S_on_cast)
+    table[2204] = address(h_castBranch_br_kind_S_on_cast_fail)
+    table[2205] = address(h_castBranch_br_kind_R_on_cast)
+    table[2206] = address(h_castBranch_br_kind_R_on_cast_fail)
 }

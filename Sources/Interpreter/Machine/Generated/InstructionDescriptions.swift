@@ -1325,14 +1325,12 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2169, count: 14, words: 3, fields: "u n5",
+        base: 2169, count: 10, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.cast", "", 0),
             ],
             [
-                InstructionChoice("object", "", 0),
-                InstructionChoice("function", "", 0),
                 InstructionChoice("any", "", 0),
                 InstructionChoice("none", "", 0),
                 InstructionChoice("eq", "", 0),
@@ -1345,7 +1343,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2183, count: 28, words: 3, fields: "u n5 b2",
+        base: 2179, count: 28, words: 3, fields: "u n5 b2",
         axes: [
             [
                 InstructionChoice("br", "", 0),

@@ -213,10 +213,11 @@ extension Instruction {
     static func refCast(_ a: Int, _ b: Int) -> Instruction {
         Instruction(2169 &+ (a &* 2 &+ b))
     }
+    /// on_cast_fail by 0 bytes: a cast, which traps
     static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2183 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2179 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2211
+    static let count = 2207
 }
