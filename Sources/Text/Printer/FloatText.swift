@@ -6,7 +6,7 @@ extension TextWriter {
         if value.isNaN {
             nan(UInt64(bits), .binary32)
         } else {
-            write(value.description)
+            write(string: value.description)
         }
     }
 
@@ -15,7 +15,7 @@ extension TextWriter {
         if value.isNaN {
             nan(bits, .binary64)
         } else {
-            write(value.description)
+            write(string: value.description)
         }
     }
 

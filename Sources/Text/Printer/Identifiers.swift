@@ -3,7 +3,7 @@ import WasmDecoder
 /// The identifiers of one index space: unique, so that the text means the right thing.
 struct Identifiers {
     /// All of them as they are printed, one after another.
-    private var text = TextWriter(capacity: 0)
+    private var text: [UInt8] = []
     /// Where those of an index are in `text`; empty for none.
     private var ranges: [Range<Int>] = []
     /// Names that could not become identifiers as they are: empty, or those of another index too.
@@ -60,9 +60,9 @@ struct Identifiers {
     }
 
     private mutating func add(_ name: [UInt8], at index: Int) {
-        let start = text.bytes.count
-        text.identifier(name)
-        ranges[index] = start..<text.bytes.count
+        let start = text.count
+        text += textIdentifier(name)
+        ranges[index] = start..<text.count
     }
 
     /// The identifier of an index with its `$`, or nil if there is none.
@@ -70,7 +70,7 @@ struct Identifiers {
     subscript(index: UInt32) -> ArraySlice<UInt8>? {
         guard index < ranges.count else { return nil }
         let range = ranges[Int(index)]
-        return range.isEmpty ? nil : text.bytes[range]
+        return range.isEmpty ? nil : text[range]
     }
 
     /// The name in the module, if the identifier does not say it.

@@ -73,7 +73,7 @@ struct LabelNames {
         var number: Int
     }
 
-    private var text = TextWriter(capacity: 0)
+    private var text: [UInt8] = []
     private var labels: [UInt32: Label] = [:]
     private var numbers: [[UInt8]: Int] = [:]
     private var generates = false
@@ -88,8 +88,8 @@ struct LabelNames {
     }
 
     private mutating func add(_ name: [UInt8], _ ordinal: UInt32) {
-        let start = text.bytes.count
-        text.identifier(name)
+        let start = text.count
+        text += textIdentifier(name)
         var number = numbers.count
         if let known = numbers[name] {
             number = known
@@ -97,7 +97,7 @@ struct LabelNames {
             numbers[name] = number
             innermost.append(0)
         }
-        labels[ordinal] = Label(range: start..<text.bytes.count, number: number)
+        labels[ordinal] = Label(range: start..<text.count, number: number)
     }
 
     /// The label of a block, by its place among the blocks of the function as they begin.
@@ -107,7 +107,7 @@ struct LabelNames {
         return labels.isEmpty ? nil : labels[ordinal]
     }
 
-    func identifier(_ label: Label) -> ArraySlice<UInt8> { text.bytes[label.range] }
+    func identifier(_ label: Label) -> ArraySlice<UInt8> { text[label.range] }
 
     /// A block with this label begins as number `depth` of those that are open, from 1. Answers
     /// what `leave` wants when it ends.

@@ -67,7 +67,7 @@ extension ModulePrinter {
             while !rest.isEmpty {
                 if isLong { out.newline(2) } else { out.space() }
                 let line = rest.prefix(Self.bytesPerLine(rest))
-                out.string(line)
+                out.string(UnsafeRawBufferPointer(rebasing: line))
                 rest = rest[line.endIndex...]
             }
         }

@@ -133,7 +133,9 @@ extension ModulePrinter {
     }
 
     mutating func write(_ type: ReferenceType) {
-        guard let index = type.heapType.typeIndex else { return out.write(type.description) }
+        guard let index = type.heapType.typeIndex else {
+            return out.write(string: type.description)
+        }
         out.write(type.isNullable ? "(ref null" : "(ref")
         reference(index, names.types)
         out.byte(0x29)
@@ -143,7 +145,7 @@ extension ModulePrinter {
         if let index = type.typeIndex {
             name(index, names.types)
         } else {
-            out.write(type.description)
+            out.write(string: type.description)
         }
     }
 

@@ -1,7 +1,7 @@
 import WasmDecoder
 
 /// Prints one module, field by field; the extensions print what the fields are made of.
-struct ModulePrinter {
+struct ModulePrinter: ~Copyable {
     let module: ParsedModule
     let options: TextPrinter
     let names: ModuleNames
@@ -30,7 +30,7 @@ struct ModulePrinter {
                 annotation(name: name)
             } else {
                 out.space()
-                out.identifier(name)
+                out.write(textIdentifier(name)[...])
             }
         }
         printTypes()

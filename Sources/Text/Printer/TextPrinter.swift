@@ -31,8 +31,16 @@ public struct TextPrinter: Sendable {
     ///
     /// - Throws: what is malformed in the body of a function; `decode` has not looked there.
     public func print(_ module: ParsedModule) throws(DecodingError) -> [UInt8] {
+        try print(module) { Array($0) }
+    }
+
+    /// The same without a copy: calls `body` with the text, once it is complete. The buffer must not
+    /// be used after `body` has returned.
+    public func print<Result>(
+        _ module: ParsedModule, _ body: (UnsafeBufferPointer<UInt8>) -> Result
+    ) throws(DecodingError) -> Result {
         var printer = ModulePrinter(module, self)
         try printer.printModule()
-        return printer.out.bytes
+        return printer.out.withText(body)
     }
 }

@@ -1,50 +1,108 @@
-import WasmDecoder
+import Glibc
+
+// Soundness: `start` points at memory of this writer's own, from `start` to `limit`; it is written
+// from `start` to `next`, which stays between the two: `reserve` is called before anything is
+// written. Nobody else has the pointers but for the time of `withText`.
 
 /// The text that a printer makes, byte by byte; it is read only when it is complete.
-struct TextWriter {
-    private(set) var bytes: [UInt8] = []
+struct TextWriter: ~Copyable {
+    private var start: UnsafeMutablePointer<UInt8>
+    private var next: UnsafeMutablePointer<UInt8>
+    private var limit: UnsafeMutablePointer<UInt8>
+    /// Where the current line begins, from `start`.
     private var lineStart = 0
 
-    /// A line break and the deepest indentation.
-    private static let indentation = [0x0a] + [UInt8](repeating: 0x20, count: 2 * deepestLevel)
     /// Deeper levels are not indented further: the text stays linear in the depth of nesting.
-    private static let deepestLevel = 40
+    private static var deepestLevel: Int { 40 }
 
-    init(capacity: Int) { bytes.reserveCapacity(capacity) }
+    init(capacity: Int) {
+        let capacity = max(capacity, 64)
+        start = Self.allocate(nil, capacity)
+        next = start
+        limit = start + capacity
+    }
+
+    deinit { free(start) }
+
+    /// Growing large memory moves its pages instead of copying it.
+    private static func allocate(
+        _ old: UnsafeMutablePointer<UInt8>?, _ capacity: Int
+    ) -> UnsafeMutablePointer<UInt8> {
+        guard let memory = realloc(old, capacity) else {
+            // Nothing that Swift allocates survives this either.
+            abort()
+        }
+        return memory.bindMemory(to: UInt8.self, capacity: capacity)
+    }
+
+    /// Calls `body` with what was written; the buffer must not be used after it returns.
+    borrowing func withText<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        body(UnsafeBufferPointer(start: start, count: next - start))
+    }
+
+    /// Makes room for `count` bytes.
+    @inline(__always)
+    private mutating func reserve(_ count: Int) {
+        if limit - next < count { grow(count) }
+    }
+
+    @inline(never)
+    private mutating func grow(_ count: Int) {
+        let length = next - start
+        let capacity = max(2 * (limit - start), length + count)
+        start = Self.allocate(start, capacity)
+        next = start + length
+        limit = start + capacity
+    }
 
     /// How many bytes the current line has.
-    var column: Int { bytes.count - lineStart }
+    var column: Int { next - start - lineStart }
 
     /// A new line, two spaces for each level.
     @inline(__always)
     mutating func newline(_ level: Int) {
-        let count = 1 + 2 * max(0, min(level, Self.deepestLevel))
-        lineStart = bytes.count + 1
-        Self.indentation.withUnsafeBufferPointer {
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: $0.prefix(count)))
-        }
+        let count = 2 * max(0, min(level, Self.deepestLevel))
+        reserve(count + 1)
+        next.pointee = 0x0a
+        lineStart = next + 1 - start
+        (next + 1).initialize(repeating: 0x20, count: count)
+        next += count + 1
     }
 
     @inline(__always)
-    mutating func byte(_ byte: UInt8) { bytes.append(byte) }
+    mutating func byte(_ byte: UInt8) {
+        reserve(1)
+        next.pointee = byte
+        next += 1
+    }
 
     @inline(__always)
-    mutating func space() { bytes.append(0x20) }
+    mutating func space() { byte(0x20) }
+
+    @inline(__always)
+    private mutating func append(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+        reserve(count)
+        next.initialize(from: bytes, count: count)
+        next += count
+    }
 
     @inline(__always)
     mutating func write(_ text: StaticString) {
         if text.hasPointerRepresentation {
-            let buffer = UnsafeBufferPointer(
-                start: text.utf8Start, count: text.utf8CodeUnitCount)
-            bytes.append(contentsOf: buffer)
+            append(text.utf8Start, text.utf8CodeUnitCount)
         } else {
-            text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+            write(string: text.description)
         }
     }
 
-    mutating func write(_ text: String) { bytes.append(contentsOf: text.utf8) }
+    mutating func write(string text: String) { for byte in text.utf8 { self.byte(byte) } }
 
-    mutating func write(_ slice: ArraySlice<UInt8>) { bytes.append(contentsOf: slice) }
+    @inline(__always)
+    mutating func write(_ slice: ArraySlice<UInt8>) {
+        slice.withUnsafeBufferPointer {
+            if let bytes = $0.baseAddress { append(bytes, $0.count) }
+        }
+    }
 
     // MARK: Numbers
 
@@ -56,13 +114,28 @@ struct TextWriter {
         number(value.magnitude)
     }
 
+    @inline(__always)
     mutating func number(_ value: UInt64) {
-        if value < 10 { return byte(0x30 | UInt8(truncatingIfNeeded: value)) }
+        if value < 10 { byte(0x30 | UInt8(truncatingIfNeeded: value)) } else { longNumber(value) }
+    }
+
+    private mutating func longNumber(_ value: UInt64) {
+        // 2^64 has 20 digits.
+        reserve(20)
+        var count = 1
         var power: UInt64 = 10
-        while value / power >= 10 { power *= 10 }
-        while power > 0 {
-            byte(0x30 | UInt8(truncatingIfNeeded: value / power % 10))
-            power /= 10
+        while count < 20, value >= power {
+            count += 1
+            power &*= 10
+        }
+        var rest = value
+        var place = next + count
+        next = place
+        while count > 0 {
+            place -= 1
+            place.pointee = 0x30 | UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+            count -= 1
         }
     }
 
@@ -73,73 +146,40 @@ struct TextWriter {
         while count < 16, value >> UInt64(4 * count) != 0 { count += 1 }
         while count > 0 {
             count -= 1
-            byte(Self.hexadecimalDigit(UInt8(truncatingIfNeeded: value >> UInt64(4 * count)) & 15))
+            byte(hexadecimalDigit(of: UInt8(truncatingIfNeeded: value >> UInt64(4 * count)) & 15))
         }
     }
 
-    private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? 0x30 + value : 0x57 + value
-    }
-
-    // MARK: Strings and identifiers
+    // MARK: Strings
 
     /// A string literal of arbitrary bytes: what is not printable ASCII is escaped.
-    mutating func string(_ content: some Sequence<UInt8>) {
+    mutating func string(_ content: UnsafeRawBufferPointer) {
+        // At most three bytes for each, and the quotation marks.
+        reserve(content.count * 3 + 2)
         byte(0x22)
-        for value in content { escaped(value) }
-        byte(0x22)
-    }
-
-    /// A string literal of valid UTF-8: what people can read stays as it is.
-    mutating func string(utf8 content: [UInt8]) {
-        byte(0x22)
-        for scalar in String(decoding: content, as: UTF8.self).unicodeScalars {
-            if scalar.isASCII {
-                escaped(UInt8(truncatingIfNeeded: scalar.value))
-            } else if Self.isLegible(scalar) {
-                bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        for value in content {
+            if (0x20...0x7e).contains(value), value != 0x22, value != 0x5c {
+                byte(value)
             } else {
-                write("\\u{")
-                write(String(scalar.value, radix: 16))
-                byte(0x7d)
+                escape(value)
             }
         }
         byte(0x22)
     }
 
-    /// `$name`, or `$"name"` for one with characters that no plain identifier has.
-    ///
-    /// `name` must be valid UTF-8 and must not be empty.
-    mutating func identifier(_ name: [UInt8]) {
-        byte(0x24)
-        if name.allSatisfy(isIdentifierCharacter) {
-            bytes.append(contentsOf: name)
-        } else {
-            string(utf8: name)
-        }
+    private mutating func escape(_ value: UInt8) {
+        byte(0x5c)
+        if value == 0x22 || value == 0x5c { return byte(value) }
+        byte(hexadecimalDigit(of: value >> 4))
+        byte(hexadecimalDigit(of: value & 15))
     }
 
-    private mutating func escaped(_ value: UInt8) {
-        switch value {
-        case 0x22, 0x5c:
-            byte(0x5c)
-            byte(value)
-        case 0x20...0x7e:
-            byte(value)
-        default:
-            byte(0x5c)
-            byte(Self.hexadecimalDigit(value >> 4))
-            byte(Self.hexadecimalDigit(value & 15))
-        }
+    /// A string literal of valid UTF-8: what people can read stays as it is.
+    mutating func string(utf8 content: [UInt8]) {
+        for byte in textString(utf8: content) { self.byte(byte) }
     }
+}
 
-    /// Characters that a terminal or editor would obey instead of showing them are not.
-    private static func isLegible(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator,
-            .paragraphSeparator:
-            false
-        default: true
-        }
-    }
+func hexadecimalDigit(of value: UInt8) -> UInt8 {
+    value < 10 ? 0x30 + value : 0x57 + value
 }
