@@ -1106,7 +1106,88 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2000, count: 32, words: 2, fields: "u",
+        base: 2000, count: 4, words: 4, fields: "s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("atomic.load8", "", 0),
+                InstructionChoice("atomic.load16", "", 0),
+                InstructionChoice("atomic.load32", "", 0),
+                InstructionChoice("atomic.load64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2004, count: 4, words: 4, fields: "s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("atomic.store8", "", 0),
+                InstructionChoice("atomic.store16", "", 0),
+                InstructionChoice("atomic.store32", "", 0),
+                InstructionChoice("atomic.store64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2008, count: 24, words: 4, fields: "s0 s1 s2 w",
+        axes: [
+            [
+                InstructionChoice("atomic.rmw.add8", "", 0),
+                InstructionChoice("atomic.rmw.add16", "", 0),
+                InstructionChoice("atomic.rmw.add32", "", 0),
+                InstructionChoice("atomic.rmw.add64", "", 0),
+                InstructionChoice("atomic.rmw.sub8", "", 0),
+                InstructionChoice("atomic.rmw.sub16", "", 0),
+                InstructionChoice("atomic.rmw.sub32", "", 0),
+                InstructionChoice("atomic.rmw.sub64", "", 0),
+                InstructionChoice("atomic.rmw.and8", "", 0),
+                InstructionChoice("atomic.rmw.and16", "", 0),
+                InstructionChoice("atomic.rmw.and32", "", 0),
+                InstructionChoice("atomic.rmw.and64", "", 0),
+                InstructionChoice("atomic.rmw.or8", "", 0),
+                InstructionChoice("atomic.rmw.or16", "", 0),
+                InstructionChoice("atomic.rmw.or32", "", 0),
+                InstructionChoice("atomic.rmw.or64", "", 0),
+                InstructionChoice("atomic.rmw.xor8", "", 0),
+                InstructionChoice("atomic.rmw.xor16", "", 0),
+                InstructionChoice("atomic.rmw.xor32", "", 0),
+                InstructionChoice("atomic.rmw.xor64", "", 0),
+                InstructionChoice("atomic.rmw.xchg8", "", 0),
+                InstructionChoice("atomic.rmw.xchg16", "", 0),
+                InstructionChoice("atomic.rmw.xchg32", "", 0),
+                InstructionChoice("atomic.rmw.xchg64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2032, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
+        axes: [
+            [
+                InstructionChoice("atomic.rmw.cmpxchg8", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg16", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg32", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2036, count: 1, words: 4, fields: "s0 s1 s2 w",
+        axes: [
+            [
+                InstructionChoice("atomic.notify", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2037, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
+        axes: [
+            [
+                InstructionChoice("atomic.wait", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2038, count: 1, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("atomic.fence", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2039, count: 32, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.get", "", 0),
@@ -1128,7 +1209,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2032, count: 16, words: 2, fields: "u",
+        base: 2071, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set8", "", 0),
@@ -1144,7 +1225,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2048, count: 4, words: 2, fields: "u",
+        base: 2087, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set.f32", "", 0),
@@ -1156,35 +1237,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2052, count: 1, words: 2, fields: "s0 s1 u",
+        base: 2091, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("struct.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2053, count: 1, words: 2, fields: "s1 s0 u",
+        base: 2092, count: 1, words: 2, fields: "s1 s0 u",
         axes: [
             [
                 InstructionChoice("struct.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2054, count: 1, words: 3, fields: "s0 u n5 n6",
+        base: 2093, count: 1, words: 3, fields: "s0 u n5 n6",
         axes: [
             [
                 InstructionChoice("struct.new", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2055, count: 1, words: 3, fields: "s0 u",
+        base: 2094, count: 1, words: 3, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("struct.new_default", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2056, count: 48, words: 2, fields: "",
+        base: 2095, count: 48, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.get", "", 0),
@@ -1207,7 +1288,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2104, count: 16, words: 2, fields: "",
+        base: 2143, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set8", "", 0),
@@ -1223,7 +1304,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2120, count: 2, words: 2, fields: "",
+        base: 2159, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set.f32", "", 0),
@@ -1234,21 +1315,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2122, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2161, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("array.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2123, count: 1, words: 2, fields: "s1 s2 s0",
+        base: 2162, count: 1, words: 2, fields: "s1 s2 s0",
         axes: [
             [
                 InstructionChoice("array.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2124, count: 4, words: 2, fields: "",
+        base: 2163, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.len", "", 0),
@@ -1263,14 +1344,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2128, count: 1, words: 4, fields: "n2 s0 s1 w",
+        base: 2167, count: 1, words: 4, fields: "n2 s0 s1 w",
         axes: [
             [
                 InstructionChoice("array", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2129, count: 4, words: 2, fields: "",
+        base: 2168, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("ref.i31", "", 0),
@@ -1285,7 +1366,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2133, count: 8, words: 2, fields: "",
+        base: 2172, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i31.get_s", "", 0),
@@ -1301,7 +1382,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2141, count: 28, words: 3, fields: "u n5",
+        base: 2180, count: 28, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.test", "", 0),
@@ -1325,7 +1406,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2169, count: 10, words: 3, fields: "u n5",
+        base: 2208, count: 10, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.cast", "", 0),
@@ -1343,7 +1424,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2179, count: 28, words: 3, fields: "u n5 b2",
+        base: 2218, count: 28, words: 3, fields: "u n5 b2",
         axes: [
             [
                 InstructionChoice("br", "", 0),

@@ -170,54 +170,73 @@ extension Instruction {
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
+    /// offset in word 2, index of the memory in word 3
+    static func atomicLoad(_ a: Int) -> Instruction {
+        Instruction(2000 &+ (a))
+    }
+    /// the value in field 0
+    static func atomicStore(_ a: Int) -> Instruction {
+        Instruction(2004 &+ (a))
+    }
+    static func atomicModify(_ a: Int) -> Instruction {
+        Instruction(2008 &+ (a))
+    }
+    /// expected value in field 2, replacement in field 3
+    static func atomicCompareExchange(_ a: Int) -> Instruction {
+        Instruction(2032 &+ (a))
+    }
+    static let atomicNotify = Instruction(2036)
+    /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
+    static let atomicWait = Instruction(2037)
+    static let atomicFence = Instruction(2038)
     static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2000 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2039 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func structSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2032 &+ (a &* 4 &+ b))
+        Instruction(2071 &+ (a &* 4 &+ b))
     }
     static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2048 &+ (a &* 2 &+ b))
+        Instruction(2087 &+ (a &* 2 &+ b))
     }
-    static let structGetVector = Instruction(2052)
-    static let structSetVector = Instruction(2053)
+    static let structGetVector = Instruction(2091)
+    static let structSetVector = Instruction(2092)
     /// a word for every field follows
-    static let structNew = Instruction(2054)
-    static let structNewDefault = Instruction(2055)
+    static let structNew = Instruction(2093)
+    static let structNewDefault = Instruction(2094)
     static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2056 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2095 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     static func arraySet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2104 &+ (a &* 4 &+ b))
+        Instruction(2143 &+ (a &* 4 &+ b))
     }
     static func arraySetFloat(_ a: Int) -> Instruction {
-        Instruction(2120 &+ (a))
+        Instruction(2159 &+ (a))
     }
-    static let arrayGetVector = Instruction(2122)
-    static let arraySetVector = Instruction(2123)
+    static let arrayGetVector = Instruction(2161)
+    static let arraySetVector = Instruction(2162)
     static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2124 &+ (a &* 2 &+ b))
+        Instruction(2163 &+ (a &* 2 &+ b))
     }
     /// field 2 is an `AggregateOperation`
-    static let aggregate = Instruction(2128)
+    static let aggregate = Instruction(2167)
     static func makeI31(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2129 &+ (a &* 2 &+ b))
+        Instruction(2168 &+ (a &* 2 &+ b))
     }
     static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2133 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2172 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2141 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2180 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the value stays where it is
     static func refCast(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2169 &+ (a &* 2 &+ b))
+        Instruction(2208 &+ (a &* 2 &+ b))
     }
     /// on_cast_fail by 0 bytes: a cast, which traps
     static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2179 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2218 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2207
+    static let count = 2246
 }
