@@ -1,6 +1,6 @@
-import Glibc
 import Testing
 import WasmInterpreter
+import WasmText
 
 /// A store, and the modules of a test in the text format.
 struct TextHouse {
@@ -8,6 +8,7 @@ struct TextHouse {
     let store: Store
     let linker = Linker()
 
+    /// - Parameter stressed: collect garbage at every allocation.
     init(stressed: Bool = false, limits: StoreLimits = .init()) {
         var configuration = Engine.Configuration()
         configuration.collectsAtEveryAllocation = stressed
@@ -15,18 +16,33 @@ struct TextHouse {
         store = Store(engine: engine, limits: limits)
     }
 
-    func module(_ text: String) throws -> Module {
-        let path = "/tmp/gctext-\(getpid())-\(UInt.random(in: 0...UInt.max))"
-        let file = fopen(path + ".wat", "w")
-        fputs("(module \(text))", file)
-        fclose(file)
-        let status = system("python3 /tmp/gcpkg/w2w.py \(path).wat \(path).wasm")
-        #expect(status == 0)
-        defer { unlink(path + ".wat"); unlink(path + ".wasm") }
-        return try Module(path: path + ".wasm", engine: engine)
+    /// The module with these fields.
+    func module(_ fields: String) throws -> Module {
+        try Module(parseModule(Array("(module \(fields))".utf8)), engine: engine)
     }
 
-    func instantiate(_ text: String) throws -> Instance {
-        try linker.instantiate(module(text), in: store)
+    func instantiate(_ fields: String) throws -> Instance {
+        try linker.instantiate(module(fields), in: store)
+    }
+}
+
+extension Instance {
+    /// Calls an exported function.
+    @discardableResult
+    func call(_ name: String, _ arguments: Value...) throws -> [Value] {
+        try #require(function(Name(name))).call(arguments)
+    }
+
+    /// Calls an exported function with i32 arguments and one i32 result.
+    func number(_ name: String, _ arguments: Int32...) throws -> Int32? {
+        let results = try #require(function(Name(name))).call(arguments.map { .i32($0) })
+        guard case .i32(let result)? = results.first else { return nil }
+        return result
+    }
+}
+
+extension Value {
+    var anyReference: AnyReference? {
+        if case .any(let reference?) = self { reference } else { nil }
     }
 }

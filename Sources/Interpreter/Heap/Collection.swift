@@ -17,9 +17,12 @@ extension Store {
     ) -> Bool {
         if heap.isCollectionDue { collect(top: top) }
         if heap.refill(sizeClass, byteCount) { return true }
-        guard heap.isCollectionWorthwhile else { return false }
-        collect(top: top)
-        return heap.refill(sizeClass, byteCount)
+        if heap.isCollectionWorthwhile {
+            collect(top: top)
+            if heap.refill(sizeClass, byteCount) { return true }
+        }
+        heap.hasRefused = true
+        return false
     }
 
     /// A cell for an object of `byteCount` bytes, which the caller must give a header and contents
@@ -94,6 +97,26 @@ extension Store {
         for instance in unfinishedInstances { instance.markRoots(&marker) }
         marker.finish(heap)
         heap.endCollection()
+        clearStack(from: top, through: top)
+    }
+
+    /// Forgets what ended calls left behind on the value stack, from `start` to some frames above
+    /// `end`: later frames have those slots too and would keep alive what is in them.
+    private func clearStack(
+        from start: UnsafeMutablePointer<UInt64>, through end: UnsafeMutablePointer<UInt64>
+    ) {
+        guard valueStack != nil else { return }
+        let end = min(UnsafeMutableRawPointer(end + 4096), stackEnd)
+        let count = (end - UnsafeMutableRawPointer(start)) / 8
+        if count > 0 { start.update(repeating: 0, count: count) }
+    }
+
+    /// The run that began at `start` trapped: what its frames hold is garbage.
+    func clearFrames(from start: UnsafeMutablePointer<UInt64>) {
+        guard heap.space.frontier > 0, let last = execution.pointee.stack, last >= start else {
+            return
+        }
+        clearStack(from: start, through: last)
     }
 
     private func markStack(_ marker: inout Marker, _ top: UnsafeMutablePointer<UInt64>) {

@@ -140,8 +140,13 @@ final class Heap {
     }
 
     /// Whether a collection may help where the limit was reached: a guest at its limit must not
-    /// spend all its time in collections, so a sixteenth of it must have been allocated since.
-    var isCollectionWorthwhile: Bool { allocatedByteCount > space.limitByteCount / 16 }
+    /// spend all its time in collections, so a sixteenth of it must have been allocated since. But if
+    /// that stopped a guest, what it held is garbage now.
+    var isCollectionWorthwhile: Bool {
+        hasRefused || allocatedByteCount > space.limitByteCount / 16
+    }
+    /// The limit forbade what was asked for, and nothing was collected since.
+    var hasRefused = false
 
     /// Puts at least one cell into a free list that is empty, without collecting; `byteCount` is
     /// the size of the object if it is a large one. False if the limit forbids it.
@@ -273,6 +278,7 @@ final class Heap {
         }
         liveByteCount = live
         allocatedByteCount = 0
+        hasRefused = false
         threshold = max(Self.minimumThreshold, live)
         space.trim(keeping: threshold / HeapSpace.blockSize)
         externs.sweep()

@@ -57,6 +57,7 @@ extension Store {
         Machine.run(code: record.pointee.code, stack: top, context: context)
         let exit = execution.pointee.exitCode
         guard exit == 0 else {
+            defer { clearFrames(from: top) }
             throw failure(TrapCode(rawValue: UInt8(truncatingIfNeeded: exit)) ?? .unreachable)
         }
     }
