@@ -118,7 +118,9 @@ import Testing
             #expect(try instance.call("fill", .i32(9), .i32(2), .i32(3), .i32(4)) == [result])
             #expect(try instance.call("fill", .i32(9), .i32(2), .i32(3), .i32(5)) != [result])
             #expect(try instance.call("copy", .i32(5), .i32(1), .i32(3), .i32(6)) == [result])
-            for arguments: [Value] in [[.i32(5), .i32(5)], [.i32(5), .i32(-1)], [.i32(0), .i32(0)]] {
+            for arguments: [Value] in [
+                [.i32(5), .i32(5)], [.i32(5), .i32(-1)], [.i32(0), .i32(0)],
+            ] {
                 #expect(throws: Trap.self) {
                     try instance.function("new")?.call(arguments)
                 }

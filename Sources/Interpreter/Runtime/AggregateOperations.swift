@@ -98,12 +98,22 @@ private struct Aggregate {
             return make(operand(1)) { copy(source, to: $0) }
         case .arrayFill: return arrayFill()
         case .arrayCopy: return arrayCopy()
-        case .arrayInitData: return initialize { bytes($0, $1) } copying: {
-            $1.copyMemory(from: $0.base, byteCount: $0.count)
-        } orTrap: { .outOfBoundsMemoryAccess }
-        case .arrayInitElements: return initialize { references($0, $1) } copying: {
-            copy($0, to: $1)
-        } orTrap: { .outOfBoundsTableAccess }
+        case .arrayInitData:
+            return initialize {
+                bytes($0, $1)
+            } copying: {
+                $1.copyMemory(from: $0.base, byteCount: $0.count)
+            } orTrap: {
+                .outOfBoundsMemoryAccess
+            }
+        case .arrayInitElements:
+            return initialize {
+                references($0, $1)
+            } copying: {
+                copy($0, to: $1)
+            } orTrap: {
+                .outOfBoundsTableAccess
+            }
         }
     }
 

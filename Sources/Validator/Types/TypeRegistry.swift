@@ -148,7 +148,9 @@ public final class TypeRegistry: Sendable {
 
     /// The supertypes of a type, the most general first; the memory lives as long as the registry.
     public func ancestors(of id: TypeID) -> UnsafeBufferPointer<TypeID> {
-        guard let entry = storage[id]?.pointee else { return UnsafeBufferPointer(start: nil, count: 0) }
+        guard let entry = storage[id]?.pointee else {
+            return UnsafeBufferPointer(start: nil, count: 0)
+        }
         return UnsafeBufferPointer(start: entry.ancestors, count: Int(entry.depth))
     }
 
