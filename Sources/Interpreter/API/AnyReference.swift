@@ -127,17 +127,17 @@ extension Store {
     /// Makes a structure.
     ///
     /// - Parameters:
-    ///   - type: its type's number in the engine's registry, as types of functions name it; of a
-    ///     module that has an instance in this store.
+    ///   - type: its type's number in the engine's registry, as types of functions name it.
     ///   - fields: one value a field, i32 for packed ones.
     /// - Throws: `ValueError` if the type is no such type or a value does not fit; `ResourceError`
     ///   if the heap is full.
     public func makeStructure(_ type: TypeID, _ fields: [Value]) throws -> AnyReference {
         guard case .structure(let types) = engine.types.definition(type).composite,
-            types.count == fields.count, heap.isRegistered(type)
+            types.count == fields.count
         else { throw ValueError.typeMismatch(expected: .ref(.struct, nullable: false)) }
         let slots = try zip(fields, types).map { try self.slots(of: $0, as: $1.storage.unpacked) }
         let layout = StructureLayout(types)
+        heap.register([type], of: engine.types)
         let cell = try makeCell(layout.byteCount)
         cell.storeBytes(of: ObjectKind.structure.header(type), as: UInt32.self)
         for (slots, field) in zip(slots, layout.fields) {
@@ -149,10 +149,11 @@ extension Store {
     /// Makes an array; parameters and errors as those of `makeStructure`.
     public func makeArray(_ type: TypeID, _ elements: [Value]) throws -> AnyReference {
         guard case .array(let element) = engine.types.definition(type).composite,
-            heap.isRegistered(type), elements.count <= Int(UInt32.max)
+            elements.count <= Int(UInt32.max)
         else { throw ValueError.typeMismatch(expected: .ref(.array, nullable: false)) }
         let slots = try elements.map { try self.slots(of: $0, as: element.storage.unpacked) }
         let storage = FieldStorage(element.storage)
+        heap.register([type], of: engine.types)
         let cell = try makeCell(ArrayLayout.elementsOffset + elements.count * storage.byteCount)
         cell.storeBytes(of: ObjectKind.array.header(type), as: UInt32.self)
         cell.storeBytes(

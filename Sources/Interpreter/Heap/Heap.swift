@@ -2,6 +2,7 @@
 // of `unswept` have mark bits of the last collection; cells made since are in swept blocks only,
 // which are not looked at again before the next collection.
 
+import Glibc
 import WasmValidator
 
 /// Objects of the guests of one store: structures, arrays, payloads of exceptions.
@@ -19,8 +20,8 @@ final class Heap {
     /// Blocks of a size class with cells that the last collection found dead.
     private var unswept: [[Int32]]
     private var typeCapacity = 0
-    /// Supertypes as headers, where those are not the types' numbers.
-    private var ownAncestors: [UnsafeMutablePointer<UInt32>] = []
+    /// What records of types point at.
+    private var typeWords: [UnsafeMutablePointer<UInt32>] = []
     /// Where the next collection keeps what it has to follow.
     var markStack = MarkStack()
 
@@ -44,9 +45,8 @@ final class Heap {
     }
 
     deinit {
-        for index in 0..<typeCapacity { types[index].references?.deallocate() }
-        for ancestors in ownAncestors { ancestors.deallocate() }
-        if typeCapacity > 0 { types.deallocate() }
+        for words in typeWords { words.deallocate() }
+        if typeCapacity > 0 { free(types) }
         record.deallocate()
         markStack.release()
         space.release()
@@ -71,18 +71,19 @@ final class Heap {
     private func makeRoom(_ capacity: Int) {
         guard capacity > typeCapacity else { return }
         let wanted = max(capacity, typeCapacity * 2)
-        let table = UnsafeMutablePointer<TypeRecord>.allocate(capacity: wanted)
-        table.initialize(repeating: TypeRecord(), count: wanted)
+        let byteCount = wanted * MemoryLayout<TypeRecord>.stride
+        // Zeros that cost nothing where they are not touched: an engine may know a million types.
+        // Without memory the process ends, as with any allocation of the language.
+        let memory =
+            calloc(wanted, MemoryLayout<TypeRecord>.stride)
+            ?? .allocate(byteCount: byteCount, alignment: 8)
+        let table = memory.bindMemory(to: TypeRecord.self, capacity: wanted)
         if typeCapacity > 0 {
             table.update(from: types, count: typeCapacity)
-            types.deallocate()
+            free(types)
         }
         record.storeBytes(of: table, as: UnsafeMutablePointer<TypeRecord>.self)
         typeCapacity = wanted
-    }
-
-    func isRegistered(_ id: TypeID) -> Bool {
-        Int(id) < typeCapacity && types[Int(id)].isRegistered
     }
 
     private func typeRecord(_ id: TypeID, _ registry: TypeRegistry) -> TypeRecord {
@@ -96,11 +97,7 @@ final class Heap {
             type.byteCount = UInt32(FieldStorage(element.storage).byteCount)
             type.hasReferences = registry.isTraced(element)
             guard ancestors.count > 0 else { break }
-            let headers = UnsafeMutablePointer<UInt32>.allocate(capacity: ancestors.count)
-            _ = UnsafeMutableBufferPointer(start: headers, count: ancestors.count).initialize(
-                from: ancestors.lazy.map { ObjectKind.array.header($0) })
-            ownAncestors.append(headers)
-            type.ancestors = UnsafePointer(headers)
+            type.ancestors = UnsafePointer(keep(ancestors.map { ObjectKind.array.header($0) }))
         case .structure(let fields):
             let layout = StructureLayout(fields)
             type.byteCount = UInt32(truncatingIfNeeded: layout.byteCount)
@@ -108,12 +105,17 @@ final class Heap {
                 UInt32(truncatingIfNeeded: $0.1.offset)
             }
             guard !offsets.isEmpty else { break }
-            let references = UnsafeMutablePointer<UInt32>.allocate(capacity: offsets.count)
-            references.initialize(from: offsets, count: offsets.count)
-            type.references = references
+            type.references = UnsafePointer(keep(offsets))
             type.referenceCount = UInt32(truncatingIfNeeded: offsets.count)
         }
         return type
+    }
+
+    private func keep(_ words: [UInt32]) -> UnsafeMutablePointer<UInt32> {
+        let memory = UnsafeMutablePointer<UInt32>.allocate(capacity: words.count)
+        memory.initialize(from: words, count: words.count)
+        typeWords.append(memory)
+        return memory
     }
 
     // MARK: Free lists

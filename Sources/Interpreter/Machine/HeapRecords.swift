@@ -11,7 +11,7 @@ struct TypeRecord {
     /// `depth` headers of the supertypes' own objects, the most general first.
     var ancestors: UnsafePointer<UInt32>?
     /// Offsets of a structure's fields that the collector follows.
-    var references: UnsafeMutablePointer<UInt32>?
+    var references: UnsafePointer<UInt32>?
     var depth: UInt32 = 0
     var referenceCount: UInt32 = 0
     /// Of a structure with its header, or of an array's element.
