@@ -20,6 +20,8 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case hostError
     /// A function needs more than wasmd can translate, for example a frame above 65,535 slots.
     case implementationLimit
+    /// `throw_ref` of null.
+    case nullExceptionReference
 
     /// The suite's words for the trap.
     public var message: String {
@@ -40,6 +42,7 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
         case .interrupted: "interrupted"
         case .hostError: "host function failed"
         case .implementationLimit: "implementation limit exceeded"
+        case .nullExceptionReference: "null exception reference"
         }
     }
 }

@@ -1105,4 +1105,18 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("register", "r", 0),
             ],
         ]),
+    InstructionFamily(
+        base: 2000, count: 1, words: 2, fields: "s0 u",
+        axes: [
+            [
+                InstructionChoice("throw", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2001, count: 1, words: 2, fields: "s1",
+        axes: [
+            [
+                InstructionChoice("throw_ref", "", 0),
+            ],
+        ]),
 ]

@@ -170,7 +170,10 @@ extension Instruction {
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
+    /// field 0: the first slot of the payload; upper half of word 1: the tag
+    static let throwException = Instruction(2000)
+    static let throwReference = Instruction(2001)
 
     /// How many instructions there are.
-    static let count = 2000
+    static let count = 2002
 }
