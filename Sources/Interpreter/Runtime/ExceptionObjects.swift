@@ -5,7 +5,7 @@
 /// The exceptions that somebody holds a reference to.
 final class ExceptionObjects {
     /// Bytes that objects may take together.
-    static let byteLimit = 256 << 20
+    var byteLimit = 256 << 20
     /// Words in front of the payload.
     static let headerWords = 2
 
@@ -18,7 +18,7 @@ final class ExceptionObjects {
 
     fileprivate func make(_ wordCount: Int) -> UnsafeMutablePointer<UInt64>? {
         byteCount += wordCount * 8
-        guard byteCount <= Self.byteLimit else {
+        guard byteCount <= byteLimit else {
             byteCount -= wordCount * 8
             return nil
         }

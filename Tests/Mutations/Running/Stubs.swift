@@ -116,6 +116,7 @@ struct Stubs {
             guard let reference = type.reference, reference.isNullable else { return nil }
             switch reference.heapType {
             case .extern, .noextern: return .extern(nil)
+            case .exn, .noexn: return .exception(nil)
             case .func, .nofunc: return .function(nil)
             default: return reference.heapType.isAbstract ? nil : .function(nil)
             }
