@@ -487,6 +487,31 @@ import Testing
         #expect(error.values == [.i32(20_000)])
     }
 
+    // MARK: Tables
+
+    /// Nothing is emitted for a `try_table`; what it catches is listed beside the code.
+    @Test func handlersAreNoCode() throws {
+        func code(_ body: [UInt8]) throws -> (texts: [String], handlers: [String]) {
+            var throwing = ThrowingModule()
+            throwing.addTags()
+            let thrower = throwing.addThrower()
+            let call = Code.get(0) + Code.call(thrower) + Code.drop
+            throwing.export(
+                "f", Code.block(Code.empty, body + call + (body.isEmpty ? [] : Code.end)),
+                Code.i32(1))
+            let module = try throwing.module.module(Engine())
+            let lines = try #require(module.registerCode(of: 1))
+            return (lines.map(\.text), module.registerHandlers(of: 1).map(\.text))
+        }
+        let plain = try code([])
+        #expect(plain.handlers.isEmpty)
+        let clauses = Code.tryTable(Code.empty, [.catchAll(0)]).dropLast()
+        let armed = try code(Array(clauses))
+        #expect(armed.texts == plain.texts)
+        #expect(armed.handlers.count == 1)
+        #expect(armed.handlers.first?.contains("catch_all -> ") == true)
+    }
+
     // MARK: Modules
 
     /// A module with tags only needs nothing of the machine.

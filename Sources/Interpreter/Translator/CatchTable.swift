@@ -106,6 +106,28 @@ final class CatchTable: @unchecked Sendable {
         return low > 0 ? Int(transitions[low - 1].region) : Self.none
     }
 
+    /// All stretches of code that belong to a region, in order.
+    func stretches(wordCount: Int) -> [(words: Range<Int>, region: Int)] {
+        transitions.indices.compactMap { index in
+            let start = Int(transitions[index].start)
+            let isLast = index + 1 == transitions.count
+            let end = isLast ? wordCount : Int(transitions[index + 1].start)
+            let region = Int(transitions[index].region)
+            return region == Self.none || end <= start ? nil : (start..<end, region)
+        }
+    }
+
+    /// The clauses of a region in the order in which they are asked.
+    func clauses(of region: Int) -> [Clause] {
+        var result: [Clause] = []
+        var index = contents(of: region).first
+        while index >= 0 {
+            result.append(clauses[index])
+            index = Int(clauses[index].next)
+        }
+        return result
+    }
+
     /// The first clause of a region, or -1, and the region around it.
     func contents(of region: Int) -> (first: Int, parent: Int) {
         (Int(regions[region].first), Int(regions[region].parent))
