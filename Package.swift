@@ -39,7 +39,8 @@ let package = Package(
         .testTarget(
             name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),
         .testTarget(
-            name: "InterpreterTests", dependencies: ["WasmInterpreter", "WasmInstructionSet"],
+            name: "InterpreterTests",
+            dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
             path: "Tests/InterpreterTests"),
         .testTarget(name: "WASITests", dependencies: ["WasmWASI"], path: "Tests/WASITests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),

@@ -312,7 +312,11 @@ struct Lexer {
     func appendIdentifier(_ token: Token, to result: inout [UInt8]) throws(TextError) {
         let start = token.start + 1
         if bytes[start] == 0x22 {
-            try appendName(Token(kind: .string, start: start, end: token.end), to: &result)
+            do {
+                try appendName(Token(kind: .string, start: start, end: token.end), to: &result)
+            } catch {
+                throw TextError(error.reason, token.range)
+            }
         } else {
             result.append(contentsOf: bytes[start..<token.end])
         }

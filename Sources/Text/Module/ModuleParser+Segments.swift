@@ -35,18 +35,22 @@ extension ModuleParser {
             // 3 or 7: declarative, with the kind or type of the elements.
             return addElementSegment(elements, flags: 3, hasType: true)
         }
-        guard token.kind == .open && !isAtReferenceType else {
+        // WebAssembly 1.0 wrote the table as a bare number.
+        let isOldForm = token.kind == .number && tokens[cursor + 1].kind == .open
+        guard isOldForm || (token.kind == .open && !isAtReferenceType) else {
             let elements = try elementList()
             return addElementSegment(elements, flags: 1, hasType: true)
         }
         var table: UInt32?
-        if openIfPresent(.table) {
+        if isOldForm {
+            table = try index(of: .table)
+        } else if openIfPresent(.table) {
             table = try index(of: .table)
             try expectClose()
         }
         let offset = try offset()
         let elements: ElementList
-        if table == nil, isAtIndex || token.kind == .close {
+        if table == nil || isOldForm, isAtIndex || token.kind == .close {
             elements = try functionIndices()
         } else {
             elements = try elementList()
@@ -130,7 +134,9 @@ extension ModuleParser {
         if let name = try entityName() {
             names.dataSegments.append(.init(index: defined.dataSegments, name: name))
         }
-        guard token.kind == .open else {
+        // WebAssembly 1.0 wrote the memory as a bare number.
+        let isOldForm = token.kind == .number && tokens[cursor + 1].kind == .open
+        guard isOldForm || token.kind == .open else {
             let content = try strings()
             defined.dataSegments += 1
             return sections.add(.data) { section in
@@ -139,7 +145,9 @@ extension ModuleParser {
             }
         }
         var memory: UInt32 = 0
-        if openIfPresent(.memory) {
+        if isOldForm {
+            memory = try index(of: .memory)
+        } else if openIfPresent(.memory) {
             memory = try index(of: .memory)
             try expectClose()
         }

@@ -185,7 +185,6 @@ extension ModuleParser {
             cursor += 1
             return type
         }
-        if token.kind == .open, tokens[cursor + 1].word == .keyword(.exact) { cursor += 1 }
         guard isAtIndex else { throw unexpected(.heapType) }
         // Larger indices than a heap type can hold are those of no type.
         return .index(min(try index(of: .type), 1 << 29 - 1))

@@ -4,7 +4,7 @@ import WasmDecoder
 ///
 /// Identifiers may be used before they are defined. So all tokens are read first, then the fields
 /// are gone through three times: what they define is numbered, types are parsed, and then all else.
-/// Nothing recurses: instructions have a stack of their own, everything else has a fixed depth.
+/// Nothing recurses: instructions have a stack of their own, all else has a fixed depth.
 struct ModuleParser {
     var tokens: TokenList
     /// The place of the next token.
@@ -18,7 +18,7 @@ struct ModuleParser {
     var function: FunctionState
     /// How many entities of each kind the third pass has met.
     var defined = DefinedCounts()
-    /// The field that is parsed uses a data segment in a function.
+    /// Whether a function names a data segment.
     var needsDataCount = false
     /// Branch hints by function, each the encoded offset, size and hint.
     var branchHints: [(function: UInt32, count: Int, content: ByteWriter)] = []
@@ -128,9 +128,10 @@ extension ModuleParser {
 
     /// The error for the token at the cursor, which cannot stand there.
     func unexpected(_ expectation: TextError.Expectation) -> TextError {
-        switch token.word {
+        let head = token.kind == .open ? tokens[cursor + 1] : token
+        switch head.word {
         case .keyword(.exact), .keyword(.describes), .keyword(.descriptor):
-            return TextError(.unsupportedProposal, token.range)
+            return TextError(.unsupportedProposal, head.range)
         default: break
         }
         let isEmpty = tokens.lexer.isEmptyIdentifier(tokens.token(cursor))

@@ -33,9 +33,17 @@ struct Identifiers {
             }
         }
         guard let prefix else { return }
-        let stem = Array(prefix.description.utf8)
+        // Those made up are different from each other, and have no dot: only names are in the way.
         for index in ranges.indices where ranges[index].isEmpty {
-            add(free(stem, UInt32(truncatingIfNeeded: index), &owners), at: index)
+            let start = text.count
+            text.append(0x24)
+            appendGenerated(prefix, index, to: &text)
+            if !owners.isEmpty {
+                while owners[Array(text[(start + 1)...])] != nil {
+                    appendGenerated("", index, to: &text)
+                }
+            }
+            ranges[index] = start..<text.count
         }
     }
 
@@ -65,6 +73,9 @@ struct Identifiers {
         ranges[index] = start..<text.count
     }
 
+    /// Whether nothing has an identifier or a name.
+    var isEmpty: Bool { ranges.isEmpty }
+
     /// The identifier of an index with its `$`, or nil if there is none.
     @inline(__always)
     subscript(index: UInt32) -> ArraySlice<UInt8>? {
@@ -77,4 +88,10 @@ struct Identifiers {
     func original(_ index: UInt32) -> [UInt8]? {
         originals.isEmpty ? nil : originals[index]
     }
+}
+
+/// A stem and a number.
+func appendGenerated(_ stem: StaticString, _ number: Int, to text: inout [UInt8]) {
+    stem.withUTF8Buffer { text.append(contentsOf: $0) }
+    text.append(contentsOf: String(number).utf8)
 }

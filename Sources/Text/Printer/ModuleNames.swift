@@ -90,10 +90,8 @@ struct LabelNames {
     private mutating func add(_ name: [UInt8], _ ordinal: UInt32) {
         let start = text.count
         text += textIdentifier(name)
-        var number = numbers.count
-        if let known = numbers[name] {
-            number = known
-        } else {
+        let number = numbers[name] ?? innermost.count
+        if number == innermost.count {
             numbers[name] = number
             innermost.append(0)
         }
@@ -102,9 +100,21 @@ struct LabelNames {
 
     /// The label of a block, by its place among the blocks of the function as they begin.
     mutating func label(_ ordinal: Int) -> Label? {
-        let ordinal = UInt32(truncatingIfNeeded: ordinal)
-        if generates, labels[ordinal] == nil { add(Array("label\(ordinal)".utf8), ordinal) }
-        return labels.isEmpty ? nil : labels[ordinal]
+        if let label = labels[UInt32(truncatingIfNeeded: ordinal)] { return label }
+        return generates ? generate(ordinal) : nil
+    }
+
+    private mutating func generate(_ ordinal: Int) -> Label {
+        let start = text.count
+        text.append(0x24)
+        appendGenerated("label", ordinal, to: &text)
+        // No other label is made up like it, but one may be named so.
+        var number = innermost.count
+        if !numbers.isEmpty { number = numbers[Array(text[(start + 1)...])] ?? number }
+        if number == innermost.count { innermost.append(0) }
+        let label = Label(range: start..<text.count, number: number)
+        labels[UInt32(truncatingIfNeeded: ordinal)] = label
+        return label
     }
 
     func identifier(_ label: Label) -> ArraySlice<UInt8> { text[label.range] }

@@ -3,7 +3,7 @@ import WasmDecoder
 /// Functions (6.6.8) and their instructions, one on each line.
 extension ModulePrinter {
     mutating func printFunctions() throws(DecodingError) {
-        for (position, body) in module.bodies.enumerated() {
+        for (position, body) in module.bodies.enumerated() where !out.isFull {
             let index = module.importedFunctionCount + position
             guard module.functions.indices.contains(index) else { break }
             try printFunction(UInt32(truncatingIfNeeded: index), body)
@@ -51,7 +51,7 @@ extension ModulePrinter {
         _ reader: inout BinaryReader, _ body: ByteRange, _ hints: BranchHintMap.Hints?
     ) throws(DecodingError) {
         var ordinal = 0
-        while true {
+        while !out.isFull {
             let start = reader.offset
             let opcode = try reader.opcode()
             if opcode == .end, labels.depth == 0 {

@@ -112,11 +112,16 @@ extension ModulePrinter {
 
     /// ` (type x) (param ...) (result ...)`: the index as it is in the module, so that no type is
     /// added, and what it means, as long as it is the type of a function.
+    ///
+    /// A long one is only said again where parameters have names: a module may use it in every
+    /// other byte.
     mutating func typeUse(_ index: TypeIndex, _ parameters: Identifiers = .none) {
         out.write(" (type")
         reference(index, names.types)
         out.byte(0x29)
-        guard let type = module.functionType(typeIndex: index) else { return }
+        guard let type = module.functionType(typeIndex: index),
+            type.parameters.count + type.results.count <= 32 || !parameters.isEmpty
+        else { return }
         list("param", type.parameters, from: 0, parameters)
         list("result", type.results)
     }

@@ -3,8 +3,10 @@ import WasmDecoder
 /// Prints modules in the text format.
 ///
 /// The text can be parsed, and gives the same module: equal bytes if the binary is encoded in the
-/// usual way (integers and locals as short as possible, no section that is empty). Modules that are
-/// not valid are printed too, as long as they can be decoded.
+/// usual way (integers and types as short as possible; neighbours of one type in one group of
+/// locals; no section that is empty or, like a data count without use, not needed; names sorted and
+/// of things that are there). Modules that are not valid are printed too, as long as they can be
+/// decoded.
 ///
 /// Specification: 6 (text format), 7.6 (custom annotations).
 public struct TextPrinter: Sendable {
@@ -27,10 +29,8 @@ public struct TextPrinter: Sendable {
 
     public init() {}
 
-    /// The text of a module, in UTF-8. Cost: proportional to the size of the module.
-    ///
-    /// - Throws: what is malformed in the body of a function; `decode` has not looked there.
-    public func print(_ module: ParsedModule) throws(DecodingError) -> [UInt8] {
+    /// The text of a module, in UTF-8. Cost: proportional to the size of the module and its text.
+    public func print(_ module: ParsedModule) throws(PrintingError) -> [UInt8] {
         try print(module) { Array($0) }
     }
 
@@ -38,9 +38,22 @@ public struct TextPrinter: Sendable {
     /// be used after `body` has returned.
     public func print<Result>(
         _ module: ParsedModule, _ body: (UnsafeBufferPointer<UInt8>) -> Result
-    ) throws(DecodingError) -> Result {
+    ) throws(PrintingError) -> Result {
         var printer = ModulePrinter(module, self)
-        try printer.printModule()
+        do throws(DecodingError) {
+            try printer.printModule()
+        } catch {
+            throw .malformed(error)
+        }
+        if printer.out.isFull { throw .textTooLarge }
         return printer.out.withText(body)
     }
+}
+
+/// Why a module that could be decoded cannot be printed.
+public enum PrintingError: Error, Hashable, Sendable {
+    /// The body of a function is malformed; `decode` has not looked there.
+    case malformed(DecodingError)
+    /// The text would be larger than `TextLimits.bytes`.
+    case textTooLarge
 }

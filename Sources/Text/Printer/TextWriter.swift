@@ -11,6 +11,9 @@ struct TextWriter: ~Copyable {
     private var limit: UnsafeMutablePointer<UInt8>
     /// Where the current line begins, from `start`.
     private var lineStart = 0
+    /// Whether the text got larger than a parser reads. It is then of no use, and what is written
+    /// replaces what was there.
+    private(set) var isFull = false
 
     /// Deeper levels are not indented further: the text stays linear in the depth of nesting.
     private static var deepestLevel: Int { 40 }
@@ -48,6 +51,11 @@ struct TextWriter: ~Copyable {
 
     @inline(never)
     private mutating func grow(_ count: Int) {
+        if next - start > TextLimits.bytes - count {
+            isFull = true
+            next = start
+            lineStart = 0
+        }
         let length = next - start
         let capacity = max(2 * (limit - start), length + count)
         start = Self.allocate(start, capacity)
