@@ -17,9 +17,16 @@ let package = Package(
             path: "Sources/Interpreter"),
         .target(name: "WasmWASI", dependencies: ["WasmInterpreter"], path: "Sources/WASI"),
         .target(name: "WasmText", dependencies: ["WasmDecoder"], path: "Sources/Text"),
+        .target(
+            name: "WasmScriptRunner",
+            dependencies: ["WasmText", "WasmValidator", "WasmInterpreter"],
+            path: "Sources/ScriptRunner"),
         .executableTarget(
             name: "wasmd",
-            dependencies: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI"],
+            dependencies: [
+                "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
+                "WasmScriptRunner",
+            ],
             path: "Sources/wasmd"),
 
         // The register instruction set is data; the generator turns it into the machine's handlers.
