@@ -98,7 +98,8 @@ import Testing
 
     @Test func parametersAndLocalsInAnyGrouping() throws {
         try expectSame(
-            "(func (param i32 i32) (param) (param $x i64) (result) (result f32 f64) (local i32 i64))",
+            "(func (param i32 i32) (param) (param $x i64) (result) (result f32 f64)"
+                + "(local i32 i64))",
             "(func (param i32) (param i32) (param i64) (result f32) (result f64)"
                 + "(local i32) (local i64))")
         try expectSame(

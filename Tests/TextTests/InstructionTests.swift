@@ -13,6 +13,20 @@ import WasmDecoder
         }
     }
 
+    @Test func accessesAreAlignedUnlessTheySayOtherwise() throws {
+        for opcode in Opcode.allCases {
+            let info = opcode.info
+            switch info.immediates {
+            case .memoryArgument:
+                #expect(try body(opcode.name) == encoding(opcode) + [info.accessLog2, 0])
+            case .memoryArgumentLane:
+                #expect(try body("\(opcode.name) 1") == encoding(opcode) + [info.accessLog2, 0, 1])
+            case .lane: #expect(try body("\(opcode.name) 1") == encoding(opcode) + [1])
+            default: break
+            }
+        }
+    }
+
     private func encoding(_ opcode: Opcode) -> [UInt8] {
         var writer = ByteWriter()
         writer.opcode(opcode)

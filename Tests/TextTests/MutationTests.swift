@@ -15,19 +15,23 @@ import WasmDecoder
           (import "a" "b" (func $i (type $t))) (global (import "a" "g") (mut v128))
           (func $f (export "f") (export "g") (param i32) (param $p i64) (result i32) (local $l f32 )
             (block $b (result i32) (br_table $b 0 $b (i32.const 0x7fff_ffff) (local.get 0)))
-            (@metadata.code.branch_hint "\01") if $q (result i32) i32.const 1 else $q i32.const 2 end $q
+            (@metadata.code.branch_hint "\01")
+            if $q (result i32) i32.const 1 else $q i32.const 2 end $q
             (i32.load8_s $n offset=8 align=1 (i32.add)) drop
             (if (i32.eqz (local.get 0)) (then (drop (f64.const -0x1.8p-3))) (else nop))
             (try_table (catch $e 0) (catch_all_ref 0) (throw $e (i32.const 1)))
             (v128.const f32x4 1.5 nan:0x7 -inf 1e10) i8x16.extract_lane_s 3
             select (result i32) (ref.cast (ref null $s)) struct.get $s $a
             call_indirect $tab (param i32) (result i32) (call_indirect (type $t)) return)
-          (table $tab i64 1 10 funcref) (table funcref (elem $f $i)) (table 1 (ref func) (ref.func $f))
+          (table $tab i64 1 10 funcref) (table funcref (elem $f $i))
+          (table 1 (ref func) (ref.func $f))
           (memory $n i64 1 2 shared (pagesize 1)) (memory (data "abc\u{1f600}\"" "\00"))
           (global $g (mut i32) (i32.const -1)) (tag $e (param i32)) (start $f)
-          (elem $el (table $tab) (offset (i64.const 0)) func $f) (elem declare funcref (item ref.func 0))
+          (elem $el (table $tab) (offset (i64.const 0)) func $f)
+          (elem declare funcref (item ref.func 0))
           (data $d (memory $n) (i64.const 0) "x") (export "m" (memory $n))
-          (func (try $z (do (memory.init $d)) (catch $e (rethrow $z)) (catch_all)) (array.new_data $v $d)
+          (func (try $z (do (memory.init $d)) (catch $e (rethrow $z)) (catch_all))
+            (array.new_data $v $d)
             (br_on_cast 0 anyref (ref $s)) (i32.atomic.rmw.add offset=1) (; c (; d ;) ;) ;; e
             block $"a b" br $"a b" end $"a\20b"))
         """#,
@@ -36,7 +40,8 @@ import WasmDecoder
         (assert_return (invoke $I "f" (v128.const i64x2 1 -1) (ref.extern 1))
           (f32.const nan:canonical) (either (i32.const 1) (ref.null any)) (ref.struct))
         (assert_trap (module (func $s unreachable) (start $s)) "unreachable")
-        (assert_malformed (module quote "(func" "(nop)") "x") (module binary "\00asm" "\01\00\00\00")
+        (assert_malformed (module quote "(func" "(nop)") "x")
+        (module binary "\00asm" "\01\00\00\00")
         (thread $T (shared (module $M)) (invoke "f" (f64.const 0x1p-1074)) (wait $T)) (get "g")
         """#,
     ]

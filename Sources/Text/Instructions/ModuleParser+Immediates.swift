@@ -186,19 +186,15 @@ extension ModuleParser {
         try memoryArgument(info, memory)
     }
 
-    /// A number alone is the lane; a memory index is followed by something.
+    /// A number alone is the lane; a number with something behind it is the memory.
     private mutating func memoryArgumentAndLane(_ info: InstructionInfo) throws(TextError) {
-        var memory: UInt32 = 0
-        let next = tokens[cursor + 1].kind
-        if token.kind == .identifier
-            || (token.kind == .number && (next == .number || next == .word))
-        {
-            let isPair =
-                token.kind == .identifier || next == .number
-                || isOption("offset=", cursor + 1) || isOption("align=", cursor + 1)
-            if isPair { memory = try index(of: .memory) }
-        }
-        try memoryArgument(info, memory)
+        let next = cursor + 1
+        let hasMemory =
+            token.kind == .identifier
+            || (token.kind == .number
+                && (tokens[next].kind == .number || isOption("offset=", next)
+                    || isOption("align=", next)))
+        try memoryArgument(info, hasMemory ? try index(of: .memory) : 0)
         function.code.byte(try lane())
     }
 

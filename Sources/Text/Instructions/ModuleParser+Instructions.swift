@@ -76,7 +76,7 @@ extension ModuleParser {
             setLast(.flatCatchAll)
         case .delegate:
             try expectFrame([.flatTry])
-            try popLabel()
+            popLabel()
             try instruction(.delegate)
             function.frames.removeLast()
         case .end:
@@ -85,7 +85,7 @@ extension ModuleParser {
             ])
             function.code.opcode(.end)
             try repeatedLabel()
-            try popLabel()
+            popLabel()
             function.frames.removeLast()
         default: try instruction(opcode)
         }
@@ -134,7 +134,7 @@ extension ModuleParser {
         frame.shadowed = function.pushLabel(frame.label)
     }
 
-    private mutating func popLabel() throws(TextError) {
+    private mutating func popLabel() {
         guard let frame = function.frames.last else { return }
         function.popLabel(frame.label, shadowed: frame.shadowed)
     }
@@ -221,7 +221,7 @@ extension ModuleParser {
             setLast(.catchAll)
         case .instruction(.delegate) where function.frames.last?.kind == .afterDo:
             cursor += 2
-            try popLabel()
+            popLabel()
             try instruction(.delegate)
             try expectClose()
             setLast(.afterDelegate)
@@ -269,7 +269,7 @@ extension ModuleParser {
             function.frames.removeLast()
         case .foldedBlock, .afterThen, .afterElse, .afterDo, .afterCatch, .afterCatchAll:
             function.code.opcode(.end)
-            try popLabel()
+            popLabel()
             function.frames.removeLast()
         case .afterDelegate: function.frames.removeLast()
         case .then: setLast(.afterThen)

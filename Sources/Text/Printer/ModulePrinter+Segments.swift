@@ -66,7 +66,7 @@ extension ModulePrinter {
             let isLong = rest.count > Self.lineLimit
             while !rest.isEmpty {
                 if isLong { out.newline(2) } else { out.space() }
-                let line = rest.prefix(Self.bytesPerLine(rest))
+                let line = isLong ? rest.prefix(Self.bytesPerLine(rest)) : rest
                 out.string(UnsafeRawBufferPointer(rebasing: line))
                 rest = rest[line.endIndex...]
             }
