@@ -12,6 +12,7 @@ extension Value {
         case .v128(let low, let high): self = .v128(low: low, high: high)
         case .refNull(.func), .refNull(.nofunc): self = .function(nil)
         case .refNull(.extern), .refNull(.noextern): self = .extern(nil)
+        case .refNull(.exn), .refNull(.noexn): self = .exception(nil)
         case .refExtern(let number): self = .extern(ExternReference(handle: UInt64(number)))
         case .refNull, .refHost:
             throw CommandFailure("no values of this type yet: \(value.text)")
@@ -33,9 +34,12 @@ extension ResultPattern {
                 && lanes.indices.allSatisfy { index in
                     lanes[index].matches(shape.lane(index, low, high), width: shape.laneBits)
                 }
-        case (.null, .function(nil)), (.null, .extern(nil)): true
-        case (.anyReference, .function(_?)), (.anyReference, .extern(_?)): true
+        case (.null, .function(nil)), (.null, .extern(nil)), (.null, .exception(nil)): true
+        case (.anyReference, .function(_?)), (.anyReference, .extern(_?)),
+            (.anyReference, .exception(_?)):
+            true
         case (.reference(.func), .function(_?)), (.reference(.extern), .extern(_?)): true
+        case (.reference(.exn), .exception(_?)): true
         case (.refExtern(let number), .extern(let reference?)):
             reference.handle == UInt64(number)
         case (.either(let patterns), _): patterns.contains { $0.matches(value) }

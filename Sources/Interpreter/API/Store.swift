@@ -50,6 +50,8 @@ public final class Store {
     private var signatures: [TypeID: Signature] = [:]
     private var externValues: [AnyHashable] = []
     private var externIndices: [AnyHashable: Int] = [:]
+    let exceptions = ExceptionObjects()
+    let unwindingSites = UnwindingSites()
 
     /// `MemoryRecord` and `TableRecord` of instances without memory or table.
     let emptyMemory: UnsafeMutablePointer<MemoryRecord>
@@ -187,7 +189,7 @@ extension Store {
     }
 
     func makeTag(_ type: TypeID) -> TagStorage {
-        let tag = TagStorage(typeID: type)
+        let tag = TagStorage(typeID: type, slotCount: signature(type).parameterSlots)
         tags.append(tag)
         return tag
     }

@@ -12,6 +12,8 @@ public enum Value {
     case function(Function?)
     /// A reference to a value of the host, or a null reference of type externref.
     case extern(ExternReference?)
+    /// A reference to an exception, or a null reference of type exnref.
+    case exception(Exception?)
 
     /// The i32 with the bits of `value`.
     public static func i32(bits value: UInt32) -> Value { .i32(Int32(bitPattern: value)) }
@@ -30,6 +32,7 @@ extension Value: Hashable {
             aLow == bLow && aHigh == bHigh
         case (.function(let a), .function(let b)): a == b
         case (.extern(let a), .extern(let b)): a == b
+        case (.exception(let a), .exception(let b)): a == b
         default: false
         }
     }
@@ -45,6 +48,7 @@ extension Value: Hashable {
             hasher.combine(high)
         case .function(let function): hasher.combine(function)
         case .extern(let reference): hasher.combine(reference)
+        case .exception(let exception): hasher.combine(exception)
         }
     }
 }
@@ -62,6 +66,8 @@ extension Value: CustomStringConvertible {
         case .function(.some(let function)): "function \(function.type)"
         case .extern(nil): "null external reference"
         case .extern(.some(let reference)): "external reference \(reference)"
+        case .exception(nil): "null exception"
+        case .exception(.some(let exception)): "\(exception)"
         }
     }
 

@@ -21,6 +21,8 @@ extension Store {
             return (try slot(of: function, as: type), 0)
         case .extern(let reference):
             return (try slot(of: reference, as: type), 0)
+        case .exception(let exception):
+            return (try slot(of: exception, as: type), 0)
         default: throw .typeMismatch(expected: type)
         }
     }
@@ -43,6 +45,17 @@ extension Store {
         return slot(of: reference)
     }
 
+    private func slot(
+        of exception: Exception?, as type: ValueType
+    ) throws(ValueError) -> UInt64 {
+        guard let exception else { return try null(.noexn, type) }
+        guard exception.store === self else { throw .foreignStore }
+        guard engine.types.matches(.ref(.exn, nullable: false), type) else {
+            throw .typeMismatch(expected: type)
+        }
+        return exception.reference
+    }
+
     private func null(_ bottom: HeapType, _ type: ValueType) throws(ValueError) -> UInt64 {
         guard engine.types.matches(.ref(bottom, nullable: true), type) else {
             throw .typeMismatch(expected: type)
@@ -61,6 +74,9 @@ extension Store {
         default:
             if let heap = type.reference?.heapType, heap == .extern || heap == .noextern {
                 return .extern(externReference(slot: low))
+            }
+            if let heap = type.reference?.heapType, heap == .exn || heap == .noexn {
+                return .exception(low == 0 ? nil : Exception(store: self, reference: low))
             }
             guard low & 7 == 0,
                 let record = UnsafeMutablePointer<FunctionRecord>(

@@ -156,6 +156,14 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { atomicFence(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_throwException_throw(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { throwException(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_throwReference_throw_ref(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { throwReference(State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2000] = address(h_atomicLoad_atomic_load8)
@@ -197,4 +205,6 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2036] = address(h_atomicNotify_atomic_notify)
     table[2037] = address(h_atomicWait_atomic_wait)
     table[2038] = address(h_atomicFence_atomic_fence)
+    table[2039] = address(h_throwException_throw)
+    table[2040] = address(h_throwReference_throw_ref)
 }

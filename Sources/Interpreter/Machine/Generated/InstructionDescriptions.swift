@@ -1186,4 +1186,18 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("atomic.fence", "", 0),
             ],
         ]),
+    InstructionFamily(
+        base: 2039, count: 1, words: 2, fields: "s0 u",
+        axes: [
+            [
+                InstructionChoice("throw", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2040, count: 1, words: 2, fields: "s1",
+        axes: [
+            [
+                InstructionChoice("throw_ref", "", 0),
+            ],
+        ]),
 ]

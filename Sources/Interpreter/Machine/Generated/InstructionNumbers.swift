@@ -189,7 +189,10 @@ extension Instruction {
     /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
     static let atomicWait = Instruction(2037)
     static let atomicFence = Instruction(2038)
+    /// field 0: the first slot of the payload; upper half of word 1: the tag
+    static let throwException = Instruction(2039)
+    static let throwReference = Instruction(2040)
 
     /// How many instructions there are.
-    static let count = 2039
+    static let count = 2041
 }
