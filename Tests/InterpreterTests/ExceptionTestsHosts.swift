@@ -241,31 +241,4 @@ import Testing
         #expect(error.backtrace.frames.count == 1)
         #expect(error.tag.name == nil)
     }
-
-    /// Exceptions that are kept take room, which is limited.
-    @Test func exceptionsThatAreKeptAreLimited() throws {
-        let house = House()
-        let many = Array(repeating: TestModule.i64, count: 200)
-        var module = TestModule()
-        let payload = module.type(many)
-        let plain = module.type()
-        module.tag(type: payload)
-        let raise = (0..<200).flatMap { _ in TestModule.i64(1) } + Code.throw(0)
-        module.export(
-            "keep", .function,
-            module.function(
-                type: plain,
-                Code.loop(
-                    Code.empty,
-                    Code.block(
-                        [Code.exnref], Code.tryTable(Code.empty, [.catchAllRef(0)], raise),
-                        Code.unreachable), Code.drop, Code.br(0))))
-        let instance = try house.instantiate(module)
-        house.store.exceptions.byteLimit = 1 << 20
-        let trap = try #require(throws: Trap.self) { try instance.function("keep")?.call() }
-        #expect(trap.code == .implementationLimit)
-        #expect(throws: ResourceError.outOfMemory) {
-            for _ in 0..<1000 { _ = try Exception(tag: Tag(store: house.store, parameters: [])) }
-        }
-    }
 }

@@ -1,4 +1,4 @@
-// Invariant: `reference` is the address of an exception object of the store, which keeps it.
+// Invariant: the handle's slot is the address of an exception object, which the handle keeps.
 
 import WasmValidator
 
@@ -11,14 +11,16 @@ import WasmValidator
 /// A handle of the store it belongs to, and used by the same thread as the store.
 /// Specification: 4.2.11 (exception instances).
 public struct Exception: Error, @unchecked Sendable {
-    public let store: Store
+    public var store: Store { handle.store }
     /// The guest functions that were running when it was thrown and not caught; empty otherwise.
     public let backtrace: Backtrace
-    let reference: UInt64
+    private let handle: ObjectHandle
+
+    /// The slot of an exnref.
+    var reference: UInt64 { handle.slot }
 
     init(store: Store, reference: UInt64, backtrace: Backtrace = Backtrace()) {
-        self.store = store
-        self.reference = reference
+        handle = ObjectHandle(store: store, slot: reference)
         self.backtrace = backtrace
     }
 
@@ -46,7 +48,7 @@ public struct Exception: Error, @unchecked Sendable {
         let reference = payload.withUnsafeBufferPointer {
             store.makeException(tag.storage, payload: $0.baseAddress)
         }
-        guard let reference else { throw ResourceError.outOfMemory }
+        guard let reference else { throw ResourceError.heapTooLarge(limit: store.limits.heapBytes) }
         self.init(store: store, reference: reference)
     }
 

@@ -14,6 +14,8 @@ public enum Value {
     case extern(ExternReference?)
     /// A reference to an exception, or a null reference of type exnref.
     case exception(Exception?)
+    /// A reference to a structure, an array or an i31, or a null reference below anyref.
+    case any(AnyReference?)
 
     /// The i32 with the bits of `value`.
     public static func i32(bits value: UInt32) -> Value { .i32(Int32(bitPattern: value)) }
@@ -33,6 +35,7 @@ extension Value: Hashable {
         case (.function(let a), .function(let b)): a == b
         case (.extern(let a), .extern(let b)): a == b
         case (.exception(let a), .exception(let b)): a == b
+        case (.any(let a), .any(let b)): a == b
         default: false
         }
     }
@@ -49,6 +52,7 @@ extension Value: Hashable {
         case .function(let function): hasher.combine(function)
         case .extern(let reference): hasher.combine(reference)
         case .exception(let exception): hasher.combine(exception)
+        case .any(let reference): hasher.combine(reference)
         }
     }
 }
@@ -68,6 +72,8 @@ extension Value: CustomStringConvertible {
         case .extern(.some(let reference)): "external reference \(reference)"
         case .exception(nil): "null exception"
         case .exception(.some(let exception)): "\(exception)"
+        case .any(nil): "null reference"
+        case .any(.some(let reference)): "\(reference)"
         }
     }
 
@@ -84,8 +90,12 @@ public struct ExternReference: Hashable {
     enum Kind: Hashable {
         case handle(UInt64)
         case value(AnyHashable)
+        /// What a guest converted with `extern.convert_any`.
+        indirect case guest(AnyReference)
     }
     let kind: Kind
+
+    init(kind: Kind) { self.kind = kind }
 
     /// The largest number that fits a reference itself.
     static let handleLimit: UInt64 = 1 << 61
@@ -95,9 +105,9 @@ public struct ExternReference: Hashable {
         kind = handle < Self.handleLimit ? .handle(handle) : .value(AnyHashable(handle))
     }
 
-    /// Any value. Once it was given to a guest, the store keeps it until the store dies: use
-    /// `init(handle:)` and a table of your own where many short-lived values go to guests, or
-    /// where the value is a handle of the store itself, which would keep it alive for ever.
+    /// Any value. Once it was given to a guest, the store keeps it until a collection finds that no
+    /// guest refers to it. Use `init(handle:)` and a table of your own where the value is a handle of
+    /// the store itself, which would keep the store alive for ever.
     public init(_ value: some Hashable) { kind = .value(AnyHashable(value)) }
 
     /// The number that `init(handle:)` was given, if the reference was made by it.
@@ -105,6 +115,7 @@ public struct ExternReference: Hashable {
         switch kind {
         case .handle(let handle): handle
         case .value(let value): value.base as? UInt64
+        case .guest: nil
         }
     }
 
@@ -113,6 +124,7 @@ public struct ExternReference: Hashable {
         switch kind {
         case .handle(let handle): handle
         case .value(let value): value.base as? any Hashable ?? value
+        case .guest(let reference): reference
         }
     }
 }

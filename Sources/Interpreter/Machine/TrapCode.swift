@@ -14,6 +14,13 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case stackExhausted
     case nullReference
     case nullFunctionReference
+    case nullStructureReference
+    case nullArrayReference
+    case nullI31Reference
+    case outOfBoundsArrayAccess
+    case castFailure
+    /// Objects need more than `StoreLimits.heapBytes`.
+    case heapExhausted
     case outOfFuel
     case interrupted
     /// A host function threw; the error it threw is passed on instead of a `Trap`.
@@ -42,6 +49,12 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
         case .stackExhausted: "call stack exhausted"
         case .nullReference: "null reference"
         case .nullFunctionReference: "null function reference"
+        case .nullStructureReference: "null structure reference"
+        case .nullArrayReference: "null array reference"
+        case .nullI31Reference: "null i31 reference"
+        case .outOfBoundsArrayAccess: "out of bounds array access"
+        case .castFailure: "cast failure"
+        case .heapExhausted: "heap exhausted"
         case .outOfFuel: "all fuel consumed"
         case .interrupted: "interrupted"
         case .hostError: "host function failed"

@@ -6,7 +6,7 @@ import WasmValidator
 extension Store {
     /// What `instantiate` refuses by name: the machine has no instructions for it yet.
     static let unsupportedFeatures: Features = [
-        .simd, .relaxedSIMD, .garbageCollection,
+        .simd, .relaxedSIMD,
     ]
 
     /// Instantiates a module with what its imports were resolved to, in order.
@@ -23,6 +23,7 @@ extension Store {
         }
         try prepareStack()
 
+        heap.register(module.valid.typeIDs, of: engine.types)
         let instance = try allocate(module, resolved)
         instances.append(instance)
         try applyElementSegments(of: instance)
@@ -40,6 +41,8 @@ extension Store {
         let tagCount = tags.count
         do {
             let instance = try InstanceStorage(module, imports: imports, in: self)
+            unfinishedInstances.append(instance)
+            defer { unfinishedInstances.removeLast() }
             for type in parsed.memories.dropFirst(parsed.importedMemoryCount) {
                 instance.add(try makeMemory(type))
             }
@@ -57,6 +60,8 @@ extension Store {
                 let fill = try table.initializer.map { try evaluator.evaluate($0).low }
                 instance.add(try makeTable(type, fill: fill ?? 0))
             }
+            // Objects are made now and not when a guest stands somewhere in its code.
+            for segment in module.tracedSegments { _ = try instance.elements(segment) }
             return instance
         } catch {
             memories.removeSubrange(memoryCount...)

@@ -12,12 +12,12 @@ private let refused = UInt64.max
 
 extension TrapCode {
     /// The code as handlers pass it on.
-    fileprivate var answer: UInt64 { UInt64(rawValue) }
+    var answer: UInt64 { UInt64(rawValue) }
 }
 
 /// Whether `count` things from `start` on are among `size`; never overflows.
 @inline(__always)
-private func fits(_ start: UInt64, _ count: UInt64, in size: UInt) -> Bool {
+func fits(_ start: UInt64, _ count: UInt64, in size: UInt) -> Bool {
     count <= UInt64(size) && start <= UInt64(size) &- count
 }
 
@@ -35,7 +35,7 @@ private let bulkChargeLimit: UInt64 = 1 << 16
 /// Takes a unit of the budget per KiB of a large bulk operation, so that neither fuel nor deadlines
 /// can be evaded by moving gigabytes.
 @inline(__always)
-private func charge(_ cx: ContextPointer, _ byteCount: UInt64) -> UInt64 {
+func charge(_ cx: ContextPointer, _ byteCount: UInt64) -> UInt64 {
     byteCount < bulkChargeLimit ? 0 : chargeLarge(ContextView(cx), byteCount >> 10)
 }
 

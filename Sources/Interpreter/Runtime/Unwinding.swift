@@ -121,7 +121,7 @@ extension Store {
         var reference = exception.reference
         if clause.reference >= 0, reference == 0 {
             guard let made = makeException(tag, payload: exception.payload) else {
-                return .trap(.implementationLimit)
+                return .trap(.heapExhausted)
             }
             reference = made
         }
@@ -162,7 +162,7 @@ extension Store {
                 exception.reference = makeException(tag, payload: exception.payload) ?? 0
             }
             guard exception.reference != 0 else {
-                trap = .implementationLimit
+                trap = .heapExhausted
                 break
             }
             pendingError = Exception(

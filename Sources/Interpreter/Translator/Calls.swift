@@ -159,7 +159,7 @@ extension Translator {
     }
 
     /// The same entry again, now surely in a slot.
-    private mutating func repush(_ entry: Entry) {
+    mutating func repush(_ entry: Entry) {
         if entry.kind == .local {
             pushLocal(entry.local)
         } else {

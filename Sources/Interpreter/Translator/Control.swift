@@ -142,7 +142,7 @@ extension Translator {
         }
     }
 
-    private mutating func needsMove(_ count: Int, to home: Int) -> Bool {
+    mutating func needsMove(_ count: Int, to home: Int) -> Bool {
         if count == 0 { return false }
         let first = stack.count - count
         if Int(stack[first].home) != home { return true }
@@ -150,7 +150,7 @@ extension Translator {
     }
 
     /// Operands that a branch to `label` carries.
-    private mutating func arity(_ label: Int) -> Int {
+    mutating func arity(_ label: Int) -> Int {
         labels[label].kind == .loop ? labels[label].parameters.count : labels[label].results.count
     }
 

@@ -142,7 +142,7 @@ extension Translator {
         case .i64Sub128: wide(1)
         case .i64MulWideS: wide(2)
         case .i64MulWideU: wide(3)
-        default: return try exceptionInstruction(opcode)
+        default: return try aggregates(opcode)
         }
         return nil
     }

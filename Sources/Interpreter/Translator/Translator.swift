@@ -78,6 +78,7 @@ struct Translator {
 
     let module: ParsedModule
     let typeIDs: [TypeID]
+    let registry: TypeRegistry
     let shapes: FunctionShapes
     let layout: ContextLayout
     /// Entries of the module's defined functions.
@@ -93,6 +94,9 @@ struct Translator {
     var parameterCount = 0
     /// Home slot of the first operand.
     var operandBase = 0
+
+    /// Layouts of structure types that instructions named so far.
+    var structureLayouts: [TypeIndex: StructureLayout] = [:]
 
     // Code.
     var code: [CodeWord] = []
@@ -132,6 +136,7 @@ struct Translator {
     ) {
         self.module = module.parsed
         typeIDs = module.typeIDs
+        registry = module.types
         self.shapes = shapes
         self.layout = layout
         self.entries = entries

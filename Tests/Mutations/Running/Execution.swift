@@ -98,6 +98,7 @@ struct Execution {
         case .function(let function): function == nil ? "null" : "function"
         case .extern(let reference): reference == nil ? "null" : "extern"
         case .exception(let exception): exception == nil ? "null" : "exception"
+        case .any(let reference): reference == nil ? "null" : "any"
         }
     }
 

@@ -118,6 +118,7 @@ struct Stubs {
             switch reference.heapType {
             case .extern, .noextern: return .extern(nil)
             case .exn, .noexn: return .exception(nil)
+            case .any, .eq, .i31, .struct, .array, .none: return .any(nil)
             case .func, .nofunc: return .function(nil)
             default: return reference.heapType.isAbstract ? nil : .function(nil)
             }

@@ -164,6 +164,834 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { throwReference(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt32, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt32, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt32, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt32, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_s_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int8, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_s_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int8, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_s_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int8, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_s_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int8, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_u_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt8, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_u_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt8, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_u_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt8, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_u_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt8, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_s_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int16, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_s_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int16, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_s_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int16, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_s_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int16, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_u_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt16, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_u_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt16, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_u_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt16, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_u_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt16, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get64_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt64, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get64_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt64, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get64_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt64, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get64_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt64, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f32_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f32_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f32_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f32_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f64_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f64_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f64_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f64_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set8_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set8_RS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt8, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set8_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set8_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set16_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set16_RS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt16, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set16_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set16_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set_RS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt32, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set64_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set64_RS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt64, UInt64>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set64_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set64_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetFloat_struct_set_f32_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(FloatAccess<Float>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetFloat_struct_set_f32_RR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(FloatAccess<Float>.self, Register.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetFloat_struct_set_f64_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(FloatAccess<Double>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetFloat_struct_set_f64_RR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(FloatAccess<Double>.self, Register.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGetVector_struct_get_v128(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGetVector(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetVector_struct_set_v128(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSetVector(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structNew_struct_new(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structNew(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structNewDefault_struct_new_default(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structNewDefault(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set8_SSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set8_RSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set8_SRS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set8_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set16_SSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set16_RSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set16_SRS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set16_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set_SSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set_RSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set_SRS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set64_SSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set64_RSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set64_SRS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set64_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySetFloat_array_set_f32_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(FloatAccess<Float>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySetFloat_array_set_f64_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(FloatAccess<Double>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGetVector_array_get_v128(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGetVector(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySetVector_array_set_v128(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySetVector(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayLength_array_len_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayLength(Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayLength_array_len_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayLength(Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayLength_array_len_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayLength(Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayLength_array_len_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayLength(Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_aggregate_array(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { aggregate(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_makeI31_ref_i31_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(MakeI31.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_makeI31_ref_i31_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(MakeI31.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_makeI31_ref_i31_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(MakeI31.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_makeI31_ref_i31_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(MakeI31.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_s_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Signed.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_s_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Signed.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_s_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Signed.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_s_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Signed.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_u_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Unsigned.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_u_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Unsigned.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_u_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Unsigned.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_u_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Unsigned.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_object_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteObject.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_object_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteObject.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_object_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteObject.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_object_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteObject.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_function_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteFunction.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_function_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteFunction.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_function_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteFunction.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_function_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteFunction.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_any_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(AnyTarget.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_any_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(AnyTarget.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_any_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(AnyTarget.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_any_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(AnyTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_none_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(NoTarget.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_none_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(NoTarget.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_none_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(NoTarget.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_none_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(NoTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_eq_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(EqTarget.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_eq_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(EqTarget.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_eq_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(EqTarget.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_eq_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(EqTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_i31_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(I31Target.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_i31_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(I31Target.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_i31_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(I31Target.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_i31_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(I31Target.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_kind_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(KindTarget.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_kind_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(KindTarget.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_kind_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(KindTarget.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_kind_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(KindTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_any_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(AnyTarget.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_any_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(AnyTarget.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_none_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(NoTarget.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_none_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(NoTarget.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_eq_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(EqTarget.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_eq_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(EqTarget.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_i31_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(I31Target.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_i31_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(I31Target.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_kind_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(KindTarget.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_kind_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(KindTarget.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_object_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteObject.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_object_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteObject.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_object_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteObject.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_object_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteObject.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_function_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteFunction.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_function_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteFunction.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_function_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteFunction.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_function_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteFunction.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_any_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(AnyTarget.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_any_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(AnyTarget.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_any_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(AnyTarget.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_any_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(AnyTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_none_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(NoTarget.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_none_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(NoTarget.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_none_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(NoTarget.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_none_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(NoTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_eq_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(EqTarget.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_eq_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(EqTarget.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_eq_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(EqTarget.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_eq_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(EqTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_i31_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(I31Target.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_i31_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(I31Target.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_i31_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(I31Target.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_i31_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(I31Target.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_kind_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(KindTarget.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_kind_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(KindTarget.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_kind_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(KindTarget.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_kind_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(KindTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2000] = address(h_atomicLoad_atomic_load8)
@@ -207,4 +1035,211 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2038] = address(h_atomicFence_atomic_fence)
     table[2039] = address(h_throwException_throw)
     table[2040] = address(h_throwReference_throw_ref)
+    table[2041] = address(h_structGet_struct_get_S_slot)
+    table[2042] = address(h_structGet_struct_get_S_register)
+    table[2043] = address(h_structGet_struct_get_R_slot)
+    table[2044] = address(h_structGet_struct_get_R_register)
+    table[2045] = address(h_structGet_struct_get8_s_S_slot)
+    table[2046] = address(h_structGet_struct_get8_s_S_register)
+    table[2047] = address(h_structGet_struct_get8_s_R_slot)
+    table[2048] = address(h_structGet_struct_get8_s_R_register)
+    table[2049] = address(h_structGet_struct_get8_u_S_slot)
+    table[2050] = address(h_structGet_struct_get8_u_S_register)
+    table[2051] = address(h_structGet_struct_get8_u_R_slot)
+    table[2052] = address(h_structGet_struct_get8_u_R_register)
+    table[2053] = address(h_structGet_struct_get16_s_S_slot)
+    table[2054] = address(h_structGet_struct_get16_s_S_register)
+    table[2055] = address(h_structGet_struct_get16_s_R_slot)
+    table[2056] = address(h_structGet_struct_get16_s_R_register)
+    table[2057] = address(h_structGet_struct_get16_u_S_slot)
+    table[2058] = address(h_structGet_struct_get16_u_S_register)
+    table[2059] = address(h_structGet_struct_get16_u_R_slot)
+    table[2060] = address(h_structGet_struct_get16_u_R_register)
+    table[2061] = address(h_structGet_struct_get64_S_slot)
+    table[2062] = address(h_structGet_struct_get64_S_register)
+    table[2063] = address(h_structGet_struct_get64_R_slot)
+    table[2064] = address(h_structGet_struct_get64_R_register)
+    table[2065] = address(h_structGet_struct_get_f32_S_slot)
+    table[2066] = address(h_structGet_struct_get_f32_S_register)
+    table[2067] = address(h_structGet_struct_get_f32_R_slot)
+    table[2068] = address(h_structGet_struct_get_f32_R_register)
+    table[2069] = address(h_structGet_struct_get_f64_S_slot)
+    table[2070] = address(h_structGet_struct_get_f64_S_register)
+    table[2071] = address(h_structGet_struct_get_f64_R_slot)
+    table[2072] = address(h_structGet_struct_get_f64_R_register)
+    table[2073] = address(h_structSet_struct_set8_SS)
+    table[2074] = address(h_structSet_struct_set8_RS)
+    table[2075] = address(h_structSet_struct_set8_SR)
+    table[2076] = address(h_structSet_struct_set8_SI)
+    table[2077] = address(h_structSet_struct_set16_SS)
+    table[2078] = address(h_structSet_struct_set16_RS)
+    table[2079] = address(h_structSet_struct_set16_SR)
+    table[2080] = address(h_structSet_struct_set16_SI)
+    table[2081] = address(h_structSet_struct_set_SS)
+    table[2082] = address(h_structSet_struct_set_RS)
+    table[2083] = address(h_structSet_struct_set_SR)
+    table[2084] = address(h_structSet_struct_set_SI)
+    table[2085] = address(h_structSet_struct_set64_SS)
+    table[2086] = address(h_structSet_struct_set64_RS)
+    table[2087] = address(h_structSet_struct_set64_SR)
+    table[2088] = address(h_structSet_struct_set64_SI)
+    table[2089] = address(h_structSetFloat_struct_set_f32_SR)
+    table[2090] = address(h_structSetFloat_struct_set_f32_RR)
+    table[2091] = address(h_structSetFloat_struct_set_f64_SR)
+    table[2092] = address(h_structSetFloat_struct_set_f64_RR)
+    table[2093] = address(h_structGetVector_struct_get_v128)
+    table[2094] = address(h_structSetVector_struct_set_v128)
+    table[2095] = address(h_structNew_struct_new)
+    table[2096] = address(h_structNewDefault_struct_new_default)
+    table[2097] = address(h_arrayGet_array_get_SS_slot)
+    table[2098] = address(h_arrayGet_array_get_SS_register)
+    table[2099] = address(h_arrayGet_array_get_RS_slot)
+    table[2100] = address(h_arrayGet_array_get_RS_register)
+    table[2101] = address(h_arrayGet_array_get_SR_slot)
+    table[2102] = address(h_arrayGet_array_get_SR_register)
+    table[2103] = address(h_arrayGet_array_get8_s_SS_slot)
+    table[2104] = address(h_arrayGet_array_get8_s_SS_register)
+    table[2105] = address(h_arrayGet_array_get8_s_RS_slot)
+    table[2106] = address(h_arrayGet_array_get8_s_RS_register)
+    table[2107] = address(h_arrayGet_array_get8_s_SR_slot)
+    table[2108] = address(h_arrayGet_array_get8_s_SR_register)
+    table[2109] = address(h_arrayGet_array_get8_u_SS_slot)
+    table[2110] = address(h_arrayGet_array_get8_u_SS_register)
+    table[2111] = address(h_arrayGet_array_get8_u_RS_slot)
+    table[2112] = address(h_arrayGet_array_get8_u_RS_register)
+    table[2113] = address(h_arrayGet_array_get8_u_SR_slot)
+    table[2114] = address(h_arrayGet_array_get8_u_SR_register)
+    table[2115] = address(h_arrayGet_array_get16_s_SS_slot)
+    table[2116] = address(h_arrayGet_array_get16_s_SS_register)
+    table[2117] = address(h_arrayGet_array_get16_s_RS_slot)
+    table[2118] = address(h_arrayGet_array_get16_s_RS_register)
+    table[2119] = address(h_arrayGet_array_get16_s_SR_slot)
+    table[2120] = address(h_arrayGet_array_get16_s_SR_register)
+    table[2121] = address(h_arrayGet_array_get16_u_SS_slot)
+    table[2122] = address(h_arrayGet_array_get16_u_SS_register)
+    table[2123] = address(h_arrayGet_array_get16_u_RS_slot)
+    table[2124] = address(h_arrayGet_array_get16_u_RS_register)
+    table[2125] = address(h_arrayGet_array_get16_u_SR_slot)
+    table[2126] = address(h_arrayGet_array_get16_u_SR_register)
+    table[2127] = address(h_arrayGet_array_get64_SS_slot)
+    table[2128] = address(h_arrayGet_array_get64_SS_register)
+    table[2129] = address(h_arrayGet_array_get64_RS_slot)
+    table[2130] = address(h_arrayGet_array_get64_RS_register)
+    table[2131] = address(h_arrayGet_array_get64_SR_slot)
+    table[2132] = address(h_arrayGet_array_get64_SR_register)
+    table[2133] = address(h_arrayGet_array_get_f32_SS_slot)
+    table[2134] = address(h_arrayGet_array_get_f32_SS_register)
+    table[2135] = address(h_arrayGet_array_get_f32_RS_slot)
+    table[2136] = address(h_arrayGet_array_get_f32_RS_register)
+    table[2137] = address(h_arrayGet_array_get_f32_SR_slot)
+    table[2138] = address(h_arrayGet_array_get_f32_SR_register)
+    table[2139] = address(h_arrayGet_array_get_f64_SS_slot)
+    table[2140] = address(h_arrayGet_array_get_f64_SS_register)
+    table[2141] = address(h_arrayGet_array_get_f64_RS_slot)
+    table[2142] = address(h_arrayGet_array_get_f64_RS_register)
+    table[2143] = address(h_arrayGet_array_get_f64_SR_slot)
+    table[2144] = address(h_arrayGet_array_get_f64_SR_register)
+    table[2145] = address(h_arraySet_array_set8_SSS)
+    table[2146] = address(h_arraySet_array_set8_RSS)
+    table[2147] = address(h_arraySet_array_set8_SRS)
+    table[2148] = address(h_arraySet_array_set8_SSR)
+    table[2149] = address(h_arraySet_array_set16_SSS)
+    table[2150] = address(h_arraySet_array_set16_RSS)
+    table[2151] = address(h_arraySet_array_set16_SRS)
+    table[2152] = address(h_arraySet_array_set16_SSR)
+    table[2153] = address(h_arraySet_array_set_SSS)
+    table[2154] = address(h_arraySet_array_set_RSS)
+    table[2155] = address(h_arraySet_array_set_SRS)
+    table[2156] = address(h_arraySet_array_set_SSR)
+    table[2157] = address(h_arraySet_array_set64_SSS)
+    table[2158] = address(h_arraySet_array_set64_RSS)
+    table[2159] = address(h_arraySet_array_set64_SRS)
+    table[2160] = address(h_arraySet_array_set64_SSR)
+    table[2161] = address(h_arraySetFloat_array_set_f32_SSR)
+    table[2162] = address(h_arraySetFloat_array_set_f64_SSR)
+    table[2163] = address(h_arrayGetVector_array_get_v128)
+    table[2164] = address(h_arraySetVector_array_set_v128)
+    table[2165] = address(h_arrayLength_array_len_S_slot)
+    table[2166] = address(h_arrayLength_array_len_S_register)
+    table[2167] = address(h_arrayLength_array_len_R_slot)
+    table[2168] = address(h_arrayLength_array_len_R_register)
+    table[2169] = address(h_aggregate_array)
+    table[2170] = address(h_makeI31_ref_i31_S_slot)
+    table[2171] = address(h_makeI31_ref_i31_S_register)
+    table[2172] = address(h_makeI31_ref_i31_R_slot)
+    table[2173] = address(h_makeI31_ref_i31_R_register)
+    table[2174] = address(h_i31Get_i31_get_s_S_slot)
+    table[2175] = address(h_i31Get_i31_get_s_S_register)
+    table[2176] = address(h_i31Get_i31_get_s_R_slot)
+    table[2177] = address(h_i31Get_i31_get_s_R_register)
+    table[2178] = address(h_i31Get_i31_get_u_S_slot)
+    table[2179] = address(h_i31Get_i31_get_u_S_register)
+    table[2180] = address(h_i31Get_i31_get_u_R_slot)
+    table[2181] = address(h_i31Get_i31_get_u_R_register)
+    table[2182] = address(h_refTest_ref_test_object_S_slot)
+    table[2183] = address(h_refTest_ref_test_object_S_register)
+    table[2184] = address(h_refTest_ref_test_object_R_slot)
+    table[2185] = address(h_refTest_ref_test_object_R_register)
+    table[2186] = address(h_refTest_ref_test_function_S_slot)
+    table[2187] = address(h_refTest_ref_test_function_S_register)
+    table[2188] = address(h_refTest_ref_test_function_R_slot)
+    table[2189] = address(h_refTest_ref_test_function_R_register)
+    table[2190] = address(h_refTest_ref_test_any_S_slot)
+    table[2191] = address(h_refTest_ref_test_any_S_register)
+    table[2192] = address(h_refTest_ref_test_any_R_slot)
+    table[2193] = address(h_refTest_ref_test_any_R_register)
+    table[2194] = address(h_refTest_ref_test_none_S_slot)
+    table[2195] = address(h_refTest_ref_test_none_S_register)
+    table[2196] = address(h_refTest_ref_test_none_R_slot)
+    table[2197] = address(h_refTest_ref_test_none_R_register)
+    table[2198] = address(h_refTest_ref_test_eq_S_slot)
+    table[2199] = address(h_refTest_ref_test_eq_S_register)
+    table[2200] = address(h_refTest_ref_test_eq_R_slot)
+    table[2201] = address(h_refTest_ref_test_eq_R_register)
+    table[2202] = address(h_refTest_ref_test_i31_S_slot)
+    table[2203] = address(h_refTest_ref_test_i31_S_register)
+    table[2204] = address(h_refTest_ref_test_i31_R_slot)
+    table[2205] = address(h_refTest_ref_test_i31_R_register)
+    table[2206] = address(h_refTest_ref_test_kind_S_slot)
+    table[2207] = address(h_refTest_ref_test_kind_S_register)
+    table[2208] = address(h_refTest_ref_test_kind_R_slot)
+    table[2209] = address(h_refTest_ref_test_kind_R_register)
+    table[2210] = address(h_refCast_ref_cast_any_S)
+    table[2211] = address(h_refCast_ref_cast_any_R)
+    table[2212] = address(h_refCast_ref_cast_none_S)
+    table[2213] = address(h_refCast_ref_cast_none_R)
+    table[2214] = address(h_refCast_ref_cast_eq_S)
+    table[2215] = address(h_refCast_ref_cast_eq_R)
+    table[2216] = address(h_refCast_ref_cast_i31_S)
+    table[2217] = address(h_refCast_ref_cast_i31_R)
+    table[2218] = address(h_refCast_ref_cast_kind_S)
+    table[2219] = address(h_refCast_ref_cast_kind_R)
+    table[2220] = address(h_castBranch_br_object_S_on_cast)
+    table[2221] = address(h_castBranch_br_object_S_on_cast_fail)
+    table[2222] = address(h_castBranch_br_object_R_on_cast)
+    table[2223] = address(h_castBranch_br_object_R_on_cast_fail)
+    table[2224] = address(h_castBranch_br_function_S_on_cast)
+    table[2225] = address(h_castBranch_br_function_S_on_cast_fail)
+    table[2226] = address(h_castBranch_br_function_R_on_cast)
+    table[2227] = address(h_castBranch_br_function_R_on_cast_fail)
+    table[2228] = address(h_castBranch_br_any_S_on_cast)
+    table[2229] = address(h_castBranch_br_any_S_on_cast_fail)
+    table[2230] = address(h_castBranch_br_any_R_on_cast)
+    table[2231] = address(h_castBranch_br_any_R_on_cast_fail)
+    table[2232] = address(h_castBranch_br_none_S_on_cast)
+    table[2233] = address(h_castBranch_br_none_S_on_cast_fail)
+    table[2234] = address(h_castBranch_br_none_R_on_cast)
+    table[2235] = address(h_castBranch_br_none_R_on_cast_fail)
+    table[2236] = address(h_castBranch_br_eq_S_on_cast)
+    table[2237] = address(h_castBranch_br_eq_S_on_cast_fail)
+    table[2238] = address(h_castBranch_br_eq_R_on_cast)
+    table[2239] = address(h_castBranch_br_eq_R_on_cast_fail)
+    table[2240] = address(h_castBranch_br_i31_S_on_cast)
+    table[2241] = address(h_castBranch_br_i31_S_on_cast_fail)
+    table[2242] = address(h_castBranch_br_i31_R_on_cast)
+    table[2243] = address(h_castBranch_br_i31_R_on_cast_fail)
+    table[2244] = address(h_castBranch_br_kind_S_on_cast)
+    table[2245] = address(h_castBranch_br_kind_S_on_cast_fail)
+    table[2246] = address(h_castBranch_br_kind_R_on_cast)
+    table[2247] = address(h_castBranch_br_kind_R_on_cast_fail)
 }

@@ -1200,4 +1200,265 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("throw_ref", "", 0),
             ],
         ]),
+    InstructionFamily(
+        base: 2041, count: 32, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.get", "", 0),
+                InstructionChoice("struct.get8_s", "", 0),
+                InstructionChoice("struct.get8_u", "", 0),
+                InstructionChoice("struct.get16_s", "", 0),
+                InstructionChoice("struct.get16_u", "", 0),
+                InstructionChoice("struct.get64", "", 0),
+                InstructionChoice("struct.get.f32", "", 0),
+                InstructionChoice("struct.get.f64", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2073, count: 16, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.set8", "", 0),
+                InstructionChoice("struct.set16", "", 0),
+                InstructionChoice("struct.set", "", 0),
+                InstructionChoice("struct.set64", "", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s0", 0),
+                InstructionChoice("RS", "r s0", 0),
+                InstructionChoice("SR", "s1 r", 0),
+                InstructionChoice("SI", "s1 i0", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2089, count: 4, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.set.f32", "", 0),
+                InstructionChoice("struct.set.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SR", "s1 r", 0),
+                InstructionChoice("RR", "r r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2093, count: 1, words: 2, fields: "s0 s1 u",
+        axes: [
+            [
+                InstructionChoice("struct.get.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2094, count: 1, words: 2, fields: "s1 s0 u",
+        axes: [
+            [
+                InstructionChoice("struct.set.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2095, count: 1, words: 3, fields: "s0 u n5 n6",
+        axes: [
+            [
+                InstructionChoice("struct.new", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2096, count: 1, words: 3, fields: "s0 u",
+        axes: [
+            [
+                InstructionChoice("struct.new_default", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2097, count: 48, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.get", "", 0),
+                InstructionChoice("array.get8_s", "", 0),
+                InstructionChoice("array.get8_u", "", 0),
+                InstructionChoice("array.get16_s", "", 0),
+                InstructionChoice("array.get16_u", "", 0),
+                InstructionChoice("array.get64", "", 0),
+                InstructionChoice("array.get.f32", "", 0),
+                InstructionChoice("array.get.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
+                InstructionChoice("RS", "r s2", 0),
+                InstructionChoice("SR", "s1 r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2145, count: 16, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.set8", "", 0),
+                InstructionChoice("array.set16", "", 0),
+                InstructionChoice("array.set", "", 0),
+                InstructionChoice("array.set64", "", 0),
+            ],
+            [
+                InstructionChoice("SSS", "s1 s2 s0", 0),
+                InstructionChoice("RSS", "r s2 s0", 0),
+                InstructionChoice("SRS", "s1 r s0", 0),
+                InstructionChoice("SSR", "s1 s2 r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2161, count: 2, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.set.f32", "", 0),
+                InstructionChoice("array.set.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SSR", "s1 s2 r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2163, count: 1, words: 2, fields: "s0 s1 s2",
+        axes: [
+            [
+                InstructionChoice("array.get.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2164, count: 1, words: 2, fields: "s1 s2 s0",
+        axes: [
+            [
+                InstructionChoice("array.set.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2165, count: 4, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.len", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2169, count: 1, words: 4, fields: "n2 s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("array", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2170, count: 4, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("ref.i31", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2174, count: 8, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i31.get_s", "", 0),
+                InstructionChoice("i31.get_u", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2182, count: 28, words: 3, fields: "u n5",
+        axes: [
+            [
+                InstructionChoice("ref.test", "", 0),
+            ],
+            [
+                InstructionChoice("object", "", 0),
+                InstructionChoice("function", "", 0),
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2210, count: 10, words: 3, fields: "u n5",
+        axes: [
+            [
+                InstructionChoice("ref.cast", "", 0),
+            ],
+            [
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2220, count: 28, words: 3, fields: "u n5 b2",
+        axes: [
+            [
+                InstructionChoice("br", "", 0),
+            ],
+            [
+                InstructionChoice("object", "", 0),
+                InstructionChoice("function", "", 0),
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("on_cast", "", 0),
+                InstructionChoice("on_cast_fail", "", 0),
+            ],
+        ]),
 ]

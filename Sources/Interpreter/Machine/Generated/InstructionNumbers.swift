@@ -192,7 +192,54 @@ extension Instruction {
     /// field 0: the first slot of the payload; upper half of word 1: the tag
     static let throwException = Instruction(2039)
     static let throwReference = Instruction(2040)
+    static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2041 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    static func structSet(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2073 &+ (a &* 4 &+ b))
+    }
+    static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2089 &+ (a &* 2 &+ b))
+    }
+    static let structGetVector = Instruction(2093)
+    static let structSetVector = Instruction(2094)
+    /// a word for every field follows
+    static let structNew = Instruction(2095)
+    static let structNewDefault = Instruction(2096)
+    static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2097 &+ ((a &* 3 &+ b) &* 2 &+ c))
+    }
+    static func arraySet(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2145 &+ (a &* 4 &+ b))
+    }
+    static func arraySetFloat(_ a: Int) -> Instruction {
+        Instruction(2161 &+ (a))
+    }
+    static let arrayGetVector = Instruction(2163)
+    static let arraySetVector = Instruction(2164)
+    static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2165 &+ (a &* 2 &+ b))
+    }
+    /// field 2 is an `AggregateOperation`
+    static let aggregate = Instruction(2169)
+    static func makeI31(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2170 &+ (a &* 2 &+ b))
+    }
+    static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2174 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2182 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    /// the value stays where it is
+    static func refCast(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2210 &+ (a &* 2 &+ b))
+    }
+    /// on_cast_fail by 0 bytes: a cast, which traps
+    static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2220 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
 
     /// How many instructions there are.
-    static let count = 2041
+    static let count = 2248
 }
