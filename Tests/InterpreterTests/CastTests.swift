@@ -176,3 +176,22 @@ import Testing
         #expect(throws: Trap.self) { try instance.number("b", 0) }
     }
 }
+
+extension CastTests {
+    /// Types in errors are what they are, not numbers.
+    @Test func typesInErrors() throws {
+        let house = TextHouse()
+        let types = """
+            (type $a (array (mut i8)))
+            (type $s (struct (field i32) (field (mut (ref null $a)))))
+            """
+        let provider = try house.instantiate(
+            types + "(func (export \"f\") (param (ref $s)) (result (ref $a)) unreachable)")
+        for (name, external) in provider.exports { house.linker.define("p", name, external) }
+        let error = #expect(throws: LinkError.self) {
+            try house.instantiate("(import \"p\" \"f\" (func (param i32)))")
+        }
+        let text = "((ref (struct i32 (mut (ref null array))))) -> ((ref (array (mut i8))))"
+        #expect(error?.failures.first?.detail.contains(text) == true)
+    }
+}

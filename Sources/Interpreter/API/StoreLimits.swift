@@ -14,7 +14,8 @@ public struct StoreLimits: Hashable, Sendable {
     /// Tables, those of all instances and of the host together.
     public var tables: Int
     /// Bytes of the structures, arrays and exceptions of all guests, in blocks of 64 KiB. A guest
-    /// that needs more traps with `TrapCode.heapExhausted`. Default: 4 GiB.
+    /// that needs more traps with `TrapCode.heapExhausted`. Default: 4 GiB;
+    /// at most 256 GiB are used.
     public var heapBytes: UInt64
     /// How deep calls from the host into guests and from guests into the host may be nested.
     /// Guests that call guests do not count: they use the value stack only.

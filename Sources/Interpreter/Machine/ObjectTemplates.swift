@@ -137,18 +137,6 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
     dispatch(pc, sp, md, ms, cx, r, f, g)
 }
 
-/// Puts a cell for an object of a structure type into the free list of its class; false if the
-/// heap's limit forbids it.
-@inline(never)
-private func runtimeRefill(
-    _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
-) -> Bool {
-    guard let store = ContextView(cx).execution.pointee.unretainedStore else { return false }
-    return store._withUnsafeGuaranteedRef {
-        $0.refill(sizeClass, Int($0.heap.types[Int(type)].byteCount), top: top)
-    }
-}
-
 // MARK: Arrays
 
 @inline(__always) private func length(_ array: UnsafeMutableRawPointer) -> UInt {
@@ -213,6 +201,9 @@ private func runtimeRefill(
     D.put(m, value.bits)
     value.advance(m, 2)
 }
+
+/// Answers of `runtimeAggregate` below this are trap codes; no object has so low an address.
+let lowestReference: UInt64 = 4096
 
 /// Arrays as wholes: see `AggregateOperation`. Operands in slots from field 1 on, field 3 is the
 /// first slot that is not in use. Slot 0 gets the array, if there is one.

@@ -1,4 +1,4 @@
-// What the `aggregate` handler calls: arrays as wholes.
+// What handlers call that allocate, and for arrays as wholes.
 //
 // Invariants: operands stand in consecutive slots and were validated; references are 0 or addresses
 // of arrays of the type in question. Indices and counts are i32 and come zero-extended; nothing is
@@ -35,8 +35,17 @@ enum AggregateOperation: Int {
     var hasResult: Bool { rawValue < AggregateOperation.arrayFill.rawValue }
 }
 
-/// Answers below this are trap codes; no object has so low an address.
-let lowestReference: UInt64 = 4096
+/// Puts a cell for an object of a structure type into the free list of its class; false if the
+/// heap's limit forbids it.
+@inline(never)
+func runtimeRefill(
+    _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
+) -> Bool {
+    guard let store = ContextView(cx).execution.pointee.unretainedStore else { return false }
+    return store._withUnsafeGuaranteedRef {
+        $0.refill(sizeClass, Int($0.heap.types[Int(type)].byteCount), top: top)
+    }
+}
 
 /// Runs the operation of an `aggregate` instruction at `pc`.
 ///

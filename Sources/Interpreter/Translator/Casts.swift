@@ -78,7 +78,20 @@ extension Translator {
         let (word, third) = pattern.words(source.slot)
         pushResult(
             .refTest(pattern.target, fromRegister ? 1 : 0, 0), word: word, third: third, .integer,
-            before: before)
+            before: before, kind: .castTest)
+        last.operation = pattern.target
+        last.a = source
+    }
+
+    /// `ref.test` before a branch: the branch tests the reference itself.
+    mutating func branchOnTest(_ test: Emitted, _ negated: Bool) -> (instruction: Int, half: Int) {
+        let word = code[test.start + 1] & ~0xffff, third = code[test.start + 2]
+        rewind()
+        let fromRegister = test.a.form == .register
+        if fromRegister { takeFromRegister(test.a, .integer) }
+        let start = emit(
+            .castBranch(test.operation, fromRegister ? 1 : 0, negated ? 1 : 0), word: word, third)
+        return (start, 2 * (start + 2) + 1)
     }
 
     /// The reference stays where it is. A cast to a concrete type is a branch on failure to itself.

@@ -56,3 +56,27 @@ enum SizeClass {
         return (5 &+ (sizeClass &- 15) % 4) &<< (k &- 2)
     }
 }
+
+/// Elements of arrays begin behind the header and the length, four bytes each.
+enum ArrayLayout {
+    static let lengthOffset = 4
+    static let elementsOffset = 8
+}
+
+/// What an object is; in the upper four bits of its header.
+enum ObjectKind: UInt32 {
+    case structure = 0
+    case array = 1
+    /// A payload of slots whose types the heap does not know.
+    case slots = 2
+    /// A cell that holds no object.
+    case free = 15
+
+    static let shift: UInt32 = 28
+
+    /// The part of a header that is the number of a type.
+    static let typeMask: UInt32 = 1 &<< shift &- 1
+
+    /// The header of an object of this kind: with the number of its type in the lower bits.
+    func header(_ type: UInt32) -> UInt32 { rawValue &<< Self.shift | type }
+}
