@@ -170,7 +170,79 @@ extension Instruction {
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
+    static func vectorUnary(_ a: Int) -> Instruction {
+        Instruction(2000 &+ (a))
+    }
+    static func vectorRoot(_ a: Int) -> Instruction {
+        Instruction(2048 &+ (a))
+    }
+    static func vectorBinary(_ a: Int) -> Instruction {
+        Instruction(2050 &+ (a))
+    }
+    static func vectorZip(_ a: Int) -> Instruction {
+        Instruction(2094 &+ (a))
+    }
+    static func vectorCompare(_ a: Int) -> Instruction {
+        Instruction(2106 &+ (a))
+    }
+    static func vectorChoose(_ a: Int) -> Instruction {
+        Instruction(2154 &+ (a))
+    }
+    static func vectorExtended(_ a: Int) -> Instruction {
+        Instruction(2170 &+ (a))
+    }
+    static func vectorTernary(_ a: Int) -> Instruction {
+        Instruction(2182 &+ (a))
+    }
+    static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2188 &+ (a &* 3 &+ b))
+    }
+    static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2224 &+ (a &* 2 &+ b))
+    }
+    static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2242 &+ (a &* 2 &+ b))
+    }
+    static func vectorSplatFloat(_ a: Int) -> Instruction {
+        Instruction(2250 &+ (a))
+    }
+    static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2252 &+ (a &* 2 &+ b))
+    }
+    static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2268 &+ (a &* 2 &+ b))
+    }
+    static func vectorReplaceFloat(_ a: Int) -> Instruction {
+        Instruction(2276 &+ (a))
+    }
+    static let vectorConstant = Instruction(2278)
+    static let vectorCopy = Instruction(2279)
+    static func vectorSelect(_ a: Int) -> Instruction {
+        Instruction(2280 &+ (a))
+    }
+    static func vectorGlobalGet(_ a: Int) -> Instruction {
+        Instruction(2282 &+ (a))
+    }
+    static func vectorGlobalSet(_ a: Int) -> Instruction {
+        Instruction(2284 &+ (a))
+    }
+    static let vectorShuffle8 = Instruction(2286)
+    static let vectorShuffle16 = Instruction(2287)
+    static let vectorShuffle32 = Instruction(2288)
+    static let vectorJoin = Instruction(2289)
+    static let vectorWindow = Instruction(2290)
+    static let vectorSwizzle = Instruction(2291)
+    static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2292 &+ (a &* 10 &+ b))
+    }
+    static func vectorStore(_ a: Int) -> Instruction {
+        Instruction(2422 &+ (a))
+    }
+    static func vectorLoadFar(_ a: Int) -> Instruction {
+        Instruction(2432 &+ (a))
+    }
+    static let vectorStoreFar = Instruction(2445)
 
     /// How many instructions there are.
-    static let count = 2000
+    static let count = 2446
 }

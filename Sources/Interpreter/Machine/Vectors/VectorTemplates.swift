@@ -1,0 +1,212 @@
+// The generic handlers of vector instructions. The operations are function values, which the
+// optimiser inlines: the table names an operator or a function of `Lanes` for every instruction.
+//
+// Operands are slots; vectors have no accumulator. A result may overlap operands, so all of them are
+// read before it is written.
+
+@inline(__always) func vectorUnary<T: Vector, R: Vector>(
+    _: T.Type, _ apply: (T) -> R, _ m: State
+) {
+    m.setVector(apply(m.vector(1, T.self)))
+    m.next(2)
+}
+
+@inline(__always) func vectorBinary<T: Vector, R: Vector>(
+    _: T.Type, _ apply: (T, T) -> R, _ m: State
+) {
+    m.setVector(apply(m.vector(1, T.self), m.vector(2, T.self)))
+    m.next(2)
+}
+
+@inline(__always) func vectorTernary<T: Vector, R: Vector>(
+    _: T.Type, _ apply: (T, T, T) -> R, _ m: State
+) {
+    m.setVector(apply(m.vector(1, T.self), m.vector(2, T.self), m.vector(3, T.self)))
+    m.next(2)
+}
+
+@inline(__always) func vectorCompare<T: Vector>(
+    _: T.Type, _ compare: (T, T) -> SIMDMask<T.MaskStorage>, _ m: State
+) {
+    m.setVector(Lanes.bits(compare(m.vector(1, T.self), m.vector(2, T.self))))
+    m.next(2)
+}
+
+/// Lanes of the second vector where the comparison of second and first holds, else of the first.
+@inline(__always) func vectorChoose<T: Vector>(
+    _: T.Type, _ compare: (T, T) -> SIMDMask<T.MaskStorage>, _ m: State
+) {
+    let a = m.vector(1, T.self), b = m.vector(2, T.self)
+    m.setVector(Lanes.select(compare(b, a), b, a))
+    m.next(2)
+}
+
+/// An operation on lanes of twice the width.
+@inline(__always) func vectorExtended<T: Vector, R: Vector>(
+    _: T.Type, _ extend: (T) -> R, _ apply: (R, R) -> R, _ m: State
+) {
+    m.setVector(apply(extend(m.vector(1, T.self)), extend(m.vector(2, T.self))))
+    m.next(2)
+}
+
+/// The operator takes the count modulo the width of a lane.
+@inline(__always) func vectorShift<T: Vector, C: Source>(
+    _: T.Type, _ shift: (T, T) -> T, _: C.Type, _ m: State
+) where T.Scalar: FixedWidthInteger {
+    let count = T(repeating: T.Scalar(truncatingIfNeeded: C.get(m, UInt32.self)))
+    m.setVector(shift(m.vector(1, T.self), count))
+    m.next(2)
+}
+
+/// A test or `bitmask`: the result is an i32.
+@inline(__always) func vectorTest<T: Vector, D: Destination>(
+    _: T.Type, _ test: (T) -> UInt32, _: D.Type, _ m: State
+) {
+    let value = test(m.vector(1, T.self))
+    D.put(m, value.bits)
+    value.advance(m, 2)
+}
+
+// MARK: Lanes
+
+@inline(__always) func vectorSplat<T: RegisterValue, R: Vector, A: Source>(
+    _: T.Type, _ splat: (T) -> R, _: A.Type, _ m: State
+) {
+    m.setVector(splat(A.get(m, T.self)))
+    m.next(2)
+}
+
+/// Upper half of word 1: byte offset of the lane from slot 0.
+@inline(__always) func vectorExtract<Lane: BitwiseCopyable, T: RegisterValue, D: Destination>(
+    _: Lane.Type, _ extend: (Lane) -> T, _: D.Type, _ m: State
+) {
+    let value = extend(m.lane(Lane.self, m.unsignedHalf))
+    D.put(m, value.bits)
+    value.advance(m, 2)
+}
+
+extension State {
+    /// A lane of a vector in the frame, by its byte offset from slot 0.
+    @inline(__always)
+    func lane<T: BitwiseCopyable>(_ type: T.Type, _ offset: some BinaryInteger) -> T {
+        UnsafeRawPointer(sp).loadUnaligned(
+            fromByteOffset: Int(truncatingIfNeeded: offset), as: T.self)
+    }
+}
+
+/// Words 2 and 3 have ones in the lane that is replaced. (Writing the lane alone would make whoever
+/// loads the vector next wait for the two stores.)
+@inline(__always) func vectorReplace<T: RegisterValue, R: Vector, A: Source>(
+    _: T.Type, _ splat: (T) -> R, _: A.Type, _ m: State
+) {
+    let new = Lanes.cast(splat(A.get(m, T.self)), to: U64x2.self)
+    m.setVector(Lanes.bitselect(new, m.vector(1, U64x2.self), m.vectorImmediate(U64x2.self)))
+    m.next(4)
+}
+
+@inline(__always) func vectorConstant(_ m: State) {
+    m.setVector(m.vectorImmediate(U64x2.self))
+    m.next(4)
+}
+
+@inline(__always) func vectorCopy(_ m: State) {
+    m.setVector(m.vector(1, U64x2.self))
+    m.next(2)
+}
+
+@inline(__always) func vectorSelect<C: Source>(_: C.Type, _ m: State) {
+    let condition = C.get(m, UInt32.self)
+    let source = m.sp + (condition != 0 ? m.field(1) : m.field(2))
+    m.setVector(UnsafeRawPointer(source).loadUnaligned(as: U64x2.self))
+    m.next(2)
+}
+
+@inline(__always) func vectorGlobalGet<P: GlobalPlace>(_: P.Type, _ m: State) {
+    m.setVector(UnsafeRawPointer(P.cell(m)).loadUnaligned(as: U64x2.self))
+    m.next(2)
+}
+
+@inline(__always) func vectorGlobalSet<P: GlobalPlace>(_: P.Type, _ m: State) {
+    UnsafeMutableRawPointer(P.cell(m)).storeBytes(of: m.vector(1, U64x2.self), as: U64x2.self)
+    m.next(2)
+}
+
+// MARK: Shuffles
+
+/// Words 2 and 3: byte offsets of the four lanes from slot 0, 32 bits each.
+@inline(__always) func vectorShuffle32(_ m: State) {
+    m.setVector(
+        U32x4(
+            m.shuffled(0, UInt32.self), m.shuffled(1, UInt32.self), m.shuffled(2, UInt32.self),
+            m.shuffled(3, UInt32.self)))
+    m.next(4)
+}
+
+@inline(__always) func vectorShuffle16(_ m: State) {
+    m.setVector(
+        U16x8(
+            m.shuffled(0, UInt16.self), m.shuffled(1, UInt16.self), m.shuffled(2, UInt16.self),
+            m.shuffled(3, UInt16.self), m.shuffled(4, UInt16.self), m.shuffled(5, UInt16.self),
+            m.shuffled(6, UInt16.self), m.shuffled(7, UInt16.self)))
+    m.next(6)
+}
+
+@inline(__always) func vectorShuffle8(_ m: State) {
+    m.setVector(
+        U8x16(
+            m.shuffled(0, UInt8.self), m.shuffled(1, UInt8.self), m.shuffled(2, UInt8.self),
+            m.shuffled(3, UInt8.self), m.shuffled(4, UInt8.self), m.shuffled(5, UInt8.self),
+            m.shuffled(6, UInt8.self), m.shuffled(7, UInt8.self), m.shuffled(8, UInt8.self),
+            m.shuffled(9, UInt8.self), m.shuffled(10, UInt8.self), m.shuffled(11, UInt8.self),
+            m.shuffled(12, UInt8.self), m.shuffled(13, UInt8.self), m.shuffled(14, UInt8.self),
+            m.shuffled(15, UInt8.self)))
+    m.next(10)
+}
+
+extension State {
+    @inline(__always)
+    fileprivate func shuffled<T: BitwiseCopyable>(_ index: Int, _ type: T.Type) -> T {
+        lane(T.self, raw.load(fromByteOffset: 16 &+ 4 &* index, as: UInt32.self))
+    }
+}
+
+/// Two slots next to each other: a shuffle of 64-bit lanes.
+@inline(__always) func vectorJoin(_ m: State) {
+    m.setVector(U64x2(m.sp[m.field(1)], m.sp[m.field(2)]))
+    m.next(2)
+}
+
+/// The 16 bytes from bit `field 4` (1 to 63) on in three slots: a window across two vectors.
+@inline(__always) func vectorWindow(_ m: State) {
+    let a = m.sp[m.field(1)], b = m.sp[m.field(2)], c = m.sp[m.field(3)]
+    let right = U64x2(repeating: UInt64(truncatingIfNeeded: m.field(4)))
+    let left = U64x2(repeating: 64) &- right
+    m.setVector(U64x2(a, b) &>> right | U64x2(b, c) &<< left)
+    m.next(3)
+}
+
+/// Bytes of the first vector whose numbers the second has; zero for numbers above 15.
+@inline(__always) func vectorSwizzle(_ m: State) {
+    let bytes = UnsafeRawPointer(m.sp + m.field(1))
+    let numbers = m.vector(2, U8x16.self)
+    let inside = Lanes.bits(numbers .< U8x16(repeating: 16))
+    let places = Lanes.cast(numbers & U8x16(repeating: 15), to: U64x2.self)
+    let picked = U64x2(Lanes.gather(bytes, places[0]), Lanes.gather(bytes, places[1]))
+    m.setVector(picked & inside)
+    m.next(2)
+}
+
+extension Lanes {
+    /// The eight bytes of `bytes` whose numbers are the bytes of `places`.
+    @inline(__always)
+    fileprivate static func gather(_ bytes: UnsafeRawPointer, _ places: UInt64) -> UInt64 {
+        var result: UInt64 = 0
+        var shift: UInt64 = 0
+        while shift < 64 {
+            let place = Int(truncatingIfNeeded: places &>> shift & 0xff)
+            result |= UInt64(bytes.load(fromByteOffset: place, as: UInt8.self)) &<< shift
+            shift &+= 8
+        }
+        return result
+    }
+}
