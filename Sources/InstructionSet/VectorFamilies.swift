@@ -64,25 +64,35 @@ let vectorComparisons = joined(
         function("i64x2.le_s", "I64x2", ".<="), function("i64x2.ge_s", "I64x2", ".>="),
     ])
 
-let vectorBinaries = joined(
+/// Those first for which either operand may come last ...
+private let commutativeBinaries = [
+    function("v128.and", "U64x2", "&"), function("v128.or", "U64x2", "|"),
+    function("v128.xor", "U64x2", "^"),
+    function("i8x16.add", "I8x16", "&+"), function("i16x8.add", "I16x8", "&+"),
+    function("i32x4.add", "I32x4", "&+"), function("i64x2.add", "I64x2", "&+"),
+    function("f32x4.add", "F32x4", "+"), function("f64x2.add", "F64x2", "+"),
+]
+/// ... also as the product in `vectorMultiplyAdd` ...
+let vectorMultiplications = [
+    function("i16x8.mul", "I16x8", "&*"), function("i32x4.mul", "I32x4", "&*"),
+    function("f32x4.mul", "F32x4", "*"), function("f64x2.mul", "F64x2", "*"),
+    function("i32x4.dot_i16x8_s", "I16x8", "Lanes.dot"),
+]
+/// ... then the other ones that can take an operand from memory.
+let vectorLoadingBinaries = joined(
+    commutativeBinaries, vectorMultiplications,
     [
-        function("v128.and", "U64x2", "&"),
         function("v128.andnot", "U64x2", "Lanes.andNot"),
-        function("v128.or", "U64x2", "|"),
-        function("v128.xor", "U64x2", "^"),
-    ],
-    integerShapes.flatMap { shape -> Axis in
-        [
-            function("\(shape.name).add", shape.signed, "&+"),
-            function("\(shape.name).sub", shape.signed, "&-"),
-        ]
-    },
-    [i16x8, i32x4, i64x2].map { function("\($0.name).mul", $0.signed, "&*") },
+        function("i8x16.sub", "I8x16", "&-"), function("i16x8.sub", "I16x8", "&-"),
+        function("i32x4.sub", "I32x4", "&-"), function("f32x4.sub", "F32x4", "-"),
+        function("f64x2.sub", "F64x2", "-"),
+    ])
+
+let vectorBinaries = joined(
+    vectorLoadingBinaries,
+    [function("i64x2.sub", "I64x2", "&-"), function("i64x2.mul", "I64x2", "&*")],
     floatShapes.flatMap { shape -> Axis in
         [
-            function("\(shape.name).add", shape.type, "+"),
-            function("\(shape.name).sub", shape.type, "-"),
-            function("\(shape.name).mul", shape.type, "*"),
             function("\(shape.name).div", shape.type, "/"),
             function("\(shape.name).min", shape.type, "Lanes.minimum"),
             function("\(shape.name).max", shape.type, "Lanes.maximum"),
@@ -103,7 +113,6 @@ let vectorBinaries = joined(
         function("i16x8.narrow_i32x4_s", "I32x4", "Lanes.narrowSigned"),
         function("i16x8.narrow_i32x4_u", "I32x4", "Lanes.narrowUnsigned"),
         function("i16x8.q15mulr_sat_s", "I16x8", "Lanes.multiplyRounding"),
-        function("i32x4.dot_i16x8_s", "I16x8", "Lanes.dot"),
         function("i16x8.relaxed_dot_i8x16_i7x16_s", "I8x16", "Lanes.dot"),
     ])
 
@@ -206,15 +215,18 @@ let vectorShifts = integerShapes.flatMap { shape -> Axis in
     ]
 }
 
-let vectorTests = joined(
-    [function("v128.any_true", "U64x2", "Lanes.anyTrue")],
-    integerShapes.flatMap { shape -> Axis in
-        let type = shape.name == "i64x2" ? shape.unsigned : shape.signed
-        return [
-            function("\(shape.name).all_true", type, "Lanes.allTrue"),
-            function("\(shape.name).bitmask", type, "Lanes.bitmask"),
-        ]
-    })
+private func tests(bitmask: String) -> Axis {
+    joined(
+        [function("v128.any_true", "U64x2", "Lanes.anyTrue")],
+        integerShapes.flatMap { shape -> Axis in
+            let type = shape.name == "i64x2" ? shape.unsigned : shape.signed
+            return [
+                function("\(shape.name).all_true", type, "Lanes.allTrue"),
+                function("\(shape.name).bitmask", type, "Lanes.\(bitmask)"),
+            ]
+        })
+}
+let vectorTests = tests(bitmask: "bitmask")
 
 /// From a slot, f32 and f64 are like i32 and i64.
 private let integerSplats: Axis = [
@@ -248,12 +260,25 @@ let vectorLoads: Axis = [
     function("v128.load64_zero", "UInt64", "Lanes.zeroExtend"),
 ]
 
+private let secondSlot = Choice("SS", "VectorSlot2.self", fields: "s1 s2")
+private let secondSlotOrConstant: Axis = [
+    secondSlot, Choice("SK", "VectorConstant.self", fields: "s1 v", extraWords: 2),
+]
+/// Operations with the result in the slots from field 0 on.
+private func toVector(_ axis: Axis) -> Axis {
+    axis.map { Choice($0.label, $0.arguments, fields: "s0") }
+}
+/// Addresses of operands in memory.
+private let operandAddresses: Axis = addressForms.filter {
+    ["S", "R", "SI", "SS"].contains($0.label)
+}
+
 let vectorFamilies = [
     Family("vectorUnary", "vectorUnary", [vectorUnaries], fields: "s0 s1"),
     Family("vectorRoot", "vectorUnary", [vectorRoots], fields: "s0 s1"),
-    Family("vectorBinary", "vectorBinary", [vectorBinaries], fields: "s0 s1 s2"),
-    Family("vectorZip", "vectorBinary", [vectorZips], fields: "s0 s1 s2"),
-    Family("vectorCompare", "vectorCompare", [vectorComparisons], fields: "s0 s1 s2"),
+    Family("vectorBinary", "vectorBinary", [toVector(vectorBinaries), secondSlotOrConstant]),
+    Family("vectorZip", "vectorBinary", [toVector(vectorZips), [secondSlot]]),
+    Family("vectorCompare", "vectorCompare", [toVector(vectorComparisons), secondSlotOrConstant]),
     Family("vectorChoose", "vectorChoose", [vectorChoices], fields: "s0 s1 s2"),
     Family("vectorExtended", "vectorExtended", [vectorProducts], fields: "s0 s1 s2"),
     Family("vectorTernary", "vectorTernary", [vectorTernaries], fields: "s0 s1 s2 s3"),
@@ -322,13 +347,47 @@ let vectorFamilies = [
         words: 4),
     Family("vectorJoin", "vectorJoin", [[Choice("i64x2.shuffle", "")]], fields: "s0 s1 s2"),
     Family(
-        "vectorWindow", "vectorWindow", [[Choice("v128.window", "")]], fields: "s0 s1 s2 s3 n4",
-        words: 3),
+        "vectorHalf", "vectorHalf", [[Choice("v128.half", "")]], fields: "s0 u n4 n5 n6 n7",
+        words: 3, "eight bytes, and one byte eight times"),
+    Family(
+        "vectorWindow", "vectorWindow",
+        [
+            [
+                Choice("v128.window.low", "Lanes.windowLow"),
+                Choice("v128.window.high", "Lanes.windowHigh"),
+            ]
+        ], fields: "s0 s1 s2 n3"),
     Family("vectorSwizzle", "vectorSwizzle", [[Choice("i8x16.swizzle", "")]], fields: "s0 s1 s2"),
-    Family("vectorLoad", "vectorLoad", [vectorLoads, addressForms], fields: "s0"),
+    Family("vectorLoad", "vectorLoad", [toVector(vectorLoads), addressForms]),
     Family("vectorStore", "vectorStore", [[Choice("v128.store", "")], addressForms], fields: "s0"),
     Family("vectorLoadFar", "vectorLoadFar", [vectorLoads], fields: "s0 s1 n2 w", words: 3),
     Family(
         "vectorStoreFar", "vectorStoreFar", [[Choice("v128.store", "")]], fields: "s0 s1 n2 w",
         words: 3),
+    // Fused: an operand from memory, its other one in field 4; a product and a sum; a test and a branch.
+    Family(
+        "vectorBinaryLoad", "vectorBinaryLoad",
+        [toVector(vectorLoadingBinaries), operandAddresses],
+        fields: "s4", words: 3),
+    Family(
+        "vectorCompareLoad", "vectorCompareLoad",
+        [toVector([vectorComparisons[0]]), operandAddresses], fields: "s4", words: 3),
+    Family("vectorMultiplyAdd", "vectorMultiplyAdd", [multiplyAdds], fields: "s0 s1 s2 s3"),
+    Family(
+        "vectorMultiplyAddLoad", "vectorMultiplyAddLoad",
+        [toVector(multiplyAdds), operandAddresses],
+        fields: "s4 s5", words: 3),
+    Family(
+        "vectorTestBranch", "vectorTestBranch",
+        [
+            // Whether a bitmask is zero takes less than the mask.
+            tests(bitmask: "anyNegative"),
+            [Choice("br_if", "NonZero.self"), Choice("br_unless", "Zero.self")], directions,
+        ], fields: "s1 b"),
 ]
+
+/// Every multiplication, with the addition of its results.
+private let multiplyAdds: Axis = vectorMultiplications.map { product in
+    let addition = product.label.hasPrefix("f") ? "+" : "&+"
+    return Choice("\(product.label)+add", "\(product.arguments), \(addition)")
+}

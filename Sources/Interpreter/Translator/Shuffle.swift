@@ -73,17 +73,23 @@ struct Shuffle {
         return nil
     }
 
-    /// Sixteen bytes next to each other in two vectors that follow each other: the slots they are in,
-    /// and the bits to leave out in front.
-    var window: (slots: [Int], bits: Int)? {
+    /// Sixteen bytes next to each other in two vectors that follow each other: the vectors, whether the
+    /// first byte is in the upper half of the first, and the bits to leave out before it there.
+    var window: (isHigh: Bool, a: Int, b: Int, bits: Int)? {
         let first = lanes[0] & 16, start = lanes[0] & 15
         let second = lanes[15] & 16
         guard start & 7 != 0,
             matches({ ($0 + start < 16 ? first : second) + ($0 + start) & 15 })
         else { return nil }
-        let slots = [
-            vector(first), vector(first) + 1, vector(second), vector(second) + 1,
-        ]
-        return (Array(slots[(start / 8)..<(start / 8 + 3)]), start % 8 * 8)
+        return (start > 8, vector(first), vector(second), start % 8 * 8)
+    }
+
+    /// Eight bytes next to each other in one vector, then one byte eight times: their offsets from
+    /// slot 0.
+    var half: (low: Int, byte: Int)? {
+        let first = lanes[0], byte = lanes[8]
+        guard first & 15 <= 8, matches({ $0 < 8 ? first + $0 : byte }) else { return nil }
+        func offset(_ lane: Int) -> Int { 8 * vector(lane) + lane & 15 }
+        return (offset(first), offset(byte))
     }
 }

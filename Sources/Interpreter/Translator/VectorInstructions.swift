@@ -34,7 +34,9 @@ extension Translator {
             let before = registers
             let a = slot(of: pop())
             pushVector(instruction, word: codeWord(0, a), before: before)
-        case .binary(let instruction): vectorBinary(instruction)
+        case .binary(let index): vectorBinary(index)
+        case .compare(let index): vectorCompare(index)
+        case .plain(let instruction): vectorBinary(instruction)
         case .ternary(let index):
             let before = registers
             let c = slot(of: pop()), b = slot(of: pop()), a = slot(of: pop())
@@ -43,20 +45,25 @@ extension Translator {
         case .test(let index):
             let before = registers
             let a = slot(of: pop())
-            pushResult(.vectorTest(index, 0), word: codeWord(0, a), .integer, before: before)
+            pushResult(
+                .vectorTest(index, 0), word: codeWord(0, a), .integer, before: before,
+                kind: .vectorTest)
+            last.operation = index
+            last.a.slot = a
         }
     }
 
     /// Emits an instruction with a vector result in the slots from `word`'s field 0 on, and pushes it.
     mutating func pushVector(
-        _ instruction: Instruction, word: CodeWord, _ more: CodeWord..., before: Registers
+        _ instruction: Instruction, word: CodeWord, _ more: CodeWord..., before: Registers,
+        kind: Emitted.Kind = .other
     ) {
         let destination = push(.temporary, .vector)
         let start = code.count
         code.append(instruction.handler)
         code.append(word & ~0xffff | codeWord(destination))
         code.append(contentsOf: more)
-        note(.other, start)
+        note(kind, start)
         last.destination = destination
         last.valueClass = .vector
         last.before = before
@@ -67,6 +74,35 @@ extension Translator {
         let before = registers
         let b = slot(of: pop()), a = slot(of: pop())
         pushVector(instruction, word: codeWord(0, a, b), before: before)
+    }
+
+    private mutating func vectorBinary(_ index: Int) {
+        let right = pop(), left = pop()
+        if fuseIntoVector(index, left, right) { return }
+        let before = registers
+        let a = slot(of: left), b = slot(of: right)
+        let product = VectorOpcodes.multiplications
+        pushVector(
+            .vectorBinary(index, 0), word: codeWord(0, a, b), before: before,
+            kind: product.contains(index) ? .vectorMultiply : .other)
+        last.operation = index - product.lowerBound
+        last.a.slot = a
+        last.b.slot = b
+    }
+
+    private mutating func vectorCompare(_ index: Int) {
+        let right = pop(), left = pop()
+        if isLastResult(right), last.kind == .vectorConstant {
+            return takeConstant(.vectorCompare(index, 1), left)
+        }
+        // i8x16.eq also takes an operand from memory, on either side.
+        if index == 0, isLastResult(right) || isLastResult(left), last.kind == .vectorLoad {
+            return takeLoaded(
+                .vectorCompareLoad(last.operation), isLastResult(right) ? left : right)
+        }
+        let before = registers
+        let a = slot(of: left), b = slot(of: right)
+        pushVector(.vectorCompare(index, 0), word: codeWord(0, a, b), before: before)
     }
 
     private mutating func vectorShift(_ index: Int) {
@@ -96,7 +132,8 @@ extension Translator {
     }
 
     private mutating func vectorConstant(_ low: UInt64, _ high: UInt64) {
-        pushVector(.vectorConstant, word: 0, low, high, before: registers)
+        pushVector(
+            .vectorConstant, word: 0, low, high, before: registers, kind: .vectorConstant)
     }
 
     mutating func vectorSelect(_ left: Entry, _ right: Entry, _ condition: Entry) {
@@ -191,8 +228,11 @@ extension Translator {
             return
         }
         let addressing = address(pop(), argument.offset)
+        let form = index == 0 ? operandForms[addressing.form] : nil
         pushVector(
-            .vectorLoad(index, addressing.form), word: addressing.fields, before: addressRegisters)
+            .vectorLoad(index, addressing.form), word: addressing.fields, before: addressRegisters,
+            kind: form == nil ? .other : .vectorLoad)
+        last.operation = form ?? 0
     }
 
     private mutating func vectorStore(_ argument: MemoryArgument) {
@@ -217,16 +257,19 @@ extension Translator {
             pushVector(.vectorJoin, word: codeWord(0, low, high), before: before)
         } else if let (index, a, b) = shuffle.zip {
             pushVector(.vectorZip(index), word: codeWord(0, a, b), before: before)
-        } else if let (slots, bits) = shuffle.window {
+        } else if let (isHigh, a, b, bits) = shuffle.window {
             pushVector(
-                .vectorWindow, word: codeWord(0, slots[0], slots[1], slots[2]), codeWord(bits),
-                before: before)
+                .vectorWindow(isHigh ? 1 : 0), word: codeWord(0, a, b, bits), before: before)
         } else if let offsets = shuffle.offsets(width: 4) {
             pushVector(.vectorShuffle32, word: 0, offsets[0], offsets[1], before: before)
         } else if let offsets = shuffle.offsets(width: 2) {
             pushVector(
                 .vectorShuffle16, word: 0, offsets[0], offsets[1], offsets[2], offsets[3],
                 before: before)
+        } else if let (low, byte) = shuffle.half {
+            pushVector(
+                .vectorHalf, word: codeWord(0, 0, unsigned: UInt32(truncatingIfNeeded: low)),
+                UInt64(truncatingIfNeeded: byte), before: before)
         } else if let offsets = shuffle.offsets(width: 1) {
             pushVector(
                 .vectorShuffle8, word: 0, offsets[0], offsets[1], offsets[2], offsets[3],

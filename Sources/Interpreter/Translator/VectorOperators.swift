@@ -12,7 +12,10 @@ enum VectorOperation {
     case extract(Int)
     case replace(Int)
     case unary(Instruction)
-    case binary(Instruction)
+    case binary(Int)
+    case compare(Int)
+    /// Two operands, no other forms.
+    case plain(Instruction)
     case ternary(Int)
     case shift(Int)
     case test(Int)
@@ -41,10 +44,10 @@ enum VectorOperation {
         }
         fill(VectorOpcodes.unary) { .unary(.vectorUnary($0)) }
         fill(VectorOpcodes.root) { .unary(.vectorRoot($0)) }
-        fill(VectorOpcodes.binary) { .binary(.vectorBinary($0)) }
-        fill(VectorOpcodes.compare) { .binary(.vectorCompare($0)) }
-        fill(VectorOpcodes.choose) { .binary(.vectorChoose($0)) }
-        fill(VectorOpcodes.extended) { .binary(.vectorExtended($0)) }
+        fill(VectorOpcodes.binary) { .binary($0) }
+        fill(VectorOpcodes.compare) { .compare($0) }
+        fill(VectorOpcodes.choose) { .plain(.vectorChoose($0)) }
+        fill(VectorOpcodes.extended) { .plain(.vectorExtended($0)) }
         fill(VectorOpcodes.ternary) { .ternary($0) }
         fill(VectorOpcodes.shift) { .shift($0) }
         fill(VectorOpcodes.test) { .test($0) }
@@ -102,16 +105,25 @@ enum VectorOpcodes {
         .i64x2Eq, .i64x2Ne, .i64x2LtS, .i64x2GtS, .i64x2LeS, .i64x2GeS,
     ]
     static let binary: [Opcode] = [
-        .v128And, .v128Andnot, .v128Or, .v128Xor,
-        .i8x16Add, .i8x16Sub, .i16x8Add, .i16x8Sub, .i32x4Add, .i32x4Sub, .i64x2Add, .i64x2Sub,
-        .i16x8Mul, .i32x4Mul, .i64x2Mul,
-        .f32x4Add, .f32x4Sub, .f32x4Mul, .f32x4Div, .f32x4Min, .f32x4Max,
-        .f64x2Add, .f64x2Sub, .f64x2Mul, .f64x2Div, .f64x2Min, .f64x2Max,
+        .v128And, .v128Or, .v128Xor,
+        .i8x16Add, .i16x8Add, .i32x4Add, .i64x2Add, .f32x4Add, .f64x2Add,
+        .i16x8Mul, .i32x4Mul, .f32x4Mul, .f64x2Mul, .i32x4DotI16x8S,
+        .v128Andnot, .i8x16Sub, .i16x8Sub, .i32x4Sub, .f32x4Sub, .f64x2Sub,
+        .i64x2Sub, .i64x2Mul,
+        .f32x4Div, .f32x4Min, .f32x4Max, .f64x2Div, .f64x2Min, .f64x2Max,
         .i8x16AddSatS, .i8x16AddSatU, .i8x16SubSatS, .i8x16SubSatU, .i8x16AvgrU,
         .i16x8AddSatS, .i16x8AddSatU, .i16x8SubSatS, .i16x8SubSatU, .i16x8AvgrU,
         .i8x16NarrowI16x8S, .i8x16NarrowI16x8U, .i16x8NarrowI32x4S, .i16x8NarrowI32x4U,
-        .i16x8Q15mulrSatS, .i32x4DotI16x8S, .i16x8RelaxedDotI8x16I7x16S,
+        .i16x8Q15mulrSatS, .i16x8RelaxedDotI8x16I7x16S,
     ]
+    /// Operands of the first ones may be swapped.
+    static let commutativeCount = 14
+    /// So many can take an operand from memory.
+    static let loadingCount = 20
+    /// Positions of multiplications, and of the additions of their results.
+    static let multiplications = 9..<14
+    static let additionsOfProducts = [4, 5, 7, 8, 5]
+
     static let choose: [Opcode] = [
         .i8x16MinS, .i8x16MinU, .i8x16MaxS, .i8x16MaxU,
         .i16x8MinS, .i16x8MinU, .i16x8MaxS, .i16x8MaxU,

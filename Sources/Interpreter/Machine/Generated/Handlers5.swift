@@ -200,422 +200,790 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorUnary(F64x2.self, Lanes.squareRoot, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_v128_and(
+@inline(__always) func h_vectorBinary_v128_and_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_v128_andnot(
+) { vectorBinary(U64x2.self, &, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_and_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U64x2.self, Lanes.andNot, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_v128_or(
+) { vectorBinary(U64x2.self, &, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_or_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_v128_xor(
+) { vectorBinary(U64x2.self, |, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_or_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_add(
+) { vectorBinary(U64x2.self, |, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_xor_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I8x16.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_sub(
+) { vectorBinary(U64x2.self, ^, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_xor_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I8x16.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_add(
+) { vectorBinary(U64x2.self, ^, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_sub(
+) { vectorBinary(I8x16.self, &+, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i32x4_add(
+) { vectorBinary(I8x16.self, &+, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i32x4_sub(
+) { vectorBinary(I16x8.self, &+, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i64x2_add(
+) { vectorBinary(I16x8.self, &+, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I64x2.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i64x2_sub(
+) { vectorBinary(I32x4.self, &+, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_add_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I64x2.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_mul(
+) { vectorBinary(I32x4.self, &+, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i32x4_mul(
+) { vectorBinary(I64x2.self, &+, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_add_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i64x2_mul(
+) { vectorBinary(I64x2.self, &+, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I64x2.self, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f32x4_add(
+) { vectorBinary(F32x4.self, +, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_add_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F32x4.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f32x4_sub(
+) { vectorBinary(F32x4.self, +, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F32x4.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f32x4_mul(
+) { vectorBinary(F64x2.self, +, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_add_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F32x4.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f32x4_div(
+) { vectorBinary(F64x2.self, +, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_mul_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F32x4.self, /, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f32x4_min(
+) { vectorBinary(I16x8.self, &*, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_mul_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F32x4.self, Lanes.minimum, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f32x4_max(
+) { vectorBinary(I16x8.self, &*, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_mul_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F32x4.self, Lanes.maximum, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f64x2_add(
+) { vectorBinary(I32x4.self, &*, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_mul_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F64x2.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f64x2_sub(
+) { vectorBinary(I32x4.self, &*, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_mul_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F64x2.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f64x2_mul(
+) { vectorBinary(F32x4.self, *, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_mul_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F64x2.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f64x2_div(
+) { vectorBinary(F32x4.self, *, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_mul_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F64x2.self, /, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f64x2_min(
+) { vectorBinary(F64x2.self, *, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_mul_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F64x2.self, Lanes.minimum, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_f64x2_max(
+) { vectorBinary(F64x2.self, *, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_dot_i16x8_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(F64x2.self, Lanes.maximum, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_add_sat_s(
+) { vectorBinary(I16x8.self, Lanes.dot, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_dot_i16x8_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I8x16.self, Lanes.addSaturating, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_add_sat_u(
+) { vectorBinary(I16x8.self, Lanes.dot, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_andnot_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U8x16.self, Lanes.addSaturating, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_sub_sat_s(
+) { vectorBinary(U64x2.self, Lanes.andNot, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_andnot_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I8x16.self, Lanes.subtractSaturating, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_sub_sat_u(
+) { vectorBinary(U64x2.self, Lanes.andNot, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U8x16.self, Lanes.subtractSaturating, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_avgr_u(
+) { vectorBinary(I8x16.self, &-, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U8x16.self, Lanes.average, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_add_sat_s(
+) { vectorBinary(I8x16.self, &-, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.addSaturating, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_add_sat_u(
+) { vectorBinary(I16x8.self, &-, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U16x8.self, Lanes.addSaturating, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_sub_sat_s(
+) { vectorBinary(I16x8.self, &-, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.subtractSaturating, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_sub_sat_u(
+) { vectorBinary(I32x4.self, &-, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_sub_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U16x8.self, Lanes.subtractSaturating, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_avgr_u(
+) { vectorBinary(I32x4.self, &-, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U16x8.self, Lanes.average, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s(
+) { vectorBinary(F32x4.self, -, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_sub_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowSigned, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u(
+) { vectorBinary(F32x4.self, -, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s(
+) { vectorBinary(F64x2.self, -, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_sub_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowSigned, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u(
+) { vectorBinary(F64x2.self, -, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s(
+) { vectorBinary(I64x2.self, &-, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_sub_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.multiplyRounding, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i32x4_dot_i16x8_s(
+) { vectorBinary(I64x2.self, &-, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_mul_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.dot, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s(
+) { vectorBinary(I64x2.self, &*, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_mul_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I8x16.self, Lanes.dot, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i8x16_zipLow(
+) { vectorBinary(I64x2.self, &*, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_div_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U8x16.self, Lanes.zipLow, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i16x8_zipLow(
+) { vectorBinary(F32x4.self, /, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_div_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U16x8.self, Lanes.zipLow, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i32x4_zipLow(
+) { vectorBinary(F32x4.self, /, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_min_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U32x4.self, Lanes.zipLow, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i8x16_zipHigh(
+) { vectorBinary(F32x4.self, Lanes.minimum, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_min_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U8x16.self, Lanes.zipHigh, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i16x8_zipHigh(
+) { vectorBinary(F32x4.self, Lanes.minimum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_max_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U16x8.self, Lanes.zipHigh, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i32x4_zipHigh(
+) { vectorBinary(F32x4.self, Lanes.maximum, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_max_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U32x4.self, Lanes.zipHigh, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i8x16_evens(
+) { vectorBinary(F32x4.self, Lanes.maximum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_div_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U8x16.self, Lanes.evens, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i16x8_evens(
+) { vectorBinary(F64x2.self, /, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_div_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U16x8.self, Lanes.evens, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i32x4_evens(
+) { vectorBinary(F64x2.self, /, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_min_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U32x4.self, Lanes.evens, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i8x16_odds(
+) { vectorBinary(F64x2.self, Lanes.minimum, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_min_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U8x16.self, Lanes.odds, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i16x8_odds(
+) { vectorBinary(F64x2.self, Lanes.minimum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_max_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U16x8.self, Lanes.odds, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorZip_i32x4_odds(
+) { vectorBinary(F64x2.self, Lanes.maximum, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_max_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(U32x4.self, Lanes.odds, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_eq(
+) { vectorBinary(F64x2.self, Lanes.maximum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .==, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ne(
+) { vectorBinary(I8x16.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .!=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_lt_s(
+) { vectorBinary(I8x16.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_sat_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_lt_u(
+) { vectorBinary(U8x16.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_sat_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_gt_s(
+) { vectorBinary(U8x16.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_gt_u(
+) { vectorBinary(I8x16.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_le_s(
+) { vectorBinary(I8x16.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_sat_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_le_u(
+) { vectorBinary(U8x16.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_sat_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ge_s(
+) { vectorBinary(U8x16.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_avgr_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ge_u(
+) { vectorBinary(U8x16.self, Lanes.average, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_avgr_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_eq(
+) { vectorBinary(U8x16.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .==, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ne(
+) { vectorBinary(I16x8.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .!=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_lt_s(
+) { vectorBinary(I16x8.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_sat_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_lt_u(
+) { vectorBinary(U16x8.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_sat_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_gt_s(
+) { vectorBinary(U16x8.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_gt_u(
+) { vectorBinary(I16x8.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_le_s(
+) { vectorBinary(I16x8.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_sat_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_le_u(
+) { vectorBinary(U16x8.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_sat_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ge_s(
+) { vectorBinary(U16x8.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_avgr_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ge_u(
+) { vectorBinary(U16x8.self, Lanes.average, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_avgr_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_eq(
+) { vectorBinary(U16x8.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .==, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ne(
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .!=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_lt_s(
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_lt_u(
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_gt_s(
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_gt_u(
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_le_s(
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_le_u(
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ge_s(
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ge_u(
+) { vectorBinary(I16x8.self, Lanes.multiplyRounding, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_eq(
+) { vectorBinary(I16x8.self, Lanes.multiplyRounding, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .==, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_ne(
+) { vectorBinary(I8x16.self, Lanes.dot, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .!=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_lt(
+) { vectorBinary(I8x16.self, Lanes.dot, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i8x16_zipLow_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_gt(
+) { vectorBinary(U8x16.self, Lanes.zipLow, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i16x8_zipLow_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_le(
+) { vectorBinary(U16x8.self, Lanes.zipLow, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i32x4_zipLow_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_ge(
+) { vectorBinary(U32x4.self, Lanes.zipLow, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i8x16_zipHigh_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_eq(
+) { vectorBinary(U8x16.self, Lanes.zipHigh, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i16x8_zipHigh_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .==, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_ne(
+) { vectorBinary(U16x8.self, Lanes.zipHigh, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i32x4_zipHigh_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .!=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_lt(
+) { vectorBinary(U32x4.self, Lanes.zipHigh, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i8x16_evens_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_gt(
+) { vectorBinary(U8x16.self, Lanes.evens, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i16x8_evens_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_le(
+) { vectorBinary(U16x8.self, Lanes.evens, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i32x4_evens_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_ge(
+) { vectorBinary(U32x4.self, Lanes.evens, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i8x16_odds_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_eq(
+) { vectorBinary(U8x16.self, Lanes.odds, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i16x8_odds_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .==, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_ne(
+) { vectorBinary(U16x8.self, Lanes.odds, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i32x4_odds_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .!=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_lt_s(
+) { vectorBinary(U32x4.self, Lanes.odds, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_eq_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_gt_s(
+) { vectorCompare(I8x16.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_eq_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_le_s(
+) { vectorCompare(I8x16.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_ne_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .<=, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_ge_s(
+) { vectorCompare(I8x16.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_ne_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .>=, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorCompare(I8x16.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_lt_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_lt_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_lt_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U8x16.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_lt_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U8x16.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_gt_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_gt_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_gt_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U8x16.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_gt_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U8x16.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_le_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_le_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_le_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U8x16.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_le_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U8x16.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_ge_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_ge_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_ge_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U8x16.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_ge_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U8x16.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_eq_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_eq_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_ne_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_ne_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_lt_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_lt_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_lt_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U16x8.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_lt_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U16x8.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_gt_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_gt_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_gt_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U16x8.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_gt_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U16x8.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_le_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_le_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_le_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U16x8.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_le_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U16x8.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_ge_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_ge_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I16x8.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_ge_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U16x8.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i16x8_ge_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U16x8.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_eq_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_eq_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_ne_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_ne_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_lt_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_lt_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_lt_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U32x4.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_lt_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U32x4.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_gt_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_gt_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_gt_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U32x4.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_gt_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U32x4.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_le_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_le_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_le_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U32x4.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_le_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U32x4.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_ge_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_ge_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I32x4.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_ge_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U32x4.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i32x4_ge_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(U32x4.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_eq_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_eq_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_ne_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_ne_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_lt_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_lt_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_gt_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_gt_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_le_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_le_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_ge_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f32x4_ge_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F32x4.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_eq_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_eq_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_ne_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_ne_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_lt_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_lt_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_gt_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_gt_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_le_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_le_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_ge_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_f64x2_ge_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(F64x2.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_eq_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_eq_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_ne_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_ne_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_lt_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_lt_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_gt_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_gt_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_le_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_le_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_ge_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i64x2_ge_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I64x2.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorChoose_i8x16_min_s(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1160,10 +1528,18 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorJoin(State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorWindow_v128_window(
+@inline(__always) func h_vectorHalf_v128_half(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorWindow(State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorHalf(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorWindow_v128_window_low(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorWindow(Lanes.windowLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorWindow_v128_window_high(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorWindow(Lanes.windowHigh, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorSwizzle_i8x16_swizzle(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1224,382 +1600,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_s_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_s_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_s_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_s_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_s_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8x8_u_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_s_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16x4_u_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_s_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32x2_u_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load8_splat_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt8.self, Lanes.splat, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load16_splat_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt16.self, Lanes.splat, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_SR2(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load32_splat_SR3(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt32.self, Lanes.splat, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load64_splat_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.splat, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load64_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.splat, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load64_splat_K(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.splat, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load64_splat_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.splat, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load64_splat_RI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load64_splat_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.splat, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load64_splat_SR(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.splat, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorLoad_v128_load64_splat_SR1(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorLoad(UInt64.self, Lanes.splat, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2000] = address(h_vectorUnary_v128_not)
@@ -1652,354 +1652,354 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2047] = address(h_vectorUnary_i32x4_trunc_sat_f64x2_u_zero)
     table[2048] = address(h_vectorRoot_f32x4_sqrt)
     table[2049] = address(h_vectorRoot_f64x2_sqrt)
-    table[2050] = address(h_vectorBinary_v128_and)
-    table[2051] = address(h_vectorBinary_v128_andnot)
-    table[2052] = address(h_vectorBinary_v128_or)
-    table[2053] = address(h_vectorBinary_v128_xor)
-    table[2054] = address(h_vectorBinary_i8x16_add)
-    table[2055] = address(h_vectorBinary_i8x16_sub)
-    table[2056] = address(h_vectorBinary_i16x8_add)
-    table[2057] = address(h_vectorBinary_i16x8_sub)
-    table[2058] = address(h_vectorBinary_i32x4_add)
-    table[2059] = address(h_vectorBinary_i32x4_sub)
-    table[2060] = address(h_vectorBinary_i64x2_add)
-    table[2061] = address(h_vectorBinary_i64x2_sub)
-    table[2062] = address(h_vectorBinary_i16x8_mul)
-    table[2063] = address(h_vectorBinary_i32x4_mul)
-    table[2064] = address(h_vectorBinary_i64x2_mul)
-    table[2065] = address(h_vectorBinary_f32x4_add)
-    table[2066] = address(h_vectorBinary_f32x4_sub)
-    table[2067] = address(h_vectorBinary_f32x4_mul)
-    table[2068] = address(h_vectorBinary_f32x4_div)
-    table[2069] = address(h_vectorBinary_f32x4_min)
-    table[2070] = address(h_vectorBinary_f32x4_max)
-    table[2071] = address(h_vectorBinary_f64x2_add)
-    table[2072] = address(h_vectorBinary_f64x2_sub)
-    table[2073] = address(h_vectorBinary_f64x2_mul)
-    table[2074] = address(h_vectorBinary_f64x2_div)
-    table[2075] = address(h_vectorBinary_f64x2_min)
-    table[2076] = address(h_vectorBinary_f64x2_max)
-    table[2077] = address(h_vectorBinary_i8x16_add_sat_s)
-    table[2078] = address(h_vectorBinary_i8x16_add_sat_u)
-    table[2079] = address(h_vectorBinary_i8x16_sub_sat_s)
-    table[2080] = address(h_vectorBinary_i8x16_sub_sat_u)
-    table[2081] = address(h_vectorBinary_i8x16_avgr_u)
-    table[2082] = address(h_vectorBinary_i16x8_add_sat_s)
-    table[2083] = address(h_vectorBinary_i16x8_add_sat_u)
-    table[2084] = address(h_vectorBinary_i16x8_sub_sat_s)
-    table[2085] = address(h_vectorBinary_i16x8_sub_sat_u)
-    table[2086] = address(h_vectorBinary_i16x8_avgr_u)
-    table[2087] = address(h_vectorBinary_i8x16_narrow_i16x8_s)
-    table[2088] = address(h_vectorBinary_i8x16_narrow_i16x8_u)
-    table[2089] = address(h_vectorBinary_i16x8_narrow_i32x4_s)
-    table[2090] = address(h_vectorBinary_i16x8_narrow_i32x4_u)
-    table[2091] = address(h_vectorBinary_i16x8_q15mulr_sat_s)
-    table[2092] = address(h_vectorBinary_i32x4_dot_i16x8_s)
-    table[2093] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s)
-    table[2094] = address(h_vectorZip_i8x16_zipLow)
-    table[2095] = address(h_vectorZip_i16x8_zipLow)
-    table[2096] = address(h_vectorZip_i32x4_zipLow)
-    table[2097] = address(h_vectorZip_i8x16_zipHigh)
-    table[2098] = address(h_vectorZip_i16x8_zipHigh)
-    table[2099] = address(h_vectorZip_i32x4_zipHigh)
-    table[2100] = address(h_vectorZip_i8x16_evens)
-    table[2101] = address(h_vectorZip_i16x8_evens)
-    table[2102] = address(h_vectorZip_i32x4_evens)
-    table[2103] = address(h_vectorZip_i8x16_odds)
-    table[2104] = address(h_vectorZip_i16x8_odds)
-    table[2105] = address(h_vectorZip_i32x4_odds)
-    table[2106] = address(h_vectorCompare_i8x16_eq)
-    table[2107] = address(h_vectorCompare_i8x16_ne)
-    table[2108] = address(h_vectorCompare_i8x16_lt_s)
-    table[2109] = address(h_vectorCompare_i8x16_lt_u)
-    table[2110] = address(h_vectorCompare_i8x16_gt_s)
-    table[2111] = address(h_vectorCompare_i8x16_gt_u)
-    table[2112] = address(h_vectorCompare_i8x16_le_s)
-    table[2113] = address(h_vectorCompare_i8x16_le_u)
-    table[2114] = address(h_vectorCompare_i8x16_ge_s)
-    table[2115] = address(h_vectorCompare_i8x16_ge_u)
-    table[2116] = address(h_vectorCompare_i16x8_eq)
-    table[2117] = address(h_vectorCompare_i16x8_ne)
-    table[2118] = address(h_vectorCompare_i16x8_lt_s)
-    table[2119] = address(h_vectorCompare_i16x8_lt_u)
-    table[2120] = address(h_vectorCompare_i16x8_gt_s)
-    table[2121] = address(h_vectorCompare_i16x8_gt_u)
-    table[2122] = address(h_vectorCompare_i16x8_le_s)
-    table[2123] = address(h_vectorCompare_i16x8_le_u)
-    table[2124] = address(h_vectorCompare_i16x8_ge_s)
-    table[2125] = address(h_vectorCompare_i16x8_ge_u)
-    table[2126] = address(h_vectorCompare_i32x4_eq)
-    table[2127] = address(h_vectorCompare_i32x4_ne)
-    table[2128] = address(h_vectorCompare_i32x4_lt_s)
-    table[2129] = address(h_vectorCompare_i32x4_lt_u)
-    table[2130] = address(h_vectorCompare_i32x4_gt_s)
-    table[2131] = address(h_vectorCompare_i32x4_gt_u)
-    table[2132] = address(h_vectorCompare_i32x4_le_s)
-    table[2133] = address(h_vectorCompare_i32x4_le_u)
-    table[2134] = address(h_vectorCompare_i32x4_ge_s)
-    table[2135] = address(h_vectorCompare_i32x4_ge_u)
-    table[2136] = address(h_vectorCompare_f32x4_eq)
-    table[2137] = address(h_vectorCompare_f32x4_ne)
-    table[2138] = address(h_vectorCompare_f32x4_lt)
-    table[2139] = address(h_vectorCompare_f32x4_gt)
-    table[2140] = address(h_vectorCompare_f32x4_le)
-    table[2141] = address(h_vectorCompare_f32x4_ge)
-    table[2142] = address(h_vectorCompare_f64x2_eq)
-    table[2143] = address(h_vectorCompare_f64x2_ne)
-    table[2144] = address(h_vectorCompare_f64x2_lt)
-    table[2145] = address(h_vectorCompare_f64x2_gt)
-    table[2146] = address(h_vectorCompare_f64x2_le)
-    table[2147] = address(h_vectorCompare_f64x2_ge)
-    table[2148] = address(h_vectorCompare_i64x2_eq)
-    table[2149] = address(h_vectorCompare_i64x2_ne)
-    table[2150] = address(h_vectorCompare_i64x2_lt_s)
-    table[2151] = address(h_vectorCompare_i64x2_gt_s)
-    table[2152] = address(h_vectorCompare_i64x2_le_s)
-    table[2153] = address(h_vectorCompare_i64x2_ge_s)
-    table[2154] = address(h_vectorChoose_i8x16_min_s)
-    table[2155] = address(h_vectorChoose_i8x16_min_u)
-    table[2156] = address(h_vectorChoose_i8x16_max_s)
-    table[2157] = address(h_vectorChoose_i8x16_max_u)
-    table[2158] = address(h_vectorChoose_i16x8_min_s)
-    table[2159] = address(h_vectorChoose_i16x8_min_u)
-    table[2160] = address(h_vectorChoose_i16x8_max_s)
-    table[2161] = address(h_vectorChoose_i16x8_max_u)
-    table[2162] = address(h_vectorChoose_i32x4_min_s)
-    table[2163] = address(h_vectorChoose_i32x4_min_u)
-    table[2164] = address(h_vectorChoose_i32x4_max_s)
-    table[2165] = address(h_vectorChoose_i32x4_max_u)
-    table[2166] = address(h_vectorChoose_f32x4_pmin)
-    table[2167] = address(h_vectorChoose_f32x4_pmax)
-    table[2168] = address(h_vectorChoose_f64x2_pmin)
-    table[2169] = address(h_vectorChoose_f64x2_pmax)
-    table[2170] = address(h_vectorExtended_i16x8_extmul_low_i8x16_s)
-    table[2171] = address(h_vectorExtended_i16x8_extmul_high_i8x16_s)
-    table[2172] = address(h_vectorExtended_i16x8_extmul_low_i8x16_u)
-    table[2173] = address(h_vectorExtended_i16x8_extmul_high_i8x16_u)
-    table[2174] = address(h_vectorExtended_i32x4_extmul_low_i16x8_s)
-    table[2175] = address(h_vectorExtended_i32x4_extmul_high_i16x8_s)
-    table[2176] = address(h_vectorExtended_i32x4_extmul_low_i16x8_u)
-    table[2177] = address(h_vectorExtended_i32x4_extmul_high_i16x8_u)
-    table[2178] = address(h_vectorExtended_i64x2_extmul_low_i32x4_s)
-    table[2179] = address(h_vectorExtended_i64x2_extmul_high_i32x4_s)
-    table[2180] = address(h_vectorExtended_i64x2_extmul_low_i32x4_u)
-    table[2181] = address(h_vectorExtended_i64x2_extmul_high_i32x4_u)
-    table[2182] = address(h_vectorTernary_v128_bitselect)
-    table[2183] = address(h_vectorTernary_f32x4_relaxed_madd)
-    table[2184] = address(h_vectorTernary_f32x4_relaxed_nmadd)
-    table[2185] = address(h_vectorTernary_f64x2_relaxed_madd)
-    table[2186] = address(h_vectorTernary_f64x2_relaxed_nmadd)
-    table[2187] = address(h_vectorTernary_i32x4_relaxed_dot_i8x16_i7x16_add_s)
-    table[2188] = address(h_vectorShift_i8x16_shl_S)
-    table[2189] = address(h_vectorShift_i8x16_shl_R)
-    table[2190] = address(h_vectorShift_i8x16_shl_I)
-    table[2191] = address(h_vectorShift_i8x16_shr_s_S)
-    table[2192] = address(h_vectorShift_i8x16_shr_s_R)
-    table[2193] = address(h_vectorShift_i8x16_shr_s_I)
-    table[2194] = address(h_vectorShift_i8x16_shr_u_S)
-    table[2195] = address(h_vectorShift_i8x16_shr_u_R)
-    table[2196] = address(h_vectorShift_i8x16_shr_u_I)
-    table[2197] = address(h_vectorShift_i16x8_shl_S)
-    table[2198] = address(h_vectorShift_i16x8_shl_R)
-    table[2199] = address(h_vectorShift_i16x8_shl_I)
-    table[2200] = address(h_vectorShift_i16x8_shr_s_S)
-    table[2201] = address(h_vectorShift_i16x8_shr_s_R)
-    table[2202] = address(h_vectorShift_i16x8_shr_s_I)
-    table[2203] = address(h_vectorShift_i16x8_shr_u_S)
-    table[2204] = address(h_vectorShift_i16x8_shr_u_R)
-    table[2205] = address(h_vectorShift_i16x8_shr_u_I)
-    table[2206] = address(h_vectorShift_i32x4_shl_S)
-    table[2207] = address(h_vectorShift_i32x4_shl_R)
-    table[2208] = address(h_vectorShift_i32x4_shl_I)
-    table[2209] = address(h_vectorShift_i32x4_shr_s_S)
-    table[2210] = address(h_vectorShift_i32x4_shr_s_R)
-    table[2211] = address(h_vectorShift_i32x4_shr_s_I)
-    table[2212] = address(h_vectorShift_i32x4_shr_u_S)
-    table[2213] = address(h_vectorShift_i32x4_shr_u_R)
-    table[2214] = address(h_vectorShift_i32x4_shr_u_I)
-    table[2215] = address(h_vectorShift_i64x2_shl_S)
-    table[2216] = address(h_vectorShift_i64x2_shl_R)
-    table[2217] = address(h_vectorShift_i64x2_shl_I)
-    table[2218] = address(h_vectorShift_i64x2_shr_s_S)
-    table[2219] = address(h_vectorShift_i64x2_shr_s_R)
-    table[2220] = address(h_vectorShift_i64x2_shr_s_I)
-    table[2221] = address(h_vectorShift_i64x2_shr_u_S)
-    table[2222] = address(h_vectorShift_i64x2_shr_u_R)
-    table[2223] = address(h_vectorShift_i64x2_shr_u_I)
-    table[2224] = address(h_vectorTest_v128_any_true_slot)
-    table[2225] = address(h_vectorTest_v128_any_true_register)
-    table[2226] = address(h_vectorTest_i8x16_all_true_slot)
-    table[2227] = address(h_vectorTest_i8x16_all_true_register)
-    table[2228] = address(h_vectorTest_i8x16_bitmask_slot)
-    table[2229] = address(h_vectorTest_i8x16_bitmask_register)
-    table[2230] = address(h_vectorTest_i16x8_all_true_slot)
-    table[2231] = address(h_vectorTest_i16x8_all_true_register)
-    table[2232] = address(h_vectorTest_i16x8_bitmask_slot)
-    table[2233] = address(h_vectorTest_i16x8_bitmask_register)
-    table[2234] = address(h_vectorTest_i32x4_all_true_slot)
-    table[2235] = address(h_vectorTest_i32x4_all_true_register)
-    table[2236] = address(h_vectorTest_i32x4_bitmask_slot)
-    table[2237] = address(h_vectorTest_i32x4_bitmask_register)
-    table[2238] = address(h_vectorTest_i64x2_all_true_slot)
-    table[2239] = address(h_vectorTest_i64x2_all_true_register)
-    table[2240] = address(h_vectorTest_i64x2_bitmask_slot)
-    table[2241] = address(h_vectorTest_i64x2_bitmask_register)
-    table[2242] = address(h_vectorSplat_i8x16_splat_S)
-    table[2243] = address(h_vectorSplat_i8x16_splat_R)
-    table[2244] = address(h_vectorSplat_i16x8_splat_S)
-    table[2245] = address(h_vectorSplat_i16x8_splat_R)
-    table[2246] = address(h_vectorSplat_i32x4_splat_S)
-    table[2247] = address(h_vectorSplat_i32x4_splat_R)
-    table[2248] = address(h_vectorSplat_i64x2_splat_S)
-    table[2249] = address(h_vectorSplat_i64x2_splat_R)
-    table[2250] = address(h_vectorSplatFloat_f32x4_splat_R)
-    table[2251] = address(h_vectorSplatFloat_f64x2_splat_R)
-    table[2252] = address(h_vectorExtract_i8x16_extract_lane_s_slot)
-    table[2253] = address(h_vectorExtract_i8x16_extract_lane_s_register)
-    table[2254] = address(h_vectorExtract_i8x16_extract_lane_u_slot)
-    table[2255] = address(h_vectorExtract_i8x16_extract_lane_u_register)
-    table[2256] = address(h_vectorExtract_i16x8_extract_lane_s_slot)
-    table[2257] = address(h_vectorExtract_i16x8_extract_lane_s_register)
-    table[2258] = address(h_vectorExtract_i16x8_extract_lane_u_slot)
-    table[2259] = address(h_vectorExtract_i16x8_extract_lane_u_register)
-    table[2260] = address(h_vectorExtract_i32x4_extract_lane_slot)
-    table[2261] = address(h_vectorExtract_i32x4_extract_lane_register)
-    table[2262] = address(h_vectorExtract_i64x2_extract_lane_slot)
-    table[2263] = address(h_vectorExtract_i64x2_extract_lane_register)
-    table[2264] = address(h_vectorExtract_f32x4_extract_lane_slot)
-    table[2265] = address(h_vectorExtract_f32x4_extract_lane_register)
-    table[2266] = address(h_vectorExtract_f64x2_extract_lane_slot)
-    table[2267] = address(h_vectorExtract_f64x2_extract_lane_register)
-    table[2268] = address(h_vectorReplace_i8x16_replace_lane_S)
-    table[2269] = address(h_vectorReplace_i8x16_replace_lane_R)
-    table[2270] = address(h_vectorReplace_i16x8_replace_lane_S)
-    table[2271] = address(h_vectorReplace_i16x8_replace_lane_R)
-    table[2272] = address(h_vectorReplace_i32x4_replace_lane_S)
-    table[2273] = address(h_vectorReplace_i32x4_replace_lane_R)
-    table[2274] = address(h_vectorReplace_i64x2_replace_lane_S)
-    table[2275] = address(h_vectorReplace_i64x2_replace_lane_R)
-    table[2276] = address(h_vectorReplaceFloat_f32x4_replace_lane_R)
-    table[2277] = address(h_vectorReplaceFloat_f64x2_replace_lane_R)
-    table[2278] = address(h_vectorConstant_v128_const)
-    table[2279] = address(h_vectorCopy_v128_copy)
-    table[2280] = address(h_vectorSelect_v128_select_S)
-    table[2281] = address(h_vectorSelect_v128_select_R)
-    table[2282] = address(h_vectorGlobalGet_v128_global_get_own)
-    table[2283] = address(h_vectorGlobalGet_v128_global_get_imported)
-    table[2284] = address(h_vectorGlobalSet_v128_global_set_own)
-    table[2285] = address(h_vectorGlobalSet_v128_global_set_imported)
-    table[2286] = address(h_vectorShuffle8_i8x16_shuffle)
-    table[2287] = address(h_vectorShuffle16_i16x8_shuffle)
-    table[2288] = address(h_vectorShuffle32_i32x4_shuffle)
-    table[2289] = address(h_vectorJoin_i64x2_shuffle)
-    table[2290] = address(h_vectorWindow_v128_window)
-    table[2291] = address(h_vectorSwizzle_i8x16_swizzle)
-    table[2292] = address(h_vectorLoad_v128_load_S)
-    table[2293] = address(h_vectorLoad_v128_load_R)
-    table[2294] = address(h_vectorLoad_v128_load_K)
-    table[2295] = address(h_vectorLoad_v128_load_SI)
-    table[2296] = address(h_vectorLoad_v128_load_RI)
-    table[2297] = address(h_vectorLoad_v128_load_SS)
-    table[2298] = address(h_vectorLoad_v128_load_SR)
-    table[2299] = address(h_vectorLoad_v128_load_SR1)
-    table[2300] = address(h_vectorLoad_v128_load_SR2)
-    table[2301] = address(h_vectorLoad_v128_load_SR3)
-    table[2302] = address(h_vectorLoad_v128_load8x8_s_S)
-    table[2303] = address(h_vectorLoad_v128_load8x8_s_R)
-    table[2304] = address(h_vectorLoad_v128_load8x8_s_K)
-    table[2305] = address(h_vectorLoad_v128_load8x8_s_SI)
-    table[2306] = address(h_vectorLoad_v128_load8x8_s_RI)
-    table[2307] = address(h_vectorLoad_v128_load8x8_s_SS)
-    table[2308] = address(h_vectorLoad_v128_load8x8_s_SR)
-    table[2309] = address(h_vectorLoad_v128_load8x8_s_SR1)
-    table[2310] = address(h_vectorLoad_v128_load8x8_s_SR2)
-    table[2311] = address(h_vectorLoad_v128_load8x8_s_SR3)
-    table[2312] = address(h_vectorLoad_v128_load8x8_u_S)
-    table[2313] = address(h_vectorLoad_v128_load8x8_u_R)
-    table[2314] = address(h_vectorLoad_v128_load8x8_u_K)
-    table[2315] = address(h_vectorLoad_v128_load8x8_u_SI)
-    table[2316] = address(h_vectorLoad_v128_load8x8_u_RI)
-    table[2317] = address(h_vectorLoad_v128_load8x8_u_SS)
-    table[2318] = address(h_vectorLoad_v128_load8x8_u_SR)
-    table[2319] = address(h_vectorLoad_v128_load8x8_u_SR1)
-    table[2320] = address(h_vectorLoad_v128_load8x8_u_SR2)
-    table[2321] = address(h_vectorLoad_v128_load8x8_u_SR3)
-    table[2322] = address(h_vectorLoad_v128_load16x4_s_S)
-    table[2323] = address(h_vectorLoad_v128_load16x4_s_R)
-    table[2324] = address(h_vectorLoad_v128_load16x4_s_K)
-    table[2325] = address(h_vectorLoad_v128_load16x4_s_SI)
-    table[2326] = address(h_vectorLoad_v128_load16x4_s_RI)
-    table[2327] = address(h_vectorLoad_v128_load16x4_s_SS)
-    table[2328] = address(h_vectorLoad_v128_load16x4_s_SR)
-    table[2329] = address(h_vectorLoad_v128_load16x4_s_SR1)
-    table[2330] = address(h_vectorLoad_v128_load16x4_s_SR2)
-    table[2331] = address(h_vectorLoad_v128_load16x4_s_SR3)
-    table[2332] = address(h_vectorLoad_v128_load16x4_u_S)
-    table[2333] = address(h_vectorLoad_v128_load16x4_u_R)
-    table[2334] = address(h_vectorLoad_v128_load16x4_u_K)
-    table[2335] = address(h_vectorLoad_v128_load16x4_u_SI)
-    table[2336] = address(h_vectorLoad_v128_load16x4_u_RI)
-    table[2337] = address(h_vectorLoad_v128_load16x4_u_SS)
-    table[2338] = address(h_vectorLoad_v128_load16x4_u_SR)
-    table[2339] = address(h_vectorLoad_v128_load16x4_u_SR1)
-    table[2340] = address(h_vectorLoad_v128_load16x4_u_SR2)
-    table[2341] = address(h_vectorLoad_v128_load16x4_u_SR3)
-    table[2342] = address(h_vectorLoad_v128_load32x2_s_S)
-    table[2343] = address(h_vectorLoad_v128_load32x2_s_R)
-    table[2344] = address(h_vectorLoad_v128_load32x2_s_K)
-    table[2345] = address(h_vectorLoad_v128_load32x2_s_SI)
-    table[2346] = address(h_vectorLoad_v128_load32x2_s_RI)
-    table[2347] = address(h_vectorLoad_v128_load32x2_s_SS)
-    table[2348] = address(h_vectorLoad_v128_load32x2_s_SR)
-    table[2349] = address(h_vectorLoad_v128_load32x2_s_SR1)
-    table[2350] = address(h_vectorLoad_v128_load32x2_s_SR2)
-    table[2351] = address(h_vectorLoad_v128_load32x2_s_SR3)
-    table[2352] = address(h_vectorLoad_v128_load32x2_u_S)
-    table[2353] = address(h_vectorLoad_v128_load32x2_u_R)
-    table[2354] = address(h_vectorLoad_v128_load32x2_u_K)
-    table[2355] = address(h_vectorLoad_v128_load32x2_u_SI)
-    table[2356] = address(h_vectorLoad_v128_load32x2_u_RI)
-    table[2357] = address(h_vectorLoad_v128_load32x2_u_SS)
-    table[2358] = address(h_vectorLoad_v128_load32x2_u_SR)
-    table[2359] = address(h_vectorLoad_v128_load32x2_u_SR1)
-    table[2360] = address(h_vectorLoad_v128_load32x2_u_SR2)
-    table[2361] = address(h_vectorLoad_v128_load32x2_u_SR3)
-    table[2362] = address(h_vectorLoad_v128_load8_splat_S)
-    table[2363] = address(h_vectorLoad_v128_load8_splat_R)
-    table[2364] = address(h_vectorLoad_v128_load8_splat_K)
-    table[2365] = address(h_vectorLoad_v128_load8_splat_SI)
-    table[2366] = address(h_vectorLoad_v128_load8_splat_RI)
-    table[2367] = address(h_vectorLoad_v128_load8_splat_SS)
-    table[2368] = address(h_vectorLoad_v128_load8_splat_SR)
-    table[2369] = address(h_vectorLoad_v128_load8_splat_SR1)
-    table[2370] = address(h_vectorLoad_v128_load8_splat_SR2)
-    table[2371] = address(h_vectorLoad_v128_load8_splat_SR3)
-    table[2372] = address(h_vectorLoad_v128_load16_splat_S)
-    table[2373] = address(h_vectorLoad_v128_load16_splat_R)
-    table[2374] = address(h_vectorLoad_v128_load16_splat_K)
-    table[2375] = address(h_vectorLoad_v128_load16_splat_SI)
-    table[2376] = address(h_vectorLoad_v128_load16_splat_RI)
-    table[2377] = address(h_vectorLoad_v128_load16_splat_SS)
-    table[2378] = address(h_vectorLoad_v128_load16_splat_SR)
-    table[2379] = address(h_vectorLoad_v128_load16_splat_SR1)
-    table[2380] = address(h_vectorLoad_v128_load16_splat_SR2)
-    table[2381] = address(h_vectorLoad_v128_load16_splat_SR3)
-    table[2382] = address(h_vectorLoad_v128_load32_splat_S)
-    table[2383] = address(h_vectorLoad_v128_load32_splat_R)
-    table[2384] = address(h_vectorLoad_v128_load32_splat_K)
-    table[2385] = address(h_vectorLoad_v128_load32_splat_SI)
-    table[2386] = address(h_vectorLoad_v128_load32_splat_RI)
-    table[2387] = address(h_vectorLoad_v128_load32_splat_SS)
-    table[2388] = address(h_vectorLoad_v128_load32_splat_SR)
-    table[2389] = address(h_vectorLoad_v128_load32_splat_SR1)
-    table[2390] = address(h_vectorLoad_v128_load32_splat_SR2)
-    table[2391] = address(h_vectorLoad_v128_load32_splat_SR3)
-    table[2392] = address(h_vectorLoad_v128_load64_splat_S)
-    table[2393] = address(h_vectorLoad_v128_load64_splat_R)
-    table[2394] = address(h_vectorLoad_v128_load64_splat_K)
-    table[2395] = address(h_vectorLoad_v128_load64_splat_SI)
-    table[2396] = address(h_vectorLoad_v128_load64_splat_RI)
-    table[2397] = address(h_vectorLoad_v128_load64_splat_SS)
-    table[2398] = address(h_vectorLoad_v128_load64_splat_SR)
-    table[2399] = address(h_vectorLoad_v128_load64_splat_SR1)
+    table[2050] = address(h_vectorBinary_v128_and_SS)
+    table[2051] = address(h_vectorBinary_v128_and_SK)
+    table[2052] = address(h_vectorBinary_v128_or_SS)
+    table[2053] = address(h_vectorBinary_v128_or_SK)
+    table[2054] = address(h_vectorBinary_v128_xor_SS)
+    table[2055] = address(h_vectorBinary_v128_xor_SK)
+    table[2056] = address(h_vectorBinary_i8x16_add_SS)
+    table[2057] = address(h_vectorBinary_i8x16_add_SK)
+    table[2058] = address(h_vectorBinary_i16x8_add_SS)
+    table[2059] = address(h_vectorBinary_i16x8_add_SK)
+    table[2060] = address(h_vectorBinary_i32x4_add_SS)
+    table[2061] = address(h_vectorBinary_i32x4_add_SK)
+    table[2062] = address(h_vectorBinary_i64x2_add_SS)
+    table[2063] = address(h_vectorBinary_i64x2_add_SK)
+    table[2064] = address(h_vectorBinary_f32x4_add_SS)
+    table[2065] = address(h_vectorBinary_f32x4_add_SK)
+    table[2066] = address(h_vectorBinary_f64x2_add_SS)
+    table[2067] = address(h_vectorBinary_f64x2_add_SK)
+    table[2068] = address(h_vectorBinary_i16x8_mul_SS)
+    table[2069] = address(h_vectorBinary_i16x8_mul_SK)
+    table[2070] = address(h_vectorBinary_i32x4_mul_SS)
+    table[2071] = address(h_vectorBinary_i32x4_mul_SK)
+    table[2072] = address(h_vectorBinary_f32x4_mul_SS)
+    table[2073] = address(h_vectorBinary_f32x4_mul_SK)
+    table[2074] = address(h_vectorBinary_f64x2_mul_SS)
+    table[2075] = address(h_vectorBinary_f64x2_mul_SK)
+    table[2076] = address(h_vectorBinary_i32x4_dot_i16x8_s_SS)
+    table[2077] = address(h_vectorBinary_i32x4_dot_i16x8_s_SK)
+    table[2078] = address(h_vectorBinary_v128_andnot_SS)
+    table[2079] = address(h_vectorBinary_v128_andnot_SK)
+    table[2080] = address(h_vectorBinary_i8x16_sub_SS)
+    table[2081] = address(h_vectorBinary_i8x16_sub_SK)
+    table[2082] = address(h_vectorBinary_i16x8_sub_SS)
+    table[2083] = address(h_vectorBinary_i16x8_sub_SK)
+    table[2084] = address(h_vectorBinary_i32x4_sub_SS)
+    table[2085] = address(h_vectorBinary_i32x4_sub_SK)
+    table[2086] = address(h_vectorBinary_f32x4_sub_SS)
+    table[2087] = address(h_vectorBinary_f32x4_sub_SK)
+    table[2088] = address(h_vectorBinary_f64x2_sub_SS)
+    table[2089] = address(h_vectorBinary_f64x2_sub_SK)
+    table[2090] = address(h_vectorBinary_i64x2_sub_SS)
+    table[2091] = address(h_vectorBinary_i64x2_sub_SK)
+    table[2092] = address(h_vectorBinary_i64x2_mul_SS)
+    table[2093] = address(h_vectorBinary_i64x2_mul_SK)
+    table[2094] = address(h_vectorBinary_f32x4_div_SS)
+    table[2095] = address(h_vectorBinary_f32x4_div_SK)
+    table[2096] = address(h_vectorBinary_f32x4_min_SS)
+    table[2097] = address(h_vectorBinary_f32x4_min_SK)
+    table[2098] = address(h_vectorBinary_f32x4_max_SS)
+    table[2099] = address(h_vectorBinary_f32x4_max_SK)
+    table[2100] = address(h_vectorBinary_f64x2_div_SS)
+    table[2101] = address(h_vectorBinary_f64x2_div_SK)
+    table[2102] = address(h_vectorBinary_f64x2_min_SS)
+    table[2103] = address(h_vectorBinary_f64x2_min_SK)
+    table[2104] = address(h_vectorBinary_f64x2_max_SS)
+    table[2105] = address(h_vectorBinary_f64x2_max_SK)
+    table[2106] = address(h_vectorBinary_i8x16_add_sat_s_SS)
+    table[2107] = address(h_vectorBinary_i8x16_add_sat_s_SK)
+    table[2108] = address(h_vectorBinary_i8x16_add_sat_u_SS)
+    table[2109] = address(h_vectorBinary_i8x16_add_sat_u_SK)
+    table[2110] = address(h_vectorBinary_i8x16_sub_sat_s_SS)
+    table[2111] = address(h_vectorBinary_i8x16_sub_sat_s_SK)
+    table[2112] = address(h_vectorBinary_i8x16_sub_sat_u_SS)
+    table[2113] = address(h_vectorBinary_i8x16_sub_sat_u_SK)
+    table[2114] = address(h_vectorBinary_i8x16_avgr_u_SS)
+    table[2115] = address(h_vectorBinary_i8x16_avgr_u_SK)
+    table[2116] = address(h_vectorBinary_i16x8_add_sat_s_SS)
+    table[2117] = address(h_vectorBinary_i16x8_add_sat_s_SK)
+    table[2118] = address(h_vectorBinary_i16x8_add_sat_u_SS)
+    table[2119] = address(h_vectorBinary_i16x8_add_sat_u_SK)
+    table[2120] = address(h_vectorBinary_i16x8_sub_sat_s_SS)
+    table[2121] = address(h_vectorBinary_i16x8_sub_sat_s_SK)
+    table[2122] = address(h_vectorBinary_i16x8_sub_sat_u_SS)
+    table[2123] = address(h_vectorBinary_i16x8_sub_sat_u_SK)
+    table[2124] = address(h_vectorBinary_i16x8_avgr_u_SS)
+    table[2125] = address(h_vectorBinary_i16x8_avgr_u_SK)
+    table[2126] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SS)
+    table[2127] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SK)
+    table[2128] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SS)
+    table[2129] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SK)
+    table[2130] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SS)
+    table[2131] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SK)
+    table[2132] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SS)
+    table[2133] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SK)
+    table[2134] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SS)
+    table[2135] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SK)
+    table[2136] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS)
+    table[2137] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SK)
+    table[2138] = address(h_vectorZip_i8x16_zipLow_SS)
+    table[2139] = address(h_vectorZip_i16x8_zipLow_SS)
+    table[2140] = address(h_vectorZip_i32x4_zipLow_SS)
+    table[2141] = address(h_vectorZip_i8x16_zipHigh_SS)
+    table[2142] = address(h_vectorZip_i16x8_zipHigh_SS)
+    table[2143] = address(h_vectorZip_i32x4_zipHigh_SS)
+    table[2144] = address(h_vectorZip_i8x16_evens_SS)
+    table[2145] = address(h_vectorZip_i16x8_evens_SS)
+    table[2146] = address(h_vectorZip_i32x4_evens_SS)
+    table[2147] = address(h_vectorZip_i8x16_odds_SS)
+    table[2148] = address(h_vectorZip_i16x8_odds_SS)
+    table[2149] = address(h_vectorZip_i32x4_odds_SS)
+    table[2150] = address(h_vectorCompare_i8x16_eq_SS)
+    table[2151] = address(h_vectorCompare_i8x16_eq_SK)
+    table[2152] = address(h_vectorCompare_i8x16_ne_SS)
+    table[2153] = address(h_vectorCompare_i8x16_ne_SK)
+    table[2154] = address(h_vectorCompare_i8x16_lt_s_SS)
+    table[2155] = address(h_vectorCompare_i8x16_lt_s_SK)
+    table[2156] = address(h_vectorCompare_i8x16_lt_u_SS)
+    table[2157] = address(h_vectorCompare_i8x16_lt_u_SK)
+    table[2158] = address(h_vectorCompare_i8x16_gt_s_SS)
+    table[2159] = address(h_vectorCompare_i8x16_gt_s_SK)
+    table[2160] = address(h_vectorCompare_i8x16_gt_u_SS)
+    table[2161] = address(h_vectorCompare_i8x16_gt_u_SK)
+    table[2162] = address(h_vectorCompare_i8x16_le_s_SS)
+    table[2163] = address(h_vectorCompare_i8x16_le_s_SK)
+    table[2164] = address(h_vectorCompare_i8x16_le_u_SS)
+    table[2165] = address(h_vectorCompare_i8x16_le_u_SK)
+    table[2166] = address(h_vectorCompare_i8x16_ge_s_SS)
+    table[2167] = address(h_vectorCompare_i8x16_ge_s_SK)
+    table[2168] = address(h_vectorCompare_i8x16_ge_u_SS)
+    table[2169] = address(h_vectorCompare_i8x16_ge_u_SK)
+    table[2170] = address(h_vectorCompare_i16x8_eq_SS)
+    table[2171] = address(h_vectorCompare_i16x8_eq_SK)
+    table[2172] = address(h_vectorCompare_i16x8_ne_SS)
+    table[2173] = address(h_vectorCompare_i16x8_ne_SK)
+    table[2174] = address(h_vectorCompare_i16x8_lt_s_SS)
+    table[2175] = address(h_vectorCompare_i16x8_lt_s_SK)
+    table[2176] = address(h_vectorCompare_i16x8_lt_u_SS)
+    table[2177] = address(h_vectorCompare_i16x8_lt_u_SK)
+    table[2178] = address(h_vectorCompare_i16x8_gt_s_SS)
+    table[2179] = address(h_vectorCompare_i16x8_gt_s_SK)
+    table[2180] = address(h_vectorCompare_i16x8_gt_u_SS)
+    table[2181] = address(h_vectorCompare_i16x8_gt_u_SK)
+    table[2182] = address(h_vectorCompare_i16x8_le_s_SS)
+    table[2183] = address(h_vectorCompare_i16x8_le_s_SK)
+    table[2184] = address(h_vectorCompare_i16x8_le_u_SS)
+    table[2185] = address(h_vectorCompare_i16x8_le_u_SK)
+    table[2186] = address(h_vectorCompare_i16x8_ge_s_SS)
+    table[2187] = address(h_vectorCompare_i16x8_ge_s_SK)
+    table[2188] = address(h_vectorCompare_i16x8_ge_u_SS)
+    table[2189] = address(h_vectorCompare_i16x8_ge_u_SK)
+    table[2190] = address(h_vectorCompare_i32x4_eq_SS)
+    table[2191] = address(h_vectorCompare_i32x4_eq_SK)
+    table[2192] = address(h_vectorCompare_i32x4_ne_SS)
+    table[2193] = address(h_vectorCompare_i32x4_ne_SK)
+    table[2194] = address(h_vectorCompare_i32x4_lt_s_SS)
+    table[2195] = address(h_vectorCompare_i32x4_lt_s_SK)
+    table[2196] = address(h_vectorCompare_i32x4_lt_u_SS)
+    table[2197] = address(h_vectorCompare_i32x4_lt_u_SK)
+    table[2198] = address(h_vectorCompare_i32x4_gt_s_SS)
+    table[2199] = address(h_vectorCompare_i32x4_gt_s_SK)
+    table[2200] = address(h_vectorCompare_i32x4_gt_u_SS)
+    table[2201] = address(h_vectorCompare_i32x4_gt_u_SK)
+    table[2202] = address(h_vectorCompare_i32x4_le_s_SS)
+    table[2203] = address(h_vectorCompare_i32x4_le_s_SK)
+    table[2204] = address(h_vectorCompare_i32x4_le_u_SS)
+    table[2205] = address(h_vectorCompare_i32x4_le_u_SK)
+    table[2206] = address(h_vectorCompare_i32x4_ge_s_SS)
+    table[2207] = address(h_vectorCompare_i32x4_ge_s_SK)
+    table[2208] = address(h_vectorCompare_i32x4_ge_u_SS)
+    table[2209] = address(h_vectorCompare_i32x4_ge_u_SK)
+    table[2210] = address(h_vectorCompare_f32x4_eq_SS)
+    table[2211] = address(h_vectorCompare_f32x4_eq_SK)
+    table[2212] = address(h_vectorCompare_f32x4_ne_SS)
+    table[2213] = address(h_vectorCompare_f32x4_ne_SK)
+    table[2214] = address(h_vectorCompare_f32x4_lt_SS)
+    table[2215] = address(h_vectorCompare_f32x4_lt_SK)
+    table[2216] = address(h_vectorCompare_f32x4_gt_SS)
+    table[2217] = address(h_vectorCompare_f32x4_gt_SK)
+    table[2218] = address(h_vectorCompare_f32x4_le_SS)
+    table[2219] = address(h_vectorCompare_f32x4_le_SK)
+    table[2220] = address(h_vectorCompare_f32x4_ge_SS)
+    table[2221] = address(h_vectorCompare_f32x4_ge_SK)
+    table[2222] = address(h_vectorCompare_f64x2_eq_SS)
+    table[2223] = address(h_vectorCompare_f64x2_eq_SK)
+    table[2224] = address(h_vectorCompare_f64x2_ne_SS)
+    table[2225] = address(h_vectorCompare_f64x2_ne_SK)
+    table[2226] = address(h_vectorCompare_f64x2_lt_SS)
+    table[2227] = address(h_vectorCompare_f64x2_lt_SK)
+    table[2228] = address(h_vectorCompare_f64x2_gt_SS)
+    table[2229] = address(h_vectorCompare_f64x2_gt_SK)
+    table[2230] = address(h_vectorCompare_f64x2_le_SS)
+    table[2231] = address(h_vectorCompare_f64x2_le_SK)
+    table[2232] = address(h_vectorCompare_f64x2_ge_SS)
+    table[2233] = address(h_vectorCompare_f64x2_ge_SK)
+    table[2234] = address(h_vectorCompare_i64x2_eq_SS)
+    table[2235] = address(h_vectorCompare_i64x2_eq_SK)
+    table[2236] = address(h_vectorCompare_i64x2_ne_SS)
+    table[2237] = address(h_vectorCompare_i64x2_ne_SK)
+    table[2238] = address(h_vectorCompare_i64x2_lt_s_SS)
+    table[2239] = address(h_vectorCompare_i64x2_lt_s_SK)
+    table[2240] = address(h_vectorCompare_i64x2_gt_s_SS)
+    table[2241] = address(h_vectorCompare_i64x2_gt_s_SK)
+    table[2242] = address(h_vectorCompare_i64x2_le_s_SS)
+    table[2243] = address(h_vectorCompare_i64x2_le_s_SK)
+    table[2244] = address(h_vectorCompare_i64x2_ge_s_SS)
+    table[2245] = address(h_vectorCompare_i64x2_ge_s_SK)
+    table[2246] = address(h_vectorChoose_i8x16_min_s)
+    table[2247] = address(h_vectorChoose_i8x16_min_u)
+    table[2248] = address(h_vectorChoose_i8x16_max_s)
+    table[2249] = address(h_vectorChoose_i8x16_max_u)
+    table[2250] = address(h_vectorChoose_i16x8_min_s)
+    table[2251] = address(h_vectorChoose_i16x8_min_u)
+    table[2252] = address(h_vectorChoose_i16x8_max_s)
+    table[2253] = address(h_vectorChoose_i16x8_max_u)
+    table[2254] = address(h_vectorChoose_i32x4_min_s)
+    table[2255] = address(h_vectorChoose_i32x4_min_u)
+    table[2256] = address(h_vectorChoose_i32x4_max_s)
+    table[2257] = address(h_vectorChoose_i32x4_max_u)
+    table[2258] = address(h_vectorChoose_f32x4_pmin)
+    table[2259] = address(h_vectorChoose_f32x4_pmax)
+    table[2260] = address(h_vectorChoose_f64x2_pmin)
+    table[2261] = address(h_vectorChoose_f64x2_pmax)
+    table[2262] = address(h_vectorExtended_i16x8_extmul_low_i8x16_s)
+    table[2263] = address(h_vectorExtended_i16x8_extmul_high_i8x16_s)
+    table[2264] = address(h_vectorExtended_i16x8_extmul_low_i8x16_u)
+    table[2265] = address(h_vectorExtended_i16x8_extmul_high_i8x16_u)
+    table[2266] = address(h_vectorExtended_i32x4_extmul_low_i16x8_s)
+    table[2267] = address(h_vectorExtended_i32x4_extmul_high_i16x8_s)
+    table[2268] = address(h_vectorExtended_i32x4_extmul_low_i16x8_u)
+    table[2269] = address(h_vectorExtended_i32x4_extmul_high_i16x8_u)
+    table[2270] = address(h_vectorExtended_i64x2_extmul_low_i32x4_s)
+    table[2271] = address(h_vectorExtended_i64x2_extmul_high_i32x4_s)
+    table[2272] = address(h_vectorExtended_i64x2_extmul_low_i32x4_u)
+    table[2273] = address(h_vectorExtended_i64x2_extmul_high_i32x4_u)
+    table[2274] = address(h_vectorTernary_v128_bitselect)
+    table[2275] = address(h_vectorTernary_f32x4_relaxed_madd)
+    table[2276] = address(h_vectorTernary_f32x4_relaxed_nmadd)
+    table[2277] = address(h_vectorTernary_f64x2_relaxed_madd)
+    table[2278] = address(h_vectorTernary_f64x2_relaxed_nmadd)
+    table[2279] = address(h_vectorTernary_i32x4_relaxed_dot_i8x16_i7x16_add_s)
+    table[2280] = address(h_vectorShift_i8x16_shl_S)
+    table[2281] = address(h_vectorShift_i8x16_shl_R)
+    table[2282] = address(h_vectorShift_i8x16_shl_I)
+    table[2283] = address(h_vectorShift_i8x16_shr_s_S)
+    table[2284] = address(h_vectorShift_i8x16_shr_s_R)
+    table[2285] = address(h_vectorShift_i8x16_shr_s_I)
+    table[2286] = address(h_vectorShift_i8x16_shr_u_S)
+    table[2287] = address(h_vectorShift_i8x16_shr_u_R)
+    table[2288] = address(h_vectorShift_i8x16_shr_u_I)
+    table[2289] = address(h_vectorShift_i16x8_shl_S)
+    table[2290] = address(h_vectorShift_i16x8_shl_R)
+    table[2291] = address(h_vectorShift_i16x8_shl_I)
+    table[2292] = address(h_vectorShift_i16x8_shr_s_S)
+    table[2293] = address(h_vectorShift_i16x8_shr_s_R)
+    table[2294] = address(h_vectorShift_i16x8_shr_s_I)
+    table[2295] = address(h_vectorShift_i16x8_shr_u_S)
+    table[2296] = address(h_vectorShift_i16x8_shr_u_R)
+    table[2297] = address(h_vectorShift_i16x8_shr_u_I)
+    table[2298] = address(h_vectorShift_i32x4_shl_S)
+    table[2299] = address(h_vectorShift_i32x4_shl_R)
+    table[2300] = address(h_vectorShift_i32x4_shl_I)
+    table[2301] = address(h_vectorShift_i32x4_shr_s_S)
+    table[2302] = address(h_vectorShift_i32x4_shr_s_R)
+    table[2303] = address(h_vectorShift_i32x4_shr_s_I)
+    table[2304] = address(h_vectorShift_i32x4_shr_u_S)
+    table[2305] = address(h_vectorShift_i32x4_shr_u_R)
+    table[2306] = address(h_vectorShift_i32x4_shr_u_I)
+    table[2307] = address(h_vectorShift_i64x2_shl_S)
+    table[2308] = address(h_vectorShift_i64x2_shl_R)
+    table[2309] = address(h_vectorShift_i64x2_shl_I)
+    table[2310] = address(h_vectorShift_i64x2_shr_s_S)
+    table[2311] = address(h_vectorShift_i64x2_shr_s_R)
+    table[2312] = address(h_vectorShift_i64x2_shr_s_I)
+    table[2313] = address(h_vectorShift_i64x2_shr_u_S)
+    table[2314] = address(h_vectorShift_i64x2_shr_u_R)
+    table[2315] = address(h_vectorShift_i64x2_shr_u_I)
+    table[2316] = address(h_vectorTest_v128_any_true_slot)
+    table[2317] = address(h_vectorTest_v128_any_true_register)
+    table[2318] = address(h_vectorTest_i8x16_all_true_slot)
+    table[2319] = address(h_vectorTest_i8x16_all_true_register)
+    table[2320] = address(h_vectorTest_i8x16_bitmask_slot)
+    table[2321] = address(h_vectorTest_i8x16_bitmask_register)
+    table[2322] = address(h_vectorTest_i16x8_all_true_slot)
+    table[2323] = address(h_vectorTest_i16x8_all_true_register)
+    table[2324] = address(h_vectorTest_i16x8_bitmask_slot)
+    table[2325] = address(h_vectorTest_i16x8_bitmask_register)
+    table[2326] = address(h_vectorTest_i32x4_all_true_slot)
+    table[2327] = address(h_vectorTest_i32x4_all_true_register)
+    table[2328] = address(h_vectorTest_i32x4_bitmask_slot)
+    table[2329] = address(h_vectorTest_i32x4_bitmask_register)
+    table[2330] = address(h_vectorTest_i64x2_all_true_slot)
+    table[2331] = address(h_vectorTest_i64x2_all_true_register)
+    table[2332] = address(h_vectorTest_i64x2_bitmask_slot)
+    table[2333] = address(h_vectorTest_i64x2_bitmask_register)
+    table[2334] = address(h_vectorSplat_i8x16_splat_S)
+    table[2335] = address(h_vectorSplat_i8x16_splat_R)
+    table[2336] = address(h_vectorSplat_i16x8_splat_S)
+    table[2337] = address(h_vectorSplat_i16x8_splat_R)
+    table[2338] = address(h_vectorSplat_i32x4_splat_S)
+    table[2339] = address(h_vectorSplat_i32x4_splat_R)
+    table[2340] = address(h_vectorSplat_i64x2_splat_S)
+    table[2341] = address(h_vectorSplat_i64x2_splat_R)
+    table[2342] = address(h_vectorSplatFloat_f32x4_splat_R)
+    table[2343] = address(h_vectorSplatFloat_f64x2_splat_R)
+    table[2344] = address(h_vectorExtract_i8x16_extract_lane_s_slot)
+    table[2345] = address(h_vectorExtract_i8x16_extract_lane_s_register)
+    table[2346] = address(h_vectorExtract_i8x16_extract_lane_u_slot)
+    table[2347] = address(h_vectorExtract_i8x16_extract_lane_u_register)
+    table[2348] = address(h_vectorExtract_i16x8_extract_lane_s_slot)
+    table[2349] = address(h_vectorExtract_i16x8_extract_lane_s_register)
+    table[2350] = address(h_vectorExtract_i16x8_extract_lane_u_slot)
+    table[2351] = address(h_vectorExtract_i16x8_extract_lane_u_register)
+    table[2352] = address(h_vectorExtract_i32x4_extract_lane_slot)
+    table[2353] = address(h_vectorExtract_i32x4_extract_lane_register)
+    table[2354] = address(h_vectorExtract_i64x2_extract_lane_slot)
+    table[2355] = address(h_vectorExtract_i64x2_extract_lane_register)
+    table[2356] = address(h_vectorExtract_f32x4_extract_lane_slot)
+    table[2357] = address(h_vectorExtract_f32x4_extract_lane_register)
+    table[2358] = address(h_vectorExtract_f64x2_extract_lane_slot)
+    table[2359] = address(h_vectorExtract_f64x2_extract_lane_register)
+    table[2360] = address(h_vectorReplace_i8x16_replace_lane_S)
+    table[2361] = address(h_vectorReplace_i8x16_replace_lane_R)
+    table[2362] = address(h_vectorReplace_i16x8_replace_lane_S)
+    table[2363] = address(h_vectorReplace_i16x8_replace_lane_R)
+    table[2364] = address(h_vectorReplace_i32x4_replace_lane_S)
+    table[2365] = address(h_vectorReplace_i32x4_replace_lane_R)
+    table[2366] = address(h_vectorReplace_i64x2_replace_lane_S)
+    table[2367] = address(h_vectorReplace_i64x2_replace_lane_R)
+    table[2368] = address(h_vectorReplaceFloat_f32x4_replace_lane_R)
+    table[2369] = address(h_vectorReplaceFloat_f64x2_replace_lane_R)
+    table[2370] = address(h_vectorConstant_v128_const)
+    table[2371] = address(h_vectorCopy_v128_copy)
+    table[2372] = address(h_vectorSelect_v128_select_S)
+    table[2373] = address(h_vectorSelect_v128_select_R)
+    table[2374] = address(h_vectorGlobalGet_v128_global_get_own)
+    table[2375] = address(h_vectorGlobalGet_v128_global_get_imported)
+    table[2376] = address(h_vectorGlobalSet_v128_global_set_own)
+    table[2377] = address(h_vectorGlobalSet_v128_global_set_imported)
+    table[2378] = address(h_vectorShuffle8_i8x16_shuffle)
+    table[2379] = address(h_vectorShuffle16_i16x8_shuffle)
+    table[2380] = address(h_vectorShuffle32_i32x4_shuffle)
+    table[2381] = address(h_vectorJoin_i64x2_shuffle)
+    table[2382] = address(h_vectorHalf_v128_half)
+    table[2383] = address(h_vectorWindow_v128_window_low)
+    table[2384] = address(h_vectorWindow_v128_window_high)
+    table[2385] = address(h_vectorSwizzle_i8x16_swizzle)
+    table[2386] = address(h_vectorLoad_v128_load_S)
+    table[2387] = address(h_vectorLoad_v128_load_R)
+    table[2388] = address(h_vectorLoad_v128_load_K)
+    table[2389] = address(h_vectorLoad_v128_load_SI)
+    table[2390] = address(h_vectorLoad_v128_load_RI)
+    table[2391] = address(h_vectorLoad_v128_load_SS)
+    table[2392] = address(h_vectorLoad_v128_load_SR)
+    table[2393] = address(h_vectorLoad_v128_load_SR1)
+    table[2394] = address(h_vectorLoad_v128_load_SR2)
+    table[2395] = address(h_vectorLoad_v128_load_SR3)
+    table[2396] = address(h_vectorLoad_v128_load8x8_s_S)
+    table[2397] = address(h_vectorLoad_v128_load8x8_s_R)
+    table[2398] = address(h_vectorLoad_v128_load8x8_s_K)
+    table[2399] = address(h_vectorLoad_v128_load8x8_s_SI)
 }

@@ -1168,129 +1168,140 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2050, count: 44, words: 2, fields: "s0 s1 s2",
+        base: 2050, count: 88, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("v128.and", "", 0),
-                InstructionChoice("v128.andnot", "", 0),
-                InstructionChoice("v128.or", "", 0),
-                InstructionChoice("v128.xor", "", 0),
-                InstructionChoice("i8x16.add", "", 0),
-                InstructionChoice("i8x16.sub", "", 0),
-                InstructionChoice("i16x8.add", "", 0),
-                InstructionChoice("i16x8.sub", "", 0),
-                InstructionChoice("i32x4.add", "", 0),
-                InstructionChoice("i32x4.sub", "", 0),
-                InstructionChoice("i64x2.add", "", 0),
-                InstructionChoice("i64x2.sub", "", 0),
-                InstructionChoice("i16x8.mul", "", 0),
-                InstructionChoice("i32x4.mul", "", 0),
-                InstructionChoice("i64x2.mul", "", 0),
-                InstructionChoice("f32x4.add", "", 0),
-                InstructionChoice("f32x4.sub", "", 0),
-                InstructionChoice("f32x4.mul", "", 0),
-                InstructionChoice("f32x4.div", "", 0),
-                InstructionChoice("f32x4.min", "", 0),
-                InstructionChoice("f32x4.max", "", 0),
-                InstructionChoice("f64x2.add", "", 0),
-                InstructionChoice("f64x2.sub", "", 0),
-                InstructionChoice("f64x2.mul", "", 0),
-                InstructionChoice("f64x2.div", "", 0),
-                InstructionChoice("f64x2.min", "", 0),
-                InstructionChoice("f64x2.max", "", 0),
-                InstructionChoice("i8x16.add_sat_s", "", 0),
-                InstructionChoice("i8x16.add_sat_u", "", 0),
-                InstructionChoice("i8x16.sub_sat_s", "", 0),
-                InstructionChoice("i8x16.sub_sat_u", "", 0),
-                InstructionChoice("i8x16.avgr_u", "", 0),
-                InstructionChoice("i16x8.add_sat_s", "", 0),
-                InstructionChoice("i16x8.add_sat_u", "", 0),
-                InstructionChoice("i16x8.sub_sat_s", "", 0),
-                InstructionChoice("i16x8.sub_sat_u", "", 0),
-                InstructionChoice("i16x8.avgr_u", "", 0),
-                InstructionChoice("i8x16.narrow_i16x8_s", "", 0),
-                InstructionChoice("i8x16.narrow_i16x8_u", "", 0),
-                InstructionChoice("i16x8.narrow_i32x4_s", "", 0),
-                InstructionChoice("i16x8.narrow_i32x4_u", "", 0),
-                InstructionChoice("i16x8.q15mulr_sat_s", "", 0),
-                InstructionChoice("i32x4.dot_i16x8_s", "", 0),
-                InstructionChoice("i16x8.relaxed_dot_i8x16_i7x16_s", "", 0),
+                InstructionChoice("v128.and", "s0", 0),
+                InstructionChoice("v128.or", "s0", 0),
+                InstructionChoice("v128.xor", "s0", 0),
+                InstructionChoice("i8x16.add", "s0", 0),
+                InstructionChoice("i16x8.add", "s0", 0),
+                InstructionChoice("i32x4.add", "s0", 0),
+                InstructionChoice("i64x2.add", "s0", 0),
+                InstructionChoice("f32x4.add", "s0", 0),
+                InstructionChoice("f64x2.add", "s0", 0),
+                InstructionChoice("i16x8.mul", "s0", 0),
+                InstructionChoice("i32x4.mul", "s0", 0),
+                InstructionChoice("f32x4.mul", "s0", 0),
+                InstructionChoice("f64x2.mul", "s0", 0),
+                InstructionChoice("i32x4.dot_i16x8_s", "s0", 0),
+                InstructionChoice("v128.andnot", "s0", 0),
+                InstructionChoice("i8x16.sub", "s0", 0),
+                InstructionChoice("i16x8.sub", "s0", 0),
+                InstructionChoice("i32x4.sub", "s0", 0),
+                InstructionChoice("f32x4.sub", "s0", 0),
+                InstructionChoice("f64x2.sub", "s0", 0),
+                InstructionChoice("i64x2.sub", "s0", 0),
+                InstructionChoice("i64x2.mul", "s0", 0),
+                InstructionChoice("f32x4.div", "s0", 0),
+                InstructionChoice("f32x4.min", "s0", 0),
+                InstructionChoice("f32x4.max", "s0", 0),
+                InstructionChoice("f64x2.div", "s0", 0),
+                InstructionChoice("f64x2.min", "s0", 0),
+                InstructionChoice("f64x2.max", "s0", 0),
+                InstructionChoice("i8x16.add_sat_s", "s0", 0),
+                InstructionChoice("i8x16.add_sat_u", "s0", 0),
+                InstructionChoice("i8x16.sub_sat_s", "s0", 0),
+                InstructionChoice("i8x16.sub_sat_u", "s0", 0),
+                InstructionChoice("i8x16.avgr_u", "s0", 0),
+                InstructionChoice("i16x8.add_sat_s", "s0", 0),
+                InstructionChoice("i16x8.add_sat_u", "s0", 0),
+                InstructionChoice("i16x8.sub_sat_s", "s0", 0),
+                InstructionChoice("i16x8.sub_sat_u", "s0", 0),
+                InstructionChoice("i16x8.avgr_u", "s0", 0),
+                InstructionChoice("i8x16.narrow_i16x8_s", "s0", 0),
+                InstructionChoice("i8x16.narrow_i16x8_u", "s0", 0),
+                InstructionChoice("i16x8.narrow_i32x4_s", "s0", 0),
+                InstructionChoice("i16x8.narrow_i32x4_u", "s0", 0),
+                InstructionChoice("i16x8.q15mulr_sat_s", "s0", 0),
+                InstructionChoice("i16x8.relaxed_dot_i8x16_i7x16_s", "s0", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
+                InstructionChoice("SK", "s1 v", 2),
             ],
         ]),
     InstructionFamily(
-        base: 2094, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2138, count: 12, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("i8x16.zipLow", "", 0),
-                InstructionChoice("i16x8.zipLow", "", 0),
-                InstructionChoice("i32x4.zipLow", "", 0),
-                InstructionChoice("i8x16.zipHigh", "", 0),
-                InstructionChoice("i16x8.zipHigh", "", 0),
-                InstructionChoice("i32x4.zipHigh", "", 0),
-                InstructionChoice("i8x16.evens", "", 0),
-                InstructionChoice("i16x8.evens", "", 0),
-                InstructionChoice("i32x4.evens", "", 0),
-                InstructionChoice("i8x16.odds", "", 0),
-                InstructionChoice("i16x8.odds", "", 0),
-                InstructionChoice("i32x4.odds", "", 0),
+                InstructionChoice("i8x16.zipLow", "s0", 0),
+                InstructionChoice("i16x8.zipLow", "s0", 0),
+                InstructionChoice("i32x4.zipLow", "s0", 0),
+                InstructionChoice("i8x16.zipHigh", "s0", 0),
+                InstructionChoice("i16x8.zipHigh", "s0", 0),
+                InstructionChoice("i32x4.zipHigh", "s0", 0),
+                InstructionChoice("i8x16.evens", "s0", 0),
+                InstructionChoice("i16x8.evens", "s0", 0),
+                InstructionChoice("i32x4.evens", "s0", 0),
+                InstructionChoice("i8x16.odds", "s0", 0),
+                InstructionChoice("i16x8.odds", "s0", 0),
+                InstructionChoice("i32x4.odds", "s0", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2106, count: 48, words: 2, fields: "s0 s1 s2",
+        base: 2150, count: 96, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("i8x16.eq", "", 0),
-                InstructionChoice("i8x16.ne", "", 0),
-                InstructionChoice("i8x16.lt_s", "", 0),
-                InstructionChoice("i8x16.lt_u", "", 0),
-                InstructionChoice("i8x16.gt_s", "", 0),
-                InstructionChoice("i8x16.gt_u", "", 0),
-                InstructionChoice("i8x16.le_s", "", 0),
-                InstructionChoice("i8x16.le_u", "", 0),
-                InstructionChoice("i8x16.ge_s", "", 0),
-                InstructionChoice("i8x16.ge_u", "", 0),
-                InstructionChoice("i16x8.eq", "", 0),
-                InstructionChoice("i16x8.ne", "", 0),
-                InstructionChoice("i16x8.lt_s", "", 0),
-                InstructionChoice("i16x8.lt_u", "", 0),
-                InstructionChoice("i16x8.gt_s", "", 0),
-                InstructionChoice("i16x8.gt_u", "", 0),
-                InstructionChoice("i16x8.le_s", "", 0),
-                InstructionChoice("i16x8.le_u", "", 0),
-                InstructionChoice("i16x8.ge_s", "", 0),
-                InstructionChoice("i16x8.ge_u", "", 0),
-                InstructionChoice("i32x4.eq", "", 0),
-                InstructionChoice("i32x4.ne", "", 0),
-                InstructionChoice("i32x4.lt_s", "", 0),
-                InstructionChoice("i32x4.lt_u", "", 0),
-                InstructionChoice("i32x4.gt_s", "", 0),
-                InstructionChoice("i32x4.gt_u", "", 0),
-                InstructionChoice("i32x4.le_s", "", 0),
-                InstructionChoice("i32x4.le_u", "", 0),
-                InstructionChoice("i32x4.ge_s", "", 0),
-                InstructionChoice("i32x4.ge_u", "", 0),
-                InstructionChoice("f32x4.eq", "", 0),
-                InstructionChoice("f32x4.ne", "", 0),
-                InstructionChoice("f32x4.lt", "", 0),
-                InstructionChoice("f32x4.gt", "", 0),
-                InstructionChoice("f32x4.le", "", 0),
-                InstructionChoice("f32x4.ge", "", 0),
-                InstructionChoice("f64x2.eq", "", 0),
-                InstructionChoice("f64x2.ne", "", 0),
-                InstructionChoice("f64x2.lt", "", 0),
-                InstructionChoice("f64x2.gt", "", 0),
-                InstructionChoice("f64x2.le", "", 0),
-                InstructionChoice("f64x2.ge", "", 0),
-                InstructionChoice("i64x2.eq", "", 0),
-                InstructionChoice("i64x2.ne", "", 0),
-                InstructionChoice("i64x2.lt_s", "", 0),
-                InstructionChoice("i64x2.gt_s", "", 0),
-                InstructionChoice("i64x2.le_s", "", 0),
-                InstructionChoice("i64x2.ge_s", "", 0),
+                InstructionChoice("i8x16.eq", "s0", 0),
+                InstructionChoice("i8x16.ne", "s0", 0),
+                InstructionChoice("i8x16.lt_s", "s0", 0),
+                InstructionChoice("i8x16.lt_u", "s0", 0),
+                InstructionChoice("i8x16.gt_s", "s0", 0),
+                InstructionChoice("i8x16.gt_u", "s0", 0),
+                InstructionChoice("i8x16.le_s", "s0", 0),
+                InstructionChoice("i8x16.le_u", "s0", 0),
+                InstructionChoice("i8x16.ge_s", "s0", 0),
+                InstructionChoice("i8x16.ge_u", "s0", 0),
+                InstructionChoice("i16x8.eq", "s0", 0),
+                InstructionChoice("i16x8.ne", "s0", 0),
+                InstructionChoice("i16x8.lt_s", "s0", 0),
+                InstructionChoice("i16x8.lt_u", "s0", 0),
+                InstructionChoice("i16x8.gt_s", "s0", 0),
+                InstructionChoice("i16x8.gt_u", "s0", 0),
+                InstructionChoice("i16x8.le_s", "s0", 0),
+                InstructionChoice("i16x8.le_u", "s0", 0),
+                InstructionChoice("i16x8.ge_s", "s0", 0),
+                InstructionChoice("i16x8.ge_u", "s0", 0),
+                InstructionChoice("i32x4.eq", "s0", 0),
+                InstructionChoice("i32x4.ne", "s0", 0),
+                InstructionChoice("i32x4.lt_s", "s0", 0),
+                InstructionChoice("i32x4.lt_u", "s0", 0),
+                InstructionChoice("i32x4.gt_s", "s0", 0),
+                InstructionChoice("i32x4.gt_u", "s0", 0),
+                InstructionChoice("i32x4.le_s", "s0", 0),
+                InstructionChoice("i32x4.le_u", "s0", 0),
+                InstructionChoice("i32x4.ge_s", "s0", 0),
+                InstructionChoice("i32x4.ge_u", "s0", 0),
+                InstructionChoice("f32x4.eq", "s0", 0),
+                InstructionChoice("f32x4.ne", "s0", 0),
+                InstructionChoice("f32x4.lt", "s0", 0),
+                InstructionChoice("f32x4.gt", "s0", 0),
+                InstructionChoice("f32x4.le", "s0", 0),
+                InstructionChoice("f32x4.ge", "s0", 0),
+                InstructionChoice("f64x2.eq", "s0", 0),
+                InstructionChoice("f64x2.ne", "s0", 0),
+                InstructionChoice("f64x2.lt", "s0", 0),
+                InstructionChoice("f64x2.gt", "s0", 0),
+                InstructionChoice("f64x2.le", "s0", 0),
+                InstructionChoice("f64x2.ge", "s0", 0),
+                InstructionChoice("i64x2.eq", "s0", 0),
+                InstructionChoice("i64x2.ne", "s0", 0),
+                InstructionChoice("i64x2.lt_s", "s0", 0),
+                InstructionChoice("i64x2.gt_s", "s0", 0),
+                InstructionChoice("i64x2.le_s", "s0", 0),
+                InstructionChoice("i64x2.ge_s", "s0", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
+                InstructionChoice("SK", "s1 v", 2),
             ],
         ]),
     InstructionFamily(
-        base: 2154, count: 16, words: 2, fields: "s0 s1 s2",
+        base: 2246, count: 16, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.min_s", "", 0),
@@ -1312,7 +1323,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2170, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2262, count: 12, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
@@ -1330,7 +1341,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2182, count: 6, words: 2, fields: "s0 s1 s2 s3",
+        base: 2274, count: 6, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
@@ -1342,7 +1353,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2188, count: 36, words: 2, fields: "s0 s1",
+        base: 2280, count: 36, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "", 0),
@@ -1365,7 +1376,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2224, count: 18, words: 2, fields: "s1",
+        base: 2316, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1384,7 +1395,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2242, count: 8, words: 2, fields: "s0",
+        base: 2334, count: 8, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "", 0),
@@ -1398,7 +1409,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2250, count: 2, words: 2, fields: "s0",
+        base: 2342, count: 2, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "", 0),
@@ -1409,7 +1420,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2252, count: 16, words: 2, fields: "u",
+        base: 2344, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1427,7 +1438,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2268, count: 8, words: 4, fields: "s0 s1 v",
+        base: 2360, count: 8, words: 4, fields: "s0 s1 v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "", 0),
@@ -1441,7 +1452,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2276, count: 2, words: 4, fields: "s0 s1 v",
+        base: 2368, count: 2, words: 4, fields: "s0 s1 v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "", 0),
@@ -1452,21 +1463,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2278, count: 1, words: 4, fields: "s0 v",
+        base: 2370, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
                 InstructionChoice("v128.const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2279, count: 1, words: 2, fields: "s0 s1",
+        base: 2371, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2280, count: 2, words: 2, fields: "s0",
+        base: 2372, count: 2, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.select", "", 0),
@@ -1477,7 +1488,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2282, count: 2, words: 2, fields: "s0 u",
+        base: 2374, count: 2, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("v128.global.get", "", 0),
@@ -1488,7 +1499,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2284, count: 2, words: 2, fields: "s1 u",
+        base: 2376, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
                 InstructionChoice("v128.global.set", "", 0),
@@ -1499,64 +1510,72 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2286, count: 1, words: 10, fields: "s0",
+        base: 2378, count: 1, words: 10, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2287, count: 1, words: 6, fields: "s0",
+        base: 2379, count: 1, words: 6, fields: "s0",
         axes: [
             [
                 InstructionChoice("i16x8.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2288, count: 1, words: 4, fields: "s0",
+        base: 2380, count: 1, words: 4, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32x4.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2289, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2381, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i64x2.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2290, count: 1, words: 3, fields: "s0 s1 s2 s3 n4",
+        base: 2382, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("v128.window", "", 0),
+                InstructionChoice("v128.half", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2291, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2383, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        axes: [
+            [
+                InstructionChoice("v128.window.low", "", 0),
+                InstructionChoice("v128.window.high", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2385, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.swizzle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2292, count: 130, words: 2, fields: "s0",
+        base: 2386, count: 130, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("v128.load", "", 0),
-                InstructionChoice("v128.load8x8_s", "", 0),
-                InstructionChoice("v128.load8x8_u", "", 0),
-                InstructionChoice("v128.load16x4_s", "", 0),
-                InstructionChoice("v128.load16x4_u", "", 0),
-                InstructionChoice("v128.load32x2_s", "", 0),
-                InstructionChoice("v128.load32x2_u", "", 0),
-                InstructionChoice("v128.load8_splat", "", 0),
-                InstructionChoice("v128.load16_splat", "", 0),
-                InstructionChoice("v128.load32_splat", "", 0),
-                InstructionChoice("v128.load64_splat", "", 0),
-                InstructionChoice("v128.load32_zero", "", 0),
-                InstructionChoice("v128.load64_zero", "", 0),
+                InstructionChoice("v128.load", "s0", 0),
+                InstructionChoice("v128.load8x8_s", "s0", 0),
+                InstructionChoice("v128.load8x8_u", "s0", 0),
+                InstructionChoice("v128.load16x4_s", "s0", 0),
+                InstructionChoice("v128.load16x4_u", "s0", 0),
+                InstructionChoice("v128.load32x2_s", "s0", 0),
+                InstructionChoice("v128.load32x2_u", "s0", 0),
+                InstructionChoice("v128.load8_splat", "s0", 0),
+                InstructionChoice("v128.load16_splat", "s0", 0),
+                InstructionChoice("v128.load32_splat", "s0", 0),
+                InstructionChoice("v128.load64_splat", "s0", 0),
+                InstructionChoice("v128.load32_zero", "s0", 0),
+                InstructionChoice("v128.load64_zero", "s0", 0),
             ],
             [
                 InstructionChoice("S", "s1 u", 0),
@@ -1572,7 +1591,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2422, count: 10, words: 2, fields: "s0",
+        base: 2516, count: 10, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
@@ -1591,7 +1610,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2432, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 2526, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -1610,10 +1629,106 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2445, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 2539, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2540, count: 80, words: 3, fields: "s4",
+        axes: [
+            [
+                InstructionChoice("v128.and", "s0", 0),
+                InstructionChoice("v128.or", "s0", 0),
+                InstructionChoice("v128.xor", "s0", 0),
+                InstructionChoice("i8x16.add", "s0", 0),
+                InstructionChoice("i16x8.add", "s0", 0),
+                InstructionChoice("i32x4.add", "s0", 0),
+                InstructionChoice("i64x2.add", "s0", 0),
+                InstructionChoice("f32x4.add", "s0", 0),
+                InstructionChoice("f64x2.add", "s0", 0),
+                InstructionChoice("i16x8.mul", "s0", 0),
+                InstructionChoice("i32x4.mul", "s0", 0),
+                InstructionChoice("f32x4.mul", "s0", 0),
+                InstructionChoice("f64x2.mul", "s0", 0),
+                InstructionChoice("i32x4.dot_i16x8_s", "s0", 0),
+                InstructionChoice("v128.andnot", "s0", 0),
+                InstructionChoice("i8x16.sub", "s0", 0),
+                InstructionChoice("i16x8.sub", "s0", 0),
+                InstructionChoice("i32x4.sub", "s0", 0),
+                InstructionChoice("f32x4.sub", "s0", 0),
+                InstructionChoice("f64x2.sub", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2620, count: 4, words: 3, fields: "s4",
+        axes: [
+            [
+                InstructionChoice("i8x16.eq", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2624, count: 5, words: 2, fields: "s0 s1 s2 s3",
+        axes: [
+            [
+                InstructionChoice("i16x8.mul+add", "", 0),
+                InstructionChoice("i32x4.mul+add", "", 0),
+                InstructionChoice("f32x4.mul+add", "", 0),
+                InstructionChoice("f64x2.mul+add", "", 0),
+                InstructionChoice("i32x4.dot_i16x8_s+add", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2629, count: 20, words: 3, fields: "s4 s5",
+        axes: [
+            [
+                InstructionChoice("i16x8.mul+add", "s0", 0),
+                InstructionChoice("i32x4.mul+add", "s0", 0),
+                InstructionChoice("f32x4.mul+add", "s0", 0),
+                InstructionChoice("f64x2.mul+add", "s0", 0),
+                InstructionChoice("i32x4.dot_i16x8_s+add", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2649, count: 36, words: 2, fields: "s1 b",
+        axes: [
+            [
+                InstructionChoice("v128.any_true", "", 0),
+                InstructionChoice("i8x16.all_true", "", 0),
+                InstructionChoice("i8x16.bitmask", "", 0),
+                InstructionChoice("i16x8.all_true", "", 0),
+                InstructionChoice("i16x8.bitmask", "", 0),
+                InstructionChoice("i32x4.all_true", "", 0),
+                InstructionChoice("i32x4.bitmask", "", 0),
+                InstructionChoice("i64x2.all_true", "", 0),
+                InstructionChoice("i64x2.bitmask", "", 0),
+            ],
+            [
+                InstructionChoice("br_if", "", 0),
+                InstructionChoice("br_unless", "", 0),
+            ],
+            [
+                InstructionChoice("forward", "", 0),
+                InstructionChoice("loop", "", 0),
             ],
         ]),
 ]

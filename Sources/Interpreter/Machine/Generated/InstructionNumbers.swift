@@ -176,73 +176,92 @@ extension Instruction {
     static func vectorRoot(_ a: Int) -> Instruction {
         Instruction(2048 &+ (a))
     }
-    static func vectorBinary(_ a: Int) -> Instruction {
-        Instruction(2050 &+ (a))
+    static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2050 &+ (a &* 2 &+ b))
     }
     static func vectorZip(_ a: Int) -> Instruction {
-        Instruction(2094 &+ (a))
+        Instruction(2138 &+ (a))
     }
-    static func vectorCompare(_ a: Int) -> Instruction {
-        Instruction(2106 &+ (a))
+    static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2150 &+ (a &* 2 &+ b))
     }
     static func vectorChoose(_ a: Int) -> Instruction {
-        Instruction(2154 &+ (a))
+        Instruction(2246 &+ (a))
     }
     static func vectorExtended(_ a: Int) -> Instruction {
-        Instruction(2170 &+ (a))
+        Instruction(2262 &+ (a))
     }
     static func vectorTernary(_ a: Int) -> Instruction {
-        Instruction(2182 &+ (a))
+        Instruction(2274 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2188 &+ (a &* 3 &+ b))
+        Instruction(2280 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2224 &+ (a &* 2 &+ b))
+        Instruction(2316 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2242 &+ (a &* 2 &+ b))
+        Instruction(2334 &+ (a &* 2 &+ b))
     }
     static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(2250 &+ (a))
+        Instruction(2342 &+ (a))
     }
     static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2252 &+ (a &* 2 &+ b))
+        Instruction(2344 &+ (a &* 2 &+ b))
     }
     static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2268 &+ (a &* 2 &+ b))
+        Instruction(2360 &+ (a &* 2 &+ b))
     }
     static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(2276 &+ (a))
+        Instruction(2368 &+ (a))
     }
-    static let vectorConstant = Instruction(2278)
-    static let vectorCopy = Instruction(2279)
+    static let vectorConstant = Instruction(2370)
+    static let vectorCopy = Instruction(2371)
     static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(2280 &+ (a))
+        Instruction(2372 &+ (a))
     }
     static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(2282 &+ (a))
+        Instruction(2374 &+ (a))
     }
     static func vectorGlobalSet(_ a: Int) -> Instruction {
-        Instruction(2284 &+ (a))
+        Instruction(2376 &+ (a))
     }
-    static let vectorShuffle8 = Instruction(2286)
-    static let vectorShuffle16 = Instruction(2287)
-    static let vectorShuffle32 = Instruction(2288)
-    static let vectorJoin = Instruction(2289)
-    static let vectorWindow = Instruction(2290)
-    static let vectorSwizzle = Instruction(2291)
+    static let vectorShuffle8 = Instruction(2378)
+    static let vectorShuffle16 = Instruction(2379)
+    static let vectorShuffle32 = Instruction(2380)
+    static let vectorJoin = Instruction(2381)
+    /// eight bytes, and one byte eight times
+    static let vectorHalf = Instruction(2382)
+    static func vectorWindow(_ a: Int) -> Instruction {
+        Instruction(2383 &+ (a))
+    }
+    static let vectorSwizzle = Instruction(2385)
     static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2292 &+ (a &* 10 &+ b))
+        Instruction(2386 &+ (a &* 10 &+ b))
     }
     static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(2422 &+ (a))
+        Instruction(2516 &+ (a))
     }
     static func vectorLoadFar(_ a: Int) -> Instruction {
-        Instruction(2432 &+ (a))
+        Instruction(2526 &+ (a))
     }
-    static let vectorStoreFar = Instruction(2445)
+    static let vectorStoreFar = Instruction(2539)
+    static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2540 &+ (a &* 4 &+ b))
+    }
+    static func vectorCompareLoad(_ a: Int) -> Instruction {
+        Instruction(2620 &+ (a))
+    }
+    static func vectorMultiplyAdd(_ a: Int) -> Instruction {
+        Instruction(2624 &+ (a))
+    }
+    static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2629 &+ (a &* 4 &+ b))
+    }
+    static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2649 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
 
     /// How many instructions there are.
-    static let count = 2446
+    static let count = 2685
 }

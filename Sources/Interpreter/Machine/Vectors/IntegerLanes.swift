@@ -150,4 +150,20 @@ extension Lanes {
     @inline(__always) static func bitmask(_ a: U64x2) -> UInt32 {
         UInt32(truncatingIfNeeded: a[0] &>> 63 | a[1] &>> 62 & 2)
     }
+
+    // MARK: Whether a bitmask is not zero
+
+    @inline(__always) private static func any(_ a: U64x2, _ bits: UInt64) -> UInt32 {
+        anyTrue(a & U64x2(repeating: bits))
+    }
+    @inline(__always) static func anyNegative(_ a: I8x16) -> UInt32 {
+        any(cast(a, to: U64x2.self), 0x8080_8080_8080_8080)
+    }
+    @inline(__always) static func anyNegative(_ a: I16x8) -> UInt32 {
+        any(cast(a, to: U64x2.self), 0x8000_8000_8000_8000)
+    }
+    @inline(__always) static func anyNegative(_ a: I32x4) -> UInt32 {
+        any(cast(a, to: U64x2.self), 0x8000_0000_8000_0000)
+    }
+    @inline(__always) static func anyNegative(_ a: U64x2) -> UInt32 { any(a, 1 << 63) }
 }

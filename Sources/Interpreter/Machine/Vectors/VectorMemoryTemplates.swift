@@ -20,6 +20,33 @@
     m.next(2)
 }
 
+// MARK: Operands in memory
+
+/// (field 4) op (memory)
+@inline(__always) func vectorBinaryLoad<T: Vector, R: Vector, A: Address>(
+    _: T.Type, _ apply: (T, T) -> R, _: A.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let loaded = m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: T.self)
+    m.setVector(apply(m.vector(4, T.self), loaded))
+    m.next(3)
+}
+
+@inline(__always) func vectorCompareLoad<T: Vector, A: Address>(
+    _: T.Type, _ compare: (T, T) -> SIMDMask<T.MaskStorage>, _: A.Type, _ m: State
+) {
+    vectorBinaryLoad(T.self, { Lanes.bits(compare($0, $1)) }, A.self, m)
+}
+
+/// (field 5) + (field 4) * (memory), with two roundings.
+@inline(__always) func vectorMultiplyAddLoad<T: Vector, R: Vector, A: Address>(
+    _: T.Type, _ multiply: (T, T) -> R, _ add: (R, R) -> R, _: A.Type, _ m: State
+) {
+    let sum = m.vector(5, R.self)
+    vectorBinaryLoad(T.self, { add(sum, multiply($0, $1)) }, A.self, m)
+}
+
 // MARK: Other memories
 
 @inline(__always) func vectorLoadFar<Stored: BitwiseCopyable, R: Vector>(

@@ -11,11 +11,11 @@
     m.next(2)
 }
 
-@inline(__always) func vectorBinary<T: Vector, R: Vector>(
-    _: T.Type, _ apply: (T, T) -> R, _ m: State
+@inline(__always) func vectorBinary<T: Vector, R: Vector, B: VectorSource>(
+    _: T.Type, _ apply: (T, T) -> R, _: B.Type, _ m: State
 ) {
-    m.setVector(apply(m.vector(1, T.self), m.vector(2, T.self)))
-    m.next(2)
+    m.setVector(apply(m.vector(1, T.self), B.get(m, T.self)))
+    m.next(2 &+ B.extraWords)
 }
 
 @inline(__always) func vectorTernary<T: Vector, R: Vector>(
@@ -25,11 +25,11 @@
     m.next(2)
 }
 
-@inline(__always) func vectorCompare<T: Vector>(
-    _: T.Type, _ compare: (T, T) -> SIMDMask<T.MaskStorage>, _ m: State
+@inline(__always) func vectorCompare<T: Vector, B: VectorSource>(
+    _: T.Type, _ compare: (T, T) -> SIMDMask<T.MaskStorage>, _: B.Type, _ m: State
 ) {
-    m.setVector(Lanes.bits(compare(m.vector(1, T.self), m.vector(2, T.self))))
-    m.next(2)
+    m.setVector(Lanes.bits(compare(m.vector(1, T.self), B.get(m, T.self))))
+    m.next(2 &+ B.extraWords)
 }
 
 /// Lanes of the second vector where the comparison of second and first holds, else of the first.
@@ -65,6 +65,39 @@
     let value = test(m.vector(1, T.self))
     D.put(m, value.bits)
     value.advance(m, 2)
+}
+
+@inline(__always) func vectorTestBranch<T: Vector, C: Condition, D: Direction>(
+    _: T.Type, _ test: (T) -> UInt32, _: C.Type, _: D.Type, _ m: State
+) {
+    if C.holds(test(m.vector(1, T.self))) { D.take(m, m.signedHalf) } else { m.next(2) }
+}
+
+/// (slot 3) + (slot 1 * slot 2), with two roundings.
+@inline(__always) func vectorMultiplyAdd<T: Vector, R: Vector>(
+    _: T.Type, _ multiply: (T, T) -> R, _ add: (R, R) -> R, _ m: State
+) {
+    m.setVector(add(m.vector(3, R.self), multiply(m.vector(1, T.self), m.vector(2, T.self))))
+    m.next(2)
+}
+
+/// Where the second operand of a binary instruction is.
+protocol VectorSource {
+    static func get<T: Vector>(_ m: State, _ type: T.Type) -> T
+    static var extraWords: Int { get }
+}
+enum VectorSlot2: VectorSource {
+    @inline(__always) static func get<T: Vector>(_ m: State, _ type: T.Type) -> T {
+        m.vector(2, T.self)
+    }
+    @inline(__always) static var extraWords: Int { 0 }
+}
+/// In words 2 and 3.
+enum VectorConstant: VectorSource {
+    @inline(__always) static func get<T: Vector>(_ m: State, _ type: T.Type) -> T {
+        m.vectorImmediate(T.self)
+    }
+    @inline(__always) static var extraWords: Int { 2 }
 }
 
 // MARK: Lanes
@@ -176,13 +209,21 @@ extension State {
     m.next(2)
 }
 
-/// The 16 bytes from bit `field 4` (1 to 63) on in three slots: a window across two vectors.
-@inline(__always) func vectorWindow(_ m: State) {
-    let a = m.sp[m.field(1)], b = m.sp[m.field(2)], c = m.sp[m.field(3)]
-    let right = U64x2(repeating: UInt64(truncatingIfNeeded: m.field(4)))
-    let left = U64x2(repeating: 64) &- right
-    m.setVector(U64x2(a, b) &>> right | U64x2(b, c) &<< left)
+/// Upper half of word 1: byte offset from slot 0 of eight bytes; word 2: that of a byte, which fills
+/// the upper half. (Compilers fill lanes that do not matter with the first byte.)
+@inline(__always) func vectorHalf(_ m: State) {
+    let low = m.lane(UInt64.self, m.unsignedHalf)
+    let byte = UInt64(m.lane(UInt8.self, m.word(2)))
+    m.setVector(U64x2(low, byte &* 0x0101_0101_0101_0101))
     m.next(3)
+}
+
+/// 16 bytes next to each other in two vectors; field 3 is the number of bits to leave out in front,
+/// 1 to 63, or that of bits beyond the first half.
+@inline(__always) func vectorWindow(_ window: (U64x2, U64x2, UInt64) -> U64x2, _ m: State) {
+    let bits = UInt64(truncatingIfNeeded: m.field(3))
+    m.setVector(window(m.vector(1, U64x2.self), m.vector(2, U64x2.self), bits))
+    m.next(2)
 }
 
 /// Bytes of the first vector whose numbers the second has; zero for numbers above 15.

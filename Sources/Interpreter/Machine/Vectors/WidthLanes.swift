@@ -182,4 +182,22 @@ extension Lanes {
     @inline(__always) static func odds(_ a: U32x4, _ b: U32x4) -> U32x4 {
         U32x4(a[1], a[3], b[1], b[3])
     }
+
+    /// From `bits` (below 64) of `a` on, the first bits of `b` behind it.
+    @inline(__always)
+    static func windowLow(_ a: U64x2, _ b: U64x2, _ bits: UInt64) -> U64x2 {
+        let middle = highLow(a, b)
+        return a &>> U64x2(repeating: bits) | middle &<< U64x2(repeating: 64 &- bits)
+    }
+    /// From 64 + `bits` on.
+    @inline(__always)
+    static func windowHigh(_ a: U64x2, _ b: U64x2, _ bits: UInt64) -> U64x2 {
+        let middle = highLow(a, b)
+        return middle &>> U64x2(repeating: bits) | b &<< U64x2(repeating: 64 &- bits)
+    }
+    /// The upper half of `a` and the lower one of `b`. (Lanes of 64 bits would be moved one by one.)
+    @inline(__always) private static func highLow(_ a: U64x2, _ b: U64x2) -> U64x2 {
+        let a = cast(a, to: U32x4.self), b = cast(b, to: U32x4.self)
+        return cast(U32x4(a[2], a[3], b[0], b[1]), to: U64x2.self)
+    }
 }
