@@ -195,7 +195,12 @@ import WasmInstructionSet
         let house = House()
         house.linker.defineFunction(
             "host", "swap", parameters: [.i32, .v128, .i64, .v128], results: [.v128, .i32, .v128]
-        ) { _, values in [values[3], values[0], values[1]] }
+        ) { _, slots in
+            let arguments = (0..<6).map { slots[$0] }
+            for (index, source) in [4, 5, 0, 1, 2].enumerated() {
+                slots[index] = arguments[source]
+            }
+        }
         let first = try house.instantiate(module)
         // A second instance, whose imported function is one of the first.
         house.linker.define("host", "swap", .function(try #require(first.function("own"))))
