@@ -134,9 +134,7 @@ extension Translator {
             if entry.kind == .constant {
                 emitConstant(to: target, entry.value)
             } else {
-                let source = slot(of: entry)
-                emitCopy(to: target, from: source)
-                if entry.valueClass == .vector { emitCopy(to: target + 1, from: source + 1) }
+                emitCopy(to: target, of: entry)
             }
             target += entry.valueClass.slotCount
         }

@@ -992,6 +992,614 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { castBranch(KindTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_v128_not(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U64x2.self, Lanes.complement, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i8x16_abs(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I8x16.self, Lanes.absolute, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i8x16_neg(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I8x16.self, Lanes.negate, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i16x8_abs(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I16x8.self, Lanes.absolute, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i16x8_neg(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I16x8.self, Lanes.negate, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_abs(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I32x4.self, Lanes.absolute, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_neg(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I32x4.self, Lanes.negate, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i64x2_abs(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I64x2.self, Lanes.absolute, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i64x2_neg(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I64x2.self, Lanes.negate, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i8x16_popcnt(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U8x16.self, Lanes.countOnes, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_abs(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U32x4.self, Lanes.absolute, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_neg(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U32x4.self, Lanes.negate, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_ceil(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F32x4.self, Lanes.ceiling, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_floor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F32x4.self, Lanes.floor, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_trunc(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F32x4.self, Lanes.truncate, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_nearest(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F32x4.self, Lanes.nearest, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_abs(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U64x2.self, Lanes.absolute, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_neg(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U64x2.self, Lanes.negate, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_ceil(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F64x2.self, Lanes.ceiling, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_floor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F64x2.self, Lanes.floor, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_trunc(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F64x2.self, Lanes.truncate, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_nearest(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F64x2.self, Lanes.nearest, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i16x8_extend_low_i8x16_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I8x16.self, Lanes.extendLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i16x8_extend_high_i8x16_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I8x16.self, Lanes.extendHigh, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i16x8_extend_low_i8x16_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U8x16.self, Lanes.extendLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i16x8_extend_high_i8x16_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U8x16.self, Lanes.extendHigh, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_extend_low_i16x8_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I16x8.self, Lanes.extendLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_extend_high_i16x8_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I16x8.self, Lanes.extendHigh, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_extend_low_i16x8_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U16x8.self, Lanes.extendLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_extend_high_i16x8_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U16x8.self, Lanes.extendHigh, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i64x2_extend_low_i32x4_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I32x4.self, Lanes.extendLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i64x2_extend_high_i32x4_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I32x4.self, Lanes.extendHigh, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i64x2_extend_low_i32x4_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U32x4.self, Lanes.extendLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i64x2_extend_high_i32x4_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U32x4.self, Lanes.extendHigh, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i16x8_extadd_pairwise_i8x16_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I8x16.self, Lanes.pairwise, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i16x8_extadd_pairwise_i8x16_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U8x16.self, Lanes.pairwise, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_extadd_pairwise_i16x8_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I16x8.self, Lanes.pairwise, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_extadd_pairwise_i16x8_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U16x8.self, Lanes.pairwise, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_convert_i32x4_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I32x4.self, Lanes.convert, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_convert_i32x4_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U32x4.self, Lanes.convert, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_convert_low_i32x4_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(I32x4.self, Lanes.convertLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_convert_low_i32x4_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(U32x4.self, Lanes.convertLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f32x4_demote_f64x2_zero(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F64x2.self, Lanes.demote, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_f64x2_promote_low_f32x4(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F32x4.self, Lanes.promoteLow, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_trunc_sat_f32x4_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F32x4.self, Lanes.truncateSigned, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_trunc_sat_f32x4_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F32x4.self, Lanes.truncateUnsigned, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_trunc_sat_f64x2_s_zero(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F64x2.self, Lanes.truncateSigned, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUnary_i32x4_trunc_sat_f64x2_u_zero(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F64x2.self, Lanes.truncateUnsigned, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorRoot_f32x4_sqrt(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F32x4.self, Lanes.squareRoot, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorRoot_f64x2_sqrt(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUnary(F64x2.self, Lanes.squareRoot, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_and_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U64x2.self, &, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_and_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U64x2.self, &, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_or_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U64x2.self, |, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_or_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U64x2.self, |, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_xor_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U64x2.self, ^, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_xor_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U64x2.self, ^, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, &+, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, &+, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, &+, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, &+, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, &+, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_add_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, &+, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I64x2.self, &+, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_add_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I64x2.self, &+, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, +, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_add_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, +, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, +, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_add_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, +, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, &*, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_mul_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, &*, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, &*, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_mul_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, &*, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, *, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_mul_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, *, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, *, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_mul_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, *, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_dot_i16x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.dot, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_dot_i16x8_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.dot, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_andnot_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U64x2.self, Lanes.andNot, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_v128_andnot_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U64x2.self, Lanes.andNot, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, &-, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, &-, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, &-, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, &-, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, &-, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i32x4_sub_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, &-, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, -, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_sub_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, -, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, -, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_sub_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, -, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I64x2.self, &-, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_sub_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I64x2.self, &-, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I64x2.self, &*, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i64x2_mul_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I64x2.self, &*, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_div_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, /, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_div_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, /, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_min_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, Lanes.minimum, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_min_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, Lanes.minimum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_max_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, Lanes.maximum, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f32x4_max_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F32x4.self, Lanes.maximum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_div_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, /, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_div_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, /, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_min_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, Lanes.minimum, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_min_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, Lanes.minimum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_max_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, Lanes.maximum, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_f64x2_max_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(F64x2.self, Lanes.maximum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_sat_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_sat_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_sat_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_add_sat_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_sat_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_sat_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_sat_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_sub_sat_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_avgr_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.average, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_avgr_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_sat_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_sat_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_sat_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_add_sat_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_sat_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_sat_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_sat_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_sub_sat_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_avgr_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.average, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_avgr_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.multiplyRounding, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.multiplyRounding, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, Lanes.dot, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I8x16.self, Lanes.dot, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i8x16_zipLow_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.zipLow, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i16x8_zipLow_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.zipLow, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i32x4_zipLow_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U32x4.self, Lanes.zipLow, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i8x16_zipHigh_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.zipHigh, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i16x8_zipHigh_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.zipHigh, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i32x4_zipHigh_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U32x4.self, Lanes.zipHigh, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i8x16_evens_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.evens, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i16x8_evens_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.evens, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i32x4_evens_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U32x4.self, Lanes.evens, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i8x16_odds_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U8x16.self, Lanes.odds, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i16x8_odds_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U16x8.self, Lanes.odds, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorZip_i32x4_odds_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(U32x4.self, Lanes.odds, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_eq_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorCompare_i8x16_eq_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorCompare(I8x16.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2000] = address(h_atomicLoad_atomic_load8)
@@ -1242,4 +1850,156 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2245] = address(h_castBranch_br_kind_S_on_cast_fail)
     table[2246] = address(h_castBranch_br_kind_R_on_cast)
     table[2247] = address(h_castBranch_br_kind_R_on_cast_fail)
+    table[2248] = address(h_vectorUnary_v128_not)
+    table[2249] = address(h_vectorUnary_i8x16_abs)
+    table[2250] = address(h_vectorUnary_i8x16_neg)
+    table[2251] = address(h_vectorUnary_i16x8_abs)
+    table[2252] = address(h_vectorUnary_i16x8_neg)
+    table[2253] = address(h_vectorUnary_i32x4_abs)
+    table[2254] = address(h_vectorUnary_i32x4_neg)
+    table[2255] = address(h_vectorUnary_i64x2_abs)
+    table[2256] = address(h_vectorUnary_i64x2_neg)
+    table[2257] = address(h_vectorUnary_i8x16_popcnt)
+    table[2258] = address(h_vectorUnary_f32x4_abs)
+    table[2259] = address(h_vectorUnary_f32x4_neg)
+    table[2260] = address(h_vectorUnary_f32x4_ceil)
+    table[2261] = address(h_vectorUnary_f32x4_floor)
+    table[2262] = address(h_vectorUnary_f32x4_trunc)
+    table[2263] = address(h_vectorUnary_f32x4_nearest)
+    table[2264] = address(h_vectorUnary_f64x2_abs)
+    table[2265] = address(h_vectorUnary_f64x2_neg)
+    table[2266] = address(h_vectorUnary_f64x2_ceil)
+    table[2267] = address(h_vectorUnary_f64x2_floor)
+    table[2268] = address(h_vectorUnary_f64x2_trunc)
+    table[2269] = address(h_vectorUnary_f64x2_nearest)
+    table[2270] = address(h_vectorUnary_i16x8_extend_low_i8x16_s)
+    table[2271] = address(h_vectorUnary_i16x8_extend_high_i8x16_s)
+    table[2272] = address(h_vectorUnary_i16x8_extend_low_i8x16_u)
+    table[2273] = address(h_vectorUnary_i16x8_extend_high_i8x16_u)
+    table[2274] = address(h_vectorUnary_i32x4_extend_low_i16x8_s)
+    table[2275] = address(h_vectorUnary_i32x4_extend_high_i16x8_s)
+    table[2276] = address(h_vectorUnary_i32x4_extend_low_i16x8_u)
+    table[2277] = address(h_vectorUnary_i32x4_extend_high_i16x8_u)
+    table[2278] = address(h_vectorUnary_i64x2_extend_low_i32x4_s)
+    table[2279] = address(h_vectorUnary_i64x2_extend_high_i32x4_s)
+    table[2280] = address(h_vectorUnary_i64x2_extend_low_i32x4_u)
+    table[2281] = address(h_vectorUnary_i64x2_extend_high_i32x4_u)
+    table[2282] = address(h_vectorUnary_i16x8_extadd_pairwise_i8x16_s)
+    table[2283] = address(h_vectorUnary_i16x8_extadd_pairwise_i8x16_u)
+    table[2284] = address(h_vectorUnary_i32x4_extadd_pairwise_i16x8_s)
+    table[2285] = address(h_vectorUnary_i32x4_extadd_pairwise_i16x8_u)
+    table[2286] = address(h_vectorUnary_f32x4_convert_i32x4_s)
+    table[2287] = address(h_vectorUnary_f32x4_convert_i32x4_u)
+    table[2288] = address(h_vectorUnary_f64x2_convert_low_i32x4_s)
+    table[2289] = address(h_vectorUnary_f64x2_convert_low_i32x4_u)
+    table[2290] = address(h_vectorUnary_f32x4_demote_f64x2_zero)
+    table[2291] = address(h_vectorUnary_f64x2_promote_low_f32x4)
+    table[2292] = address(h_vectorUnary_i32x4_trunc_sat_f32x4_s)
+    table[2293] = address(h_vectorUnary_i32x4_trunc_sat_f32x4_u)
+    table[2294] = address(h_vectorUnary_i32x4_trunc_sat_f64x2_s_zero)
+    table[2295] = address(h_vectorUnary_i32x4_trunc_sat_f64x2_u_zero)
+    table[2296] = address(h_vectorRoot_f32x4_sqrt)
+    table[2297] = address(h_vectorRoot_f64x2_sqrt)
+    table[2298] = address(h_vectorBinary_v128_and_SS)
+    table[2299] = address(h_vectorBinary_v128_and_SK)
+    table[2300] = address(h_vectorBinary_v128_or_SS)
+    table[2301] = address(h_vectorBinary_v128_or_SK)
+    table[2302] = address(h_vectorBinary_v128_xor_SS)
+    table[2303] = address(h_vectorBinary_v128_xor_SK)
+    table[2304] = address(h_vectorBinary_i8x16_add_SS)
+    table[2305] = address(h_vectorBinary_i8x16_add_SK)
+    table[2306] = address(h_vectorBinary_i16x8_add_SS)
+    table[2307] = address(h_vectorBinary_i16x8_add_SK)
+    table[2308] = address(h_vectorBinary_i32x4_add_SS)
+    table[2309] = address(h_vectorBinary_i32x4_add_SK)
+    table[2310] = address(h_vectorBinary_i64x2_add_SS)
+    table[2311] = address(h_vectorBinary_i64x2_add_SK)
+    table[2312] = address(h_vectorBinary_f32x4_add_SS)
+    table[2313] = address(h_vectorBinary_f32x4_add_SK)
+    table[2314] = address(h_vectorBinary_f64x2_add_SS)
+    table[2315] = address(h_vectorBinary_f64x2_add_SK)
+    table[2316] = address(h_vectorBinary_i16x8_mul_SS)
+    table[2317] = address(h_vectorBinary_i16x8_mul_SK)
+    table[2318] = address(h_vectorBinary_i32x4_mul_SS)
+    table[2319] = address(h_vectorBinary_i32x4_mul_SK)
+    table[2320] = address(h_vectorBinary_f32x4_mul_SS)
+    table[2321] = address(h_vectorBinary_f32x4_mul_SK)
+    table[2322] = address(h_vectorBinary_f64x2_mul_SS)
+    table[2323] = address(h_vectorBinary_f64x2_mul_SK)
+    table[2324] = address(h_vectorBinary_i32x4_dot_i16x8_s_SS)
+    table[2325] = address(h_vectorBinary_i32x4_dot_i16x8_s_SK)
+    table[2326] = address(h_vectorBinary_v128_andnot_SS)
+    table[2327] = address(h_vectorBinary_v128_andnot_SK)
+    table[2328] = address(h_vectorBinary_i8x16_sub_SS)
+    table[2329] = address(h_vectorBinary_i8x16_sub_SK)
+    table[2330] = address(h_vectorBinary_i16x8_sub_SS)
+    table[2331] = address(h_vectorBinary_i16x8_sub_SK)
+    table[2332] = address(h_vectorBinary_i32x4_sub_SS)
+    table[2333] = address(h_vectorBinary_i32x4_sub_SK)
+    table[2334] = address(h_vectorBinary_f32x4_sub_SS)
+    table[2335] = address(h_vectorBinary_f32x4_sub_SK)
+    table[2336] = address(h_vectorBinary_f64x2_sub_SS)
+    table[2337] = address(h_vectorBinary_f64x2_sub_SK)
+    table[2338] = address(h_vectorBinary_i64x2_sub_SS)
+    table[2339] = address(h_vectorBinary_i64x2_sub_SK)
+    table[2340] = address(h_vectorBinary_i64x2_mul_SS)
+    table[2341] = address(h_vectorBinary_i64x2_mul_SK)
+    table[2342] = address(h_vectorBinary_f32x4_div_SS)
+    table[2343] = address(h_vectorBinary_f32x4_div_SK)
+    table[2344] = address(h_vectorBinary_f32x4_min_SS)
+    table[2345] = address(h_vectorBinary_f32x4_min_SK)
+    table[2346] = address(h_vectorBinary_f32x4_max_SS)
+    table[2347] = address(h_vectorBinary_f32x4_max_SK)
+    table[2348] = address(h_vectorBinary_f64x2_div_SS)
+    table[2349] = address(h_vectorBinary_f64x2_div_SK)
+    table[2350] = address(h_vectorBinary_f64x2_min_SS)
+    table[2351] = address(h_vectorBinary_f64x2_min_SK)
+    table[2352] = address(h_vectorBinary_f64x2_max_SS)
+    table[2353] = address(h_vectorBinary_f64x2_max_SK)
+    table[2354] = address(h_vectorBinary_i8x16_add_sat_s_SS)
+    table[2355] = address(h_vectorBinary_i8x16_add_sat_s_SK)
+    table[2356] = address(h_vectorBinary_i8x16_add_sat_u_SS)
+    table[2357] = address(h_vectorBinary_i8x16_add_sat_u_SK)
+    table[2358] = address(h_vectorBinary_i8x16_sub_sat_s_SS)
+    table[2359] = address(h_vectorBinary_i8x16_sub_sat_s_SK)
+    table[2360] = address(h_vectorBinary_i8x16_sub_sat_u_SS)
+    table[2361] = address(h_vectorBinary_i8x16_sub_sat_u_SK)
+    table[2362] = address(h_vectorBinary_i8x16_avgr_u_SS)
+    table[2363] = address(h_vectorBinary_i8x16_avgr_u_SK)
+    table[2364] = address(h_vectorBinary_i16x8_add_sat_s_SS)
+    table[2365] = address(h_vectorBinary_i16x8_add_sat_s_SK)
+    table[2366] = address(h_vectorBinary_i16x8_add_sat_u_SS)
+    table[2367] = address(h_vectorBinary_i16x8_add_sat_u_SK)
+    table[2368] = address(h_vectorBinary_i16x8_sub_sat_s_SS)
+    table[2369] = address(h_vectorBinary_i16x8_sub_sat_s_SK)
+    table[2370] = address(h_vectorBinary_i16x8_sub_sat_u_SS)
+    table[2371] = address(h_vectorBinary_i16x8_sub_sat_u_SK)
+    table[2372] = address(h_vectorBinary_i16x8_avgr_u_SS)
+    table[2373] = address(h_vectorBinary_i16x8_avgr_u_SK)
+    table[2374] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SS)
+    table[2375] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SK)
+    table[2376] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SS)
+    table[2377] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SK)
+    table[2378] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SS)
+    table[2379] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SK)
+    table[2380] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SS)
+    table[2381] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SK)
+    table[2382] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SS)
+    table[2383] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SK)
+    table[2384] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS)
+    table[2385] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SK)
+    table[2386] = address(h_vectorZip_i8x16_zipLow_SS)
+    table[2387] = address(h_vectorZip_i16x8_zipLow_SS)
+    table[2388] = address(h_vectorZip_i32x4_zipLow_SS)
+    table[2389] = address(h_vectorZip_i8x16_zipHigh_SS)
+    table[2390] = address(h_vectorZip_i16x8_zipHigh_SS)
+    table[2391] = address(h_vectorZip_i32x4_zipHigh_SS)
+    table[2392] = address(h_vectorZip_i8x16_evens_SS)
+    table[2393] = address(h_vectorZip_i16x8_evens_SS)
+    table[2394] = address(h_vectorZip_i32x4_evens_SS)
+    table[2395] = address(h_vectorZip_i8x16_odds_SS)
+    table[2396] = address(h_vectorZip_i16x8_odds_SS)
+    table[2397] = address(h_vectorZip_i32x4_odds_SS)
+    table[2398] = address(h_vectorCompare_i8x16_eq_SS)
+    table[2399] = address(h_vectorCompare_i8x16_eq_SK)
 }

@@ -239,7 +239,98 @@ extension Instruction {
     static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(2220 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
+    static func vectorUnary(_ a: Int) -> Instruction {
+        Instruction(2248 &+ (a))
+    }
+    static func vectorRoot(_ a: Int) -> Instruction {
+        Instruction(2296 &+ (a))
+    }
+    static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2298 &+ (a &* 2 &+ b))
+    }
+    static func vectorZip(_ a: Int) -> Instruction {
+        Instruction(2386 &+ (a))
+    }
+    static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2398 &+ (a &* 2 &+ b))
+    }
+    static func vectorChoose(_ a: Int) -> Instruction {
+        Instruction(2494 &+ (a))
+    }
+    static func vectorExtended(_ a: Int) -> Instruction {
+        Instruction(2510 &+ (a))
+    }
+    static func vectorTernary(_ a: Int) -> Instruction {
+        Instruction(2522 &+ (a))
+    }
+    static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2528 &+ (a &* 3 &+ b))
+    }
+    static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2564 &+ (a &* 2 &+ b))
+    }
+    static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2582 &+ (a &* 2 &+ b))
+    }
+    static func vectorSplatFloat(_ a: Int) -> Instruction {
+        Instruction(2590 &+ (a))
+    }
+    static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2592 &+ (a &* 2 &+ b))
+    }
+    static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2608 &+ (a &* 2 &+ b))
+    }
+    static func vectorReplaceFloat(_ a: Int) -> Instruction {
+        Instruction(2616 &+ (a))
+    }
+    static let vectorConstant = Instruction(2618)
+    static let vectorCopy = Instruction(2619)
+    static func vectorSelect(_ a: Int) -> Instruction {
+        Instruction(2620 &+ (a))
+    }
+    static func vectorGlobalGet(_ a: Int) -> Instruction {
+        Instruction(2622 &+ (a))
+    }
+    static func vectorGlobalSet(_ a: Int) -> Instruction {
+        Instruction(2624 &+ (a))
+    }
+    static let vectorShuffle8 = Instruction(2626)
+    static let vectorShuffle16 = Instruction(2627)
+    static let vectorShuffle32 = Instruction(2628)
+    static let vectorJoin = Instruction(2629)
+    /// eight bytes, and one byte eight times
+    static let vectorHalf = Instruction(2630)
+    static func vectorWindow(_ a: Int) -> Instruction {
+        Instruction(2631 &+ (a))
+    }
+    static let vectorSwizzle = Instruction(2633)
+    static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2634 &+ (a &* 10 &+ b))
+    }
+    static func vectorStore(_ a: Int) -> Instruction {
+        Instruction(2764 &+ (a))
+    }
+    static func vectorLoadFar(_ a: Int) -> Instruction {
+        Instruction(2774 &+ (a))
+    }
+    static let vectorStoreFar = Instruction(2787)
+    static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2788 &+ (a &* 4 &+ b))
+    }
+    static func vectorCompareLoad(_ a: Int) -> Instruction {
+        Instruction(2868 &+ (a))
+    }
+    static func vectorMultiplyAdd(_ a: Int) -> Instruction {
+        Instruction(2872 &+ (a))
+    }
+    static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2877 &+ (a &* 4 &+ b))
+    }
+    static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2897 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
 
     /// How many instructions there are.
-    static let count = 2248
+    static let count = 2933
 }
