@@ -49,6 +49,9 @@ let package = Package(
             name: "InterpreterTests",
             dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
             path: "Tests/InterpreterTests"),
+        .testTarget(
+            name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
+            path: "Tests/ScriptRunnerTests"),
         .testTarget(name: "WASITests", dependencies: ["WasmWASI"], path: "Tests/WASITests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
