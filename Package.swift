@@ -50,7 +50,7 @@ let package = Package(
             dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
             path: "Tests/InterpreterTests"),
         .testTarget(
-            name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner"],
+            name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),
         .testTarget(name: "WASITests", dependencies: ["WasmWASI"], path: "Tests/WASITests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),

@@ -12,8 +12,7 @@ extension Value {
         case .v128(let low, let high): self = .v128(low: low, high: high)
         case .refNull(.func), .refNull(.nofunc): self = .function(nil)
         case .refNull(.extern), .refNull(.noextern): self = .extern(nil)
-        case .refNull(.exn), .refNull(.noexn):
-            throw CommandFailure("no values of this type yet: \(value.text)")
+        case .refNull(.exn), .refNull(.noexn): self = .exception(nil)
         case .refNull: self = .any(nil)
         case .refExtern(let number): self = .extern(ExternReference(handle: UInt64(number)))
         case .refHost(let number):
@@ -37,11 +36,14 @@ extension ResultPattern {
                 && lanes.indices.allSatisfy { index in
                     lanes[index].matches(shape.lane(index, low, high), width: shape.laneBits)
                 }
-        case (.null, .function(nil)), (.null, .extern(nil)), (.null, .any(nil)): true
+        case (.null, .function(nil)), (.null, .extern(nil)), (.null, .any(nil)),
+            (.null, .exception(nil)):
+            true
         case (.anyReference, .function(_?)), (.anyReference, .extern(_?)),
-            (.anyReference, .any(_?)):
+            (.anyReference, .any(_?)), (.anyReference, .exception(_?)):
             true
         case (.reference(.func), .function(_?)), (.reference(.extern), .extern(_?)): true
+        case (.reference(.exn), .exception(_?)): true
         case (.refExtern(let number), .extern(let reference?)):
             reference.handle == UInt64(number)
         case (.reference(let type), .any(let reference?)): reference.kind.isBelow(type)

@@ -48,6 +48,7 @@ public final class Store {
     private var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
     private var hostFunctions: [HostFunction] = []
     private var signatures: [TypeID: Signature] = [:]
+    let unwindingSites = UnwindingSites()
 
     /// Structures, arrays and what else guests allocate.
     let heap: Heap
@@ -199,7 +200,7 @@ extension Store {
     }
 
     func makeTag(_ type: TypeID) -> TagStorage {
-        let tag = TagStorage(typeID: type)
+        let tag = TagStorage(typeID: type, slotCount: signature(type).parameterSlots)
         tags.append(tag)
         return tag
     }

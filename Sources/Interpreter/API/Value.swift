@@ -12,6 +12,8 @@ public enum Value {
     case function(Function?)
     /// A reference to a value of the host, or a null reference of type externref.
     case extern(ExternReference?)
+    /// A reference to an exception, or a null reference of type exnref.
+    case exception(Exception?)
     /// A reference to a structure, an array or an i31, or a null reference below anyref.
     case any(AnyReference?)
 
@@ -32,6 +34,7 @@ extension Value: Hashable {
             aLow == bLow && aHigh == bHigh
         case (.function(let a), .function(let b)): a == b
         case (.extern(let a), .extern(let b)): a == b
+        case (.exception(let a), .exception(let b)): a == b
         case (.any(let a), .any(let b)): a == b
         default: false
         }
@@ -48,6 +51,7 @@ extension Value: Hashable {
             hasher.combine(high)
         case .function(let function): hasher.combine(function)
         case .extern(let reference): hasher.combine(reference)
+        case .exception(let exception): hasher.combine(exception)
         case .any(let reference): hasher.combine(reference)
         }
     }
@@ -66,12 +70,14 @@ extension Value: CustomStringConvertible {
         case .function(.some(let function)): "function \(function.type)"
         case .extern(nil): "null external reference"
         case .extern(.some(let reference)): "external reference \(reference)"
+        case .exception(nil): "null exception"
+        case .exception(.some(let exception)): "\(exception)"
         case .any(nil): "null reference"
         case .any(.some(let reference)): "\(reference)"
         }
     }
 
-    private static func hex(_ word: UInt64) -> String {
+    static func hex(_ word: UInt64) -> String {
         let digits = String(word, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }

@@ -36,24 +36,20 @@ extension Store {
         return heap.take(sizeClass)
     }
 
-    /// Makes an object that holds slots of any types, for the payload of an exception; its first
-    /// slot stands at `ArrayLayout.elementsOffset`. Nil if the limit forbids it.
-    ///
-    /// - Parameter slots: values, which count as references as slots of the value stack do.
+    /// Makes an object that holds slots of any types, for the payload of an exception; they count
+    /// as references as slots of the value stack do. Answers where the slots are, which the caller
+    /// must fill before anything else is allocated; nil if the limit forbids it.
     func makeSlots(
-        _ slots: UnsafeBufferPointer<UInt64>, number: UInt32, top: UnsafeMutablePointer<UInt64>
-    ) -> UInt64? {
-        let byteCount = ArrayLayout.elementsOffset + 8 * slots.count
-        guard let cell = allocate(byteCount, top: top) else { return nil }
+        _ count: Int, number: UInt32, top: UnsafeMutablePointer<UInt64>
+    ) -> UnsafeMutablePointer<UInt64>? {
+        guard let cell = allocate(ArrayLayout.elementsOffset + 8 * count, top: top) else {
+            return nil
+        }
         cell.storeBytes(of: ObjectKind.slots.header(number), as: UInt32.self)
         cell.storeBytes(
-            of: UInt32(truncatingIfNeeded: slots.count), toByteOffset: ArrayLayout.lengthOffset,
+            of: UInt32(truncatingIfNeeded: count), toByteOffset: ArrayLayout.lengthOffset,
             as: UInt32.self)
-        let target = cell + ArrayLayout.elementsOffset
-        for (index, slot) in slots.enumerated() {
-            target.storeBytes(of: slot, toByteOffset: 8 * index, as: UInt64.self)
-        }
-        return UInt64(UInt(bitPattern: cell))
+        return (cell + ArrayLayout.elementsOffset).assumingMemoryBound(to: UInt64.self)
     }
 
     /// Frees the objects that guests and host cannot reach any more, and lets go of values of the

@@ -135,6 +135,9 @@ struct Disassembler {
         case ("u", nil): return "#\(half(word + 1))"
         case ("w", nil):
             return word + 2 < words.count ? "#\(Int64(bitPattern: words[word + 2]))" : ""
+        case ("v", nil):
+            guard word + 3 < words.count else { return "" }
+            return "#0x" + Value.hex(words[word + 3]) + Value.hex(words[word + 2])
         case ("b", nil): return target(Int32(bitPattern: half(word + 1)))
         case ("b", _) where token == "b2": return target(Int32(bitPattern: half(word + 2)))
         case ("b", _): return "-> \(word + Int(Int16(truncatingIfNeeded: field(3))))"

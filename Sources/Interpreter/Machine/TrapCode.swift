@@ -31,6 +31,8 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case unalignedAtomic
     /// A thread would wait on a memory that no other can change.
     case expectedSharedMemory
+    /// `throw_ref` of null.
+    case nullExceptionReference
 
     /// The suite's words for the trap.
     public var message: String {
@@ -59,6 +61,7 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
         case .implementationLimit: "implementation limit exceeded"
         case .unalignedAtomic: "unaligned atomic"
         case .expectedSharedMemory: "expected shared memory"
+        case .nullExceptionReference: "null exception reference"
         }
     }
 }

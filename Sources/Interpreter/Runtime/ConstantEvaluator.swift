@@ -15,8 +15,7 @@ struct ConstantEvaluator {
 
     /// The value of an expression in slots.
     ///
-    /// - Throws: `Trap` if an object has no room; `UnsupportedFeatures` for instructions that cannot
-    ///   run yet.
+    /// - Throws: `Trap` if an object has no room.
     func evaluate(_ expression: ConstantExpression) throws -> (low: UInt64, high: UInt64) {
         var reader = reader(expression.range)
         var evaluator = self
@@ -92,7 +91,8 @@ struct ConstantEvaluator {
             let type = try reader.unsigned32()
             let fixed = opcode == .arrayNewFixed ? Int(try reader.unsigned32()) : nil
             try makeArray(type, fixed: fixed, isDefault: opcode == .arrayNewDefault)
-        default: throw UnsupportedFeatures(features: opcode.info.feature)
+        // Not constant: validation has refused the module.
+        default: throw Trap(.unreachable)
         }
     }
 

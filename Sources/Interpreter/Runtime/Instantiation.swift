@@ -4,19 +4,12 @@ import WasmValidator
 ///
 /// Specification: 4.7.3 (instantiation).
 extension Store {
-    /// What `instantiate` refuses by name: the machine has no instructions for it yet.
-    static let unsupportedFeatures: Features = [
-        .simd, .relaxedSIMD, .exceptions,
-    ]
-
     /// Instantiates a module with what its imports were resolved to, in order.
     ///
     /// An instance whose active segments or start function fail stays in the store: what they
     /// wrote stays, and tables of other instances may refer to its functions.
     func instantiate(_ module: Module, imports: [External?]) throws -> InstanceStorage {
         guard module.engine === engine else { throw EngineMismatch() }
-        let missing = module.valid.requiredFeatures.intersection(Self.unsupportedFeatures)
-        guard missing.isEmpty else { throw UnsupportedFeatures(features: missing) }
         let resolved = try ImportMatching(module: module, store: self).resolve(imports)
         guard instances.count < limits.instances else {
             throw ResourceError.tooManyInstances(limit: limits.instances)

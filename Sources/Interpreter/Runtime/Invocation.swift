@@ -21,7 +21,7 @@ extension Store {
     /// Runs a function whose arguments are in the slots from `execution.top` on; its results are in
     /// the same slots afterwards.
     ///
-    /// - Throws: `Trap`, or what a host function threw.
+    /// - Throws: `Trap`, `Exception`, or what a host function threw.
     func run(_ record: UnsafeMutablePointer<FunctionRecord>) throws {
         if let code = stopRequest() { throw Trap(code) }
         if execution.pointee.budget < 0 {

@@ -250,7 +250,8 @@ func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32
 // MARK: Host functions and budget
 
 /// Calls a host function: arguments from and results to `arguments`. What it throws is kept in the
-/// store, and the answer is `.hostError`. The budget is in `execution.budget` meanwhile.
+/// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches.
+/// The budget is in `execution.budget` meanwhile.
 @inline(never)
 func runtimeCallHost(
     _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer, _ cx: ContextPointer
@@ -258,10 +259,10 @@ func runtimeCallHost(
     guard let store = ContextView(cx).execution.pointee.unretainedStore else {
         return TrapCode.hostError.answer
     }
-    let code = store._withUnsafeGuaranteedRef {
-        $0.callHost(record, arguments, context: cx)
+    return store._withUnsafeGuaranteedRef {
+        guard let code = $0.callHost(record, arguments, context: cx) else { return 0 }
+        return code == .hostError ? $0.unwindHostError() : code.answer
     }
-    return code?.answer ?? 0
 }
 
 /// Called when more budget was used than there was: refills `execution.budget`, which is negative by what

@@ -21,6 +21,8 @@ extension Store {
             return (try slot(of: function, as: type), 0)
         case .extern(let reference):
             return (try slot(of: reference, as: type), 0)
+        case .exception(let exception):
+            return (try slot(of: exception, as: type), 0)
         case .any(let reference):
             return (try slot(of: reference, as: type), 0)
         default: throw .typeMismatch(expected: type)
@@ -55,6 +57,17 @@ extension Store {
         return try slot(of: reference)
     }
 
+    private func slot(
+        of exception: Exception?, as type: ValueType
+    ) throws(ValueError) -> UInt64 {
+        guard let exception else { return try null(.noexn, type) }
+        guard exception.store === self else { throw .foreignStore }
+        guard engine.types.matches(.ref(.exn, nullable: false), type) else {
+            throw .typeMismatch(expected: type)
+        }
+        return exception.reference
+    }
+
     private func null(_ bottom: HeapType, _ type: ValueType) throws(ValueError) -> UInt64 {
         guard engine.types.matches(.ref(bottom, nullable: true), type) else {
             throw .typeMismatch(expected: type)
@@ -74,6 +87,7 @@ extension Store {
             switch type.reference.map({ engine.types.top(of: $0.heapType) }) {
             case .extern: return .extern(externReference(slot: low))
             case .any: return .any(anyReference(slot: low))
+            case .exn: return .exception(low == 0 ? nil : Exception(store: self, reference: low))
             default: break
             }
             guard low & 7 == 0,

@@ -31,7 +31,7 @@ extension Translator {
             _ = try reader.heapType()
             let pattern = pattern(try reader.heapType(), nullable: nullable)
             branchOnCast(labelIndex(label), pattern, onFailure: opcode == .brOnCastFail)
-        default: return .unsupported(opcode)
+        default: return try exceptionInstruction(opcode)
         }
         return nil
     }

@@ -166,6 +166,14 @@ struct Emitted {
         case incrementBySlot
         /// Like `load`, but the value went to a local.
         case loadToLocal
+        case vectorConstant
+        /// A whole vector from memory 0, by one of the addressing forms.
+        case vectorLoad
+        case vectorMultiply
+        /// A product with a factor from memory.
+        case vectorMultiplyLoad
+        /// A test of a vector, which can be followed by a branch.
+        case vectorTest
     }
 
     var kind = Kind.none
