@@ -58,6 +58,10 @@ func runtimeWait(
 ) -> UInt64
 @_silgen_name("runtimeMemoriesGrew")
 func runtimeMemoriesGrew(_ cx: ContextPointer) -> Bool
+@_silgen_name("runtimeThrow")
+func runtimeThrow(_ cx: ContextPointer, _ tag: Int, _ payload: StackPointer) -> UInt64
+@_silgen_name("runtimeThrowReference")
+func runtimeThrowReference(_ cx: ContextPointer, _ reference: UInt64) -> UInt64
 @_silgen_name("runtimeRefill")
 func runtimeRefill(
     _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer

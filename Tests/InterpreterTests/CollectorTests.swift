@@ -360,3 +360,44 @@ import Testing
         #expect(try foreign.call([.any(nil)]) == [])
     }
 }
+
+extension CollectorTests {
+    /// What exceptions carry stays as long as anybody can get at them: guests and the host.
+    @Test(arguments: [false, true]) func exceptionsKeepWhatTheyCarry(stressed: Bool) throws {
+        let house = TextHouse(stressed: stressed)
+        let instance = try house.instantiate(
+            """
+            (type $box (struct (field i32)))
+            (tag $t (export "t") (param i64 (ref $box) i64))
+            (table $kept 4 exnref)
+            (func $throw (param $n i32)
+              (throw $t (i64.const 1) (struct.new $box (local.get $n)) (i64.const 2)))
+            (func (export "throw") (param $n i32) (call $throw (local.get $n)))
+            (func (export "keep") (param $i i32) (param $n i32)
+              (table.set $kept (local.get $i)
+                (block $caught (result exnref)
+                  (try_table (catch_all_ref $caught) (call $throw (local.get $n)))
+                  (unreachable))))
+            (func (export "garbage") (param $n i32)
+              (loop $again
+                (drop (struct.new $box (local.get $n)))
+                (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+            (func (export "box") (param $i i32) (result i32)
+              (local $x (ref null $box))
+              (block $caught (result i64 (ref $box) i64)
+                (try_table (catch $t $caught) (throw_ref (table.get $kept (local.get $i))))
+                (unreachable))
+              (drop) (local.set $x) (drop)
+              (struct.get $box 0 (local.get $x)))
+            """)
+        for index: Int32 in 0..<4 { try instance.call("keep", .i32(index), .i32(index + 10)) }
+        let error = try #require(throws: Exception.self) { try instance.call("throw", .i32(7)) }
+        house.store.collectGarbage()
+        try instance.call("garbage", .i32(stressed ? 500 : 1_000_000))
+        house.store.collectGarbage()
+        for index: Int32 in 0..<4 { #expect(try instance.number("box", index) == index + 10) }
+        #expect(error.values.count == 3)
+        #expect(error.values[1].anyReference?[0] == .i32(7))
+        #expect(error.values[2] == .i64(2))
+    }
+}
