@@ -3,7 +3,7 @@
 /// Adding a row adds its instructions; `swift run generate-instructions` writes the handlers.
 public let instructionSet: [Family] =
     integerFamilies + floatFamilies + conversionFamilies + memoryFamilies + controlFamilies
-    + callFamilies + dataFamilies + fusedFamilies
+    + callFamilies + dataFamilies + fusedFamilies + atomicFamilies
 
 private let commutativeIntegers = integerOperators([
     ("add", "Add"), ("mul", "Multiply"), ("and", "And"), ("or", "Or"), ("xor", "Xor"),

@@ -11,6 +11,8 @@ extension Translator {
             } else if raw >= 0x28 && raw <= 0x3e {
                 let argument = try reader.memoryArgument()
                 if raw <= 0x35 { load(raw, argument) } else { store(raw, argument) }
+            } else if raw >= 0x300 && raw <= 0x34e {
+                try atomic(opcode)
             } else if let refusal = try other(opcode) {
                 pending = refusal
             }

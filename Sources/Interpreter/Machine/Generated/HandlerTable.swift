@@ -6,4 +6,5 @@ func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {
     registerHandlers2(table)
     registerHandlers3(table)
     registerHandlers4(table)
+    registerHandlers5(table)
 }

@@ -1105,4 +1105,85 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("register", "r", 0),
             ],
         ]),
+    InstructionFamily(
+        base: 2000, count: 4, words: 4, fields: "s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("atomic.load8", "", 0),
+                InstructionChoice("atomic.load16", "", 0),
+                InstructionChoice("atomic.load32", "", 0),
+                InstructionChoice("atomic.load64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2004, count: 4, words: 4, fields: "s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("atomic.store8", "", 0),
+                InstructionChoice("atomic.store16", "", 0),
+                InstructionChoice("atomic.store32", "", 0),
+                InstructionChoice("atomic.store64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2008, count: 24, words: 4, fields: "s0 s1 s2 w",
+        axes: [
+            [
+                InstructionChoice("atomic.rmw.add8", "", 0),
+                InstructionChoice("atomic.rmw.add16", "", 0),
+                InstructionChoice("atomic.rmw.add32", "", 0),
+                InstructionChoice("atomic.rmw.add64", "", 0),
+                InstructionChoice("atomic.rmw.sub8", "", 0),
+                InstructionChoice("atomic.rmw.sub16", "", 0),
+                InstructionChoice("atomic.rmw.sub32", "", 0),
+                InstructionChoice("atomic.rmw.sub64", "", 0),
+                InstructionChoice("atomic.rmw.and8", "", 0),
+                InstructionChoice("atomic.rmw.and16", "", 0),
+                InstructionChoice("atomic.rmw.and32", "", 0),
+                InstructionChoice("atomic.rmw.and64", "", 0),
+                InstructionChoice("atomic.rmw.or8", "", 0),
+                InstructionChoice("atomic.rmw.or16", "", 0),
+                InstructionChoice("atomic.rmw.or32", "", 0),
+                InstructionChoice("atomic.rmw.or64", "", 0),
+                InstructionChoice("atomic.rmw.xor8", "", 0),
+                InstructionChoice("atomic.rmw.xor16", "", 0),
+                InstructionChoice("atomic.rmw.xor32", "", 0),
+                InstructionChoice("atomic.rmw.xor64", "", 0),
+                InstructionChoice("atomic.rmw.xchg8", "", 0),
+                InstructionChoice("atomic.rmw.xchg16", "", 0),
+                InstructionChoice("atomic.rmw.xchg32", "", 0),
+                InstructionChoice("atomic.rmw.xchg64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2032, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
+        axes: [
+            [
+                InstructionChoice("atomic.rmw.cmpxchg8", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg16", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg32", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2036, count: 1, words: 4, fields: "s0 s1 s2 w",
+        axes: [
+            [
+                InstructionChoice("atomic.notify", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2037, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
+        axes: [
+            [
+                InstructionChoice("atomic.wait", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2038, count: 1, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("atomic.fence", "", 0),
+            ],
+        ]),
 ]

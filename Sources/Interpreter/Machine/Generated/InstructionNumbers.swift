@@ -170,7 +170,26 @@ extension Instruction {
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
+    /// offset in word 2, index of the memory in word 3
+    static func atomicLoad(_ a: Int) -> Instruction {
+        Instruction(2000 &+ (a))
+    }
+    /// the value in field 0
+    static func atomicStore(_ a: Int) -> Instruction {
+        Instruction(2004 &+ (a))
+    }
+    static func atomicModify(_ a: Int) -> Instruction {
+        Instruction(2008 &+ (a))
+    }
+    /// expected value in field 2, replacement in field 3
+    static func atomicCompareExchange(_ a: Int) -> Instruction {
+        Instruction(2032 &+ (a))
+    }
+    static let atomicNotify = Instruction(2036)
+    /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
+    static let atomicWait = Instruction(2037)
+    static let atomicFence = Instruction(2038)
 
     /// How many instructions there are.
-    static let count = 2000
+    static let count = 2039
 }
