@@ -69,6 +69,7 @@ public struct TextError: Error, Hashable, Sendable {
         case typeDefinition = "'(type'"
         case externalType = "the type of an import or export"
         case instruction = "an instruction"
+        case end = "'end'"
         case foldedInstruction = "an instruction in parentheses"
         case thenClause = "'(then'"
         case doClause = "'(do'"

@@ -38,6 +38,8 @@ enum Main {
             return InspectCommand(arguments).perform(console)
         case .explore:
             return try ExploreCommand(arguments).perform(console)
+        case .wast:
+            return try WastCommand(arguments).perform(console)
         case .completions:
             console.output.write(try shell(arguments.operands.first ?? "").script)
         case .version:

@@ -45,23 +45,23 @@ import WasmText
     private func instance(_ prepare: (Store) -> Void = { _ in }) throws -> Instance {
         let store = Store(engine: engine)
         prepare(store)
-        var linker = Linker()
+        let linker = Linker()
         linker.define("env", "memory", .memory(try Memory(store: store, sharing: memory)))
         return try linker.instantiate(module, in: store)
     }
 
     @Test func noIncrementIsLost() throws {
         let failures = concurrently(4) { _ in
-            let count = try #require(try instance().function("count"))
+            let count = try #require(try self.instance().function("count"))
             let _: Int32 = try count(20_000 as Int32)
         }
         #expect(failures == 0)
-        let peek = try #require(try instance().function("peek"))
+        let peek = try #require(try self.instance().function("peek"))
         #expect(try peek(64 as Int32) == 80_000 as Int32)
     }
 
     @Test func answersOfWait() throws {
-        let instance = try instance()
+        let instance = try self.instance()
         let wait = try #require(instance.function("wait"))
         let wait64 = try #require(instance.function("wait64"))
         let notify = try #require(instance.function("notify"))
@@ -77,7 +77,7 @@ import WasmText
         let started = Atomic<Int>(0)
         let woken = Atomic<Int>(0)
         let failures = concurrently(4) { index in
-            let instance = try instance()
+            let instance = try self.instance()
             if index > 0 {
                 let wait = try #require(instance.function("wait"))
                 started.add(1, ordering: .sequentiallyConsistent)
@@ -103,7 +103,7 @@ import WasmText
         let handle = Mutex<InterruptHandle?>(nil)
         let failures = concurrently(2) { index in
             if index == 0 {
-                let instance = try instance { store in
+                let instance = try self.instance { store in
                     handle.withLock { $0 = store.interruptHandle }
                 }
                 let wait = try #require(instance.function("wait"))
@@ -118,7 +118,7 @@ import WasmText
             }
         }
         #expect(failures == 0)
-        let instance = try instance { $0.deadline = .now.advanced(by: .milliseconds(5)) }
+        let instance = try self.instance { $0.deadline = .now.advanced(by: .milliseconds(5)) }
         let wait = try #require(instance.function("wait"))
         #expect(
             trapCode { let _: Int32 = try wait(32 as Int32, 0 as Int32, -1 as Int64) }
@@ -149,7 +149,7 @@ import WasmText
 
     /// The expected value of a narrow exchange is compared in full.
     @Test func narrowExchange() throws {
-        let instance = try instance()
+        let instance = try self.instance()
         let exchange = try #require(instance.function("exchange"))
         let peek = try #require(instance.function("peek"))
         #expect(try exchange(4 as Int32, 0x10000 as Int32, 7 as Int32) == 0 as Int32)

@@ -30,8 +30,11 @@ struct Token {
 ///
 /// Specification: 6.3 (lexical format).
 struct Lexer {
-    let bytes: UnsafeBufferPointer<UInt8>
+    private(set) var bytes: UnsafeBufferPointer<UInt8>
     private(set) var cursor = 0
+    /// Whether `next` puts the annotations that have a meaning in `annotations`.
+    var recordsAnnotations = false
+    var annotations: [Annotation.Found] = []
 
     /// - Throws: `malformedUTF8`; all of the text is checked here, once. `textTooLarge`.
     init(_ bytes: UnsafeBufferPointer<UInt8>) throws(TextError) {
@@ -44,6 +47,15 @@ struct Lexer {
     init(checked text: ModuleBytes, _ range: Range<Int>) {
         bytes = UnsafeBufferPointer(start: text.base, count: range.upperBound)
         cursor = range.lowerBound
+    }
+
+    /// A lexer for a part of the same text.
+    func part(_ range: Range<Int>) -> Lexer {
+        var lexer = self
+        lexer.cursor = range.lowerBound
+        lexer.bytes = UnsafeBufferPointer(rebasing: bytes[..<range.upperBound])
+        lexer.recordsAnnotations = false
+        return lexer
     }
 
     mutating func skipAll() { cursor = bytes.count }
@@ -70,19 +82,31 @@ struct Lexer {
         guard name.start == nameStart, name.kind != .open, name.kind != .close, name.kind != .end,
             name.end - name.start > (name.kind == .string ? 2 : 0)
         else { throw TextError(.emptyAnnotationName, start..<nameStart) }
-        if name.kind == .string {
-            var decoded: [UInt8] = []
-            try appendName(name, to: &decoded)
-        }
+        let kind = try annotationKind(name)
         var depth = 1
+        var contentEnd = cursor
         while depth > 0 {
-            switch try raw().kind {
+            contentEnd = cursor
+            let token = try raw()
+            switch token.kind {
             case .open: depth += 1
             case .close: depth -= 1
             case .end: throw TextError(.unclosedAnnotation, start..<nameStart)
             default: break
             }
         }
+        if recordsAnnotations, let kind {
+            annotations.append(
+                Annotation.Found(kind: kind, range: start..<cursor, content: name.end..<contentEnd))
+        }
+    }
+
+    /// - Throws: `malformedUTF8` if the name is a string that is none.
+    private func annotationKind(_ name: Token) throws(TextError) -> Annotation.Kind? {
+        guard name.kind == .string else { return Annotation.Kind(name: bytes[name.range]) }
+        var decoded: [UInt8] = []
+        try appendName(name, to: &decoded)
+        return Annotation.Kind(name: decoded)
     }
 
     private mutating func raw() throws(TextError) -> Token {
@@ -288,7 +312,11 @@ struct Lexer {
     func appendIdentifier(_ token: Token, to result: inout [UInt8]) throws(TextError) {
         let start = token.start + 1
         if bytes[start] == 0x22 {
-            try appendName(Token(kind: .string, start: start, end: token.end), to: &result)
+            do {
+                try appendName(Token(kind: .string, start: start, end: token.end), to: &result)
+            } catch {
+                throw TextError(error.reason, token.range)
+            }
         } else {
             result.append(contentsOf: bytes[start..<token.end])
         }

@@ -25,7 +25,7 @@ public struct ScriptModule: Sendable {
     public func encode() throws(TextError) -> [UInt8] {
         switch form {
         case .binary(let bytes): return bytes
-        case .quote(let text): return try parseModule(text, allowed: .fields)
+        case .quote(let text): return try parseQuotedModule(text)
         case .text(let range): return try parseModule(source, range)
         }
     }

@@ -4,7 +4,7 @@
 /// written down: the parser, the help, the completions and the suggestions all follow from them.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, validate, inspect, explore, completions, version, help
+        case run, validate, inspect, explore, wast, completions, version, help
     }
 
     let verb: Verb

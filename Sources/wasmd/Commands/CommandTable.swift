@@ -12,6 +12,7 @@ extension Command {
         case .validate: validate
         case .inspect: inspect
         case .explore: explore
+        case .wast: wast
         case .completions: completions
         case .version: version
         case .help: help
@@ -83,6 +84,26 @@ extension Command {
         ],
         examples: [("wasmd explore fib.wasm fib", "the code of one function")])
 
+    static let wast = Command(
+        verb: .wast,
+        summary: "Run scripts of the specification's test suite",
+        operands: [Operand("FILE|FOLDER", .oneOrMore, .file)],
+        options: [
+            .jobs, .features, .eager, .commandFuel, .commandTimeout, .print, .everyFailure,
+            .counts, .table, .json, .help,
+        ],
+        notes: [
+            "Runs each script (.wast) in a store of its own, of folders all scripts in them. A "
+                + "folder that has the name of a feature, such as custom-page-sizes, turns it on; "
+                + "'legacy' stands for legacy-exceptions.",
+            "Prints a line for each failure: FILE:LINE, what was expected and what came. Ends "
+                + "with 1 if anything failed. A command that is not understood is a failure.",
+        ],
+        examples: [
+            ("wasmd wast --jobs 4 testsuite", "all scripts in a folder"),
+            ("wasmd wast --counts testsuite", "how many commands each script was seen to have"),
+        ])
+
     static let completions = Command(
         verb: .completions,
         summary: "Print a completion script for a shell",
@@ -137,6 +158,21 @@ extension Option {
             + "example wasm2,+tail-calls. Bases are default, all, wasm1, wasm2 and wasm3")
     static let stats = Option(
         "stats", help: "Print sizes, times and counts to standard error at the end")
+    static let jobs = Option("jobs", value: "N", help: "Run N scripts at the same time; default 1")
+    static let eager = Option(
+        "eager", help: "Translate all functions of a module before it is used")
+    static let commandFuel = Option(
+        "fuel", value: "N", help: "Stop a command after N backward branches and calls")
+    static let commandTimeout = Option(
+        "timeout", value: "DURATION", help: "Stop a command after this time, for example 10s")
+    static let print = Option(
+        "print", help: "Write what the functions of module 'spectest' print to standard error")
+    static let everyFailure = Option(
+        "all-failures", help: "Print every failure, not only the first ten of a script")
+    static let counts = Option(
+        "counts", help: "Print name, commands and assertions of each script, separated by tabs")
+    static let table = Option(
+        "table", help: "Print a table in Markdown, with a row for each folder")
     static let json = Option("json", help: "Print JSON")
     static let verbose = Option(
         "verbose", letter: "v", help: "Print a line for valid modules too")
