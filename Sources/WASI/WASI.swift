@@ -120,6 +120,8 @@ extension WASI {
         public var descriptors = 1024
         /// Bytes that the guest may write to files in all; more fail with `dquot`. Nil: no limit.
         public var writtenBytes: UInt64?
+        /// Threads beside the first; spawning more fails. See `GuestThreads`.
+        public var threads = 1024
 
         public init() {}
     }

@@ -17,6 +17,7 @@ public final class WASIGuest: Sendable {
     let resolver: PathResolver
     /// Bytes that may still be written to files; nil if there is no limit.
     let quota: WriteQuota?
+    let threadLimit: Int
 
     /// Opens the folders and duplicates the descriptors that `configuration` names.
     ///
@@ -33,6 +34,7 @@ public final class WASIGuest: Sendable {
         }
         resolver = PathResolver(configuration.pathResolution)
         quota = configuration.limits.writtenBytes.map(WriteQuota.init)
+        threadLimit = configuration.limits.threads
         table = DescriptorTable(limit: configuration.limits.descriptors)
         do throws(Errno) {
             _ = try table.insert(Descriptor(input: configuration.standardInput))
