@@ -31,7 +31,8 @@ struct GuestWorld {
         if let threads { try threads.run(in: store, body) } else { try body() }
     }
 
-    private static func wasi(_ options: RunOptions) throws(Refusal) -> WASI {
+    /// What options say of the guest's world.
+    static func wasi(_ options: RunOptions) throws(Refusal) -> WASI {
         let name = options.argumentZero ?? options.file.split(separator: "/").last.map(String.init)
         var wasi = WASI(arguments: [name ?? options.file])
         if options.function == nil { wasi.arguments += options.arguments }
