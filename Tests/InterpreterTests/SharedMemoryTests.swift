@@ -147,14 +147,14 @@ import WasmText
         #expect(try grow(13 as Int32) == -1 as Int32)
     }
 
-    /// The expected value of a narrow exchange is compared in full.
+    /// The expected value of a narrow exchange is wrapped to its width.
     @Test func narrowExchange() throws {
         let instance = try self.instance()
         let exchange = try #require(instance.function("exchange"))
         let peek = try #require(instance.function("peek"))
-        #expect(try exchange(4 as Int32, 0x10000 as Int32, 7 as Int32) == 0 as Int32)
+        #expect(try exchange(4 as Int32, 0x10001 as Int32, 7 as Int32) == 0 as Int32)
         #expect(try peek(4 as Int32) == 0 as Int32)
-        #expect(try exchange(4 as Int32, 0 as Int32, 0x12345 as Int32) == 0 as Int32)
+        #expect(try exchange(4 as Int32, 0x10000 as Int32, 0x12345 as Int32) == 0 as Int32)
         #expect(try peek(4 as Int32) == 0x2345 as Int32)
         #expect(
             trapCode { let _: Int32 = try exchange(3 as Int32, 0 as Int32, 0 as Int32) }

@@ -75,5 +75,10 @@ import WasmDecoder
             binary = assemble(try TextPrinter().string(binary))
         }
         try expectSameBytes(binary, place)
+        // With other names everything else stays.
+        for names in [TextPrinter.Names.none, .generated] {
+            let text = try TextPrinter(folded: true, names: names).string(binary)
+            #expect(try stripped(assemble(text)) == stripped(binary), "\(place)")
+        }
     }
 }

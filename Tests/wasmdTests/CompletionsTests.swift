@@ -34,10 +34,15 @@ import Testing
     }
 
     @Test func bashCompletesOptionsAndTheirValues() throws {
-        #expect(try complete("run", "--s") == ["--stack-size", "--stats"])
+        #expect(try complete("run", "--s") == ["--stdin", "--stack-size", "--stats"])
         #expect(try complete("run", "--features", "wasm") == ["wasm1", "wasm2", "wasm3"])
         #expect(try complete("help", "ex") == ["explore"])
         #expect(try complete("completions", "") == ["bash", "zsh", "fish"])
+    }
+
+    @Test func bashCompletesWhatFollowsALetter() throws {
+        #expect(try complete("wasm2wat", "-o", "/etc/passw").contains("/etc/passwd"))
+        #expect(!(try complete("wasm2wat", "-f", "/etc/passw").contains("/etc/passwd")))
     }
 
     @Test func behindTheModuleWordsBelongToTheGuest() throws {

@@ -107,13 +107,11 @@ private func atomicPlace(_ m: State, _ size: UInt) -> (UnsafeMutableRawPointer?,
     finish(O.apply(operand(m, 2, O.Value.self), place), m)
 }
 
-/// The expected value is compared in its full width: one that does not fit never matches.
+/// The expected value is wrapped to the width of the access before it is compared.
 @inline(__always) func atomicCompareExchange<T: AtomicInteger>(_: T.Type, _ m: State) {
     let (place, code) = atomicPlace(m, UInt(bitPattern: MemoryLayout<T>.size))
     guard let place else { return m.trap(code) }
-    let expected = operand(m, 2, T.self)
-    guard UInt64(expected) == m.sp[m.field(2)] else { return finish(T.load(place), m) }
-    finish(T.compareExchange(expected, operand(m, 3, T.self), place), m)
+    finish(T.compareExchange(operand(m, 2, T.self), operand(m, 3, T.self), place), m)
 }
 
 // MARK: Waiting

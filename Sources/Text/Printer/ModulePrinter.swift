@@ -49,7 +49,7 @@ struct ModulePrinter: ~Copyable {
         try printFunctions()
         try printDataSegments()
         printCustomSections()
-        if !module.sections.isEmpty { out.newline(0) }
+        if out.hasLines { out.newline(0) }
         out.write(")\n")
     }
 

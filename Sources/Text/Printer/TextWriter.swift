@@ -63,6 +63,9 @@ struct TextWriter: ~Copyable {
         limit = start + capacity
     }
 
+    /// Whether a line was begun behind the first one.
+    var hasLines: Bool { lineStart > 0 }
+
     /// How many bytes the current line has.
     var column: Int { next - start - lineStart }
 

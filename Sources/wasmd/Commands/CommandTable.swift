@@ -12,6 +12,8 @@ extension Command {
         case .validate: validate
         case .inspect: inspect
         case .explore: explore
+        case .wat2wasm: wat2wasm
+        case .wasm2wat: wasm2wat
         case .wast: wast
         case .completions: completions
         case .version: version
@@ -52,8 +54,8 @@ extension Command {
         options: [.features, .json, .verbose, .help],
         notes: [
             "Prints nothing about valid modules. For each module that is refused it prints the "
-                + "file, the byte offset and the reason, and ends with 1.",
-            "FILE may be - for standard input.",
+                + "file, the place and the reason, and ends with 1.",
+            "FILE is a binary or a text (.wat); - stands for standard input.",
         ],
         examples: [
             ("wasmd validate build/*.wasm", "check many files at once"),
@@ -68,7 +70,7 @@ extension Command {
         notes: [
             "Shows the sections with their sizes, types, imports, exports, memories, tables, "
                 + "globals, the tools that produced the module and the features it needs.",
-            "FILE may be - for standard input.",
+            "FILE is a binary or a text (.wat); - stands for standard input.",
         ],
         examples: [
             ("wasmd inspect app.wasm", "a page for people"),
@@ -85,6 +87,40 @@ extension Command {
                 + "name section. Without it all functions are shown."
         ],
         examples: [("wasmd explore fib.wasm fib", "the code of one function")])
+
+    static let wat2wasm = Command(
+        verb: .wat2wasm,
+        summary: "Make a module of its text",
+        operands: [Operand("FILE", .one, .text)],
+        options: [.output, .noNames, .noCheck, .help],
+        notes: [
+            "Reads the text format of WebAssembly 3.0, with threads, custom page sizes, wide "
+                + "arithmetic and the older exceptions. Identifiers become the names in the "
+                + "module's name section. A module that is not valid is refused.",
+            "Without --output the module goes to the current folder, under the name of FILE with "
+                + "the ending .wasm. FILE may be - for standard input; then the module goes to "
+                + "standard output.",
+        ],
+        examples: [
+            ("wasmd wat2wasm math.wat", "writes math.wasm"),
+            ("wasmd wat2wasm -o - math.wat | wasmd inspect -", "no file in between"),
+        ])
+
+    static let wasm2wat = Command(
+        verb: .wasm2wat,
+        summary: "Print a module as text",
+        operands: [Operand("FILE", .one, .module)],
+        options: [.output, .fold, .offsets, .noNames, .generateNames, .help],
+        notes: [
+            "The text becomes the same module again with 'wasmd wat2wasm', unless names are "
+                + "left out or made up. Modules that are not valid are printed too, as long as "
+                + "they can be decoded.",
+            "FILE is a binary or a text (.wat); - stands for standard input.",
+        ],
+        examples: [
+            ("wasmd wasm2wat --fold math.wasm", "operands inside of their instructions"),
+            ("wasmd wasm2wat -o math.wat math.wasm", "into a file"),
+        ])
 
     static let wast = Command(
         verb: .wast,
@@ -175,6 +211,17 @@ extension Option {
         "features", value: "LIST", .word(.features),
         help: "What modules may use: names with + or -, after a base if there is one, for "
             + "example wasm2,+tail-calls. Bases are default, all, wasm1, wasm2 and wasm3")
+    static let output = Option(
+        "output", letter: "o", value: "OUT", .file,
+        help: "Write to the file OUT; - is standard output")
+    static let fold = Option(
+        "fold", letter: "f", help: "Put operands into the parentheses of their instruction")
+    static let offsets = Option(
+        "offsets", help: "Say before each instruction where it stands in the file")
+    static let noNames = Option("no-names", help: "Leave the name section out")
+    static let generateNames = Option(
+        "generate-names", help: "Make up names for what has none")
+    static let noCheck = Option("no-check", help: "Do not refuse a module that is not valid")
     static let stats = Option(
         "stats", help: "Print sizes, times and counts to standard error at the end")
     static let jobs = Option("jobs", value: "N", help: "Run N scripts at the same time; default 1")

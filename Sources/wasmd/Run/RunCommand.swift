@@ -40,17 +40,17 @@ struct RunCommand {
         if let folder = options.workingFolder, chdir(folder) != 0 {
             throw Refusal(FileError(errno: errno, path: folder), file: folder)
         }
-        let bytes = try openModule(options.file)
-        statistics?.add("module", counted(bytes.count, "byte"))
+        let file = try ModuleFile(options.file)
+        statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("load")
         var configuration = Engine.Configuration()
         configuration.features = options.features
         if let size = options.stackByteCount { configuration.stackByteCount = size }
         let module: Module
         do throws(ModuleError) {
-            module = try Module(bytes, engine: Engine(configuration))
+            module = try Module(file.bytes, engine: Engine(configuration))
         } catch {
-            throw Refusal(error, bytes: bytes, file: options.file)
+            throw file.refusal(error)
         }
         statistics?.finish("validate")
         statistics?.add("functions", grouped(module.parsed.bodies.count))
