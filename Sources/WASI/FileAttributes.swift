@@ -40,7 +40,7 @@ extension WASIGuest {
         let descriptor = try table[fd]
         try descriptor.require(.fdFilestatGet)
         let result = try memory.pointer(result, byteCount: Filestat.size(version))
-        try descriptor.filestat().store(to: result, version)
+        seen(try descriptor.filestat()).store(to: result, version)
     }
 
     func fd_filestat_set_size(_ fd: UInt32, _ size: UInt64) throws(Errno) {

@@ -18,6 +18,8 @@ public final class WASIGuest: Sendable {
     /// Bytes that may still be written to files; nil if there is no limit.
     let quota: WriteQuota?
     let threadLimit: Int
+    /// The folders in memory, by what they call their device.
+    private let memoryDevices: [UInt64]
 
     /// Opens the folders and duplicates the descriptors that `configuration` names.
     ///
@@ -35,6 +37,7 @@ public final class WASIGuest: Sendable {
         resolver = PathResolver(configuration.pathResolution)
         quota = configuration.limits.writtenBytes.map(WriteQuota.init)
         threadLimit = configuration.limits.threads
+        memoryDevices = configuration.folders.compactMap { $0.memory?.device }
         table = DescriptorTable(limit: configuration.limits.descriptors)
         do throws(Errno) {
             _ = try table.insert(Descriptor(input: configuration.standardInput))
@@ -93,6 +96,15 @@ public final class WASIGuest: Sendable {
     /// this throws: it is closed with the guest's number, or with the guest.
     public func insert(owning descriptor: Int32) throws(Errno) -> UInt32 {
         try table.insert(Descriptor(owning: descriptor))
+    }
+
+    /// Attributes as the guest sees them: devices of folders in memory have numbers that do not
+    /// depend on what else there is in the process.
+    func seen(_ filestat: Filestat) -> Filestat {
+        guard let index = memoryDevices.firstIndex(of: filestat.dev) else { return filestat }
+        var filestat = filestat
+        filestat.dev = MemoryFileSystem.firstDevice + UInt64(index)
+        return filestat
     }
 
     /// Closes all descriptors of the guest. What it calls afterwards fails with `badf`.
