@@ -49,7 +49,11 @@ let package = Package(
             name: "InterpreterTests",
             dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
             path: "Tests/InterpreterTests"),
-        .testTarget(name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
+        .testTarget(
+            name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
+            path: "Tests/ScriptRunnerTests"),
+        .testTarget(
+            name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -39,6 +39,7 @@ public typealias Axis = [Choice]
 /// | `u` | unsigned 32-bit immediate, there |
 /// | `n0` ... `n7` | unsigned 16-bit number in field 0 ... 7 |
 /// | `w` | 64-bit immediate in word 2 |
+/// | `v` | vector immediate in words 2 and 3 |
 /// | `b`, `b2`, `b16` | branch offset: upper half of word 1, of word 2, field 3 in words |
 /// | `c` | absolute address in word 1 of the code table's entry: a function of the module |
 public struct Family: Sendable {

@@ -3,7 +3,8 @@
 /// Adding a row adds its instructions; `swift run generate-instructions` writes the handlers.
 public let instructionSet: [Family] =
     integerFamilies + floatFamilies + conversionFamilies + memoryFamilies + controlFamilies
-    + callFamilies + dataFamilies + fusedFamilies + atomicFamilies
+    + callFamilies + dataFamilies + fusedFamilies + atomicFamilies + exceptionFamilies
+    + referenceFamilies + vectorFamilies
 
 private let commutativeIntegers = integerOperators([
     ("add", "Add"), ("mul", "Multiply"), ("and", "And"), ("or", "Or"), ("xor", "Xor"),
@@ -257,7 +258,7 @@ private func valueClasses(_ name: String) -> Axis {
         Choice("\(name).f64", "Double.self"),
     ]
 }
-private let globalPlaces: Axis = [
+let globalPlaces: Axis = [
     Choice("own", "OwnGlobal.self"), Choice("imported", "ImportedGlobal.self"),
 ]
 

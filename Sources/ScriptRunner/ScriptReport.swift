@@ -24,6 +24,11 @@ public struct ScriptFailure: Hashable, Sendable {
     public let line: Int
     /// What was expected and what came.
     public let reason: String
+
+    public init(line: Int, reason: String) {
+        self.line = line
+        self.reason = reason
+    }
 }
 
 /// Why a command fails.

@@ -81,12 +81,17 @@ struct Disassembler {
         return result.reversed()
     }
 
-    /// `br_table` is followed by its offsets, two a word.
+    /// `br_table` is followed by its offsets, two a word, and `struct.new` by its fields.
     private static func tableWords(
         _ choices: [InstructionChoice], _ words: [CodeWord], _ word: Int
     ) -> Int {
-        guard "\(choices[0].label)" == "br_table", word + 1 < words.count else { return 0 }
-        return (Int(words[word + 1] >> 32) + 2) / 2
+        guard word + 2 < words.count else { return 0 }
+        switch "\(choices[0].label)" {
+        case "br_table": return (Int(words[word + 1] >> 32) + 2) / 2
+        case "struct.new":
+            return Int(words[word + 2] >> 16 & 0xffff) + Int(words[word + 2] >> 32 & 0xffff)
+        default: return 0
+        }
     }
 
     private func text(
@@ -103,7 +108,7 @@ struct Disassembler {
         let tokens = groups.flatMap { $0.split(separator: " ") }
         let operands = tokens.map { operand($0, words, word) }.filter { !$0.isEmpty }
         let suffixes = choices.dropFirst().map { "\($0.label)" }.filter {
-            ["loop", "br_if", "br_unless", "imported"].contains($0)
+            ["loop", "br_if", "br_unless", "imported", "on_cast", "on_cast_fail"].contains($0)
         }
         return
             ([([name] + suffixes).joined(separator: ".")]
@@ -130,6 +135,9 @@ struct Disassembler {
         case ("u", nil): return "#\(half(word + 1))"
         case ("w", nil):
             return word + 2 < words.count ? "#\(Int64(bitPattern: words[word + 2]))" : ""
+        case ("v", nil):
+            guard word + 3 < words.count else { return "" }
+            return "#0x" + Value.hex(words[word + 3]) + Value.hex(words[word + 2])
         case ("b", nil): return target(Int32(bitPattern: half(word + 1)))
         case ("b", _) where token == "b2": return target(Int32(bitPattern: half(word + 2)))
         case ("b", _): return "-> \(word + Int(Int16(truncatingIfNeeded: field(3))))"

@@ -86,7 +86,7 @@ extension State {
 }
 
 /// The address as an offset into `memory`, or nil if any of `count` bytes is out of bounds.
-@inline(__always) private func farOffset(
+@inline(__always) func farOffset(
     _ memory: MemoryRecord, _ address: UInt64, _ offset: UInt64, _ count: Int
 ) -> Int? {
     let (start, overflow) = address.addingReportingOverflow(offset)

@@ -235,10 +235,10 @@ extension Translator {
 
     // MARK: Selection
 
-    mutating func select() throws(TranslationError) {
+    mutating func select() {
         let condition = pop(), right = pop(), left = pop()
         let valueClass = left.valueClass
-        guard valueClass != .vector else { throw .unsupported(.select) }
+        if valueClass == .vector { return vectorSelect(left, right, condition) }
         let before = registers
         let usesImmediate =
             valueClass == .integer && right.kind == .constant

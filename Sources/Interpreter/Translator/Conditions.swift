@@ -16,6 +16,7 @@ extension Translator {
             let test = last
             switch test.kind {
             case .equalZero: return branchOnZero(test, negated, loop)
+            case .castTest where loop == nil: return branchOnTest(test, negated)
             case .compare:
                 if let fused = branchOnComparison(test, negated, loop) { return fused }
             case .and where !test.is64 || test.b.form != .immediate:
@@ -39,6 +40,16 @@ extension Translator {
     private mutating func branch(
         on value: Operand, _ negated: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int) {
+        if last.kind == .vectorTest, last.end == code.count, value.isTemporary,
+            last.destination == value.slot
+        {
+            let test = last
+            rewind()
+            return at(
+                emit(
+                    .vectorTestBranch(test.operation, negated ? 1 : 0, direction(loop)),
+                    word: codeWord(0, test.a.slot)))
+        }
         let fromRegister = value.form == .register
         if fromRegister { takeFromRegister(value, .integer) }
         return at(

@@ -94,6 +94,16 @@ extension Translator {
 
     // MARK: Moves
 
+    /// Copies the value of an entry that is no constant.
+    mutating func emitCopy(to destination: Int, of entry: Entry) {
+        let source = slot(of: entry)
+        if entry.valueClass == .vector {
+            emitVectorCopy(to: destination, from: source)
+        } else {
+            emitCopy(to: destination, from: source)
+        }
+    }
+
     mutating func emitCopy(to destination: Int, from source: Int) {
         if destination == source { return }
         // Two copies in a row are one instruction, unless the second reads what the first wrote.

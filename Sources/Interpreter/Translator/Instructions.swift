@@ -13,6 +13,8 @@ extension Translator {
                 if raw <= 0x35 { load(raw, argument) } else { store(raw, argument) }
             } else if raw >= 0x300 && raw <= 0x34e {
                 try atomic(opcode)
+            } else if let operation = VectorOperation(opcode) {
+                try vector(operation)
             } else if let refusal = try other(opcode) {
                 pending = refusal
             }
@@ -69,19 +71,15 @@ extension Translator {
         case .callRef: callReference(try reader.unsigned32())
         case .returnCallRef: returnCallReference(try reader.unsigned32())
         case .drop: _ = pop()
-        case .select: return selection()
+        case .select: select()
         case .selectTyped:
             try reader.skipImmediates(of: opcode)
-            return selection()
+            select()
         case .localGet: localGet(Int(try reader.unsigned32()))
         case .localSet: localSet(Int(try reader.unsigned32()), tee: false)
         case .localTee: localSet(Int(try reader.unsigned32()), tee: true)
-        case .globalGet:
-            let global = Int(try reader.unsigned32())
-            do throws(TranslationError) { try globalGet(global) } catch { return error }
-        case .globalSet:
-            let global = Int(try reader.unsigned32())
-            do throws(TranslationError) { try globalSet(global) } catch { return error }
+        case .globalGet: globalGet(Int(try reader.unsigned32()))
+        case .globalSet: globalSet(Int(try reader.unsigned32()))
         case .i32Const:
             let value = try reader.signed32()
             push(.constant, .integer, value: UInt64(UInt32(bitPattern: value)))
@@ -91,11 +89,6 @@ extension Translator {
         case .f64Const: push(.constant, .double, value: try reader.float64Bits())
         default: return try memoriesAndReferences(opcode)
         }
-        return nil
-    }
-
-    private mutating func selection() -> TranslationError? {
-        do throws(TranslationError) { try select() } catch { return error }
         return nil
     }
 
@@ -142,7 +135,7 @@ extension Translator {
         case .i64Sub128: wide(1)
         case .i64MulWideS: wide(2)
         case .i64MulWideU: wide(3)
-        default: return .unsupported(opcode)
+        default: return try aggregates(opcode)
         }
         return nil
     }

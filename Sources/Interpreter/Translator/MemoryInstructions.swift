@@ -2,7 +2,7 @@
 
 extension Translator {
     /// An address that one of the addressing forms of memory 0 covers.
-    private struct Addressing {
+    struct Addressing {
         /// Position on the axis `addressForms`.
         var form: Int
         /// Fields 1 to 3 (and the upper half) of word 1.
@@ -15,7 +15,7 @@ extension Translator {
     }
 
     /// Whether instructions of the fast families reach this memory.
-    private mutating func isNear(_ memory: UInt32) -> Bool {
+    mutating func isNear(_ memory: UInt32) -> Bool {
         guard memory == 0, let type = module.memories.first else { return false }
         return type.addressType == .i32
     }
@@ -109,7 +109,7 @@ extension Translator {
 
     /// The addressing form for a popped address. May take back the instruction that computed it.
     /// What the accumulators held before it is then in `addressRegisters`.
-    private mutating func address(_ entry: Entry, _ offset: UInt64) -> Addressing {
+    mutating func address(_ entry: Entry, _ offset: UInt64) -> Addressing {
         addressRegisters = registers
         if isLastResult(entry), offset <= 0xffff,
             let addressing = absorb(Int(truncatingIfNeeded: offset))

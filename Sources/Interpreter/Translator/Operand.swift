@@ -158,12 +158,22 @@ struct Emitted {
         case copy
         /// A constant of at most 16 bits.
         case constant
+        /// `ref.test`
+        case castTest
         /// slot += immediate of 16 bits
         case increment
         /// slot += slot
         case incrementBySlot
         /// Like `load`, but the value went to a local.
         case loadToLocal
+        case vectorConstant
+        /// A whole vector from memory 0, by one of the addressing forms.
+        case vectorLoad
+        case vectorMultiply
+        /// A product with a factor from memory.
+        case vectorMultiplyLoad
+        /// A test of a vector, which can be followed by a branch.
+        case vectorTest
     }
 
     var kind = Kind.none

@@ -81,9 +81,7 @@ extension Translator {
         case .temporary: return
         case .local:
             aliases[entry.local] = entry.nextAlias
-            let source = Int(localSlots[entry.local]), home = Int(entry.home)
-            emitCopy(to: home, from: source)
-            if entry.valueClass == .vector { emitCopy(to: home + 1, from: source + 1) }
+            emitCopy(to: Int(entry.home), of: entry)
         case .constant: emitConstant(to: Int(entry.home), entry.value)
         }
         stack[index].kind = .temporary

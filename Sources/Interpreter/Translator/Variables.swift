@@ -12,8 +12,7 @@ extension Translator {
         let target = Int(localSlots[local])
         let entry = pop()
         assigned.insert(local)
-        if isLastResult(entry), entry.valueClass == localClasses[local], entry.valueClass != .vector
-        {
+        if isLastResult(entry), entry.valueClass == localClasses[local] {
             retarget(to: local)
         } else {
             // The value itself may stand for this local; then nothing changes.
@@ -25,9 +24,7 @@ extension Translator {
             if entry.kind == .constant {
                 emitConstant(to: target, entry.value)
             } else {
-                let source = slot(of: entry)
-                emitCopy(to: target, from: source)
-                if entry.valueClass == .vector { emitCopy(to: target + 1, from: source + 1) }
+                emitCopy(to: target, of: entry)
             }
         }
         if tee { pushLocal(local) }
@@ -61,6 +58,7 @@ extension Translator {
         code[last.start + 1] = code[last.start + 1] & ~0xffff | codeWord(target)
         let home = last.destination
         registers.forget(slot: target)
+        if last.valueClass == .vector { registers.forget(slot: target + 1) }
         for valueClass in [ValueClass.integer, .float, .double]
         where registers[valueClass].slot == home {
             // The accumulator has the local's value, but its slot must be written.
@@ -77,8 +75,12 @@ extension Translator {
         while index < code.count {
             let fields = code[index + 1]
             let isTwo = code[index] == Instruction.copyTwo.handler
-            registers.forget(slot: Int(UInt16(truncatingIfNeeded: fields)))
+            let destination = Int(UInt16(truncatingIfNeeded: fields))
+            registers.forget(slot: destination)
             if isTwo { registers.forget(slot: Int(UInt16(truncatingIfNeeded: fields &>> 32))) }
+            if code[index] == Instruction.vectorCopy.handler {
+                registers.forget(slot: destination + 1)
+            }
             index += 2
         }
     }
@@ -151,20 +153,20 @@ extension Translator {
         global < layout.importedGlobalCount ? 1 : 0
     }
 
-    mutating func globalGet(_ global: Int) throws(TranslationError) {
+    mutating func globalGet(_ global: Int) {
         let valueClass = ValueClass(module.globals[global].value)
-        guard valueClass != .vector else { throw .unsupported(.globalGet) }
         let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
+        if valueClass == .vector { return vectorGlobalGet(globalPlace(global), offset) }
         pushResult(
             .globalGet(Int(valueClass.rawValue), globalPlace(global), 0),
             word: codeWord(0, 0, unsigned: offset), valueClass, before: registers)
     }
 
-    mutating func globalSet(_ global: Int) throws(TranslationError) {
+    mutating func globalSet(_ global: Int) {
         let entry = pop()
-        guard entry.valueClass != .vector else { throw .unsupported(.globalSet) }
         let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
         let place = globalPlace(global)
+        if entry.valueClass == .vector { return vectorGlobalSet(place, offset, entry) }
         var value = operand(entry)
         if value.form == .immediate { moveToSlot(&value) }
         guard value.form == .register else {

@@ -33,9 +33,9 @@ extension Command {
         notes: [
             "Everything after FILE belongs to the program. It sees no files, no environment and "
                 + "no network unless an option says so.",
-            "The program's exit code becomes the exit code of wasmd. A trap ends with 134 and "
-                + "prints where it happened, a module that is refused ends with 1, wrong usage "
-                + "with 2.",
+            "The program's exit code becomes the exit code of wasmd. A trap or an uncaught "
+                + "exception ends with 134 and prints where it happened, a module that is refused "
+                + "ends with 1, wrong usage with 2.",
             "SIZE is a number of bytes, or one with KiB, MiB or GiB (powers of 1024; K, M, G for "
                 + "short) or KB, MB or GB (powers of 1000). DURATION is a number with ms, s, m or "
                 + "h, or of seconds.",

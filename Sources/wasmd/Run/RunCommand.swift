@@ -100,6 +100,10 @@ struct RunCommand {
         } catch let refusal as Refusal {
             console.complain(refusal.text)
             return ExitCode.refused
+        } catch let exception as Exception {
+            statistics?.finish("run")
+            console.error.write(TrapReport(uncaught: exception).text)
+            return ExitCode.trap
         } catch {
             console.complain(Refusal(instantiation: error, file: options.file).text)
             return ExitCode.refused

@@ -7,4 +7,6 @@ func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {
     registerHandlers3(table)
     registerHandlers4(table)
     registerHandlers5(table)
+    registerHandlers6(table)
+    registerHandlers7(table)
 }

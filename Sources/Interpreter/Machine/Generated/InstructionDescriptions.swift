@@ -1186,4 +1186,905 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("atomic.fence", "", 0),
             ],
         ]),
+    InstructionFamily(
+        base: 2039, count: 1, words: 2, fields: "s0 u",
+        axes: [
+            [
+                InstructionChoice("throw", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2040, count: 1, words: 2, fields: "s1",
+        axes: [
+            [
+                InstructionChoice("throw_ref", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2041, count: 32, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.get", "", 0),
+                InstructionChoice("struct.get8_s", "", 0),
+                InstructionChoice("struct.get8_u", "", 0),
+                InstructionChoice("struct.get16_s", "", 0),
+                InstructionChoice("struct.get16_u", "", 0),
+                InstructionChoice("struct.get64", "", 0),
+                InstructionChoice("struct.get.f32", "", 0),
+                InstructionChoice("struct.get.f64", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2073, count: 16, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.set8", "", 0),
+                InstructionChoice("struct.set16", "", 0),
+                InstructionChoice("struct.set", "", 0),
+                InstructionChoice("struct.set64", "", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s0", 0),
+                InstructionChoice("RS", "r s0", 0),
+                InstructionChoice("SR", "s1 r", 0),
+                InstructionChoice("SI", "s1 i0", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2089, count: 4, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.set.f32", "", 0),
+                InstructionChoice("struct.set.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SR", "s1 r", 0),
+                InstructionChoice("RR", "r r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2093, count: 1, words: 2, fields: "s0 s1 u",
+        axes: [
+            [
+                InstructionChoice("struct.get.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2094, count: 1, words: 2, fields: "s1 s0 u",
+        axes: [
+            [
+                InstructionChoice("struct.set.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2095, count: 1, words: 3, fields: "s0 u n5 n6",
+        axes: [
+            [
+                InstructionChoice("struct.new", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2096, count: 1, words: 3, fields: "s0 u",
+        axes: [
+            [
+                InstructionChoice("struct.new_default", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2097, count: 48, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.get", "", 0),
+                InstructionChoice("array.get8_s", "", 0),
+                InstructionChoice("array.get8_u", "", 0),
+                InstructionChoice("array.get16_s", "", 0),
+                InstructionChoice("array.get16_u", "", 0),
+                InstructionChoice("array.get64", "", 0),
+                InstructionChoice("array.get.f32", "", 0),
+                InstructionChoice("array.get.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
+                InstructionChoice("RS", "r s2", 0),
+                InstructionChoice("SR", "s1 r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2145, count: 16, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.set8", "", 0),
+                InstructionChoice("array.set16", "", 0),
+                InstructionChoice("array.set", "", 0),
+                InstructionChoice("array.set64", "", 0),
+            ],
+            [
+                InstructionChoice("SSS", "s1 s2 s0", 0),
+                InstructionChoice("RSS", "r s2 s0", 0),
+                InstructionChoice("SRS", "s1 r s0", 0),
+                InstructionChoice("SSR", "s1 s2 r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2161, count: 2, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.set.f32", "", 0),
+                InstructionChoice("array.set.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SSR", "s1 s2 r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2163, count: 1, words: 2, fields: "s0 s1 s2",
+        axes: [
+            [
+                InstructionChoice("array.get.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2164, count: 1, words: 2, fields: "s1 s2 s0",
+        axes: [
+            [
+                InstructionChoice("array.set.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2165, count: 4, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.len", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2169, count: 1, words: 4, fields: "n2 s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("array", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2170, count: 4, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("ref.i31", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2174, count: 8, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i31.get_s", "", 0),
+                InstructionChoice("i31.get_u", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2182, count: 28, words: 3, fields: "u n5",
+        axes: [
+            [
+                InstructionChoice("ref.test", "", 0),
+            ],
+            [
+                InstructionChoice("object", "", 0),
+                InstructionChoice("function", "", 0),
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2210, count: 10, words: 3, fields: "u n5",
+        axes: [
+            [
+                InstructionChoice("ref.cast", "", 0),
+            ],
+            [
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2220, count: 28, words: 3, fields: "u n5 b2",
+        axes: [
+            [
+                InstructionChoice("br", "", 0),
+            ],
+            [
+                InstructionChoice("object", "", 0),
+                InstructionChoice("function", "", 0),
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("on_cast", "", 0),
+                InstructionChoice("on_cast_fail", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2248, count: 48, words: 2, fields: "s0 s1",
+        axes: [
+            [
+                InstructionChoice("v128.not", "", 0),
+                InstructionChoice("i8x16.abs", "", 0),
+                InstructionChoice("i8x16.neg", "", 0),
+                InstructionChoice("i16x8.abs", "", 0),
+                InstructionChoice("i16x8.neg", "", 0),
+                InstructionChoice("i32x4.abs", "", 0),
+                InstructionChoice("i32x4.neg", "", 0),
+                InstructionChoice("i64x2.abs", "", 0),
+                InstructionChoice("i64x2.neg", "", 0),
+                InstructionChoice("i8x16.popcnt", "", 0),
+                InstructionChoice("f32x4.abs", "", 0),
+                InstructionChoice("f32x4.neg", "", 0),
+                InstructionChoice("f32x4.ceil", "", 0),
+                InstructionChoice("f32x4.floor", "", 0),
+                InstructionChoice("f32x4.trunc", "", 0),
+                InstructionChoice("f32x4.nearest", "", 0),
+                InstructionChoice("f64x2.abs", "", 0),
+                InstructionChoice("f64x2.neg", "", 0),
+                InstructionChoice("f64x2.ceil", "", 0),
+                InstructionChoice("f64x2.floor", "", 0),
+                InstructionChoice("f64x2.trunc", "", 0),
+                InstructionChoice("f64x2.nearest", "", 0),
+                InstructionChoice("i16x8.extend_low_i8x16_s", "", 0),
+                InstructionChoice("i16x8.extend_high_i8x16_s", "", 0),
+                InstructionChoice("i16x8.extend_low_i8x16_u", "", 0),
+                InstructionChoice("i16x8.extend_high_i8x16_u", "", 0),
+                InstructionChoice("i32x4.extend_low_i16x8_s", "", 0),
+                InstructionChoice("i32x4.extend_high_i16x8_s", "", 0),
+                InstructionChoice("i32x4.extend_low_i16x8_u", "", 0),
+                InstructionChoice("i32x4.extend_high_i16x8_u", "", 0),
+                InstructionChoice("i64x2.extend_low_i32x4_s", "", 0),
+                InstructionChoice("i64x2.extend_high_i32x4_s", "", 0),
+                InstructionChoice("i64x2.extend_low_i32x4_u", "", 0),
+                InstructionChoice("i64x2.extend_high_i32x4_u", "", 0),
+                InstructionChoice("i16x8.extadd_pairwise_i8x16_s", "", 0),
+                InstructionChoice("i16x8.extadd_pairwise_i8x16_u", "", 0),
+                InstructionChoice("i32x4.extadd_pairwise_i16x8_s", "", 0),
+                InstructionChoice("i32x4.extadd_pairwise_i16x8_u", "", 0),
+                InstructionChoice("f32x4.convert_i32x4_s", "", 0),
+                InstructionChoice("f32x4.convert_i32x4_u", "", 0),
+                InstructionChoice("f64x2.convert_low_i32x4_s", "", 0),
+                InstructionChoice("f64x2.convert_low_i32x4_u", "", 0),
+                InstructionChoice("f32x4.demote_f64x2_zero", "", 0),
+                InstructionChoice("f64x2.promote_low_f32x4", "", 0),
+                InstructionChoice("i32x4.trunc_sat_f32x4_s", "", 0),
+                InstructionChoice("i32x4.trunc_sat_f32x4_u", "", 0),
+                InstructionChoice("i32x4.trunc_sat_f64x2_s_zero", "", 0),
+                InstructionChoice("i32x4.trunc_sat_f64x2_u_zero", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2296, count: 2, words: 2, fields: "s0 s1",
+        axes: [
+            [
+                InstructionChoice("f32x4.sqrt", "", 0),
+                InstructionChoice("f64x2.sqrt", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2298, count: 88, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("v128.and", "s0", 0),
+                InstructionChoice("v128.or", "s0", 0),
+                InstructionChoice("v128.xor", "s0", 0),
+                InstructionChoice("i8x16.add", "s0", 0),
+                InstructionChoice("i16x8.add", "s0", 0),
+                InstructionChoice("i32x4.add", "s0", 0),
+                InstructionChoice("i64x2.add", "s0", 0),
+                InstructionChoice("f32x4.add", "s0", 0),
+                InstructionChoice("f64x2.add", "s0", 0),
+                InstructionChoice("i16x8.mul", "s0", 0),
+                InstructionChoice("i32x4.mul", "s0", 0),
+                InstructionChoice("f32x4.mul", "s0", 0),
+                InstructionChoice("f64x2.mul", "s0", 0),
+                InstructionChoice("i32x4.dot_i16x8_s", "s0", 0),
+                InstructionChoice("v128.andnot", "s0", 0),
+                InstructionChoice("i8x16.sub", "s0", 0),
+                InstructionChoice("i16x8.sub", "s0", 0),
+                InstructionChoice("i32x4.sub", "s0", 0),
+                InstructionChoice("f32x4.sub", "s0", 0),
+                InstructionChoice("f64x2.sub", "s0", 0),
+                InstructionChoice("i64x2.sub", "s0", 0),
+                InstructionChoice("i64x2.mul", "s0", 0),
+                InstructionChoice("f32x4.div", "s0", 0),
+                InstructionChoice("f32x4.min", "s0", 0),
+                InstructionChoice("f32x4.max", "s0", 0),
+                InstructionChoice("f64x2.div", "s0", 0),
+                InstructionChoice("f64x2.min", "s0", 0),
+                InstructionChoice("f64x2.max", "s0", 0),
+                InstructionChoice("i8x16.add_sat_s", "s0", 0),
+                InstructionChoice("i8x16.add_sat_u", "s0", 0),
+                InstructionChoice("i8x16.sub_sat_s", "s0", 0),
+                InstructionChoice("i8x16.sub_sat_u", "s0", 0),
+                InstructionChoice("i8x16.avgr_u", "s0", 0),
+                InstructionChoice("i16x8.add_sat_s", "s0", 0),
+                InstructionChoice("i16x8.add_sat_u", "s0", 0),
+                InstructionChoice("i16x8.sub_sat_s", "s0", 0),
+                InstructionChoice("i16x8.sub_sat_u", "s0", 0),
+                InstructionChoice("i16x8.avgr_u", "s0", 0),
+                InstructionChoice("i8x16.narrow_i16x8_s", "s0", 0),
+                InstructionChoice("i8x16.narrow_i16x8_u", "s0", 0),
+                InstructionChoice("i16x8.narrow_i32x4_s", "s0", 0),
+                InstructionChoice("i16x8.narrow_i32x4_u", "s0", 0),
+                InstructionChoice("i16x8.q15mulr_sat_s", "s0", 0),
+                InstructionChoice("i16x8.relaxed_dot_i8x16_i7x16_s", "s0", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
+                InstructionChoice("SK", "s1 v", 2),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2386, count: 12, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i8x16.zipLow", "s0", 0),
+                InstructionChoice("i16x8.zipLow", "s0", 0),
+                InstructionChoice("i32x4.zipLow", "s0", 0),
+                InstructionChoice("i8x16.zipHigh", "s0", 0),
+                InstructionChoice("i16x8.zipHigh", "s0", 0),
+                InstructionChoice("i32x4.zipHigh", "s0", 0),
+                InstructionChoice("i8x16.evens", "s0", 0),
+                InstructionChoice("i16x8.evens", "s0", 0),
+                InstructionChoice("i32x4.evens", "s0", 0),
+                InstructionChoice("i8x16.odds", "s0", 0),
+                InstructionChoice("i16x8.odds", "s0", 0),
+                InstructionChoice("i32x4.odds", "s0", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2398, count: 96, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i8x16.eq", "s0", 0),
+                InstructionChoice("i8x16.ne", "s0", 0),
+                InstructionChoice("i8x16.lt_s", "s0", 0),
+                InstructionChoice("i8x16.lt_u", "s0", 0),
+                InstructionChoice("i8x16.gt_s", "s0", 0),
+                InstructionChoice("i8x16.gt_u", "s0", 0),
+                InstructionChoice("i8x16.le_s", "s0", 0),
+                InstructionChoice("i8x16.le_u", "s0", 0),
+                InstructionChoice("i8x16.ge_s", "s0", 0),
+                InstructionChoice("i8x16.ge_u", "s0", 0),
+                InstructionChoice("i16x8.eq", "s0", 0),
+                InstructionChoice("i16x8.ne", "s0", 0),
+                InstructionChoice("i16x8.lt_s", "s0", 0),
+                InstructionChoice("i16x8.lt_u", "s0", 0),
+                InstructionChoice("i16x8.gt_s", "s0", 0),
+                InstructionChoice("i16x8.gt_u", "s0", 0),
+                InstructionChoice("i16x8.le_s", "s0", 0),
+                InstructionChoice("i16x8.le_u", "s0", 0),
+                InstructionChoice("i16x8.ge_s", "s0", 0),
+                InstructionChoice("i16x8.ge_u", "s0", 0),
+                InstructionChoice("i32x4.eq", "s0", 0),
+                InstructionChoice("i32x4.ne", "s0", 0),
+                InstructionChoice("i32x4.lt_s", "s0", 0),
+                InstructionChoice("i32x4.lt_u", "s0", 0),
+                InstructionChoice("i32x4.gt_s", "s0", 0),
+                InstructionChoice("i32x4.gt_u", "s0", 0),
+                InstructionChoice("i32x4.le_s", "s0", 0),
+                InstructionChoice("i32x4.le_u", "s0", 0),
+                InstructionChoice("i32x4.ge_s", "s0", 0),
+                InstructionChoice("i32x4.ge_u", "s0", 0),
+                InstructionChoice("f32x4.eq", "s0", 0),
+                InstructionChoice("f32x4.ne", "s0", 0),
+                InstructionChoice("f32x4.lt", "s0", 0),
+                InstructionChoice("f32x4.gt", "s0", 0),
+                InstructionChoice("f32x4.le", "s0", 0),
+                InstructionChoice("f32x4.ge", "s0", 0),
+                InstructionChoice("f64x2.eq", "s0", 0),
+                InstructionChoice("f64x2.ne", "s0", 0),
+                InstructionChoice("f64x2.lt", "s0", 0),
+                InstructionChoice("f64x2.gt", "s0", 0),
+                InstructionChoice("f64x2.le", "s0", 0),
+                InstructionChoice("f64x2.ge", "s0", 0),
+                InstructionChoice("i64x2.eq", "s0", 0),
+                InstructionChoice("i64x2.ne", "s0", 0),
+                InstructionChoice("i64x2.lt_s", "s0", 0),
+                InstructionChoice("i64x2.gt_s", "s0", 0),
+                InstructionChoice("i64x2.le_s", "s0", 0),
+                InstructionChoice("i64x2.ge_s", "s0", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
+                InstructionChoice("SK", "s1 v", 2),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2494, count: 16, words: 2, fields: "s0 s1 s2",
+        axes: [
+            [
+                InstructionChoice("i8x16.min_s", "", 0),
+                InstructionChoice("i8x16.min_u", "", 0),
+                InstructionChoice("i8x16.max_s", "", 0),
+                InstructionChoice("i8x16.max_u", "", 0),
+                InstructionChoice("i16x8.min_s", "", 0),
+                InstructionChoice("i16x8.min_u", "", 0),
+                InstructionChoice("i16x8.max_s", "", 0),
+                InstructionChoice("i16x8.max_u", "", 0),
+                InstructionChoice("i32x4.min_s", "", 0),
+                InstructionChoice("i32x4.min_u", "", 0),
+                InstructionChoice("i32x4.max_s", "", 0),
+                InstructionChoice("i32x4.max_u", "", 0),
+                InstructionChoice("f32x4.pmin", "", 0),
+                InstructionChoice("f32x4.pmax", "", 0),
+                InstructionChoice("f64x2.pmin", "", 0),
+                InstructionChoice("f64x2.pmax", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2510, count: 12, words: 2, fields: "s0 s1 s2",
+        axes: [
+            [
+                InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
+                InstructionChoice("i16x8.extmul_high_i8x16_s", "", 0),
+                InstructionChoice("i16x8.extmul_low_i8x16_u", "", 0),
+                InstructionChoice("i16x8.extmul_high_i8x16_u", "", 0),
+                InstructionChoice("i32x4.extmul_low_i16x8_s", "", 0),
+                InstructionChoice("i32x4.extmul_high_i16x8_s", "", 0),
+                InstructionChoice("i32x4.extmul_low_i16x8_u", "", 0),
+                InstructionChoice("i32x4.extmul_high_i16x8_u", "", 0),
+                InstructionChoice("i64x2.extmul_low_i32x4_s", "", 0),
+                InstructionChoice("i64x2.extmul_high_i32x4_s", "", 0),
+                InstructionChoice("i64x2.extmul_low_i32x4_u", "", 0),
+                InstructionChoice("i64x2.extmul_high_i32x4_u", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2522, count: 6, words: 2, fields: "s0 s1 s2 s3",
+        axes: [
+            [
+                InstructionChoice("v128.bitselect", "", 0),
+                InstructionChoice("f32x4.relaxed_madd", "", 0),
+                InstructionChoice("f32x4.relaxed_nmadd", "", 0),
+                InstructionChoice("f64x2.relaxed_madd", "", 0),
+                InstructionChoice("f64x2.relaxed_nmadd", "", 0),
+                InstructionChoice("i32x4.relaxed_dot_i8x16_i7x16_add_s", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2528, count: 36, words: 2, fields: "s0 s1",
+        axes: [
+            [
+                InstructionChoice("i8x16.shl", "", 0),
+                InstructionChoice("i8x16.shr_s", "", 0),
+                InstructionChoice("i8x16.shr_u", "", 0),
+                InstructionChoice("i16x8.shl", "", 0),
+                InstructionChoice("i16x8.shr_s", "", 0),
+                InstructionChoice("i16x8.shr_u", "", 0),
+                InstructionChoice("i32x4.shl", "", 0),
+                InstructionChoice("i32x4.shr_s", "", 0),
+                InstructionChoice("i32x4.shr_u", "", 0),
+                InstructionChoice("i64x2.shl", "", 0),
+                InstructionChoice("i64x2.shr_s", "", 0),
+                InstructionChoice("i64x2.shr_u", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s2", 0),
+                InstructionChoice("R", "r", 0),
+                InstructionChoice("I", "i2", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2564, count: 18, words: 2, fields: "s1",
+        axes: [
+            [
+                InstructionChoice("v128.any_true", "", 0),
+                InstructionChoice("i8x16.all_true", "", 0),
+                InstructionChoice("i8x16.bitmask", "", 0),
+                InstructionChoice("i16x8.all_true", "", 0),
+                InstructionChoice("i16x8.bitmask", "", 0),
+                InstructionChoice("i32x4.all_true", "", 0),
+                InstructionChoice("i32x4.bitmask", "", 0),
+                InstructionChoice("i64x2.all_true", "", 0),
+                InstructionChoice("i64x2.bitmask", "", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2582, count: 8, words: 2, fields: "s0",
+        axes: [
+            [
+                InstructionChoice("i8x16.splat", "", 0),
+                InstructionChoice("i16x8.splat", "", 0),
+                InstructionChoice("i32x4.splat", "", 0),
+                InstructionChoice("i64x2.splat", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2590, count: 2, words: 2, fields: "s0",
+        axes: [
+            [
+                InstructionChoice("f32x4.splat", "", 0),
+                InstructionChoice("f64x2.splat", "", 0),
+            ],
+            [
+                InstructionChoice("R", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2592, count: 16, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("i8x16.extract_lane_s", "", 0),
+                InstructionChoice("i8x16.extract_lane_u", "", 0),
+                InstructionChoice("i16x8.extract_lane_s", "", 0),
+                InstructionChoice("i16x8.extract_lane_u", "", 0),
+                InstructionChoice("i32x4.extract_lane", "", 0),
+                InstructionChoice("i64x2.extract_lane", "", 0),
+                InstructionChoice("f32x4.extract_lane", "", 0),
+                InstructionChoice("f64x2.extract_lane", "", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2608, count: 8, words: 4, fields: "s0 s1 v",
+        axes: [
+            [
+                InstructionChoice("i8x16.replace_lane", "", 0),
+                InstructionChoice("i16x8.replace_lane", "", 0),
+                InstructionChoice("i32x4.replace_lane", "", 0),
+                InstructionChoice("i64x2.replace_lane", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s2", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2616, count: 2, words: 4, fields: "s0 s1 v",
+        axes: [
+            [
+                InstructionChoice("f32x4.replace_lane", "", 0),
+                InstructionChoice("f64x2.replace_lane", "", 0),
+            ],
+            [
+                InstructionChoice("R", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2618, count: 1, words: 4, fields: "s0 v",
+        axes: [
+            [
+                InstructionChoice("v128.const", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2619, count: 1, words: 2, fields: "s0 s1",
+        axes: [
+            [
+                InstructionChoice("v128.copy", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2620, count: 2, words: 2, fields: "s0",
+        axes: [
+            [
+                InstructionChoice("v128.select", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 s2 s3", 0),
+                InstructionChoice("R", "s1 s2 r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2622, count: 2, words: 2, fields: "s0 u",
+        axes: [
+            [
+                InstructionChoice("v128.global.get", "", 0),
+            ],
+            [
+                InstructionChoice("own", "", 0),
+                InstructionChoice("imported", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2624, count: 2, words: 2, fields: "s1 u",
+        axes: [
+            [
+                InstructionChoice("v128.global.set", "", 0),
+            ],
+            [
+                InstructionChoice("own", "", 0),
+                InstructionChoice("imported", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2626, count: 1, words: 10, fields: "s0",
+        axes: [
+            [
+                InstructionChoice("i8x16.shuffle", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2627, count: 1, words: 6, fields: "s0",
+        axes: [
+            [
+                InstructionChoice("i16x8.shuffle", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2628, count: 1, words: 4, fields: "s0",
+        axes: [
+            [
+                InstructionChoice("i32x4.shuffle", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2629, count: 1, words: 2, fields: "s0 s1 s2",
+        axes: [
+            [
+                InstructionChoice("i64x2.shuffle", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2630, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        axes: [
+            [
+                InstructionChoice("v128.half", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2631, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        axes: [
+            [
+                InstructionChoice("v128.window.low", "", 0),
+                InstructionChoice("v128.window.high", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2633, count: 1, words: 2, fields: "s0 s1 s2",
+        axes: [
+            [
+                InstructionChoice("i8x16.swizzle", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2634, count: 130, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("v128.load", "s0", 0),
+                InstructionChoice("v128.load8x8_s", "s0", 0),
+                InstructionChoice("v128.load8x8_u", "s0", 0),
+                InstructionChoice("v128.load16x4_s", "s0", 0),
+                InstructionChoice("v128.load16x4_u", "s0", 0),
+                InstructionChoice("v128.load32x2_s", "s0", 0),
+                InstructionChoice("v128.load32x2_u", "s0", 0),
+                InstructionChoice("v128.load8_splat", "s0", 0),
+                InstructionChoice("v128.load16_splat", "s0", 0),
+                InstructionChoice("v128.load32_splat", "s0", 0),
+                InstructionChoice("v128.load64_splat", "s0", 0),
+                InstructionChoice("v128.load32_zero", "s0", 0),
+                InstructionChoice("v128.load64_zero", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("K", "u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("RI", "r i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+                InstructionChoice("SR", "s1 r n3", 0),
+                InstructionChoice("SR1", "s1 r<<1 n3", 0),
+                InstructionChoice("SR2", "s1 r<<2 n3", 0),
+                InstructionChoice("SR3", "s1 r<<3 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2764, count: 10, words: 2, fields: "s0",
+        axes: [
+            [
+                InstructionChoice("v128.store", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("K", "u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("RI", "r i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+                InstructionChoice("SR", "s1 r n3", 0),
+                InstructionChoice("SR1", "s1 r<<1 n3", 0),
+                InstructionChoice("SR2", "s1 r<<2 n3", 0),
+                InstructionChoice("SR3", "s1 r<<3 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2774, count: 13, words: 3, fields: "s0 s1 n2 w",
+        axes: [
+            [
+                InstructionChoice("v128.load", "", 0),
+                InstructionChoice("v128.load8x8_s", "", 0),
+                InstructionChoice("v128.load8x8_u", "", 0),
+                InstructionChoice("v128.load16x4_s", "", 0),
+                InstructionChoice("v128.load16x4_u", "", 0),
+                InstructionChoice("v128.load32x2_s", "", 0),
+                InstructionChoice("v128.load32x2_u", "", 0),
+                InstructionChoice("v128.load8_splat", "", 0),
+                InstructionChoice("v128.load16_splat", "", 0),
+                InstructionChoice("v128.load32_splat", "", 0),
+                InstructionChoice("v128.load64_splat", "", 0),
+                InstructionChoice("v128.load32_zero", "", 0),
+                InstructionChoice("v128.load64_zero", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2787, count: 1, words: 3, fields: "s0 s1 n2 w",
+        axes: [
+            [
+                InstructionChoice("v128.store", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2788, count: 80, words: 3, fields: "s4",
+        axes: [
+            [
+                InstructionChoice("v128.and", "s0", 0),
+                InstructionChoice("v128.or", "s0", 0),
+                InstructionChoice("v128.xor", "s0", 0),
+                InstructionChoice("i8x16.add", "s0", 0),
+                InstructionChoice("i16x8.add", "s0", 0),
+                InstructionChoice("i32x4.add", "s0", 0),
+                InstructionChoice("i64x2.add", "s0", 0),
+                InstructionChoice("f32x4.add", "s0", 0),
+                InstructionChoice("f64x2.add", "s0", 0),
+                InstructionChoice("i16x8.mul", "s0", 0),
+                InstructionChoice("i32x4.mul", "s0", 0),
+                InstructionChoice("f32x4.mul", "s0", 0),
+                InstructionChoice("f64x2.mul", "s0", 0),
+                InstructionChoice("i32x4.dot_i16x8_s", "s0", 0),
+                InstructionChoice("v128.andnot", "s0", 0),
+                InstructionChoice("i8x16.sub", "s0", 0),
+                InstructionChoice("i16x8.sub", "s0", 0),
+                InstructionChoice("i32x4.sub", "s0", 0),
+                InstructionChoice("f32x4.sub", "s0", 0),
+                InstructionChoice("f64x2.sub", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2868, count: 4, words: 3, fields: "s4",
+        axes: [
+            [
+                InstructionChoice("i8x16.eq", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2872, count: 5, words: 2, fields: "s0 s1 s2 s3",
+        axes: [
+            [
+                InstructionChoice("i16x8.mul+add", "", 0),
+                InstructionChoice("i32x4.mul+add", "", 0),
+                InstructionChoice("f32x4.mul+add", "", 0),
+                InstructionChoice("f64x2.mul+add", "", 0),
+                InstructionChoice("i32x4.dot_i16x8_s+add", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2877, count: 20, words: 3, fields: "s4 s5",
+        axes: [
+            [
+                InstructionChoice("i16x8.mul+add", "s0", 0),
+                InstructionChoice("i32x4.mul+add", "s0", 0),
+                InstructionChoice("f32x4.mul+add", "s0", 0),
+                InstructionChoice("f64x2.mul+add", "s0", 0),
+                InstructionChoice("i32x4.dot_i16x8_s+add", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2897, count: 36, words: 2, fields: "s1 b",
+        axes: [
+            [
+                InstructionChoice("v128.any_true", "", 0),
+                InstructionChoice("i8x16.all_true", "", 0),
+                InstructionChoice("i8x16.bitmask", "", 0),
+                InstructionChoice("i16x8.all_true", "", 0),
+                InstructionChoice("i16x8.bitmask", "", 0),
+                InstructionChoice("i32x4.all_true", "", 0),
+                InstructionChoice("i32x4.bitmask", "", 0),
+                InstructionChoice("i64x2.all_true", "", 0),
+                InstructionChoice("i64x2.bitmask", "", 0),
+            ],
+            [
+                InstructionChoice("br_if", "", 0),
+                InstructionChoice("br_unless", "", 0),
+            ],
+            [
+                InstructionChoice("forward", "", 0),
+                InstructionChoice("loop", "", 0),
+            ],
+        ]),
 ]

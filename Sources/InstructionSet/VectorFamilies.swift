@@ -1,0 +1,393 @@
+// Instructions on v128. Labels are the specification's names: the translator finds an instruction by
+// the position of its opcode in the lists of `Translator/VectorOperators.swift`, which have the order
+// of the axes here (a test compares them).
+
+/// A shape of v128 with the Swift types of its lanes taken as signed and unsigned integers.
+private struct Shape {
+    let name: String
+    let signed: String
+    let unsigned: String
+}
+private let i8x16 = Shape(name: "i8x16", signed: "I8x16", unsigned: "U8x16")
+private let i16x8 = Shape(name: "i16x8", signed: "I16x8", unsigned: "U16x8")
+private let i32x4 = Shape(name: "i32x4", signed: "I32x4", unsigned: "U32x4")
+private let i64x2 = Shape(name: "i64x2", signed: "I64x2", unsigned: "U64x2")
+private let integerShapes = [i8x16, i16x8, i32x4, i64x2]
+
+/// A float shape; the integer type is for what looks at bits only.
+private struct FloatShape {
+    let name: String
+    let type: String
+    let bits: String
+}
+private let floatShapes = [
+    FloatShape(name: "f32x4", type: "F32x4", bits: "U32x4"),
+    FloatShape(name: "f64x2", type: "F64x2", bits: "U64x2"),
+]
+
+/// A shape of wide lanes, and the one of half as wide lanes that they are made of.
+private let widenings = [(i16x8, i8x16), (i32x4, i16x8), (i64x2, i32x4)]
+
+private func function(_ name: String, _ type: String, _ function: String) -> Choice {
+    Choice(name, "\(type).self, \(function)")
+}
+private func joined(_ parts: Axis...) -> Axis { parts.flatMap { $0 } }
+
+let vectorComparisons = joined(
+    [i8x16, i16x8, i32x4].flatMap { shape -> Axis in
+        [
+            function("\(shape.name).eq", shape.signed, ".=="),
+            function("\(shape.name).ne", shape.signed, ".!="),
+            function("\(shape.name).lt_s", shape.signed, ".<"),
+            function("\(shape.name).lt_u", shape.unsigned, ".<"),
+            function("\(shape.name).gt_s", shape.signed, ".>"),
+            function("\(shape.name).gt_u", shape.unsigned, ".>"),
+            function("\(shape.name).le_s", shape.signed, ".<="),
+            function("\(shape.name).le_u", shape.unsigned, ".<="),
+            function("\(shape.name).ge_s", shape.signed, ".>="),
+            function("\(shape.name).ge_u", shape.unsigned, ".>="),
+        ]
+    },
+    floatShapes.flatMap { shape -> Axis in
+        [
+            function("\(shape.name).eq", shape.type, ".=="),
+            function("\(shape.name).ne", shape.type, ".!="),
+            function("\(shape.name).lt", shape.type, ".<"),
+            function("\(shape.name).gt", shape.type, ".>"),
+            function("\(shape.name).le", shape.type, ".<="),
+            function("\(shape.name).ge", shape.type, ".>="),
+        ]
+    },
+    [
+        function("i64x2.eq", "I64x2", ".=="), function("i64x2.ne", "I64x2", ".!="),
+        function("i64x2.lt_s", "I64x2", ".<"), function("i64x2.gt_s", "I64x2", ".>"),
+        function("i64x2.le_s", "I64x2", ".<="), function("i64x2.ge_s", "I64x2", ".>="),
+    ])
+
+/// Those first for which either operand may come last ...
+private let commutativeBinaries = [
+    function("v128.and", "U64x2", "&"), function("v128.or", "U64x2", "|"),
+    function("v128.xor", "U64x2", "^"),
+    function("i8x16.add", "I8x16", "&+"), function("i16x8.add", "I16x8", "&+"),
+    function("i32x4.add", "I32x4", "&+"), function("i64x2.add", "I64x2", "&+"),
+    function("f32x4.add", "F32x4", "+"), function("f64x2.add", "F64x2", "+"),
+]
+/// ... also as the product in `vectorMultiplyAdd` ...
+let vectorMultiplications = [
+    function("i16x8.mul", "I16x8", "&*"), function("i32x4.mul", "I32x4", "&*"),
+    function("f32x4.mul", "F32x4", "*"), function("f64x2.mul", "F64x2", "*"),
+    function("i32x4.dot_i16x8_s", "I16x8", "Lanes.dot"),
+]
+/// ... then the other ones that can take an operand from memory.
+let vectorLoadingBinaries = joined(
+    commutativeBinaries, vectorMultiplications,
+    [
+        function("v128.andnot", "U64x2", "Lanes.andNot"),
+        function("i8x16.sub", "I8x16", "&-"), function("i16x8.sub", "I16x8", "&-"),
+        function("i32x4.sub", "I32x4", "&-"), function("f32x4.sub", "F32x4", "-"),
+        function("f64x2.sub", "F64x2", "-"),
+    ])
+
+let vectorBinaries = joined(
+    vectorLoadingBinaries,
+    [function("i64x2.sub", "I64x2", "&-"), function("i64x2.mul", "I64x2", "&*")],
+    floatShapes.flatMap { shape -> Axis in
+        [
+            function("\(shape.name).div", shape.type, "/"),
+            function("\(shape.name).min", shape.type, "Lanes.minimum"),
+            function("\(shape.name).max", shape.type, "Lanes.maximum"),
+        ]
+    },
+    [i8x16, i16x8].flatMap { shape -> Axis in
+        [
+            function("\(shape.name).add_sat_s", shape.signed, "Lanes.addSaturating"),
+            function("\(shape.name).add_sat_u", shape.unsigned, "Lanes.addSaturating"),
+            function("\(shape.name).sub_sat_s", shape.signed, "Lanes.subtractSaturating"),
+            function("\(shape.name).sub_sat_u", shape.unsigned, "Lanes.subtractSaturating"),
+            function("\(shape.name).avgr_u", shape.unsigned, "Lanes.average"),
+        ]
+    },
+    [
+        function("i8x16.narrow_i16x8_s", "I16x8", "Lanes.narrowSigned"),
+        function("i8x16.narrow_i16x8_u", "I16x8", "Lanes.narrowUnsigned"),
+        function("i16x8.narrow_i32x4_s", "I32x4", "Lanes.narrowSigned"),
+        function("i16x8.narrow_i32x4_u", "I32x4", "Lanes.narrowUnsigned"),
+        function("i16x8.q15mulr_sat_s", "I16x8", "Lanes.multiplyRounding"),
+        function("i16x8.relaxed_dot_i8x16_i7x16_s", "I8x16", "Lanes.dot"),
+    ])
+
+/// Shuffles with instructions of their own: the translator knows them by their lanes.
+let vectorZips = ["zipLow", "zipHigh", "evens", "odds"].flatMap { name -> Axis in
+    [i8x16, i16x8, i32x4].map { function("\($0.name).\(name)", $0.unsigned, "Lanes.\(name)") }
+}
+
+let vectorChoices = joined(
+    [i8x16, i16x8, i32x4].flatMap { shape -> Axis in
+        [
+            function("\(shape.name).min_s", shape.signed, ".<"),
+            function("\(shape.name).min_u", shape.unsigned, ".<"),
+            function("\(shape.name).max_s", shape.signed, ".>"),
+            function("\(shape.name).max_u", shape.unsigned, ".>"),
+        ]
+    },
+    floatShapes.flatMap { shape -> Axis in
+        [
+            function("\(shape.name).pmin", shape.type, ".<"),
+            function("\(shape.name).pmax", shape.type, ".>"),
+        ]
+    })
+
+/// Low and high half, signed and unsigned.
+private func halves(_ name: String, _ suffix: String) -> Axis {
+    widenings.flatMap { wide, narrow -> Axis in
+        let low = "\(wide.name).\(name)_low_\(narrow.name)"
+        let high = "\(wide.name).\(name)_high_\(narrow.name)"
+        return [
+            function("\(low)_s", narrow.signed, "Lanes.extendLow\(suffix)"),
+            function("\(high)_s", narrow.signed, "Lanes.extendHigh\(suffix)"),
+            function("\(low)_u", narrow.unsigned, "Lanes.extendLow\(suffix)"),
+            function("\(high)_u", narrow.unsigned, "Lanes.extendHigh\(suffix)"),
+        ]
+    }
+}
+let vectorProducts = halves("extmul", ", &*")
+
+let vectorUnaries = joined(
+    [function("v128.not", "U64x2", "Lanes.complement")],
+    integerShapes.flatMap { shape -> Axis in
+        [
+            function("\(shape.name).abs", shape.signed, "Lanes.absolute"),
+            function("\(shape.name).neg", shape.signed, "Lanes.negate"),
+        ]
+    },
+    [function("i8x16.popcnt", "U8x16", "Lanes.countOnes")],
+    floatShapes.flatMap { shape -> Axis in
+        [
+            function("\(shape.name).abs", shape.bits, "Lanes.absolute"),
+            function("\(shape.name).neg", shape.bits, "Lanes.negate"),
+            function("\(shape.name).ceil", shape.type, "Lanes.ceiling"),
+            function("\(shape.name).floor", shape.type, "Lanes.floor"),
+            function("\(shape.name).trunc", shape.type, "Lanes.truncate"),
+            function("\(shape.name).nearest", shape.type, "Lanes.nearest"),
+        ]
+    },
+    halves("extend", ""),
+    widenings[..<2].flatMap { wide, narrow -> Axis in
+        let name = "\(wide.name).extadd_pairwise_\(narrow.name)"
+        return [
+            function("\(name)_s", narrow.signed, "Lanes.pairwise"),
+            function("\(name)_u", narrow.unsigned, "Lanes.pairwise"),
+        ]
+    },
+    [
+        function("f32x4.convert_i32x4_s", "I32x4", "Lanes.convert"),
+        function("f32x4.convert_i32x4_u", "U32x4", "Lanes.convert"),
+        function("f64x2.convert_low_i32x4_s", "I32x4", "Lanes.convertLow"),
+        function("f64x2.convert_low_i32x4_u", "U32x4", "Lanes.convertLow"),
+        function("f32x4.demote_f64x2_zero", "F64x2", "Lanes.demote"),
+        function("f64x2.promote_low_f32x4", "F32x4", "Lanes.promoteLow"),
+        function("i32x4.trunc_sat_f32x4_s", "F32x4", "Lanes.truncateSigned"),
+        function("i32x4.trunc_sat_f32x4_u", "F32x4", "Lanes.truncateUnsigned"),
+        function("i32x4.trunc_sat_f64x2_s_zero", "F64x2", "Lanes.truncateSigned"),
+        function("i32x4.trunc_sat_f64x2_u_zero", "F64x2", "Lanes.truncateUnsigned"),
+    ])
+
+/// Alone, because they may call the C library.
+let vectorRoots: Axis = floatShapes.map { shape in
+    function("\(shape.name).sqrt", shape.type, "Lanes.squareRoot")
+}
+
+let vectorTernaries = joined(
+    [function("v128.bitselect", "U64x2", "Lanes.bitselect")],
+    floatShapes.flatMap { shape -> Axis in
+        [
+            function("\(shape.name).relaxed_madd", shape.type, "Lanes.multiplyAdd"),
+            function("\(shape.name).relaxed_nmadd", shape.type, "Lanes.multiplyNegatedAdd"),
+        ]
+    },
+    [function("i32x4.relaxed_dot_i8x16_i7x16_add_s", "U64x2", "Lanes.dotAdd")])
+
+let vectorShifts = integerShapes.flatMap { shape -> Axis in
+    [
+        function("\(shape.name).shl", shape.unsigned, "&<<"),
+        function("\(shape.name).shr_s", shape.signed, "&>>"),
+        function("\(shape.name).shr_u", shape.unsigned, "&>>"),
+    ]
+}
+
+private func tests(bitmask: String) -> Axis {
+    joined(
+        [function("v128.any_true", "U64x2", "Lanes.anyTrue")],
+        integerShapes.flatMap { shape -> Axis in
+            let type = shape.name == "i64x2" ? shape.unsigned : shape.signed
+            return [
+                function("\(shape.name).all_true", type, "Lanes.allTrue"),
+                function("\(shape.name).bitmask", type, "Lanes.\(bitmask)"),
+            ]
+        })
+}
+let vectorTests = tests(bitmask: "bitmask")
+
+/// From a slot, f32 and f64 are like i32 and i64.
+private let integerSplats: Axis = [
+    function("i8x16", "UInt32", "Lanes.splat8"), function("i16x8", "UInt32", "Lanes.splat16"),
+    function("i32x4", "UInt32", "Lanes.splat"), function("i64x2", "UInt64", "Lanes.splat"),
+]
+private let floatSplats: Axis = [
+    function("f32x4", "Float", "Lanes.splat"), function("f64x2", "Double", "Lanes.splat"),
+]
+private func named(_ axis: Axis, _ suffix: String) -> Axis {
+    axis.map { Choice("\($0.label).\(suffix)", $0.arguments) }
+}
+private let fromRegister: Axis = [Choice("R", "Register.self", fields: "r")]
+private let secondSlotOrRegister: Axis = [
+    Choice("S", "Slot2.self", fields: "s2"), Choice("R", "Register.self", fields: "r"),
+]
+
+let vectorLoads: Axis = [
+    function("v128.load", "U64x2", "Lanes.whole"),
+    function("v128.load8x8_s", "UInt64", "Lanes.extend8x8Signed"),
+    function("v128.load8x8_u", "UInt64", "Lanes.extend8x8Unsigned"),
+    function("v128.load16x4_s", "SIMD4<Int16>", "Lanes.extend"),
+    function("v128.load16x4_u", "SIMD4<UInt16>", "Lanes.extend"),
+    function("v128.load32x2_s", "SIMD2<Int32>", "Lanes.extend"),
+    function("v128.load32x2_u", "SIMD2<UInt32>", "Lanes.extend"),
+    function("v128.load8_splat", "UInt8", "Lanes.splat"),
+    function("v128.load16_splat", "UInt16", "Lanes.splat"),
+    function("v128.load32_splat", "UInt32", "Lanes.splat"),
+    function("v128.load64_splat", "UInt64", "Lanes.splat"),
+    function("v128.load32_zero", "UInt32", "Lanes.zeroExtend"),
+    function("v128.load64_zero", "UInt64", "Lanes.zeroExtend"),
+]
+
+private let secondSlot = Choice("SS", "VectorSlot2.self", fields: "s1 s2")
+private let secondSlotOrConstant: Axis = [
+    secondSlot, Choice("SK", "VectorConstant.self", fields: "s1 v", extraWords: 2),
+]
+/// Operations with the result in the slots from field 0 on.
+private func toVector(_ axis: Axis) -> Axis {
+    axis.map { Choice($0.label, $0.arguments, fields: "s0") }
+}
+/// Addresses of operands in memory.
+private let operandAddresses: Axis = addressForms.filter {
+    ["S", "R", "SI", "SS"].contains($0.label)
+}
+
+let vectorFamilies = [
+    Family("vectorUnary", "vectorUnary", [vectorUnaries], fields: "s0 s1"),
+    Family("vectorRoot", "vectorUnary", [vectorRoots], fields: "s0 s1"),
+    Family("vectorBinary", "vectorBinary", [toVector(vectorBinaries), secondSlotOrConstant]),
+    Family("vectorZip", "vectorBinary", [toVector(vectorZips), [secondSlot]]),
+    Family("vectorCompare", "vectorCompare", [toVector(vectorComparisons), secondSlotOrConstant]),
+    Family("vectorChoose", "vectorChoose", [vectorChoices], fields: "s0 s1 s2"),
+    Family("vectorExtended", "vectorExtended", [vectorProducts], fields: "s0 s1 s2"),
+    Family("vectorTernary", "vectorTernary", [vectorTernaries], fields: "s0 s1 s2 s3"),
+    Family(
+        "vectorShift", "vectorShift",
+        [
+            vectorShifts,
+            [
+                Choice("S", "Slot2.self", fields: "s2"), Choice("R", "Register.self", fields: "r"),
+                Choice("I", "Immediate2.self", fields: "i2"),
+            ],
+        ], fields: "s0 s1"),
+    Family("vectorTest", "vectorTest", [vectorTests, toSlotOrRegister], fields: "s1"),
+    Family(
+        "vectorSplat", "vectorSplat", [named(integerSplats, "splat"), sourceSlotOrRegister],
+        fields: "s0"),
+    Family(
+        "vectorSplatFloat", "vectorSplat", [named(floatSplats, "splat"), fromRegister],
+        fields: "s0"),
+    Family(
+        "vectorExtract", "vectorExtract",
+        [
+            [
+                function("i8x16.extract_lane_s", "Int8", "Lanes.value"),
+                function("i8x16.extract_lane_u", "UInt8", "Lanes.value"),
+                function("i16x8.extract_lane_s", "Int16", "Lanes.value"),
+                function("i16x8.extract_lane_u", "UInt16", "Lanes.value"),
+                function("i32x4.extract_lane", "UInt32", "Lanes.value"),
+                function("i64x2.extract_lane", "UInt64", "Lanes.value"),
+                function("f32x4.extract_lane", "Float", "Lanes.value"),
+                function("f64x2.extract_lane", "Double", "Lanes.value"),
+            ], toSlotOrRegister,
+        ], fields: "u"),
+    Family(
+        "vectorReplace", "vectorReplace",
+        [named(integerSplats, "replace_lane"), secondSlotOrRegister], fields: "s0 s1 v", words: 4),
+    Family(
+        "vectorReplaceFloat", "vectorReplace",
+        [named(floatSplats, "replace_lane"), fromRegister], fields: "s0 s1 v", words: 4),
+    Family(
+        "vectorConstant", "vectorConstant", [[Choice("v128.const", "")]], fields: "s0 v", words: 4),
+    Family("vectorCopy", "vectorCopy", [[Choice("v128.copy", "")]], fields: "s0 s1"),
+    Family(
+        "vectorSelect", "vectorSelect",
+        [
+            [Choice("v128.select", "")],
+            [
+                Choice("S", "Slot3.self", fields: "s1 s2 s3"),
+                Choice("R", "Register.self", fields: "s1 s2 r"),
+            ],
+        ], fields: "s0"),
+    Family(
+        "vectorGlobalGet", "vectorGlobalGet", [[Choice("v128.global.get", "")], globalPlaces],
+        fields: "s0 u"),
+    Family(
+        "vectorGlobalSet", "vectorGlobalSet", [[Choice("v128.global.set", "")], globalPlaces],
+        fields: "s1 u"),
+    Family(
+        "vectorShuffle8", "vectorShuffle8", [[Choice("i8x16.shuffle", "")]], fields: "s0",
+        words: 10),
+    Family(
+        "vectorShuffle16", "vectorShuffle16", [[Choice("i16x8.shuffle", "")]], fields: "s0",
+        words: 6),
+    Family(
+        "vectorShuffle32", "vectorShuffle32", [[Choice("i32x4.shuffle", "")]], fields: "s0",
+        words: 4),
+    Family("vectorJoin", "vectorJoin", [[Choice("i64x2.shuffle", "")]], fields: "s0 s1 s2"),
+    Family(
+        "vectorHalf", "vectorHalf", [[Choice("v128.half", "")]], fields: "s0 u n4 n5 n6 n7",
+        words: 3, "eight bytes, and one byte eight times"),
+    Family(
+        "vectorWindow", "vectorWindow",
+        [
+            [
+                Choice("v128.window.low", "Lanes.windowLow"),
+                Choice("v128.window.high", "Lanes.windowHigh"),
+            ]
+        ], fields: "s0 s1 s2 n3"),
+    Family("vectorSwizzle", "vectorSwizzle", [[Choice("i8x16.swizzle", "")]], fields: "s0 s1 s2"),
+    Family("vectorLoad", "vectorLoad", [toVector(vectorLoads), addressForms]),
+    Family("vectorStore", "vectorStore", [[Choice("v128.store", "")], addressForms], fields: "s0"),
+    Family("vectorLoadFar", "vectorLoadFar", [vectorLoads], fields: "s0 s1 n2 w", words: 3),
+    Family(
+        "vectorStoreFar", "vectorStoreFar", [[Choice("v128.store", "")]], fields: "s0 s1 n2 w",
+        words: 3),
+    // Fused: an operand from memory, its other one in field 4; a product and a sum; a test and a branch.
+    Family(
+        "vectorBinaryLoad", "vectorBinaryLoad",
+        [toVector(vectorLoadingBinaries), operandAddresses],
+        fields: "s4", words: 3),
+    Family(
+        "vectorCompareLoad", "vectorCompareLoad",
+        [toVector([vectorComparisons[0]]), operandAddresses], fields: "s4", words: 3),
+    Family("vectorMultiplyAdd", "vectorMultiplyAdd", [multiplyAdds], fields: "s0 s1 s2 s3"),
+    Family(
+        "vectorMultiplyAddLoad", "vectorMultiplyAddLoad",
+        [toVector(multiplyAdds), operandAddresses],
+        fields: "s4 s5", words: 3),
+    Family(
+        "vectorTestBranch", "vectorTestBranch",
+        [
+            // Whether a bitmask is zero takes less than the mask.
+            tests(bitmask: "anyNegative"),
+            [Choice("br_if", "NonZero.self"), Choice("br_unless", "Zero.self")], directions,
+        ], fields: "s1 b"),
+]
+
+/// Every multiplication, with the addition of its results.
+private let multiplyAdds: Axis = vectorMultiplications.map { product in
+    let addition = product.label.hasPrefix("f") ? "+" : "&+"
+    return Choice("\(product.label)+add", "\(product.arguments), \(addition)")
+}

@@ -1,0 +1,71 @@
+// The generic handlers of vector loads and stores. The invariants are those of `MemoryTemplates`.
+
+@inline(__always) func vectorLoad<Stored: BitwiseCopyable, R: Vector, A: Address>(
+    _: Stored.Type, _ extend: (Stored) -> R, _: A.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ UInt(bitPattern: MemoryLayout<Stored>.size) > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    m.setVector(
+        extend(m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: Stored.self)))
+    m.next(2)
+}
+
+@inline(__always) func vectorStore<A: Address>(_: A.Type, _ m: State) {
+    let address = A.effective(m)
+    if _slowPath(address &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    m.md.storeBytes(
+        of: m.vector(0, U64x2.self), toByteOffset: Int(bitPattern: address), as: U64x2.self)
+    m.next(2)
+}
+
+// MARK: Operands in memory
+
+/// (field 4) op (memory)
+@inline(__always) func vectorBinaryLoad<T: Vector, R: Vector, A: Address>(
+    _: T.Type, _ apply: (T, T) -> R, _: A.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let loaded = m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: T.self)
+    m.setVector(apply(m.vector(4, T.self), loaded))
+    m.next(3)
+}
+
+@inline(__always) func vectorCompareLoad<T: Vector, A: Address>(
+    _: T.Type, _ compare: (T, T) -> SIMDMask<T.MaskStorage>, _: A.Type, _ m: State
+) {
+    vectorBinaryLoad(T.self, { Lanes.bits(compare($0, $1)) }, A.self, m)
+}
+
+/// (field 5) + (field 4) * (memory), with two roundings.
+@inline(__always) func vectorMultiplyAddLoad<T: Vector, R: Vector, A: Address>(
+    _: T.Type, _ multiply: (T, T) -> R, _ add: (R, R) -> R, _: A.Type, _ m: State
+) {
+    let sum = m.vector(5, R.self)
+    vectorBinaryLoad(T.self, { add(sum, multiply($0, $1)) }, A.self, m)
+}
+
+// MARK: Other memories
+
+@inline(__always) func vectorLoadFar<Stored: BitwiseCopyable, R: Vector>(
+    _: Stored.Type, _ extend: (Stored) -> R, _ m: State
+) {
+    let memory = m.memory(m.field(2))
+    guard
+        let offset = farOffset(memory, m.sp[m.field(1)], m.word(2), MemoryLayout<Stored>.size)
+    else { return m.trap(.outOfBoundsMemoryAccess) }
+    m.setVector(extend(memory.base.loadUnaligned(fromByteOffset: offset, as: Stored.self)))
+    m.next(3)
+}
+
+@inline(__always) func vectorStoreFar(_ m: State) {
+    let memory = m.memory(m.field(2))
+    guard let offset = farOffset(memory, m.sp[m.field(1)], m.word(2), 16) else {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    memory.base.storeBytes(
+        of: m.vector(0, U64x2.self), toByteOffset: offset, as: U64x2.self)
+    m.next(3)
+}
