@@ -277,9 +277,14 @@ extension Descriptor {
 
     private func readAtOnce(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         if worksAtOnce.load(ordering: .relaxed) {
-            if let count = try System.readAtOnce(number, vectors) { return count }
-            worksAtOnce.store(false, ordering: .relaxed)
+            do throws(Errno) {
+                if let count = try System.readAtOnce(number, vectors) { return count }
+                worksAtOnce.store(false, ordering: .relaxed)
+            } catch {
+                guard error == .again else { throw error }
+            }
         }
+        // Asked even after `again`: a device that never reads at once must not be tried for ever.
         guard try System.isReady(number, isReading: true) else { throw .again }
         return try System.read(number, vectors)
     }

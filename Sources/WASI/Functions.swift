@@ -18,9 +18,13 @@ extension Linker {
 
 extension WASIGuest {
     /// Defines all functions of preview 1 and of its older version on `linker`.
-    public func define(on linker: Linker) {
+    public func define(on linker: Linker) { define(on: linker, only: nil) }
+
+    /// Defines the functions of these names, or all.
+    func define(on linker: Linker, only names: Set<Name>?) {
         for version in [Version.preview1, .unstable] {
-            let table = FunctionTable(guest: self, linker: linker, version: version)
+            let table = FunctionTable(
+                guest: self, linker: linker, version: version, names: names)
             table.defineProcess()
             table.defineClocks()
             table.defineFiles()
@@ -40,12 +44,15 @@ private struct FunctionTable {
     let guest: WASIGuest
     let linker: Linker
     let version: Version
+    /// The functions to define; nil for all.
+    let names: Set<Name>?
 
     private var module: Name {
         version == .preview1 ? "wasi_snapshot_preview1" : "wasi_unstable"
     }
 
     private func add(_ name: Name, _ parameters: String, _ body: @escaping HostFunction.Body) {
+        guard names?.contains(name) ?? true else { return }
         linker.defineFunction(
             module, name, parameters: parameters.utf8.map { $0 == 0x49 ? .i64 : .i32 },
             results: [.i32], body)

@@ -23,6 +23,8 @@ public final class GuestThreads: Sendable {
     private let imports: Imports
     private let memories: [(module: Name, name: Name, memory: SharedMemory)]
     private let threadLimit: Int
+    /// Names of what the module imports: a thread's linker needs no others.
+    private let names: Set<Name>
     /// Whether the module exports what a thread is to start with.
     private let hasEntry: Bool
     private let program = Monitor(Program())
@@ -65,6 +67,7 @@ public final class GuestThreads: Sendable {
         self.guest = guest
         self.imports = imports
         threadLimit = guest.threadLimit
+        names = Set(module.imports.map(\.name))
         var memories: [(Name, Name, SharedMemory)] = []
         for wanted in module.imports {
             guard case .memory(let type) = wanted.type, type.isShared,
@@ -104,7 +107,7 @@ public final class GuestThreads: Sendable {
     }
 
     /// Runs the program: `body` is its first thread, on the thread of the host that calls. Ends the
-    /// others when it returns or throws, and waits until they are gone.
+    /// others when it returns or throws, and waits until they are gone. One run at a time.
     ///
     /// - Throws: what ended the program: `GuestExit`, `Trap`, or an error of the host, of `body` or
     ///   of another thread.
@@ -199,7 +202,7 @@ public final class GuestThreads: Sendable {
     private func enter(_ store: consuming Store?, _ start: Start) throws {
         guard let store else { return }
         let linker = Linker()
-        guest.define(on: linker)
+        guest.define(on: linker, only: names)
         try define(on: linker, in: store)
         try imports(linker, store)
         let instance = try linker.instantiate(module, in: store)
