@@ -52,7 +52,8 @@ let package = Package(
         .testTarget(
             name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),
-        .testTarget(name: "WASITests", dependencies: ["WasmWASI"], path: "Tests/WASITests"),
+        .testTarget(
+            name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

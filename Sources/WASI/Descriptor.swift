@@ -1,8 +1,13 @@
+// Invariant: all that changes after the initialiser is atomic or behind a lock, except `isClosed`,
+// which is changed by whoever holds the only reference.
+
+import Synchronization
+
 /// An open file, folder, stream or socket of a guest, with what the guest may do with it.
 ///
 /// A class, so that a call that is under way keeps what it works on when another thread of the
 /// guest closes the number; the host's descriptor is closed with the last reference.
-final class Descriptor {
+final class Descriptor: @unchecked Sendable {
     /// What a descriptor is made from.
     enum Resource {
         /// A descriptor of the host: a file, device, pipe or terminal.
@@ -28,31 +33,34 @@ final class Descriptor {
     /// Whether the host's descriptor belongs to this object and is closed with it.
     private let isOwned: Bool
     private var isClosed = false
-    /// Whether status flags are shared with other processes, as those of inherited standard
-    /// streams are: `nonblock` is then kept here and not told to the host.
-    private let sharesFlags: Bool
+    /// Whether calls can have to wait for somebody else: pipes, sockets, terminals. Then `nonblock`
+    /// is kept here and not told to the host, where it would belong to everybody who shares the
+    /// stream; and reading and writing answer `again` instead of waiting, whatever the flag says.
+    let isStream: Bool
+    /// Whether the host can do so by itself; found out by the first call.
+    private let worksAtOnce = Atomic(true)
     /// Beneath a folder that was given read-only.
     let isReadOnly: Bool
     /// The name under which the guest finds a preopened folder.
     let preopenName: [UInt8]?
 
     /// The rights that the guest asked for and is told of.
-    private(set) var rights: Rights
-    private(set) var inheriting: Rights
+    private let own: SharedRights
+    private let ownInheriting: SharedRights
     /// The rights that calls are held to. Programs are tested where nobody checks, and ask for
     /// less than they use: what counts is what the thing behind the descriptor can do, whether it
     /// was opened to read and to write, and what was taken away by `fd_fdstat_set_rights`.
-    private(set) var allowed: Rights
-    private(set) var allowedInheriting: Rights
+    private let checked: SharedRights
+    private let checkedInheriting: SharedRights
     /// Positions of a directory that the guest knows.
-    var cookies = DirectoryCookies()
+    let cookies: DirectoryCookies?
     /// Flags that the host does not keep for us.
-    private var ownFlags: Fdflags
+    private let ownFlags: Atomic<UInt16>
 
     init(
         _ resource: Resource, filetype: Filetype, rights: Rights, inheriting: Rights = [],
         allowed: Rights? = nil, allowedInheriting: Rights? = nil, flags: Fdflags = [],
-        isOwned: Bool = true, sharesFlags: Bool = false, isReadOnly: Bool = false,
+        isOwned: Bool = true, isReadOnly: Bool = false,
         preopenName: [UInt8]? = nil
     ) {
         var number: Int32 = -1
@@ -70,15 +78,18 @@ final class Descriptor {
         self.virtualFile = virtualFile
         self.memoryDirectory = memoryDirectory
         self.filetype = filetype
-        self.rights = rights
-        self.inheriting = inheriting
-        self.allowed = allowed ?? rights
-        self.allowedInheriting = allowedInheriting ?? inheriting
+        own = SharedRights(rights)
+        ownInheriting = SharedRights(inheriting)
+        checked = SharedRights(allowed ?? rights)
+        checkedInheriting = SharedRights(allowedInheriting ?? inheriting)
         self.isOwned = isOwned
-        self.sharesFlags = sharesFlags
         self.isReadOnly = isReadOnly
         self.preopenName = preopenName
-        ownFlags = number >= 0 ? [] : flags
+        cookies = filetype == .directory ? DirectoryCookies() : nil
+        isStream =
+            kind == .socket
+            || kind == .file && filetype != .regularFile && filetype != .blockDevice
+        ownFlags = Atomic(flags.rawValue)
     }
 
     deinit {
@@ -106,7 +117,25 @@ final class Descriptor {
 
 // MARK: Rights
 
+/// Rights that several threads look at and take away from.
+private struct SharedRights: ~Copyable {
+    private let bits: Atomic<UInt64>
+
+    init(_ rights: Rights) { bits = Atomic(rights.rawValue) }
+
+    var value: Rights {
+        @inline(__always) get { Rights(rawValue: bits.load(ordering: .relaxed)) }
+    }
+
+    func restrict(to rights: Rights) { bits.bitwiseAnd(rights.rawValue, ordering: .relaxed) }
+}
+
 extension Descriptor {
+    var rights: Rights { own.value }
+    var inheriting: Rights { ownInheriting.value }
+    var allowed: Rights { @inline(__always) get { checked.value } }
+    var allowedInheriting: Rights { checkedInheriting.value }
+
     /// Throws `notcapable` unless the descriptor has all of `needed`.
     @inline(__always)
     func require(_ needed: Rights) throws(Errno) {
@@ -145,10 +174,10 @@ extension Descriptor {
         guard rights.isSuperset(of: base), self.inheriting.isSuperset(of: inheriting) else {
             throw .notcapable
         }
-        rights = base
-        self.inheriting = inheriting
-        allowed = base
-        allowedInheriting = inheriting
+        own.restrict(to: base)
+        ownInheriting.restrict(to: inheriting)
+        checked.restrict(to: base)
+        checkedInheriting.restrict(to: inheriting)
     }
 }
 
@@ -186,47 +215,44 @@ extension Descriptor {
 extension Descriptor {
     var flags: Fdflags {
         get throws(Errno) {
-            guard let number = hostNumber else { return ownFlags }
+            let own = Fdflags(rawValue: ownFlags.load(ordering: .relaxed))
+            guard let number = hostNumber else { return own }
             let flags = try System.flags(number).flags
-            return sharesFlags ? flags.subtracting(.nonblock).union(ownFlags) : flags
+            return keepsFlags ? flags.subtracting(.nonblock).union(own) : flags
         }
     }
+
+    /// Whether `nonblock` is kept here: of streams, and of files that others opened.
+    private var keepsFlags: Bool { isStream || !isOwned }
 
     /// Sets `append` and `nonblock`. When data reaches the disk was settled when the file was
     /// opened: the flags for that must be what they are.
     func setFlags(_ wanted: Fdflags) throws(Errno) {
-        let current = try flags
-        let settled = Fdflags.synchronizing
-        guard wanted.intersection(settled).isSubset(of: current) else { throw .notsup }
-        if let number = hostNumber {
-            guard sharesFlags else { return try System.setFlags(number, wanted) }
-            guard wanted.subtracting(.nonblock).isSubset(of: current) else { throw .notsup }
-            ownFlags = wanted.intersection(.nonblock)
-        } else {
-            try virtualFile?.setAppends(wanted.contains(.append))
-            ownFlags = wanted
-        }
+        var settled = Fdflags.synchronizing
+        if hostNumber != nil, keepsFlags { settled.insert(.append) }
+        guard try wanted.intersection(settled).isSubset(of: flags) else { throw .notsup }
+        if let number = hostNumber, !keepsFlags { return try System.setFlags(number, wanted) }
+        try virtualFile?.setAppends(wanted.contains(.append))
+        ownFlags.store(wanted.subtracting(settled).rawValue, ordering: .relaxed)
     }
 
-    /// Throws `again` if a call would block although the guest asked that none does, of which the
-    /// host was not told.
-    @inline(__always)
-    private func checkReady(isReading: Bool) throws(Errno) {
-        guard sharesFlags, ownFlags.contains(.nonblock) else { return }
-        guard try System.isReady(number, isReading: isReading) else { throw .again }
+    /// Whether the guest wants to wait when a stream has nothing for it.
+    var isPatient: Bool {
+        isStream && ownFlags.load(ordering: .relaxed) & Fdflags.nonblock.rawValue == 0
     }
 }
 
 // MARK: Reading and writing
 
 extension Descriptor {
-    /// Reads once into the buffers; answers the number of bytes, 0 at the end.
+    /// Reads once into the buffers; answers the number of bytes, 0 at the end. Throws `again` if a
+    /// stream has nothing at the moment.
     @inline(__always)
     func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         switch kind {
-        case .file, .socket:
-            try checkReady(isReading: true)
-            return try System.read(number, vectors)
+        case .file:
+            return isStream ? try readAtOnce(vectors) : try System.read(number, vectors)
+        case .socket: return try System.receive(number, vectors, []).byteCount
         case .virtualFile:
             guard let virtualFile else { throw .badf }
             return try virtualFile.read(vectors)
@@ -234,19 +260,42 @@ extension Descriptor {
         }
     }
 
-    /// Writes the buffers once; answers the number of bytes taken.
+    /// Writes the buffers once; answers the number of bytes taken. Throws `again` if a stream takes
+    /// nothing at the moment.
     @inline(__always)
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         switch kind {
         case .file:
-            try checkReady(isReading: false)
-            return try System.write(number, vectors)
+            return isStream ? try writeAtOnce(vectors) : try System.write(number, vectors)
         case .socket: return try System.send(number, vectors)
         case .virtualFile:
             guard let virtualFile else { throw .badf }
             return try virtualFile.write(vectors)
         case .directory, .memoryDirectory: throw .isdir
         }
+    }
+
+    private func readAtOnce(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        if worksAtOnce.load(ordering: .relaxed) {
+            do throws(Errno) {
+                if let count = try System.readAtOnce(number, vectors) { return count }
+                worksAtOnce.store(false, ordering: .relaxed)
+            } catch {
+                guard error == .again else { throw error }
+            }
+        }
+        // Asked even after `again`: a device that never reads at once must not be tried for ever.
+        guard try System.isReady(number, isReading: true) else { throw .again }
+        return try System.read(number, vectors)
+    }
+
+    private func writeAtOnce(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        if worksAtOnce.load(ordering: .relaxed) {
+            if let count = try System.writeAtOnce(number, vectors) { return count }
+            worksAtOnce.store(false, ordering: .relaxed)
+        }
+        guard try System.isReady(number, isReading: false) else { throw .again }
+        return try System.write(number, vectors)
     }
 
     func read(

@@ -1,17 +1,61 @@
-/// The open descriptors of a guest by number.
-///
-/// Used by one thread at a time. Every change goes through the few methods here, which is where a
-/// lock belongs once guests have threads.
-struct DescriptorTable {
-    private var entries: [Descriptor?] = []
+import Synchronization
+
+/// The open descriptors of a guest by number. Its threads share it; nothing waits under its lock.
+final class DescriptorTable: Sendable {
+    private let numbers: Mutex<Numbers>
+
+    init(limit: Int) { numbers = Mutex(Numbers(limit: min(max(limit, 0), Int(Int32.max)))) }
+
+    /// The descriptor with number `fd`; `badf` if there is none.
+    @inline(__always)
+    subscript(fd: UInt32) -> Descriptor {
+        get throws(Errno) {
+            try numbers.withLock { (numbers) throws(Errno) in try numbers[fd] }
+        }
+    }
+
+    /// Gives the descriptor the lowest free number; `mfile` if the guest has too many.
+    func insert(_ descriptor: Descriptor) throws(Errno) -> UInt32 {
+        try numbers.withLock { (numbers) throws(Errno) in try numbers.insert(descriptor) }
+    }
+
+    /// Whether another descriptor can be inserted.
+    var hasRoom: Bool { numbers.withLock { $0.hasRoom } }
+
+    /// Takes the number away and answers what it stood for; `badf` if it stood for nothing.
+    func remove(_ fd: UInt32) throws(Errno) -> Descriptor {
+        try numbers.withLock { (numbers) throws(Errno) in try numbers.remove(fd) }
+    }
+
+    /// Moves a descriptor to a number that another has, which is closed.
+    func renumber(_ fd: UInt32, to: UInt32) throws(Errno) {
+        // What is closed goes without the lock.
+        let replaced = try numbers.withLock { (numbers) throws(Errno) -> Descriptor? in
+            try numbers.renumber(fd, to: to)
+        }
+        withExtendedLifetime(replaced) {}
+    }
+
+    /// Closes everything.
+    func removeAll() {
+        let entries = numbers.withLock { numbers in
+            defer {
+                numbers.entries = []
+                numbers.lowestFree = 0
+            }
+            return numbers.entries
+        }
+        withExtendedLifetime(entries) {}
+    }
+}
+
+private struct Numbers {
+    var entries: [Descriptor?] = []
     /// No number below this one is free.
-    private var lowestFree = 0
+    var lowestFree = 0
     /// Numbers are below this.
     let limit: Int
 
-    init(limit: Int) { self.limit = min(max(limit, 0), Int(Int32.max)) }
-
-    /// The descriptor with number `fd`; `badf` if there is none.
     @inline(__always)
     subscript(fd: UInt32) -> Descriptor {
         get throws(Errno) {
@@ -21,7 +65,6 @@ struct DescriptorTable {
         }
     }
 
-    /// Gives the descriptor the lowest free number; `mfile` if the guest has too many.
     mutating func insert(_ descriptor: Descriptor) throws(Errno) -> UInt32 {
         let index = entries[lowestFree...].firstIndex { $0 == nil } ?? entries.count
         guard index < limit else { throw .mfile }
@@ -34,12 +77,10 @@ struct DescriptorTable {
         return UInt32(truncatingIfNeeded: index)
     }
 
-    /// Whether another descriptor can be inserted.
     var hasRoom: Bool {
         entries.count < limit || entries[lowestFree...].contains { $0 == nil }
     }
 
-    /// Takes the number away and answers what it stood for; `badf` if it stood for nothing.
     mutating func remove(_ fd: UInt32) throws(Errno) -> Descriptor {
         let descriptor = try self[fd]
         let index = Int(truncatingIfNeeded: fd)
@@ -48,18 +89,12 @@ struct DescriptorTable {
         return descriptor
     }
 
-    /// Moves a descriptor to a number that another has, which is closed.
-    mutating func renumber(_ fd: UInt32, to: UInt32) throws(Errno) {
-        _ = try self[to]
+    mutating func renumber(_ fd: UInt32, to: UInt32) throws(Errno) -> Descriptor? {
+        let replaced = try self[to]
         let moved = try self[fd]
-        guard fd != to else { return }
+        guard fd != to else { return nil }
         entries[Int(truncatingIfNeeded: to)] = moved
         _ = try remove(fd)
-    }
-
-    /// Closes everything.
-    mutating func removeAll() {
-        entries = []
-        lowestFree = 0
+        return replaced
     }
 }

@@ -26,18 +26,19 @@ extension WASIGuest {
         _ cookie: UInt64, _ result: UInt32
     ) throws(Errno) {
         let descriptor = try table[fd]
-        guard descriptor.isDirectory else { throw .notdir }
+        guard let cookies = descriptor.cookies else { throw .notdir }
         try descriptor.require(.fdReaddir)
         let result = try memory.result32(result)
         let target = try memory.buffer(buffer, byteCount: byteCount)
         var writer = EntryWriter(target: target, directory: descriptor)
-        if cookie == 0 { descriptor.cookies = DirectoryCookies() }
-        let position = try descriptor.cookies.position(of: cookie)
-        if !target.isEmpty {
+        try cookies.lock.locked { () throws(Errno) in
+            if cookie == 0 { cookies.removeAll() }
+            let position = try cookies.position(of: cookie)
+            guard !target.isEmpty else { return }
             try descriptor.readDirectory(from: position, byteCount: target.count) {
                 (entry) throws(Errno) in
                 var entry = entry
-                entry.next = try descriptor.cookies.cookie(for: entry.next)
+                entry.next = try cookies.cookie(for: entry.next)
                 try writer.append(entry)
                 return !writer.isFull
             }
@@ -50,7 +51,9 @@ extension WASIGuest {
 ///
 /// The host's positions are hashes of up to 63 bits; C libraries of 32-bit guests keep what
 /// `telldir` answers in 32. A position keeps its number until the guest starts from the beginning.
-struct DirectoryCookies {
+/// Used under its lock, which also keeps threads apart that read one directory.
+final class DirectoryCookies {
+    let lock = HostLock()
     private var positions: [UInt64] = []
     private var cookies: [UInt64: UInt64] = [:]
     /// Entries that one descriptor can tell apart; more are `nomem`.
@@ -63,7 +66,12 @@ struct DirectoryCookies {
         return positions[Int(truncatingIfNeeded: cookie &- 1)]
     }
 
-    mutating func cookie(for position: UInt64) throws(Errno) -> UInt64 {
+    func removeAll() {
+        positions = []
+        cookies = [:]
+    }
+
+    func cookie(for position: UInt64) throws(Errno) -> UInt64 {
         if let known = cookies[position] { return known }
         guard positions.count < Self.limit else { throw .nomem }
         positions.append(position)

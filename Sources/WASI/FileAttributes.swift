@@ -40,17 +40,17 @@ extension WASIGuest {
         let descriptor = try table[fd]
         try descriptor.require(.fdFilestatGet)
         let result = try memory.pointer(result, byteCount: Filestat.size(version))
-        try descriptor.filestat().store(to: result, version)
+        seen(try descriptor.filestat()).store(to: result, version)
     }
 
     func fd_filestat_set_size(_ fd: UInt32, _ size: UInt64) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireFile(.fdFilestatSetSize)
         guard let size = Int64(exactly: size) else { throw .inval }
-        if writableByteCount != nil {
+        if let quota {
             // The new bytes take no room, but reading them back must not be free of charge.
             let current = try descriptor.filestat().size
-            try spend(UInt64(size).saturatingSubtracting(current))
+            try quota.take(UInt64(size).saturatingSubtracting(current))
         }
         try descriptor.setSize(size)
     }
@@ -94,15 +94,8 @@ extension WASIGuest {
         try descriptor.requireFile(.fdAllocate)
         guard count > 0, let offset = Int64(exactly: offset), let count = Int64(exactly: count)
         else { throw .inval }
-        try spend(UInt64(count))
+        try quota?.take(UInt64(count))
         try descriptor.allocate(offset, count)
-    }
-
-    /// Counts bytes against the limit on written bytes; `dquot` if there are not so many left.
-    private func spend(_ count: UInt64) throws(Errno) {
-        guard let left = writableByteCount else { return }
-        guard count <= left else { throw .dquot }
-        writableByteCount = left &- count
     }
 }
 

@@ -18,9 +18,13 @@ extension Linker {
 
 extension WASIGuest {
     /// Defines all functions of preview 1 and of its older version on `linker`.
-    public func define(on linker: Linker) {
+    public func define(on linker: Linker) { define(on: linker, only: nil) }
+
+    /// Defines the functions of these names, or all.
+    func define(on linker: Linker, only names: Set<Name>?) {
         for version in [Version.preview1, .unstable] {
-            let table = FunctionTable(guest: self, linker: linker, version: version)
+            let table = FunctionTable(
+                guest: self, linker: linker, version: version, names: names)
             table.defineProcess()
             table.defineClocks()
             table.defineFiles()
@@ -40,12 +44,15 @@ private struct FunctionTable {
     let guest: WASIGuest
     let linker: Linker
     let version: Version
+    /// The functions to define; nil for all.
+    let names: Set<Name>?
 
     private var module: Name {
         version == .preview1 ? "wasi_snapshot_preview1" : "wasi_unstable"
     }
 
     private func add(_ name: Name, _ parameters: String, _ body: @escaping HostFunction.Body) {
+        guard names?.contains(name) ?? true else { return }
         linker.defineFunction(
             module, name, parameters: parameters.utf8.map { $0 == 0x49 ? .i64 : .i32 },
             results: [.i32], body)
@@ -127,23 +134,20 @@ extension FunctionTable {
         defineWaiting("poll_oneoff", "iiii") { [version] guest, caller, slots in
             guard let memory = caller.memory else { throw Errno.fault }
             try guest.poll_oneoff(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), version,
-                deadline: caller.store.deadline)
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), version, caller)
         }
     }
 
     fileprivate func defineFiles() {
         defineWaiting("fd_read", "iiii") { guest, caller, slots in
             guard let memory = caller.memory else { throw Errno.fault }
-            let fd = slots.u32(0)
-            try guest.awaitReady(fd, isReading: true, caller)
-            try guest.fd_read(memory, fd, slots.u32(1), slots.u32(2), slots.u32(3))
+            try guest.fd_read(
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), caller)
         }
         defineWaiting("fd_write", "iiii") { guest, caller, slots in
             guard let memory = caller.memory else { throw Errno.fault }
-            let fd = slots.u32(0)
-            try guest.awaitReady(fd, isReading: false, caller)
-            try guest.fd_write(memory, fd, slots.u32(1), slots.u32(2), slots.u32(3))
+            try guest.fd_write(
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), caller)
         }
         define("fd_pread", "iiiIi") { (guest, memory, slots) throws(Errno) in
             try guest.fd_pread(
@@ -261,23 +265,19 @@ extension FunctionTable {
     fileprivate func defineSockets() {
         defineWaiting("sock_accept", "iii") { guest, caller, slots in
             guard let memory = caller.memory else { throw Errno.fault }
-            let fd = slots.u32(0)
-            try guest.awaitReady(fd, isReading: true, caller)
-            try guest.sock_accept(memory, fd, slots.u32(1), slots.u32(2))
+            try guest.sock_accept(memory, slots.u32(0), slots.u32(1), slots.u32(2), caller)
         }
         defineWaiting("sock_recv", "iiiiii") { guest, caller, slots in
             guard let memory = caller.memory else { throw Errno.fault }
-            let fd = slots.u32(0)
-            try guest.awaitReady(fd, isReading: true, caller)
             try guest.sock_recv(
-                memory, fd, slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4), slots.u32(5))
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
+                slots.u32(5), caller)
         }
         defineWaiting("sock_send", "iiiii") { guest, caller, slots in
             guard let memory = caller.memory else { throw Errno.fault }
-            let fd = slots.u32(0)
-            try guest.awaitReady(fd, isReading: false, caller)
             try guest.sock_send(
-                memory, fd, slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4))
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
+                caller)
         }
         definePlain("sock_shutdown", "ii") { (guest, slots) throws(Errno) in
             try guest.sock_shutdown(slots.u32(0), slots.u32(1))

@@ -85,7 +85,9 @@ final class MemoryFile: VirtualFile {
 
     func sync() throws(Errno) {}
 
-    func setAppends(_ appends: Bool) throws(Errno) { self.appends = appends }
+    func setAppends(_ appends: Bool) throws(Errno) {
+        try locked { () throws(Errno) in self.appends = appends }
+    }
 
     var readableByteCount: Int {
         node.fileSystem.lock.locked { max(node.bytes.count - position, 0) }

@@ -27,6 +27,7 @@ public final class MemoryFolder: Sendable {
     }
 
     var directory: MemoryDirectory { MemoryDirectory(root.node) }
+    var device: UInt64 { fileSystem.dev }
 
     /// Bytes in use: of all files, and 256 a name.
     public var byteCount: Int { fileSystem.usedByteCount }

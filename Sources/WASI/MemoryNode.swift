@@ -186,7 +186,8 @@ final class MemoryFileSystem: Sendable {
     private let used = Atomic(0)
     private let lastNumber = Atomic<UInt64>(0)
     /// Numbers for file systems, far from those of the host's devices.
-    private static let lastDevice = Atomic<UInt64>(1 << 48)
+    static let firstDevice: UInt64 = 1 << 48
+    private static let lastDevice = Atomic<UInt64>(firstDevice)
     /// What a name counts against the limit beside the content: about what it takes.
     static let entryByteCount = 256
 

@@ -12,8 +12,6 @@ struct PathResolver {
 
     /// Symbolic links followed in one resolution before it is `loop`, as the host counts.
     private static let linkLimit = 40
-    /// Directories that the walk keeps open: deeper paths are `nametoolong` there.
-    private static let depthLimit = 256
     /// How often the kernel is asked again after a rename came in between.
     private static let retryLimit = 32
 
@@ -33,7 +31,7 @@ struct DirectoryHandle: ~Copyable {
         isOwned = false
     }
 
-    fileprivate init(owned number: Int32) {
+    init(owned number: Int32) {
         self.number = number
         isOwned = true
     }
@@ -178,9 +176,7 @@ extension PathResolver {
     private func walk(
         _ path: GuestPath, from root: Int32
     ) throws(Errno) -> DirectoryHandle {
-        // The directories from `root` to where the walk is, all opened here.
-        var opened: [Int32] = []
-        defer { for number in opened { try? System.close(number) } }
+        var trail = Trail(root: root)
         var rest = path
         var links = 0
         while true {
@@ -190,25 +186,19 @@ extension PathResolver {
             rest = following.withoutLeadingSlashes()
             if name.isDot { continue }
             if name.isDotDot {
-                guard let number = opened.popLast() else { throw .perm }
-                try? System.close(number)
+                try trail.ascend()
                 continue
             }
-            let current = opened.last ?? root
             do throws(Errno) {
-                guard opened.count < Self.depthLimit else { throw .nametoolong }
-                opened.append(try System.openComponent(current, name.cString, .path))
+                try trail.descend(name)
             } catch {
                 guard error == .notdir || error == .loop else { throw error }
                 links += 1
                 guard links <= Self.linkLimit else { throw .loop }
-                rest = try target(of: name, in: current).appending(rest)
+                rest = try target(of: name, in: trail.current).appending(rest)
             }
         }
-        guard let last = opened.popLast() else {
-            return DirectoryHandle(owned: try System.duplicate(root))
-        }
-        return DirectoryHandle(owned: last)
+        return try trail.finish()
     }
 
     /// The target of a symbolic link on the way; `notdir` if it is none.
@@ -218,5 +208,54 @@ extension PathResolver {
         } catch {
             throw error == .inval ? .notdir : error
         }
+    }
+}
+
+/// The directories that a walk came through, from its root to where it is.
+///
+/// The deepest of them are open. When a walk has come back to where none is, those above are opened
+/// again by their names, which were no links.
+private struct Trail: ~Copyable {
+    private let root: Int32
+    private var names: [GuestPath] = []
+    /// The directories of the last names.
+    private var opened: [Int32] = []
+
+    /// As many components as a path can have; deeper is `nametoolong`.
+    private static let depthLimit = GuestPath.limit / 2
+    private static let openLimit = 256
+
+    init(root: Int32) { self.root = root }
+
+    deinit { for number in opened { try? System.close(number) } }
+
+    /// Where the walk is.
+    var current: Int32 { opened.last ?? root }
+
+    mutating func descend(_ name: GuestPath) throws(Errno) {
+        guard names.count < Self.depthLimit else { throw .nametoolong }
+        try open(name)
+        names.append(name)
+    }
+
+    /// Goes back to where the walk came from; `perm` at the root.
+    mutating func ascend() throws(Errno) {
+        guard names.popLast() != nil, let number = opened.popLast() else { throw .perm }
+        try? System.close(number)
+        guard opened.isEmpty else { return }
+        for name in names { try open(name) }
+    }
+
+    /// Hands over where the walk is.
+    consuming func finish() throws(Errno) -> DirectoryHandle {
+        guard let number = opened.popLast() else {
+            return DirectoryHandle(owned: try System.duplicate(root))
+        }
+        return DirectoryHandle(owned: number)
+    }
+
+    private mutating func open(_ name: GuestPath) throws(Errno) {
+        opened.append(try System.openComponent(current, name.cString, .path))
+        if opened.count > Self.openLimit { try? System.close(opened.removeFirst()) }
     }
 }

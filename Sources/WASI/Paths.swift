@@ -106,7 +106,7 @@ extension WASIGuest {
         let path = try memory.path(path, byteCount: byteCount)
         let result = try memory.pointer(result, byteCount: Filestat.size(version))
         let follow = Lookupflags(rawValue: flags).contains(.symlinkFollow)
-        try directory.filestat(path, follow: follow).store(to: result, version)
+        seen(try directory.filestat(path, follow: follow)).store(to: result, version)
     }
 
     func path_filestat_set_times(

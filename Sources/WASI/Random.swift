@@ -45,7 +45,7 @@ extension WASIGuest {
         let buffer = try memory.buffer(buffer, byteCount: byteCount)
         switch random {
         case .system: try System.random(buffer)
-        case .seeded: generator.fill(buffer)
+        case .seeded: generator.withLock { $0.fill(buffer) }
         case .closure(let fill): try fill(buffer)
         }
     }

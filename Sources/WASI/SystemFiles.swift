@@ -66,6 +66,41 @@ extension System {
         return try retrying { writev(descriptor, vectors.baseAddress, Int32(vectors.count)) }
     }
 
+    /// Reads what is there without waiting; `again` if there is nothing. Nil if the host cannot
+    /// read in this way from this kind of file.
+    static func readAtOnce(
+        _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
+    ) throws(Errno) -> Int? {
+        try unlessUnsupported { () throws(Errno) in
+            try retrying {
+                symbol_preadv2(
+                    descriptor, vectors.baseAddress, Int32(vectors.count), -1, RWF_NOWAIT)
+            }
+        }
+    }
+
+    /// Writes what fits without waiting; `again` if nothing does. Nil if the host cannot write in
+    /// this way to this kind of file.
+    static func writeAtOnce(
+        _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
+    ) throws(Errno) -> Int? {
+        try unlessUnsupported { () throws(Errno) in
+            try retrying {
+                symbol_pwritev2(
+                    descriptor, vectors.baseAddress, Int32(vectors.count), -1, RWF_NOWAIT)
+            }
+        }
+    }
+
+    private static func unlessUnsupported(_ call: () throws(Errno) -> Int) throws(Errno) -> Int? {
+        do throws(Errno) {
+            return try call()
+        } catch {
+            guard error == .notsup || error == .inval else { throw error }
+            return nil
+        }
+    }
+
     static func read(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int
     ) throws(Errno) -> Int {

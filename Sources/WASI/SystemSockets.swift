@@ -1,6 +1,6 @@
 import Glibc
 
-// Calls of the operating system on sockets.
+// Calls of the operating system on sockets. None waits: where it would have to, it is `again`.
 //
 // Invariant: the buffers of a vectored call are accessible for the duration of the call.
 
@@ -15,19 +15,19 @@ extension System {
     }
 
     /// Takes the next connection of a listening socket.
-    static func accept(_ descriptor: Int32, nonblocking: Bool) throws(Errno) -> Int32 {
-        var flags = SOCK_CLOEXEC.rawValue
-        if nonblocking { flags |= SOCK_NONBLOCK.rawValue }
-        return try retrying { symbol_accept4(descriptor, nil, nil, Int32(bitPattern: flags)) }
+    static func accept(_ descriptor: Int32) throws(Errno) -> Int32 {
+        // The flag to ask for it belongs to everybody who has the socket.
+        guard try isReady(descriptor, isReading: true) else { throw .again }
+        let flags = Int32(bitPattern: SOCK_CLOEXEC.rawValue)
+        return try retrying { symbol_accept4(descriptor, nil, nil, flags) }
     }
 
     /// Receives once; `isTruncated` says that a message was longer than the buffers.
     static func receive(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>, _ flags: Riflags
     ) throws(Errno) -> (byteCount: Int, isTruncated: Bool) {
-        var options: Int32 = 0
+        var options = Int32(MSG_DONTWAIT)
         if flags.contains(.recvPeek) { options |= Int32(MSG_PEEK) }
-        if flags.contains(.recvWaitall) { options |= Int32(MSG_WAITALL) }
         var message = header(vectors)
         let count = try retrying { recvmsg(descriptor, &message, options) }
         return (count, message.msg_flags & Int32(MSG_TRUNC) != 0)
@@ -38,7 +38,8 @@ extension System {
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
     ) throws(Errno) -> Int {
         var message = header(vectors)
-        return try retrying { sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
+        let options = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+        return try retrying { sendmsg(descriptor, &message, options) }
     }
 
     static func shutdown(_ descriptor: Int32, _ directions: Sdflags) throws(Errno) {

@@ -18,6 +18,18 @@ func symbol_syscall(
     _ number: Int, _ a: Int, _ b: UnsafeRawPointer?, _ c: UnsafeRawPointer?, _ d: Int
 ) -> Int
 
+@_silgen_name("preadv2")
+func symbol_preadv2(
+    _ descriptor: Int32, _ vectors: UnsafePointer<iovec>?, _ count: Int32, _ offset: Int,
+    _ flags: Int32
+) -> Int
+
+@_silgen_name("pwritev2")
+func symbol_pwritev2(
+    _ descriptor: Int32, _ vectors: UnsafePointer<iovec>?, _ count: Int32, _ offset: Int,
+    _ flags: Int32
+) -> Int
+
 @_silgen_name("getdents64")
 func symbol_getdents64(
     _ descriptor: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int
@@ -49,6 +61,7 @@ func symbol_pipe2(_ descriptors: UnsafeMutablePointer<Int32>, _ flags: Int32) ->
 /// The number of the system call `openat2` (Linux 5.6), the same on every architecture.
 let SYS_openat2 = 437
 let O_PATH: Int32 = 0o10_000_000
+let RWF_NOWAIT: Int32 = 8
 let RESOLVE_NO_MAGICLINKS: UInt64 = 0x02
 let RESOLVE_BENEATH: UInt64 = 0x08
 let UTIME_NOW = (1 << 30) - 1

@@ -21,8 +21,11 @@ public struct WASI: Sendable {
     public var environment: [(name: String, value: String)]
     /// Preopened folders. They get the numbers from 3 on, in this order.
     public var folders: [Folder] = []
-    /// Descriptors of the host that the guest finds behind its folders: listening sockets,
-    /// connections, pipes. They are duplicated; the caller keeps its own.
+    /// Addresses on which sockets listen for connections from the guest's start on. They get the
+    /// numbers behind the folders; the guest accepts with `sock_accept`.
+    public var listeners: [SocketAddress] = []
+    /// Descriptors of the host that the guest finds behind its folders and listeners: sockets,
+    /// pipes, open files. They are duplicated; the caller keeps its own.
     public var descriptors: [Int32] = []
 
     public var standardInput: Input = .inherit
@@ -117,6 +120,8 @@ extension WASI {
         public var descriptors = 1024
         /// Bytes that the guest may write to files in all; more fail with `dquot`. Nil: no limit.
         public var writtenBytes: UInt64?
+        /// Threads beside the first; spawning more fails. See `GuestThreads`.
+        public var threads = 1024
 
         public init() {}
     }
@@ -130,6 +135,8 @@ public enum WASISetupError: Error, Hashable, Sendable {
     case malformedVariable(name: String)
     /// The folder cannot be opened.
     case folder(hostPath: String, Errno)
+    /// Nothing can listen on the address.
+    case listener(SocketAddress, Errno)
     /// A descriptor of the host cannot be used.
     case descriptor(Int32, Errno)
     /// The guest would have more descriptors than its limit allows.
@@ -142,6 +149,7 @@ extension WASISetupError: CustomStringConvertible {
         case .malformedArgument(let argument): "argument \(argument.debugDescription) holds a NUL"
         case .malformedVariable(let name): "variable \(name.debugDescription) is malformed"
         case .folder(let path, let error): "folder \(path): \(error)"
+        case .listener(let address, let error): "cannot listen on \(address): \(error)"
         case .descriptor(let number, let error): "descriptor \(number): \(error)"
         case .tooManyDescriptors: "too many open descriptors"
         }

@@ -1,20 +1,25 @@
+import Synchronization
 import WasmInterpreter
 
 /// One guest's view of the world: its open descriptors, and the clocks and streams behind them.
 ///
 /// Made from a `WASI` value for one guest, kept alive by the functions that it defines on a
-/// linker. Used by one thread at a time, as the store of its guest is. Descriptors are closed when
-/// the last reference goes, or by `closeAll()`.
-public final class WASIGuest {
-    var table: DescriptorTable
+/// linker. May be used by several threads: those of the guest, if it has any, and those of the
+/// embedder that hand it descriptors. Descriptors are closed when the last reference goes, or by
+/// `closeAll()`.
+public final class WASIGuest: Sendable {
+    let table: DescriptorTable
     let arguments: PackedStrings
     let environment: PackedStrings
     let clock: ClockSource
     let random: RandomSource
-    var generator = SeededGenerator(seed: 0)
+    let generator: Mutex<SeededGenerator>
     let resolver: PathResolver
     /// Bytes that may still be written to files; nil if there is no limit.
-    var writableByteCount: UInt64?
+    let quota: WriteQuota?
+    let threadLimit: Int
+    /// The folders in memory, by what they call their device.
+    private let memoryDevices: [UInt64]
 
     /// Opens the folders and duplicates the descriptors that `configuration` names.
     ///
@@ -24,9 +29,15 @@ public final class WASIGuest {
         environment = try PackedStrings(variables: configuration.environment)
         clock = configuration.clock
         random = configuration.random
-        if case .seeded(let seed) = random { generator = SeededGenerator(seed: seed) }
+        if case .seeded(let seed) = random {
+            generator = Mutex(SeededGenerator(seed: seed))
+        } else {
+            generator = Mutex(SeededGenerator(seed: 0))
+        }
         resolver = PathResolver(configuration.pathResolution)
-        writableByteCount = configuration.limits.writtenBytes
+        quota = configuration.limits.writtenBytes.map(WriteQuota.init)
+        threadLimit = configuration.limits.threads
+        memoryDevices = configuration.folders.compactMap { $0.memory?.device }
         table = DescriptorTable(limit: configuration.limits.descriptors)
         do throws(Errno) {
             _ = try table.insert(Descriptor(input: configuration.standardInput))
@@ -41,6 +52,15 @@ public final class WASIGuest {
                 descriptor = try Descriptor(folder)
             } catch {
                 throw .folder(hostPath: folder.hostPath, error)
+            }
+            try insertAtStart(descriptor)
+        }
+        for address in configuration.listeners {
+            let descriptor: Descriptor
+            do throws(Errno) {
+                descriptor = try Descriptor(listeningOn: address)
+            } catch {
+                throw .listener(address, error)
             }
             try insertAtStart(descriptor)
         }
@@ -60,11 +80,31 @@ public final class WASIGuest {
     }
 
     /// Gives the guest a descriptor of the host: a socket, a pipe, an open file. It is duplicated;
-    /// the caller keeps its own. Answers the guest's number for it, the lowest that is free.
+    /// the caller keeps its own. May be called at any time, from any thread.
     ///
-    /// - Throws: `badf` if there is no such descriptor, `mfile` if the guest has too many.
+    /// A socket, pipe or terminal starts with the flag `nonblock` if the host's descriptor has it;
+    /// what the guest does to the flag afterwards concerns the guest only.
+    ///
+    /// - Returns: the guest's number for it, the lowest that is free.
+    /// - Throws: `badf` if there is no such descriptor, `isdir` for a folder, `mfile` if the guest
+    ///   has too many.
     public func insert(duplicating descriptor: Int32) throws(Errno) -> UInt32 {
         try table.insert(Descriptor(duplicating: descriptor))
+    }
+
+    /// As `insert(duplicating:)`, but the descriptor belongs to the guest from now on, also when
+    /// this throws: it is closed with the guest's number, or with the guest.
+    public func insert(owning descriptor: Int32) throws(Errno) -> UInt32 {
+        try table.insert(Descriptor(owning: descriptor))
+    }
+
+    /// Attributes as the guest sees them: devices of folders in memory have numbers that do not
+    /// depend on what else there is in the process.
+    func seen(_ filestat: Filestat) -> Filestat {
+        guard let index = memoryDevices.firstIndex(of: filestat.dev) else { return filestat }
+        var filestat = filestat
+        filestat.dev = MemoryFileSystem.firstDevice + UInt64(index)
+        return filestat
     }
 
     /// Closes all descriptors of the guest. What it calls afterwards fails with `badf`.
@@ -113,27 +153,37 @@ extension Descriptor {
         let isSocket = filetype == .socketStream || filetype == .socketDgram
         self.init(
             isSocket ? .socket(number) : .file(number), filetype: filetype,
-            rights: isSocket ? rights : rights.subtracting(other), isOwned: false,
-            sharesFlags: true)
+            rights: isSocket ? rights : rights.subtracting(other), isOwned: false)
     }
 
     /// A descriptor of the host that somebody else keeps.
     convenience init(duplicating number: Int32) throws(Errno) {
-        let own = try System.duplicate(number)
+        try self.init(owning: try System.duplicate(number))
+    }
+
+    /// A descriptor of the host, which is closed with this object, or if this throws.
+    convenience init(owning number: Int32) throws(Errno) {
         do throws(Errno) {
-            let filetype = try System.filestat(own).filetype
+            let filetype = try System.filestat(number).filetype
             // A folder would open the way to everything beneath it: those have names.
             guard filetype != .directory else { throw .isdir }
-            let mode = try System.flags(own)
-            var rights = Rights.applicable(to: filetype, isTerminal: System.isTerminal(own))
+            let mode = try System.flags(number)
+            var rights = Rights.applicable(to: filetype, isTerminal: System.isTerminal(number))
             if !mode.reads { rights.remove(.fdRead) }
             if !mode.writes { rights.subtract(.writing) }
             let isSocket = filetype == .socketStream || filetype == .socketDgram
-            self.init(isSocket ? .socket(own) : .file(own), filetype: filetype, rights: rights)
+            self.init(
+                isSocket ? .socket(number) : .file(number), filetype: filetype, rights: rights,
+                flags: mode.flags.intersection(.nonblock))
         } catch {
-            try? System.close(own)
+            try? System.close(number)
             throw error
         }
+    }
+
+    /// A socket that waits for connections.
+    convenience init(listeningOn address: SocketAddress) throws(Errno) {
+        self.init(.socket(try System.listen(address)), filetype: .socketStream, rights: .socket)
     }
 
     /// A preopened folder.

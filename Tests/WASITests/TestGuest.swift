@@ -7,6 +7,8 @@ import Testing
 final class TestGuest {
     let guest: WASIGuest
     let memory: GuestMemory
+    /// What stops the guest while it waits.
+    let store = Store(engine: Engine())
     private let bytes: UnsafeMutableRawBufferPointer
     private var next: UInt32 = 1024
 
@@ -89,6 +91,8 @@ final class TestGuest {
 
     // MARK: Calls
 
+    var caller: Caller { Caller(store: Unmanaged.passUnretained(store), context: nil) }
+
     func open(
         _ path: String, in fd: UInt32 = 3, _ oflags: Oflags = [],
         rights: Rights = [.fdRead, .fdSeek, .fdFilestatGet, .fdReaddir, .pollFdReadwrite],
@@ -105,16 +109,16 @@ final class TestGuest {
         try open(path, in: fd, [.creat, .trunc], rights: .regularFile)
     }
 
-    func write(_ fd: UInt32, _ parts: [String]) throws(Errno) -> Int {
+    func write(_ fd: UInt32, _ parts: [String]) throws -> Int {
         let vectors = vectors(parts.map { place($0) })
-        try guest.fd_write(memory, fd, vectors.0, vectors.1, Self.resultAddress)
+        try guest.fd_write(memory, fd, vectors.0, vectors.1, Self.resultAddress, caller)
         return Int(result)
     }
 
-    func read(_ fd: UInt32, _ counts: [Int] = [4096]) throws(Errno) -> String {
+    func read(_ fd: UInt32, _ counts: [Int] = [4096]) throws -> String {
         let buffers = counts.map { (room($0), UInt32($0)) }
         let vectors = vectors(buffers)
-        try guest.fd_read(memory, fd, vectors.0, vectors.1, Self.resultAddress)
+        try guest.fd_read(memory, fd, vectors.0, vectors.1, Self.resultAddress, caller)
         let content = buffers.flatMap { bytes($0.0, $0.1) }.prefix(Int(result))
         return String(decoding: content, as: UTF8.self)
     }
@@ -124,7 +128,7 @@ final class TestGuest {
         return load(Self.resultAddress)
     }
 
-    func readFile(_ path: String, follow: Bool = true) throws(Errno) -> String {
+    func readFile(_ path: String, follow: Bool = true) throws -> String {
         let fd = try open(path, follow: follow)
         let content = try read(fd)
         try guest.fd_close(fd)
@@ -260,15 +264,13 @@ final class TestGuest {
         }
     }
 
-    func poll(
-        _ subscriptions: [Subscribed], deadline: ContinuousClock.Instant? = nil
-    ) throws -> [Event] {
+    func poll(_ subscriptions: [Subscribed]) throws -> [Event] {
         let words = subscriptions.flatMap { [$0.userdata, UInt64($0.tag)] + $0.body }
         let input = place(words.flatMap { word in withUnsafeBytes(of: word) { Array($0) } })
         let output = room(32 * subscriptions.count)
         try guest.poll_oneoff(
             memory, input.0, output, UInt32(subscriptions.count), Self.resultAddress, .preview1,
-            deadline: deadline)
+            caller)
         return (0..<result).map { index in
             let at = output + index * 32
             return Event(

@@ -68,4 +68,31 @@ import WasmWASI
             #expect(throws: UsageError.self) { try options(words[0], words[1]) }
         }
     }
+
+    @Test func sockets() throws {
+        let given = try options(
+            "--tcplisten", "127.0.0.1:80", "--listen-fd", "5", "--tcplisten=[::1]:0",
+            "--tcplisten", "unix:a b", "--listen-fd=0")
+        #expect(given.listeners.map(\.description) == ["127.0.0.1:80", "[::1]:0", "unix:a b"])
+        #expect(given.descriptors == [5, 0])
+        for words in [
+            ["--tcplisten", "80"], ["--tcplisten", "example.org:80"], ["--tcplisten", ""],
+            ["--listen-fd", "-1"], ["--listen-fd", "2147483648"], ["--listen-fd", "x"],
+        ] {
+            #expect(throws: UsageError.self) { try options(words[0], words[1]) }
+        }
+    }
+
+    @Test func whatTheGuestFinds() throws {
+        var wasi = try GuestWorld.wasi(try options("--env", "A=1", "--dir", "x::/y"))
+        #expect(wasi.arguments == ["a.wasm", "x", "y"])
+        #expect(wasi.environment.map(\.name) == ["A"])
+        #expect(wasi.folders.map(\.guestPath) == ["/y"])
+        wasi = try GuestWorld.wasi(try options("--argv0", "/bin/tool", "--env-inherit"))
+        #expect(wasi.arguments == ["/bin/tool", "x", "y"])
+        #expect(wasi.environment.contains { $0.name == "PATH" })
+        #expect(throws: Refusal.self) {
+            try GuestWorld.wasi(try options("--stdin", "/nowhere/to/be/found"))
+        }
+    }
 }

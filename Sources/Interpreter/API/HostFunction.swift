@@ -42,10 +42,11 @@ public struct Caller: ~Copyable {
         guard let context else { return nil }
         let record = context.load(
             fromByteOffset: ContextOffset.memory0, as: UnsafeMutablePointer<MemoryRecord>.self)
-        guard record != unretainedStore._withUnsafeGuaranteedRef({ $0.emptyMemory }) else {
-            return nil
+        return unretainedStore._withUnsafeGuaranteedRef { store in
+            guard record != store.emptyMemory else { return nil }
+            if store.sharesMemories { _ = runtimeMemoriesGrew(context) }
+            return GuestMemory(record.pointee)
         }
-        return GuestMemory(record.pointee)
     }
 }
 

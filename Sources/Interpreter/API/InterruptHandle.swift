@@ -7,8 +7,8 @@ import Synchronization
 ///     handle.interrupt()
 ///
 /// The running guest traps with `TrapCode.interrupted` within about a millisecond, also when it
-/// waits in `memory.atomic.wait`. When none runs, the next call into the store traps at once. One
-/// request stops one call.
+/// waits in `memory.atomic.wait` or in a call of WASI. When none runs, the next call into the store
+/// traps at once. One request stops one call.
 public final class InterruptHandle: Sendable {
     /// Bits of `word`.
     private static let requested: UInt32 = 1
@@ -16,6 +16,8 @@ public final class InterruptHandle: Sendable {
 
     // What the store's thread parks on. Allocated, since waiting needs an address that stays.
     nonisolated(unsafe) private let word: Futex.Word
+    // What the store's thread polls; -1 until it does so for the first time.
+    private let eventDescriptor = Atomic<Int32>(-1)
 
     init() {
         word = .allocate(capacity: 1)
@@ -23,14 +25,18 @@ public final class InterruptHandle: Sendable {
     }
 
     deinit {
+        WakeEvent.close(eventDescriptor.load(ordering: .relaxed))
         word.deinitialize(count: 1)
         word.deallocate()
     }
 
     /// Asks the guest to stop. May be called at any time, also from a signal handler.
     public func interrupt() {
-        word.pointee.bitwiseOr(Self.requested, ordering: .releasing)
+        // The store's thread makes the descriptor first and looks at the word then; here it is the
+        // other way round, so that one of both sees what the other did.
+        word.pointee.bitwiseOr(Self.requested, ordering: .sequentiallyConsistent)
         Futex.wake(word)
+        WakeEvent.signal(eventDescriptor.load(ordering: .sequentiallyConsistent))
     }
 
     /// Takes back a request that no guest has seen yet.
@@ -42,6 +48,32 @@ public final class InterruptHandle: Sendable {
         word.pointee.load(ordering: .relaxed) & Self.requested != 0
             && word.pointee.bitwiseAnd(~Self.requested, ordering: .acquiring).oldValue
                 & Self.requested != 0
+    }
+}
+
+extension InterruptHandle {
+    /// A descriptor of the host that a request makes readable: for host functions that wait in
+    /// `poll`. Nil if the system has none left; it is looked for only when this is first asked.
+    ///
+    /// When it is readable, call `clearWakeDescriptor()` and then look at `Store.stopRequest()`:
+    /// there may be no request any more. The descriptor belongs to the handle, and is for the
+    /// store's thread only.
+    public var wakeDescriptor: Int32? {
+        let known = eventDescriptor.load(ordering: .relaxed)
+        if known >= 0 { return known }
+        let made = WakeEvent.make()
+        guard made >= 0 else { return nil }
+        eventDescriptor.store(made, ordering: .sequentiallyConsistent)
+        // A request that came too early for the descriptor is passed on.
+        if word.pointee.load(ordering: .sequentiallyConsistent) & Self.requested != 0 {
+            WakeEvent.signal(made)
+        }
+        return made
+    }
+
+    /// Makes the descriptor wait for the next request.
+    public func clearWakeDescriptor() {
+        WakeEvent.clear(eventDescriptor.load(ordering: .relaxed))
     }
 }
 

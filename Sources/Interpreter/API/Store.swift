@@ -41,6 +41,8 @@ public final class Store {
 
     var instances: [InstanceStorage] = []
     var memories: [MemoryStorage] = []
+    /// Whether other threads may make a memory grow.
+    private(set) var sharesMemories = false
     var tables: [TableStorage] = []
     var tags: [TagStorage] = []
     /// Cells of globals made by the host; those of modules stand in context blocks.
@@ -189,6 +191,7 @@ extension Store {
         }
         let view = MemoryStorage(sharing: shared)
         memories.append(view)
+        sharesMemories = true
         return view
     }
 

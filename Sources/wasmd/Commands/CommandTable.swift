@@ -26,7 +26,8 @@ extension Command {
         summary: "Run a WebAssembly program",
         operands: [Operand("FILE", .one, .module), Operand("ARGS", .guest, .file)],
         options: [
-            .dir, .env, .envInherit, .invoke, .fuel, .timeout, .maxMemory, .stackSize,
+            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke, .fuel,
+            .timeout, .maxMemory, .stackSize,
             .features, .stats, .help,
         ],
         notes: [
@@ -43,6 +44,7 @@ extension Command {
             ("wasmd run --dir . count.wasm notes.txt", "a program that reads a file"),
             ("wasmd run --invoke add math.wasm 2 -3", "call the export 'add' and print its result"),
             ("wasmd run --timeout 2s --max-memory 64MiB guest.wasm", "with limits"),
+            ("wasmd run --tcplisten 127.0.0.1:8080 server.wasm", "a program that accepts"),
         ])
 
     static let validate = Command(
@@ -176,6 +178,23 @@ extension Option {
             + "the environment of wasmd. May be repeated")
     static let envInherit = Option(
         "env-inherit", help: "Give the program the whole environment of wasmd")
+    static let stdin = Option(
+        "stdin", value: "FILE", .file, help: "Let the program read FILE as its standard input")
+    static let argv0 = Option(
+        "argv0", value: "NAME",
+        help: "What the program finds as its own name; default is the name of FILE")
+    static let chdir = Option(
+        "chdir", value: "FOLDER", .folder,
+        help: "Go to FOLDER first: FILE and the folders and files of options are looked up there")
+    static let tcplisten = Option(
+        "tcplisten", value: "ADDR", repeats: true,
+        help: "Let the program accept connections at ADDR: 127.0.0.1:8080, [::1]:8080 or "
+            + "unix:PATH. It finds the listening socket behind its folders, as the first number "
+            + "from 3 on that is free. May be repeated")
+    static let listenFd = Option(
+        "listen-fd", value: "N", repeats: true,
+        help: "Give the program the open descriptor N of wasmd, a socket or a pipe; it finds it "
+            + "behind those of --tcplisten. May be repeated")
     static let invoke = Option(
         "invoke", value: "NAME",
         help: "Call the exported function NAME with ARGS as numbers and print its results")

@@ -1,3 +1,4 @@
+import Glibc
 import WasmInterpreter
 import WasmWASI
 
@@ -36,6 +37,9 @@ struct RunCommand {
     }
 
     private mutating func load() throws(Refusal) -> Module {
+        if let folder = options.workingFolder, chdir(folder) != 0 {
+            throw Refusal(FileError(errno: errno, path: folder), file: folder)
+        }
         let file = try ModuleFile(options.file)
         statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("load")
@@ -72,12 +76,15 @@ struct RunCommand {
             Watchdog.start(timeout)
         }
         do {
-            let instance = try makeLinker(module).instantiate(module, in: store)
+            let world = try GuestWorld(options, for: module, in: store)
+            let instance = try world.linker.instantiate(module, in: store)
             if let initializer = entry.initializer {
                 _ = try instance.function(initializer)?.call()
             }
             statistics?.finish("instantiate")
-            let results = try instance.function(entry.export)?.call(entry.arguments) ?? []
+            let results = try world.run(in: store) {
+                try instance.function(entry.export)?.call(entry.arguments) ?? []
+            }
             statistics?.finish("run")
             if entry.printsResults {
                 for value in results { console.output.writeLine(Numbers.text(of: value)) }
@@ -90,6 +97,9 @@ struct RunCommand {
             statistics?.finish("run")
             console.error.write(TrapReport(trap: trap, options: options).text)
             return ExitCode.trap
+        } catch let refusal as Refusal {
+            console.complain(refusal.text)
+            return ExitCode.refused
         } catch let exception as Exception {
             statistics?.finish("run")
             console.error.write(TrapReport(uncaught: exception).text)
@@ -98,27 +108,6 @@ struct RunCommand {
             console.complain(Refusal(instantiation: error, file: options.file).text)
             return ExitCode.refused
         }
-    }
-
-    /// The names that the module may import. WASI is set up only for a module that asks for it.
-    private func makeLinker(_ module: Module) throws -> Linker {
-        let linker = Linker()
-        let names: [Name] = ["wasi_snapshot_preview1", "wasi_unstable"]
-        guard module.imports.contains(where: { names.contains($0.module) }) else { return linker }
-        var wasi = WASI(arguments: [programName])
-        if options.function == nil { wasi.arguments += options.arguments }
-        wasi.environment =
-            GuestEnvironment(
-                inheriting: options.inheritsEnvironment, entries: options.environment
-            ).variables
-        wasi.folders = options.folders
-        try linker.define(wasi)
-        return linker
-    }
-
-    /// What the guest finds as its first argument: the file without its folders.
-    private var programName: String {
-        options.file.split(separator: "/").last.map(String.init) ?? options.file
     }
 
     private mutating func finishStatistics(_ store: Store, _ module: Module) {

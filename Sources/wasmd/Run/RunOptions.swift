@@ -9,6 +9,15 @@ struct RunOptions {
     let folders: [WASI.Folder]
     let environment: [EnvironmentEntry]
     let inheritsEnvironment: Bool
+    /// File to read as standard input.
+    let standardInput: String?
+    /// What the guest finds as its first argument; nil for the file's name.
+    let argumentZero: String?
+    /// Folder to go to first.
+    let workingFolder: String?
+    let listeners: [SocketAddress]
+    /// Descriptors of this process for the guest.
+    let descriptors: [Int32]
     /// Name of the export to call instead of `_start`.
     let function: String?
     let fuel: UInt64?
@@ -43,6 +52,15 @@ struct RunOptions {
         var environment: [EnvironmentEntry] = []
         for text in arguments.values(of: .env) { environment.append(try Self.variable(text)) }
         self.environment = environment
+
+        standardInput = arguments.value(of: .stdin)
+        argumentZero = arguments.value(of: .argv0)
+        workingFolder = arguments.value(of: .chdir)
+        listeners = try arguments.readAll(
+            .tcplisten, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH", SocketAddress.init)
+        descriptors = try arguments.readAll(
+            .listenFd, expected: "the number of an open descriptor"
+        ) { text in Quantity.count(text).flatMap(Int32.init(exactly:)) }
 
         fuel = try arguments.read(.fuel, expected: "a number", Quantity.count)
         maximumMemory = try arguments.read(.maxMemory, expected: Self.sizes, Quantity.bytes)
@@ -110,6 +128,20 @@ extension ParsedArguments {
             throw .invalidValue(text, of: option.flag, expected: expected, verb)
         }
         return value
+    }
+
+    /// The values of an option that may be repeated.
+    func readAll<Value>(
+        _ option: Option, expected: String, _ parse: (String) -> Value?
+    ) throws(UsageError) -> [Value] {
+        var read: [Value] = []
+        for text in values(of: option) {
+            guard let value = parse(text) else {
+                throw .invalidValue(text, of: option.flag, expected: expected, verb)
+            }
+            read.append(value)
+        }
+        return read
     }
 
     /// What `--features` says, or the default.

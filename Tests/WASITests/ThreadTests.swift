@@ -1,0 +1,380 @@
+import Glibc
+import Synchronization
+import Testing
+import WasmInterpreter
+import WasmText
+
+@testable import WasmWASI
+
+/// Guests with threads: wasi-threads.
+@Suite struct ThreadTests {
+    /// What a thread of the guest below does; the raw value is the argument that it starts with.
+    enum Act: Int32 {
+        case nothing, wait, spin, read, sleep, exit, trap, count, write, grow, open
+
+        /// Those that only somebody else can end.
+        static let endless: [Act] = [.wait, .spin, .read, .sleep]
+    }
+
+    private static let guest = """
+        (module
+          (import "env" "memory" (memory 1 16 shared))
+          (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+          (import "wasi_snapshot_preview1" "fd_read"
+            (func $read (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_write"
+            (func $write (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+          (import "wasi_snapshot_preview1" "path_open"
+            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "poll_oneoff"
+            (func $poll (param i32 i32 i32 i32) (result i32)))
+          (data (i32.const 64) "\\80\\00\\00\\00\\01\\00\\00\\00")
+          (data (i32.const 80) "\\00\\04\\00\\00\\05\\00\\00\\00")
+          (data (i32.const 272) "\\01") (data (i32.const 280) "\\ff\\ff\\ff\\ff\\ff\\ff\\ff\\ff")
+          (data (i32.const 1024) "line\\0afile")
+          (func (export "spawn") (param i32) (result i32) (call $spawn (local.get 0)))
+          (func (export "load") (param i32) (result i32) (i32.atomic.load (local.get 0)))
+          (func (export "await") (param $address i32) (param $value i32)
+            (local $seen i32)
+            (loop $again
+              (local.set $seen (i32.atomic.load (local.get $address)))
+              (if (i32.ne (local.get $seen) (local.get $value))
+                (then
+                  (drop (memory.atomic.wait32
+                    (local.get $address) (local.get $seen) (i64.const -1)))
+                  (br $again)))))
+          (func (export "print") (param $address i32) (result i32)
+            (i32.store (i32.const 96) (local.get $address))
+            (i32.store (i32.const 100) (i32.const 5))
+            (call $write (i32.const 1) (i32.const 96) (i32.const 1) (i32.const 112)))
+          (func $count (param $id i32)
+            (drop (i32.atomic.rmw.add (i32.const 8) (local.get $id)))
+            (drop (i32.atomic.rmw.add (i32.const 4) (i32.const 1)))
+            (drop (memory.atomic.notify (i32.const 4) (i32.const 1))))
+          (func $openAndClose (param $result i32) (local $n i32)
+            (loop $again
+              (if (call $open (i32.const 3) (i32.const 0) (i32.const 1029) (i32.const 4)
+                    (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (local.get $result))
+                (then unreachable))
+              (if (call $close (i32.load (local.get $result))) (then unreachable))
+              (local.set $n (i32.add (local.get $n) (i32.const 1)))
+              (br_if $again (i32.lt_u (local.get $n) (i32.const 500)))))
+          (func $act (export "act") (param $act i32) (param $id i32)
+            (block $open (block $grow (block $write (block $count (block $trap (block $exit
+              (block $sleep (block $read (block $spin (block $wait (block $nothing
+                (br_table $nothing $wait $spin $read $sleep $exit $trap $count $write $grow $open
+                  (local.get $act)))
+                return)
+              (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1))) return)
+              (loop $spinning (br $spinning)))
+              (drop (call $read (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 112)))
+              return)
+              (drop (call $poll (i32.const 256) (i32.const 512) (i32.const 1) (i32.const 112)))
+              return)
+              (call $exit (i32.const 42)))
+              unreachable)
+              (call $count (local.get $id)) return)
+              (drop (call $write (i32.const 1) (i32.const 80) (i32.const 1) (i32.const 112)))
+              (call $count (local.get $id)) return)
+              (drop (memory.grow (i32.const 1)))
+              (i64.store offset=65536 (i32.const 0) (i64.const 0x0a776f7267))
+              (call $count (local.get $id)) return)
+            (call $openAndClose (i32.add (i32.const 2048) (i32.mul (local.get $id) (i32.const 4))))
+            (call $count (local.get $id)))
+          (func (export "wasi_thread_start") (param $id i32) (param $act i32)
+            (call $act (local.get $act) (local.get $id))))
+        """
+
+    private let engine = Engine()
+    private let module: Module
+    private let store: Store
+    private let input: (read: Int32, write: Int32)
+    private let output = OutputBuffer()
+    private let folder = TestFolder()
+
+    init() throws {
+        module = try Module(try parseModule(Array(Self.guest.utf8)), engine: engine)
+        store = Store(engine: engine)
+        input = try System.makePipe()
+    }
+
+    /// The guest's first thread is the test: it spawns and acts through what the guest exports.
+    private struct Program {
+        let instance: Instance
+        let threads: GuestThreads
+
+        func call(_ name: Name, _ arguments: [Int32] = []) throws -> Int32? {
+            let function = try #require(instance.function(name))
+            guard case .i32(let value)? = try function.call(arguments.map { .i32($0) }).first
+            else { return nil }
+            return value
+        }
+
+        func spawn(_ act: Act) throws -> Int32 { try #require(try call("spawn", [act.rawValue])) }
+        func act(_ act: Act) throws { _ = try call("act", [act.rawValue, 0]) }
+        /// Waits until as many threads as this have counted.
+        func awaitCount(_ count: Int32) throws { _ = try call("await", [4, count]) }
+
+        func run<Value>(_ body: (Program) throws -> Value) throws -> Value {
+            try threads.run(in: instance.store) { try body(self) }
+        }
+    }
+
+    private func makeProgram(_ prepare: (inout WASI) -> Void = { _ in }) throws -> Program {
+        var wasi = WASI()
+        wasi.standardInput = .descriptor(input.read)
+        wasi.standardOutput = .buffer(output)
+        wasi.folders = [.init(hostPath: folder.root, guestPath: "/")]
+        prepare(&wasi)
+        let linker = Linker()
+        let guest = try linker.define(wasi)
+        let threads = try GuestThreads(of: module, guest)
+        try threads.define(on: linker, in: store)
+        return Program(instance: try linker.instantiate(module, in: store), threads: threads)
+    }
+
+    private func closePipe() {
+        close(input.read)
+        close(input.write)
+    }
+
+    @Test func threadsShareTheMemory() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        #expect(GuestThreads.areWanted(by: module))
+        let ids = try program.run { (program) throws in
+            let ids = try (0..<8).map { _ in try program.spawn(.count) }
+            try program.awaitCount(8)
+            return ids
+        }
+        #expect(ids == Array(1...8))
+        #expect(try program.call("load", [8]) == 36)
+    }
+
+    /// An exit in any thread is the exit of the program, whatever the others do.
+    @Test(arguments: Act.endless)
+    func exitElsewhereEndsTheProgram(_ act: Act) throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        for _ in 0..<3 {
+            let exit = #expect(throws: GuestExit.self) {
+                try program.run { (program) throws in
+                    for act in Act.endless { _ = try program.spawn(act) }
+                    _ = try program.spawn(.exit)
+                    try program.act(act)
+                }
+            }
+            #expect(exit?.code == 42)
+            // The store can be used again.
+            #expect(try program.call("load", [4]) == 0)
+        }
+    }
+
+    @Test func trapElsewhereEndsTheProgram() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        let trap = #expect(throws: Trap.self) {
+            try program.run { (program) throws in
+                _ = try program.spawn(.trap)
+                try program.act(.wait)
+            }
+        }
+        #expect(trap?.code == .unreachable)
+        #expect(trap?.backtrace.frames.count == 2)
+    }
+
+    /// When the first thread returns, traps or exits, the others end too.
+    @Test func endOfTheFirstThread() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        let start = ContinuousClock.now
+        let answer = try program.run { (program) throws in
+            for act in Act.endless + Act.endless { _ = try program.spawn(act) }
+            try program.act(.nothing)
+            return 7
+        }
+        #expect(answer == 7)
+        let exit = #expect(throws: GuestExit.self) {
+            try program.run { (program) throws in
+                for act in Act.endless { _ = try program.spawn(act) }
+                try program.act(.exit)
+            }
+        }
+        #expect(exit?.code == 42)
+        let trap = #expect(throws: Trap.self) {
+            try program.run { (program) throws in
+                for act in Act.endless { _ = try program.spawn(act) }
+                try program.act(.trap)
+            }
+        }
+        #expect(trap?.code == .unreachable)
+        #expect(ContinuousClock.now - start < .seconds(20))
+    }
+
+    @Test func limits() throws {
+        defer { closePipe() }
+        let program = try makeProgram { $0.limits.threads = 2 }
+        let again = -Int32(Errno.again.rawValue)
+        // Only while the program runs is there somebody to end them.
+        #expect(try program.spawn(.nothing) == again)
+        try program.run { (program) throws in
+            #expect(try program.spawn(.wait) > 0)
+            #expect(try program.spawn(.wait) > 0)
+            #expect(try program.spawn(.wait) == again)
+        }
+        // A thread that has ended makes room.
+        try program.run { (program) throws in
+            for count in 1...20 {
+                while try program.spawn(.count) < 0 { sched_yield() }
+                try program.awaitCount(Int32(count))
+            }
+        }
+    }
+
+    @Test func requestsAndDeadlinesStopAllThreads() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        let handle = store.interruptHandle
+        for act in Act.endless {
+            let trap = Background.during({ handle.interrupt() }) {
+                #expect(throws: Trap.self) {
+                    try program.run { (program) throws in
+                        for act in Act.endless { _ = try program.spawn(act) }
+                        try program.act(act)
+                    }
+                }
+            }
+            #expect(trap?.code == .interrupted)
+            store.deadline = .now + .milliseconds(20)
+            #expect(throws: Trap.self) {
+                try program.run { (program) throws in
+                    _ = try program.spawn(act)
+                    try program.act(.wait)
+                }
+            }
+            store.deadline = nil
+        }
+    }
+
+    /// All threads together use no more fuel than the program was given.
+    @Test func fuelIsShared() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        store.fuel = 1_000_000
+        let trap = #expect(throws: Trap.self) {
+            try program.run { (program) throws in
+                _ = try program.spawn(.spin)
+                try program.act(.wait)
+            }
+        }
+        #expect(trap?.code == .outOfFuel)
+        let left = try #require(store.fuel)
+        #expect(left < 600_000 && left > 400_000)
+    }
+
+    @Test func manyThreadsWait() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        try program.run { (program) throws in
+            for _ in 0..<100 {
+                #expect(try program.spawn(.wait) > 0)
+                #expect(try program.spawn(.sleep) > 0)
+            }
+            try program.act(.nothing)
+        }
+    }
+
+    @Test func descriptorsAreShared() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        try program.run { (program) throws in
+            for _ in 0..<4 {
+                _ = try program.spawn(.open)
+                _ = try program.spawn(.write)
+            }
+            try program.awaitCount(8)
+        }
+        #expect(output.string == String(repeating: "line\n", count: 4))
+    }
+
+    /// What one thread added to the memory, calls of another may use.
+    @Test func growthIsSeenByCalls() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        try program.run { (program) throws in
+            #expect(try program.call("print", [65_536]) == Int32(Errno.fault.rawValue))
+            _ = try program.spawn(.grow)
+            try program.awaitCount(1)
+            #expect(try program.call("print", [65_536]) == 0)
+        }
+        #expect(output.string == "grow\n")
+    }
+
+    @Test func threadsThatCannotStart() throws {
+        defer { closePipe() }
+        let text = """
+            (module
+              (import "env" "memory" (memory 1 1 shared))
+              (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+              (func (export "wasi_thread_start") (param i32))
+              (func (export "spawn") (param i32) (result i32) (call $spawn (local.get 0))))
+            """
+        let module = try Module(try parseModule(Array(text.utf8)), engine: engine)
+        let linker = Linker()
+        let threads = try GuestThreads(of: module, try WASIGuest(WASI()))
+        try threads.define(on: linker, in: store)
+        let instance = try linker.instantiate(module, in: store)
+        let program = Program(instance: instance, threads: threads)
+        try program.run { (program) throws in
+            #expect(try program.spawn(.nothing) == -Int32(Errno.notsup.rawValue))
+        }
+    }
+
+    /// What a thread misses is what the program ends with.
+    @Test func importsOfThreads() throws {
+        defer { closePipe() }
+        let text = """
+            (module
+              (import "env" "memory" (memory 1 1 shared))
+              (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+              (import "host" "note" (func $note (param i32)))
+              (func (export "wasi_thread_start") (param i32 i32) (call $note (local.get 1)))
+              (func (export "spawn") (param i32) (result i32) (call $spawn (local.get 0)))
+              (func (export "act") (param i32 i32)
+                (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))))
+            """
+        struct Noted: Error { let value: Int32 }
+        let module = try Module(try parseModule(Array(text.utf8)), engine: engine)
+        for isComplete in [true, false] {
+            let linker = Linker()
+            let imports: GuestThreads.Imports = { linker, _ in
+                linker.define("host", "note") { (_: borrowing Caller, value: Int32) in
+                    throw Noted(value: value)
+                }
+            }
+            let guest = try WASIGuest(WASI())
+            let threads =
+                try isComplete
+                ? GuestThreads(of: module, guest, imports: imports)
+                : GuestThreads(of: module, guest)
+            try threads.define(on: linker, in: store)
+            try imports(linker, store)
+            let program = Program(
+                instance: try linker.instantiate(module, in: store), threads: threads)
+            do {
+                try program.run { (program) throws in
+                    _ = try program.spawn(.count)
+                    try program.act(.wait)
+                }
+            } catch let error as Noted {
+                #expect(isComplete)
+                #expect(error.value == Act.count.rawValue)
+            } catch {
+                #expect(!isComplete)
+                #expect(error is LinkError)
+            }
+        }
+    }
+}
