@@ -22,6 +22,7 @@ private func makeEngine(_ options: ScriptOptions) -> Engine {
     var configuration = Engine.Configuration()
     configuration.features = options.features
     configuration.eagerTranslation = options.eagerTranslation
+    configuration.collectsAtEveryAllocation = options.collectsAtEveryAllocation
     return Engine(configuration)
 }
 

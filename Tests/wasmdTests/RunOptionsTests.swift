@@ -51,10 +51,12 @@ import WasmWASI
 
     @Test func limits() throws {
         let options = try options(
-            "--fuel", "10", "--timeout", "2s", "--max-memory", "1MiB", "--stack-size=64K")
+            "--fuel", "10", "--timeout", "2s", "--max-memory", "1MiB", "--max-heap", "2MiB",
+            "--stack-size=64K")
         #expect(options.fuel == 10)
         #expect(options.timeout == .init(nanoseconds: 2_000_000_000, text: "2s"))
         #expect(options.maximumMemory == 1 << 20)
+        #expect(options.maximumHeap == 2 << 20)
         #expect(options.stackByteCount == 64 << 10)
         #expect(options.file == "a.wasm")
         #expect(options.arguments == ["x", "y"])
@@ -62,7 +64,7 @@ import WasmWASI
 
     @Test func wrongLimitsAreRefused() {
         for words in [
-            ["--fuel", "-1"], ["--timeout", "0"], ["--max-memory", "lots"],
+            ["--fuel", "-1"], ["--timeout", "0"], ["--max-memory", "lots"], ["--max-heap", "-1"],
             ["--stack-size", "16777215TiB"],
         ] {
             #expect(throws: UsageError.self) { try options(words[0], words[1]) }

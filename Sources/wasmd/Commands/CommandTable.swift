@@ -27,7 +27,7 @@ extension Command {
         operands: [Operand("FILE", .one, .module), Operand("ARGS", .guest, .file)],
         options: [
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke, .fuel,
-            .timeout, .maxMemory, .stackSize,
+            .timeout, .maxMemory, .maxHeap, .stackSize,
             .features, .stats, .help,
         ],
         notes: [
@@ -128,7 +128,7 @@ extension Command {
         summary: "Run scripts of the specification's test suite",
         operands: [Operand("FILE|FOLDER", .oneOrMore, .script)],
         options: [
-            .jobs, .features, .eager, .commandFuel, .commandTimeout, .print, .everyFailure,
+            .jobs, .features, .eager, .stress, .commandFuel, .commandTimeout, .print, .everyFailure,
             .counts, .table, .json, .help,
         ],
         notes: [
@@ -205,6 +205,9 @@ extension Option {
     static let maxMemory = Option(
         "max-memory", value: "SIZE",
         help: "Let a memory of the program grow to at most SIZE, for example 64MiB")
+    static let maxHeap = Option(
+        "max-heap", value: "SIZE",
+        help: "Let structures, arrays and exceptions take at most SIZE; default 4GiB")
     static let stackSize = Option(
         "stack-size", value: "SIZE",
         help: "Room for the program's calls; default 16MiB")
@@ -228,6 +231,8 @@ extension Option {
     static let jobs = Option("jobs", value: "N", help: "Run N scripts at the same time; default 1")
     static let eager = Option(
         "eager", help: "Translate all functions of a module before it is used")
+    static let stress = Option(
+        "stress", help: "Collect garbage at every allocation")
     static let commandFuel = Option(
         "fuel", value: "N", help: "Stop a command after N backward branches and calls")
     static let commandTimeout = Option(

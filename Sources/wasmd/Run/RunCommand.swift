@@ -60,6 +60,7 @@ struct RunCommand {
     private func makeStore(_ module: Module) -> Store {
         var limits = StoreLimits()
         if let size = options.maximumMemory { limits.memoryBytes = size }
+        if let size = options.maximumHeap { limits.heapBytes = size }
         let store = Store(engine: module.engine, limits: limits)
         store.fuel = options.fuel ?? (options.showsStatistics ? Self.countingFuel : nil)
         return store

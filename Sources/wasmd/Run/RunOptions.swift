@@ -23,6 +23,7 @@ struct RunOptions {
     let fuel: UInt64?
     let timeout: Timeout?
     let maximumMemory: UInt64?
+    let maximumHeap: UInt64?
     let stackByteCount: Int?
     let features: Features
     let showsStatistics: Bool
@@ -64,6 +65,7 @@ struct RunOptions {
 
         fuel = try arguments.read(.fuel, expected: "a number", Quantity.count)
         maximumMemory = try arguments.read(.maxMemory, expected: Self.sizes, Quantity.bytes)
+        maximumHeap = try arguments.read(.maxHeap, expected: Self.sizes, Quantity.bytes)
         stackByteCount = try arguments.read(.stackSize, expected: Self.sizes) { text in
             Quantity.bytes(text).flatMap { $0 <= Self.largestStack ? Int(exactly: $0) : nil }
         }

@@ -30,6 +30,7 @@ struct WastCommand {
         var options = ScriptOptions()
         options.features = try arguments.features()
         options.eagerTranslation = arguments.has(.eager)
+        options.collectsAtEveryAllocation = arguments.has(.stress)
         options.fuel = try arguments.read(.commandFuel, expected: "a number", Quantity.count)
         options.timeLimit = try arguments.read(
             .commandTimeout, expected: "a time above zero with its unit, for example 500ms or 2s"
