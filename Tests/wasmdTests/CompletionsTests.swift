@@ -45,8 +45,24 @@ import Testing
         #expect(!(try complete("wasm2wat", "-f", "/etc/passw").contains("/etc/passwd")))
     }
 
+    @Test func bashCompletesWhatACommandReads() throws {
+        let folder = try TemporaryFolder()
+        for name in ["a.wasm", "b.wat", "c.wast", "d.txt"] { try folder.write(name, []) }
+        func names(_ command: String) throws -> [String] {
+            try complete(command, folder.path + "/").map {
+                String($0.suffix($0.count - folder.path.count - 1))
+            }
+        }
+        for command in ["run", "validate", "inspect", "explore", "wasm2wat"] {
+            #expect(try names(command) == ["a.wasm", "b.wat"], "\(command)")
+        }
+        #expect(try names("wat2wasm") == ["b.wat"])
+        #expect(try names("wast") == ["c.wast"])
+    }
+
     @Test func behindTheModuleWordsBelongToTheGuest() throws {
         #expect(try complete("run", "a.wasm", "--st") == [])
+        #expect(try complete("run", "a.wat", "--st") == [])
         #expect(try complete("run", "a.wasm", "/etc/passw").contains("/etc/passwd"))
         #expect(!(try complete("run", "/etc/passw").contains("/etc/passwd")))
     }

@@ -101,15 +101,18 @@ enum Completion: Sendable, Equatable {
     case nothing
     case file
     case folder
-    /// A module: files named `*.wasm`, and folders on the way to them.
-    case module
-    /// A module's text: files named `*.wat`, and folders on the way to them.
-    case text
+    /// Files with one of these endings, and folders on the way to them.
+    case files([String])
     case word(WordList)
 
     enum WordList: Sendable, Equatable {
         case verbs, shells, features
     }
+
+    /// A module, binary or text.
+    static let module = Completion.files([".wasm", ".wat"])
+    static let text = Completion.files([".wat"])
+    static let script = Completion.files([".wast"])
 }
 
 extension Completion.WordList {

@@ -42,11 +42,14 @@ enum BashCompletion {
             }
             lines.append("        esac")
         }
-        if command.passesRestToGuest, let rest = command.operands.last?.completion {
+        if command.passesRestToGuest, let rest = command.operands.last?.completion,
+            case .files(let endings)? = command.operands.first?.completion
+        {
             // Behind a module, words are arguments of the guest.
+            let module = endings.map { "*\($0)\\ *" }.joined(separator: "|")
             lines += [
                 "        case \"${COMP_WORDS[*]:2:COMP_CWORD-2} \" in",
-                "        *.wasm\\ *) \(reply(rest)); return ;;",
+                "        \(module)) \(reply(rest)); return ;;",
                 "        esac",
             ]
         }
@@ -70,14 +73,12 @@ enum BashCompletion {
         case .nothing: ":"
         case .folder: lines(of: "compgen -d -- \"$word\"")
         case .file: lines(of: "compgen -f -- \"$word\"")
-        case .module: files(ending: ".wasm")
-        case .text: files(ending: ".wat")
+        case .files(let endings):
+            lines(
+                of: endings.map { "compgen -f -X '!*\($0)' -- \"$word\"; " }.joined()
+                    + "compgen -d -- \"$word\"")
         case .word(let list): reply(words: list.words)
         }
-    }
-
-    private static func files(ending: String) -> String {
-        lines(of: "compgen -f -X '!*\(ending)' -- \"$word\"; compgen -d -- \"$word\"")
     }
 
     private static func reply(words: [String]) -> String {
@@ -142,8 +143,8 @@ enum ZshCompletion {
         case .nothing: " "
         case .file: "_files"
         case .folder: "_files -/"
-        case .module: "_files -g \"*.wasm\""
-        case .text: "_files -g \"*.wat\""
+        case .files(let endings):
+            "_files -g \"" + endings.map { "*\($0)" }.joined(separator: " ") + "\""
         case .word(let list): "(\(list.words.joined(separator: " ")))"
         }
     }
@@ -183,8 +184,8 @@ enum FishCompletion {
         case .nothing: ""
         case .file: " -F"
         case .folder: " -a '(__fish_complete_directories)'"
-        case .module: " -a '(__fish_complete_suffix .wasm)'"
-        case .text: " -a '(__fish_complete_suffix .wat)'"
+        case .files(let endings):
+            " -a '" + endings.map { "(__fish_complete_suffix \($0))" }.joined(separator: " ") + "'"
         case .word(let list): " -a \(quoted(list.words.joined(separator: " ")))"
         }
     }
