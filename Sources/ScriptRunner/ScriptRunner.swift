@@ -1,5 +1,6 @@
 import WasmInterpreter
 import WasmText
+import WasmValidator
 
 /// Runs a script (`.wast`) in an engine and a store of its own.
 ///
@@ -13,7 +14,7 @@ public func runScript(_ text: [UInt8], _ options: ScriptOptions = .init()) -> Sc
         var report = ScriptReport()
         let line = error.position(in: text).line
         report.commandCount = 1
-        report.failures = [ScriptFailure(line: line, reason: error.message)]
+        report.failures = [ScriptFailure(line: line, reason: error.explanation(in: text))]
         return report
     }
 }
@@ -64,7 +65,8 @@ final class ScriptSession {
             } catch {
                 let line = lines.line(of: error.range.lowerBound)
                 report.commandCount += 1
-                report.failures.append(ScriptFailure(line: line, reason: error.message))
+                let reason = error.explanation(in: source)
+                report.failures.append(ScriptFailure(line: line, reason: reason))
             }
         }
         while let thread = threads.popLast() { report.add(thread.join()) }
@@ -134,13 +136,28 @@ extension ScriptSession {
         do {
             module = try load(script)
         } catch let error as TextError {
-            guard case .text = script.form else { throw error }
-            let (line, column) = error.position(in: source)
-            throw CommandFailure("\(line):\(column): \(error.message)")
+            var (text, of) = (source, "")
+            if case .quote(let quote) = script.form { (text, of) = (quote, "quoted text, ") }
+            let (line, column) = error.position(in: text)
+            throw CommandFailure("\(of)\(line):\(column): \(error.explanation(in: text))")
+        } catch ModuleError.invalid(let error) {
+            guard let place = place(of: error, in: script) else { throw ModuleError.invalid(error) }
+            let (line, column) = place.position(in: source)
+            throw CommandFailure("\(line):\(column): invalid module: \(error.message)")
         }
         latestDefinition = module
         if let name = script.name { definitions[name] = module }
         if !script.isDefinition { bind(try instantiate(module), to: script.name) }
+    }
+
+    /// The instruction that is not valid, if the script has the module as text.
+    private func place(of error: ValidationError, in script: ScriptModule) -> TextPlace? {
+        guard let function = error.function, case .text = script.form,
+            let bytes = try? script.encode(),
+            let body = (try? decode(ModuleBytes(bytes), features: options.features))?
+                .body(of: function)
+        else { return nil }
+        return script.placeOfInstruction(function: function, offset: error.offset - body.start)
     }
 
     private func bind(_ instance: Instance, to name: [UInt8]?) {

@@ -1,5 +1,6 @@
 import Glibc
 import WasmDecoder
+import WasmText
 
 /// The program. Does nothing that the command does not need: starting is part of every run.
 @main

@@ -136,7 +136,7 @@ import Testing
         #expect(wrong.status == 1 && wrong.output == "")
         #expect(
             wrong.error == """
-                wasmd: -:2:4: unknown operator: i32.ad
+                wasmd: -:2:4: unknown operator: i32.ad. Did you mean 'i32.add'?
                   (i32.ad))
                    ^^^^^^
 
