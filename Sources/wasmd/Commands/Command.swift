@@ -105,14 +105,14 @@ enum Completion: Sendable, Equatable {
     case files([String])
     case word(WordList)
 
+    static let module = files(["wasm", "wat"])
+    static let binary = files(["wasm"])
+    static let text = files(["wat"])
+    static let script = files(["wast"])
+
     enum WordList: Sendable, Equatable {
         case verbs, shells, features
     }
-
-    /// A module, binary or text.
-    static let module = Completion.files([".wasm", ".wat"])
-    static let text = Completion.files([".wat"])
-    static let script = Completion.files([".wast"])
 }
 
 extension Completion.WordList {

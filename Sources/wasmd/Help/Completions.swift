@@ -42,14 +42,11 @@ enum BashCompletion {
             }
             lines.append("        esac")
         }
-        if command.passesRestToGuest, let rest = command.operands.last?.completion,
-            case .files(let endings)? = command.operands.first?.completion
-        {
+        if command.passesRestToGuest, let rest = command.operands.last?.completion {
             // Behind a module, words are arguments of the guest.
-            let module = endings.map { "*\($0)\\ *" }.joined(separator: "|")
             lines += [
                 "        case \"${COMP_WORDS[*]:2:COMP_CWORD-2} \" in",
-                "        \(module)) \(reply(rest)); return ;;",
+                "        *.wasm\\ *|*.wat\\ *) \(reply(rest)); return ;;",
                 "        esac",
             ]
         }
@@ -75,7 +72,7 @@ enum BashCompletion {
         case .file: lines(of: "compgen -f -- \"$word\"")
         case .files(let endings):
             lines(
-                of: endings.map { "compgen -f -X '!*\($0)' -- \"$word\"; " }.joined()
+                of: endings.map { "compgen -f -X '!*.\($0)' -- \"$word\"; " }.joined()
                     + "compgen -d -- \"$word\"")
         case .word(let list): reply(words: list.words)
         }
@@ -143,8 +140,7 @@ enum ZshCompletion {
         case .nothing: " "
         case .file: "_files"
         case .folder: "_files -/"
-        case .files(let endings):
-            "_files -g \"" + endings.map { "*\($0)" }.joined(separator: " ") + "\""
+        case .files(let endings): "_files -g \"*.(\(endings.joined(separator: "|")))\""
         case .word(let list): "(\(list.words.joined(separator: " ")))"
         }
     }
@@ -185,7 +181,8 @@ enum FishCompletion {
         case .file: " -F"
         case .folder: " -a '(__fish_complete_directories)'"
         case .files(let endings):
-            " -a '" + endings.map { "(__fish_complete_suffix \($0))" }.joined(separator: " ") + "'"
+            " -a '("
+                + endings.map { "__fish_complete_suffix .\($0)" }.joined(separator: "; ") + ")'"
         case .word(let list): " -a \(quoted(list.words.joined(separator: " ")))"
         }
     }
