@@ -33,6 +33,7 @@ final class ScriptSession {
     let store: Store
     /// The whole script, also in a thread.
     let source: [UInt8]
+    private var positions: PositionCounter
     var report = ScriptReport()
     /// How many threads this one is inside of.
     let depth: Int
@@ -49,6 +50,7 @@ final class ScriptSession {
     init(_ options: ScriptOptions, _ engine: Engine, source: [UInt8], depth: Int = 0) {
         self.options = options
         self.source = source
+        positions = PositionCounter(source)
         self.depth = depth
         store = Store(engine: engine)
         registry = ["spectest": .externals(spectestExports(in: store, print: options.print))]
@@ -57,13 +59,12 @@ final class ScriptSession {
     /// Runs all commands and waits for all threads.
     func run(_ commands: ScriptReader) -> ScriptReport {
         var reader = commands
-        var lines = LineCounter(source)
         while true {
             do throws(TextError) {
                 guard let command = try reader.nextCommand() else { break }
                 run(command)
             } catch {
-                let line = lines.line(of: error.range.lowerBound)
+                let line = positions.position(of: error.place).line
                 report.commandCount += 1
                 let reason = error.explanation(in: source)
                 report.failures.append(ScriptFailure(line: line, reason: reason))
@@ -136,13 +137,16 @@ extension ScriptSession {
         do {
             module = try load(script)
         } catch let error as TextError {
-            var (text, of) = (source, "")
-            if case .quote(let quote) = script.form { (text, of) = (quote, "quoted text, ") }
-            let (line, column) = error.position(in: text)
-            throw CommandFailure("\(of)\(line):\(column): \(error.explanation(in: text))")
+            if case .quote(let text) = script.form {
+                let (line, column) = error.position(in: text)
+                let explanation = error.explanation(in: text)
+                throw CommandFailure("quoted text, \(line):\(column): \(explanation)")
+            }
+            let (line, column) = positions.position(of: error.place)
+            throw CommandFailure("\(line):\(column): \(error.explanation(in: source))")
         } catch ModuleError.invalid(let error) {
             guard let place = place(of: error, in: script) else { throw ModuleError.invalid(error) }
-            let (line, column) = place.position(in: source)
+            let (line, column) = positions.position(of: place)
             throw CommandFailure("\(line):\(column): invalid module: \(error.message)")
         }
         latestDefinition = module
@@ -242,22 +246,26 @@ extension ScriptCommand.Kind {
     }
 }
 
-/// Finds the lines of ascending positions in one pass.
-private struct LineCounter {
+/// Finds lines and columns, both from 1, of ascending places in one pass.
+private struct PositionCounter {
     private let text: [UInt8]
     private var offset = 0
     private var line = 1
+    private var lineStart = 0
 
     init(_ text: [UInt8]) { self.text = text }
 
-    mutating func line(of position: Int) -> Int {
-        while offset < min(position, text.count) {
+    mutating func position(of place: TextPlace) -> (line: Int, column: Int) {
+        while offset < min(place.range.lowerBound, text.count) {
             let isBreak =
                 text[offset] == 0x0a
                 || (text[offset] == 0x0d && (offset + 1 == text.count || text[offset + 1] != 0x0a))
-            if isBreak { line += 1 }
             offset += 1
+            if isBreak {
+                line += 1
+                lineStart = offset
+            }
         }
-        return line
+        return (line, offset - lineStart + 1)
     }
 }

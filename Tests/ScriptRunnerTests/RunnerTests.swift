@@ -206,6 +206,11 @@ import WasmScriptRunner
             reason("(assert_retrun (invoke \"a\"))")
                 == "unknown command: assert_retrun. Did you mean 'assert_return'?")
         #expect(reason("(module) word") == "unexpected token word: expected a command")
+        let several = report("(module (func drop))\r\n (a)\r (module\r\n(func (x))) (module (foo))")
+        #expect(several.failures.map(\.line) == [1, 2, 3, 4])
+        #expect(
+            several.failures.map { $0.reason.prefix { $0 != " " } }
+                == ["1:15:", "unknown", "4:8:", "4:22:"])
     }
 
     @Test func unreadableScripts() {
