@@ -1,8 +1,23 @@
 import Glibc
 import WasmInterpreter
 
+/// Why there is nothing to run where scripts should be.
+public enum ScriptSearchError: Error, Hashable, Sendable, CustomStringConvertible {
+    case file(FileError)
+    /// A folder without scripts: a wrong path must not look like a success.
+    case noScripts(folder: String)
+
+    public var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .noScripts(let folder): "\(folder): no scripts (*.wast) in this folder"
+        }
+    }
+}
+
 /// A script's file.
 public struct ScriptFile: Hashable, Sendable {
+    /// `-` is standard input.
     public let path: String
     /// What reports call it: the path from the folder that was searched.
     public let name: String
@@ -29,15 +44,17 @@ public struct ScriptFile: Hashable, Sendable {
     /// sorted by name.
     ///
     /// Names are paths as given, or, if all that is given is one folder, paths from there.
-    public static func find(_ paths: [String]) throws(FileError) -> [ScriptFile] {
+    public static func find(_ paths: [String]) throws(ScriptSearchError) -> [ScriptFile] {
         var files: [ScriptFile] = []
         for path in paths {
-            guard isFolder(path) else {
+            guard path != "-", try isFolder(path) else {
                 files.append(ScriptFile(path: path, name: path))
                 continue
             }
             let base = path.hasSuffix("/") ? path : path + "/"
-            for name in try scripts(below: base) {
+            let names = try scripts(below: base)
+            if names.isEmpty { throw .noScripts(folder: path) }
+            for name in names {
                 files.append(
                     ScriptFile(path: base + name, name: paths.count == 1 ? name : base + name))
             }
@@ -46,14 +63,14 @@ public struct ScriptFile: Hashable, Sendable {
     }
 
     /// Paths from `base`, which ends with a slash. Links to folders are not followed.
-    private static func scripts(below base: String) throws(FileError) -> [String] {
+    private static func scripts(below base: String) throws(ScriptSearchError) -> [String] {
         var found: [String] = []
         var folders = [""]
         while let folder = folders.popLast() {
             var inner: [String] = []
             var names: [String] = []
             for name in try entries(of: base + folder) where !name.hasPrefix(".") {
-                if isFolder(base + folder + name, followingLinks: false) {
+                if try isFolder(base + folder + name, followingLinks: false) {
                     inner.append(folder + name + "/")
                 } else if name.hasSuffix(".wast") {
                     names.append(folder + name)
@@ -65,8 +82,10 @@ public struct ScriptFile: Hashable, Sendable {
         return found
     }
 
-    private static func entries(of folder: String) throws(FileError) -> [String] {
-        guard let directory = opendir(folder) else { throw FileError(errno: errno, path: folder) }
+    private static func entries(of folder: String) throws(ScriptSearchError) -> [String] {
+        guard let directory = opendir(folder) else {
+            throw .file(FileError(errno: errno, path: folder))
+        }
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
@@ -78,9 +97,12 @@ public struct ScriptFile: Hashable, Sendable {
         return names
     }
 
-    private static func isFolder(_ path: String, followingLinks: Bool = true) -> Bool {
+    private static func isFolder(
+        _ path: String, followingLinks: Bool = true
+    ) throws(ScriptSearchError) -> Bool {
         var status = stat()
         let result = followingLinks ? stat(path, &status) : lstat(path, &status)
-        return result == 0 && status.st_mode & S_IFMT == S_IFDIR
+        if result != 0 { throw .file(FileError(errno: errno, path: path)) }
+        return status.st_mode & S_IFMT == S_IFDIR
     }
 }

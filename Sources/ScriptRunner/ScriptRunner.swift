@@ -1,5 +1,6 @@
 import WasmInterpreter
 import WasmText
+import WasmValidator
 
 /// Runs a script (`.wast`) in an engine and a store of its own.
 ///
@@ -13,7 +14,7 @@ public func runScript(_ text: [UInt8], _ options: ScriptOptions = .init()) -> Sc
         var report = ScriptReport()
         let line = error.position(in: text).line
         report.commandCount = 1
-        report.failures = [ScriptFailure(line: line, reason: error.message)]
+        report.failures = [ScriptFailure(line: line, reason: error.explanation(in: text))]
         return report
     }
 }
@@ -33,6 +34,7 @@ final class ScriptSession {
     let store: Store
     /// The whole script, also in a thread.
     let source: [UInt8]
+    private var positions: PositionCounter
     var report = ScriptReport()
     /// How many threads this one is inside of.
     let depth: Int
@@ -49,6 +51,7 @@ final class ScriptSession {
     init(_ options: ScriptOptions, _ engine: Engine, source: [UInt8], depth: Int = 0) {
         self.options = options
         self.source = source
+        positions = PositionCounter(source)
         self.depth = depth
         store = Store(engine: engine)
         registry = ["spectest": .externals(spectestExports(in: store, print: options.print))]
@@ -57,15 +60,15 @@ final class ScriptSession {
     /// Runs all commands and waits for all threads.
     func run(_ commands: ScriptReader) -> ScriptReport {
         var reader = commands
-        var lines = LineCounter(source)
         while true {
             do throws(TextError) {
                 guard let command = try reader.nextCommand() else { break }
                 run(command)
             } catch {
-                let line = lines.line(of: error.range.lowerBound)
+                let line = positions.position(of: error.place).line
                 report.commandCount += 1
-                report.failures.append(ScriptFailure(line: line, reason: error.message))
+                let reason = error.explanation(in: source)
+                report.failures.append(ScriptFailure(line: line, reason: reason))
             }
         }
         while let thread = threads.popLast() { report.add(thread.join()) }
@@ -135,13 +138,31 @@ extension ScriptSession {
         do {
             module = try load(script)
         } catch let error as TextError {
-            guard case .text = script.form else { throw error }
-            let (line, column) = error.position(in: source)
-            throw CommandFailure("\(line):\(column): \(error.message)")
+            if case .quote(let text) = script.form {
+                let (line, column) = error.position(in: text)
+                let explanation = error.explanation(in: text)
+                throw CommandFailure("quoted text, \(line):\(column): \(explanation)")
+            }
+            let (line, column) = positions.position(of: error.place)
+            throw CommandFailure("\(line):\(column): \(error.explanation(in: source))")
+        } catch ModuleError.invalid(let error) {
+            guard let place = place(of: error, in: script) else { throw ModuleError.invalid(error) }
+            let (line, column) = positions.position(of: place)
+            throw CommandFailure("\(line):\(column): invalid module: \(error.message)")
         }
         latestDefinition = module
         if let name = script.name { definitions[name] = module }
         if !script.isDefinition { bind(try instantiate(module), to: script.name) }
+    }
+
+    /// The instruction that is not valid, if the script has the module as text.
+    private func place(of error: ValidationError, in script: ScriptModule) -> TextPlace? {
+        guard let function = error.function, case .text = script.form,
+            let bytes = try? script.encode(),
+            let body = (try? decode(ModuleBytes(bytes), features: options.features))?
+                .body(of: function)
+        else { return nil }
+        return script.placeOfInstruction(function: function, offset: error.offset - body.start)
     }
 
     private func bind(_ instance: Instance, to name: [UInt8]?) {
@@ -226,22 +247,26 @@ extension ScriptCommand.Kind {
     }
 }
 
-/// Finds the lines of ascending positions in one pass.
-private struct LineCounter {
+/// Finds lines and columns, both from 1, of ascending places in one pass.
+private struct PositionCounter {
     private let text: [UInt8]
     private var offset = 0
     private var line = 1
+    private var lineStart = 0
 
     init(_ text: [UInt8]) { self.text = text }
 
-    mutating func line(of position: Int) -> Int {
-        while offset < min(position, text.count) {
+    mutating func position(of place: TextPlace) -> (line: Int, column: Int) {
+        while offset < min(place.range.lowerBound, text.count) {
             let isBreak =
                 text[offset] == 0x0a
                 || (text[offset] == 0x0d && (offset + 1 == text.count || text[offset + 1] != 0x0a))
-            if isBreak { line += 1 }
             offset += 1
+            if isBreak {
+                line += 1
+                lineStart = offset
+            }
         }
-        return line
+        return (line, offset - lineStart + 1)
     }
 }

@@ -61,7 +61,7 @@ private final class SuiteWork: Sendable {
         let start = ContinuousClock.now
         let report: ScriptReport
         do throws(FileError) {
-            let bytes = try ModuleBytes(path: file.path)
+            let bytes = try ModuleBytes(path: file.path == "-" ? "/dev/stdin" : file.path)
             report = runScript(bytes[bytes.range], options)
         } catch {
             report = ScriptReport(unreadable: error)

@@ -26,6 +26,31 @@ public func parseModule(_ text: [UInt8]) throws(TextError) -> [UInt8] {
     }
 }
 
+/// Where in the text of a module an instruction stands that validation found in the binary.
+///
+/// Cost: that of parsing the module again.
+///
+/// - Parameters:
+///   - function: the index of the function, imports counted.
+///   - offset: of the instruction in the function's body, from the body's first byte.
+/// - Returns: nil if there is no such function in the text itself, but only in what it quotes.
+public func placeOfInstruction(
+    in text: [UInt8], function: UInt32, offset: Int
+) -> TextPlace? {
+    let position = InstructionPosition(function: function, offset: offset)
+    return try? parse(text, allowed: .all, seeking: position).found
+}
+
+/// The same in a range of a script.
+func placeOfInstruction(
+    in script: ModuleBytes, _ range: Range<Int>, function: UInt32, offset: Int
+) -> TextPlace? {
+    defer { withExtendedLifetime(script) {} }
+    let position = InstructionPosition(function: function, offset: offset)
+    let lexer = Lexer(checked: script, range)
+    return try? parse(lexer, allowed: .fieldsOfScript, seeking: position).found
+}
+
 /// The module of a quoted text, which must not be binary or quoted itself.
 func parseQuotedModule(_ text: [UInt8]) throws(TextError) -> [UInt8] {
     try parse(text, allowed: .fields).bytes
@@ -52,18 +77,26 @@ private struct ParsedText {
     var bytes: [UInt8]
     /// Where the text is quoted, if it is text.
     var quote: Range<Int>?
+    /// The place of the instruction that was asked for.
+    var found: TextPlace?
 }
 
-private func parse(_ text: [UInt8], allowed: ModuleForms) throws(TextError) -> ParsedText {
+private func parse(
+    _ text: [UInt8], allowed: ModuleForms, seeking position: InstructionPosition? = nil
+) throws(TextError) -> ParsedText {
     try text.withUnsafeBufferPointer { (bytes) throws(TextError) in
-        try parse(try Lexer(bytes), allowed: allowed)
+        try parse(try Lexer(bytes), allowed: allowed, seeking: position)
     }
 }
 
-private func parse(_ lexer: Lexer, allowed: ModuleForms) throws(TextError) -> ParsedText {
+private func parse(
+    _ lexer: Lexer, allowed: ModuleForms, seeking position: InstructionPosition? = nil
+) throws(TextError) -> ParsedText {
     var parser = ModuleParser(try TokenList(lexer))
+    parser.sought = position
     guard parser.opens(.module) else {
-        return ParsedText(bytes: try parser.module(until: parser.tokens.tokens.count - 1))
+        let bytes = try parser.module(until: parser.tokens.tokens.count - 1)
+        return ParsedText(bytes: bytes, found: parser.found)
     }
     let form = parser.token
     let close = Int(form.link)
@@ -74,7 +107,7 @@ private func parse(_ lexer: Lexer, allowed: ModuleForms) throws(TextError) -> Pa
     if allowed == .fieldsOfScript { _ = parser.keywordIfPresent(.definition) }
     parser.names.module = try parser.entityName()
     guard allowed == .all, parser.token.kind == .word else {
-        return ParsedText(bytes: try parser.module(until: close))
+        return ParsedText(bytes: try parser.module(until: close), found: parser.found)
     }
     let isBinary = parser.keywordIfPresent(.binary)
     if !isBinary, !parser.keywordIfPresent(.quote) { throw parser.unexpected(.moduleField) }

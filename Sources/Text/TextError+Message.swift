@@ -1,6 +1,6 @@
 extension TextError: CustomStringConvertible {
     /// The reason in the words of the official test suite, where it has any. The offending token
-    /// is not part of it: see ``rendered(in:path:)``.
+    /// is not part of it: see ``explanation(in:)``.
     public var message: String {
         switch reason {
         case .malformedUTF8: "malformed UTF-8 encoding"
@@ -41,74 +41,28 @@ extension TextError: CustomStringConvertible {
         "bytes \(range.lowerBound)..<\(range.upperBound): \(message)"
     }
 
-    /// The error with its place and the line it is in:
+    /// The message with the offending token, and what was probably meant instead:
     ///
-    ///     math.wat:3:6: unknown operator: i32.ad
-    ///       (i32.ad (local.get 0) (local.get 1))
-    ///        ^^^^^^
+    ///     unknown operator: i32.ad. Did you mean 'i32.add'?
     ///
-    /// Long lines are cut around the error; control characters are not shown. Cost: proportional
-    /// to the position of the error.
+    /// - Parameter text: the text that the error was found in.
+    public func explanation(in text: [UInt8]) -> String {
+        let token = place.excerpt(of: text, atMost: 40)
+        let explanation =
+            switch (reason, token) {
+            case (.expected(let expectation), ""):
+                "unexpected end of the text: expected \(expectation.rawValue)"
+            case (.expected(let expectation), _):
+                "unexpected token \(token): expected \(expectation.rawValue)"
+            case (_, ""): message
+            default: "\(message): \(token)"
+            }
+        return explanation + (suggestion(for: token).map { ". Did you mean '\($0)'?" } ?? "")
+    }
+
+    /// The explanation with its place and the line it is about; see ``TextPlace/rendered(_:in:path:)``.
     public func rendered(in text: [UInt8], path: String) -> String {
-        let (line, column) = position(in: text)
-        let token = Self.readable(text[clamped(range, to: text, atMost: 40)])
-        let suffix = token.isEmpty ? "" : ": \(token)"
-        var result = "\(path):\(line):\(column): \(message)\(suffix)"
-        let excerpt = excerpt(of: text)
-        if !excerpt.line.isEmpty { result += "\n  \(excerpt.line)\n  \(excerpt.carets)" }
-        return result
-    }
-
-    /// The part of a range that is in the text and not too long; characters stay whole.
-    private func clamped(_ range: Range<Int>, to text: [UInt8], atMost limit: Int) -> Range<Int> {
-        let start = min(max(range.lowerBound, 0), text.count)
-        var end = min(max(range.upperBound, start), text.count, start + limit)
-        while end < text.count, text[end] & 0xc0 == 0x80 { end += 1 }
-        return start..<end
-    }
-
-    /// What is shown of a line before the error and behind its start.
-    private static var shownBefore: Int { 60 }
-    private static var shownBehind: Int { 40 }
-
-    private func excerpt(of text: [UInt8]) -> (line: String, carets: String) {
-        let error = clamped(range, to: text, atMost: text.count)
-        var start = error.lowerBound
-        while start > 0, text[start - 1] != 0x0a, text[start - 1] != 0x0d,
-            error.lowerBound - start < Self.shownBefore || text[start] & 0xc0 == 0x80
-        { start -= 1 }
-        var end = error.lowerBound
-        while end < text.count, text[end] != 0x0a, text[end] != 0x0d,
-            end - error.lowerBound < Self.shownBehind || text[end] & 0xc0 == 0x80
-        { end += 1 }
-        let isCutBefore = start > 0 && text[start - 1] != 0x0a && text[start - 1] != 0x0d
-        let isCutBehind = end < text.count && text[end] != 0x0a && text[end] != 0x0d
-        // Indentation says nothing where it stands alone.
-        if !isCutBefore {
-            while start < error.lowerBound, text[start] == 0x20 || text[start] == 0x09 {
-                start += 1
-            }
-        }
-        let before = (isCutBefore ? "..." : "") + Self.readable(text[start..<error.lowerBound])
-        let behind = Self.readable(text[error.lowerBound..<end]) + (isCutBehind ? "..." : "")
-        let marked = Self.readable(text[error.lowerBound..<min(end, error.upperBound)])
-        let carets =
-            String(repeating: " ", count: before.unicodeScalars.count)
-            + String(repeating: "^", count: max(1, marked.unicodeScalars.count))
-        return (before + behind, carets)
-    }
-
-    /// Text with nothing in it that a terminal would obey; one character for each of the text's.
-    private static func readable(_ bytes: ArraySlice<UInt8>) -> String {
-        var result = String.UnicodeScalarView()
-        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control: result.append(scalar == "\t" ? " " : "\u{fffd}")
-            case .format, .lineSeparator, .paragraphSeparator: result.append("\u{fffd}")
-            default: result.append(scalar)
-            }
-        }
-        return String(result)
+        place.rendered(explanation(in: text), in: text, path: path)
     }
 }
 

@@ -78,7 +78,7 @@ public struct TextError: Error, Hashable, Sendable {
         case command = "a command"
         case action = "'(invoke' or '(get'"
         case value = "a constant"
-        case resultPattern = "an expected result"
+        case resultPattern = "the pattern of a result"
     }
 
     /// The kinds of things that identifiers name.
@@ -123,21 +123,8 @@ public struct TextError: Error, Hashable, Sendable {
         }
     }
 
-    /// Line and column of the error in the text it was found in, both counted from 1; columns count
-    /// bytes. A line ends with LF, CR or both. Cost: proportional to the offset.
-    public func position(in text: [UInt8]) -> (line: Int, column: Int) {
-        var line = 1
-        var start = 0
-        let end = min(range.lowerBound, text.count)
-        for index in 0..<end {
-            let isBreak =
-                text[index] == 0x0a
-                || (text[index] == 0x0d && (index + 1 == text.count || text[index + 1] != 0x0a))
-            if isBreak {
-                line += 1
-                start = index + 1
-            }
-        }
-        return (line, end - start + 1)
-    }
+    public var place: TextPlace { TextPlace(range) }
+
+    /// Line and column of the error in the text it was found in; see ``TextPlace/position(in:)``.
+    public func position(in text: [UInt8]) -> (line: Int, column: Int) { place.position(in: text) }
 }

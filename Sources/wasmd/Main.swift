@@ -1,4 +1,6 @@
 import Glibc
+import WasmDecoder
+import WasmText
 
 /// The program. Does nothing that the command does not need: starting is part of every run.
 @main
@@ -8,8 +10,16 @@ enum Main {
         signal(SIGPIPE, SIG_IGN)
         let console = Console.standard()
         let status = perform(Array(CommandLine.arguments.dropFirst()), console)
-        console.flush()
-        exit(status)
+        exit(finish(console, status))
+    }
+
+    /// Writes what is left. A command whose results got lost has not succeeded.
+    private static func finish(_ console: Console, _ status: Int32) -> Int32 {
+        console.output.flush()
+        let failure = console.output.failure
+        if let failure { console.complain(failure.description) }
+        console.error.flush()
+        return failure != nil && status == ExitCode.success ? ExitCode.refused : status
     }
 
     /// Performs a command line and answers the exit code.

@@ -187,9 +187,30 @@ import WasmScriptRunner
               (func i32.ad))
             """)
         #expect(report.failures.map(\.line) == [3, 5, 5, 6])
-        #expect(report.failures.last?.reason == "7:9: unknown operator")
+        #expect(
+            report.failures.last?.reason == "7:9: unknown operator: i32.ad. Did you mean 'i32.add'?"
+        )
         #expect(report.commandCount == 5)
         #expect(report.assertionCount == 1)
+    }
+
+    @Test func failuresSayWhere() {
+        func reason(_ script: String) -> String? { report(script).failures.first?.reason }
+        #expect(
+            reason("(module\n  (func (result i32)\n    (f32.const 1)))")
+                == "3:18: invalid module: type mismatch: expected i32, found f32")
+        #expect(
+            reason("(module) (module quote \"(func i32.ad)\")")
+                == "quoted text, 1:7: unknown operator: i32.ad. Did you mean 'i32.add'?")
+        #expect(
+            reason("(assert_retrun (invoke \"a\"))")
+                == "unknown command: assert_retrun. Did you mean 'assert_return'?")
+        #expect(reason("(module) word") == "unexpected token word: expected a command")
+        let several = report("(module (func drop))\r\n (a)\r (module\r\n(func (x))) (module (foo))")
+        #expect(several.failures.map(\.line) == [1, 2, 3, 4])
+        #expect(
+            several.failures.map { $0.reason.prefix { $0 != " " } }
+                == ["1:15:", "unknown", "4:8:", "4:22:"])
     }
 
     @Test func unreadableScripts() {

@@ -86,9 +86,22 @@ import WasmScriptRunner
                 "clauses.wast", "instances.wast", "references.wast", "simd/payloads.wast",
             ])
         #expect(files.last?.path == Self.own + "/exceptions/simd/payloads.wast")
-        let given = try ScriptFile.find(["a.wast", Self.own + "/gc"])
-        #expect(given.first == ScriptFile(path: "a.wast", name: "a.wast"))
-        #expect(given.last?.name == Self.own + "/gc/objects.wast")
+        let file = Self.own + "/core/instances.wast"
+        let given = try ScriptFile.find([file, Self.own + "/gc", "-"])
+        #expect(given.first == ScriptFile(path: file, name: file))
+        #expect(given.last == ScriptFile(path: "-", name: "-"))
+        #expect(given.contains { $0.name == Self.own + "/gc/objects.wast" })
+    }
+
+    /// A wrong path must not look like a success.
+    @Test func searchesThatFindNothingFail() {
+        #expect(throws: ScriptSearchError.file(FileError(errno: ENOENT, path: "/nowhere.wast"))) {
+            try ScriptFile.find([Self.own, "/nowhere.wast"])
+        }
+        let folder = Self.own + "/../docs"
+        #expect(throws: ScriptSearchError.noScripts(folder: folder)) {
+            try ScriptFile.find([Self.own, folder])
+        }
     }
 
     @Test func missingFilesFail() {

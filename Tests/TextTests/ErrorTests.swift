@@ -93,21 +93,21 @@ import Testing
         }
         #expect(
             rendered("(module\r\n  (func\n\t(i32.ad (local.get 0))))\n") == """
-                a.wat:3:3: unknown operator: i32.ad
+                a.wat:3:3: unknown operator: i32.ad. Did you mean 'i32.add'?
                   (i32.ad (local.get 0))))
                    ^^^^^^
                 """)
         // Characters count, not bytes; what a terminal would obey is not shown.
         #expect(
             rendered("(; é\u{1b}\u{202e} ;) (fun)") == """
-                a.wat:1:15: unexpected token: expected a module field: fun
+                a.wat:1:15: unexpected token fun: expected a module field. Did you mean 'func'?
                   (; é\u{fffd}\u{fffd} ;) (fun)
                              ^^^
                 """)
         let long = String(repeating: "(func) ", count: 1000)
         #expect(
             rendered(long + "(fun)" + long) == """
-                a.wat:1:7002: unexpected token: expected a module field: fun
+                a.wat:1:7002: unexpected token fun: expected a module field. Did you mean 'func'?
                   ...c) (func) (func) (func) (func) (func) (func) (func) (func) (fun)\
                 (func) (func) (func) (func) (func) (...
                   \(String(repeating: " ", count: 63))^^^
@@ -115,6 +115,56 @@ import Testing
         #expect(rendered("(func").hasPrefix("a.wat:1:1: unclosed parenthesis"))
         #expect(rendered("\u{e9}").hasPrefix("a.wat:1:1: illegal character"))
         #expect(rendered(#"(module quote "(func" "(fun)")"#).hasPrefix("a.wat:1:1: "))
+    }
+
+    private func explanation(_ text: String) -> String {
+        let bytes = Array(text.utf8)
+        do {
+            _ = try parseModule(bytes)
+            return ""
+        } catch { return error.explanation(in: bytes) }
+    }
+
+    @Test func whatWasMeant() {
+        let cases = [
+            ("(func (i32.addd))", "unknown operator: i32.addd. Did you mean 'i32.add'?"),
+            ("(func get_local 0)", "unknown operator: get_local. Did you mean 'local.get'?"),
+            ("(func (parm i32))", "unknown operator: parm. Did you mean 'param'?"),
+            (
+                "(func i32.trunc_u/f64)",
+                "unknown operator: i32.trunc_u/f64. Did you mean 'i32.trunc_f64_u'?"
+            ),
+            (
+                "(func i32.wrap/i64)",
+                "unknown operator: i32.wrap/i64. Did you mean 'i32.wrap_i64'?"
+            ),
+            ("(func i32.wrap/i63)", "unknown operator: i32.wrap/i63. Did you mean 'i32.wrap_i64'?"),
+            ("(func frobnicate)", "unknown operator: frobnicate"),
+            ("(fun)", "unexpected token fun: expected a module field. Did you mean 'func'?"),
+            (
+                "(table 0 anyfunc)",
+                "unexpected token anyfunc: expected a reference type. Did you mean 'funcref'?"
+            ),
+            ("(func (param i33))", "unexpected token i33: expected a value type"),
+            ("(func block)", "unexpected token ): expected 'end'"),
+            ("(func $)", "empty identifier: $"),
+        ]
+        for (text, expected) in cases { #expect(explanation(text) == expected, "\(text)") }
+        let digits = String(repeating: "1", count: 100)
+        #expect(
+            explanation("(func i32.const \(digits))")
+                == "constant out of range: \(digits.prefix(40))...")
+    }
+
+    /// Of a malformed text, too, only as much is shown as fits into a line.
+    @Test func excerptsAreShort() {
+        let bytes = Array("(export \"".utf8) + [UInt8](repeating: 0x80, count: 10_000)
+        do {
+            _ = try parseModule(bytes)
+            Issue.record("not refused")
+        } catch {
+            #expect(error.rendered(in: bytes, path: "a.wat").unicodeScalars.count < 300)
+        }
     }
 
     @Test func nestingNeedsNoStack() {

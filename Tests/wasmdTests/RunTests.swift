@@ -187,15 +187,28 @@ import Testing
         let malformed = try folder.write("a.wat", Array("(module\n  (func i32.ad))".utf8))
         let refusal = try wasmd("run", malformed)
         #expect(refusal.status == 1)
-        #expect(refusal.error.hasPrefix("wasmd: \(malformed):2:9: unknown operator: i32.ad\n"))
+        #expect(
+            refusal.error.hasPrefix(
+                "wasmd: \(malformed):2:9: unknown operator: i32.ad. Did you mean 'i32.add'?\n"))
         let json = try wasmd("validate", "--json", malformed).output
         #expect(json.contains("\"line\": 2, \"column\": 9"))
 
         let invalid = try folder.write("b.wat", Array("(func $f i32.add drop)".utf8))
         #expect(
-            try wasmd("validate", invalid).error
-                == "wasmd: \(invalid): function $f: i32.add: type mismatch: "
-                + "expected i32, found nothing\n")
+            try wasmd("validate", invalid).error == """
+                wasmd: \(invalid):1:10: type mismatch: expected i32, found nothing
+                  (func $f i32.add drop)
+                           ^^^^^^^
+
+                """)
+        let quoted = try folder.write("c.wat", Array(#"(module quote "(func $f drop)")"#.utf8))
+        #expect(
+            try wasmd("validate", quoted).error
+                == "wasmd: \(quoted): function $f: drop: type mismatch: "
+                + "expected an operand, found nothing\n")
+        // The name says what it is if the first bytes do not.
+        let marked = try folder.write("d.wat", Array("\u{feff}(module)".utf8))
+        #expect(try wasmd("validate", marked).error.contains("d.wat:1:1: illegal character"))
     }
 
     @Test func allMissingImportsAreNamed() throws {

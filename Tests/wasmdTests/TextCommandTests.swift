@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import wasmd
@@ -79,6 +80,47 @@ import Testing
         #expect(valueless.error.hasPrefix("wasmd: option '--output' needs a value"))
     }
 
+    /// What cannot be written whole does not take the place of a file that is there.
+    @Test func filesAreReplacedAsAWhole() throws {
+        let old = [UInt8](repeating: 7, count: 100)
+        let path = try folder.write("old.wasm", old)
+        chmod(path, 0o751)
+        #expect(try wasmd("wat2wasm", "-o", path, "-", input: Array("(func (".utf8)).status == 1)
+        #expect(try run("/bin/cat", [path]).outputBytes == old)
+        let limited = try run(
+            "/bin/sh",
+            [
+                "-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" wat2wasm -o \"$1\" -", Wasmd.path,
+                path,
+            ],
+            input: Array("(func)".utf8))
+        #expect(limited.status == 1)
+        #expect(try run("/bin/cat", [path]).outputBytes == old)
+        #expect(try run("/bin/ls", [folder.path]).output == "math.wat\nold.wasm\n")
+
+        #expect(try wasmd("wat2wasm", "-o", path, "-", input: Array("(func)".utf8)).status == 0)
+        let new = try run("/usr/bin/stat", ["-c", "%a %s", path])
+        #expect(new.output.hasPrefix("751 ") && new.output != "751 100\n")
+        #expect(try run("/bin/ls", [folder.path]).output == "math.wat\nold.wasm\n")
+    }
+
+    @Test func resultsThatCannotBeWritten() throws {
+        let file = try wasmd("wat2wasm", "-o", "/dev/full", "math.wat", folder: folder.path)
+        #expect(file.status == 1)
+        #expect(file.error == "wasmd: /dev/full: No space left on device\n")
+        for command in ["wasm2wat \"$1\"", "inspect \"$1\"", "wat2wasm -o - \"$1\"", "help"] {
+            let path = folder.path + "/math.wat"
+            let full = try run(
+                "/bin/sh", ["-c", "\"$0\" \(command) >/dev/full", Wasmd.path, path])
+            #expect(full.status == 1, "\(command)")
+            #expect(full.error == "wasmd: standard output: No space left on device\n")
+            // A reader that goes away has all it wants.
+            let gone = try run(
+                "/bin/sh", ["-c", "(\"$0\" \(command); echo $? >&2) | :", Wasmd.path, path])
+            #expect(gone.error == "0\n", "\(command)")
+        }
+    }
+
     @Test func namesOfFiles() {
         let name = { OutputFile(insteadOf: $0, ending: ".wasm") }
         #expect(name("a.wat") == .path("a.wasm"))
@@ -94,7 +136,7 @@ import Testing
         #expect(wrong.status == 1 && wrong.output == "")
         #expect(
             wrong.error == """
-                wasmd: -:2:4: unknown operator: i32.ad
+                wasmd: -:2:4: unknown operator: i32.ad. Did you mean 'i32.add'?
                   (i32.ad))
                    ^^^^^^
 

@@ -84,6 +84,24 @@ import Testing
     @Test func wrongUsage() throws {
         #expect(try wasmd("wast").status == 2)
         #expect(try wasmd("wast", "--jobs", "0", good).status == 2)
-        #expect(try wasmd("wast", folder.path + "/none.wast").status == 1)
+        let forms = try wasmd("wast", "--json", "--table", good)
+        #expect(forms.status == 2)
+        #expect(forms.error.contains("'--json' and '--table' contradict each other"))
+    }
+
+    @Test func nothingToRun() throws {
+        let missing = try wasmd("wast", good, "none.wast", folder: folder.path)
+        #expect(missing.status == 1 && missing.output == "")
+        #expect(missing.error == "wasmd: none.wast: No such file or directory\n")
+        let empty = try TemporaryFolder()
+        let nothing = try wasmd("wast", empty.path)
+        #expect(nothing.status == 1 && nothing.output == "")
+        #expect(nothing.error == "wasmd: \(empty.path): no scripts (*.wast) in this folder\n")
+    }
+
+    @Test func standardInput() throws {
+        let result = try wasmd("wast", "-", input: Array("(module)\n(frobnicate)".utf8))
+        #expect(result.status == 1)
+        #expect(result.output.hasPrefix("-:2: unknown command"))
     }
 }

@@ -143,6 +143,12 @@ public struct ParsedModule: Sendable {
         BinaryReader(bytes, range: range, features: features, limits: limits)
     }
 
+    /// Locals and instructions of a function; nil if the function is imported, or there is none.
+    public func body(of function: FunctionIndex) -> ByteRange? {
+        let position = Int(function) - importedFunctionCount
+        return bodies.indices.contains(position) ? bodies[position] : nil
+    }
+
     public var importedTableCount: Int { tables.count - tableDefinitions.count }
     public var importedGlobalCount: Int { globals.count - globalDefinitions.count }
 

@@ -28,7 +28,7 @@ extension CallError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .argumentCount(let expected, let given):
-            "the function takes \(expected) arguments, \(given) were given"
+            "the function takes \(expected) argument\(expected == 1 ? "" : "s"), given: \(given)"
         case .argument(let index, let error): "argument \(index + 1): \(error)"
         case .signature(let expected, let given):
             "the function has type \(expected), it was called as \(given)"

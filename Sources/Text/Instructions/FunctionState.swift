@@ -14,6 +14,9 @@ struct FunctionState {
     /// Branch hints: offset, size and value of each.
     var hints = ByteWriter()
     var hintCount = 0
+    /// Where in `code` instructions start, and the tokens that they were made of; nil if nobody
+    /// wants to know.
+    private(set) var marks: [(offset: Int, token: Int)]?
 
     /// How many labels there are, and at which depth each identifier is.
     private var labelDepth: UInt32 = 0
@@ -26,8 +29,9 @@ struct FunctionState {
 
     init(symbolCount: Int) { self.symbolCount = symbolCount }
 
-    mutating func begin(_ index: UInt32?) {
+    mutating func begin(_ index: UInt32?, recordsPlaces: Bool = false) {
         self.index = index
+        marks = recordsPlaces ? [] : nil
         code.removeAll()
         hints.removeAll()
         hintCount = 0
@@ -70,6 +74,16 @@ struct FunctionState {
         guard let depth = labels[symbol] else { return nil }
         return labelDepth - 1 - depth
     }
+
+    // MARK: Places
+
+    /// The instruction that comes next in the code, or starts at `offset`, was made of a token.
+    mutating func mark(_ token: Int, at offset: Int? = nil) {
+        marks?.append((offset ?? code.count, token))
+    }
+
+    /// The token that the instruction at an offset of the code was made of.
+    func token(at offset: Int) -> Int? { marks?.last { $0.offset <= offset }?.token }
 
     // MARK: Folded instructions
 
@@ -130,7 +144,8 @@ struct InstructionFrame {
     /// The name of the label in the name section.
     var name: Symbol?
     var shadowed: UInt32?
-    /// Where in `pending` the instruction starts.
+    /// The token of the instruction, and where in `pending` it starts.
+    var token = 0
     var pendingStart = 0
     var hint: UInt8?
 }

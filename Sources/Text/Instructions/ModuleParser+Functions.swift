@@ -8,11 +8,15 @@ extension ModuleParser {
         try nameFunction()
         if try inlineExportsAndImport(.func, .function, index) { return }
         defined.functions += 1
-        function.begin(index)
+        function.begin(index, recordsPlaces: index == sought?.function)
         let type = try typeUse(parameters: .recorded)
         try locals(type)
         try instructions()
+        function.mark(cursor)
         function.code.opcode(.end)
+        if let sought, index == sought.function {
+            found = function.token(at: sought.offset).map { TextPlace(tokens[$0].range) }
+        }
         sections.add(.function) { $0.index(type) }
         let code = function.code.bytes
         sections.add(.code) { $0.vector(code) }

@@ -56,6 +56,7 @@ extension ModuleParser {
         }
         let opcode = try opcode(token)
         record(try branchHint(for: opcode, isFolded: false))
+        function.mark(cursor)
         cursor += 1
         switch opcode {
         case .block, .loop, .tryTable: try flatBlock(opcode, .flatBlock)
@@ -196,6 +197,7 @@ extension ModuleParser {
             function.frames.append(frame)
             return
         case .afterThen where head.word == .instruction(.else):
+            function.mark(cursor + 1)
             cursor += 2
             function.code.opcode(.else)
             return setLast(.else)
@@ -210,6 +212,7 @@ extension ModuleParser {
     }
 
     private mutating func foldedCatch(_ head: ModuleToken) throws(TextError) {
+        function.mark(cursor + 1)
         switch head.word {
         case .instruction(.catch):
             cursor += 2
@@ -233,12 +236,14 @@ extension ModuleParser {
     private mutating func openInstruction(_ head: ModuleToken) throws(TextError) {
         let opcode = try opcode(head)
         let hint = try branchHint(for: opcode, isFolded: true)
-        cursor += 2
         let start = function.code.count
         var frame = InstructionFrame(
-            kind: .foldedInstruction, pendingStart: function.pending.count, hint: hint)
+            kind: .foldedInstruction, token: cursor + 1, pendingStart: function.pending.count,
+            hint: hint)
+        cursor += 2
         switch opcode {
         case .block, .loop, .tryTable, .try:
+            function.mark(frame.token)
             try blockHead(opcode, &frame)
             pushLabel(&frame)
             frame.kind = opcode == .try ? .foldedTry : .foldedBlock
@@ -253,6 +258,7 @@ extension ModuleParser {
             if token.kind == .close {
                 // No operands follow: it can stay where it is.
                 if let hint { record(hint, at: start) }
+                function.mark(frame.token, at: start)
                 cursor += 1
                 return
             }
@@ -268,6 +274,7 @@ extension ModuleParser {
             resume()
             function.frames.removeLast()
         case .foldedBlock, .afterThen, .afterElse, .afterDo, .afterCatch, .afterCatchAll:
+            function.mark(cursor)
             function.code.opcode(.end)
             popLabel()
             function.frames.removeLast()
@@ -288,6 +295,7 @@ extension ModuleParser {
     private mutating func resume() {
         guard let frame = function.frames.last else { return }
         record(frame.hint)
+        function.mark(frame.token)
         function.resume(from: frame.pendingStart)
     }
 

@@ -40,6 +40,17 @@ enum Keyword: String, CaseIterable {
 }
 
 extension Keyword {
+    /// Whether a command of a script starts with the word.
+    var isCommand: Bool {
+        switch self {
+        case .module, .register, .invoke, .get, .thread, .wait, .assertReturn, .assertTrap,
+            .assertExhaustion, .assertException, .assertInvalid, .assertMalformed,
+            .assertUnlinkable, .assertInvalidCustom, .assertMalformedCustom:
+            true
+        default: false
+        }
+    }
+
     /// Whether a module field starts with the word.
     var isModuleField: Bool {
         switch self {

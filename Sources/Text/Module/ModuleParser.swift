@@ -1,5 +1,11 @@
 import WasmDecoder
 
+/// An instruction in the binary format: its function, and the offset in the function's body.
+struct InstructionPosition {
+    var function: UInt32
+    var offset: Int
+}
+
 /// Parses the text of one module.
 ///
 /// Identifiers may be used before they are defined. So all tokens are read first, then the fields
@@ -24,6 +30,9 @@ struct ModuleParser {
     var branchHints: [(function: UInt32, count: Int, content: ByteWriter)] = []
     /// Functions with named locals whose number of parameters was not known.
     var uncertainLocals: [(type: UInt32, token: Int)] = []
+    /// The instruction whose place is asked for, and its place.
+    var sought: InstructionPosition?
+    var found: TextPlace?
 
     struct FieldName: Hashable {
         var type: UInt32

@@ -29,4 +29,14 @@ public struct ScriptModule: Sendable {
         case .text(let range): return try parseModule(source, range)
         }
     }
+
+    /// Where in the script an instruction stands, if the module stands there as text.
+    ///
+    /// - Parameters:
+    ///   - function: the index of the function, imports counted.
+    ///   - offset: of the instruction in the function's body, from the body's first byte.
+    public func placeOfInstruction(function: UInt32, offset: Int) -> TextPlace? {
+        guard case .text(let range) = form else { return nil }
+        return WasmText.placeOfInstruction(in: source, range, function: function, offset: offset)
+    }
 }

@@ -1,3 +1,5 @@
+import WasmText
+
 /// Matches the words of a command line with the table of commands.
 ///
 /// Options are `--name`, `--name VALUE`, `--name=VALUE`, `-n`, `-n VALUE` and `-nVALUE`; `--` ends

@@ -1,4 +1,5 @@
 import WasmDecoder
+import WasmText
 
 /// The value of `--features`: a base, and single features that are added or taken away.
 enum FeatureList {

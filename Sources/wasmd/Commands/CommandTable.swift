@@ -132,9 +132,9 @@ extension Command {
             .counts, .table, .json, .help,
         ],
         notes: [
-            "Runs each script (.wast) in a store of its own, of folders all scripts in them. A "
-                + "folder that has the name of a feature, such as custom-page-sizes, turns it on; "
-                + "'legacy' stands for legacy-exceptions.",
+            "Runs each script (.wast) in a store of its own, of folders all scripts in them; - "
+                + "stands for standard input. A folder that has the name of a feature, such as "
+                + "custom-page-sizes, turns it on; 'legacy' stands for legacy-exceptions.",
             "Prints a line for each failure: FILE:LINE, what was expected and what came. Ends "
                 + "with 1 if anything failed. A command that is not understood is a failure.",
         ],

@@ -1,4 +1,5 @@
 import WasmInterpreter
+import WasmText
 
 /// `wasmd explore`: shows functions as wasm, beside the register code they become.
 struct ExploreCommand {

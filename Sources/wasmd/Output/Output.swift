@@ -1,12 +1,16 @@
 import Glibc
+import WasmDecoder
 
 /// Text on its way out: collected, and written with few system calls.
 ///
 /// A reader that went away (`wasmd inspect x.wasm | head -1`) is no error: what is left is dropped.
+/// So it is after an error, which `failure` keeps.
 final class Output {
     private var buffer: [UInt8] = []
     /// Nil keeps everything, for tests.
     private let descriptor: Int32?
+    /// Why something could not be written.
+    private(set) var failure: FileError?
 
     /// Bytes that are collected before they are written.
     private static let capacity = 32 << 10
@@ -21,8 +25,8 @@ final class Output {
     /// Writes bytes that are many, without keeping a copy.
     func write(_ bytes: UnsafeBufferPointer<UInt8>) {
         flush()
-        if let descriptor {
-            writeAll(UnsafeRawBufferPointer(bytes), to: descriptor)
+        if descriptor != nil {
+            send(UnsafeRawBufferPointer(bytes))
         } else {
             buffer.append(contentsOf: bytes)
         }
@@ -34,9 +38,16 @@ final class Output {
     }
 
     func flush() {
-        guard let descriptor, !buffer.isEmpty else { return }
-        writeAll(buffer, to: descriptor)
+        guard descriptor != nil, !buffer.isEmpty else { return }
+        buffer.withUnsafeBytes { send($0) }
         buffer.removeAll(keepingCapacity: true)
+    }
+
+    private func send(_ bytes: UnsafeRawBufferPointer) {
+        guard let descriptor, failure == nil, let error = writeAll(bytes, to: descriptor),
+            error != EPIPE
+        else { return }
+        failure = FileError(errno: error, path: "standard output")
     }
 
     /// What was collected and not yet written.
@@ -62,12 +73,14 @@ struct Console {
     func complain(_ message: String) { error.writeLine("wasmd: \(message)") }
 }
 
-/// Writes all bytes; stops silently at an error, since there is nobody left to tell.
-func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+/// Writes all bytes, or stops at an error and answers its `errno`.
+@discardableResult
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
     bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
 }
 
-private func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+@discardableResult
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32? {
     var rest = bytes[...]
     while !rest.isEmpty {
         let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress
@@ -75,7 +88,8 @@ private func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
         if count > 0 {
             rest = rest.dropFirst(count)
         } else if errno != EINTR {
-            return
+            return errno
         }
     }
+    return nil
 }

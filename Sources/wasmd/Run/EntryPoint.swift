@@ -1,4 +1,5 @@
 import WasmInterpreter
+import WasmText
 
 /// What of a module is called, found before anything runs.
 struct EntryPoint {

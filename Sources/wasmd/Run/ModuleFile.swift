@@ -7,18 +7,22 @@ struct ModuleFile {
     let path: String
     /// The module in the binary format.
     let bytes: ModuleBytes
-    let isText: Bool
+    /// The text that the module was made of, if it was.
+    private let text: [UInt8]?
+
+    var isText: Bool { text != nil }
 
     /// Reads a file and makes a text binary; `-` is standard input.
     init(_ path: String) throws(Refusal) {
         self.path = path
         let content = try openModule(path)
-        isText = Self.isText(content)
-        guard isText else {
+        guard Self.isText(content, path) else {
+            text = nil
             bytes = content
             return
         }
         let text = content[content.range]
+        self.text = text
         do throws(TextError) {
             bytes = ModuleBytes(try parseModule(text))
         } catch {
@@ -26,17 +30,19 @@ struct ModuleFile {
         }
     }
 
-    /// Text starts with a parenthesis or a comment, behind blanks; no binary module does.
-    private static func isText(_ content: ModuleBytes) -> Bool {
+    /// Text starts with a parenthesis or a comment, behind blanks; no binary module does. What the
+    /// name calls a text is one, unless it starts as a binary does.
+    private static func isText(_ content: ModuleBytes, _ path: String) -> Bool {
         content.withUnsafeBytes { bytes in
             let first = bytes.first { $0 != 0x20 && !(0x09...0x0d ~= $0) }
             return first == UInt8(ascii: "(") || first == UInt8(ascii: ";")
+                || (path.hasSuffix(".wat") && first != 0)
         }
     }
 }
 
 // Refusals say where in the file something is wrong. Offsets of the binary that a text became are
-// of no use; the function is.
+// of no use; the line is, or else the function.
 extension ModuleFile {
     func refusal(_ error: ModuleError) -> Refusal {
         switch error {
@@ -53,18 +59,31 @@ extension ModuleFile {
     }
 
     func refusal(_ error: ValidationError) -> Refusal {
-        guard isText else { return Refusal(error, file: path) }
+        guard let text else { return Refusal(error, file: path) }
+        if let place = self.place(of: error, in: text) {
+            return Refusal(error.message, at: place, in: text, file: path)
+        }
         var place = error.function.map { "function \(name(of: $0)): " } ?? ""
         if let opcode = error.opcode { place += "\(opcode.name): " }
         return Refusal(file: path, reason: place + error.message)
     }
 
+    /// The instruction that is not valid.
+    private func place(of error: ValidationError, in text: [UInt8]) -> TextPlace? {
+        guard let function = error.function, let module,
+            let body = module.body(of: function)
+        else { return nil }
+        return placeOfInstruction(
+            in: text, function: function, offset: error.offset - body.start)
+    }
+
+    private var module: ParsedModule? {
+        try? decode(bytes, features: [.all, .legacyExceptions])
+    }
+
     /// `$add` if the text names the function, else its index.
     private func name(of function: FunctionIndex) -> String {
-        let features: Features = [.all, .legacyExceptions]
-        guard let module = try? decode(bytes, features: features),
-            let name = module.names()?.functions[function]
-        else { return "\(function)" }
+        guard let name = module?.names()?.functions[function] else { return "\(function)" }
         return "$\(printable(name.description))"
     }
 }

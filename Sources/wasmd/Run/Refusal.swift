@@ -21,12 +21,8 @@ struct Refusal: Error, Equatable {
 
     /// `FILE: 0x1a3: reason`, and the hint on a line of its own.
     var text: String {
-        if let rendered { return rendered }
-        var text = printable(file) + ": "
-        if let offset { text += hexadecimal(offset) + ": " }
-        text += reason
-        if let hint { text += "\n  " + hint }
-        return text
+        let place = printable(file) + ": " + (offset.map { hexadecimal($0) + ": " } ?? "")
+        return (rendered ?? place + reason) + (hint.map { "\n  " + $0 } ?? "")
     }
 
     init(file: String, offset: Int? = nil, reason: String, hint: String? = nil) {
@@ -63,11 +59,14 @@ extension Refusal {
 
     /// Shows the line that is wrong.
     init(_ error: TextError, in text: [UInt8], file: String) {
-        let (line, column) = error.position(in: text)
-        self.init(file: file, reason: error.message)
-        self.line = line
-        self.column = column
-        rendered = error.rendered(in: text, path: printable(file))
+        self.init(error.explanation(in: text), at: error.place, in: text, file: file)
+    }
+
+    /// Shows the line of a place.
+    init(_ reason: String, at place: TextPlace, in text: [UInt8], file: String) {
+        self.init(file: file, reason: reason)
+        (line, column) = place.position(in: text)
+        rendered = place.rendered(reason, in: text, path: printable(file))
     }
 
     /// What instantiation throws, traps and errors of host functions aside.

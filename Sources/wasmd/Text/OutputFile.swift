@@ -24,26 +24,41 @@ enum OutputFile: Equatable {
         self = .path(name + ending)
     }
 
-    /// Writes all bytes; a file that is there already is replaced.
+    /// Writes all bytes. A file that is there already is replaced when all of them are written, and
+    /// not touched if that fails.
     func write(_ bytes: UnsafeBufferPointer<UInt8>, _ console: Console) throws(Refusal) {
         guard case .path(let path) = self else { return console.output.write(bytes) }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else {
-            throw Refusal(FileError(errno: errno, path: path), file: path)
+        if let failure = Self.replace(path, with: UnsafeRawBufferPointer(bytes)) {
+            throw Refusal(FileError(errno: failure, path: path), file: path)
         }
-        var failure: Int32 = 0
-        var rest = UnsafeRawBufferPointer(bytes)[...]
-        while !rest.isEmpty, failure == 0 {
-            let buffer = UnsafeRawBufferPointer(rebasing: rest)
-            let count = Glibc.write(descriptor, buffer.baseAddress, buffer.count)
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno != EINTR {
-                failure = errno
+    }
+
+    /// Answers the `errno` of what fails.
+    private static func replace(_ path: String, with bytes: UnsafeRawBufferPointer) -> Int32? {
+        var old = stat()
+        let exists = lstat(path, &old) == 0
+        // Only beside the file can the new one take its place in one step. What is no file (a
+        // device, a link), or may not be written, is opened as it is.
+        if !exists || (old.st_mode & S_IFMT == S_IFREG && access(path, W_OK) == 0) {
+            let draft = "\(path).\(getpid())"
+            let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+            if descriptor >= 0 {
+                if exists { fchmod(descriptor, old.st_mode & 0o777) }
+                var failure = writeAndClose(bytes, descriptor)
+                if failure == nil, rename(draft, path) != 0 { failure = errno }
+                if failure != nil { unlink(draft) }
+                return failure
             }
         }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        return descriptor < 0 ? errno : writeAndClose(bytes, descriptor)
+    }
+
+    private static func writeAndClose(
+        _ bytes: UnsafeRawBufferPointer, _ descriptor: Int32
+    ) -> Int32? {
+        let failure = writeAll(bytes, to: descriptor)
         // Some file systems say only now that there is no room.
-        if close(descriptor) != 0, failure == 0 { failure = errno }
-        if failure != 0 { throw Refusal(FileError(errno: failure, path: path), file: path) }
+        return close(descriptor) != 0 ? failure ?? errno : failure
     }
 }

@@ -41,6 +41,8 @@ struct WastCommand {
             options.print = { writeAll(Array("\(printable($0))\n".utf8), to: STDERR_FILENO) }
         }
         self.options = options
+        let forms = [Option.counts, .json, .table].filter(arguments.has)
+        if forms.count > 1 { throw .conflict(forms[0], forms[1], arguments.verb) }
         form =
             if arguments.has(.counts) {
                 .counts
@@ -56,7 +58,7 @@ struct WastCommand {
     /// Runs all scripts, also behind one that fails, and answers the exit code.
     func perform(_ console: Console) -> Int32 {
         let files: [ScriptFile]
-        do throws(FileError) {
+        do throws(ScriptSearchError) {
             files = try ScriptFile.find(paths)
         } catch {
             console.complain(printable(error.description))

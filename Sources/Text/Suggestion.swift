@@ -1,10 +1,10 @@
 /// Finds what somebody meant who wrote something else.
-enum Suggestion {
+package enum Suggestion {
     /// The candidate with the fewest typing mistakes between it and `word`, if they are few.
     ///
     /// Costs the product of the lengths for each candidate; longer words than `lengthLimit` and
     /// more candidates than `candidateLimit` are left alone, since modules may export anything.
-    static func best(for word: String, in candidates: [String]) -> String? {
+    package static func best(for word: String, in candidates: [String]) -> String? {
         let target = Array(word.utf8)
         guard !target.isEmpty, target.count <= lengthLimit else { return nil }
         // A third of the letters may be wrong.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import wasmd
+@testable import WasmText
 
 @Suite struct SuggestionTests {
     private func distance(_ a: String, _ b: String, atMost limit: Int = 99) -> Int? {
