@@ -82,4 +82,63 @@ import WasmInterpreter
         kept = []
         _ = try Exception(tag: tag, values: [.i64(0)])
     }
+
+    /// What the host puts into objects that it makes is in use while they are made.
+    @Test(arguments: [false, true])
+    func valuesOfTheHostStayWhileObjectsAreMade(stressed: Bool) throws {
+        let house = TextHouse(stressed: stressed)
+        let instance = try house.instantiate(
+            """
+            (type $pair (struct (field externref i64)))
+            (type $list (array externref))
+            (func (export "pair") (result (ref $pair)) (struct.new_default $pair))
+            (func (export "list") (result (ref $list)) (array.new_default $list (i32.const 1)))
+            """)
+        let store = house.store
+        let first = Value.extern(ExternReference("first"))
+        let second = Value.extern(ExternReference("second"))
+        let pair = try #require(instance.call("pair")[0].anyReference?.heapType.typeIndex)
+        let list = try #require(instance.call("list")[0].anyReference?.heapType.typeIndex)
+
+        let structure = try store.makeStructure(pair, [first, .i64(3)])
+        let array = try store.makeArray(list, [second, first])
+        let tag = Tag(store: store, parameters: [.ref(.extern, nullable: true), .i64])
+        let exception = try Exception(tag: tag, values: [second, .i64(4)])
+        _ = try store.makeArray(list, [.extern(ExternReference("third"))])
+        #expect([structure[0], structure[1]] == [first, .i64(3)])
+        #expect([array[0], array[1]] == [second, first])
+        #expect(exception.values == [second, .i64(4)])
+    }
+
+    /// The slots where a payload would go hold other things: of the function's own label, the frame.
+    @Test func whoCatchesEverythingGetsNoPayload() throws {
+        let house = TextHouse()
+        let instance = try house.instantiate(
+            """
+            (tag $long (param i64 i64 i64 i64 i64 i64 i64 i64))
+            (tag $none)
+            (func $throw (param i32)
+              (if (i32.eqz (local.get 0)) (then (throw $none)))
+              (throw $long (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4)
+                (i64.const 5) (i64.const 6) (i64.const 7) (i64.const 8)))
+            (func $nothing (param i32)
+              (try_table (catch_all 0) (call $throw (local.get 0))))
+            (func $reference (param i32) (result exnref)
+              (try_table (catch_all_ref 0) (call $throw (local.get 0)))
+              unreachable)
+            (func (export "nothing") (param i32) (result i32)
+              (i32.const 10)
+              (call $nothing (local.get 0))
+              (i32.add (local.get 0)))
+            (func (export "reference") (param i32) (result i32)
+              (i32.const 20)
+              (call $reference (local.get 0))
+              ref.is_null
+              i32.add)
+            """)
+        for index in 0..<2 as Range<Int32> {
+            #expect(try instance.number("nothing", index) == 10 + index)
+            #expect(try instance.number("reference", index) == 20)
+        }
+    }
 }

@@ -138,7 +138,7 @@ extension Store {
         let slots = try zip(fields, types).map { try self.slots(of: $0, as: $1.storage.unpacked) }
         let layout = StructureLayout(types)
         heap.register([type], of: engine.types)
-        let cell = try makeCell(layout.byteCount)
+        let cell = try makeCell(layout.byteCount, for: slots)
         cell.storeBytes(of: ObjectKind.structure.header(type), as: UInt32.self)
         for (slots, field) in zip(slots, layout.fields) {
             field.storage.store(slots.low, slots.high, at: cell + field.offset)
@@ -154,7 +154,8 @@ extension Store {
         let slots = try elements.map { try self.slots(of: $0, as: element.storage.unpacked) }
         let storage = FieldStorage(element.storage)
         heap.register([type], of: engine.types)
-        let cell = try makeCell(ArrayLayout.elementsOffset + elements.count * storage.byteCount)
+        let byteCount = ArrayLayout.elementsOffset + elements.count * storage.byteCount
+        let cell = try makeCell(byteCount, for: slots)
         cell.storeBytes(of: ObjectKind.array.header(type), as: UInt32.self)
         cell.storeBytes(
             of: UInt32(truncatingIfNeeded: elements.count), toByteOffset: ArrayLayout.lengthOffset,
@@ -166,11 +167,11 @@ extension Store {
         return reference(cell)
     }
 
-    /// The values for its contents are held by the host, which calls this.
-    private func makeCell(_ byteCount: Int) throws(ResourceError) -> UnsafeMutableRawPointer {
-        guard let cell = allocate(byteCount, top: execution.pointee.top) else {
-            throw .heapTooLarge(limit: limits.heapBytes)
-        }
+    private func makeCell(
+        _ byteCount: Int, for contents: [(low: UInt64, high: UInt64)]
+    ) throws(ResourceError) -> UnsafeMutableRawPointer {
+        let cell = keeping(contents) { allocate(byteCount, top: execution.pointee.top) }
+        guard let cell else { throw .heapTooLarge(limit: limits.heapBytes) }
         return cell
     }
 

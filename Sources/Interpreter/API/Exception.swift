@@ -36,17 +36,21 @@ public struct Exception: Error, @unchecked Sendable {
         }
         var payload: [UInt64] = []
         payload.reserveCapacity(tag.storage.slotCount)
+        var contents: [(low: UInt64, high: UInt64)] = []
         for (index, type) in types.enumerated() {
             do throws(ValueError) {
                 let (low, high) = try store.slots(of: values[index], as: type)
+                contents.append((low, high))
                 payload.append(low)
                 if type.isVector { payload.append(high) }
             } catch {
                 throw CallError.argument(index: index, error)
             }
         }
-        let reference = payload.withUnsafeBufferPointer {
-            store.makeException(tag.storage, payload: $0.baseAddress)
+        let reference = store.keeping(contents) {
+            payload.withUnsafeBufferPointer {
+                store.makeException(tag.storage, payload: $0.baseAddress)
+            }
         }
         guard let reference else { throw ResourceError.heapTooLarge(limit: store.limits.heapBytes) }
         self.init(store: store, reference: reference)

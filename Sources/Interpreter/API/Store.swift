@@ -54,7 +54,8 @@ public final class Store {
 
     /// Structures, arrays and what else guests allocate.
     let heap: Heap
-    /// References that are in use though no root has them: operands of constant expressions.
+    /// Values that are in use though no root has them: operands of constant expressions, and what
+    /// the host makes an object of.
     var temporaries: [(low: UInt64, high: UInt64)] = []
     /// Instances whose globals are being computed.
     var unfinishedInstances: [InstanceStorage] = []

@@ -1,6 +1,6 @@
 // Invariant: when objects are allocated, everything that can still be used is in a root: slots of
 // the value stack below the given top, cells of globals, tables, element segments, handles of the
-// host, or `temporaries`. No accumulator of the machine is one: an instruction that allocates takes
+// host, or `temporaries` (see `keeping`). No accumulator of the machine is one: an instruction that allocates takes
 // its operands from slots, and no value stays in an accumulator only across such an instruction.
 
 /// Allocating and collecting objects of a store.
@@ -34,6 +34,15 @@ extension Store {
         if let cell = heap.take(sizeClass) { return cell }
         guard refill(sizeClass, byteCount, top: top) else { return nil }
         return heap.take(sizeClass)
+    }
+
+    /// Runs `allocation`, during which values in `slots`, of any types, are in use.
+    func keeping<Result, Failure>(
+        _ slots: [(low: UInt64, high: UInt64)], _ allocation: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        temporaries = slots
+        defer { temporaries = [] }
+        return try allocation()
     }
 
     /// Makes an object that holds slots of any types, for the payload of an exception; they count
@@ -82,7 +91,7 @@ extension Store {
         markStack(&marker, top)
         for slot in heap.handles.slots { marker.mark(slot) }
         for slots in temporaries {
-            marker.mark(slots.low)
+            marker.markCandidate(slots.low)
             marker.markCandidate(slots.high)
         }
         for cell in tracedGlobalCells { marker.mark(cell.pointee) }

@@ -111,11 +111,10 @@ struct ConstantEvaluator {
     /// A cell for an object; operands on the stack stay alive meanwhile.
     private func allocate(_ byteCount: Int) throws -> UnsafeMutableRawPointer {
         let store = instance.store
-        store.temporaries = stack
-        defer { store.temporaries = [] }
-        guard let cell = store.allocate(byteCount, top: store.execution.pointee.top) else {
-            throw Trap(.heapExhausted)
+        let cell = store.keeping(stack) {
+            store.allocate(byteCount, top: store.execution.pointee.top)
         }
+        guard let cell else { throw Trap(.heapExhausted) }
         return cell
     }
 

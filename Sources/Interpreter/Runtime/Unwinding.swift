@@ -125,7 +125,10 @@ extension Store {
             }
             reference = made
         }
-        (frame + Int(clause.payload)).update(from: exception.payload, count: tag.slotCount)
+        // Who catches everything has no room for a payload: where it would go may be the header.
+        if clause.tag >= 0 {
+            (frame + Int(clause.payload)).update(from: exception.payload, count: tag.slotCount)
+        }
         if clause.reference >= 0 { frame[Int(clause.reference)] = reference }
         execution.pointee.code = site.start + Int(clause.target)
         execution.pointee.stack = frame
