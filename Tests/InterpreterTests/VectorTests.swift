@@ -79,7 +79,18 @@ import WasmInstructionSet
         #expect(
             try Array(binary[..<VectorOpcodes.loadingCount]) == labels("vectorBinaryLoad"))
         let products = VectorOpcodes.multiplications
-        #expect(try binary[products].map { "\($0)+add" } == labels("vectorMultiplyAdd"))
+        #expect(try binary[products].map { "\($0)+add" } == labels("vectorMultiplyAddLoad"))
+        #expect(
+            try Array(binary[..<VectorOpcodes.storingCount]) == labels("vectorBinaryStore"))
+        func pairs(_ list: [VectorPairs.Pair]) -> [String] {
+            list.map { pair in
+                let second = "\(pair.second.info.name)".split(separator: ".")[1]
+                return "\(pair.first.info.name)+\(pair.isReversed ? "r" : "")\(second)"
+            }
+        }
+        #expect(try pairs(VectorPairs.binary) == labels("vectorPair"))
+        #expect(try pairs(VectorPairs.shifts) == labels("vectorShiftPair"))
+        #expect(try pairs(VectorPairs.sums) == labels("vectorPairShift"))
         #expect(
             VectorOpcodes.additionsOfProducts.map { binary[$0] }
                 == ["i16x8.add", "i32x4.add", "f32x4.add", "f64x2.add", "i32x4.add"])

@@ -8,4 +8,5 @@ func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {
     registerHandlers4(table)
     registerHandlers5(table)
     registerHandlers6(table)
+    registerHandlers7(table)
 }

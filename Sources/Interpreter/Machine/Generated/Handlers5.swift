@@ -360,6 +360,38 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorBinary(F64x2.self, -, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i64x2_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -504,38 +536,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorBinary(U16x8.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1692,50 +1692,50 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2087] = address(h_vectorBinary_f32x4_sub_SK)
     table[2088] = address(h_vectorBinary_f64x2_sub_SS)
     table[2089] = address(h_vectorBinary_f64x2_sub_SK)
-    table[2090] = address(h_vectorBinary_i64x2_sub_SS)
-    table[2091] = address(h_vectorBinary_i64x2_sub_SK)
-    table[2092] = address(h_vectorBinary_i64x2_mul_SS)
-    table[2093] = address(h_vectorBinary_i64x2_mul_SK)
-    table[2094] = address(h_vectorBinary_f32x4_div_SS)
-    table[2095] = address(h_vectorBinary_f32x4_div_SK)
-    table[2096] = address(h_vectorBinary_f32x4_min_SS)
-    table[2097] = address(h_vectorBinary_f32x4_min_SK)
-    table[2098] = address(h_vectorBinary_f32x4_max_SS)
-    table[2099] = address(h_vectorBinary_f32x4_max_SK)
-    table[2100] = address(h_vectorBinary_f64x2_div_SS)
-    table[2101] = address(h_vectorBinary_f64x2_div_SK)
-    table[2102] = address(h_vectorBinary_f64x2_min_SS)
-    table[2103] = address(h_vectorBinary_f64x2_min_SK)
-    table[2104] = address(h_vectorBinary_f64x2_max_SS)
-    table[2105] = address(h_vectorBinary_f64x2_max_SK)
-    table[2106] = address(h_vectorBinary_i8x16_add_sat_s_SS)
-    table[2107] = address(h_vectorBinary_i8x16_add_sat_s_SK)
-    table[2108] = address(h_vectorBinary_i8x16_add_sat_u_SS)
-    table[2109] = address(h_vectorBinary_i8x16_add_sat_u_SK)
-    table[2110] = address(h_vectorBinary_i8x16_sub_sat_s_SS)
-    table[2111] = address(h_vectorBinary_i8x16_sub_sat_s_SK)
-    table[2112] = address(h_vectorBinary_i8x16_sub_sat_u_SS)
-    table[2113] = address(h_vectorBinary_i8x16_sub_sat_u_SK)
-    table[2114] = address(h_vectorBinary_i8x16_avgr_u_SS)
-    table[2115] = address(h_vectorBinary_i8x16_avgr_u_SK)
-    table[2116] = address(h_vectorBinary_i16x8_add_sat_s_SS)
-    table[2117] = address(h_vectorBinary_i16x8_add_sat_s_SK)
-    table[2118] = address(h_vectorBinary_i16x8_add_sat_u_SS)
-    table[2119] = address(h_vectorBinary_i16x8_add_sat_u_SK)
-    table[2120] = address(h_vectorBinary_i16x8_sub_sat_s_SS)
-    table[2121] = address(h_vectorBinary_i16x8_sub_sat_s_SK)
-    table[2122] = address(h_vectorBinary_i16x8_sub_sat_u_SS)
-    table[2123] = address(h_vectorBinary_i16x8_sub_sat_u_SK)
-    table[2124] = address(h_vectorBinary_i16x8_avgr_u_SS)
-    table[2125] = address(h_vectorBinary_i16x8_avgr_u_SK)
-    table[2126] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SS)
-    table[2127] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SK)
-    table[2128] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SS)
-    table[2129] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SK)
-    table[2130] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SS)
-    table[2131] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SK)
-    table[2132] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SS)
-    table[2133] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SK)
+    table[2090] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SS)
+    table[2091] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SK)
+    table[2092] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SS)
+    table[2093] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SK)
+    table[2094] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SS)
+    table[2095] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SK)
+    table[2096] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SS)
+    table[2097] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SK)
+    table[2098] = address(h_vectorBinary_i64x2_sub_SS)
+    table[2099] = address(h_vectorBinary_i64x2_sub_SK)
+    table[2100] = address(h_vectorBinary_i64x2_mul_SS)
+    table[2101] = address(h_vectorBinary_i64x2_mul_SK)
+    table[2102] = address(h_vectorBinary_f32x4_div_SS)
+    table[2103] = address(h_vectorBinary_f32x4_div_SK)
+    table[2104] = address(h_vectorBinary_f32x4_min_SS)
+    table[2105] = address(h_vectorBinary_f32x4_min_SK)
+    table[2106] = address(h_vectorBinary_f32x4_max_SS)
+    table[2107] = address(h_vectorBinary_f32x4_max_SK)
+    table[2108] = address(h_vectorBinary_f64x2_div_SS)
+    table[2109] = address(h_vectorBinary_f64x2_div_SK)
+    table[2110] = address(h_vectorBinary_f64x2_min_SS)
+    table[2111] = address(h_vectorBinary_f64x2_min_SK)
+    table[2112] = address(h_vectorBinary_f64x2_max_SS)
+    table[2113] = address(h_vectorBinary_f64x2_max_SK)
+    table[2114] = address(h_vectorBinary_i8x16_add_sat_s_SS)
+    table[2115] = address(h_vectorBinary_i8x16_add_sat_s_SK)
+    table[2116] = address(h_vectorBinary_i8x16_add_sat_u_SS)
+    table[2117] = address(h_vectorBinary_i8x16_add_sat_u_SK)
+    table[2118] = address(h_vectorBinary_i8x16_sub_sat_s_SS)
+    table[2119] = address(h_vectorBinary_i8x16_sub_sat_s_SK)
+    table[2120] = address(h_vectorBinary_i8x16_sub_sat_u_SS)
+    table[2121] = address(h_vectorBinary_i8x16_sub_sat_u_SK)
+    table[2122] = address(h_vectorBinary_i8x16_avgr_u_SS)
+    table[2123] = address(h_vectorBinary_i8x16_avgr_u_SK)
+    table[2124] = address(h_vectorBinary_i16x8_add_sat_s_SS)
+    table[2125] = address(h_vectorBinary_i16x8_add_sat_s_SK)
+    table[2126] = address(h_vectorBinary_i16x8_add_sat_u_SS)
+    table[2127] = address(h_vectorBinary_i16x8_add_sat_u_SK)
+    table[2128] = address(h_vectorBinary_i16x8_sub_sat_s_SS)
+    table[2129] = address(h_vectorBinary_i16x8_sub_sat_s_SK)
+    table[2130] = address(h_vectorBinary_i16x8_sub_sat_u_SS)
+    table[2131] = address(h_vectorBinary_i16x8_sub_sat_u_SK)
+    table[2132] = address(h_vectorBinary_i16x8_avgr_u_SS)
+    table[2133] = address(h_vectorBinary_i16x8_avgr_u_SK)
     table[2134] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SS)
     table[2135] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SK)
     table[2136] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS)

@@ -896,26 +896,662 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorCompareLoad(I8x16.self, .==, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_i16x8_mul_add(
+@inline(__always) func h_vectorBinaryStore_v128_and_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(I16x8.self, &*, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_i32x4_mul_add(
+) { vectorBinaryStore(U64x2.self, &, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_and_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(I32x4.self, &*, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_f32x4_mul_add(
+) { vectorBinaryStore(U64x2.self, &, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_and_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(F32x4.self, *, +, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_f64x2_mul_add(
+) { vectorBinaryStore(U64x2.self, &, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_and_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(F64x2.self, *, +, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_i32x4_dot_i16x8_s_add(
+) { vectorBinaryStore(U64x2.self, &, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_or_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(I16x8.self, Lanes.dot, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorBinaryStore(U64x2.self, |, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_or_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, |, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_or_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, |, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_or_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, |, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_xor_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, ^, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_xor_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, ^, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_xor_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, ^, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_xor_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, ^, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i64x2_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I64x2.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i64x2_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I64x2.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i64x2_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I64x2.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i64x2_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I64x2.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_mul_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_mul_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_mul_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &*, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &*, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_mul_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_mul_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_mul_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &*, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &*, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_mul_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, *, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_mul_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, *, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_mul_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, *, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, *, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_mul_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, *, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_mul_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, *, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_mul_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, *, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, *, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_andnot_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_andnot_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_andnot_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_andnot_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, -, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, -, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, -, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, -, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, -, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, -, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, -, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, -, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, *, F32x4.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, *, F32x4.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_mul_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, *, F32x4.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_mul_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, *, F32x4.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, +, F32x4.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, +, F32x4.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_add_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, +, F32x4.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_add_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, +, F32x4.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, -, F32x4.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, -, F32x4.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_sub_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, -, F32x4.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_sub_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, -, F32x4.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, *, F64x2.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, *, F64x2.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_mul_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, *, F64x2.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_mul_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, *, F64x2.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, +, F64x2.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, +, F64x2.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_add_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, +, F64x2.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_add_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, +, F64x2.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, -, F64x2.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, -, F64x2.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_sub_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, -, F64x2.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_sub_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, -, F64x2.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &*, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &*, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_mul_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &*, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &+, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &+, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_add_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &+, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &-, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &-, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_sub_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &-, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &*, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &*, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_mul_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &*, I32x4.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &+, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &+, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_add_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &+, I32x4.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &-, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &-, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_sub_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &-, I32x4.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_dot_i16x8_s_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, Lanes.dot, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_and_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, &, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_and_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, &, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_andnot_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, Lanes.andNot, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_or_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, |, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_xor_and(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, ^, U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_xor_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, ^, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shl_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &<<, U16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shl_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &<<, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shr_u_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &>>, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shr_u_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &>>, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shr_u_and(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &>>, U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shl_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &<<, U32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shl_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &<<, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shr_u_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &>>, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shr_u_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &>>, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shr_u_and(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &>>, U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shl_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &<<, U64x2.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shl_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &<<, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shr_u_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &>>, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shr_u_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &>>, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shr_u_and(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &>>, U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPairShift_i16x8_add_shr_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPairShift(I16x8.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPairShift_i16x8_add_shr_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPairShift(U16x8.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPairShift_i32x4_add_shr_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPairShift(I32x4.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPairShift_i32x4_add_shr_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPairShift(U32x4.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -964,182 +1600,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorMultiplyAddLoad(F32x4.self, *, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAddLoad_f64x2_mul_add_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F64x2.self, *, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAddLoad_f64x2_mul_add_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F64x2.self, *, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAddLoad_f64x2_mul_add_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F64x2.self, *, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAddLoad_f64x2_mul_add_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F64x2.self, *, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I16x8.self, Lanes.dot, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I16x8.self, Lanes.dot, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SI(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I16x8.self, Lanes.dot, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I16x8.self, Lanes.dot, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_v128_any_true_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.anyTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_v128_any_true_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.anyTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_v128_any_true_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.anyTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_v128_any_true_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.anyTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i8x16_all_true_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I8x16.self, Lanes.allTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i8x16_all_true_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I8x16.self, Lanes.allTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i8x16_all_true_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I8x16.self, Lanes.allTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i8x16_all_true_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I8x16.self, Lanes.allTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i8x16_bitmask_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I8x16.self, Lanes.anyNegative, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i8x16_bitmask_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I8x16.self, Lanes.anyNegative, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i8x16_bitmask_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I8x16.self, Lanes.anyNegative, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i8x16_bitmask_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I8x16.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i16x8_all_true_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I16x8.self, Lanes.allTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i16x8_all_true_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I16x8.self, Lanes.allTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i16x8_all_true_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I16x8.self, Lanes.allTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i16x8_all_true_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I16x8.self, Lanes.allTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i16x8_bitmask_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I16x8.self, Lanes.anyNegative, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i16x8_bitmask_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I16x8.self, Lanes.anyNegative, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i16x8_bitmask_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I16x8.self, Lanes.anyNegative, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i16x8_bitmask_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I16x8.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i32x4_all_true_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I32x4.self, Lanes.allTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i32x4_all_true_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I32x4.self, Lanes.allTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i32x4_all_true_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I32x4.self, Lanes.allTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i32x4_all_true_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I32x4.self, Lanes.allTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i32x4_bitmask_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I32x4.self, Lanes.anyNegative, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i32x4_bitmask_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I32x4.self, Lanes.anyNegative, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i32x4_bitmask_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I32x4.self, Lanes.anyNegative, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i32x4_bitmask_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(I32x4.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i64x2_all_true_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.allTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i64x2_all_true_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.allTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i64x2_all_true_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.allTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i64x2_all_true_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.allTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i64x2_bitmask_br_if_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.anyNegative, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i64x2_bitmask_br_if_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.anyNegative, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i64x2_bitmask_br_unless_forward(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.anyNegative, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTestBranch_i64x2_bitmask_br_unless_loop(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTestBranch(U64x2.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[2400] = address(h_vectorLoad_v128_load8x8_s_RI)
@@ -1366,65 +1826,180 @@ func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[2621] = address(h_vectorCompareLoad_i8x16_eq_R)
     table[2622] = address(h_vectorCompareLoad_i8x16_eq_SI)
     table[2623] = address(h_vectorCompareLoad_i8x16_eq_SS)
-    table[2624] = address(h_vectorMultiplyAdd_i16x8_mul_add)
-    table[2625] = address(h_vectorMultiplyAdd_i32x4_mul_add)
-    table[2626] = address(h_vectorMultiplyAdd_f32x4_mul_add)
-    table[2627] = address(h_vectorMultiplyAdd_f64x2_mul_add)
-    table[2628] = address(h_vectorMultiplyAdd_i32x4_dot_i16x8_s_add)
-    table[2629] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_S)
-    table[2630] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_R)
-    table[2631] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SI)
-    table[2632] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SS)
-    table[2633] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_S)
-    table[2634] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_R)
-    table[2635] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SI)
-    table[2636] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SS)
-    table[2637] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_S)
-    table[2638] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_R)
-    table[2639] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SI)
-    table[2640] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SS)
-    table[2641] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_S)
-    table[2642] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_R)
-    table[2643] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SI)
-    table[2644] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SS)
-    table[2645] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_S)
-    table[2646] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_R)
-    table[2647] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SI)
-    table[2648] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SS)
-    table[2649] = address(h_vectorTestBranch_v128_any_true_br_if_forward)
-    table[2650] = address(h_vectorTestBranch_v128_any_true_br_if_loop)
-    table[2651] = address(h_vectorTestBranch_v128_any_true_br_unless_forward)
-    table[2652] = address(h_vectorTestBranch_v128_any_true_br_unless_loop)
-    table[2653] = address(h_vectorTestBranch_i8x16_all_true_br_if_forward)
-    table[2654] = address(h_vectorTestBranch_i8x16_all_true_br_if_loop)
-    table[2655] = address(h_vectorTestBranch_i8x16_all_true_br_unless_forward)
-    table[2656] = address(h_vectorTestBranch_i8x16_all_true_br_unless_loop)
-    table[2657] = address(h_vectorTestBranch_i8x16_bitmask_br_if_forward)
-    table[2658] = address(h_vectorTestBranch_i8x16_bitmask_br_if_loop)
-    table[2659] = address(h_vectorTestBranch_i8x16_bitmask_br_unless_forward)
-    table[2660] = address(h_vectorTestBranch_i8x16_bitmask_br_unless_loop)
-    table[2661] = address(h_vectorTestBranch_i16x8_all_true_br_if_forward)
-    table[2662] = address(h_vectorTestBranch_i16x8_all_true_br_if_loop)
-    table[2663] = address(h_vectorTestBranch_i16x8_all_true_br_unless_forward)
-    table[2664] = address(h_vectorTestBranch_i16x8_all_true_br_unless_loop)
-    table[2665] = address(h_vectorTestBranch_i16x8_bitmask_br_if_forward)
-    table[2666] = address(h_vectorTestBranch_i16x8_bitmask_br_if_loop)
-    table[2667] = address(h_vectorTestBranch_i16x8_bitmask_br_unless_forward)
-    table[2668] = address(h_vectorTestBranch_i16x8_bitmask_br_unless_loop)
-    table[2669] = address(h_vectorTestBranch_i32x4_all_true_br_if_forward)
-    table[2670] = address(h_vectorTestBranch_i32x4_all_true_br_if_loop)
-    table[2671] = address(h_vectorTestBranch_i32x4_all_true_br_unless_forward)
-    table[2672] = address(h_vectorTestBranch_i32x4_all_true_br_unless_loop)
-    table[2673] = address(h_vectorTestBranch_i32x4_bitmask_br_if_forward)
-    table[2674] = address(h_vectorTestBranch_i32x4_bitmask_br_if_loop)
-    table[2675] = address(h_vectorTestBranch_i32x4_bitmask_br_unless_forward)
-    table[2676] = address(h_vectorTestBranch_i32x4_bitmask_br_unless_loop)
-    table[2677] = address(h_vectorTestBranch_i64x2_all_true_br_if_forward)
-    table[2678] = address(h_vectorTestBranch_i64x2_all_true_br_if_loop)
-    table[2679] = address(h_vectorTestBranch_i64x2_all_true_br_unless_forward)
-    table[2680] = address(h_vectorTestBranch_i64x2_all_true_br_unless_loop)
-    table[2681] = address(h_vectorTestBranch_i64x2_bitmask_br_if_forward)
-    table[2682] = address(h_vectorTestBranch_i64x2_bitmask_br_if_loop)
-    table[2683] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_forward)
-    table[2684] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_loop)
+    table[2624] = address(h_vectorBinaryStore_v128_and_S)
+    table[2625] = address(h_vectorBinaryStore_v128_and_R)
+    table[2626] = address(h_vectorBinaryStore_v128_and_SI)
+    table[2627] = address(h_vectorBinaryStore_v128_and_SS)
+    table[2628] = address(h_vectorBinaryStore_v128_or_S)
+    table[2629] = address(h_vectorBinaryStore_v128_or_R)
+    table[2630] = address(h_vectorBinaryStore_v128_or_SI)
+    table[2631] = address(h_vectorBinaryStore_v128_or_SS)
+    table[2632] = address(h_vectorBinaryStore_v128_xor_S)
+    table[2633] = address(h_vectorBinaryStore_v128_xor_R)
+    table[2634] = address(h_vectorBinaryStore_v128_xor_SI)
+    table[2635] = address(h_vectorBinaryStore_v128_xor_SS)
+    table[2636] = address(h_vectorBinaryStore_i8x16_add_S)
+    table[2637] = address(h_vectorBinaryStore_i8x16_add_R)
+    table[2638] = address(h_vectorBinaryStore_i8x16_add_SI)
+    table[2639] = address(h_vectorBinaryStore_i8x16_add_SS)
+    table[2640] = address(h_vectorBinaryStore_i16x8_add_S)
+    table[2641] = address(h_vectorBinaryStore_i16x8_add_R)
+    table[2642] = address(h_vectorBinaryStore_i16x8_add_SI)
+    table[2643] = address(h_vectorBinaryStore_i16x8_add_SS)
+    table[2644] = address(h_vectorBinaryStore_i32x4_add_S)
+    table[2645] = address(h_vectorBinaryStore_i32x4_add_R)
+    table[2646] = address(h_vectorBinaryStore_i32x4_add_SI)
+    table[2647] = address(h_vectorBinaryStore_i32x4_add_SS)
+    table[2648] = address(h_vectorBinaryStore_i64x2_add_S)
+    table[2649] = address(h_vectorBinaryStore_i64x2_add_R)
+    table[2650] = address(h_vectorBinaryStore_i64x2_add_SI)
+    table[2651] = address(h_vectorBinaryStore_i64x2_add_SS)
+    table[2652] = address(h_vectorBinaryStore_f32x4_add_S)
+    table[2653] = address(h_vectorBinaryStore_f32x4_add_R)
+    table[2654] = address(h_vectorBinaryStore_f32x4_add_SI)
+    table[2655] = address(h_vectorBinaryStore_f32x4_add_SS)
+    table[2656] = address(h_vectorBinaryStore_f64x2_add_S)
+    table[2657] = address(h_vectorBinaryStore_f64x2_add_R)
+    table[2658] = address(h_vectorBinaryStore_f64x2_add_SI)
+    table[2659] = address(h_vectorBinaryStore_f64x2_add_SS)
+    table[2660] = address(h_vectorBinaryStore_i16x8_mul_S)
+    table[2661] = address(h_vectorBinaryStore_i16x8_mul_R)
+    table[2662] = address(h_vectorBinaryStore_i16x8_mul_SI)
+    table[2663] = address(h_vectorBinaryStore_i16x8_mul_SS)
+    table[2664] = address(h_vectorBinaryStore_i32x4_mul_S)
+    table[2665] = address(h_vectorBinaryStore_i32x4_mul_R)
+    table[2666] = address(h_vectorBinaryStore_i32x4_mul_SI)
+    table[2667] = address(h_vectorBinaryStore_i32x4_mul_SS)
+    table[2668] = address(h_vectorBinaryStore_f32x4_mul_S)
+    table[2669] = address(h_vectorBinaryStore_f32x4_mul_R)
+    table[2670] = address(h_vectorBinaryStore_f32x4_mul_SI)
+    table[2671] = address(h_vectorBinaryStore_f32x4_mul_SS)
+    table[2672] = address(h_vectorBinaryStore_f64x2_mul_S)
+    table[2673] = address(h_vectorBinaryStore_f64x2_mul_R)
+    table[2674] = address(h_vectorBinaryStore_f64x2_mul_SI)
+    table[2675] = address(h_vectorBinaryStore_f64x2_mul_SS)
+    table[2676] = address(h_vectorBinaryStore_i32x4_dot_i16x8_s_S)
+    table[2677] = address(h_vectorBinaryStore_i32x4_dot_i16x8_s_R)
+    table[2678] = address(h_vectorBinaryStore_i32x4_dot_i16x8_s_SI)
+    table[2679] = address(h_vectorBinaryStore_i32x4_dot_i16x8_s_SS)
+    table[2680] = address(h_vectorBinaryStore_v128_andnot_S)
+    table[2681] = address(h_vectorBinaryStore_v128_andnot_R)
+    table[2682] = address(h_vectorBinaryStore_v128_andnot_SI)
+    table[2683] = address(h_vectorBinaryStore_v128_andnot_SS)
+    table[2684] = address(h_vectorBinaryStore_i8x16_sub_S)
+    table[2685] = address(h_vectorBinaryStore_i8x16_sub_R)
+    table[2686] = address(h_vectorBinaryStore_i8x16_sub_SI)
+    table[2687] = address(h_vectorBinaryStore_i8x16_sub_SS)
+    table[2688] = address(h_vectorBinaryStore_i16x8_sub_S)
+    table[2689] = address(h_vectorBinaryStore_i16x8_sub_R)
+    table[2690] = address(h_vectorBinaryStore_i16x8_sub_SI)
+    table[2691] = address(h_vectorBinaryStore_i16x8_sub_SS)
+    table[2692] = address(h_vectorBinaryStore_i32x4_sub_S)
+    table[2693] = address(h_vectorBinaryStore_i32x4_sub_R)
+    table[2694] = address(h_vectorBinaryStore_i32x4_sub_SI)
+    table[2695] = address(h_vectorBinaryStore_i32x4_sub_SS)
+    table[2696] = address(h_vectorBinaryStore_f32x4_sub_S)
+    table[2697] = address(h_vectorBinaryStore_f32x4_sub_R)
+    table[2698] = address(h_vectorBinaryStore_f32x4_sub_SI)
+    table[2699] = address(h_vectorBinaryStore_f32x4_sub_SS)
+    table[2700] = address(h_vectorBinaryStore_f64x2_sub_S)
+    table[2701] = address(h_vectorBinaryStore_f64x2_sub_R)
+    table[2702] = address(h_vectorBinaryStore_f64x2_sub_SI)
+    table[2703] = address(h_vectorBinaryStore_f64x2_sub_SS)
+    table[2704] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_s_S)
+    table[2705] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_s_R)
+    table[2706] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_s_SI)
+    table[2707] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_s_SS)
+    table[2708] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_u_S)
+    table[2709] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_u_R)
+    table[2710] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_u_SI)
+    table[2711] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_u_SS)
+    table[2712] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_s_S)
+    table[2713] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_s_R)
+    table[2714] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_s_SI)
+    table[2715] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_s_SS)
+    table[2716] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_S)
+    table[2717] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_R)
+    table[2718] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_SI)
+    table[2719] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_SS)
+    table[2720] = address(h_vectorPair_f32x4_mul_add)
+    table[2721] = address(h_vectorPair_f32x4_mul_sub)
+    table[2722] = address(h_vectorPair_f32x4_mul_rsub)
+    table[2723] = address(h_vectorPair_f32x4_mul_mul)
+    table[2724] = address(h_vectorPair_f32x4_add_add)
+    table[2725] = address(h_vectorPair_f32x4_add_sub)
+    table[2726] = address(h_vectorPair_f32x4_add_rsub)
+    table[2727] = address(h_vectorPair_f32x4_add_mul)
+    table[2728] = address(h_vectorPair_f32x4_sub_add)
+    table[2729] = address(h_vectorPair_f32x4_sub_sub)
+    table[2730] = address(h_vectorPair_f32x4_sub_rsub)
+    table[2731] = address(h_vectorPair_f32x4_sub_mul)
+    table[2732] = address(h_vectorPair_f64x2_mul_add)
+    table[2733] = address(h_vectorPair_f64x2_mul_sub)
+    table[2734] = address(h_vectorPair_f64x2_mul_rsub)
+    table[2735] = address(h_vectorPair_f64x2_mul_mul)
+    table[2736] = address(h_vectorPair_f64x2_add_add)
+    table[2737] = address(h_vectorPair_f64x2_add_sub)
+    table[2738] = address(h_vectorPair_f64x2_add_rsub)
+    table[2739] = address(h_vectorPair_f64x2_add_mul)
+    table[2740] = address(h_vectorPair_f64x2_sub_add)
+    table[2741] = address(h_vectorPair_f64x2_sub_sub)
+    table[2742] = address(h_vectorPair_f64x2_sub_rsub)
+    table[2743] = address(h_vectorPair_f64x2_sub_mul)
+    table[2744] = address(h_vectorPair_i16x8_mul_add)
+    table[2745] = address(h_vectorPair_i16x8_mul_sub)
+    table[2746] = address(h_vectorPair_i16x8_mul_rsub)
+    table[2747] = address(h_vectorPair_i16x8_add_add)
+    table[2748] = address(h_vectorPair_i16x8_add_sub)
+    table[2749] = address(h_vectorPair_i16x8_add_rsub)
+    table[2750] = address(h_vectorPair_i16x8_sub_add)
+    table[2751] = address(h_vectorPair_i16x8_sub_sub)
+    table[2752] = address(h_vectorPair_i16x8_sub_rsub)
+    table[2753] = address(h_vectorPair_i32x4_mul_add)
+    table[2754] = address(h_vectorPair_i32x4_mul_sub)
+    table[2755] = address(h_vectorPair_i32x4_mul_rsub)
+    table[2756] = address(h_vectorPair_i32x4_add_add)
+    table[2757] = address(h_vectorPair_i32x4_add_sub)
+    table[2758] = address(h_vectorPair_i32x4_add_rsub)
+    table[2759] = address(h_vectorPair_i32x4_sub_add)
+    table[2760] = address(h_vectorPair_i32x4_sub_sub)
+    table[2761] = address(h_vectorPair_i32x4_sub_rsub)
+    table[2762] = address(h_vectorPair_i32x4_dot_i16x8_s_add)
+    table[2763] = address(h_vectorPair_v128_and_or)
+    table[2764] = address(h_vectorPair_v128_and_xor)
+    table[2765] = address(h_vectorPair_v128_andnot_or)
+    table[2766] = address(h_vectorPair_or_or)
+    table[2767] = address(h_vectorPair_v128_xor_and)
+    table[2768] = address(h_vectorPair_v128_xor_xor)
+    table[2769] = address(h_vectorShiftPair_i16x8_shl_add)
+    table[2770] = address(h_vectorShiftPair_i16x8_shl_or)
+    table[2771] = address(h_vectorShiftPair_i16x8_shr_u_or)
+    table[2772] = address(h_vectorShiftPair_i16x8_shr_u_xor)
+    table[2773] = address(h_vectorShiftPair_i16x8_shr_u_and)
+    table[2774] = address(h_vectorShiftPair_i32x4_shl_add)
+    table[2775] = address(h_vectorShiftPair_i32x4_shl_or)
+    table[2776] = address(h_vectorShiftPair_i32x4_shr_u_or)
+    table[2777] = address(h_vectorShiftPair_i32x4_shr_u_xor)
+    table[2778] = address(h_vectorShiftPair_i32x4_shr_u_and)
+    table[2779] = address(h_vectorShiftPair_i64x2_shl_add)
+    table[2780] = address(h_vectorShiftPair_i64x2_shl_or)
+    table[2781] = address(h_vectorShiftPair_i64x2_shr_u_or)
+    table[2782] = address(h_vectorShiftPair_i64x2_shr_u_xor)
+    table[2783] = address(h_vectorShiftPair_i64x2_shr_u_and)
+    table[2784] = address(h_vectorPairShift_i16x8_add_shr_s)
+    table[2785] = address(h_vectorPairShift_i16x8_add_shr_u)
+    table[2786] = address(h_vectorPairShift_i32x4_add_shr_s)
+    table[2787] = address(h_vectorPairShift_i32x4_add_shr_u)
+    table[2788] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_S)
+    table[2789] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_R)
+    table[2790] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SI)
+    table[2791] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SS)
+    table[2792] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_S)
+    table[2793] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_R)
+    table[2794] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SI)
+    table[2795] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SS)
+    table[2796] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_S)
+    table[2797] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_R)
+    table[2798] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SI)
+    table[2799] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SS)
 }

@@ -252,16 +252,25 @@ extension Instruction {
     static func vectorCompareLoad(_ a: Int) -> Instruction {
         Instruction(2620 &+ (a))
     }
-    static func vectorMultiplyAdd(_ a: Int) -> Instruction {
-        Instruction(2624 &+ (a))
+    static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2624 &+ (a &* 4 &+ b))
+    }
+    static func vectorPair(_ a: Int) -> Instruction {
+        Instruction(2720 &+ (a))
+    }
+    static func vectorShiftPair(_ a: Int) -> Instruction {
+        Instruction(2769 &+ (a))
+    }
+    static func vectorPairShift(_ a: Int) -> Instruction {
+        Instruction(2784 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2629 &+ (a &* 4 &+ b))
+        Instruction(2788 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2649 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2808 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2685
+    static let count = 2844
 }
