@@ -438,7 +438,7 @@ let vectorPairs = joined(
         pair("v128.and", "U64x2", "&", "or", "U64x2.self, |"),
         pair("v128.and", "U64x2", "&", "xor", "U64x2.self, ^"),
         pair("v128.andnot", "U64x2", "Lanes.andNot", "or", "U64x2.self, |"),
-        pair("or", "U64x2", "|", "or", "U64x2.self, |"),
+        pair("v128.or", "U64x2", "|", "or", "U64x2.self, |"),
         pair("v128.xor", "U64x2", "^", "and", "U64x2.self, &"),
         pair("v128.xor", "U64x2", "^", "xor", "U64x2.self, ^"),
     ])

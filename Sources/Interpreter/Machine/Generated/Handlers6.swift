@@ -1464,7 +1464,7 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorPair(U64x2.self, Lanes.andNot, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_or_or(
+@inline(__always) func h_vectorPair_v128_or_or(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorPair(U64x2.self, |, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
@@ -1968,7 +1968,7 @@ func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[2763] = address(h_vectorPair_v128_and_or)
     table[2764] = address(h_vectorPair_v128_and_xor)
     table[2765] = address(h_vectorPair_v128_andnot_or)
-    table[2766] = address(h_vectorPair_or_or)
+    table[2766] = address(h_vectorPair_v128_or_or)
     table[2767] = address(h_vectorPair_v128_xor_and)
     table[2768] = address(h_vectorPair_v128_xor_xor)
     table[2769] = address(h_vectorShiftPair_i16x8_shl_add)

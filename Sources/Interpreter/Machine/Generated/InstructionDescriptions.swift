@@ -1766,7 +1766,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("v128.and+or", "", 0),
                 InstructionChoice("v128.and+xor", "", 0),
                 InstructionChoice("v128.andnot+or", "", 0),
-                InstructionChoice("or+or", "", 0),
+                InstructionChoice("v128.or+or", "", 0),
                 InstructionChoice("v128.xor+and", "", 0),
                 InstructionChoice("v128.xor+xor", "", 0),
             ],
