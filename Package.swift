@@ -17,9 +17,16 @@ let package = Package(
             path: "Sources/Interpreter"),
         .target(name: "WasmWASI", dependencies: ["WasmInterpreter"], path: "Sources/WASI"),
         .target(name: "WasmText", dependencies: ["WasmDecoder"], path: "Sources/Text"),
+        .target(
+            name: "WasmScriptRunner",
+            dependencies: ["WasmText", "WasmValidator", "WasmInterpreter"],
+            path: "Sources/ScriptRunner"),
         .executableTarget(
             name: "wasmd",
-            dependencies: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI"],
+            dependencies: [
+                "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
+                "WasmScriptRunner",
+            ],
             path: "Sources/wasmd"),
 
         // The register instruction set is data; the generator turns it into the machine's handlers.
@@ -39,8 +46,12 @@ let package = Package(
         .testTarget(
             name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),
         .testTarget(
-            name: "InterpreterTests", dependencies: ["WasmInterpreter", "WasmInstructionSet"],
+            name: "InterpreterTests",
+            dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
             path: "Tests/InterpreterTests"),
+        .testTarget(
+            name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
+            path: "Tests/ScriptRunnerTests"),
         .testTarget(name: "WASITests", dependencies: ["WasmWASI"], path: "Tests/WASITests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],

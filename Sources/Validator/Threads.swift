@@ -4,11 +4,11 @@ import Glibc
 // after all threads have ended, so that what `body` uses lives as long as they need it.
 
 /// How many processors are online.
-func availableProcessors() -> Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+package func availableProcessors() -> Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
 /// Runs `body` on this thread and on `count` - 1 others; returns when all are done. Where the
 /// system refuses threads there are fewer.
-func runOnThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+package func runOnThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
     var threads: [pthread_t] = []
     for _ in 1..<max(count, 1) {
         guard let thread = startThread(body) else { break }
@@ -23,7 +23,8 @@ private final class ThreadBody: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
-private func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
+/// Starts a thread; whoever starts it joins it. Nil where the system refuses.
+package func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
     let box = Unmanaged.passRetained(ThreadBody(body))
     var thread = pthread_t()
     let status = pthread_create(

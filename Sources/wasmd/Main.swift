@@ -38,6 +38,12 @@ enum Main {
             return InspectCommand(arguments).perform(console)
         case .explore:
             return try ExploreCommand(arguments).perform(console)
+        case .wat2wasm:
+            return TextToWasmCommand(arguments).perform(console)
+        case .wasm2wat:
+            return try WasmToTextCommand(arguments).perform(console)
+        case .wast:
+            return try WastCommand(arguments).perform(console)
         case .completions:
             console.output.write(try shell(arguments.operands.first ?? "").script)
         case .version:

@@ -40,6 +40,16 @@ import Testing
         #expect(try parse("run", "--fuel", "1", "--fuel=2", "a").value(of: .fuel) == "2")
     }
 
+    @Test func lettersMayHaveValues() throws {
+        #expect(try parse("wasm2wat", "-o", "b", "a").value(of: .output) == "b")
+        #expect(try parse("wasm2wat", "-ob", "a").value(of: .output) == "b")
+        let parsed = try parse("wasm2wat", "a", "-fo", "-")
+        #expect(parsed.has(.fold) && parsed.value(of: .output) == "-")
+        #expect(throws: UsageError.missingValue(.output, .wasm2wat)) {
+            try parse("wasm2wat", "a", "-fo")
+        }
+    }
+
     @Test func valuesMayBeEmptyOrBeginWithADash() throws {
         #expect(try parse("run", "--env=", "a").values(of: .env) == [""])
         #expect(try parse("run", "--features", "-simd", "a").value(of: .features) == "-simd")

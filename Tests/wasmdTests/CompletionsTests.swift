@@ -40,6 +40,11 @@ import Testing
         #expect(try complete("completions", "") == ["bash", "zsh", "fish"])
     }
 
+    @Test func bashCompletesWhatFollowsALetter() throws {
+        #expect(try complete("wasm2wat", "-o", "/etc/passw").contains("/etc/passwd"))
+        #expect(!(try complete("wasm2wat", "-f", "/etc/passw").contains("/etc/passwd")))
+    }
+
     @Test func behindTheModuleWordsBelongToTheGuest() throws {
         #expect(try complete("run", "a.wasm", "--st") == [])
         #expect(try complete("run", "a.wasm", "/etc/passw").contains("/etc/passwd"))

@@ -27,9 +27,10 @@ import Testing
         #expect(Command.all.map(\.verb) == Command.Verb.allCases)
     }
 
-    @Test func optionsWithLettersHaveNoValue() {
-        for option in Command.all.flatMap(\.options) where option.letter != nil {
-            #expect(option.value == nil)
+    @Test func lettersStandForOneOption() {
+        for command in Command.all {
+            let letters = command.options.compactMap(\.letter)
+            #expect(Set(letters).count == letters.count, "\(command.name)")
         }
     }
 
@@ -45,6 +46,9 @@ import Testing
                   validate     Check that modules are valid
                   inspect      Show what a module consists of
                   explore      Show wasm beside the register code it becomes
+                  wat2wasm     Make a module of its text
+                  wasm2wat     Print a module as text
+                  wast         Run scripts of the specification's test suite
                   completions  Print a completion script for a shell
                   version      Print the version of wasmd
                   help         Explain wasmd or one of its commands
@@ -72,9 +76,9 @@ import Testing
                   -h, --help                Explain this command
 
                 Prints nothing about valid modules. For each module that is refused it prints
-                the file, the byte offset and the reason, and ends with 1.
+                the file, the place and the reason, and ends with 1.
 
-                FILE may be - for standard input.
+                FILE is a binary or a text (.wat); - stands for standard input.
 
                 Examples:
                   wasmd validate build/*.wasm

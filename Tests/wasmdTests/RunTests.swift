@@ -144,15 +144,39 @@ import Testing
             try wasmd("run", missing).error == "wasmd: \(missing): No such file or directory\n")
         #expect(try wasmd("run", missing).status == 1)
 
-        let text = try folder.write("a.wat", Array("(module)".utf8))
-        let refusal = try wasmd("run", text)
+        let other = try folder.write("a.txt", Array("module".utf8))
+        let refusal = try wasmd("run", other)
         #expect(refusal.status == 1)
-        #expect(refusal.error.hasPrefix("wasmd: \(text): 0x0: magic header not detected\n"))
-        #expect(refusal.error.contains("text format"))
+        #expect(refusal.error == "wasmd: \(other): 0x0: magic header not detected\n")
 
         let invalid = try file { $0.function([], [ModuleBuilder.i32], code: []) }
         #expect(try wasmd("run", invalid).status == 1)
         #expect(try wasmd("run", invalid).error.contains("type mismatch"))
+    }
+
+    /// A text is known by its content, whatever the file is called.
+    @Test func text() throws {
+        let good = try folder.write(
+            "good",
+            Array(" ;; sum\n(func (export \"add\") (param i32 i32) (result i32)\n".utf8)
+                + Array("  (i32.add (local.get 0) (local.get 1)))".utf8))
+        #expect(try wasmd("run", "--invoke", "add", good, "2", "3").output == "5\n")
+        #expect(try wasmd("validate", good).status == 0)
+        #expect(try wasmd("inspect", good).output.contains("add"))
+        #expect(try wasmd("explore", good, "add").output.contains("i32.add"))
+
+        let malformed = try folder.write("a.wat", Array("(module\n  (func i32.ad))".utf8))
+        let refusal = try wasmd("run", malformed)
+        #expect(refusal.status == 1)
+        #expect(refusal.error.hasPrefix("wasmd: \(malformed):2:9: unknown operator: i32.ad\n"))
+        let json = try wasmd("validate", "--json", malformed).output
+        #expect(json.contains("\"line\": 2, \"column\": 9"))
+
+        let invalid = try folder.write("b.wat", Array("(func $f i32.add drop)".utf8))
+        #expect(
+            try wasmd("validate", invalid).error
+                == "wasmd: \(invalid): function $f: i32.add: type mismatch: "
+                + "expected i32, found nothing\n")
     }
 
     @Test func allMissingImportsAreNamed() throws {

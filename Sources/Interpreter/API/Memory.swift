@@ -17,14 +17,30 @@ public struct Memory {
         self.init(store: store, storage: try store.makeMemory(type))
     }
 
+    /// The store's view of a memory that other stores may use at the same time.
+    ///
+    /// - Throws: `ResourceError` if the store's limits do not allow another memory.
+    public init(store: Store, sharing memory: SharedMemory) throws(ResourceError) {
+        self.init(store: store, storage: try store.view(of: memory))
+    }
+
+    /// The memory to give to other stores; nil if its type is not shared.
+    public var shared: SharedMemory? { storage.shared }
+
     /// The declared type; its minimum is the size at the start.
     public var type: MemoryType { storage.type }
     /// The current size in pages.
-    public var size: UInt64 { storage.pageCount }
+    public var size: UInt64 {
+        storage.refresh()
+        return storage.pageCount
+    }
     /// The current size in bytes.
-    public var byteCount: Int { Int(bitPattern: storage.record.pointee.byteCount) }
+    public var byteCount: Int { bytes.byteCount }
     /// The bytes, as many as there are now.
-    public var bytes: GuestMemory { GuestMemory(storage.record.pointee) }
+    public var bytes: GuestMemory {
+        storage.refresh()
+        return GuestMemory(storage.record.pointee)
+    }
 
     /// Adds pages of zeros. Nothing moves.
     ///

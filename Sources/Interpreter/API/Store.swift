@@ -160,9 +160,23 @@ extension Store {
         guard memories.count < limits.memories else {
             throw .tooManyMemories(limit: limits.memories)
         }
+        if type.isShared {
+            return try view(of: SharedMemory(type, limit: limits.memoryBytes))
+        }
         let memory = try MemoryStorage(type, limit: limits.memoryBytes)
         memories.append(memory)
         return memory
+    }
+
+    /// This store's view of a shared memory: always the same one.
+    func view(of shared: SharedMemory) throws(ResourceError) -> MemoryStorage {
+        if let known = memories.first(where: { $0.shared === shared }) { return known }
+        guard memories.count < limits.memories else {
+            throw .tooManyMemories(limit: limits.memories)
+        }
+        let view = MemoryStorage(sharing: shared)
+        memories.append(view)
+        return view
     }
 
     func makeTable(_ type: TableType, fill: UInt64 = 0) throws(ResourceError) -> TableStorage {

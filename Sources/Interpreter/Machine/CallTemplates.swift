@@ -8,6 +8,8 @@
 // slots from the caller's. Tail calls have two more fields: the caller's own H, and the number of
 // argument slots to move down.
 
+import Synchronization
+
 extension State {
     /// Makes the header of a callee's frame and jumps.
     @inline(__always) func enter(_ code: CodePointer, returningTo back: CodePointer) {
@@ -43,10 +45,21 @@ extension State {
     }
 }
 
+/// Reads an entry of a code table, which another thread may change at the same time.
+@inline(__always) func publishedCode(_ entry: UnsafePointer<Atomic<UInt>>) -> CodePointer {
+    // aarch64 orders reads through a pointer behind the read of the pointer without being asked.
+    #if arch(arm64)
+        let address = entry.pointee.load(ordering: .relaxed)
+    #else
+        let address = entry.pointee.load(ordering: .acquiring)
+    #endif
+    return CodePointer(bitPattern: address).unsafelyUnwrapped
+}
+
 /// Word 1 is the address of the callee's entry in the code table.
 @inline(__always) func call(_ m: State) {
-    let entry = UnsafePointer<CodePointer>(bitPattern: UInt(m.word(1))).unsafelyUnwrapped
-    m.enter(entry.pointee, returningTo: m.pc + 3)
+    let entry = UnsafePointer<Atomic<UInt>>(bitPattern: UInt(m.word(1))).unsafelyUnwrapped
+    m.enter(publishedCode(entry), returningTo: m.pc + 3)
 }
 
 /// Upper half of word 1: byte offset of the import in the context block.
@@ -145,8 +158,8 @@ extension State {
 }
 
 @inline(__always) func returnCall(_ m: State) {
-    let entry = UnsafePointer<CodePointer>(bitPattern: UInt(m.word(1))).unsafelyUnwrapped
-    m.replace(with: entry.pointee)
+    let entry = UnsafePointer<Atomic<UInt>>(bitPattern: UInt(m.word(1))).unsafelyUnwrapped
+    m.replace(with: publishedCode(entry))
 }
 
 @inline(__always) func returnCallImport(_ m: State) {

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What the disassembler knows of a family of instructions; the table is generated.
 struct InstructionFamily {
     let base: Int
@@ -25,10 +27,10 @@ struct Disassembler {
     /// Instruction numbers by handler address.
     private let numbers: [CodeWord: Int]
     /// The module's code table, and the index of the first function in it.
-    private let entries: UnsafeMutablePointer<CodePointer>
+    private let entries: UnsafeMutablePointer<Atomic<UInt>>
     private let firstFunction: Int
 
-    init(entries: UnsafeMutablePointer<CodePointer>, firstFunction: Int) {
+    init(entries: UnsafeMutablePointer<Atomic<UInt>>, firstFunction: Int) {
         self.entries = entries
         self.firstFunction = firstFunction
         var numbers: [CodeWord: Int] = [:]
@@ -137,7 +139,7 @@ struct Disassembler {
         case ("c", nil):
             guard word + 1 < words.count else { return "" }
             let entry = Int(bitPattern: UInt(words[word + 1]))
-            let index = (entry - Int(bitPattern: entries)) / MemoryLayout<CodePointer>.stride
+            let index = (entry - Int(bitPattern: entries)) / MemoryLayout<Atomic<UInt>>.stride
             return "func[\(firstFunction + index)]"
         default: return String(token)
         }

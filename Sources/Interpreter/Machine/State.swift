@@ -126,8 +126,24 @@ extension State {
     }
 }
 
-/// Ends a run: notes why (`code` is a `TrapCode`, 0 for none) and where, and does not go on.
+/// Ends a run, unless the guest only seemed to be out of bounds.
 @inline(never) func leave(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ code: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    // Another thread may have grown a shared memory: then the instruction at `pc`, which has
+    // changed nothing yet, tries again.
+    if code == UInt(TrapCode.outOfBoundsMemoryAccess.rawValue), runtimeMemoriesGrew(cx) {
+        let memory = cx.load(
+            fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
+        return dispatch(
+            pc, sp, memory.pointee.base, memory.pointee.byteCount, cx, r, f, g)
+    }
+    end(pc, sp, md, code, cx, r, f, g)
+}
+
+/// Ends a run: notes why (`code` is a `TrapCode`, 0 for none) and where, and does not go on.
+@inline(__always) private func end(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ code: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) {

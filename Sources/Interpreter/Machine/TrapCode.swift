@@ -20,6 +20,10 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case hostError
     /// A function needs more than wasmd can translate, for example a frame above 65,535 slots.
     case implementationLimit
+    /// The address of an atomic access is no multiple of its size.
+    case unalignedAtomic
+    /// A thread would wait on a memory that no other can change.
+    case expectedSharedMemory
 
     /// The suite's words for the trap.
     public var message: String {
@@ -40,6 +44,8 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
         case .interrupted: "interrupted"
         case .hostError: "host function failed"
         case .implementationLimit: "implementation limit exceeded"
+        case .unalignedAtomic: "unaligned atomic"
+        case .expectedSharedMemory: "expected shared memory"
         }
     }
 }

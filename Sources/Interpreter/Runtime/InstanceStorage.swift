@@ -156,7 +156,7 @@ final class InstanceStorage {
             let signature = store.signature(typeID)
             record.initialize(
                 to: FunctionRecord(
-                    code: module.code.entries[defined], context: context, typeID: typeID,
+                    code: module.code.entry(of: defined), context: context, typeID: typeID,
                     headerIndex: UInt16(clamping: module.code.headerIndex(of: defined)),
                     parameterSlots: UInt16(clamping: signature.parameterSlots),
                     resultSlots: UInt16(clamping: signature.resultSlots),

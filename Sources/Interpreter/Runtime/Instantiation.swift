@@ -6,7 +6,7 @@ import WasmValidator
 extension Store {
     /// What `instantiate` refuses by name: the machine has no instructions for it yet.
     static let unsupportedFeatures: Features = [
-        .exceptions, .garbageCollection, .threads,
+        .exceptions, .garbageCollection,
     ]
 
     /// Instantiates a module with what its imports were resolved to, in order.

@@ -1,6 +1,7 @@
 // Invariants: `record.base` is the start of `reservedByteCount` bytes of address space that belong
 // to this object until it dies; `record.byteCount` bytes of them, rounded up to whole pages of the
 // processor, are readable and writable. The base never moves, the byte count never shrinks.
+// A store's view of a shared memory owns its record only: the bytes live as long as `shared`.
 
 /// A linear memory: reserved address space of which a growing part may be used.
 final class MemoryStorage {
@@ -11,6 +12,8 @@ final class MemoryStorage {
     private var committedByteCount: Int
     /// The most pages the memory can have.
     let maximumPageCount: UInt64
+    /// The memory that this is the store's view of, if other stores may use it too.
+    let shared: SharedMemory?
 
     /// Allocates a memory of the minimum size, zeroed.
     ///
@@ -53,15 +56,38 @@ final class MemoryStorage {
             throw .outOfMemory
         }
         self.type = type
+        shared = nil
         reservedByteCount = reserved
         committedByteCount = committed
         maximumPageCount = min(most, UInt64(truncatingIfNeeded: reserved) >> shift)
         record.initialize(to: MemoryRecord(base: base, byteCount: UInt(bitPattern: initial)))
     }
 
+    /// A store's view of a shared memory: a record of its own, which only the store's thread changes.
+    init(sharing shared: SharedMemory) {
+        self.shared = shared
+        type = shared.type
+        reservedByteCount = 0
+        committedByteCount = 0
+        maximumPageCount = 0
+        record = .allocate(capacity: 1)
+        record.initialize(
+            to: MemoryRecord(base: shared.base, byteCount: UInt(bitPattern: shared.byteCount)))
+    }
+
     deinit {
-        SystemMemory.release(record.pointee.base, reservedByteCount)
+        if shared == nil { SystemMemory.release(record.pointee.base, reservedByteCount) }
         record.deallocate()
+    }
+
+    /// Brings the record of a shared memory up to date; answers whether others have grown it.
+    @discardableResult
+    func refresh() -> Bool {
+        guard let shared else { return false }
+        let byteCount = UInt(bitPattern: shared.byteCount)
+        if record.pointee.byteCount == byteCount { return false }
+        record.pointee.byteCount = byteCount
+        return true
     }
 
     /// The current size in pages.
@@ -69,6 +95,7 @@ final class MemoryStorage {
 
     /// The type with the current size for its minimum, as import matching wants it.
     var currentType: MemoryType {
+        refresh()
         var current = type
         current.limits.minimum = pageCount
         return current
@@ -76,6 +103,10 @@ final class MemoryStorage {
 
     /// Adds pages of zeros; answers the size before in pages, or nil if it cannot grow so far.
     func grow(by delta: UInt64) -> UInt64? {
+        if let shared {
+            defer { refresh() }
+            return shared.grow(by: delta)
+        }
         let old = pageCount
         let (sum, overflow) = old.addingReportingOverflow(delta)
         guard !overflow, sum <= maximumPageCount else { return nil }

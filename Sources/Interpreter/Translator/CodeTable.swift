@@ -11,9 +11,7 @@ import WasmValidator
 /// stores that use the module.
 final class CodeTable: Sendable {
     /// Where each defined function starts.
-    nonisolated(unsafe) let entries: UnsafeMutablePointer<CodePointer>
-    /// The same memory, for publishing.
-    private nonisolated(unsafe) let published: UnsafeMutablePointer<Atomic<UInt>>
+    nonisolated(unsafe) let entries: UnsafeMutablePointer<Atomic<UInt>>
     /// Two words a function: the instruction that translates, and the function's index.
     private nonisolated(unsafe) let stubs: CodePointer
     private let count: Int
@@ -47,15 +45,14 @@ final class CodeTable: Sendable {
         self.module = module
         self.layout = layout
         shapes = FunctionShapes(module.parsed.types)
-        published = .allocate(capacity: max(count, 1))
-        entries = UnsafeMutableRawPointer(published).assumingMemoryBound(to: CodePointer.self)
+        entries = .allocate(capacity: max(count, 1))
         stubs = .allocate(capacity: max(2 * count, 1))
         state = Mutex(State())
         let handler = Instruction.translateStub.handler
         for index in 0..<count {
             stubs[2 * index] = handler
             stubs[2 * index + 1] = UInt64(index)
-            (published + index).initialize(to: Atomic(UInt(bitPattern: stubs + 2 * index)))
+            (entries + index).initialize(to: Atomic(UInt(bitPattern: stubs + 2 * index)))
         }
     }
 
@@ -64,8 +61,11 @@ final class CodeTable: Sendable {
             for block in state.blocks.values { block.start.deallocate() }
         }
         stubs.deallocate()
-        published.deallocate()
+        entries.deallocate()
     }
+
+    /// Where a defined function starts at the moment.
+    func entry(of definedFunction: Int) -> CodePointer { publishedCode(entries + definedFunction) }
 
     /// Index of the frame header of a defined function.
     func headerIndex(of definedFunction: Int) -> Int { shape(of: definedFunction).headerIndex }
@@ -96,7 +96,7 @@ final class CodeTable: Sendable {
                 state.blocks[definedFunction] = Block(
                     start: words, words: code.words.count, entry: code.entry)
                 let entry = UInt(bitPattern: words + code.entry)
-                published[definedFunction].store(entry, ordering: .releasing)
+                entries[definedFunction].store(entry, ordering: .releasing)
                 return .success(entry)
             } catch {
                 return .failure(error)

@@ -172,7 +172,11 @@ extension Translator {
 
     mutating func memorySize(_ memory: UInt32) {
         let before = registers
-        if isNear(memory), module.memories.first?.pageSizeLog2 == 16 {
+        if module.memories[Int(memory)].isShared {
+            // Other threads may have grown it: growing by nothing asks how large it is now.
+            push(.constant, .integer, value: 0)
+            memoryGrow(memory)
+        } else if isNear(memory), module.memories.first?.pageSizeLog2 == 16 {
             pushResult(.memorySize, word: 0, .integer, before: before, droppable: false)
         } else {
             let shift =

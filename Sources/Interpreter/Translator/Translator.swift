@@ -1,3 +1,4 @@
+import Synchronization
 import WasmValidator
 
 /// Why a function has no register code.
@@ -67,7 +68,7 @@ struct Translator {
     let shapes: FunctionShapes
     let layout: ContextLayout
     /// Entries of the module's defined functions.
-    let entries: UnsafeMutablePointer<CodePointer>
+    let entries: UnsafeMutablePointer<Atomic<UInt>>
 
     // The function.
     var reader: BinaryReader
@@ -113,7 +114,7 @@ struct Translator {
 
     init(
         _ module: ValidModule, layout: ContextLayout, shapes: FunctionShapes,
-        entries: UnsafeMutablePointer<CodePointer>
+        entries: UnsafeMutablePointer<Atomic<UInt>>
     ) {
         self.module = module.parsed
         typeIDs = module.typeIDs

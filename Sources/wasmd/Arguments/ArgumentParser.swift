@@ -1,7 +1,7 @@
 /// Matches the words of a command line with the table of commands.
 ///
-/// Options are `--name`, `--name VALUE`, `--name=VALUE` and `-n`; `--` ends them. They may stand
-/// before and after operands, except where the operands belong to the guest.
+/// Options are `--name`, `--name VALUE`, `--name=VALUE`, `-n`, `-n VALUE` and `-nVALUE`; `--` ends
+/// them. They may stand before and after operands, except where the operands belong to the guest.
 struct ArgumentParser {
     private var words: ArraySlice<String>
     private let command: Command
@@ -90,13 +90,21 @@ struct ArgumentParser {
         return word
     }
 
+    /// Options of one letter, several in one word; what follows one with a value is the value.
     private mutating func takeLetters(_ word: String) throws(UsageError) {
-        for letter in word.dropFirst() {
-            // No option with a value has a letter.
+        var letters = word.dropFirst()
+        while let letter = letters.popFirst() {
             guard let option = command.options.first(where: { $0.letter == letter }) else {
                 throw unknown(word)
             }
-            parsed.options.append((option.name, ""))
+            if option.value == nil {
+                parsed.options.append((option.name, ""))
+            } else if letters.isEmpty {
+                parsed.options.append((option.name, try takeValue(of: option)))
+            } else {
+                parsed.options.append((option.name, String(letters)))
+                return
+            }
         }
     }
 

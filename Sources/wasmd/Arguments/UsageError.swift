@@ -7,6 +7,8 @@ enum UsageError: Error, Equatable {
     case unknownOption(String, command: Command.Verb?, suggestion: String?)
     case missingValue(Option, Command.Verb)
     case unexpectedValue(Option, Command.Verb)
+    /// Two options that contradict each other.
+    case conflict(Option, Option, Command.Verb)
     case missingOperand(String, Command.Verb)
     case unexpectedOperand(String, Command.Verb)
     /// The value of an option, or an operand, that cannot be read.
@@ -44,6 +46,8 @@ extension UsageError {
             "option '\(option.flag)' needs a value: \(option.flag) \(option.value ?? "")"
         case .unexpectedValue(let option, _):
             "option '\(option.flag)' takes no value"
+        case .conflict(let first, let second, _):
+            "options '\(first.flag)' and '\(second.flag)' contradict each other"
         case .missingOperand(let name, _):
             "\(name) is missing"
         case .unexpectedOperand(let word, _):
@@ -80,7 +84,8 @@ extension UsageError {
         case .fileInsteadOfCommand(let file, let arguments):
             "Run it with: wasmd run " + ([file] + arguments).map(shellQuoted).joined(separator: " ")
         case .unknownOption(_, let verb?, _), .missingValue(_, let verb),
-            .unexpectedValue(_, let verb), .invalidValue(_, _, _, let verb):
+            .unexpectedValue(_, let verb), .conflict(_, _, let verb),
+            .invalidValue(_, _, _, let verb):
             "Try 'wasmd help \(verb.rawValue)' for its options."
         case .missingOperand(_, let verb), .unexpectedOperand(_, let verb):
             "Usage: " + Command.of(verb).usage

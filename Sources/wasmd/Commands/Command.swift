@@ -4,7 +4,7 @@
 /// written down: the parser, the help, the completions and the suggestions all follow from them.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, validate, inspect, explore, completions, version, help
+        case run, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions, version, help
     }
 
     let verb: Verb
@@ -65,7 +65,7 @@ struct Operand: Sendable {
     }
 }
 
-/// `--name`, `--name VALUE` or `-n`.
+/// `--name`, `--name VALUE`, `-n` or `-n VALUE`.
 struct Option: Sendable {
     /// Without the dashes.
     let name: String
@@ -103,6 +103,8 @@ enum Completion: Sendable, Equatable {
     case folder
     /// A module: files named `*.wasm`, and folders on the way to them.
     case module
+    /// A module's text: files named `*.wat`, and folders on the way to them.
+    case text
     case word(WordList)
 
     enum WordList: Sendable, Equatable {

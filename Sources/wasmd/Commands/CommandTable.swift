@@ -12,6 +12,9 @@ extension Command {
         case .validate: validate
         case .inspect: inspect
         case .explore: explore
+        case .wat2wasm: wat2wasm
+        case .wasm2wat: wasm2wat
+        case .wast: wast
         case .completions: completions
         case .version: version
         case .help: help
@@ -49,8 +52,8 @@ extension Command {
         options: [.features, .json, .verbose, .help],
         notes: [
             "Prints nothing about valid modules. For each module that is refused it prints the "
-                + "file, the byte offset and the reason, and ends with 1.",
-            "FILE may be - for standard input.",
+                + "file, the place and the reason, and ends with 1.",
+            "FILE is a binary or a text (.wat); - stands for standard input.",
         ],
         examples: [
             ("wasmd validate build/*.wasm", "check many files at once"),
@@ -65,7 +68,7 @@ extension Command {
         notes: [
             "Shows the sections with their sizes, types, imports, exports, memories, tables, "
                 + "globals, the tools that produced the module and the features it needs.",
-            "FILE may be - for standard input.",
+            "FILE is a binary or a text (.wat); - stands for standard input.",
         ],
         examples: [
             ("wasmd inspect app.wasm", "a page for people"),
@@ -82,6 +85,60 @@ extension Command {
                 + "name section. Without it all functions are shown."
         ],
         examples: [("wasmd explore fib.wasm fib", "the code of one function")])
+
+    static let wat2wasm = Command(
+        verb: .wat2wasm,
+        summary: "Make a module of its text",
+        operands: [Operand("FILE", .one, .text)],
+        options: [.output, .noNames, .noCheck, .help],
+        notes: [
+            "Reads the text format of WebAssembly 3.0, with threads, custom page sizes, wide "
+                + "arithmetic and the older exceptions. Identifiers become the names in the "
+                + "module's name section. A module that is not valid is refused.",
+            "Without --output the module goes to the current folder, under the name of FILE with "
+                + "the ending .wasm. FILE may be - for standard input; then the module goes to "
+                + "standard output.",
+        ],
+        examples: [
+            ("wasmd wat2wasm math.wat", "writes math.wasm"),
+            ("wasmd wat2wasm -o - math.wat | wasmd inspect -", "no file in between"),
+        ])
+
+    static let wasm2wat = Command(
+        verb: .wasm2wat,
+        summary: "Print a module as text",
+        operands: [Operand("FILE", .one, .module)],
+        options: [.output, .fold, .offsets, .noNames, .generateNames, .help],
+        notes: [
+            "The text becomes the same module again with 'wasmd wat2wasm', unless names are "
+                + "left out or made up. Modules that are not valid are printed too, as long as "
+                + "they can be decoded.",
+            "FILE is a binary or a text (.wat); - stands for standard input.",
+        ],
+        examples: [
+            ("wasmd wasm2wat --fold math.wasm", "operands inside of their instructions"),
+            ("wasmd wasm2wat -o math.wat math.wasm", "into a file"),
+        ])
+
+    static let wast = Command(
+        verb: .wast,
+        summary: "Run scripts of the specification's test suite",
+        operands: [Operand("FILE|FOLDER", .oneOrMore, .file)],
+        options: [
+            .jobs, .features, .eager, .commandFuel, .commandTimeout, .print, .everyFailure,
+            .counts, .table, .json, .help,
+        ],
+        notes: [
+            "Runs each script (.wast) in a store of its own, of folders all scripts in them. A "
+                + "folder that has the name of a feature, such as custom-page-sizes, turns it on; "
+                + "'legacy' stands for legacy-exceptions.",
+            "Prints a line for each failure: FILE:LINE, what was expected and what came. Ends "
+                + "with 1 if anything failed. A command that is not understood is a failure.",
+        ],
+        examples: [
+            ("wasmd wast --jobs 4 testsuite", "all scripts in a folder"),
+            ("wasmd wast --counts testsuite", "how many commands each script was seen to have"),
+        ])
 
     static let completions = Command(
         verb: .completions,
@@ -135,8 +192,34 @@ extension Option {
         "features", value: "LIST", .word(.features),
         help: "What modules may use: names with + or -, after a base if there is one, for "
             + "example wasm2,+tail-calls. Bases are default, all, wasm1, wasm2 and wasm3")
+    static let output = Option(
+        "output", letter: "o", value: "OUT", .file,
+        help: "Write to the file OUT; - is standard output")
+    static let fold = Option(
+        "fold", letter: "f", help: "Put operands into the parentheses of their instruction")
+    static let offsets = Option(
+        "offsets", help: "Say before each instruction where it stands in the file")
+    static let noNames = Option("no-names", help: "Leave the name section out")
+    static let generateNames = Option(
+        "generate-names", help: "Make up names for what has none")
+    static let noCheck = Option("no-check", help: "Do not refuse a module that is not valid")
     static let stats = Option(
         "stats", help: "Print sizes, times and counts to standard error at the end")
+    static let jobs = Option("jobs", value: "N", help: "Run N scripts at the same time; default 1")
+    static let eager = Option(
+        "eager", help: "Translate all functions of a module before it is used")
+    static let commandFuel = Option(
+        "fuel", value: "N", help: "Stop a command after N backward branches and calls")
+    static let commandTimeout = Option(
+        "timeout", value: "DURATION", help: "Stop a command after this time, for example 10s")
+    static let print = Option(
+        "print", help: "Write what the functions of module 'spectest' print to standard error")
+    static let everyFailure = Option(
+        "all-failures", help: "Print every failure, not only the first ten of a script")
+    static let counts = Option(
+        "counts", help: "Print name, commands and assertions of each script, separated by tabs")
+    static let table = Option(
+        "table", help: "Print a table in Markdown, with a row for each folder")
     static let json = Option("json", help: "Print JSON")
     static let verbose = Option(
         "verbose", letter: "v", help: "Print a line for valid modules too")

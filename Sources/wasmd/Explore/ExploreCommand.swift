@@ -34,13 +34,13 @@ struct ExploreCommand {
     }
 
     private func load() throws(Refusal) -> Module {
-        let bytes = try openModule(file)
+        let file = try ModuleFile(file)
         var configuration = Engine.Configuration()
         configuration.features = features
         do throws(ModuleError) {
-            return try Module(bytes, engine: Engine(configuration))
+            return try Module(file.bytes, engine: Engine(configuration))
         } catch {
-            throw Refusal(error, bytes: bytes, file: file)
+            throw file.refusal(error)
         }
     }
 

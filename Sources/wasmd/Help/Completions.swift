@@ -38,7 +38,7 @@ enum BashCompletion {
             lines.append("        case \"$before\" in")
             for option in withValue {
                 lines.append(
-                    "        \(option.flag)) \(reply(option.completion)); return ;;")
+                    "        \(pattern(option))) \(reply(option.completion)); return ;;")
             }
             lines.append("        esac")
         }
@@ -60,15 +60,24 @@ enum BashCompletion {
         return lines
     }
 
+    /// `--output|-o`
+    private static func pattern(_ option: Option) -> String {
+        option.flag + (option.letter.map { "|-\($0)" } ?? "")
+    }
+
     private static func reply(_ completion: Completion) -> String {
         switch completion {
         case .nothing: ":"
         case .folder: lines(of: "compgen -d -- \"$word\"")
         case .file: lines(of: "compgen -f -- \"$word\"")
-        case .module:
-            lines(of: "compgen -f -X '!*.wasm' -- \"$word\"; compgen -d -- \"$word\"")
+        case .module: files(ending: ".wasm")
+        case .text: files(ending: ".wat")
         case .word(let list): reply(words: list.words)
         }
+    }
+
+    private static func files(ending: String) -> String {
+        lines(of: "compgen -f -X '!*\(ending)' -- \"$word\"; compgen -d -- \"$word\"")
     }
 
     private static func reply(words: [String]) -> String {
@@ -134,6 +143,7 @@ enum ZshCompletion {
         case .file: "_files"
         case .folder: "_files -/"
         case .module: "_files -g \"*.wasm\""
+        case .text: "_files -g \"*.wat\""
         case .word(let list): "(\(list.words.joined(separator: " ")))"
         }
     }
@@ -174,6 +184,7 @@ enum FishCompletion {
         case .file: " -F"
         case .folder: " -a '(__fish_complete_directories)'"
         case .module: " -a '(__fish_complete_suffix .wasm)'"
+        case .text: " -a '(__fish_complete_suffix .wat)'"
         case .word(let list): " -a \(quoted(list.words.joined(separator: " ")))"
         }
     }

@@ -41,17 +41,17 @@ struct ModuleFacts {
     /// Decodes with every feature on, since the question is what the module holds.
     static let features: Features = [.all, .legacyExceptions]
 
-    init(file: String) throws(Refusal) {
-        let bytes = try openModule(file)
+    init(file path: String) throws(Refusal) {
+        let file = try ModuleFile(path)
         do throws(DecodingError) {
-            try self.init(file: file, decode(bytes, features: Self.features))
+            try self.init(file, decode(file.bytes, features: Self.features))
         } catch {
-            throw Refusal(error, bytes: bytes, file: file)
+            throw file.refusal(error)
         }
     }
 
-    init(file: String, _ module: ParsedModule) {
-        self.file = file
+    init(_ file: ModuleFile, _ module: ParsedModule) {
+        self.file = file.path
         self.module = module
         names = module.names()
         sections = Self.sections(of: module)
@@ -63,7 +63,7 @@ struct ModuleFacts {
             refusal = nil
         } catch {
             requiredFeatures = nil
-            refusal = Refusal(error, file: file)
+            refusal = file.refusal(error)
         }
     }
 

@@ -18,6 +18,16 @@ final class Output {
         if buffer.count >= Self.capacity, descriptor != nil { flush() }
     }
 
+    /// Writes bytes that are many, without keeping a copy.
+    func write(_ bytes: UnsafeBufferPointer<UInt8>) {
+        flush()
+        if let descriptor {
+            writeAll(UnsafeRawBufferPointer(bytes), to: descriptor)
+        } else {
+            buffer.append(contentsOf: bytes)
+        }
+    }
+
     func writeLine(_ text: String = "") {
         write(text)
         write("\n")
@@ -54,16 +64,18 @@ struct Console {
 
 /// Writes all bytes; stops silently at an error, since there is nobody left to tell.
 func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
-    bytes.withUnsafeBytes { bytes in
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress
-            let count = Glibc.write(descriptor, start, rest.count)
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno != EINTR {
-                return
-            }
+    bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+}
+
+private func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress
+        let count = Glibc.write(descriptor, start, rest.count)
+        if count > 0 {
+            rest = rest.dropFirst(count)
+        } else if errno != EINTR {
+            return
         }
     }
 }

@@ -1,19 +1,27 @@
 import Glibc
 import WasmInterpreter
+import WasmText
 import WasmValidator
 
 /// Why a file, or what it asks for, is refused: the one place that makes such errors into text.
 struct Refusal: Error, Equatable {
     let file: String
-    /// Byte offset in the file, where there is one.
+    /// Byte offset in a binary file, where there is one.
     var offset: Int?
+    /// Line and column in a text, both from 1.
+    var line: Int?
+    var column: Int?
     /// What is wrong, in one or more lines.
     let reason: String
     /// What to do about it, in one line.
     var hint: String?
 
+    /// The whole text of an error that shows a line of the file.
+    private var rendered: String?
+
     /// `FILE: 0x1a3: reason`, and the hint on a line of its own.
     var text: String {
+        if let rendered { return rendered }
         var text = printable(file) + ": "
         if let offset { text += hexadecimal(offset) + ": " }
         text += reason
@@ -53,6 +61,15 @@ extension Refusal {
         }
     }
 
+    /// Shows the line that is wrong.
+    init(_ error: TextError, in text: [UInt8], file: String) {
+        let (line, column) = error.position(in: text)
+        self.init(file: file, reason: error.message)
+        self.line = line
+        self.column = column
+        rendered = error.rendered(in: text, path: printable(file))
+    }
+
     /// What instantiation throws, traps and errors of host functions aside.
     init(instantiation error: any Error, file: String) {
         let reason: String
@@ -79,7 +96,7 @@ extension Refusal {
         case .magicHeaderNotDetected:
             let first = start.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0a && $0 != 0x0d }
             guard first == UInt8(ascii: "(") || first == UInt8(ascii: ";") else { return nil }
-            return "This looks like the text format, which this version cannot read."
+            return "This looks like the text format."
         case .unknownBinaryVersion:
             guard start.count >= 8, start[4...7] == [0x0d, 0, 1, 0] else { return nil }
             return "This is a component; wasmd runs core modules."

@@ -36,17 +36,17 @@ struct RunCommand {
     }
 
     private mutating func load() throws(Refusal) -> Module {
-        let bytes = try openModule(options.file)
-        statistics?.add("module", counted(bytes.count, "byte"))
+        let file = try ModuleFile(options.file)
+        statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("load")
         var configuration = Engine.Configuration()
         configuration.features = options.features
         if let size = options.stackByteCount { configuration.stackByteCount = size }
         let module: Module
         do throws(ModuleError) {
-            module = try Module(bytes, engine: Engine(configuration))
+            module = try Module(file.bytes, engine: Engine(configuration))
         } catch {
-            throw Refusal(error, bytes: bytes, file: options.file)
+            throw file.refusal(error)
         }
         statistics?.finish("validate")
         statistics?.add("functions", grouped(module.parsed.bodies.count))

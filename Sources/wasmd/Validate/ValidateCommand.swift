@@ -48,18 +48,18 @@ struct ValidateCommand {
     }
 
     /// Answers the features that a valid module needs.
-    private func check(_ file: String) throws(Refusal) -> Features {
-        let bytes = try openModule(file)
+    private func check(_ path: String) throws(Refusal) -> Features {
+        let file = try ModuleFile(path)
         let module: ParsedModule
         do throws(DecodingError) {
-            module = try decode(bytes, features: features)
+            module = try decode(file.bytes, features: features)
         } catch {
-            throw Refusal(error, bytes: bytes, file: file)
+            throw file.refusal(error)
         }
         do throws(ValidationError) {
             return try WasmValidator.validate(module, types: TypeRegistry()).requiredFeatures
         } catch {
-            throw Refusal(error, file: file)
+            throw file.refusal(error)
         }
     }
 }
@@ -68,7 +68,8 @@ extension Refusal {
     /// The error for programs: where and why.
     var json: JSON {
         .object(
-            ("offset", offset.map(JSON.count)), ("reason", .string(reason)),
+            ("offset", offset.map(JSON.count)), ("line", line.map(JSON.count)),
+            ("column", column.map(JSON.count)), ("reason", .string(reason)),
             ("hint", hint.map { .string($0) }))
     }
 }

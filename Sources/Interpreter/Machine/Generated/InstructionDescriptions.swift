@@ -1106,7 +1106,88 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2000, count: 48, words: 2, fields: "s0 s1",
+        base: 2000, count: 4, words: 4, fields: "s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("atomic.load8", "", 0),
+                InstructionChoice("atomic.load16", "", 0),
+                InstructionChoice("atomic.load32", "", 0),
+                InstructionChoice("atomic.load64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2004, count: 4, words: 4, fields: "s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("atomic.store8", "", 0),
+                InstructionChoice("atomic.store16", "", 0),
+                InstructionChoice("atomic.store32", "", 0),
+                InstructionChoice("atomic.store64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2008, count: 24, words: 4, fields: "s0 s1 s2 w",
+        axes: [
+            [
+                InstructionChoice("atomic.rmw.add8", "", 0),
+                InstructionChoice("atomic.rmw.add16", "", 0),
+                InstructionChoice("atomic.rmw.add32", "", 0),
+                InstructionChoice("atomic.rmw.add64", "", 0),
+                InstructionChoice("atomic.rmw.sub8", "", 0),
+                InstructionChoice("atomic.rmw.sub16", "", 0),
+                InstructionChoice("atomic.rmw.sub32", "", 0),
+                InstructionChoice("atomic.rmw.sub64", "", 0),
+                InstructionChoice("atomic.rmw.and8", "", 0),
+                InstructionChoice("atomic.rmw.and16", "", 0),
+                InstructionChoice("atomic.rmw.and32", "", 0),
+                InstructionChoice("atomic.rmw.and64", "", 0),
+                InstructionChoice("atomic.rmw.or8", "", 0),
+                InstructionChoice("atomic.rmw.or16", "", 0),
+                InstructionChoice("atomic.rmw.or32", "", 0),
+                InstructionChoice("atomic.rmw.or64", "", 0),
+                InstructionChoice("atomic.rmw.xor8", "", 0),
+                InstructionChoice("atomic.rmw.xor16", "", 0),
+                InstructionChoice("atomic.rmw.xor32", "", 0),
+                InstructionChoice("atomic.rmw.xor64", "", 0),
+                InstructionChoice("atomic.rmw.xchg8", "", 0),
+                InstructionChoice("atomic.rmw.xchg16", "", 0),
+                InstructionChoice("atomic.rmw.xchg32", "", 0),
+                InstructionChoice("atomic.rmw.xchg64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2032, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
+        axes: [
+            [
+                InstructionChoice("atomic.rmw.cmpxchg8", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg16", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg32", "", 0),
+                InstructionChoice("atomic.rmw.cmpxchg64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2036, count: 1, words: 4, fields: "s0 s1 s2 w",
+        axes: [
+            [
+                InstructionChoice("atomic.notify", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2037, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
+        axes: [
+            [
+                InstructionChoice("atomic.wait", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2038, count: 1, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("atomic.fence", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2039, count: 48, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.not", "", 0),
@@ -1160,7 +1241,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2048, count: 2, words: 2, fields: "s0 s1",
+        base: 2087, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.sqrt", "", 0),
@@ -1168,7 +1249,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2050, count: 88, words: 2, fields: "",
+        base: 2089, count: 88, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1222,7 +1303,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2138, count: 12, words: 2, fields: "",
+        base: 2177, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.zipLow", "s0", 0),
@@ -1243,7 +1324,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2150, count: 96, words: 2, fields: "",
+        base: 2189, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1301,7 +1382,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2246, count: 16, words: 2, fields: "s0 s1 s2",
+        base: 2285, count: 16, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.min_s", "", 0),
@@ -1323,7 +1404,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2262, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2301, count: 12, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
@@ -1341,7 +1422,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2274, count: 6, words: 2, fields: "s0 s1 s2 s3",
+        base: 2313, count: 6, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
@@ -1353,7 +1434,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2280, count: 36, words: 2, fields: "",
+        base: 2319, count: 36, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "s0 s1", 0),
@@ -1376,7 +1457,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2316, count: 18, words: 2, fields: "s1",
+        base: 2355, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1395,7 +1476,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2334, count: 8, words: 2, fields: "",
+        base: 2373, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "s0", 0),
@@ -1409,7 +1490,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2342, count: 2, words: 2, fields: "",
+        base: 2381, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "s0", 0),
@@ -1420,7 +1501,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2344, count: 16, words: 2, fields: "u",
+        base: 2383, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1438,7 +1519,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2360, count: 8, words: 4, fields: "v",
+        base: 2399, count: 8, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "s0 s1", 0),
@@ -1452,7 +1533,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2368, count: 2, words: 4, fields: "v",
+        base: 2407, count: 2, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "s0 s1", 0),
@@ -1463,21 +1544,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2370, count: 1, words: 4, fields: "s0 v",
+        base: 2409, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
                 InstructionChoice("v128.const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2371, count: 1, words: 2, fields: "s0 s1",
+        base: 2410, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2372, count: 2, words: 2, fields: "",
+        base: 2411, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.select", "s0", 0),
@@ -1488,7 +1569,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2374, count: 2, words: 2, fields: "u",
+        base: 2413, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("v128.global.get", "s0", 0),
@@ -1499,7 +1580,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2376, count: 2, words: 2, fields: "s1 u",
+        base: 2415, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
                 InstructionChoice("v128.global.set", "", 0),
@@ -1510,42 +1591,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2378, count: 1, words: 10, fields: "s0",
+        base: 2417, count: 1, words: 10, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2379, count: 1, words: 6, fields: "s0",
+        base: 2418, count: 1, words: 6, fields: "s0",
         axes: [
             [
                 InstructionChoice("i16x8.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2380, count: 1, words: 4, fields: "s0",
+        base: 2419, count: 1, words: 4, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32x4.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2381, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2420, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i64x2.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2382, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        base: 2421, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("v128.half", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2383, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        base: 2422, count: 2, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("v128.window.low", "", 0),
@@ -1553,14 +1634,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2385, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2424, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.swizzle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2386, count: 130, words: 2, fields: "",
+        base: 2425, count: 130, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.load", "s0", 0),
@@ -1591,7 +1672,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2516, count: 10, words: 2, fields: "s0",
+        base: 2555, count: 10, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
@@ -1610,7 +1691,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2526, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 2565, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -1629,14 +1710,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2539, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 2578, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2540, count: 80, words: 3, fields: "s4",
+        base: 2579, count: 80, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1668,7 +1749,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2620, count: 4, words: 3, fields: "s4",
+        base: 2659, count: 4, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1681,7 +1762,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2624, count: 96, words: 3, fields: "s4 s5",
+        base: 2663, count: 96, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -1717,7 +1798,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2720, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 2759, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -1772,7 +1853,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2769, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 2808, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -1793,7 +1874,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2784, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 2823, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
@@ -1803,7 +1884,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2788, count: 20, words: 3, fields: "s4 s5",
+        base: 2827, count: 20, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -1820,7 +1901,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2808, count: 36, words: 2, fields: "s1 b",
+        base: 2847, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

@@ -170,107 +170,126 @@ extension Instruction {
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
-    static func vectorUnary(_ a: Int) -> Instruction {
+    /// offset in word 2, index of the memory in word 3
+    static func atomicLoad(_ a: Int) -> Instruction {
         Instruction(2000 &+ (a))
     }
+    /// the value in field 0
+    static func atomicStore(_ a: Int) -> Instruction {
+        Instruction(2004 &+ (a))
+    }
+    static func atomicModify(_ a: Int) -> Instruction {
+        Instruction(2008 &+ (a))
+    }
+    /// expected value in field 2, replacement in field 3
+    static func atomicCompareExchange(_ a: Int) -> Instruction {
+        Instruction(2032 &+ (a))
+    }
+    static let atomicNotify = Instruction(2036)
+    /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
+    static let atomicWait = Instruction(2037)
+    static let atomicFence = Instruction(2038)
+    static func vectorUnary(_ a: Int) -> Instruction {
+        Instruction(2039 &+ (a))
+    }
     static func vectorRoot(_ a: Int) -> Instruction {
-        Instruction(2048 &+ (a))
+        Instruction(2087 &+ (a))
     }
     static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2050 &+ (a &* 2 &+ b))
+        Instruction(2089 &+ (a &* 2 &+ b))
     }
     static func vectorZip(_ a: Int) -> Instruction {
-        Instruction(2138 &+ (a))
+        Instruction(2177 &+ (a))
     }
     static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2150 &+ (a &* 2 &+ b))
+        Instruction(2189 &+ (a &* 2 &+ b))
     }
     static func vectorChoose(_ a: Int) -> Instruction {
-        Instruction(2246 &+ (a))
+        Instruction(2285 &+ (a))
     }
     static func vectorExtended(_ a: Int) -> Instruction {
-        Instruction(2262 &+ (a))
+        Instruction(2301 &+ (a))
     }
     static func vectorTernary(_ a: Int) -> Instruction {
-        Instruction(2274 &+ (a))
+        Instruction(2313 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2280 &+ (a &* 3 &+ b))
+        Instruction(2319 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2316 &+ (a &* 2 &+ b))
+        Instruction(2355 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2334 &+ (a &* 2 &+ b))
+        Instruction(2373 &+ (a &* 2 &+ b))
     }
     static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(2342 &+ (a))
+        Instruction(2381 &+ (a))
     }
     static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2344 &+ (a &* 2 &+ b))
+        Instruction(2383 &+ (a &* 2 &+ b))
     }
     static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2360 &+ (a &* 2 &+ b))
+        Instruction(2399 &+ (a &* 2 &+ b))
     }
     static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(2368 &+ (a))
+        Instruction(2407 &+ (a))
     }
-    static let vectorConstant = Instruction(2370)
-    static let vectorCopy = Instruction(2371)
+    static let vectorConstant = Instruction(2409)
+    static let vectorCopy = Instruction(2410)
     static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(2372 &+ (a))
+        Instruction(2411 &+ (a))
     }
     static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(2374 &+ (a))
+        Instruction(2413 &+ (a))
     }
     static func vectorGlobalSet(_ a: Int) -> Instruction {
-        Instruction(2376 &+ (a))
+        Instruction(2415 &+ (a))
     }
-    static let vectorShuffle8 = Instruction(2378)
-    static let vectorShuffle16 = Instruction(2379)
-    static let vectorShuffle32 = Instruction(2380)
-    static let vectorJoin = Instruction(2381)
+    static let vectorShuffle8 = Instruction(2417)
+    static let vectorShuffle16 = Instruction(2418)
+    static let vectorShuffle32 = Instruction(2419)
+    static let vectorJoin = Instruction(2420)
     /// eight bytes, and one byte eight times
-    static let vectorHalf = Instruction(2382)
+    static let vectorHalf = Instruction(2421)
     static func vectorWindow(_ a: Int) -> Instruction {
-        Instruction(2383 &+ (a))
+        Instruction(2422 &+ (a))
     }
-    static let vectorSwizzle = Instruction(2385)
+    static let vectorSwizzle = Instruction(2424)
     static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2386 &+ (a &* 10 &+ b))
+        Instruction(2425 &+ (a &* 10 &+ b))
     }
     static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(2516 &+ (a))
+        Instruction(2555 &+ (a))
     }
     static func vectorLoadFar(_ a: Int) -> Instruction {
-        Instruction(2526 &+ (a))
+        Instruction(2565 &+ (a))
     }
-    static let vectorStoreFar = Instruction(2539)
+    static let vectorStoreFar = Instruction(2578)
     static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2540 &+ (a &* 4 &+ b))
+        Instruction(2579 &+ (a &* 4 &+ b))
     }
     static func vectorCompareLoad(_ a: Int) -> Instruction {
-        Instruction(2620 &+ (a))
+        Instruction(2659 &+ (a))
     }
     static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2624 &+ (a &* 4 &+ b))
+        Instruction(2663 &+ (a &* 4 &+ b))
     }
     static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(2720 &+ (a))
+        Instruction(2759 &+ (a))
     }
     static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(2769 &+ (a))
+        Instruction(2808 &+ (a))
     }
     static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(2784 &+ (a))
+        Instruction(2823 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2788 &+ (a &* 4 &+ b))
+        Instruction(2827 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2808 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2847 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2844
+    static let count = 2883
 }

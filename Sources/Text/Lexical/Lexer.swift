@@ -30,14 +30,38 @@ struct Token {
 ///
 /// Specification: 6.3 (lexical format).
 struct Lexer {
-    let bytes: UnsafeBufferPointer<UInt8>
+    private(set) var bytes: UnsafeBufferPointer<UInt8>
     private(set) var cursor = 0
+    /// Whether `next` puts the annotations that have a meaning in `annotations`.
+    var recordsAnnotations = false
+    var annotations: [Annotation.Found] = []
 
-    /// - Throws: `malformedUTF8`; all of the text is checked here, once.
+    /// - Throws: `malformedUTF8`; all of the text is checked here, once. `textTooLarge`.
     init(_ bytes: UnsafeBufferPointer<UInt8>) throws(TextError) {
         self.bytes = bytes
+        guard bytes.count <= TextLimits.bytes else { throw TextError(.textTooLarge, at: 0) }
         if let position = firstInvalidUTF8(bytes) { throw TextError(.malformedUTF8, at: position) }
     }
+
+    /// A lexer for a range of a text that was checked before.
+    init(checked text: ModuleBytes, _ range: Range<Int>) {
+        bytes = UnsafeBufferPointer(start: text.base, count: range.upperBound)
+        cursor = range.lowerBound
+    }
+
+    /// A lexer for a part of the same text.
+    func part(_ range: Range<Int>) -> Lexer {
+        var lexer = self
+        lexer.cursor = range.lowerBound
+        lexer.bytes = UnsafeBufferPointer(rebasing: bytes[..<range.upperBound])
+        lexer.recordsAnnotations = false
+        return lexer
+    }
+
+    mutating func skipAll() { cursor = bytes.count }
+
+    /// Goes back to a position where a token starts.
+    mutating func rewind(to position: Int) { cursor = position }
 
     /// The next token that is not in an annotation.
     mutating func next() throws(TextError) -> Token {
@@ -58,15 +82,31 @@ struct Lexer {
         guard name.start == nameStart, name.kind != .open, name.kind != .close, name.kind != .end,
             name.end - name.start > (name.kind == .string ? 2 : 0)
         else { throw TextError(.emptyAnnotationName, start..<nameStart) }
+        let kind = try annotationKind(name)
         var depth = 1
+        var contentEnd = cursor
         while depth > 0 {
-            switch try raw().kind {
+            contentEnd = cursor
+            let token = try raw()
+            switch token.kind {
             case .open: depth += 1
             case .close: depth -= 1
             case .end: throw TextError(.unclosedAnnotation, start..<nameStart)
             default: break
             }
         }
+        if recordsAnnotations, let kind {
+            annotations.append(
+                Annotation.Found(kind: kind, range: start..<cursor, content: name.end..<contentEnd))
+        }
+    }
+
+    /// - Throws: `malformedUTF8` if the name is a string that is none.
+    private func annotationKind(_ name: Token) throws(TextError) -> Annotation.Kind? {
+        guard name.kind == .string else { return Annotation.Kind(name: bytes[name.range]) }
+        var decoded: [UInt8] = []
+        try appendName(name, to: &decoded)
+        return Annotation.Kind(name: decoded)
     }
 
     private mutating func raw() throws(TextError) -> Token {
@@ -254,6 +294,39 @@ struct Lexer {
             }
             index = escape.end
         }
+    }
+
+    /// Appends the name that a string token stands for.
+    ///
+    /// - Throws: `malformedUTF8`.
+    func appendName(_ token: Token, to result: inout [UInt8]) throws(TextError) {
+        let start = result.count
+        try appendString(token, to: &result)
+        let isMalformed = result.withUnsafeBufferPointer { bytes in
+            firstInvalidUTF8(UnsafeBufferPointer(rebasing: bytes[start...])) != nil
+        }
+        if isMalformed { throw TextError(.malformedUTF8, token.range) }
+    }
+
+    /// Appends what an identifier token stands for, without the dollar sign.
+    func appendIdentifier(_ token: Token, to result: inout [UInt8]) throws(TextError) {
+        let start = token.start + 1
+        if bytes[start] == 0x22 {
+            do {
+                try appendName(Token(kind: .string, start: start, end: token.end), to: &result)
+            } catch {
+                throw TextError(error.reason, token.range)
+            }
+        } else {
+            result.append(contentsOf: bytes[start..<token.end])
+        }
+    }
+
+    /// Whether a token is `$` or `$""`.
+    func isEmptyIdentifier(_ token: Token) -> Bool {
+        guard token.kind == .reserved, bytes[token.start] == 0x24 else { return false }
+        let name = bytes[token.start + 1..<token.end]
+        return name.isEmpty || name.elementsEqual([0x22, 0x22])
     }
 }
 

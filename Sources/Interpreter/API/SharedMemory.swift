@@ -1,0 +1,102 @@
+// Invariants: `base` stays the start of the memory's reservation while this object lives; the first
+// `byteCount` bytes are accessible. Growth and the queues are changed under the lock only. Guests'
+// plain accesses race as the guests' authors allowed; they are accesses to raw bytes.
+
+import Synchronization
+import WasmValidator
+
+/// A linear memory that stores of several threads use at the same time.
+///
+///     let memory = try SharedMemory(MemoryType(limits: Limits(minimum: 1, maximum: 16), shared: true))
+///     // on each thread
+///     let store = Store(engine: engine)
+///     linker.define("env", "memory", .memory(try Memory(store: store, sharing: memory)))
+///
+/// Specification: threads proposal, shared memories.
+public final class SharedMemory: Sendable {
+    /// As declared; its minimum is the size at the start.
+    public let type: MemoryType
+    nonisolated(unsafe) let base: UnsafeMutableRawPointer
+    private let currentByteCount: Atomic<UInt>
+    private let state: Mutex<State>
+
+    private struct State {
+        /// The bytes themselves.
+        let origin: MemoryStorage
+        /// Who waits at which address, the longest first.
+        var waiters: [UInt64: [InterruptHandle]] = [:]
+    }
+
+    /// Allocates a shared memory of zeros.
+    ///
+    /// - Parameter limit: bytes that it may grow to at most; default 4 GiB.
+    /// - Throws: `ResourceError` if its minimum is above the limit or the system refuses.
+    public init(_ type: MemoryType, limit: UInt64 = 1 << 32) throws(ResourceError) {
+        var type = type
+        type.isShared = true
+        self.type = type
+        let origin = try MemoryStorage(type, limit: limit)
+        base = origin.record.pointee.base
+        currentByteCount = Atomic(origin.record.pointee.byteCount)
+        state = Mutex(State(origin: origin))
+    }
+
+    /// The current size in bytes.
+    public var byteCount: Int { Int(bitPattern: currentByteCount.load(ordering: .acquiring)) }
+
+    /// Adds pages of zeros; answers the size before in pages, or nil if it cannot grow so far.
+    public func grow(by pages: UInt64) -> UInt64? {
+        state.withLock { state in
+            let old = state.origin.grow(by: pages)
+            currentByteCount.store(
+                state.origin.record.pointee.byteCount, ordering: .releasing)
+            return old
+        }
+    }
+
+    // MARK: Waiting
+
+    /// How a wait ended; the raw values are what the guest gets.
+    enum WaitResult: UInt64 {
+        case woken = 0
+        case notEqual = 1
+        case timedOut = 2
+    }
+
+    /// Puts a thread into the queue at `address`, if `isEqual` still holds.
+    func enqueue(_ waiter: InterruptHandle, at address: UInt64, if isEqual: () -> Bool) -> Bool {
+        state.withLock { state in
+            guard isEqual() else { return false }
+            waiter.prepareToPark()
+            state.waiters[address, default: []].append(waiter)
+            return true
+        }
+    }
+
+    /// Takes a thread out of the queue again; false if it was notified before.
+    func dequeue(_ waiter: InterruptHandle, at address: UInt64) -> Bool {
+        state.withLock { state in
+            guard let index = state.waiters[address]?.firstIndex(where: { $0 === waiter }) else {
+                return false
+            }
+            state.waiters[address]?.remove(at: index)
+            if state.waiters[address]?.isEmpty == true { state.waiters[address] = nil }
+            return true
+        }
+    }
+
+    /// Wakes up to `count` threads that wait at `address`, a byte offset; answers how many.
+    ///
+    /// Specification: threads proposal, `memory.atomic.notify`.
+    @discardableResult
+    public func notify(at address: UInt64, count: UInt32) -> UInt32 {
+        state.withLock { state in
+            guard var queue = state.waiters[address] else { return 0 }
+            let woken = min(queue.count, Int(count))
+            for waiter in queue.prefix(woken) { waiter.notify() }
+            queue.removeFirst(woken)
+            state.waiters[address] = queue.isEmpty ? nil : queue
+            return UInt32(truncatingIfNeeded: woken)
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import WasmDecoder
+
+/// What the parser of instructions keeps while it is in a function or constant expression.
+struct FunctionState {
+    /// The locals and instructions of the function.
+    var code = ByteWriter()
+    /// Opcodes and immediates of folded instructions whose operands are being parsed, the innermost
+    /// last.
+    var pending = ByteWriter()
+    /// Blocks and folded instructions that are open, the innermost last.
+    var frames: [InstructionFrame] = []
+    /// The function index; nil in constant expressions.
+    var index: UInt32?
+    /// Branch hints: offset, size and value of each.
+    var hints = ByteWriter()
+    var hintCount = 0
+
+    /// How many labels there are, and at which depth each identifier is.
+    private var labelDepth: UInt32 = 0
+    private var labels = IdentifierMap()
+    /// How many blocks began.
+    private(set) var blockCount: UInt32 = 0
+    private var locals = IdentifierMap()
+    private var namedLocals: [Symbol] = []
+    private let symbolCount: Int
+
+    init(symbolCount: Int) { self.symbolCount = symbolCount }
+
+    mutating func begin(_ index: UInt32?) {
+        self.index = index
+        code.removeAll()
+        hints.removeAll()
+        hintCount = 0
+        blockCount = 0
+        for symbol in namedLocals { locals.set(symbol, to: nil, symbolCount: symbolCount) }
+        namedLocals.removeAll(keepingCapacity: true)
+    }
+
+    /// False if the identifier is taken.
+    mutating func defineLocal(_ symbol: Symbol, _ index: UInt32) -> Bool {
+        if locals[symbol] != nil { return false }
+        locals.set(symbol, to: index, symbolCount: symbolCount)
+        namedLocals.append(symbol)
+        return true
+    }
+
+    func local(_ symbol: Symbol) -> UInt32? { locals[symbol] }
+
+    // MARK: Labels
+
+    /// Opens a label; gives what its identifier stood for before.
+    mutating func pushLabel(_ symbol: Symbol?) -> UInt32? {
+        defer {
+            labelDepth += 1
+            blockCount += 1
+        }
+        guard let symbol else { return nil }
+        let shadowed = labels[symbol]
+        labels.set(symbol, to: labelDepth, symbolCount: symbolCount)
+        return shadowed
+    }
+
+    mutating func popLabel(_ symbol: Symbol?, shadowed: UInt32?) {
+        labelDepth -= 1
+        if let symbol { labels.set(symbol, to: shadowed, symbolCount: symbolCount) }
+    }
+
+    /// The label with an identifier, counted from the innermost.
+    func label(_ symbol: Symbol) -> UInt32? {
+        guard let depth = labels[symbol] else { return nil }
+        return labelDepth - 1 - depth
+    }
+
+    // MARK: Folded instructions
+
+    /// Moves the end of the code, from `start`, to the instructions that wait for their operands.
+    mutating func postpone(from start: Int) {
+        pending.append(code.bytes[start...])
+        code.bytes.removeSubrange(start...)
+    }
+
+    /// Appends what was postponed last.
+    mutating func resume(from start: Int) {
+        code.append(pending.bytes[start...])
+        pending.bytes.removeSubrange(start...)
+    }
+}
+
+/// An open block or folded instruction.
+struct InstructionFrame {
+    enum Kind {
+        /// Operands up to the closing parenthesis.
+        case foldedInstruction
+        /// `block`, `loop`, `try_table`.
+        case foldedBlock
+        /// Operands up to `(then`.
+        case foldedIf
+        /// In `(then`, behind it, in `(else`, behind it.
+        case then, afterThen, `else`, afterElse
+        /// Before `(do`.
+        case foldedTry
+        case `do`, afterDo, `catch`, afterCatch, catchAll, afterCatchAll, afterDelegate
+        /// Blocks up to `end`.
+        case flatBlock, flatIf, flatElse, flatTry, flatCatch, flatCatchAll
+
+        /// Whether instructions may stand here that are not in parentheses.
+        var allowsPlainInstructions: Bool {
+            switch self {
+            case .foldedInstruction, .foldedIf, .afterThen, .afterElse, .foldedTry, .afterDo,
+                .afterCatch, .afterCatchAll, .afterDelegate:
+                false
+            default: true
+            }
+        }
+
+        /// What else has to stand where a plain instruction may not.
+        var expectation: TextError.Expectation {
+            switch self {
+            case .foldedInstruction: .foldedInstruction
+            case .foldedIf: .thenClause
+            case .foldedTry: .doClause
+            case .afterDo, .afterCatch: .catchClause
+            default: .closingParenthesis
+            }
+        }
+    }
+
+    var kind: Kind
+    var label: Symbol?
+    /// The name of the label in the name section.
+    var name: Symbol?
+    var shadowed: UInt32?
+    /// Where in `pending` the instruction starts.
+    var pendingStart = 0
+    var hint: UInt8?
+}

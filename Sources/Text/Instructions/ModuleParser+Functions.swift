@@ -1,0 +1,88 @@
+import WasmDecoder
+
+/// Functions and constant expressions.
+extension ModuleParser {
+    /// Stands behind `(func`.
+    mutating func functionField() throws(TextError) {
+        let index = defined.functions
+        try nameFunction()
+        if try inlineExportsAndImport(.func, .function, index) { return }
+        defined.functions += 1
+        function.begin(index)
+        let type = try typeUse(parameters: .recorded)
+        try locals(type)
+        try instructions()
+        function.code.opcode(.end)
+        sections.add(.function) { $0.index(type) }
+        let code = function.code.bytes
+        sections.add(.code) { $0.vector(code) }
+        if function.hintCount > 0 {
+            branchHints.append((index, function.hintCount, function.hints))
+        }
+        function.begin(nil)
+    }
+
+    /// `(local ...)*` of a function of the type.
+    private mutating func locals(_ type: UInt32) throws(TextError) {
+        let parameterCount = types.parameterCount(at: type)
+        var index = parameterCount ?? 0
+        var groups: [(count: UInt32, type: ValueType)] = []
+        func add(_ type: ValueType) {
+            if let last = groups.last, last.type == type {
+                groups[groups.count - 1].count += 1
+            } else {
+                groups.append((1, type))
+            }
+        }
+        while openIfPresent(.local) {
+            let start = cursor
+            let identifier = identifierIfPresent()
+            let name = try nameAnnotation() ?? identifier
+            if identifier != nil, parameterCount == nil { uncertainLocals.append((type, start)) }
+            try nameLocal(index, identifier: identifier, name: name, at: start)
+            if identifier != nil {
+                add(try valueType())
+                index += 1
+            } else {
+                while token.kind != .close {
+                    add(try valueType())
+                    index += 1
+                }
+            }
+            try expectClose()
+        }
+        function.code.count(groups.count)
+        for group in groups {
+            function.code.index(group.count)
+            function.code.valueType(group.type)
+        }
+    }
+
+    /// Gives a parameter or local its identifier and its name.
+    mutating func nameLocal(
+        _ index: UInt32, identifier: Symbol?, name: Symbol?, at token: Int
+    ) throws(TextError) {
+        if let identifier, !function.defineLocal(identifier, index) {
+            throw TextError(.duplicateIdentifier(.local), tokens[token].range)
+        }
+        guard let name, let outer = function.index else { return }
+        names.locals.append(.init(outer: outer, index: index, name: name))
+    }
+
+    /// `instr*` up to the closing parenthesis, which stays; with the final `end`.
+    mutating func expression() throws(TextError) -> [UInt8] {
+        function.begin(nil)
+        try instructions()
+        function.code.opcode(.end)
+        return function.code.bytes
+    }
+
+    /// One instruction in parentheses; with the final `end`.
+    mutating func foldedExpression() throws(TextError) -> [UInt8] {
+        guard token.kind == .open else { throw unexpected(.foldedInstruction) }
+        function.begin(nil)
+        try foldedInstruction()
+        function.code.opcode(.end)
+        return function.code.bytes
+    }
+}

@@ -1,0 +1,47 @@
+import WasmDecoder
+
+/// Custom sections as annotations (7.6.1), those aside that the rest of the text says already.
+extension ModulePrinter {
+    mutating func printCustomSections() {
+        let known = module.sections.filter { $0.id != 0 }
+        // Identifiers say what is in the name section.
+        let nameSection =
+            options.names == .section && !names.hasSection
+            ? nil : module.customSections.firstIndex { $0.name == "name" }
+        for (index, section) in module.customSections.enumerated() where index != nameSection {
+            if !hints.isEmpty, section.name == BranchHintMap.sectionName { continue }
+            field("@custom ")
+            out.string(utf8: section.name.utf8)
+            // The parser puts names behind the last known section, and behind them what has no
+            // place.
+            let isLast = section.position == known.count && index > nameSection ?? -1
+            if !isLast { place(section.position, known) }
+            strings(section.content)
+            out.byte(0x29)
+        }
+    }
+
+    /// ` (after section)`, for a position that counts known sections.
+    private mutating func place(_ position: Int, _ known: [SectionSpan]) {
+        guard position > 0, position <= known.count,
+            let kind = SectionKind.allCases.first(where: { $0.id == known[position - 1].id })
+        else { return out.write(" (before first)") }
+        out.write(" (after ")
+        switch kind {
+        case .type: out.write("type")
+        case .import: out.write("import")
+        case .function: out.write("func")
+        case .table: out.write("table")
+        case .memory: out.write("memory")
+        case .tag: out.write("tag")
+        case .global: out.write("global")
+        case .export: out.write("export")
+        case .start: out.write("start")
+        case .element: out.write("elem")
+        case .dataCount: out.write("datacount")
+        case .code: out.write("code")
+        case .data: out.write("data")
+        }
+        out.byte(0x29)
+    }
+}

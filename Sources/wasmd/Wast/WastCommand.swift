@@ -1,0 +1,132 @@
+import Glibc
+import Synchronization
+import WasmInterpreter
+import WasmScriptRunner
+
+/// `wasmd wast`: runs scripts of the specification's form and says which commands failed.
+struct WastCommand {
+    private let paths: [String]
+    private let options: ScriptOptions
+    private let jobs: Int
+    private let form: Form
+
+    /// What goes to standard output.
+    enum Form {
+        /// Failures, and a line for each file.
+        case text(everyFailure: Bool)
+        /// What was counted, for a comparison with what is there.
+        case counts
+        case json
+        /// A row for each folder, for documents.
+        case table
+    }
+
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        paths = arguments.operands
+        jobs =
+            try arguments.read(.jobs, expected: "a number from 1 to 1024") { text in
+                Quantity.count(text).flatMap { (1...1024).contains($0) ? Int($0) : nil }
+            } ?? 1
+        var options = ScriptOptions()
+        options.features = try arguments.features()
+        options.eagerTranslation = arguments.has(.eager)
+        options.fuel = try arguments.read(.commandFuel, expected: "a number", Quantity.count)
+        options.timeLimit = try arguments.read(
+            .commandTimeout, expected: "a time above zero with its unit, for example 500ms or 2s"
+        ) { text in
+            Quantity.nanoseconds(text).map { .nanoseconds($0) }
+        }
+        if arguments.has(.print) {
+            options.print = { writeAll(Array("\(printable($0))\n".utf8), to: STDERR_FILENO) }
+        }
+        self.options = options
+        form =
+            if arguments.has(.counts) {
+                .counts
+            } else if arguments.has(.json) {
+                .json
+            } else if arguments.has(.table) {
+                .table
+            } else {
+                .text(everyFailure: arguments.has(.everyFailure))
+            }
+    }
+
+    /// Runs all scripts, also behind one that fails, and answers the exit code.
+    func perform(_ console: Console) -> Int32 {
+        let files: [ScriptFile]
+        do throws(FileError) {
+            files = try ScriptFile.find(paths)
+        } catch {
+            console.complain(printable(error.description))
+            return ExitCode.refused
+        }
+        let progress = Progress(of: files.count, shown: isatty(STDERR_FILENO) == 1)
+        let results = Mutex<[ScriptResult]>([])
+        let isText = if case .text = form { true } else { false }
+        // Failures of a long run are of interest while it runs.
+        nonisolated(unsafe) let output = console.output
+        let start = ContinuousClock.now
+        runScripts(files, options, jobs: jobs) { result in
+            results.withLock { $0.append(result) }
+            progress.clear()
+            if isText {
+                output.write(text(of: result))
+                output.flush()
+            }
+            progress.advance(behind: result.file.name)
+        }
+        progress.clear()
+        let summary = WastSummary(
+            results: results.withLock { $0 }, duration: start.duration(to: .now))
+        switch form {
+        case .text: console.output.writeLine(summary.line)
+        case .counts: console.output.write(summary.counts)
+        case .json: console.output.writeLine(summary.json.text)
+        case .table: console.output.write(summary.table)
+        }
+        if !isText { console.error.writeLine(summary.line) }
+        return summary.total.failures.isEmpty ? ExitCode.success : ExitCode.refused
+    }
+
+    /// The failures of a file, and a line about it.
+    private func text(of result: ScriptResult) -> String {
+        guard case .text(let everyFailure) = form else { return "" }
+        let report = result.report
+        let path = printable(result.file.path)
+        let shown = everyFailure ? report.failures[...] : report.failures.prefix(Self.shownFailures)
+        var lines = shown.map { "\(path):\($0.line): \(printable($0.reason))" }
+        let hidden = report.failures.count - shown.count
+        if hidden > 0 { lines.append("\(path): \(grouped(hidden)) more, with --all-failures") }
+        let verdict =
+            report.failures.isEmpty ? "ok" : "\(grouped(report.failures.count)) failed"
+        lines.append("\(path): \(counted(report.commandCount, "command")): \(verdict)")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Failures of one file that a reader wants to see.
+    private static let shownFailures = 10
+}
+
+/// A line on the terminal that says how far a long run is. Used by one thread at a time.
+private final class Progress: @unchecked Sendable {
+    private let count: Int
+    private let isShown: Bool
+    private var done = 0
+
+    init(of count: Int, shown: Bool) {
+        self.count = count
+        isShown = shown && count > 1
+    }
+
+    func advance(behind file: String) {
+        done += 1
+        guard isShown else { return }
+        writeAll(Array("\(done)/\(count) \(printable(file))".utf8), to: STDERR_FILENO)
+    }
+
+    /// Takes the line away, so that others can write.
+    func clear() {
+        if isShown { writeAll(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+    }
+}

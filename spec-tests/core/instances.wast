@@ -1,0 +1,131 @@
+;; Calls that leave an instance and come back: each function goes on with the memory, globals and
+;; tables of its own instance, as they are then.
+
+(module $A
+  (type $f (func (param i32) (result i32)))
+  (memory (export "memory") 1 4)
+  (table (export "table") 4 10 funcref)
+  (global (export "counter") (mut i32) (i32.const 0))
+  (data (i32.const 0) "\01\00\00\00")
+  (func (export "load") (param i32) (result i32) (i32.load (local.get 0)))
+  (func (export "store") (param i32 i32) (i32.store (local.get 0) (local.get 1)))
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+  (func (export "grow-table") (param i32) (result i32)
+    (table.grow (ref.null func) (local.get 0)))
+  ;; calls back whoever is in the table, between two accesses of its own
+  (func (export "through-table") (param i32 i32) (result i32)
+    (i32.store (i32.const 8) (i32.const 1000))
+    (i32.add
+      (i32.add (i32.load (i32.const 8)) (call_indirect (type $f) (local.get 1) (local.get 0)))
+      (i32.load (i32.const 8))))
+  (func (export "trap") (i32.store (i32.const 12) (i32.const 5)) (unreachable)))
+(register "A" $A)
+
+(module $B
+  (type $f (func (param i32) (result i32)))
+  (import "A" "load" (func $load-A (param i32) (result i32)))
+  (import "A" "store" (func $store-A (param i32 i32)))
+  (import "A" "through-table" (func $through-A (param i32 i32) (result i32)))
+  (import "A" "trap" (func $trap-A))
+  (import "A" "table" (table $shared 4 10 funcref))
+  (import "A" "counter" (global $counter (mut i32)))
+  (import "spectest" "print_i32" (func $print (param i32)))
+  (memory 1)
+  (global $own (mut i32) (i32.const 7))
+  (table $own-table funcref (elem $ten))
+  (data (i32.const 0) "\02\00\00\00")
+  (elem (table $shared) (i32.const 1) func $from-A $deep)
+  (func $ten (type $f) (i32.const 10))
+
+  ;; called by A: uses this instance's memory, global and table
+  (func $from-A (type $f)
+    (global.set $own (i32.add (global.get $own) (i32.const 1)))
+    (global.set $counter (i32.add (global.get $counter) (i32.const 1)))
+    (i32.store (i32.const 8) (i32.const 1))
+    (i32.add (i32.load (i32.const 0))
+      (call_indirect $own-table (type $f) (i32.const 0) (i32.const 0))))
+  ;; B to A to B and so on, until the argument is 0
+  (func $deep (type $f)
+    (i32.store (i32.const 16) (local.get 0))
+    (if (result i32) (i32.eqz (local.get 0))
+      (then (i32.load (i32.const 0)))
+      (else
+        (drop (call $through-A (i32.const 2) (i32.sub (local.get 0) (i32.const 1))))
+        (i32.add (i32.load (i32.const 0)) (i32.load (i32.const 16))))))
+
+  (func (export "both") (result i32 i32 i32)
+    (i32.load (i32.const 0)) (call $load-A (i32.const 0)) (i32.load (i32.const 0)))
+  (func (export "store-both") (result i32 i32)
+    (i32.store (i32.const 4) (i32.const 20))
+    (call $store-A (i32.const 4) (i32.const 10))
+    (i32.store (i32.const 4) (i32.add (i32.load (i32.const 4)) (i32.const 1)))
+    (i32.load (i32.const 4)) (call $load-A (i32.const 4)))
+  (func (export "back-and-forth") (result i32 i32 i32)
+    (i32.store (i32.const 8) (i32.const 50))
+    (call $through-A (i32.const 1) (i32.const 0))
+    (i32.load (i32.const 8)) (global.get $own))
+  (func (export "deep") (param i32) (result i32) (call $deep (local.get 0)))
+  (func (export "host-between") (result i32)
+    (i32.store (i32.const 20) (i32.const 30))
+    (call $print (i32.const 1))
+    (i32.load (i32.const 20)))
+  (func (export "own") (result i32) (i32.load (i32.const 0)))
+  (func (export "trap") (call $trap-A)))
+
+(assert_return (invoke $B "both") (i32.const 2) (i32.const 1) (i32.const 2))
+(assert_return (invoke $B "store-both") (i32.const 21) (i32.const 10))
+(assert_return (invoke $B "back-and-forth") (i32.const 2012) (i32.const 1) (i32.const 8))
+(assert_return (get $A "counter") (i32.const 1))
+(assert_return (invoke $A "through-table" (i32.const 1) (i32.const 0)) (i32.const 2012))
+(assert_return (get $A "counter") (i32.const 2))
+(assert_trap (invoke $A "through-table" (i32.const 0) (i32.const 0)) "uninitialized element")
+(assert_return (invoke $B "deep" (i32.const 0)) (i32.const 2))
+;; the innermost call left 0 at address 16 of B
+(assert_return (invoke $B "deep" (i32.const 100)) (i32.const 2))
+(assert_return (invoke $B "host-between") (i32.const 30))
+
+;; A trap elsewhere changes nothing about who is who.
+(assert_trap (invoke $B "trap") "unreachable")
+(assert_return (invoke $B "own") (i32.const 2))
+(assert_return (invoke $A "load" (i32.const 12)) (i32.const 5))
+(assert_return (invoke $B "both") (i32.const 2) (i32.const 1) (i32.const 2))
+
+;; A memory that grows, or a table, during a call is seen to be larger afterwards.
+(module $C
+  (import "A" "memory" (memory 1 4))
+  (import "A" "table" (table $t 4 10 funcref))
+  (import "A" "grow" (func $grow (param i32) (result i32)))
+  (import "A" "grow-table" (func $grow-table (param i32) (result i32)))
+  (func (export "past-end") (result i32) (i32.load (i32.const 65536)))
+  (func (export "grow-and-use") (result i32 i32)
+    (call $grow (i32.const 1))
+    (i32.store (i32.const 65536) (i32.const 44))
+    (i32.load (i32.const 65536)))
+  (func (export "size") (result i32) (memory.size))
+  (func $five (result i32) (i32.const 5))
+  (elem declare func $five)
+  (func (export "grow-table-and-use") (result i32 i32 i32)
+    (call $grow-table (i32.const 2))
+    (table.set $t (i32.const 5) (ref.func $five))
+    (call_indirect $t (result i32) (i32.const 5))
+    (table.size $t)))
+
+(assert_trap (invoke $C "past-end") "out of bounds memory access")
+(assert_return (invoke $C "grow-and-use") (i32.const 1) (i32.const 44))
+(assert_return (invoke $C "past-end") (i32.const 44))
+(assert_return (invoke $A "load" (i32.const 65536)) (i32.const 44))
+(assert_return (invoke $C "size") (i32.const 2))
+(assert_return (invoke $C "grow-table-and-use") (i32.const 4) (i32.const 5) (i32.const 6))
+
+;; An instance that failed to start leaves its function in a table; it has its own memory.
+(assert_trap
+  (module
+    (import "A" "table" (table 4 10 funcref))
+    (memory 1)
+    (data (i32.const 0) "\63\00\00\00")
+    (elem (i32.const 3) func $f)
+    (func $f (param i32) (result i32) (i32.load (i32.const 0)))
+    (func $start (unreachable))
+    (start $start))
+  "unreachable")
+(assert_return (invoke $A "through-table" (i32.const 3) (i32.const 0)) (i32.const 2099))

@@ -1,0 +1,51 @@
+;; Exceptions that carry vectors.
+
+(module $A
+  (tag $t (export "t") (param i32 v128 f32 v128))
+  (func (export "throw") (param v128)
+    (throw $t (i32.const 1) (local.get 0) (f32.const 2) (v128.const i64x2 3 4))))
+(register "A" $A)
+(module
+  (import "A" "t" (tag $t (param i32 v128 f32 v128)))
+  (import "A" "throw" (func $throw (param v128)))
+  (func $sum (param i32 v128 f32 v128) (result i64)
+    (i64.add
+      (i64.add (i64.extend_i32_s (local.get 0)) (i64.trunc_f32_s (local.get 2)))
+      (i64.add
+        (i64.add
+          (i64.mul (i64.const 10) (i64x2.extract_lane 0 (local.get 1)))
+          (i64.mul (i64.const 100) (i64x2.extract_lane 1 (local.get 1))))
+        (i64.add
+          (i64.mul (i64.const 1000) (i64x2.extract_lane 0 (local.get 3)))
+          (i64.mul (i64.const 10000) (i64x2.extract_lane 1 (local.get 3)))))))
+  (func (export "catch") (param v128) (result i64)
+    (block $h (result i32 v128 f32 v128)
+      (try_table (catch $t $h) (call $throw (local.get 0)))
+      (unreachable))
+    (call $sum))
+  (func (export "catch-constant") (result i64)
+    (block $h (result i32 v128 f32 v128)
+      (try_table (catch $t $h) (call $throw (v128.const i64x2 5 6)))
+      (unreachable))
+    (call $sum))
+  (func (export "again") (result i64)
+    (block $outer (result i32 v128 f32 v128)
+      (try_table (catch $t $outer)
+        (block $h (result i32 v128 f32 v128 exnref)
+          (try_table (catch_ref $t $h) (call $throw (v128.const i64x2 7 8)))
+          (unreachable))
+        (throw_ref))
+      (unreachable))
+    (call $sum))
+  (func (export "local") (result i64)
+    ;; vectors in locals and on the stack live through a throw
+    (local v128)
+    (local.set 0 (v128.const i64x2 40 50))
+    (v128.const i64x2 1 2)
+    (block $h (try_table (catch_all $h) (call $throw (v128.const i64x2 0 0))))
+    (i64x2.add (local.get 0))
+    (i64x2.extract_lane 1)))
+(assert_return (invoke "catch" (v128.const i64x2 1 2)) (i64.const 43213))
+(assert_return (invoke "catch-constant") (i64.const 43653))
+(assert_return (invoke "again") (i64.const 43873))
+(assert_return (invoke "local") (i64.const 52))
