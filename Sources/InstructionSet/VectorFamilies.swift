@@ -384,6 +384,9 @@ let vectorFamilies = [
     Family(
         "vectorBinaryStore", "vectorBinaryStore", [vectorStoringBinaries, operandAddresses],
         fields: "s4 s5", words: 3),
+    Family(
+        "vectorUpdate", "vectorUpdate", [commutativeBinaries, Array(operandAddresses[...1])],
+        fields: "s4", words: 3),
     Family("vectorPair", "vectorPair", [vectorPairs], fields: "s0 s1 s2 s3"),
     Family("vectorShiftPair", "vectorShiftPair", [vectorShiftPairs], fields: "s0 s1 n2 s3"),
     Family("vectorPairShift", "vectorPairShift", [vectorPairShifts], fields: "s0 s1 s2 n3"),

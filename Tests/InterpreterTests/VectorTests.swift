@@ -82,6 +82,7 @@ import WasmInstructionSet
         #expect(try binary[products].map { "\($0)+add" } == labels("vectorMultiplyAddLoad"))
         #expect(
             try Array(binary[..<VectorOpcodes.storingCount]) == labels("vectorBinaryStore"))
+        #expect(try Array(binary[..<VectorOpcodes.updatingCount]) == labels("vectorUpdate"))
         func pairs(_ list: [VectorPairs.Pair]) -> [String] {
             list.map { pair in
                 let second = "\(pair.second.info.name)".split(separator: ".")[1]
@@ -329,6 +330,14 @@ import WasmInstructionSet
             try add(16)
                 == [.v128(low: 0x1817_1615_1413_1211, high: 0x201f_1e1d_1c1b_1a19)])
         #expect(try add(65_520) == [one])
+        // The same, and the sum goes back to where the operand was (then it is loaded again).
+        let update: [UInt8] =
+            [0x20, 0] + code + vector(.v128Store, [4, 0]) + [0x20, 0] + vector(.v128Load, [4, 0])
+        func change(_ address: Int32) throws -> [Value] {
+            try run([i32, v128], [v128], update, [.i32(address), one]) { $0.memory(1) }
+        }
+        #expect(try change(65_520) == [one])
+        #expect(trap { try change(65_521) } == .outOfBoundsMemoryAccess)
         #expect(trap { try add(65_521) } == .outOfBoundsMemoryAccess)
     }
 }

@@ -78,6 +78,17 @@ import WasmDecoder
         let sum = [0x20, 1, 0x20, 1] + vector(.i64x2Add)
         let code = try translate([i32, v128], [], [0x20, 0] + sum + vector(.v128Store, [4, 16]))
         #expect(code == ["i64x2.add s0, #16, s1, s1", "return #3"])
+        // memory[local 0] += local 1; not if the addresses differ.
+        func update(_ offset: UInt8) throws -> [String] {
+            try translate(
+                [i32, v128], [],
+                [0x20, 0, 0x20, 0] + vector(.v128Load, [4, 16]) + [0x20, 1]
+                    + vector(.f32x4Add) + vector(.v128Store, [4, offset]))
+        }
+        #expect(try update(16) == ["f32x4.add s0, #16, s1", "return #3"])
+        #expect(
+            try update(32)
+                == ["f32x4.add s6, s0, #16, s1", "v128.store s0, #32, s6", "return #3"])
         // No form of the fused instruction has the address as a constant.
         let constant = try translate(
             [i32, v128], [], [0x41, 8] + sum + vector(.v128Store, [4, 16]))

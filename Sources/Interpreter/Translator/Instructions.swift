@@ -11,7 +11,7 @@ extension Translator {
             } else if raw >= 0x28 && raw <= 0x3e {
                 let argument = try reader.memoryArgument()
                 if raw <= 0x35 { load(raw, argument) } else { store(raw, argument) }
-            } else if let operation = VectorOperation(opcode) {
+            } else if raw >= 0x400, let operation = VectorOperation(opcode) {
                 try vector(operation)
             } else if raw >= 0x300 && raw <= 0x34e {
                 try atomic(opcode)

@@ -173,6 +173,8 @@ struct Emitted {
         case vectorShift
         /// A product with a factor from memory.
         case vectorMultiplyLoad
+        /// Another operation with an operand from memory.
+        case vectorLoadedBinary
         /// A test of a vector, which can be followed by a branch.
         case vectorTest
     }

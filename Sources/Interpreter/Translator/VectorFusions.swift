@@ -19,6 +19,9 @@ extension Translator {
             if VectorOpcodes.multiplications.contains(index) {
                 last.kind = .vectorMultiplyLoad
                 last.operation = (index - VectorOpcodes.multiplications.lowerBound) * 4 + form
+            } else if index < VectorOpcodes.updatingCount, form < 2 {
+                last.kind = .vectorLoadedBinary
+                last.operation = index
             }
         case .vectorBinary:
             let first = VectorOpcodes.binary[last.operation]
@@ -110,5 +113,19 @@ extension Translator {
             registers.forget(slots: home..<(home + 2))
             emit(.vectorStore(addressing.form), word: addressing.fields | codeWord(home))
         }
+    }
+
+    /// Whether the last operation loaded an operand from where its result is to be stored, the popped
+    /// address `place` with `offset`: then one instruction loads and stores.
+    mutating func updateInPlace(_ place: Entry, _ offset: UInt64) -> Bool {
+        guard last.kind == .vectorLoadedBinary, place.kind == .local,
+            last.a.slot == slot(of: place), last.a.bits == offset
+        else { return false }
+        // Form S or R.
+        let form = last.a.form == .register ? 1 : 0
+        code[last.start] = Instruction.vectorUpdate(last.operation, form).handler
+        last.kind = .other
+        last.destination = -1
+        return true
     }
 }

@@ -237,6 +237,13 @@ extension Translator {
             .vectorLoad(index, addressing.form), word: addressing.fields, before: addressRegisters,
             kind: form == nil ? .other : .vectorLoad)
         last.operation = form ?? 0
+        // Where the address is, also if the instruction has it from the accumulator.
+        let isRegister = form == 1
+        last.a = Operand(
+            form: isRegister ? .register : .slot,
+            slot: isRegister
+                ? addressRegisters.integer.slot : Int(addressing.fields &>> 16 & 0xffff),
+            bits: argument.offset, isTemporary: false)
     }
 
     private mutating func vectorStore(_ argument: MemoryArgument) {
@@ -254,7 +261,10 @@ extension Translator {
         {
             return storeResult(source, at: pop(), argument.offset)
         }
-        let addressing = address(pop(), argument.offset)
+        let isLast = isLastResult(value)
+        let place = pop()
+        if isLast, updateInPlace(place, argument.offset) { return }
+        let addressing = address(place, argument.offset)
         emit(.vectorStore(addressing.form), word: addressing.fields | codeWord(source))
     }
 

@@ -118,6 +118,8 @@ enum VectorOpcodes {
     ]
     /// Operands of the first ones may be swapped.
     static let commutativeCount = 14
+    /// So many can replace an operand in memory by the result.
+    static let updatingCount = 9
     /// So many can take an operand from memory, ...
     static let loadingCount = 20
     /// ... and so many can put the result there.

@@ -1436,6 +1436,78 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_and_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, &, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_and_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, &, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_or_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, |, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_or_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, |, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_xor_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, ^, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_xor_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, ^, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i8x16_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I8x16.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i8x16_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I8x16.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i16x8_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I16x8.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i16x8_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I16x8.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i32x4_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I32x4.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i32x4_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I32x4.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i64x2_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I64x2.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i64x2_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I64x2.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_f32x4_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(F32x4.self, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_f32x4_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(F32x4.self, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_f64x2_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(F64x2.self, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_f64x2_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(F64x2.self, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorPair_f32x4_mul_add(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1528,78 +1600,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorPair(F64x2.self, -, F64x2.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_f64x2_sub_mul(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(F64x2.self, -, F64x2.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_mul_add(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &*, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_mul_sub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &*, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_mul_rsub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &*, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_add_add(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &+, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_add_sub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &+, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_add_rsub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &+, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_sub_add(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &-, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_sub_sub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &-, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i16x8_sub_rsub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I16x8.self, &-, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i32x4_mul_add(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I32x4.self, &*, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i32x4_mul_sub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I32x4.self, &*, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i32x4_mul_rsub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I32x4.self, &*, I32x4.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i32x4_add_add(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I32x4.self, &+, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i32x4_add_sub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I32x4.self, &+, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i32x4_add_rsub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I32x4.self, &+, I32x4.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i32x4_sub_add(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I32x4.self, &-, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorPair_i32x4_sub_sub(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorPair(I32x4.self, &-, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[2400] = address(h_vectorReplace_i8x16_replace_lane_R)
@@ -1961,45 +1961,45 @@ func registerHandlers6(_ table: UnsafeMutablePointer<UInt64>) {
     table[2756] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_R)
     table[2757] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_SI)
     table[2758] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_SS)
-    table[2759] = address(h_vectorPair_f32x4_mul_add)
-    table[2760] = address(h_vectorPair_f32x4_mul_sub)
-    table[2761] = address(h_vectorPair_f32x4_mul_rsub)
-    table[2762] = address(h_vectorPair_f32x4_mul_mul)
-    table[2763] = address(h_vectorPair_f32x4_add_add)
-    table[2764] = address(h_vectorPair_f32x4_add_sub)
-    table[2765] = address(h_vectorPair_f32x4_add_rsub)
-    table[2766] = address(h_vectorPair_f32x4_add_mul)
-    table[2767] = address(h_vectorPair_f32x4_sub_add)
-    table[2768] = address(h_vectorPair_f32x4_sub_sub)
-    table[2769] = address(h_vectorPair_f32x4_sub_rsub)
-    table[2770] = address(h_vectorPair_f32x4_sub_mul)
-    table[2771] = address(h_vectorPair_f64x2_mul_add)
-    table[2772] = address(h_vectorPair_f64x2_mul_sub)
-    table[2773] = address(h_vectorPair_f64x2_mul_rsub)
-    table[2774] = address(h_vectorPair_f64x2_mul_mul)
-    table[2775] = address(h_vectorPair_f64x2_add_add)
-    table[2776] = address(h_vectorPair_f64x2_add_sub)
-    table[2777] = address(h_vectorPair_f64x2_add_rsub)
-    table[2778] = address(h_vectorPair_f64x2_add_mul)
-    table[2779] = address(h_vectorPair_f64x2_sub_add)
-    table[2780] = address(h_vectorPair_f64x2_sub_sub)
-    table[2781] = address(h_vectorPair_f64x2_sub_rsub)
-    table[2782] = address(h_vectorPair_f64x2_sub_mul)
-    table[2783] = address(h_vectorPair_i16x8_mul_add)
-    table[2784] = address(h_vectorPair_i16x8_mul_sub)
-    table[2785] = address(h_vectorPair_i16x8_mul_rsub)
-    table[2786] = address(h_vectorPair_i16x8_add_add)
-    table[2787] = address(h_vectorPair_i16x8_add_sub)
-    table[2788] = address(h_vectorPair_i16x8_add_rsub)
-    table[2789] = address(h_vectorPair_i16x8_sub_add)
-    table[2790] = address(h_vectorPair_i16x8_sub_sub)
-    table[2791] = address(h_vectorPair_i16x8_sub_rsub)
-    table[2792] = address(h_vectorPair_i32x4_mul_add)
-    table[2793] = address(h_vectorPair_i32x4_mul_sub)
-    table[2794] = address(h_vectorPair_i32x4_mul_rsub)
-    table[2795] = address(h_vectorPair_i32x4_add_add)
-    table[2796] = address(h_vectorPair_i32x4_add_sub)
-    table[2797] = address(h_vectorPair_i32x4_add_rsub)
-    table[2798] = address(h_vectorPair_i32x4_sub_add)
-    table[2799] = address(h_vectorPair_i32x4_sub_sub)
+    table[2759] = address(h_vectorUpdate_v128_and_S)
+    table[2760] = address(h_vectorUpdate_v128_and_R)
+    table[2761] = address(h_vectorUpdate_v128_or_S)
+    table[2762] = address(h_vectorUpdate_v128_or_R)
+    table[2763] = address(h_vectorUpdate_v128_xor_S)
+    table[2764] = address(h_vectorUpdate_v128_xor_R)
+    table[2765] = address(h_vectorUpdate_i8x16_add_S)
+    table[2766] = address(h_vectorUpdate_i8x16_add_R)
+    table[2767] = address(h_vectorUpdate_i16x8_add_S)
+    table[2768] = address(h_vectorUpdate_i16x8_add_R)
+    table[2769] = address(h_vectorUpdate_i32x4_add_S)
+    table[2770] = address(h_vectorUpdate_i32x4_add_R)
+    table[2771] = address(h_vectorUpdate_i64x2_add_S)
+    table[2772] = address(h_vectorUpdate_i64x2_add_R)
+    table[2773] = address(h_vectorUpdate_f32x4_add_S)
+    table[2774] = address(h_vectorUpdate_f32x4_add_R)
+    table[2775] = address(h_vectorUpdate_f64x2_add_S)
+    table[2776] = address(h_vectorUpdate_f64x2_add_R)
+    table[2777] = address(h_vectorPair_f32x4_mul_add)
+    table[2778] = address(h_vectorPair_f32x4_mul_sub)
+    table[2779] = address(h_vectorPair_f32x4_mul_rsub)
+    table[2780] = address(h_vectorPair_f32x4_mul_mul)
+    table[2781] = address(h_vectorPair_f32x4_add_add)
+    table[2782] = address(h_vectorPair_f32x4_add_sub)
+    table[2783] = address(h_vectorPair_f32x4_add_rsub)
+    table[2784] = address(h_vectorPair_f32x4_add_mul)
+    table[2785] = address(h_vectorPair_f32x4_sub_add)
+    table[2786] = address(h_vectorPair_f32x4_sub_sub)
+    table[2787] = address(h_vectorPair_f32x4_sub_rsub)
+    table[2788] = address(h_vectorPair_f32x4_sub_mul)
+    table[2789] = address(h_vectorPair_f64x2_mul_add)
+    table[2790] = address(h_vectorPair_f64x2_mul_sub)
+    table[2791] = address(h_vectorPair_f64x2_mul_rsub)
+    table[2792] = address(h_vectorPair_f64x2_mul_mul)
+    table[2793] = address(h_vectorPair_f64x2_add_add)
+    table[2794] = address(h_vectorPair_f64x2_add_sub)
+    table[2795] = address(h_vectorPair_f64x2_add_rsub)
+    table[2796] = address(h_vectorPair_f64x2_add_mul)
+    table[2797] = address(h_vectorPair_f64x2_sub_add)
+    table[2798] = address(h_vectorPair_f64x2_sub_sub)
+    table[2799] = address(h_vectorPair_f64x2_sub_rsub)
 }

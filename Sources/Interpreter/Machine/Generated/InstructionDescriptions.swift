@@ -1798,7 +1798,26 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2759, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 2759, count: 18, words: 3, fields: "s4",
+        axes: [
+            [
+                InstructionChoice("v128.and", "", 0),
+                InstructionChoice("v128.or", "", 0),
+                InstructionChoice("v128.xor", "", 0),
+                InstructionChoice("i8x16.add", "", 0),
+                InstructionChoice("i16x8.add", "", 0),
+                InstructionChoice("i32x4.add", "", 0),
+                InstructionChoice("i64x2.add", "", 0),
+                InstructionChoice("f32x4.add", "", 0),
+                InstructionChoice("f64x2.add", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2777, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -1853,7 +1872,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2808, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 2826, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -1874,7 +1893,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2823, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 2841, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
@@ -1884,7 +1903,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2827, count: 20, words: 3, fields: "s4 s5",
+        base: 2845, count: 20, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -1901,7 +1920,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2847, count: 36, words: 2, fields: "s1 b",
+        base: 2865, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

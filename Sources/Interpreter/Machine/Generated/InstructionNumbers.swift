@@ -274,22 +274,25 @@ extension Instruction {
     static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
         Instruction(2663 &+ (a &* 4 &+ b))
     }
+    static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2759 &+ (a &* 2 &+ b))
+    }
     static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(2759 &+ (a))
+        Instruction(2777 &+ (a))
     }
     static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(2808 &+ (a))
+        Instruction(2826 &+ (a))
     }
     static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(2823 &+ (a))
+        Instruction(2841 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2827 &+ (a &* 4 &+ b))
+        Instruction(2845 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2847 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2865 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2883
+    static let count = 2901
 }

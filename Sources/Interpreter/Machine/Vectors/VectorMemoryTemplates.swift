@@ -59,6 +59,18 @@
     m.next(3)
 }
 
+/// (memory) = (field 4) op (memory)
+@inline(__always) func vectorUpdate<T: Vector, A: Address>(
+    _: T.Type, _ apply: (T, T) -> T, _: A.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let place = m.md + Int(bitPattern: address)
+    place.storeBytes(
+        of: apply(m.vector(4, T.self), place.loadUnaligned(as: T.self)), as: T.self)
+    m.next(3)
+}
+
 // MARK: Other memories
 
 @inline(__always) func vectorLoadFar<Stored: BitwiseCopyable, R: Vector>(
