@@ -47,6 +47,23 @@ func runtimeCallHost(
 func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64
 @_silgen_name("runtimeTranslate")
 func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> CodePointer?
+@_silgen_name("runtimeNotify")
+func runtimeNotify(
+    _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ count: UInt64
+) -> UInt64
+@_silgen_name("runtimeWait")
+func runtimeWait(
+    _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ is64: Bool, _ expected: UInt64,
+    _ timeout: UInt64
+) -> UInt64
+@_silgen_name("runtimeMemoriesGrew")
+func runtimeMemoriesGrew(_ cx: ContextPointer) -> Bool
+@_silgen_name("runtimeRefill")
+func runtimeRefill(
+    _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
+) -> Bool
+@_silgen_name("runtimeAggregate")
+func runtimeAggregate(_ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointer) -> UInt64
 
 /// Keeps the handlers: without a use they would be removed.
 public func keepHandlers(_ table: UnsafeMutablePointer<UInt64>) { registerAllHandlers(table) }

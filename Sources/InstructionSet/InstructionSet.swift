@@ -3,7 +3,8 @@
 /// Adding a row adds its instructions; `swift run generate-instructions` writes the handlers.
 public let instructionSet: [Family] =
     integerFamilies + floatFamilies + conversionFamilies + memoryFamilies + controlFamilies
-    + callFamilies + dataFamilies + fusedFamilies + atomicFamilies + vectorFamilies
+    + callFamilies + dataFamilies + fusedFamilies + atomicFamilies + exceptionFamilies
+    + referenceFamilies + vectorFamilies
 
 private let commutativeIntegers = integerOperators([
     ("add", "Add"), ("mul", "Multiply"), ("and", "And"), ("or", "Or"), ("xor", "Xor"),

@@ -44,7 +44,7 @@ extension ScriptSession {
         try assertFailure("an exception") {
             .returned(try perform(action))
         } accepts: {
-            isException($0)
+            $0 is Exception
         }
     }
 
@@ -115,9 +115,6 @@ extension ScriptSession {
         }
     }
 }
-
-/// Whether a guest's exception reached the host.
-private func isException(_ error: any Error) -> Bool { false }
 
 extension TrapCode {
     /// Whether the script means this trap. Scripts give the beginning of a message; only one

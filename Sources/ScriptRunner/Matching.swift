@@ -12,9 +12,12 @@ extension Value {
         case .v128(let low, let high): self = .v128(low: low, high: high)
         case .refNull(.func), .refNull(.nofunc): self = .function(nil)
         case .refNull(.extern), .refNull(.noextern): self = .extern(nil)
+        case .refNull(.exn), .refNull(.noexn): self = .exception(nil)
+        case .refNull: self = .any(nil)
         case .refExtern(let number): self = .extern(ExternReference(handle: UInt64(number)))
-        case .refNull, .refHost:
-            throw CommandFailure("no values of this type yet: \(value.text)")
+        case .refHost(let number):
+            let reference = ExternReference(handle: UInt64(number))
+            self = .any(AnyReference(internalizing: reference))
         }
     }
 }
@@ -33,13 +36,33 @@ extension ResultPattern {
                 && lanes.indices.allSatisfy { index in
                     lanes[index].matches(shape.lane(index, low, high), width: shape.laneBits)
                 }
-        case (.null, .function(nil)), (.null, .extern(nil)): true
-        case (.anyReference, .function(_?)), (.anyReference, .extern(_?)): true
+        case (.null, .function(nil)), (.null, .extern(nil)), (.null, .any(nil)),
+            (.null, .exception(nil)):
+            true
+        case (.anyReference, .function(_?)), (.anyReference, .extern(_?)),
+            (.anyReference, .any(_?)), (.anyReference, .exception(_?)):
+            true
         case (.reference(.func), .function(_?)), (.reference(.extern), .extern(_?)): true
+        case (.reference(.exn), .exception(_?)): true
         case (.refExtern(let number), .extern(let reference?)):
             reference.handle == UInt64(number)
+        case (.reference(let type), .any(let reference?)): reference.kind.isBelow(type)
+        case (.refHost(let number), .any(let reference?)):
+            reference.kind == .extern(ExternReference(handle: UInt64(number)))
         case (.either(let patterns), _): patterns.contains { $0.matches(value) }
         default: false
+        }
+    }
+}
+
+extension AnyReference.Kind {
+    /// Whether references of this kind are of an abstract heap type.
+    fileprivate func isBelow(_ type: HeapType) -> Bool {
+        switch self {
+        case .i31: type == .i31 || type == .eq || type == .any
+        case .structure: type == .struct || type == .eq || type == .any
+        case .array: type == .array || type == .eq || type == .any
+        case .extern: type == .any
         }
     }
 }

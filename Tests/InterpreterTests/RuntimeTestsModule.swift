@@ -7,6 +7,7 @@ struct TestModule {
     private var functions: [UInt8] = []
     private var tables: [[UInt8]] = []
     private var memories: [[UInt8]] = []
+    private var tags: [[UInt8]] = []
     private var globals: [[UInt8]] = []
     private var exports: [[UInt8]] = []
     private var elements: [[UInt8]] = []
@@ -84,6 +85,9 @@ struct TestModule {
     mutating func importGlobal(_ module: String, _ name: String, _ type: UInt8, mutable: Bool) {
         addImport(module, name, [3, type, mutable ? 1 : 0])
     }
+    mutating func importTag(_ module: String, _ name: String, type: UInt8) {
+        addImport(module, name, [4, 0, type])
+    }
     private mutating func addImport(_ module: String, _ name: String, _ description: [UInt8]) {
         imports.append(Self.name(module) + Self.name(name) + description)
     }
@@ -102,6 +106,8 @@ struct TestModule {
     mutating func memory(_ minimum: UInt64, _ maximum: UInt64? = nil, is64: Bool = false) {
         memories.append(Self.limits(minimum, maximum, is64: is64))
     }
+    /// A tag whose values are the parameters of a function type.
+    mutating func tag(type: UInt8) { tags.append([0, type]) }
     /// `value` is a constant expression without `end`.
     mutating func global(_ type: UInt8, mutable: Bool, _ value: [UInt8]) {
         globals.append([type, mutable ? 1 : 0] + value + [0x0b])
@@ -141,6 +147,7 @@ struct TestModule {
         list(3, functions.map { [$0] })
         list(4, tables)
         list(5, memories)
+        list(13, tags)
         list(6, globals)
         list(7, exports)
         if let start { section(8, [start]) }

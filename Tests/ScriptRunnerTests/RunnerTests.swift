@@ -26,6 +26,14 @@ import WasmScriptRunner
           (func (export "null") (result funcref) (ref.null func))
           (func $self (export "self") (result funcref) (ref.func $self))
           (func (export "extern") (param externref) (result externref) (local.get 0))
+          (func (export "any") (param anyref) (result anyref) (local.get 0))
+          (func (export "i31") (result anyref) (ref.i31 (i32.const 1)))
+          (func (export "array") (result anyref)
+            (array.new_default $bytes (i32.const 1)))
+          (type $bytes (array i8))
+          (func (export "vector") (result v128) (v128.const f32x4 nan 1 -0 nan:0x1))
+          (tag $tag)
+          (func (export "throw") (throw $tag))
           (func (export "trap") (unreachable))
           (func (export "divide") (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
           (func $endless (export "endless") (call $endless) (nop)))
@@ -76,6 +84,39 @@ import WasmScriptRunner
         ("(assert_return (invoke \"extern\" (ref.null extern)) (ref.extern))", false),
         ("(assert_return (get \"ten\") (either (i32.const 9) (i32.const 10)))", true),
         ("(assert_return (get \"ten\") (either (i32.const 9) (i32.const 8)))", false),
+        ("(assert_return (invoke \"any\" (ref.host 5)) (ref.host 5))", true),
+        ("(assert_return (invoke \"any\" (ref.host 5)) (ref.host 6))", false),
+        ("(assert_return (invoke \"any\" (ref.host 5)) (ref.extern 5))", false),
+        ("(assert_return (invoke \"any\" (ref.host 5)) (ref.eq))", false),
+        ("(assert_return (invoke \"any\" (ref.host 5)) (ref.any))", true),
+        ("(assert_return (invoke \"any\" (ref.null none)) (ref.null any))", true),
+        ("(assert_return (invoke \"any\" (ref.null none)) (ref.any))", false),
+        ("(assert_return (invoke \"any\" (ref.null extern)) (ref.null any))", false),
+        ("(assert_return (invoke \"i31\") (ref.i31))", true),
+        ("(assert_return (invoke \"i31\") (ref.eq))", true),
+        ("(assert_return (invoke \"i31\") (ref.struct))", false),
+        ("(assert_return (invoke \"array\") (ref.array))", true),
+        ("(assert_return (invoke \"array\") (ref.i31))", false),
+        (
+            "(assert_return (invoke \"vector\")"
+                + " (v128.const f32x4 nan:canonical 1 -0 nan:0x1))", true
+        ),
+        (
+            "(assert_return (invoke \"vector\")"
+                + " (v128.const f32x4 nan:arithmetic 1 -0 nan:arithmetic))", false
+        ),
+        (
+            "(assert_return (invoke \"vector\")"
+                + " (v128.const i32x4 0x7fc00000 0x3f800000 0x80000000 0x7f800001))", true
+        ),
+        (
+            "(assert_return (invoke \"vector\")"
+                + " (v128.const i32x4 0x7fc00000 0x3f800000 0 0x7f800001))", false
+        ),
+        ("(assert_exception (invoke \"throw\"))", true),
+        ("(assert_exception (invoke \"null\"))", false),
+        ("(assert_trap (invoke \"throw\") \"\")", false),
+        ("(invoke \"throw\")", false),
         ("(assert_trap (invoke \"trap\") \"unreachable\")", true),
         ("(assert_trap (invoke \"trap\") \"unreach\")", true),
         ("(assert_trap (invoke \"trap\") \"unreachable code\")", false),

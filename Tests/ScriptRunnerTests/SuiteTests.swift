@@ -58,7 +58,7 @@ import WasmScriptRunner
 
     /// Nothing fails but what is known to.
     private func expectSuccess(_ results: [ScriptResult]) {
-        for result in results where !isExcused(result.report) {
+        for result in results {
             let name = result.file.name
             let unexpected = result.report.failures.filter { failure in
                 !Self.knownFailures.contains { known in
@@ -70,11 +70,6 @@ import WasmScriptRunner
                 Issue.record("\(result.file.path):\(failure.line): \(failure.reason)")
             }
         }
-    }
-
-    /// Whether a script needs what wasmd cannot run yet: then its later commands fail as well.
-    private func isExcused(_ report: ScriptReport) -> Bool {
-        report.failures.contains { $0.reason.hasSuffix("which this version cannot run yet") }
     }
 
     /// `FOLDER/` or `FILE:LINE`

@@ -45,8 +45,19 @@ import Testing
         #expect(!(try complete("wasm2wat", "-f", "/etc/passw").contains("/etc/passwd")))
     }
 
+    @Test func bashCompletesFilesByTheirEndings() throws {
+        let folder = try TemporaryFolder()
+        for name in ["a.wasm", "b.wat", "c.wast", "d.txt"] { try folder.write(name, []) }
+        let start = folder.path + "/"
+        #expect(try complete("run", start) == [start + "a.wasm", start + "b.wat"])
+        #expect(try complete("wat2wasm", start) == [start + "b.wat"])
+        #expect(try complete("wasm2wat", start) == [start + "a.wasm"])
+        #expect(try complete("wast", start) == [start + "c.wast"])
+    }
+
     @Test func behindTheModuleWordsBelongToTheGuest() throws {
         #expect(try complete("run", "a.wasm", "--st") == [])
+        #expect(try complete("run", "a.wat", "--st") == [])
         #expect(try complete("run", "a.wasm", "/etc/passw").contains("/etc/passwd"))
         #expect(!(try complete("run", "/etc/passw").contains("/etc/passwd")))
     }

@@ -12,6 +12,7 @@ struct ModuleBuilder {
     private var exports: [[UInt8]] = []
     private var bodies: [[UInt8]] = []
     private var memories: [[UInt8]] = []
+    private var tags: [[UInt8]] = []
     private var custom: [UInt8] = []
     private var names: [(index: UInt8, name: String)] = []
 
@@ -38,6 +39,12 @@ struct ModuleBuilder {
         if let export { exports.append(Self.name(export) + [2, 0]) }
     }
 
+    /// A tag whose exceptions carry these values.
+    mutating func tag(_ parameters: [UInt8], export: String) {
+        exports.append(Self.name(export) + [4, UInt8(tags.count)])
+        tags.append([0, type(parameters, [])])
+    }
+
     mutating func customSection(_ name: String, _ content: [UInt8]) {
         custom += [0] + Self.sized(Self.name(name) + content)
     }
@@ -45,7 +52,8 @@ struct ModuleBuilder {
     var bytes: [UInt8] {
         var bytes: [UInt8] = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
         let sections: [(UInt8, [[UInt8]])] = [
-            (1, types), (2, imports), (3, functions), (5, memories), (7, exports), (10, bodies),
+            (1, types), (2, imports), (3, functions), (5, memories), (13, tags),
+            (7, exports), (10, bodies),
         ]
         for (id, entries) in sections where !entries.isEmpty {
             bytes += [id] + Self.sized(Self.number(entries.count) + entries.flatMap { $0 })

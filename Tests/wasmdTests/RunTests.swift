@@ -57,6 +57,25 @@ import Testing
         #expect(lines[2].hasPrefix("#1 divide (func[2]) at 0x"))
     }
 
+    @Test func uncaughtExceptions() throws {
+        let file = try file { module in
+            module.tag([ModuleBuilder.i32, ModuleBuilder.f64], export: "failure")
+            let inner = module.function(
+                [ModuleBuilder.i32], name: "inner",
+                code: [0x20, 0, 0x44, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0x08, 0])
+            module.function(
+                [ModuleBuilder.i32], export: "outer", code: [0x20, 0, 0x10, inner])
+        }
+        let result = try wasmd("run", "--invoke", "outer", file, "7")
+        #expect(result.status == 134)
+        #expect(result.output == "")
+        let lines = result.error.split(separator: "\n")
+        #expect(lines.count == 3)
+        #expect(lines.first == "wasmd: uncaught exception failure(7, 1.5)")
+        #expect(lines[1].hasPrefix("#0 inner (func[0]) at 0x"))
+        #expect(lines[2].hasPrefix("#1 outer (func[1]) at 0x"))
+    }
+
     @Test func endlessRecursionIsATrap() throws {
         let result = try wasmd("run", "--invoke", "recurse", try calculator())
         #expect(result.status == 134)

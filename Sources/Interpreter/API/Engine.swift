@@ -15,6 +15,8 @@ public final class Engine: Sendable {
         public var eagerTranslation = false
         /// Threads that validate a module; nil decides by its size.
         public var validationThreads: Int?
+        /// Collect garbage before every allocation: slow, and finds what a collection misses.
+        public var collectsAtEveryAllocation = false
 
         public init() {}
     }

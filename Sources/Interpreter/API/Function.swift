@@ -37,8 +37,8 @@ public struct Function {
 
     /// Calls the function and waits until it returns.
     ///
-    /// - Throws: `CallError` if the arguments do not fit, `Trap` if the guest traps, `GuestExit` or
-    ///   whatever else a host function throws, unchanged.
+    /// - Throws: `CallError` if the arguments do not fit, `Trap` if the guest traps, `Exception` if it
+    ///   throws and does not catch, `GuestExit` or whatever else a host function throws, unchanged.
     public func call(_ arguments: [Value] = []) throws -> [Value] {
         let types = signature.type.parameters
         guard arguments.count == types.count else {

@@ -20,7 +20,7 @@ public struct Global {
     /// - Throws: `ValueError` if the value is not of the type.
     public init(store: Store, type: GlobalType, value: Value) throws(ValueError) {
         let slots = try store.slots(of: value, as: type.value)
-        self.init(store: store, type: type, cell: store.makeGlobalCell())
+        self.init(store: store, type: type, cell: store.makeGlobalCell(type.value))
         write(slots)
     }
 

@@ -5,7 +5,8 @@
 public final class HostFunction {
     /// Reads its arguments from the slots and writes its results to them, starting at slot 0.
     ///
-    /// What it throws ends the guest and reaches the outer caller unchanged.
+    /// What it throws ends the guest and reaches the outer caller unchanged; only an `Exception` can
+    /// be caught by the guest.
     public typealias Body = (borrowing Caller, CallSlots) throws -> Void
 
     public let type: FunctionType

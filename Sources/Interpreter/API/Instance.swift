@@ -12,8 +12,8 @@ public struct Instance {
 
     /// Instantiates a module with its imports in the module's order, and runs its start function.
     ///
-    /// - Throws: `LinkError` if an import does not match, `UnsupportedFeatures`, `ResourceError`,
-    ///   and what the start function and active segments throw: `Trap`, errors of host functions.
+    /// - Throws: `LinkError` if an import does not match, `ResourceError`, and what the start
+    ///   function and active segments throw: `Trap`, `Exception`, errors of host functions.
     public init(_ module: Module, imports: [External] = [], in store: Store) throws {
         self.init(
             store: store,

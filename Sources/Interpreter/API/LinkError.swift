@@ -44,21 +44,6 @@ extension LinkError: CustomStringConvertible {
     public var description: String { failures.map(\.description).joined(separator: "\n") }
 }
 
-/// A module needs features that this version decodes and validates, but cannot run yet.
-public struct UnsupportedFeatures: Error, Hashable, Sendable {
-    public let features: Features
-
-    public init(features: Features) { self.features = features }
-}
-
-extension UnsupportedFeatures: CustomStringConvertible {
-    /// `the module needs simd, which this version cannot run yet`
-    public var description: String {
-        "the module needs \(features.names.joined(separator: ", ")), "
-            + "which this version cannot run yet"
-    }
-}
-
 /// A module and a store that belong to different engines were put together.
 public struct EngineMismatch: Error, Hashable, Sendable {}
 

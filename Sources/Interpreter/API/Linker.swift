@@ -54,10 +54,9 @@ public final class Linker {
 
     /// Resolves the imports of a module, instantiates it and runs its start function.
     ///
-    /// - Throws: `LinkError` with all imports that are missing or do not match;
-    ///   `UnsupportedFeatures` if the module needs what this version cannot run; `ResourceError` if
+    /// - Throws: `LinkError` with all imports that are missing or do not match; `ResourceError` if
     ///   the store's limits do not allow it; and what the start function and active segments throw:
-    ///   `Trap`, errors of host functions.
+    ///   `Trap`, `Exception`, errors of host functions.
     public func instantiate(_ module: Module, in store: Store) throws -> Instance {
         let imports: [External?] = module.imports.map { wanted in
             switch definitions[Key(module: wanted.module, name: wanted.name)] {

@@ -8,6 +8,10 @@ public final class Module: Sendable {
     public let valid: ValidModule
     let layout: ContextLayout
     let code: CodeTable
+    /// Offsets in the context block of own globals that can refer to objects of the heap.
+    let tracedGlobals: [Int]
+    /// Element segments with references that can.
+    let tracedSegments: [Int]
 
     private let exportIndices = Mutex<[Name: Int]?>(nil)
     private let nameSection = Mutex<NameSection??>(nil)
@@ -33,6 +37,13 @@ public final class Module: Sendable {
             importedFunctions: parsed.importedFunctionCount,
             importedGlobals: parsed.importedGlobalCount,
             ownGlobalSlots: parsed.globalDefinitions.map { $0.type.value.slotCount })
+        let isTraced = { [valid] (type: ValueType) in engine.types.isTraced(valid.canonical(type)) }
+        tracedGlobals = zip(
+            parsed.globalDefinitions, layout.globalOffsets.dropFirst(parsed.importedGlobalCount)
+        ).filter { isTraced($0.0.type.value) }.map(\.1)
+        tracedSegments = parsed.elementSegments.indices.filter {
+            isTraced(ValueType(parsed.elementSegments[$0].type))
+        }
         code = CodeTable(valid, layout: layout)
         // What cannot be translated traps when it is called, also when all is translated early.
         if engine.configuration.eagerTranslation { code.translateAll() }

@@ -48,8 +48,16 @@ public final class Store {
     private var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
     private var hostFunctions: [HostFunction] = []
     private var signatures: [TypeID: Signature] = [:]
-    private var externValues: [AnyHashable] = []
-    private var externIndices: [AnyHashable: Int] = [:]
+    let unwindingSites = UnwindingSites()
+
+    /// Structures, arrays and what else guests allocate.
+    let heap: Heap
+    /// References that are in use though no root has them: operands of constant expressions.
+    var temporaries: [(low: UInt64, high: UInt64)] = []
+    /// Instances whose globals are being computed.
+    var unfinishedInstances: [InstanceStorage] = []
+    /// Cells of globals made by the host that can refer to objects.
+    private(set) var tracedGlobalCells: [UnsafeMutablePointer<UInt64>] = []
 
     /// `MemoryRecord` and `TableRecord` of instances without memory or table.
     let emptyMemory: UnsafeMutablePointer<MemoryRecord>
@@ -59,6 +67,8 @@ public final class Store {
     public init(engine: Engine, limits: StoreLimits = .init()) {
         self.engine = engine
         self.limits = limits
+        heap = Heap(
+            limit: limits.heapBytes, isStressed: engine.configuration.collectsAtEveryAllocation)
         execution = .allocate(capacity: 1)
         emptyMemory = .allocate(capacity: 1)
         emptyTable = .allocate(capacity: 1)
@@ -132,12 +142,14 @@ extension Store {
         if let known = hostRecords[ObjectIdentifier(function)] { return known }
         let type = function.type
         let signature = Signature(type)
+        let typeID = engine.types.register(function: type)
+        heap.register([typeID], of: engine.types)
         let record = UnsafeMutablePointer<FunctionRecord>.allocate(capacity: 1)
         record.initialize(
             to: FunctionRecord(
                 // Never run: the machine knows a host function by its missing context.
                 code: Machine.haltCode, context: nil,
-                typeID: engine.types.register(function: type),
+                typeID: typeID,
                 headerIndex: UInt16(clamping: signature.headerIndex),
                 parameterSlots: UInt16(clamping: signature.parameterSlots),
                 resultSlots: UInt16(clamping: signature.resultSlots),
@@ -149,10 +161,11 @@ extension Store {
     }
 
     /// A cell for a global of the host: two slots, so that a v128 fits.
-    func makeGlobalCell() -> UnsafeMutablePointer<UInt64> {
+    func makeGlobalCell(_ type: ValueType) -> UnsafeMutablePointer<UInt64> {
         let cell = UnsafeMutablePointer<UInt64>.allocate(capacity: 2)
         cell.initialize(repeating: 0, count: 2)
         globalCells.append(cell)
+        if engine.types.isTraced(type) { tracedGlobalCells.append(cell) }
         return cell
     }
 
@@ -187,41 +200,8 @@ extension Store {
     }
 
     func makeTag(_ type: TypeID) -> TagStorage {
-        let tag = TagStorage(typeID: type)
+        let tag = TagStorage(typeID: type, slotCount: signature(type).parameterSlots)
         tags.append(tag)
         return tag
-    }
-}
-
-// References to values of the host: three low bits tell them from the addresses of function
-// records, which are multiples of 8, and leave the lowest bit to i31.
-extension Store {
-    private static let valueTag: UInt64 = 2
-    private static let handleTag: UInt64 = 6
-
-    func slot(of reference: ExternReference) -> UInt64 {
-        switch reference.kind {
-        case .handle(let handle):
-            return handle << 3 | Self.handleTag
-        case .value(let value):
-            if let index = externIndices[value] { return UInt64(index) << 3 | Self.valueTag }
-            let index = externValues.count
-            externValues.append(value)
-            externIndices[value] = index
-            return UInt64(index) << 3 | Self.valueTag
-        }
-    }
-
-    func externReference(slot: UInt64) -> ExternReference? {
-        switch slot & 7 {
-        case Self.handleTag:
-            return ExternReference(handle: slot >> 3)
-        case Self.valueTag:
-            let index = Int(truncatingIfNeeded: slot >> 3)
-            guard externValues.indices.contains(index) else { return nil }
-            return ExternReference(externValues[index])
-        default:
-            return nil
-        }
     }
 }

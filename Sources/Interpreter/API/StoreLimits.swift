@@ -13,6 +13,10 @@ public struct StoreLimits: Hashable, Sendable {
     public var memories: Int
     /// Tables, those of all instances and of the host together.
     public var tables: Int
+    /// Bytes of the structures, arrays and exceptions of all guests, in blocks of 64 KiB. A guest
+    /// that needs more traps with `TrapCode.heapExhausted`. Default: 4 GiB;
+    /// at most 256 GiB are used.
+    public var heapBytes: UInt64
     /// How deep calls from the host into guests and from guests into the host may be nested.
     /// Guests that call guests do not count: they use the value stack only.
     public var nestedCalls: Int
@@ -20,7 +24,7 @@ public struct StoreLimits: Hashable, Sendable {
     public init(
         memoryBytes: UInt64 = 1 << 32, tableElements: UInt64 = 10_000_000,
         instances: Int = 10_000, memories: Int = 10_000, tables: Int = 10_000,
-        nestedCalls: Int = 200
+        nestedCalls: Int = 200, heapBytes: UInt64 = 1 << 32
     ) {
         self.memoryBytes = memoryBytes
         self.tableElements = tableElements
@@ -28,6 +32,7 @@ public struct StoreLimits: Hashable, Sendable {
         self.memories = memories
         self.tables = tables
         self.nestedCalls = nestedCalls
+        self.heapBytes = heapBytes
     }
 }
 
@@ -39,6 +44,8 @@ public enum ResourceError: Error, Hashable, Sendable {
     case tooManyInstances(limit: Int)
     case tooManyMemories(limit: Int)
     case tooManyTables(limit: Int)
+    /// An object that the host makes needs more than the limit.
+    case heapTooLarge(limit: UInt64)
     /// The system gave no memory or address space.
     case outOfMemory
 }
@@ -53,6 +60,7 @@ extension ResourceError: CustomStringConvertible {
         case .tooManyInstances(let limit): "the store holds \(limit) instances, its limit"
         case .tooManyMemories(let limit): "the store holds \(limit) memories, its limit"
         case .tooManyTables(let limit): "the store holds \(limit) tables, its limit"
+        case .heapTooLarge(let limit): "the heap is full, its limit is \(limit) bytes"
         case .outOfMemory: "out of memory"
         }
     }

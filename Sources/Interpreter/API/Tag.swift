@@ -21,6 +21,21 @@ public struct Tag {
 
     /// What exceptions with this tag carry, as the parameters of a function type.
     public var type: FunctionType { store.signature(storage.typeID).type }
+
+    /// What an instance of the store calls it, in the name section or as an export; nil if none
+    /// does. Takes as long as looking at all tags of the store's instances.
+    public var name: String? {
+        for instance in store.instances {
+            guard let index = instance.tags.firstIndex(where: { $0 === storage }) else { continue }
+            let module = instance.module
+            if let name = module.names?.tags[UInt32(truncatingIfNeeded: index)] {
+                return name.description
+            }
+            let export = module.exports.first { $0.kind == .tag && Int($0.index) == index }
+            if let export { return export.name.description }
+        }
+        return nil
+    }
 }
 
 extension Tag: Hashable {
@@ -31,5 +46,11 @@ extension Tag: Hashable {
 /// A tag: it is what it is, two with equal types are two.
 final class TagStorage {
     let typeID: TypeID
-    init(typeID: TypeID) { self.typeID = typeID }
+    /// Slots that the values of its exceptions take.
+    let slotCount: Int
+
+    init(typeID: TypeID, slotCount: Int) {
+        self.typeID = typeID
+        self.slotCount = slotCount
+    }
 }

@@ -12,6 +12,10 @@ public enum Value {
     case function(Function?)
     /// A reference to a value of the host, or a null reference of type externref.
     case extern(ExternReference?)
+    /// A reference to an exception, or a null reference of type exnref.
+    case exception(Exception?)
+    /// A reference to a structure, an array or an i31, or a null reference below anyref.
+    case any(AnyReference?)
 
     /// The i32 with the bits of `value`.
     public static func i32(bits value: UInt32) -> Value { .i32(Int32(bitPattern: value)) }
@@ -30,6 +34,8 @@ extension Value: Hashable {
             aLow == bLow && aHigh == bHigh
         case (.function(let a), .function(let b)): a == b
         case (.extern(let a), .extern(let b)): a == b
+        case (.exception(let a), .exception(let b)): a == b
+        case (.any(let a), .any(let b)): a == b
         default: false
         }
     }
@@ -45,6 +51,8 @@ extension Value: Hashable {
             hasher.combine(high)
         case .function(let function): hasher.combine(function)
         case .extern(let reference): hasher.combine(reference)
+        case .exception(let exception): hasher.combine(exception)
+        case .any(let reference): hasher.combine(reference)
         }
     }
 }
@@ -62,6 +70,10 @@ extension Value: CustomStringConvertible {
         case .function(.some(let function)): "function \(function.type)"
         case .extern(nil): "null external reference"
         case .extern(.some(let reference)): "external reference \(reference)"
+        case .exception(nil): "null exception"
+        case .exception(.some(let exception)): "\(exception)"
+        case .any(nil): "null reference"
+        case .any(.some(let reference)): "\(reference)"
         }
     }
 
@@ -78,8 +90,12 @@ public struct ExternReference: Hashable {
     enum Kind: Hashable {
         case handle(UInt64)
         case value(AnyHashable)
+        /// What a guest converted with `extern.convert_any`.
+        indirect case guest(AnyReference)
     }
     let kind: Kind
+
+    init(kind: Kind) { self.kind = kind }
 
     /// The largest number that fits a reference itself.
     static let handleLimit: UInt64 = 1 << 61
@@ -89,9 +105,9 @@ public struct ExternReference: Hashable {
         kind = handle < Self.handleLimit ? .handle(handle) : .value(AnyHashable(handle))
     }
 
-    /// Any value. Once it was given to a guest, the store keeps it until the store dies: use
-    /// `init(handle:)` and a table of your own where many short-lived values go to guests, or
-    /// where the value is a handle of the store itself, which would keep it alive for ever.
+    /// Any value. Once it was given to a guest, the store keeps it until a collection finds that no
+    /// guest refers to it. Use `init(handle:)` and a table of your own where the value is a handle of
+    /// the store itself, which would keep the store alive for ever.
     public init(_ value: some Hashable) { kind = .value(AnyHashable(value)) }
 
     /// The number that `init(handle:)` was given, if the reference was made by it.
@@ -99,6 +115,7 @@ public struct ExternReference: Hashable {
         switch kind {
         case .handle(let handle): handle
         case .value(let value): value.base as? UInt64
+        case .guest: nil
         }
     }
 
@@ -107,6 +124,7 @@ public struct ExternReference: Hashable {
         switch kind {
         case .handle(let handle): handle
         case .value(let value): value.base as? any Hashable ?? value
+        case .guest(let reference): reference
         }
     }
 }

@@ -220,8 +220,10 @@ let linkSlots = 4
         let code = runtimeCallHost(record, arguments, cx)
         cx.storeBytes(
             of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
-        if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }
         let state = State(back, sp, cx, 0, cx, r, f, g)
+        // It threw an exception that a guest catches.
+        if code == landed { return state.land(execution) }
+        if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }
         if execution.pointee.budget < 0 {
             let memory = cx.load(
                 fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)

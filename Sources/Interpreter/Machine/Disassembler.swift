@@ -81,12 +81,17 @@ struct Disassembler {
         return result.reversed()
     }
 
-    /// `br_table` is followed by its offsets, two a word.
+    /// `br_table` is followed by its offsets, two a word, and `struct.new` by its fields.
     private static func tableWords(
         _ choices: [InstructionChoice], _ words: [CodeWord], _ word: Int
     ) -> Int {
-        guard "\(choices[0].label)" == "br_table", word + 1 < words.count else { return 0 }
-        return (Int(words[word + 1] >> 32) + 2) / 2
+        guard word + 2 < words.count else { return 0 }
+        switch "\(choices[0].label)" {
+        case "br_table": return (Int(words[word + 1] >> 32) + 2) / 2
+        case "struct.new":
+            return Int(words[word + 2] >> 16 & 0xffff) + Int(words[word + 2] >> 32 & 0xffff)
+        default: return 0
+        }
     }
 
     private func text(
@@ -103,7 +108,7 @@ struct Disassembler {
         let tokens = groups.flatMap { $0.split(separator: " ") }
         let operands = tokens.map { operand($0, words, word) }.filter { !$0.isEmpty }
         let suffixes = choices.dropFirst().map { "\($0.label)" }.filter {
-            ["loop", "br_if", "br_unless", "imported"].contains($0)
+            ["loop", "br_if", "br_unless", "imported", "on_cast", "on_cast_fail"].contains($0)
         }
         return
             ([([name] + suffixes).joined(separator: ".")]

@@ -167,7 +167,8 @@ protocol DivisionOperator {
 
 enum DivideSigned<T: RegisterInteger>: DivisionOperator {
     @inline(__always) static func overflows(_ a: T, _ b: T) -> Bool {
-        b == T.max && a == T(1) &<< T(truncatingIfNeeded: T.bitWidth &- 1)
+        // One after the other: both at once take a register too many.
+        _slowPath(b == T.max) && a == T(1) &<< T(truncatingIfNeeded: T.bitWidth &- 1)
     }
     @inline(__always) static func apply(_ a: T, _ b: T) -> T {
         T(signed: a.signed.dividedReportingOverflow(by: b.signed).partialValue)

@@ -95,7 +95,9 @@ enum ContextOffset {
     /// Array of the instance's own `FunctionRecord`s, one a defined function; a record whose code
     /// is null was not needed yet.
     static let functionRecords = 72
-    static let headerSize = 80
+    /// The block of the store's heap that allocations and casts read: see `HeapOffset`.
+    static let heap = 80
+    static let headerSize = 88
 }
 
 /// Where things stand in the context block of a module's instances.

@@ -14,6 +14,13 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case stackExhausted
     case nullReference
     case nullFunctionReference
+    case nullStructureReference
+    case nullArrayReference
+    case nullI31Reference
+    case outOfBoundsArrayAccess
+    case castFailure
+    /// Objects need more than `StoreLimits.heapBytes`.
+    case heapExhausted
     case outOfFuel
     case interrupted
     /// A host function threw; the error it threw is passed on instead of a `Trap`.
@@ -24,6 +31,8 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case unalignedAtomic
     /// A thread would wait on a memory that no other can change.
     case expectedSharedMemory
+    /// `throw_ref` of null.
+    case nullExceptionReference
 
     /// The suite's words for the trap.
     public var message: String {
@@ -40,12 +49,19 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
         case .stackExhausted: "call stack exhausted"
         case .nullReference: "null reference"
         case .nullFunctionReference: "null function reference"
+        case .nullStructureReference: "null structure reference"
+        case .nullArrayReference: "null array reference"
+        case .nullI31Reference: "null i31 reference"
+        case .outOfBoundsArrayAccess: "out of bounds array access"
+        case .castFailure: "cast failure"
+        case .heapExhausted: "heap exhausted"
         case .outOfFuel: "all fuel consumed"
         case .interrupted: "interrupted"
         case .hostError: "host function failed"
         case .implementationLimit: "implementation limit exceeded"
         case .unalignedAtomic: "unaligned atomic"
         case .expectedSharedMemory: "expected shared memory"
+        case .nullExceptionReference: "null exception reference"
         }
     }
 }

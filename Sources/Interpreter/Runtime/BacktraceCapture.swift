@@ -7,6 +7,26 @@ struct GuestPlace {
     var code: CodePointer
     var stack: StackPointer
     var context: ContextPointer
+
+    /// Where the caller goes on; nil if that is the host.
+    ///
+    /// - Parameter headerIndex: of the function that stands here.
+    @inline(__always)
+    func caller(_ headerIndex: Int) -> GuestPlace? {
+        guard let code = CodePointer(bitPattern: UInt(stack[headerIndex])),
+            let saved = StackPointer(bitPattern: UInt(stack[headerIndex + 1])),
+            code != Machine.haltCode
+        else { return nil }
+        guard code == Machine.crossReturnCode else {
+            return GuestPlace(code: code, stack: saved, context: context)
+        }
+        // The caller is in another instance: the saved stack is the link area.
+        guard let code = CodePointer(bitPattern: UInt(saved[0])),
+            let caller = StackPointer(bitPattern: UInt(saved[1])),
+            let context = ContextPointer(bitPattern: UInt(saved[2]))
+        else { return nil }
+        return GuestPlace(code: code, stack: caller, context: context)
+    }
 }
 
 extension ExecutionState {
@@ -65,7 +85,7 @@ private struct FrameWalk {
                         module: module, functionIndex: UInt32(truncatingIfNeeded: index),
                         word: max(0, isReturnAddress ? found.word - 1 : found.word)))
             }
-            next = caller(of: place, found.headerIndex)
+            next = place.caller(found.headerIndex)
             isReturnAddress = true
         }
     }
@@ -77,21 +97,5 @@ private struct FrameWalk {
             function: function, word: word, headerIndex: module.code.headerIndex(of: function))
         known[code] = found
         return found
-    }
-
-    private func caller(of place: GuestPlace, _ headerIndex: Int) -> GuestPlace? {
-        guard let code = CodePointer(bitPattern: UInt(place.stack[headerIndex])),
-            let stack = StackPointer(bitPattern: UInt(place.stack[headerIndex + 1])),
-            code != Machine.haltCode
-        else { return nil }
-        guard code == Machine.crossReturnCode else {
-            return GuestPlace(code: code, stack: stack, context: place.context)
-        }
-        // The caller is in another instance: the saved stack is the link area.
-        guard let code = CodePointer(bitPattern: UInt(stack[0])),
-            let caller = StackPointer(bitPattern: UInt(stack[1])),
-            let context = ContextPointer(bitPattern: UInt(stack[2]))
-        else { return nil }
-        return GuestPlace(code: code, stack: caller, context: context)
     }
 }

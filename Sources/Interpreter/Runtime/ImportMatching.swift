@@ -71,13 +71,16 @@ extension ImportMatching {
             detail: detail)
     }
 
+    private var types: TypeRegistry { store.engine.types }
+
     private func text(_ type: ExternalType) -> String {
         switch type {
-        case .function(let id): "function \(store.signature(id).type)"
-        case .tag(let id): "tag \(store.signature(id).type)"
-        case .global(let global): "global \(global.isMutable ? "mut " : "")\(global.value)"
+        case .function(let id): "function \(types.text(store.signature(id).type))"
+        case .tag(let id): "tag \(types.text(store.signature(id).type))"
+        case .global(let global):
+            "global \(global.isMutable ? "mut " : "")\(types.text(global.value))"
         case .table(let table):
-            "table \(text(table.limits, table.addressType)) \(table.element)"
+            "table \(text(table.limits, table.addressType)) \(types.text(ValueType(table.element)))"
         case .memory(let memory):
             "memory \(text(memory.limits, memory.addressType))"
                 + (memory.isShared ? " shared" : "")

@@ -91,6 +91,7 @@ final class InstanceStorage {
         put(Unmanaged.passUnretained(self).toOpaque(), ContextOffset.instance)
         put(module.code.entries, ContextOffset.codeTable)
         put(functionRecords, ContextOffset.functionRecords)
+        put(store.heap.record, ContextOffset.heap)
     }
 
     private func place(_ imports: [External]) {

@@ -4,25 +4,19 @@ import WasmValidator
 ///
 /// Specification: 4.7.3 (instantiation).
 extension Store {
-    /// What `instantiate` refuses by name: the machine has no instructions for it yet.
-    static let unsupportedFeatures: Features = [
-        .exceptions, .garbageCollection,
-    ]
-
     /// Instantiates a module with what its imports were resolved to, in order.
     ///
     /// An instance whose active segments or start function fail stays in the store: what they
     /// wrote stays, and tables of other instances may refer to its functions.
     func instantiate(_ module: Module, imports: [External?]) throws -> InstanceStorage {
         guard module.engine === engine else { throw EngineMismatch() }
-        let missing = module.valid.requiredFeatures.intersection(Self.unsupportedFeatures)
-        guard missing.isEmpty else { throw UnsupportedFeatures(features: missing) }
         let resolved = try ImportMatching(module: module, store: self).resolve(imports)
         guard instances.count < limits.instances else {
             throw ResourceError.tooManyInstances(limit: limits.instances)
         }
         try prepareStack()
 
+        heap.register(module.valid.typeIDs, of: engine.types)
         let instance = try allocate(module, resolved)
         instances.append(instance)
         try applyElementSegments(of: instance)
@@ -40,6 +34,8 @@ extension Store {
         let tagCount = tags.count
         do {
             let instance = try InstanceStorage(module, imports: imports, in: self)
+            unfinishedInstances.append(instance)
+            defer { unfinishedInstances.removeLast() }
             for type in parsed.memories.dropFirst(parsed.importedMemoryCount) {
                 instance.add(try makeMemory(type))
             }
@@ -57,6 +53,8 @@ extension Store {
                 let fill = try table.initializer.map { try evaluator.evaluate($0).low }
                 instance.add(try makeTable(type, fill: fill ?? 0))
             }
+            // Objects are made now and not when a guest stands somewhere in its code.
+            for segment in module.tracedSegments { _ = try instance.elements(segment) }
             return instance
         } catch {
             memories.removeSubrange(memoryCount...)

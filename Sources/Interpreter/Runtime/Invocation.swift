@@ -21,7 +21,7 @@ extension Store {
     /// Runs a function whose arguments are in the slots from `execution.top` on; its results are in
     /// the same slots afterwards.
     ///
-    /// - Throws: `Trap`, or what a host function threw.
+    /// - Throws: `Trap`, `Exception`, or what a host function threw.
     func run(_ record: UnsafeMutablePointer<FunctionRecord>) throws {
         if let code = stopRequest() { throw Trap(code) }
         if execution.pointee.budget < 0 {
@@ -30,14 +30,19 @@ extension Store {
             if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { throw Trap(code) }
         }
         let top = execution.pointee.top
+        let behind = top + Int(record.pointee.headerIndex)
+        collectIfDue(top: behind)
         let outer = execution.pointee.place
         if callDepth > 0 { suspendedRuns.append(outer) }
         callDepth += 1
         defer {
             callDepth -= 1
             if callDepth > 0 { suspendedRuns.removeLast() }
-            execution.pointee.top = top
+            // Results are still to be read.
+            execution.pointee.top = behind
             execution.pointee.place = outer
+            heap.externs.releaseDead()
+            execution.pointee.top = top
         }
         guard let context = record.pointee.context else {
             execution.pointee.place = nil
@@ -52,6 +57,7 @@ extension Store {
         Machine.run(code: record.pointee.code, stack: top, context: context)
         let exit = execution.pointee.exitCode
         guard exit == 0 else {
+            defer { clearFrames(from: top) }
             throw failure(TrapCode(rawValue: UInt8(truncatingIfNeeded: exit)) ?? .unreachable)
         }
     }
@@ -86,6 +92,8 @@ extension Store {
                     Caller(store: Unmanaged.passUnretained(self), context: context),
                     CallSlots(arguments, count: header))
             }
+            collectIfDue(top: top)
+            heap.externs.releaseDead()
             return nil
         } catch {
             pendingError = error

@@ -12,12 +12,12 @@ private let refused = UInt64.max
 
 extension TrapCode {
     /// The code as handlers pass it on.
-    fileprivate var answer: UInt64 { UInt64(rawValue) }
+    var answer: UInt64 { UInt64(rawValue) }
 }
 
 /// Whether `count` things from `start` on are among `size`; never overflows.
 @inline(__always)
-private func fits(_ start: UInt64, _ count: UInt64, in size: UInt) -> Bool {
+func fits(_ start: UInt64, _ count: UInt64, in size: UInt) -> Bool {
     count <= UInt64(size) && start <= UInt64(size) &- count
 }
 
@@ -35,7 +35,7 @@ private let bulkChargeLimit: UInt64 = 1 << 16
 /// Takes a unit of the budget per KiB of a large bulk operation, so that neither fuel nor deadlines
 /// can be evaded by moving gigabytes.
 @inline(__always)
-private func charge(_ cx: ContextPointer, _ byteCount: UInt64) -> UInt64 {
+func charge(_ cx: ContextPointer, _ byteCount: UInt64) -> UInt64 {
     byteCount < bulkChargeLimit ? 0 : chargeLarge(ContextView(cx), byteCount >> 10)
 }
 
@@ -250,7 +250,8 @@ func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32
 // MARK: Host functions and budget
 
 /// Calls a host function: arguments from and results to `arguments`. What it throws is kept in the
-/// store, and the answer is `.hostError`. The budget is in `execution.budget` meanwhile.
+/// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches.
+/// The budget is in `execution.budget` meanwhile.
 @inline(never)
 func runtimeCallHost(
     _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer, _ cx: ContextPointer
@@ -258,10 +259,10 @@ func runtimeCallHost(
     guard let store = ContextView(cx).execution.pointee.unretainedStore else {
         return TrapCode.hostError.answer
     }
-    let code = store._withUnsafeGuaranteedRef {
-        $0.callHost(record, arguments, context: cx)
+    return store._withUnsafeGuaranteedRef {
+        guard let code = $0.callHost(record, arguments, context: cx) else { return 0 }
+        return code == .hostError ? $0.unwindHostError() : code.answer
     }
-    return code?.answer ?? 0
 }
 
 /// Called when more budget was used than there was: refills `execution.budget`, which is negative by what

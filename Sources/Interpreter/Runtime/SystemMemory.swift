@@ -39,6 +39,11 @@ enum SystemMemory {
         byteCount == 0 || mprotect(address, byteCount, PROT_READ | PROT_WRITE) == 0
     }
 
+    /// Gives whole pages back to the system; they read as zeros afterwards.
+    static func discard(_ address: UnsafeMutableRawPointer, _ byteCount: Int) {
+        if byteCount > 0 { madvise(address, byteCount, MADV_DONTNEED) }
+    }
+
     static func release(_ address: UnsafeMutableRawPointer, _ byteCount: Int) {
         if byteCount > 0 { munmap(address, byteCount) }
     }

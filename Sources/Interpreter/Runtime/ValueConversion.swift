@@ -21,6 +21,10 @@ extension Store {
             return (try slot(of: function, as: type), 0)
         case .extern(let reference):
             return (try slot(of: reference, as: type), 0)
+        case .exception(let exception):
+            return (try slot(of: exception, as: type), 0)
+        case .any(let reference):
+            return (try slot(of: reference, as: type), 0)
         default: throw .typeMismatch(expected: type)
         }
     }
@@ -40,7 +44,28 @@ extension Store {
         guard engine.types.matches(.ref(.extern, nullable: false), type) else {
             throw .typeMismatch(expected: type)
         }
-        return slot(of: reference)
+        return try slot(of: reference)
+    }
+
+    private func slot(
+        of reference: AnyReference?, as type: ValueType
+    ) throws(ValueError) -> UInt64 {
+        guard let reference else { return try null(.none, type) }
+        guard engine.types.matches(.ref(reference.heapType, nullable: false), type) else {
+            throw .typeMismatch(expected: type)
+        }
+        return try slot(of: reference)
+    }
+
+    private func slot(
+        of exception: Exception?, as type: ValueType
+    ) throws(ValueError) -> UInt64 {
+        guard let exception else { return try null(.noexn, type) }
+        guard exception.store === self else { throw .foreignStore }
+        guard engine.types.matches(.ref(.exn, nullable: false), type) else {
+            throw .typeMismatch(expected: type)
+        }
+        return exception.reference
     }
 
     private func null(_ bottom: HeapType, _ type: ValueType) throws(ValueError) -> UInt64 {
@@ -59,8 +84,11 @@ extension Store {
         case .f64: return .f64(Double(bitPattern: low))
         case .v128: return .v128(low: low, high: high)
         default:
-            if let heap = type.reference?.heapType, heap == .extern || heap == .noextern {
-                return .extern(externReference(slot: low))
+            switch type.reference.map({ engine.types.top(of: $0.heapType) }) {
+            case .extern: return .extern(externReference(slot: low))
+            case .any: return .any(anyReference(slot: low))
+            case .exn: return .exception(low == 0 ? nil : Exception(store: self, reference: low))
+            default: break
             }
             guard low & 7 == 0,
                 let record = UnsafeMutablePointer<FunctionRecord>(

@@ -88,6 +88,7 @@ extension Translator {
     private mutating func returnResults(_ callee: FunctionShape) {
         pushResults(callee)
         emitReturn()
+        enterRegion()
         isUnreachable = true
     }
 
@@ -96,6 +97,7 @@ extension Translator {
         let frame = popArguments(callee)
         let defined = Int(function) - module.importedFunctionCount
         if defined < 0 {
+            leaveRegions()
             emit(.returnCallImport, word: importOffset(Int(function)), replacement(callee, frame))
             returnResults(callee)
         } else {
@@ -108,6 +110,7 @@ extension Translator {
         let callee = shapes[type]
         let index = slotHolding(pop())
         let frame = popArguments(callee)
+        leaveRegions()
         emit(
             .returnCallIndirect, word: codeWord(0, index, unsigned: typeIDs[Int(type)]),
             replacement(callee, frame))
@@ -119,6 +122,7 @@ extension Translator {
         let callee = shapes[type]
         let slot = slotHolding(pop())
         let frame = popArguments(callee)
+        leaveRegions()
         emit(.returnCallReference, word: codeWord(0, slot), replacement(callee, frame))
         returnResults(callee)
     }
@@ -155,7 +159,7 @@ extension Translator {
     }
 
     /// The same entry again, now surely in a slot.
-    private mutating func repush(_ entry: Entry) {
+    mutating func repush(_ entry: Entry) {
         if entry.kind == .local {
             pushLocal(entry.local)
         } else {

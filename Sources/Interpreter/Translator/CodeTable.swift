@@ -25,6 +25,7 @@ final class CodeTable: Sendable {
         var start: CodePointer
         var words: Int
         var entry: Int
+        var handlers: CatchTable?
     }
 
     private struct State: @unchecked Sendable {
@@ -37,6 +38,21 @@ final class CodeTable: Sendable {
             guard sorted.count != blocks.count else { return }
             sorted = blocks.map { ($0.key, $0.value) }
             sorted.sort { $0.block.start < $1.block.start }
+        }
+
+        /// The block that `code` points into (or just behind).
+        mutating func block(containing code: CodePointer) -> (index: Int, block: Block)? {
+            // A deep stack of a large module asks a million times: no search through all blocks.
+            sortBlocks()
+            var low = 0
+            var high = sorted.count
+            while low < high {
+                let middle = (low + high) / 2
+                if sorted[middle].block.start <= code { low = middle + 1 } else { high = middle }
+            }
+            guard low > 0 else { return nil }
+            let found = sorted[low - 1]
+            return code <= found.block.start + found.block.words ? found : nil
         }
     }
 
@@ -94,7 +110,8 @@ final class CodeTable: Sendable {
                 let words = CodePointer.allocate(capacity: code.words.count)
                 words.initialize(from: code.words, count: code.words.count)
                 state.blocks[definedFunction] = Block(
-                    start: words, words: code.words.count, entry: code.entry)
+                    start: words, words: code.words.count, entry: code.entry,
+                    handlers: code.handlers)
                 let entry = UInt(bitPattern: words + code.entry)
                 entries[definedFunction].store(entry, ordering: .releasing)
                 return .success(entry)
@@ -135,22 +152,23 @@ final class CodeTable: Sendable {
         let stub = code - stubs
         if stub >= 0 && stub < 2 * count { return (stub / 2, 0) }
         return state.withLock { state in
-            // A deep stack of a large module asks a million times: no search through all blocks.
-            state.sortBlocks()
-            var low = 0
-            var high = state.sorted.count
-            while low < high {
-                let middle = (low + high) / 2
-                if state.sorted[middle].block.start <= code {
-                    low = middle + 1
-                } else {
-                    high = middle
-                }
-            }
-            guard low > 0 else { return nil }
-            let (index, block) = state.sorted[low - 1]
-            return code <= block.start + block.words ? (index, code - block.start) : nil
+            state.block(containing: code).map { ($0.index, code - $0.block.start) }
         }
+    }
+
+    /// What unwinding must know of the code at `code`, which was translated; nil if it is not of
+    /// this module.
+    func site(of code: CodePointer) -> UnwindingSite? {
+        let found = state.withLock { state in
+            state.block(containing: code).map {
+                ($0.index, code - $0.block.start, $0.block.handlers)
+            }
+        }
+        guard let (index, word, handlers) = found else { return nil }
+        return UnwindingSite(
+            code: code, start: code - word, headerIndex: headerIndex(of: index),
+            handlers: handlers.map { Unmanaged.passUnretained($0) },
+            region: handlers?.region(at: word) ?? CatchTable.none)
     }
 
     /// The code of a function with the file offset that each part of it comes from. Translates

@@ -16,6 +16,7 @@ extension Translator {
             let test = last
             switch test.kind {
             case .equalZero: return branchOnZero(test, negated, loop)
+            case .castTest where loop == nil: return branchOnTest(test, negated)
             case .compare:
                 if let fused = branchOnComparison(test, negated, loop) { return fused }
             case .and where !test.is64 || test.b.form != .immediate:

@@ -15,6 +15,7 @@ extension Translator {
         var label = Label(
             kind: kind, height: height, home: home, parameters: types.parameters,
             results: types.results)
+        label.region = region
         if let condition {
             restore(condition)
             let (instruction, half) = conditionalBranch(negated: true)
@@ -43,7 +44,7 @@ extension Translator {
         }
     }
 
-    private mutating func labelTypes(_ type: BlockType) -> (
+    mutating func labelTypes(_ type: BlockType) -> (
         parameters: Range<Int>, results: Range<Int>
     ) {
         switch type {
@@ -74,6 +75,7 @@ extension Translator {
         let label = labels[labels.count - 1]
         if label.kind == .function {
             if !isUnreachable { emitReturn() }
+            if label.clause >= 0 { returnCaught(label.clause) }
             labels.removeLast()
             return
         }
@@ -82,7 +84,7 @@ extension Translator {
             moveOperands(label.results.count, to: label.home)
             if label.kind != .loop { noteAssigned(labels.count - 1) }
         }
-        let isTarget = label.fixup >= 0 || label.elseFixup >= 0
+        let isTarget = label.fixup >= 0 || label.elseFixup >= 0 || label.clause >= 0
         if label.elseFixup >= 0 {
             // No else part: the condition was false, the parameters are the results.
             resolve(label.elseFixup)
@@ -94,8 +96,13 @@ extension Translator {
             resolve(label.fixup)
             isUnreachable = false
         }
+        if label.clause >= 0 {
+            handlers.resolve(label.clause, to: code.count)
+            isUnreachable = false
+        }
         if let merged = labels[labels.count - 1].assignedAtEnd { assigned = merged }
         labels.removeLast()
+        enterRegion()
         // Many results that are where they must be stay.
         let count = label.results.count
         let areInPlace =
@@ -113,7 +120,7 @@ extension Translator {
 
     /// Emits what moves the topmost `count` operands, which stay on the model, to the slots from
     /// `home` on. More than two must be in their homes already or are moved there.
-    private mutating func moveOperands(_ count: Int, to home: Int) {
+    mutating func moveOperands(_ count: Int, to home: Int) {
         if count == 0 { return }
         if count > 2 {
             materializeTop(count)
@@ -133,7 +140,7 @@ extension Translator {
         }
     }
 
-    private mutating func needsMove(_ count: Int, to home: Int) -> Bool {
+    mutating func needsMove(_ count: Int, to home: Int) -> Bool {
         if count == 0 { return false }
         let first = stack.count - count
         if Int(stack[first].home) != home { return true }
@@ -141,7 +148,7 @@ extension Translator {
     }
 
     /// Operands that a branch to `label` carries.
-    private mutating func arity(_ label: Int) -> Int {
+    mutating func arity(_ label: Int) -> Int {
         labels[label].kind == .loop ? labels[label].parameters.count : labels[label].results.count
     }
 
@@ -151,7 +158,7 @@ extension Translator {
 
     /// Emits a branch to a label whose operands are in place. A copy or constant just before it
     /// becomes part of it.
-    private mutating func emitBranch(to label: Int) {
+    mutating func emitBranch(to label: Int) {
         let direction = labels[label].kind == .loop ? 1 : 0
         let start: Int
         if last.kind == .copy, last.end == code.count {

@@ -11,10 +11,10 @@ extension Translator {
             } else if raw >= 0x28 && raw <= 0x3e {
                 let argument = try reader.memoryArgument()
                 if raw <= 0x35 { load(raw, argument) } else { store(raw, argument) }
-            } else if raw >= 0x400, let operation = VectorOperation(opcode) {
-                try vector(operation)
             } else if raw >= 0x300 && raw <= 0x34e {
                 try atomic(opcode)
+            } else if raw >= 0x400, let operation = VectorOperation(opcode) {
+                try vector(operation)
             } else if let refusal = try other(opcode) {
                 pending = refusal
             }
@@ -135,7 +135,7 @@ extension Translator {
         case .i64Sub128: wide(1)
         case .i64MulWideS: wide(2)
         case .i64MulWideU: wide(3)
-        default: return .unsupported(opcode)
+        default: return try aggregates(opcode)
         }
         return nil
     }

@@ -158,6 +158,8 @@ struct Emitted {
         case copy
         /// A constant of at most 16 bits.
         case constant
+        /// `ref.test`
+        case castTest
         /// slot += immediate of 16 bits
         case increment
         /// slot += slot

@@ -16,6 +16,8 @@ struct TranslatedCode {
     var words: [CodeWord]
     /// Index of the first word that runs.
     var entry: Int
+    /// What the code catches; nil if nothing.
+    var handlers: CatchTable?
 }
 
 /// Translates the body of a validated function to register code, in one pass.
@@ -35,6 +37,10 @@ struct Translator {
             case block
             case loop
             case `if`
+            case tryTable
+            /// The body of a legacy `try`, then its catch bodies.
+            case `try`
+            case `catch`
         }
         var kind: Kind
         /// Operands below it.
@@ -49,7 +55,14 @@ struct Translator {
         var fixup = -1
         /// The branch of an `if` to its else part: an index into `fixups`, or -1.
         var elseFixup = -1
-        /// Locals that are assigned on entry (`if`) ...
+        /// The region of handlers that its code belongs to.
+        var region = CatchTable.none
+        /// The most recent clause of handlers that leads here, or -1.
+        var clause = -1
+        /// Legacy `try`: its own region, and the clause and the exception's slot of a catch body.
+        var ownRegion = CatchTable.none
+        var caught = (clause: -1, slot: -1)
+        /// Locals that are assigned on entry (`if`, `try`) ...
         var assignedAtEntry = AssignedLocals()
         /// ... and on every branch to the end, if there is one.
         var assignedAtEnd: AssignedLocals?
@@ -65,6 +78,7 @@ struct Translator {
 
     let module: ParsedModule
     let typeIDs: [TypeID]
+    let registry: TypeRegistry
     let shapes: FunctionShapes
     let layout: ContextLayout
     /// Entries of the module's defined functions.
@@ -80,6 +94,9 @@ struct Translator {
     var parameterCount = 0
     /// Home slot of the first operand.
     var operandBase = 0
+
+    /// Layouts of structure types that instructions named so far.
+    var structureLayouts: [TypeIndex: StructureLayout] = [:]
 
     // Code.
     var code: [CodeWord] = []
@@ -98,6 +115,7 @@ struct Translator {
     /// costs nothing.
     var settled = 0
     var labels: [Label] = []
+    var handlers = CatchTable()
     var isUnreachable = false
     var assigned = AssignedLocals()
     /// Slots that must be zero on entry.
@@ -118,6 +136,7 @@ struct Translator {
     ) {
         self.module = module.parsed
         typeIDs = module.typeIDs
+        registry = module.types
         self.shapes = shapes
         self.layout = layout
         self.entries = entries
@@ -191,6 +210,7 @@ struct Translator {
         stack.removeAll(keepingCapacity: true)
         labels.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
+        handlers = CatchTable()
         localSlots.removeAll(keepingCapacity: true)
         localClasses.removeAll(keepingCapacity: true)
         flushed = 0
@@ -228,12 +248,18 @@ struct Translator {
     }
 
     private mutating func finish() -> TranslatedCode {
-        guard !zeroSlots.isEmpty else { return TranslatedCode(words: code, entry: 4) }
-        let count = UInt32(truncatingIfNeeded: zeroSlots.upper - zeroSlots.lower)
-        code[3] = codeWord(zeroSlots.lower, 0, unsigned: count)
-        guard count >= Self.chargedWords else { return TranslatedCode(words: code, entry: 2) }
-        code[1] = codeWord(0, 0, unsigned: count / 256)
-        return TranslatedCode(words: code, entry: 0)
+        let handlers = handlers.isEmpty ? nil : handlers
+        var entry = 4
+        if !zeroSlots.isEmpty {
+            entry = 2
+            let count = UInt32(truncatingIfNeeded: zeroSlots.upper - zeroSlots.lower)
+            code[3] = codeWord(zeroSlots.lower, 0, unsigned: count)
+            if count >= Self.chargedWords {
+                entry = 0
+                code[1] = codeWord(0, 0, unsigned: count / 256)
+            }
+        }
+        return TranslatedCode(words: code, entry: entry, handlers: handlers)
     }
 
     /// Reads on to the `else` or `end` that makes code reachable again.
@@ -243,11 +269,11 @@ struct Translator {
             let start = reader.offset
             let opcode = try reader.opcode()
             switch opcode {
-            case .block, .loop, .if, .tryTable: depth += 1
-            case .else where depth == 0:
+            case .block, .loop, .if, .tryTable, .try: depth += 1
+            case .else where depth == 0, .catch where depth == 0, .catchAll where depth == 0:
                 reader.offset = start
                 return
-            case .end:
+            case .end, .delegate:
                 if depth == 0 {
                     reader.offset = start
                     return

@@ -38,7 +38,7 @@ extension TypeRegistry {
     private func kind(_ id: TypeID) -> TypeStorage.Kind? { storage[id]?.pointee.kind }
 
     /// The heap type above all others that are comparable with `type`.
-    func top(of type: HeapType) -> HeapType {
+    public func top(of type: HeapType) -> HeapType {
         switch type {
         case .func, .nofunc: return .func
         case .extern, .noextern: return .extern

@@ -146,6 +146,14 @@ public final class TypeRegistry: Sendable {
         return !base.isFinal && matches(type.composite, base.composite)
     }
 
+    /// The supertypes of a type, the most general first; the memory lives as long as the registry.
+    public func ancestors(of id: TypeID) -> UnsafeBufferPointer<TypeID> {
+        guard let entry = storage[id]?.pointee else {
+            return UnsafeBufferPointer(start: nil, count: 0)
+        }
+        return UnsafeBufferPointer(start: entry.ancestors, count: Int(entry.depth))
+    }
+
     /// Whether `a` is `b` or declares it as a supertype, directly or not. Constant time.
     public func isSubtype(_ a: TypeID, of b: TypeID) -> Bool { storage.isSubtype(a, of: b) }
 }

@@ -101,11 +101,14 @@ enum Completion: Sendable, Equatable {
     case nothing
     case file
     case folder
-    /// A module: files named `*.wasm`, and folders on the way to them.
-    case module
-    /// A module's text: files named `*.wat`, and folders on the way to them.
-    case text
+    /// Files with one of these endings, and folders on the way to them.
+    case files([String])
     case word(WordList)
+
+    static let module = files(["wasm", "wat"])
+    static let binary = files(["wasm"])
+    static let text = files(["wat"])
+    static let script = files(["wast"])
 
     enum WordList: Sendable, Equatable {
         case verbs, shells, features

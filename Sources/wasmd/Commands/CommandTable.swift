@@ -30,11 +30,11 @@ extension Command {
             .features, .stats, .help,
         ],
         notes: [
-            "Everything after FILE belongs to the program. It sees no files, no environment and "
-                + "no network unless an option says so.",
-            "The program's exit code becomes the exit code of wasmd. A trap ends with 134 and "
-                + "prints where it happened, a module that is refused ends with 1, wrong usage "
-                + "with 2.",
+            "FILE is a binary or a text (.wat). Everything after it belongs to the program. It sees "
+                + "no files, no environment and no network unless an option says so.",
+            "The program's exit code becomes the exit code of wasmd. A trap or an uncaught "
+                + "exception ends with 134 and prints where it happened, a module that is refused "
+                + "ends with 1, wrong usage with 2.",
             "SIZE is a number of bytes, or one with KiB, MiB or GiB (powers of 1024; K, M, G for "
                 + "short) or KB, MB or GB (powers of 1000). DURATION is a number with ms, s, m or "
                 + "h, or of seconds.",
@@ -81,8 +81,9 @@ extension Command {
         operands: [Operand("FILE", .one, .module), Operand("FUNCTION", .optional)],
         options: [.features, .help],
         notes: [
+            "FILE is a binary or a text (.wat); - stands for standard input.",
             "FUNCTION is the index of a function, a name it is exported by, or its name in the "
-                + "name section. Without it all functions are shown."
+                + "name section. Without it all functions are shown.",
         ],
         examples: [("wasmd explore fib.wasm fib", "the code of one function")])
 
@@ -107,13 +108,13 @@ extension Command {
     static let wasm2wat = Command(
         verb: .wasm2wat,
         summary: "Print a module as text",
-        operands: [Operand("FILE", .one, .module)],
+        operands: [Operand("FILE", .one, .binary)],
         options: [.output, .fold, .offsets, .noNames, .generateNames, .help],
         notes: [
             "The text becomes the same module again with 'wasmd wat2wasm', unless names are "
                 + "left out or made up. Modules that are not valid are printed too, as long as "
                 + "they can be decoded.",
-            "FILE is a binary or a text (.wat); - stands for standard input.",
+            "FILE may be - for standard input.",
         ],
         examples: [
             ("wasmd wasm2wat --fold math.wasm", "operands inside of their instructions"),
@@ -123,7 +124,7 @@ extension Command {
     static let wast = Command(
         verb: .wast,
         summary: "Run scripts of the specification's test suite",
-        operands: [Operand("FILE|FOLDER", .oneOrMore, .file)],
+        operands: [Operand("FILE|FOLDER", .oneOrMore, .script)],
         options: [
             .jobs, .features, .eager, .commandFuel, .commandTimeout, .print, .everyFailure,
             .counts, .table, .json, .help,

@@ -71,5 +71,6 @@ struct ExploreCommand {
         let wasm = InstructionText.lines(of: parsed.bodies[defined], in: parsed)
         let code = EngineExplorer().explore(module: module, function: index)
         for line in Listing(wasm: wasm, code: code).lines { output.writeLine(line) }
+        for handler in module.registerHandlers(of: index) { output.writeLine("  " + handler.text) }
     }
 }

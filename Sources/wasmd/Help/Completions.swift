@@ -46,7 +46,7 @@ enum BashCompletion {
             // Behind a module, words are arguments of the guest.
             lines += [
                 "        case \"${COMP_WORDS[*]:2:COMP_CWORD-2} \" in",
-                "        *.wasm\\ *) \(reply(rest)); return ;;",
+                "        *.wasm\\ *|*.wat\\ *) \(reply(rest)); return ;;",
                 "        esac",
             ]
         }
@@ -70,14 +70,12 @@ enum BashCompletion {
         case .nothing: ":"
         case .folder: lines(of: "compgen -d -- \"$word\"")
         case .file: lines(of: "compgen -f -- \"$word\"")
-        case .module: files(ending: ".wasm")
-        case .text: files(ending: ".wat")
+        case .files(let endings):
+            lines(
+                of: endings.map { "compgen -f -X '!*.\($0)' -- \"$word\"; " }.joined()
+                    + "compgen -d -- \"$word\"")
         case .word(let list): reply(words: list.words)
         }
-    }
-
-    private static func files(ending: String) -> String {
-        lines(of: "compgen -f -X '!*\(ending)' -- \"$word\"; compgen -d -- \"$word\"")
     }
 
     private static func reply(words: [String]) -> String {
@@ -142,8 +140,7 @@ enum ZshCompletion {
         case .nothing: " "
         case .file: "_files"
         case .folder: "_files -/"
-        case .module: "_files -g \"*.wasm\""
-        case .text: "_files -g \"*.wat\""
+        case .files(let endings): "_files -g \"*.(\(endings.joined(separator: "|")))\""
         case .word(let list): "(\(list.words.joined(separator: " ")))"
         }
     }
@@ -183,8 +180,9 @@ enum FishCompletion {
         case .nothing: ""
         case .file: " -F"
         case .folder: " -a '(__fish_complete_directories)'"
-        case .module: " -a '(__fish_complete_suffix .wasm)'"
-        case .text: " -a '(__fish_complete_suffix .wat)'"
+        case .files(let endings):
+            " -a '("
+                + endings.map { "__fish_complete_suffix .\($0)" }.joined(separator: "; ") + ")'"
         case .word(let list): " -a \(quoted(list.words.joined(separator: " ")))"
         }
     }

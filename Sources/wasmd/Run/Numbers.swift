@@ -42,9 +42,17 @@ enum Numbers {
         case .f64(let value): floatText(value)
         case .v128(let low, let high):
             "0x" + String(high, radix: 16).zeroPadded + String(low, radix: 16).zeroPadded
-        case .function(nil), .extern(nil): "null"
+        case .function(nil), .extern(nil), .exception(nil), .any(nil): "null"
         case .function(.some): "funcref"
         case .extern(.some): "externref"
+        case .exception(.some): "exnref"
+        case .any(.some(let reference)):
+            switch reference.kind {
+            case .i31(let value): "i31 \(value)"
+            case .structure: "structref"
+            case .array: "arrayref"
+            case .extern: "anyref"
+            }
         }
     }
 
@@ -183,6 +191,8 @@ enum Numbers {
         }
         switch reference.heapType {
         case .extern, .noextern: return .extern(nil)
+        case .exn, .noexn: return .exception(nil)
+        case .any, .eq, .i31, .struct, .array, .none: return .any(nil)
         default: return .function(nil)
         }
     }

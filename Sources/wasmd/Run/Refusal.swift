@@ -78,8 +78,6 @@ extension Refusal {
         case let error as LinkError:
             let lines = error.failures.map { "\n  " + printable($0.description) }
             reason = "these imports are not there or do not match:" + lines.joined()
-        case let error as UnsupportedFeatures:
-            reason = error.description
         case let error as ResourceError:
             reason = error.description
             if case .memoryTooLarge = error { hint = "Allow more with --max-memory SIZE." }

@@ -90,6 +90,10 @@ struct RunCommand {
             statistics?.finish("run")
             console.error.write(TrapReport(trap: trap, options: options).text)
             return ExitCode.trap
+        } catch let exception as Exception {
+            statistics?.finish("run")
+            console.error.write(TrapReport(uncaught: exception).text)
+            return ExitCode.trap
         } catch {
             console.complain(Refusal(instantiation: error, file: options.file).text)
             return ExitCode.refused

@@ -2,27 +2,36 @@ import WasmInterpreter
 
 /// What is printed when a guest was stopped.
 struct TrapReport {
-    let trap: Trap
-    let options: RunOptions
+    private let reason: String
+    private let backtrace: Backtrace
+
+    init(trap: Trap, options: RunOptions) {
+        reason = "trap: " + Self.reason(trap, options)
+        backtrace = trap.backtrace
+    }
+
+    init(uncaught exception: Exception) {
+        reason = "uncaught " + printable(exception.description)
+        backtrace = exception.backtrace
+    }
 
     var text: String {
-        var lines = ["wasmd: trap: \(reason)"]
-        let frames = trap.backtrace.frames
-        for (index, frame) in frames.enumerated() {
+        var lines = ["wasmd: \(reason)"]
+        for (index, frame) in backtrace.frames.enumerated() {
             lines.append("#\(index) \(Self.describe(frame))")
         }
-        let omitted = trap.backtrace.omittedFrameCount
+        let omitted = backtrace.omittedFrameCount
         if omitted > 0 { lines.append("... and \(counted(omitted, "more frame"))") }
         return lines.joined(separator: "\n") + "\n"
     }
 
     /// The trap in the specification's words, with the option that caused it.
-    private var reason: String {
+    private static func reason(_ trap: Trap, _ options: RunOptions) -> String {
         switch trap.code {
         case .outOfFuel:
             trap.code.message + (options.fuel.map { " (--fuel \($0))" } ?? "")
         case .interrupted:
-            options.timeout.map(Self.timeoutReason) ?? trap.code.message
+            options.timeout.map(timeoutReason) ?? trap.code.message
         case .stackExhausted:
             trap.code.message + " (allow more with --stack-size SIZE)"
         default: trap.code.message

@@ -46,12 +46,15 @@ struct WastSummary {
             JSON.object(
                 [.init("file", .string(result.file.name))] + members(result.report)
                     + [
-                        .init("seconds", .string(seconds(result.duration))),
+                        .init("milliseconds", .integer(milliseconds(result.duration))),
                         .init("failures", .array(result.report.failures.map(json))),
                     ])
         }
         return .object(
-            ("total", .object(members(total) + [.init("seconds", .string(seconds(duration)))])),
+            (
+                "total",
+                .object(members(total) + [.init("milliseconds", .integer(milliseconds(duration)))])
+            ),
             ("files", .array(files)))
     }
 
@@ -91,10 +94,14 @@ struct WastSummary {
     }
 }
 
+private func milliseconds(_ duration: Duration) -> Int64 {
+    let (seconds, attoseconds) = duration.components
+    return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+}
+
 /// Seconds with two digits behind the point.
 private func seconds(_ duration: Duration) -> String {
-    let (seconds, attoseconds) = duration.components
-    let hundredths = seconds * 100 + attoseconds / 10_000_000_000_000_000
+    let hundredths = milliseconds(duration) / 10
     let fraction = String(hundredths % 100)
     return "\(hundredths / 100)." + (fraction.utf8.count == 1 ? "0" : "") + fraction
 }

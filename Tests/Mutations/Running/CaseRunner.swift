@@ -106,7 +106,7 @@ struct CaseRunner {
     /// Whether a failed instantiation was one of linking.
     private mutating func begin(_ error: any Error) -> Outcome {
         switch error {
-        case is LinkError, is UnsupportedFeatures, is ResourceError:
+        case is LinkError, is ResourceError:
             _ = "\(error)"
             return .refusedByLinking
         default:

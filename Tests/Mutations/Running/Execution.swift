@@ -97,6 +97,8 @@ struct Execution {
         case .v128(let low, let high): "v128:\(low):\(high)"
         case .function(let function): function == nil ? "null" : "function"
         case .extern(let reference): reference == nil ? "null" : "extern"
+        case .exception(let exception): exception == nil ? "null" : "exception"
+        case .any(let reference): reference == nil ? "null" : "any"
         }
     }
 

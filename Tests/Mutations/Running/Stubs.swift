@@ -95,6 +95,7 @@ struct Stubs {
                 guard let memory = caller.memory else { break }
                 try? memory.store(UInt64.max, at: UInt64(max(0, memory.byteCount - 8)))
             case 4: throw Trap(.unreachable)
+            case 5: throw try Exception(tag: Tag(store: caller.store, parameters: []))
             default: break
             }
             for slot in 0..<slots { arguments[slot] = 0 }
@@ -116,6 +117,8 @@ struct Stubs {
             guard let reference = type.reference, reference.isNullable else { return nil }
             switch reference.heapType {
             case .extern, .noextern: return .extern(nil)
+            case .exn, .noexn: return .exception(nil)
+            case .any, .eq, .i31, .struct, .array, .none: return .any(nil)
             case .func, .nofunc: return .function(nil)
             default: return reference.heapType.isAbstract ? nil : .function(nil)
             }

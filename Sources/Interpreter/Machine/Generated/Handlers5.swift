@@ -156,6 +156,842 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { atomicFence(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_throwException_throw(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { throwException(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_throwReference_throw_ref(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { throwReference(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt32, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt32, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt32, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt32, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_s_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int8, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_s_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int8, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_s_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int8, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_s_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int8, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_u_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt8, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_u_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt8, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_u_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt8, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get8_u_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt8, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_s_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int16, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_s_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int16, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_s_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int16, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_s_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<Int16, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_u_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt16, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_u_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt16, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_u_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt16, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get16_u_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt16, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get64_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt64, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get64_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt64, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get64_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt64, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get64_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(Access<UInt64, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f32_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f32_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f32_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f32_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f64_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f64_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f64_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGet_struct_get_f64_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGet(FloatAccess<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set8_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set8_RS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt8, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set8_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set8_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set16_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set16_RS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt16, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set16_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set16_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set_RS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt32, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set64_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set64_RS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt64, UInt64>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set64_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSet_struct_set64_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetFloat_struct_set_f32_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(FloatAccess<Float>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetFloat_struct_set_f32_RR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(FloatAccess<Float>.self, Register.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetFloat_struct_set_f64_SR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(FloatAccess<Double>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetFloat_struct_set_f64_RR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSet(FloatAccess<Double>.self, Register.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structGetVector_struct_get_v128(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structGetVector(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structSetVector_struct_set_v128(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structSetVector(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structNew_struct_new(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structNew(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_structNewDefault_struct_new_default(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { structNewDefault(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_s_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get8_u_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_s_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get16_u_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get64_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f32_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_SS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_SS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_RS_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_RS_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_SR_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGet_array_get_f64_SR_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set8_SSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set8_RSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set8_SRS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set8_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set16_SSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set16_RSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set16_SRS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set16_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set_SSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set_RSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set_SRS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set64_SSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set64_RSS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set64_SRS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySet_array_set64_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySetFloat_array_set_f32_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(FloatAccess<Float>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySetFloat_array_set_f64_SSR(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySet(FloatAccess<Double>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayGetVector_array_get_v128(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayGetVector(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arraySetVector_array_set_v128(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arraySetVector(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayLength_array_len_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayLength(Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayLength_array_len_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayLength(Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayLength_array_len_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayLength(Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_arrayLength_array_len_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { arrayLength(Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_aggregate_array(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { aggregate(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_makeI31_ref_i31_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(MakeI31.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_makeI31_ref_i31_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(MakeI31.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_makeI31_ref_i31_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(MakeI31.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_makeI31_ref_i31_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { unary(MakeI31.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_s_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Signed.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_s_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Signed.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_s_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Signed.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_s_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Signed.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_u_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Unsigned.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_u_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Unsigned.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_u_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Unsigned.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_i31Get_i31_get_u_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { i31Get(I31Unsigned.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_object_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteObject.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_object_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteObject.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_object_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteObject.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_object_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteObject.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_function_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteFunction.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_function_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteFunction.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_function_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteFunction.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_function_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(ConcreteFunction.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_any_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(AnyTarget.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_any_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(AnyTarget.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_any_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(AnyTarget.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_any_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(AnyTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_none_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(NoTarget.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_none_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(NoTarget.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_none_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(NoTarget.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_none_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(NoTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_eq_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(EqTarget.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_eq_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(EqTarget.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_eq_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(EqTarget.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_eq_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(EqTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_i31_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(I31Target.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_i31_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(I31Target.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_i31_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(I31Target.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_i31_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(I31Target.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_kind_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(KindTarget.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_kind_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(KindTarget.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_kind_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(KindTarget.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refTest_ref_test_kind_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refTest(KindTarget.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_any_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(AnyTarget.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_any_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(AnyTarget.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_none_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(NoTarget.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_none_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(NoTarget.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_eq_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(EqTarget.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_eq_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(EqTarget.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_i31_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(I31Target.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_i31_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(I31Target.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_kind_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(KindTarget.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_refCast_ref_cast_kind_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { refCast(KindTarget.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_object_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteObject.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_object_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteObject.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_object_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteObject.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_object_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteObject.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_function_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteFunction.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_function_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteFunction.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_function_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteFunction.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_function_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(ConcreteFunction.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_any_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(AnyTarget.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_any_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(AnyTarget.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_any_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(AnyTarget.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_any_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(AnyTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_none_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(NoTarget.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_none_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(NoTarget.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_none_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(NoTarget.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_none_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(NoTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_eq_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(EqTarget.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_eq_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(EqTarget.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_eq_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(EqTarget.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_eq_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(EqTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_i31_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(I31Target.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_i31_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(I31Target.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_i31_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(I31Target.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_i31_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(I31Target.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_kind_S_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(KindTarget.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_kind_S_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(KindTarget.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_kind_R_on_cast(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(KindTarget.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_castBranch_br_kind_R_on_cast_fail(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { castBranch(KindTarget.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorUnary_v128_not(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -764,842 +1600,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorCompare(I8x16.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ne_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ne_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_lt_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_lt_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_lt_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_lt_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_gt_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_gt_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_gt_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_gt_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_le_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_le_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_le_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_le_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ge_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ge_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I8x16.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ge_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i8x16_ge_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U8x16.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_eq_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_eq_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ne_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ne_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_lt_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_lt_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_lt_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_lt_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_gt_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_gt_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_gt_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_gt_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_le_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_le_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_le_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_le_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ge_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ge_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I16x8.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ge_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i16x8_ge_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U16x8.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_eq_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_eq_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ne_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ne_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_lt_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_lt_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_lt_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_lt_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_gt_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_gt_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_gt_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_gt_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_le_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_le_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_le_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_le_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ge_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ge_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I32x4.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ge_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i32x4_ge_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(U32x4.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_eq_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_eq_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_ne_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_ne_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_lt_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_lt_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_gt_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_gt_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_le_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_le_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_ge_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f32x4_ge_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F32x4.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_eq_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_eq_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_ne_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_ne_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_lt_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_lt_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_gt_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_gt_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_le_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_le_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_ge_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_f64x2_ge_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(F64x2.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_eq_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .==, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_eq_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .==, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_ne_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .!=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_ne_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .!=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_lt_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .<, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_lt_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .<, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_gt_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .>, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_gt_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .>, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_le_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .<=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_le_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .<=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_ge_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .>=, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorCompare_i64x2_ge_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorCompare(I64x2.self, .>=, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i8x16_min_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(I8x16.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i8x16_min_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(U8x16.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i8x16_max_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(I8x16.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i8x16_max_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(U8x16.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i16x8_min_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(I16x8.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i16x8_min_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(U16x8.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i16x8_max_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(I16x8.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i16x8_max_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(U16x8.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i32x4_min_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(I32x4.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i32x4_min_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(U32x4.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i32x4_max_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(I32x4.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_i32x4_max_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(U32x4.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_f32x4_pmin(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(F32x4.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_f32x4_pmax(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(F32x4.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_f64x2_pmin(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(F64x2.self, .<, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorChoose_f64x2_pmax(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorChoose(F64x2.self, .>, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i16x8_extmul_low_i8x16_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(I8x16.self, Lanes.extendLow, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i16x8_extmul_high_i8x16_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(I8x16.self, Lanes.extendHigh, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i16x8_extmul_low_i8x16_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(U8x16.self, Lanes.extendLow, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i16x8_extmul_high_i8x16_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(U8x16.self, Lanes.extendHigh, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i32x4_extmul_low_i16x8_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(I16x8.self, Lanes.extendLow, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i32x4_extmul_high_i16x8_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(I16x8.self, Lanes.extendHigh, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i32x4_extmul_low_i16x8_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(U16x8.self, Lanes.extendLow, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i32x4_extmul_high_i16x8_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(U16x8.self, Lanes.extendHigh, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i64x2_extmul_low_i32x4_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(I32x4.self, Lanes.extendLow, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i64x2_extmul_high_i32x4_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(I32x4.self, Lanes.extendHigh, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i64x2_extmul_low_i32x4_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(U32x4.self, Lanes.extendLow, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtended_i64x2_extmul_high_i32x4_u(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtended(U32x4.self, Lanes.extendHigh, &*, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTernary_v128_bitselect(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTernary(U64x2.self, Lanes.bitselect, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTernary_f32x4_relaxed_madd(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTernary(F32x4.self, Lanes.multiplyAdd, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTernary_f32x4_relaxed_nmadd(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTernary(F32x4.self, Lanes.multiplyNegatedAdd, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTernary_f64x2_relaxed_madd(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTernary(F64x2.self, Lanes.multiplyAdd, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTernary_f64x2_relaxed_nmadd(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTernary(F64x2.self, Lanes.multiplyNegatedAdd, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTernary_i32x4_relaxed_dot_i8x16_i7x16_add_s(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTernary(U64x2.self, Lanes.dotAdd, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shl_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U8x16.self, &<<, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shl_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U8x16.self, &<<, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shl_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U8x16.self, &<<, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shr_s_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I8x16.self, &>>, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shr_s_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I8x16.self, &>>, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shr_s_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I8x16.self, &>>, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shr_u_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U8x16.self, &>>, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shr_u_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U8x16.self, &>>, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i8x16_shr_u_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U8x16.self, &>>, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shl_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U16x8.self, &<<, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shl_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U16x8.self, &<<, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shl_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U16x8.self, &<<, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shr_s_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I16x8.self, &>>, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shr_s_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I16x8.self, &>>, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shr_s_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I16x8.self, &>>, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shr_u_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U16x8.self, &>>, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shr_u_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U16x8.self, &>>, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i16x8_shr_u_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U16x8.self, &>>, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shl_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U32x4.self, &<<, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shl_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U32x4.self, &<<, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shl_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U32x4.self, &<<, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shr_s_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I32x4.self, &>>, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shr_s_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I32x4.self, &>>, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shr_s_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I32x4.self, &>>, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shr_u_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U32x4.self, &>>, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shr_u_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U32x4.self, &>>, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i32x4_shr_u_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U32x4.self, &>>, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shl_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U64x2.self, &<<, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shl_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U64x2.self, &<<, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shl_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U64x2.self, &<<, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shr_s_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I64x2.self, &>>, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shr_s_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I64x2.self, &>>, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shr_s_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(I64x2.self, &>>, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shr_u_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U64x2.self, &>>, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shr_u_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U64x2.self, &>>, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorShift_i64x2_shr_u_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorShift(U64x2.self, &>>, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_v128_any_true_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(U64x2.self, Lanes.anyTrue, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_v128_any_true_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(U64x2.self, Lanes.anyTrue, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i8x16_all_true_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I8x16.self, Lanes.allTrue, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i8x16_all_true_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I8x16.self, Lanes.allTrue, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i8x16_bitmask_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I8x16.self, Lanes.bitmask, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i8x16_bitmask_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I8x16.self, Lanes.bitmask, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i16x8_all_true_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I16x8.self, Lanes.allTrue, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i16x8_all_true_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I16x8.self, Lanes.allTrue, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i16x8_bitmask_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I16x8.self, Lanes.bitmask, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i16x8_bitmask_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I16x8.self, Lanes.bitmask, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i32x4_all_true_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I32x4.self, Lanes.allTrue, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i32x4_all_true_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I32x4.self, Lanes.allTrue, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i32x4_bitmask_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I32x4.self, Lanes.bitmask, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i32x4_bitmask_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(I32x4.self, Lanes.bitmask, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i64x2_all_true_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(U64x2.self, Lanes.allTrue, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i64x2_all_true_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(U64x2.self, Lanes.allTrue, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i64x2_bitmask_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(U64x2.self, Lanes.bitmask, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorTest_i64x2_bitmask_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorTest(U64x2.self, Lanes.bitmask, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplat_i8x16_splat_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(UInt32.self, Lanes.splat8, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplat_i8x16_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(UInt32.self, Lanes.splat8, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplat_i16x8_splat_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(UInt32.self, Lanes.splat16, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplat_i16x8_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(UInt32.self, Lanes.splat16, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplat_i32x4_splat_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(UInt32.self, Lanes.splat, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplat_i32x4_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(UInt32.self, Lanes.splat, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplat_i64x2_splat_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(UInt64.self, Lanes.splat, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplat_i64x2_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(UInt64.self, Lanes.splat, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplatFloat_f32x4_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(Float.self, Lanes.splat, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorSplatFloat_f64x2_splat_R(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorSplat(Double.self, Lanes.splat, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i8x16_extract_lane_s_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(Int8.self, Lanes.value, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i8x16_extract_lane_s_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(Int8.self, Lanes.value, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i8x16_extract_lane_u_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(UInt8.self, Lanes.value, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i8x16_extract_lane_u_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(UInt8.self, Lanes.value, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i16x8_extract_lane_s_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(Int16.self, Lanes.value, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i16x8_extract_lane_s_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(Int16.self, Lanes.value, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i16x8_extract_lane_u_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(UInt16.self, Lanes.value, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i16x8_extract_lane_u_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(UInt16.self, Lanes.value, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i32x4_extract_lane_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(UInt32.self, Lanes.value, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i32x4_extract_lane_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(UInt32.self, Lanes.value, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i64x2_extract_lane_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(UInt64.self, Lanes.value, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_i64x2_extract_lane_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(UInt64.self, Lanes.value, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_f32x4_extract_lane_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(Float.self, Lanes.value, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_f32x4_extract_lane_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(Float.self, Lanes.value, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_f64x2_extract_lane_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(Double.self, Lanes.value, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorExtract_f64x2_extract_lane_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorExtract(Double.self, Lanes.value, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorReplace_i8x16_replace_lane_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorReplace(UInt32.self, Lanes.splat8, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2000] = address(h_atomicLoad_atomic_load8)
@@ -1641,365 +1641,365 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2036] = address(h_atomicNotify_atomic_notify)
     table[2037] = address(h_atomicWait_atomic_wait)
     table[2038] = address(h_atomicFence_atomic_fence)
-    table[2039] = address(h_vectorUnary_v128_not)
-    table[2040] = address(h_vectorUnary_i8x16_abs)
-    table[2041] = address(h_vectorUnary_i8x16_neg)
-    table[2042] = address(h_vectorUnary_i16x8_abs)
-    table[2043] = address(h_vectorUnary_i16x8_neg)
-    table[2044] = address(h_vectorUnary_i32x4_abs)
-    table[2045] = address(h_vectorUnary_i32x4_neg)
-    table[2046] = address(h_vectorUnary_i64x2_abs)
-    table[2047] = address(h_vectorUnary_i64x2_neg)
-    table[2048] = address(h_vectorUnary_i8x16_popcnt)
-    table[2049] = address(h_vectorUnary_f32x4_abs)
-    table[2050] = address(h_vectorUnary_f32x4_neg)
-    table[2051] = address(h_vectorUnary_f32x4_ceil)
-    table[2052] = address(h_vectorUnary_f32x4_floor)
-    table[2053] = address(h_vectorUnary_f32x4_trunc)
-    table[2054] = address(h_vectorUnary_f32x4_nearest)
-    table[2055] = address(h_vectorUnary_f64x2_abs)
-    table[2056] = address(h_vectorUnary_f64x2_neg)
-    table[2057] = address(h_vectorUnary_f64x2_ceil)
-    table[2058] = address(h_vectorUnary_f64x2_floor)
-    table[2059] = address(h_vectorUnary_f64x2_trunc)
-    table[2060] = address(h_vectorUnary_f64x2_nearest)
-    table[2061] = address(h_vectorUnary_i16x8_extend_low_i8x16_s)
-    table[2062] = address(h_vectorUnary_i16x8_extend_high_i8x16_s)
-    table[2063] = address(h_vectorUnary_i16x8_extend_low_i8x16_u)
-    table[2064] = address(h_vectorUnary_i16x8_extend_high_i8x16_u)
-    table[2065] = address(h_vectorUnary_i32x4_extend_low_i16x8_s)
-    table[2066] = address(h_vectorUnary_i32x4_extend_high_i16x8_s)
-    table[2067] = address(h_vectorUnary_i32x4_extend_low_i16x8_u)
-    table[2068] = address(h_vectorUnary_i32x4_extend_high_i16x8_u)
-    table[2069] = address(h_vectorUnary_i64x2_extend_low_i32x4_s)
-    table[2070] = address(h_vectorUnary_i64x2_extend_high_i32x4_s)
-    table[2071] = address(h_vectorUnary_i64x2_extend_low_i32x4_u)
-    table[2072] = address(h_vectorUnary_i64x2_extend_high_i32x4_u)
-    table[2073] = address(h_vectorUnary_i16x8_extadd_pairwise_i8x16_s)
-    table[2074] = address(h_vectorUnary_i16x8_extadd_pairwise_i8x16_u)
-    table[2075] = address(h_vectorUnary_i32x4_extadd_pairwise_i16x8_s)
-    table[2076] = address(h_vectorUnary_i32x4_extadd_pairwise_i16x8_u)
-    table[2077] = address(h_vectorUnary_f32x4_convert_i32x4_s)
-    table[2078] = address(h_vectorUnary_f32x4_convert_i32x4_u)
-    table[2079] = address(h_vectorUnary_f64x2_convert_low_i32x4_s)
-    table[2080] = address(h_vectorUnary_f64x2_convert_low_i32x4_u)
-    table[2081] = address(h_vectorUnary_f32x4_demote_f64x2_zero)
-    table[2082] = address(h_vectorUnary_f64x2_promote_low_f32x4)
-    table[2083] = address(h_vectorUnary_i32x4_trunc_sat_f32x4_s)
-    table[2084] = address(h_vectorUnary_i32x4_trunc_sat_f32x4_u)
-    table[2085] = address(h_vectorUnary_i32x4_trunc_sat_f64x2_s_zero)
-    table[2086] = address(h_vectorUnary_i32x4_trunc_sat_f64x2_u_zero)
-    table[2087] = address(h_vectorRoot_f32x4_sqrt)
-    table[2088] = address(h_vectorRoot_f64x2_sqrt)
-    table[2089] = address(h_vectorBinary_v128_and_SS)
-    table[2090] = address(h_vectorBinary_v128_and_SK)
-    table[2091] = address(h_vectorBinary_v128_or_SS)
-    table[2092] = address(h_vectorBinary_v128_or_SK)
-    table[2093] = address(h_vectorBinary_v128_xor_SS)
-    table[2094] = address(h_vectorBinary_v128_xor_SK)
-    table[2095] = address(h_vectorBinary_i8x16_add_SS)
-    table[2096] = address(h_vectorBinary_i8x16_add_SK)
-    table[2097] = address(h_vectorBinary_i16x8_add_SS)
-    table[2098] = address(h_vectorBinary_i16x8_add_SK)
-    table[2099] = address(h_vectorBinary_i32x4_add_SS)
-    table[2100] = address(h_vectorBinary_i32x4_add_SK)
-    table[2101] = address(h_vectorBinary_i64x2_add_SS)
-    table[2102] = address(h_vectorBinary_i64x2_add_SK)
-    table[2103] = address(h_vectorBinary_f32x4_add_SS)
-    table[2104] = address(h_vectorBinary_f32x4_add_SK)
-    table[2105] = address(h_vectorBinary_f64x2_add_SS)
-    table[2106] = address(h_vectorBinary_f64x2_add_SK)
-    table[2107] = address(h_vectorBinary_i16x8_mul_SS)
-    table[2108] = address(h_vectorBinary_i16x8_mul_SK)
-    table[2109] = address(h_vectorBinary_i32x4_mul_SS)
-    table[2110] = address(h_vectorBinary_i32x4_mul_SK)
-    table[2111] = address(h_vectorBinary_f32x4_mul_SS)
-    table[2112] = address(h_vectorBinary_f32x4_mul_SK)
-    table[2113] = address(h_vectorBinary_f64x2_mul_SS)
-    table[2114] = address(h_vectorBinary_f64x2_mul_SK)
-    table[2115] = address(h_vectorBinary_i32x4_dot_i16x8_s_SS)
-    table[2116] = address(h_vectorBinary_i32x4_dot_i16x8_s_SK)
-    table[2117] = address(h_vectorBinary_v128_andnot_SS)
-    table[2118] = address(h_vectorBinary_v128_andnot_SK)
-    table[2119] = address(h_vectorBinary_i8x16_sub_SS)
-    table[2120] = address(h_vectorBinary_i8x16_sub_SK)
-    table[2121] = address(h_vectorBinary_i16x8_sub_SS)
-    table[2122] = address(h_vectorBinary_i16x8_sub_SK)
-    table[2123] = address(h_vectorBinary_i32x4_sub_SS)
-    table[2124] = address(h_vectorBinary_i32x4_sub_SK)
-    table[2125] = address(h_vectorBinary_f32x4_sub_SS)
-    table[2126] = address(h_vectorBinary_f32x4_sub_SK)
-    table[2127] = address(h_vectorBinary_f64x2_sub_SS)
-    table[2128] = address(h_vectorBinary_f64x2_sub_SK)
-    table[2129] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SS)
-    table[2130] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SK)
-    table[2131] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SS)
-    table[2132] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SK)
-    table[2133] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SS)
-    table[2134] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SK)
-    table[2135] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SS)
-    table[2136] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SK)
-    table[2137] = address(h_vectorBinary_i64x2_sub_SS)
-    table[2138] = address(h_vectorBinary_i64x2_sub_SK)
-    table[2139] = address(h_vectorBinary_i64x2_mul_SS)
-    table[2140] = address(h_vectorBinary_i64x2_mul_SK)
-    table[2141] = address(h_vectorBinary_f32x4_div_SS)
-    table[2142] = address(h_vectorBinary_f32x4_div_SK)
-    table[2143] = address(h_vectorBinary_f32x4_min_SS)
-    table[2144] = address(h_vectorBinary_f32x4_min_SK)
-    table[2145] = address(h_vectorBinary_f32x4_max_SS)
-    table[2146] = address(h_vectorBinary_f32x4_max_SK)
-    table[2147] = address(h_vectorBinary_f64x2_div_SS)
-    table[2148] = address(h_vectorBinary_f64x2_div_SK)
-    table[2149] = address(h_vectorBinary_f64x2_min_SS)
-    table[2150] = address(h_vectorBinary_f64x2_min_SK)
-    table[2151] = address(h_vectorBinary_f64x2_max_SS)
-    table[2152] = address(h_vectorBinary_f64x2_max_SK)
-    table[2153] = address(h_vectorBinary_i8x16_add_sat_s_SS)
-    table[2154] = address(h_vectorBinary_i8x16_add_sat_s_SK)
-    table[2155] = address(h_vectorBinary_i8x16_add_sat_u_SS)
-    table[2156] = address(h_vectorBinary_i8x16_add_sat_u_SK)
-    table[2157] = address(h_vectorBinary_i8x16_sub_sat_s_SS)
-    table[2158] = address(h_vectorBinary_i8x16_sub_sat_s_SK)
-    table[2159] = address(h_vectorBinary_i8x16_sub_sat_u_SS)
-    table[2160] = address(h_vectorBinary_i8x16_sub_sat_u_SK)
-    table[2161] = address(h_vectorBinary_i8x16_avgr_u_SS)
-    table[2162] = address(h_vectorBinary_i8x16_avgr_u_SK)
-    table[2163] = address(h_vectorBinary_i16x8_add_sat_s_SS)
-    table[2164] = address(h_vectorBinary_i16x8_add_sat_s_SK)
-    table[2165] = address(h_vectorBinary_i16x8_add_sat_u_SS)
-    table[2166] = address(h_vectorBinary_i16x8_add_sat_u_SK)
-    table[2167] = address(h_vectorBinary_i16x8_sub_sat_s_SS)
-    table[2168] = address(h_vectorBinary_i16x8_sub_sat_s_SK)
-    table[2169] = address(h_vectorBinary_i16x8_sub_sat_u_SS)
-    table[2170] = address(h_vectorBinary_i16x8_sub_sat_u_SK)
-    table[2171] = address(h_vectorBinary_i16x8_avgr_u_SS)
-    table[2172] = address(h_vectorBinary_i16x8_avgr_u_SK)
-    table[2173] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SS)
-    table[2174] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SK)
-    table[2175] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS)
-    table[2176] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SK)
-    table[2177] = address(h_vectorZip_i8x16_zipLow_SS)
-    table[2178] = address(h_vectorZip_i16x8_zipLow_SS)
-    table[2179] = address(h_vectorZip_i32x4_zipLow_SS)
-    table[2180] = address(h_vectorZip_i8x16_zipHigh_SS)
-    table[2181] = address(h_vectorZip_i16x8_zipHigh_SS)
-    table[2182] = address(h_vectorZip_i32x4_zipHigh_SS)
-    table[2183] = address(h_vectorZip_i8x16_evens_SS)
-    table[2184] = address(h_vectorZip_i16x8_evens_SS)
-    table[2185] = address(h_vectorZip_i32x4_evens_SS)
-    table[2186] = address(h_vectorZip_i8x16_odds_SS)
-    table[2187] = address(h_vectorZip_i16x8_odds_SS)
-    table[2188] = address(h_vectorZip_i32x4_odds_SS)
-    table[2189] = address(h_vectorCompare_i8x16_eq_SS)
-    table[2190] = address(h_vectorCompare_i8x16_eq_SK)
-    table[2191] = address(h_vectorCompare_i8x16_ne_SS)
-    table[2192] = address(h_vectorCompare_i8x16_ne_SK)
-    table[2193] = address(h_vectorCompare_i8x16_lt_s_SS)
-    table[2194] = address(h_vectorCompare_i8x16_lt_s_SK)
-    table[2195] = address(h_vectorCompare_i8x16_lt_u_SS)
-    table[2196] = address(h_vectorCompare_i8x16_lt_u_SK)
-    table[2197] = address(h_vectorCompare_i8x16_gt_s_SS)
-    table[2198] = address(h_vectorCompare_i8x16_gt_s_SK)
-    table[2199] = address(h_vectorCompare_i8x16_gt_u_SS)
-    table[2200] = address(h_vectorCompare_i8x16_gt_u_SK)
-    table[2201] = address(h_vectorCompare_i8x16_le_s_SS)
-    table[2202] = address(h_vectorCompare_i8x16_le_s_SK)
-    table[2203] = address(h_vectorCompare_i8x16_le_u_SS)
-    table[2204] = address(h_vectorCompare_i8x16_le_u_SK)
-    table[2205] = address(h_vectorCompare_i8x16_ge_s_SS)
-    table[2206] = address(h_vectorCompare_i8x16_ge_s_SK)
-    table[2207] = address(h_vectorCompare_i8x16_ge_u_SS)
-    table[2208] = address(h_vectorCompare_i8x16_ge_u_SK)
-    table[2209] = address(h_vectorCompare_i16x8_eq_SS)
-    table[2210] = address(h_vectorCompare_i16x8_eq_SK)
-    table[2211] = address(h_vectorCompare_i16x8_ne_SS)
-    table[2212] = address(h_vectorCompare_i16x8_ne_SK)
-    table[2213] = address(h_vectorCompare_i16x8_lt_s_SS)
-    table[2214] = address(h_vectorCompare_i16x8_lt_s_SK)
-    table[2215] = address(h_vectorCompare_i16x8_lt_u_SS)
-    table[2216] = address(h_vectorCompare_i16x8_lt_u_SK)
-    table[2217] = address(h_vectorCompare_i16x8_gt_s_SS)
-    table[2218] = address(h_vectorCompare_i16x8_gt_s_SK)
-    table[2219] = address(h_vectorCompare_i16x8_gt_u_SS)
-    table[2220] = address(h_vectorCompare_i16x8_gt_u_SK)
-    table[2221] = address(h_vectorCompare_i16x8_le_s_SS)
-    table[2222] = address(h_vectorCompare_i16x8_le_s_SK)
-    table[2223] = address(h_vectorCompare_i16x8_le_u_SS)
-    table[2224] = address(h_vectorCompare_i16x8_le_u_SK)
-    table[2225] = address(h_vectorCompare_i16x8_ge_s_SS)
-    table[2226] = address(h_vectorCompare_i16x8_ge_s_SK)
-    table[2227] = address(h_vectorCompare_i16x8_ge_u_SS)
-    table[2228] = address(h_vectorCompare_i16x8_ge_u_SK)
-    table[2229] = address(h_vectorCompare_i32x4_eq_SS)
-    table[2230] = address(h_vectorCompare_i32x4_eq_SK)
-    table[2231] = address(h_vectorCompare_i32x4_ne_SS)
-    table[2232] = address(h_vectorCompare_i32x4_ne_SK)
-    table[2233] = address(h_vectorCompare_i32x4_lt_s_SS)
-    table[2234] = address(h_vectorCompare_i32x4_lt_s_SK)
-    table[2235] = address(h_vectorCompare_i32x4_lt_u_SS)
-    table[2236] = address(h_vectorCompare_i32x4_lt_u_SK)
-    table[2237] = address(h_vectorCompare_i32x4_gt_s_SS)
-    table[2238] = address(h_vectorCompare_i32x4_gt_s_SK)
-    table[2239] = address(h_vectorCompare_i32x4_gt_u_SS)
-    table[2240] = address(h_vectorCompare_i32x4_gt_u_SK)
-    table[2241] = address(h_vectorCompare_i32x4_le_s_SS)
-    table[2242] = address(h_vectorCompare_i32x4_le_s_SK)
-    table[2243] = address(h_vectorCompare_i32x4_le_u_SS)
-    table[2244] = address(h_vectorCompare_i32x4_le_u_SK)
-    table[2245] = address(h_vectorCompare_i32x4_ge_s_SS)
-    table[2246] = address(h_vectorCompare_i32x4_ge_s_SK)
-    table[2247] = address(h_vectorCompare_i32x4_ge_u_SS)
-    table[2248] = address(h_vectorCompare_i32x4_ge_u_SK)
-    table[2249] = address(h_vectorCompare_f32x4_eq_SS)
-    table[2250] = address(h_vectorCompare_f32x4_eq_SK)
-    table[2251] = address(h_vectorCompare_f32x4_ne_SS)
-    table[2252] = address(h_vectorCompare_f32x4_ne_SK)
-    table[2253] = address(h_vectorCompare_f32x4_lt_SS)
-    table[2254] = address(h_vectorCompare_f32x4_lt_SK)
-    table[2255] = address(h_vectorCompare_f32x4_gt_SS)
-    table[2256] = address(h_vectorCompare_f32x4_gt_SK)
-    table[2257] = address(h_vectorCompare_f32x4_le_SS)
-    table[2258] = address(h_vectorCompare_f32x4_le_SK)
-    table[2259] = address(h_vectorCompare_f32x4_ge_SS)
-    table[2260] = address(h_vectorCompare_f32x4_ge_SK)
-    table[2261] = address(h_vectorCompare_f64x2_eq_SS)
-    table[2262] = address(h_vectorCompare_f64x2_eq_SK)
-    table[2263] = address(h_vectorCompare_f64x2_ne_SS)
-    table[2264] = address(h_vectorCompare_f64x2_ne_SK)
-    table[2265] = address(h_vectorCompare_f64x2_lt_SS)
-    table[2266] = address(h_vectorCompare_f64x2_lt_SK)
-    table[2267] = address(h_vectorCompare_f64x2_gt_SS)
-    table[2268] = address(h_vectorCompare_f64x2_gt_SK)
-    table[2269] = address(h_vectorCompare_f64x2_le_SS)
-    table[2270] = address(h_vectorCompare_f64x2_le_SK)
-    table[2271] = address(h_vectorCompare_f64x2_ge_SS)
-    table[2272] = address(h_vectorCompare_f64x2_ge_SK)
-    table[2273] = address(h_vectorCompare_i64x2_eq_SS)
-    table[2274] = address(h_vectorCompare_i64x2_eq_SK)
-    table[2275] = address(h_vectorCompare_i64x2_ne_SS)
-    table[2276] = address(h_vectorCompare_i64x2_ne_SK)
-    table[2277] = address(h_vectorCompare_i64x2_lt_s_SS)
-    table[2278] = address(h_vectorCompare_i64x2_lt_s_SK)
-    table[2279] = address(h_vectorCompare_i64x2_gt_s_SS)
-    table[2280] = address(h_vectorCompare_i64x2_gt_s_SK)
-    table[2281] = address(h_vectorCompare_i64x2_le_s_SS)
-    table[2282] = address(h_vectorCompare_i64x2_le_s_SK)
-    table[2283] = address(h_vectorCompare_i64x2_ge_s_SS)
-    table[2284] = address(h_vectorCompare_i64x2_ge_s_SK)
-    table[2285] = address(h_vectorChoose_i8x16_min_s)
-    table[2286] = address(h_vectorChoose_i8x16_min_u)
-    table[2287] = address(h_vectorChoose_i8x16_max_s)
-    table[2288] = address(h_vectorChoose_i8x16_max_u)
-    table[2289] = address(h_vectorChoose_i16x8_min_s)
-    table[2290] = address(h_vectorChoose_i16x8_min_u)
-    table[2291] = address(h_vectorChoose_i16x8_max_s)
-    table[2292] = address(h_vectorChoose_i16x8_max_u)
-    table[2293] = address(h_vectorChoose_i32x4_min_s)
-    table[2294] = address(h_vectorChoose_i32x4_min_u)
-    table[2295] = address(h_vectorChoose_i32x4_max_s)
-    table[2296] = address(h_vectorChoose_i32x4_max_u)
-    table[2297] = address(h_vectorChoose_f32x4_pmin)
-    table[2298] = address(h_vectorChoose_f32x4_pmax)
-    table[2299] = address(h_vectorChoose_f64x2_pmin)
-    table[2300] = address(h_vectorChoose_f64x2_pmax)
-    table[2301] = address(h_vectorExtended_i16x8_extmul_low_i8x16_s)
-    table[2302] = address(h_vectorExtended_i16x8_extmul_high_i8x16_s)
-    table[2303] = address(h_vectorExtended_i16x8_extmul_low_i8x16_u)
-    table[2304] = address(h_vectorExtended_i16x8_extmul_high_i8x16_u)
-    table[2305] = address(h_vectorExtended_i32x4_extmul_low_i16x8_s)
-    table[2306] = address(h_vectorExtended_i32x4_extmul_high_i16x8_s)
-    table[2307] = address(h_vectorExtended_i32x4_extmul_low_i16x8_u)
-    table[2308] = address(h_vectorExtended_i32x4_extmul_high_i16x8_u)
-    table[2309] = address(h_vectorExtended_i64x2_extmul_low_i32x4_s)
-    table[2310] = address(h_vectorExtended_i64x2_extmul_high_i32x4_s)
-    table[2311] = address(h_vectorExtended_i64x2_extmul_low_i32x4_u)
-    table[2312] = address(h_vectorExtended_i64x2_extmul_high_i32x4_u)
-    table[2313] = address(h_vectorTernary_v128_bitselect)
-    table[2314] = address(h_vectorTernary_f32x4_relaxed_madd)
-    table[2315] = address(h_vectorTernary_f32x4_relaxed_nmadd)
-    table[2316] = address(h_vectorTernary_f64x2_relaxed_madd)
-    table[2317] = address(h_vectorTernary_f64x2_relaxed_nmadd)
-    table[2318] = address(h_vectorTernary_i32x4_relaxed_dot_i8x16_i7x16_add_s)
-    table[2319] = address(h_vectorShift_i8x16_shl_S)
-    table[2320] = address(h_vectorShift_i8x16_shl_R)
-    table[2321] = address(h_vectorShift_i8x16_shl_I)
-    table[2322] = address(h_vectorShift_i8x16_shr_s_S)
-    table[2323] = address(h_vectorShift_i8x16_shr_s_R)
-    table[2324] = address(h_vectorShift_i8x16_shr_s_I)
-    table[2325] = address(h_vectorShift_i8x16_shr_u_S)
-    table[2326] = address(h_vectorShift_i8x16_shr_u_R)
-    table[2327] = address(h_vectorShift_i8x16_shr_u_I)
-    table[2328] = address(h_vectorShift_i16x8_shl_S)
-    table[2329] = address(h_vectorShift_i16x8_shl_R)
-    table[2330] = address(h_vectorShift_i16x8_shl_I)
-    table[2331] = address(h_vectorShift_i16x8_shr_s_S)
-    table[2332] = address(h_vectorShift_i16x8_shr_s_R)
-    table[2333] = address(h_vectorShift_i16x8_shr_s_I)
-    table[2334] = address(h_vectorShift_i16x8_shr_u_S)
-    table[2335] = address(h_vectorShift_i16x8_shr_u_R)
-    table[2336] = address(h_vectorShift_i16x8_shr_u_I)
-    table[2337] = address(h_vectorShift_i32x4_shl_S)
-    table[2338] = address(h_vectorShift_i32x4_shl_R)
-    table[2339] = address(h_vectorShift_i32x4_shl_I)
-    table[2340] = address(h_vectorShift_i32x4_shr_s_S)
-    table[2341] = address(h_vectorShift_i32x4_shr_s_R)
-    table[2342] = address(h_vectorShift_i32x4_shr_s_I)
-    table[2343] = address(h_vectorShift_i32x4_shr_u_S)
-    table[2344] = address(h_vectorShift_i32x4_shr_u_R)
-    table[2345] = address(h_vectorShift_i32x4_shr_u_I)
-    table[2346] = address(h_vectorShift_i64x2_shl_S)
-    table[2347] = address(h_vectorShift_i64x2_shl_R)
-    table[2348] = address(h_vectorShift_i64x2_shl_I)
-    table[2349] = address(h_vectorShift_i64x2_shr_s_S)
-    table[2350] = address(h_vectorShift_i64x2_shr_s_R)
-    table[2351] = address(h_vectorShift_i64x2_shr_s_I)
-    table[2352] = address(h_vectorShift_i64x2_shr_u_S)
-    table[2353] = address(h_vectorShift_i64x2_shr_u_R)
-    table[2354] = address(h_vectorShift_i64x2_shr_u_I)
-    table[2355] = address(h_vectorTest_v128_any_true_slot)
-    table[2356] = address(h_vectorTest_v128_any_true_register)
-    table[2357] = address(h_vectorTest_i8x16_all_true_slot)
-    table[2358] = address(h_vectorTest_i8x16_all_true_register)
-    table[2359] = address(h_vectorTest_i8x16_bitmask_slot)
-    table[2360] = address(h_vectorTest_i8x16_bitmask_register)
-    table[2361] = address(h_vectorTest_i16x8_all_true_slot)
-    table[2362] = address(h_vectorTest_i16x8_all_true_register)
-    table[2363] = address(h_vectorTest_i16x8_bitmask_slot)
-    table[2364] = address(h_vectorTest_i16x8_bitmask_register)
-    table[2365] = address(h_vectorTest_i32x4_all_true_slot)
-    table[2366] = address(h_vectorTest_i32x4_all_true_register)
-    table[2367] = address(h_vectorTest_i32x4_bitmask_slot)
-    table[2368] = address(h_vectorTest_i32x4_bitmask_register)
-    table[2369] = address(h_vectorTest_i64x2_all_true_slot)
-    table[2370] = address(h_vectorTest_i64x2_all_true_register)
-    table[2371] = address(h_vectorTest_i64x2_bitmask_slot)
-    table[2372] = address(h_vectorTest_i64x2_bitmask_register)
-    table[2373] = address(h_vectorSplat_i8x16_splat_S)
-    table[2374] = address(h_vectorSplat_i8x16_splat_R)
-    table[2375] = address(h_vectorSplat_i16x8_splat_S)
-    table[2376] = address(h_vectorSplat_i16x8_splat_R)
-    table[2377] = address(h_vectorSplat_i32x4_splat_S)
-    table[2378] = address(h_vectorSplat_i32x4_splat_R)
-    table[2379] = address(h_vectorSplat_i64x2_splat_S)
-    table[2380] = address(h_vectorSplat_i64x2_splat_R)
-    table[2381] = address(h_vectorSplatFloat_f32x4_splat_R)
-    table[2382] = address(h_vectorSplatFloat_f64x2_splat_R)
-    table[2383] = address(h_vectorExtract_i8x16_extract_lane_s_slot)
-    table[2384] = address(h_vectorExtract_i8x16_extract_lane_s_register)
-    table[2385] = address(h_vectorExtract_i8x16_extract_lane_u_slot)
-    table[2386] = address(h_vectorExtract_i8x16_extract_lane_u_register)
-    table[2387] = address(h_vectorExtract_i16x8_extract_lane_s_slot)
-    table[2388] = address(h_vectorExtract_i16x8_extract_lane_s_register)
-    table[2389] = address(h_vectorExtract_i16x8_extract_lane_u_slot)
-    table[2390] = address(h_vectorExtract_i16x8_extract_lane_u_register)
-    table[2391] = address(h_vectorExtract_i32x4_extract_lane_slot)
-    table[2392] = address(h_vectorExtract_i32x4_extract_lane_register)
-    table[2393] = address(h_vectorExtract_i64x2_extract_lane_slot)
-    table[2394] = address(h_vectorExtract_i64x2_extract_lane_register)
-    table[2395] = address(h_vectorExtract_f32x4_extract_lane_slot)
-    table[2396] = address(h_vectorExtract_f32x4_extract_lane_register)
-    table[2397] = address(h_vectorExtract_f64x2_extract_lane_slot)
-    table[2398] = address(h_vectorExtract_f64x2_extract_lane_register)
-    table[2399] = address(h_vectorReplace_i8x16_replace_lane_S)
+    table[2039] = address(h_throwException_throw)
+    table[2040] = address(h_throwReference_throw_ref)
+    table[2041] = address(h_structGet_struct_get_S_slot)
+    table[2042] = address(h_structGet_struct_get_S_register)
+    table[2043] = address(h_structGet_struct_get_R_slot)
+    table[2044] = address(h_structGet_struct_get_R_register)
+    table[2045] = address(h_structGet_struct_get8_s_S_slot)
+    table[2046] = address(h_structGet_struct_get8_s_S_register)
+    table[2047] = address(h_structGet_struct_get8_s_R_slot)
+    table[2048] = address(h_structGet_struct_get8_s_R_register)
+    table[2049] = address(h_structGet_struct_get8_u_S_slot)
+    table[2050] = address(h_structGet_struct_get8_u_S_register)
+    table[2051] = address(h_structGet_struct_get8_u_R_slot)
+    table[2052] = address(h_structGet_struct_get8_u_R_register)
+    table[2053] = address(h_structGet_struct_get16_s_S_slot)
+    table[2054] = address(h_structGet_struct_get16_s_S_register)
+    table[2055] = address(h_structGet_struct_get16_s_R_slot)
+    table[2056] = address(h_structGet_struct_get16_s_R_register)
+    table[2057] = address(h_structGet_struct_get16_u_S_slot)
+    table[2058] = address(h_structGet_struct_get16_u_S_register)
+    table[2059] = address(h_structGet_struct_get16_u_R_slot)
+    table[2060] = address(h_structGet_struct_get16_u_R_register)
+    table[2061] = address(h_structGet_struct_get64_S_slot)
+    table[2062] = address(h_structGet_struct_get64_S_register)
+    table[2063] = address(h_structGet_struct_get64_R_slot)
+    table[2064] = address(h_structGet_struct_get64_R_register)
+    table[2065] = address(h_structGet_struct_get_f32_S_slot)
+    table[2066] = address(h_structGet_struct_get_f32_S_register)
+    table[2067] = address(h_structGet_struct_get_f32_R_slot)
+    table[2068] = address(h_structGet_struct_get_f32_R_register)
+    table[2069] = address(h_structGet_struct_get_f64_S_slot)
+    table[2070] = address(h_structGet_struct_get_f64_S_register)
+    table[2071] = address(h_structGet_struct_get_f64_R_slot)
+    table[2072] = address(h_structGet_struct_get_f64_R_register)
+    table[2073] = address(h_structSet_struct_set8_SS)
+    table[2074] = address(h_structSet_struct_set8_RS)
+    table[2075] = address(h_structSet_struct_set8_SR)
+    table[2076] = address(h_structSet_struct_set8_SI)
+    table[2077] = address(h_structSet_struct_set16_SS)
+    table[2078] = address(h_structSet_struct_set16_RS)
+    table[2079] = address(h_structSet_struct_set16_SR)
+    table[2080] = address(h_structSet_struct_set16_SI)
+    table[2081] = address(h_structSet_struct_set_SS)
+    table[2082] = address(h_structSet_struct_set_RS)
+    table[2083] = address(h_structSet_struct_set_SR)
+    table[2084] = address(h_structSet_struct_set_SI)
+    table[2085] = address(h_structSet_struct_set64_SS)
+    table[2086] = address(h_structSet_struct_set64_RS)
+    table[2087] = address(h_structSet_struct_set64_SR)
+    table[2088] = address(h_structSet_struct_set64_SI)
+    table[2089] = address(h_structSetFloat_struct_set_f32_SR)
+    table[2090] = address(h_structSetFloat_struct_set_f32_RR)
+    table[2091] = address(h_structSetFloat_struct_set_f64_SR)
+    table[2092] = address(h_structSetFloat_struct_set_f64_RR)
+    table[2093] = address(h_structGetVector_struct_get_v128)
+    table[2094] = address(h_structSetVector_struct_set_v128)
+    table[2095] = address(h_structNew_struct_new)
+    table[2096] = address(h_structNewDefault_struct_new_default)
+    table[2097] = address(h_arrayGet_array_get_SS_slot)
+    table[2098] = address(h_arrayGet_array_get_SS_register)
+    table[2099] = address(h_arrayGet_array_get_RS_slot)
+    table[2100] = address(h_arrayGet_array_get_RS_register)
+    table[2101] = address(h_arrayGet_array_get_SR_slot)
+    table[2102] = address(h_arrayGet_array_get_SR_register)
+    table[2103] = address(h_arrayGet_array_get8_s_SS_slot)
+    table[2104] = address(h_arrayGet_array_get8_s_SS_register)
+    table[2105] = address(h_arrayGet_array_get8_s_RS_slot)
+    table[2106] = address(h_arrayGet_array_get8_s_RS_register)
+    table[2107] = address(h_arrayGet_array_get8_s_SR_slot)
+    table[2108] = address(h_arrayGet_array_get8_s_SR_register)
+    table[2109] = address(h_arrayGet_array_get8_u_SS_slot)
+    table[2110] = address(h_arrayGet_array_get8_u_SS_register)
+    table[2111] = address(h_arrayGet_array_get8_u_RS_slot)
+    table[2112] = address(h_arrayGet_array_get8_u_RS_register)
+    table[2113] = address(h_arrayGet_array_get8_u_SR_slot)
+    table[2114] = address(h_arrayGet_array_get8_u_SR_register)
+    table[2115] = address(h_arrayGet_array_get16_s_SS_slot)
+    table[2116] = address(h_arrayGet_array_get16_s_SS_register)
+    table[2117] = address(h_arrayGet_array_get16_s_RS_slot)
+    table[2118] = address(h_arrayGet_array_get16_s_RS_register)
+    table[2119] = address(h_arrayGet_array_get16_s_SR_slot)
+    table[2120] = address(h_arrayGet_array_get16_s_SR_register)
+    table[2121] = address(h_arrayGet_array_get16_u_SS_slot)
+    table[2122] = address(h_arrayGet_array_get16_u_SS_register)
+    table[2123] = address(h_arrayGet_array_get16_u_RS_slot)
+    table[2124] = address(h_arrayGet_array_get16_u_RS_register)
+    table[2125] = address(h_arrayGet_array_get16_u_SR_slot)
+    table[2126] = address(h_arrayGet_array_get16_u_SR_register)
+    table[2127] = address(h_arrayGet_array_get64_SS_slot)
+    table[2128] = address(h_arrayGet_array_get64_SS_register)
+    table[2129] = address(h_arrayGet_array_get64_RS_slot)
+    table[2130] = address(h_arrayGet_array_get64_RS_register)
+    table[2131] = address(h_arrayGet_array_get64_SR_slot)
+    table[2132] = address(h_arrayGet_array_get64_SR_register)
+    table[2133] = address(h_arrayGet_array_get_f32_SS_slot)
+    table[2134] = address(h_arrayGet_array_get_f32_SS_register)
+    table[2135] = address(h_arrayGet_array_get_f32_RS_slot)
+    table[2136] = address(h_arrayGet_array_get_f32_RS_register)
+    table[2137] = address(h_arrayGet_array_get_f32_SR_slot)
+    table[2138] = address(h_arrayGet_array_get_f32_SR_register)
+    table[2139] = address(h_arrayGet_array_get_f64_SS_slot)
+    table[2140] = address(h_arrayGet_array_get_f64_SS_register)
+    table[2141] = address(h_arrayGet_array_get_f64_RS_slot)
+    table[2142] = address(h_arrayGet_array_get_f64_RS_register)
+    table[2143] = address(h_arrayGet_array_get_f64_SR_slot)
+    table[2144] = address(h_arrayGet_array_get_f64_SR_register)
+    table[2145] = address(h_arraySet_array_set8_SSS)
+    table[2146] = address(h_arraySet_array_set8_RSS)
+    table[2147] = address(h_arraySet_array_set8_SRS)
+    table[2148] = address(h_arraySet_array_set8_SSR)
+    table[2149] = address(h_arraySet_array_set16_SSS)
+    table[2150] = address(h_arraySet_array_set16_RSS)
+    table[2151] = address(h_arraySet_array_set16_SRS)
+    table[2152] = address(h_arraySet_array_set16_SSR)
+    table[2153] = address(h_arraySet_array_set_SSS)
+    table[2154] = address(h_arraySet_array_set_RSS)
+    table[2155] = address(h_arraySet_array_set_SRS)
+    table[2156] = address(h_arraySet_array_set_SSR)
+    table[2157] = address(h_arraySet_array_set64_SSS)
+    table[2158] = address(h_arraySet_array_set64_RSS)
+    table[2159] = address(h_arraySet_array_set64_SRS)
+    table[2160] = address(h_arraySet_array_set64_SSR)
+    table[2161] = address(h_arraySetFloat_array_set_f32_SSR)
+    table[2162] = address(h_arraySetFloat_array_set_f64_SSR)
+    table[2163] = address(h_arrayGetVector_array_get_v128)
+    table[2164] = address(h_arraySetVector_array_set_v128)
+    table[2165] = address(h_arrayLength_array_len_S_slot)
+    table[2166] = address(h_arrayLength_array_len_S_register)
+    table[2167] = address(h_arrayLength_array_len_R_slot)
+    table[2168] = address(h_arrayLength_array_len_R_register)
+    table[2169] = address(h_aggregate_array)
+    table[2170] = address(h_makeI31_ref_i31_S_slot)
+    table[2171] = address(h_makeI31_ref_i31_S_register)
+    table[2172] = address(h_makeI31_ref_i31_R_slot)
+    table[2173] = address(h_makeI31_ref_i31_R_register)
+    table[2174] = address(h_i31Get_i31_get_s_S_slot)
+    table[2175] = address(h_i31Get_i31_get_s_S_register)
+    table[2176] = address(h_i31Get_i31_get_s_R_slot)
+    table[2177] = address(h_i31Get_i31_get_s_R_register)
+    table[2178] = address(h_i31Get_i31_get_u_S_slot)
+    table[2179] = address(h_i31Get_i31_get_u_S_register)
+    table[2180] = address(h_i31Get_i31_get_u_R_slot)
+    table[2181] = address(h_i31Get_i31_get_u_R_register)
+    table[2182] = address(h_refTest_ref_test_object_S_slot)
+    table[2183] = address(h_refTest_ref_test_object_S_register)
+    table[2184] = address(h_refTest_ref_test_object_R_slot)
+    table[2185] = address(h_refTest_ref_test_object_R_register)
+    table[2186] = address(h_refTest_ref_test_function_S_slot)
+    table[2187] = address(h_refTest_ref_test_function_S_register)
+    table[2188] = address(h_refTest_ref_test_function_R_slot)
+    table[2189] = address(h_refTest_ref_test_function_R_register)
+    table[2190] = address(h_refTest_ref_test_any_S_slot)
+    table[2191] = address(h_refTest_ref_test_any_S_register)
+    table[2192] = address(h_refTest_ref_test_any_R_slot)
+    table[2193] = address(h_refTest_ref_test_any_R_register)
+    table[2194] = address(h_refTest_ref_test_none_S_slot)
+    table[2195] = address(h_refTest_ref_test_none_S_register)
+    table[2196] = address(h_refTest_ref_test_none_R_slot)
+    table[2197] = address(h_refTest_ref_test_none_R_register)
+    table[2198] = address(h_refTest_ref_test_eq_S_slot)
+    table[2199] = address(h_refTest_ref_test_eq_S_register)
+    table[2200] = address(h_refTest_ref_test_eq_R_slot)
+    table[2201] = address(h_refTest_ref_test_eq_R_register)
+    table[2202] = address(h_refTest_ref_test_i31_S_slot)
+    table[2203] = address(h_refTest_ref_test_i31_S_register)
+    table[2204] = address(h_refTest_ref_test_i31_R_slot)
+    table[2205] = address(h_refTest_ref_test_i31_R_register)
+    table[2206] = address(h_refTest_ref_test_kind_S_slot)
+    table[2207] = address(h_refTest_ref_test_kind_S_register)
+    table[2208] = address(h_refTest_ref_test_kind_R_slot)
+    table[2209] = address(h_refTest_ref_test_kind_R_register)
+    table[2210] = address(h_refCast_ref_cast_any_S)
+    table[2211] = address(h_refCast_ref_cast_any_R)
+    table[2212] = address(h_refCast_ref_cast_none_S)
+    table[2213] = address(h_refCast_ref_cast_none_R)
+    table[2214] = address(h_refCast_ref_cast_eq_S)
+    table[2215] = address(h_refCast_ref_cast_eq_R)
+    table[2216] = address(h_refCast_ref_cast_i31_S)
+    table[2217] = address(h_refCast_ref_cast_i31_R)
+    table[2218] = address(h_refCast_ref_cast_kind_S)
+    table[2219] = address(h_refCast_ref_cast_kind_R)
+    table[2220] = address(h_castBranch_br_object_S_on_cast)
+    table[2221] = address(h_castBranch_br_object_S_on_cast_fail)
+    table[2222] = address(h_castBranch_br_object_R_on_cast)
+    table[2223] = address(h_castBranch_br_object_R_on_cast_fail)
+    table[2224] = address(h_castBranch_br_function_S_on_cast)
+    table[2225] = address(h_castBranch_br_function_S_on_cast_fail)
+    table[2226] = address(h_castBranch_br_function_R_on_cast)
+    table[2227] = address(h_castBranch_br_function_R_on_cast_fail)
+    table[2228] = address(h_castBranch_br_any_S_on_cast)
+    table[2229] = address(h_castBranch_br_any_S_on_cast_fail)
+    table[2230] = address(h_castBranch_br_any_R_on_cast)
+    table[2231] = address(h_castBranch_br_any_R_on_cast_fail)
+    table[2232] = address(h_castBranch_br_none_S_on_cast)
+    table[2233] = address(h_castBranch_br_none_S_on_cast_fail)
+    table[2234] = address(h_castBranch_br_none_R_on_cast)
+    table[2235] = address(h_castBranch_br_none_R_on_cast_fail)
+    table[2236] = address(h_castBranch_br_eq_S_on_cast)
+    table[2237] = address(h_castBranch_br_eq_S_on_cast_fail)
+    table[2238] = address(h_castBranch_br_eq_R_on_cast)
+    table[2239] = address(h_castBranch_br_eq_R_on_cast_fail)
+    table[2240] = address(h_castBranch_br_i31_S_on_cast)
+    table[2241] = address(h_castBranch_br_i31_S_on_cast_fail)
+    table[2242] = address(h_castBranch_br_i31_R_on_cast)
+    table[2243] = address(h_castBranch_br_i31_R_on_cast_fail)
+    table[2244] = address(h_castBranch_br_kind_S_on_cast)
+    table[2245] = address(h_castBranch_br_kind_S_on_cast_fail)
+    table[2246] = address(h_castBranch_br_kind_R_on_cast)
+    table[2247] = address(h_castBranch_br_kind_R_on_cast_fail)
+    table[2248] = address(h_vectorUnary_v128_not)
+    table[2249] = address(h_vectorUnary_i8x16_abs)
+    table[2250] = address(h_vectorUnary_i8x16_neg)
+    table[2251] = address(h_vectorUnary_i16x8_abs)
+    table[2252] = address(h_vectorUnary_i16x8_neg)
+    table[2253] = address(h_vectorUnary_i32x4_abs)
+    table[2254] = address(h_vectorUnary_i32x4_neg)
+    table[2255] = address(h_vectorUnary_i64x2_abs)
+    table[2256] = address(h_vectorUnary_i64x2_neg)
+    table[2257] = address(h_vectorUnary_i8x16_popcnt)
+    table[2258] = address(h_vectorUnary_f32x4_abs)
+    table[2259] = address(h_vectorUnary_f32x4_neg)
+    table[2260] = address(h_vectorUnary_f32x4_ceil)
+    table[2261] = address(h_vectorUnary_f32x4_floor)
+    table[2262] = address(h_vectorUnary_f32x4_trunc)
+    table[2263] = address(h_vectorUnary_f32x4_nearest)
+    table[2264] = address(h_vectorUnary_f64x2_abs)
+    table[2265] = address(h_vectorUnary_f64x2_neg)
+    table[2266] = address(h_vectorUnary_f64x2_ceil)
+    table[2267] = address(h_vectorUnary_f64x2_floor)
+    table[2268] = address(h_vectorUnary_f64x2_trunc)
+    table[2269] = address(h_vectorUnary_f64x2_nearest)
+    table[2270] = address(h_vectorUnary_i16x8_extend_low_i8x16_s)
+    table[2271] = address(h_vectorUnary_i16x8_extend_high_i8x16_s)
+    table[2272] = address(h_vectorUnary_i16x8_extend_low_i8x16_u)
+    table[2273] = address(h_vectorUnary_i16x8_extend_high_i8x16_u)
+    table[2274] = address(h_vectorUnary_i32x4_extend_low_i16x8_s)
+    table[2275] = address(h_vectorUnary_i32x4_extend_high_i16x8_s)
+    table[2276] = address(h_vectorUnary_i32x4_extend_low_i16x8_u)
+    table[2277] = address(h_vectorUnary_i32x4_extend_high_i16x8_u)
+    table[2278] = address(h_vectorUnary_i64x2_extend_low_i32x4_s)
+    table[2279] = address(h_vectorUnary_i64x2_extend_high_i32x4_s)
+    table[2280] = address(h_vectorUnary_i64x2_extend_low_i32x4_u)
+    table[2281] = address(h_vectorUnary_i64x2_extend_high_i32x4_u)
+    table[2282] = address(h_vectorUnary_i16x8_extadd_pairwise_i8x16_s)
+    table[2283] = address(h_vectorUnary_i16x8_extadd_pairwise_i8x16_u)
+    table[2284] = address(h_vectorUnary_i32x4_extadd_pairwise_i16x8_s)
+    table[2285] = address(h_vectorUnary_i32x4_extadd_pairwise_i16x8_u)
+    table[2286] = address(h_vectorUnary_f32x4_convert_i32x4_s)
+    table[2287] = address(h_vectorUnary_f32x4_convert_i32x4_u)
+    table[2288] = address(h_vectorUnary_f64x2_convert_low_i32x4_s)
+    table[2289] = address(h_vectorUnary_f64x2_convert_low_i32x4_u)
+    table[2290] = address(h_vectorUnary_f32x4_demote_f64x2_zero)
+    table[2291] = address(h_vectorUnary_f64x2_promote_low_f32x4)
+    table[2292] = address(h_vectorUnary_i32x4_trunc_sat_f32x4_s)
+    table[2293] = address(h_vectorUnary_i32x4_trunc_sat_f32x4_u)
+    table[2294] = address(h_vectorUnary_i32x4_trunc_sat_f64x2_s_zero)
+    table[2295] = address(h_vectorUnary_i32x4_trunc_sat_f64x2_u_zero)
+    table[2296] = address(h_vectorRoot_f32x4_sqrt)
+    table[2297] = address(h_vectorRoot_f64x2_sqrt)
+    table[2298] = address(h_vectorBinary_v128_and_SS)
+    table[2299] = address(h_vectorBinary_v128_and_SK)
+    table[2300] = address(h_vectorBinary_v128_or_SS)
+    table[2301] = address(h_vectorBinary_v128_or_SK)
+    table[2302] = address(h_vectorBinary_v128_xor_SS)
+    table[2303] = address(h_vectorBinary_v128_xor_SK)
+    table[2304] = address(h_vectorBinary_i8x16_add_SS)
+    table[2305] = address(h_vectorBinary_i8x16_add_SK)
+    table[2306] = address(h_vectorBinary_i16x8_add_SS)
+    table[2307] = address(h_vectorBinary_i16x8_add_SK)
+    table[2308] = address(h_vectorBinary_i32x4_add_SS)
+    table[2309] = address(h_vectorBinary_i32x4_add_SK)
+    table[2310] = address(h_vectorBinary_i64x2_add_SS)
+    table[2311] = address(h_vectorBinary_i64x2_add_SK)
+    table[2312] = address(h_vectorBinary_f32x4_add_SS)
+    table[2313] = address(h_vectorBinary_f32x4_add_SK)
+    table[2314] = address(h_vectorBinary_f64x2_add_SS)
+    table[2315] = address(h_vectorBinary_f64x2_add_SK)
+    table[2316] = address(h_vectorBinary_i16x8_mul_SS)
+    table[2317] = address(h_vectorBinary_i16x8_mul_SK)
+    table[2318] = address(h_vectorBinary_i32x4_mul_SS)
+    table[2319] = address(h_vectorBinary_i32x4_mul_SK)
+    table[2320] = address(h_vectorBinary_f32x4_mul_SS)
+    table[2321] = address(h_vectorBinary_f32x4_mul_SK)
+    table[2322] = address(h_vectorBinary_f64x2_mul_SS)
+    table[2323] = address(h_vectorBinary_f64x2_mul_SK)
+    table[2324] = address(h_vectorBinary_i32x4_dot_i16x8_s_SS)
+    table[2325] = address(h_vectorBinary_i32x4_dot_i16x8_s_SK)
+    table[2326] = address(h_vectorBinary_v128_andnot_SS)
+    table[2327] = address(h_vectorBinary_v128_andnot_SK)
+    table[2328] = address(h_vectorBinary_i8x16_sub_SS)
+    table[2329] = address(h_vectorBinary_i8x16_sub_SK)
+    table[2330] = address(h_vectorBinary_i16x8_sub_SS)
+    table[2331] = address(h_vectorBinary_i16x8_sub_SK)
+    table[2332] = address(h_vectorBinary_i32x4_sub_SS)
+    table[2333] = address(h_vectorBinary_i32x4_sub_SK)
+    table[2334] = address(h_vectorBinary_f32x4_sub_SS)
+    table[2335] = address(h_vectorBinary_f32x4_sub_SK)
+    table[2336] = address(h_vectorBinary_f64x2_sub_SS)
+    table[2337] = address(h_vectorBinary_f64x2_sub_SK)
+    table[2338] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SS)
+    table[2339] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SK)
+    table[2340] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SS)
+    table[2341] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SK)
+    table[2342] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SS)
+    table[2343] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SK)
+    table[2344] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SS)
+    table[2345] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SK)
+    table[2346] = address(h_vectorBinary_i64x2_sub_SS)
+    table[2347] = address(h_vectorBinary_i64x2_sub_SK)
+    table[2348] = address(h_vectorBinary_i64x2_mul_SS)
+    table[2349] = address(h_vectorBinary_i64x2_mul_SK)
+    table[2350] = address(h_vectorBinary_f32x4_div_SS)
+    table[2351] = address(h_vectorBinary_f32x4_div_SK)
+    table[2352] = address(h_vectorBinary_f32x4_min_SS)
+    table[2353] = address(h_vectorBinary_f32x4_min_SK)
+    table[2354] = address(h_vectorBinary_f32x4_max_SS)
+    table[2355] = address(h_vectorBinary_f32x4_max_SK)
+    table[2356] = address(h_vectorBinary_f64x2_div_SS)
+    table[2357] = address(h_vectorBinary_f64x2_div_SK)
+    table[2358] = address(h_vectorBinary_f64x2_min_SS)
+    table[2359] = address(h_vectorBinary_f64x2_min_SK)
+    table[2360] = address(h_vectorBinary_f64x2_max_SS)
+    table[2361] = address(h_vectorBinary_f64x2_max_SK)
+    table[2362] = address(h_vectorBinary_i8x16_add_sat_s_SS)
+    table[2363] = address(h_vectorBinary_i8x16_add_sat_s_SK)
+    table[2364] = address(h_vectorBinary_i8x16_add_sat_u_SS)
+    table[2365] = address(h_vectorBinary_i8x16_add_sat_u_SK)
+    table[2366] = address(h_vectorBinary_i8x16_sub_sat_s_SS)
+    table[2367] = address(h_vectorBinary_i8x16_sub_sat_s_SK)
+    table[2368] = address(h_vectorBinary_i8x16_sub_sat_u_SS)
+    table[2369] = address(h_vectorBinary_i8x16_sub_sat_u_SK)
+    table[2370] = address(h_vectorBinary_i8x16_avgr_u_SS)
+    table[2371] = address(h_vectorBinary_i8x16_avgr_u_SK)
+    table[2372] = address(h_vectorBinary_i16x8_add_sat_s_SS)
+    table[2373] = address(h_vectorBinary_i16x8_add_sat_s_SK)
+    table[2374] = address(h_vectorBinary_i16x8_add_sat_u_SS)
+    table[2375] = address(h_vectorBinary_i16x8_add_sat_u_SK)
+    table[2376] = address(h_vectorBinary_i16x8_sub_sat_s_SS)
+    table[2377] = address(h_vectorBinary_i16x8_sub_sat_s_SK)
+    table[2378] = address(h_vectorBinary_i16x8_sub_sat_u_SS)
+    table[2379] = address(h_vectorBinary_i16x8_sub_sat_u_SK)
+    table[2380] = address(h_vectorBinary_i16x8_avgr_u_SS)
+    table[2381] = address(h_vectorBinary_i16x8_avgr_u_SK)
+    table[2382] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SS)
+    table[2383] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SK)
+    table[2384] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS)
+    table[2385] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SK)
+    table[2386] = address(h_vectorZip_i8x16_zipLow_SS)
+    table[2387] = address(h_vectorZip_i16x8_zipLow_SS)
+    table[2388] = address(h_vectorZip_i32x4_zipLow_SS)
+    table[2389] = address(h_vectorZip_i8x16_zipHigh_SS)
+    table[2390] = address(h_vectorZip_i16x8_zipHigh_SS)
+    table[2391] = address(h_vectorZip_i32x4_zipHigh_SS)
+    table[2392] = address(h_vectorZip_i8x16_evens_SS)
+    table[2393] = address(h_vectorZip_i16x8_evens_SS)
+    table[2394] = address(h_vectorZip_i32x4_evens_SS)
+    table[2395] = address(h_vectorZip_i8x16_odds_SS)
+    table[2396] = address(h_vectorZip_i16x8_odds_SS)
+    table[2397] = address(h_vectorZip_i32x4_odds_SS)
+    table[2398] = address(h_vectorCompare_i8x16_eq_SS)
+    table[2399] = address(h_vectorCompare_i8x16_eq_SK)
 }

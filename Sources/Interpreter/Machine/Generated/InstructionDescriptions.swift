@@ -1187,7 +1187,282 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2039, count: 48, words: 2, fields: "s0 s1",
+        base: 2039, count: 1, words: 2, fields: "s0 u",
+        axes: [
+            [
+                InstructionChoice("throw", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2040, count: 1, words: 2, fields: "s1",
+        axes: [
+            [
+                InstructionChoice("throw_ref", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2041, count: 32, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.get", "", 0),
+                InstructionChoice("struct.get8_s", "", 0),
+                InstructionChoice("struct.get8_u", "", 0),
+                InstructionChoice("struct.get16_s", "", 0),
+                InstructionChoice("struct.get16_u", "", 0),
+                InstructionChoice("struct.get64", "", 0),
+                InstructionChoice("struct.get.f32", "", 0),
+                InstructionChoice("struct.get.f64", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2073, count: 16, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.set8", "", 0),
+                InstructionChoice("struct.set16", "", 0),
+                InstructionChoice("struct.set", "", 0),
+                InstructionChoice("struct.set64", "", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s0", 0),
+                InstructionChoice("RS", "r s0", 0),
+                InstructionChoice("SR", "s1 r", 0),
+                InstructionChoice("SI", "s1 i0", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2089, count: 4, words: 2, fields: "u",
+        axes: [
+            [
+                InstructionChoice("struct.set.f32", "", 0),
+                InstructionChoice("struct.set.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SR", "s1 r", 0),
+                InstructionChoice("RR", "r r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2093, count: 1, words: 2, fields: "s0 s1 u",
+        axes: [
+            [
+                InstructionChoice("struct.get.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2094, count: 1, words: 2, fields: "s1 s0 u",
+        axes: [
+            [
+                InstructionChoice("struct.set.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2095, count: 1, words: 3, fields: "s0 u n5 n6",
+        axes: [
+            [
+                InstructionChoice("struct.new", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2096, count: 1, words: 3, fields: "s0 u",
+        axes: [
+            [
+                InstructionChoice("struct.new_default", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2097, count: 48, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.get", "", 0),
+                InstructionChoice("array.get8_s", "", 0),
+                InstructionChoice("array.get8_u", "", 0),
+                InstructionChoice("array.get16_s", "", 0),
+                InstructionChoice("array.get16_u", "", 0),
+                InstructionChoice("array.get64", "", 0),
+                InstructionChoice("array.get.f32", "", 0),
+                InstructionChoice("array.get.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2", 0),
+                InstructionChoice("RS", "r s2", 0),
+                InstructionChoice("SR", "s1 r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2145, count: 16, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.set8", "", 0),
+                InstructionChoice("array.set16", "", 0),
+                InstructionChoice("array.set", "", 0),
+                InstructionChoice("array.set64", "", 0),
+            ],
+            [
+                InstructionChoice("SSS", "s1 s2 s0", 0),
+                InstructionChoice("RSS", "r s2 s0", 0),
+                InstructionChoice("SRS", "s1 r s0", 0),
+                InstructionChoice("SSR", "s1 s2 r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2161, count: 2, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.set.f32", "", 0),
+                InstructionChoice("array.set.f64", "", 0),
+            ],
+            [
+                InstructionChoice("SSR", "s1 s2 r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2163, count: 1, words: 2, fields: "s0 s1 s2",
+        axes: [
+            [
+                InstructionChoice("array.get.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2164, count: 1, words: 2, fields: "s1 s2 s0",
+        axes: [
+            [
+                InstructionChoice("array.set.v128", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2165, count: 4, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("array.len", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2169, count: 1, words: 4, fields: "n2 s0 s1 w",
+        axes: [
+            [
+                InstructionChoice("array", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2170, count: 4, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("ref.i31", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2174, count: 8, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i31.get_s", "", 0),
+                InstructionChoice("i31.get_u", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2182, count: 28, words: 3, fields: "u n5",
+        axes: [
+            [
+                InstructionChoice("ref.test", "", 0),
+            ],
+            [
+                InstructionChoice("object", "", 0),
+                InstructionChoice("function", "", 0),
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2210, count: 10, words: 3, fields: "u n5",
+        axes: [
+            [
+                InstructionChoice("ref.cast", "", 0),
+            ],
+            [
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2220, count: 28, words: 3, fields: "u n5 b2",
+        axes: [
+            [
+                InstructionChoice("br", "", 0),
+            ],
+            [
+                InstructionChoice("object", "", 0),
+                InstructionChoice("function", "", 0),
+                InstructionChoice("any", "", 0),
+                InstructionChoice("none", "", 0),
+                InstructionChoice("eq", "", 0),
+                InstructionChoice("i31", "", 0),
+                InstructionChoice("kind", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("on_cast", "", 0),
+                InstructionChoice("on_cast_fail", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2248, count: 48, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.not", "", 0),
@@ -1241,7 +1516,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2087, count: 2, words: 2, fields: "s0 s1",
+        base: 2296, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.sqrt", "", 0),
@@ -1249,7 +1524,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2089, count: 88, words: 2, fields: "",
+        base: 2298, count: 88, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1303,7 +1578,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2177, count: 12, words: 2, fields: "",
+        base: 2386, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.zipLow", "s0", 0),
@@ -1324,7 +1599,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2189, count: 96, words: 2, fields: "",
+        base: 2398, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1382,7 +1657,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2285, count: 16, words: 2, fields: "s0 s1 s2",
+        base: 2494, count: 16, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.min_s", "", 0),
@@ -1404,7 +1679,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2301, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2510, count: 12, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
@@ -1422,7 +1697,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2313, count: 6, words: 2, fields: "s0 s1 s2 s3",
+        base: 2522, count: 6, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
@@ -1434,7 +1709,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2319, count: 36, words: 2, fields: "",
+        base: 2528, count: 36, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "s0 s1", 0),
@@ -1457,7 +1732,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2355, count: 18, words: 2, fields: "s1",
+        base: 2564, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1476,7 +1751,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2373, count: 8, words: 2, fields: "",
+        base: 2582, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "s0", 0),
@@ -1490,7 +1765,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2381, count: 2, words: 2, fields: "",
+        base: 2590, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "s0", 0),
@@ -1501,7 +1776,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2383, count: 16, words: 2, fields: "u",
+        base: 2592, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1519,7 +1794,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2399, count: 8, words: 4, fields: "v",
+        base: 2608, count: 8, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "s0 s1", 0),
@@ -1533,7 +1808,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2407, count: 2, words: 4, fields: "v",
+        base: 2616, count: 2, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "s0 s1", 0),
@@ -1544,21 +1819,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2409, count: 1, words: 4, fields: "s0 v",
+        base: 2618, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
                 InstructionChoice("v128.const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2410, count: 1, words: 2, fields: "s0 s1",
+        base: 2619, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2411, count: 2, words: 2, fields: "",
+        base: 2620, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.select", "s0", 0),
@@ -1569,7 +1844,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2413, count: 2, words: 2, fields: "u",
+        base: 2622, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("v128.global.get", "s0", 0),
@@ -1580,7 +1855,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2415, count: 2, words: 2, fields: "s1 u",
+        base: 2624, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
                 InstructionChoice("v128.global.set", "", 0),
@@ -1591,42 +1866,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2417, count: 1, words: 10, fields: "s0",
+        base: 2626, count: 1, words: 10, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2418, count: 1, words: 6, fields: "s0",
+        base: 2627, count: 1, words: 6, fields: "s0",
         axes: [
             [
                 InstructionChoice("i16x8.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2419, count: 1, words: 4, fields: "s0",
+        base: 2628, count: 1, words: 4, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32x4.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2420, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2629, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i64x2.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2421, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        base: 2630, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("v128.half", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2422, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        base: 2631, count: 2, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("v128.window.low", "", 0),
@@ -1634,14 +1909,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2424, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2633, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.swizzle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2425, count: 130, words: 2, fields: "",
+        base: 2634, count: 130, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.load", "s0", 0),
@@ -1672,7 +1947,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2555, count: 10, words: 2, fields: "s0",
+        base: 2764, count: 10, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
@@ -1691,7 +1966,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2565, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 2774, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -1710,14 +1985,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2578, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 2787, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2579, count: 80, words: 3, fields: "s4",
+        base: 2788, count: 80, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1749,7 +2024,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2659, count: 4, words: 3, fields: "s4",
+        base: 2868, count: 4, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1762,7 +2037,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2663, count: 96, words: 3, fields: "s4 s5",
+        base: 2872, count: 96, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -1798,7 +2073,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2759, count: 18, words: 3, fields: "s4",
+        base: 2968, count: 18, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -1817,7 +2092,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2777, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 2986, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -1872,7 +2147,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2826, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 3035, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -1893,7 +2168,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2841, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 3050, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
@@ -1903,7 +2178,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2845, count: 20, words: 3, fields: "s4 s5",
+        base: 3054, count: 20, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -1920,7 +2195,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2865, count: 36, words: 2, fields: "s1 b",
+        base: 3074, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

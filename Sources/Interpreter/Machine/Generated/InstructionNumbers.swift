@@ -189,110 +189,160 @@ extension Instruction {
     /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
     static let atomicWait = Instruction(2037)
     static let atomicFence = Instruction(2038)
-    static func vectorUnary(_ a: Int) -> Instruction {
-        Instruction(2039 &+ (a))
+    /// field 0: the first slot of the payload; upper half of word 1: the tag
+    static let throwException = Instruction(2039)
+    static let throwReference = Instruction(2040)
+    static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2041 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
-    static func vectorRoot(_ a: Int) -> Instruction {
-        Instruction(2087 &+ (a))
+    static func structSet(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2073 &+ (a &* 4 &+ b))
     }
-    static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
+    static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
         Instruction(2089 &+ (a &* 2 &+ b))
     }
+    static let structGetVector = Instruction(2093)
+    static let structSetVector = Instruction(2094)
+    /// a word for every field follows
+    static let structNew = Instruction(2095)
+    static let structNewDefault = Instruction(2096)
+    static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2097 &+ ((a &* 3 &+ b) &* 2 &+ c))
+    }
+    static func arraySet(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2145 &+ (a &* 4 &+ b))
+    }
+    static func arraySetFloat(_ a: Int) -> Instruction {
+        Instruction(2161 &+ (a))
+    }
+    static let arrayGetVector = Instruction(2163)
+    static let arraySetVector = Instruction(2164)
+    static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2165 &+ (a &* 2 &+ b))
+    }
+    /// field 2 is an `AggregateOperation`
+    static let aggregate = Instruction(2169)
+    static func makeI31(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2170 &+ (a &* 2 &+ b))
+    }
+    static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2174 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2182 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    /// the value stays where it is
+    static func refCast(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2210 &+ (a &* 2 &+ b))
+    }
+    /// on_cast_fail by 0 bytes: a cast, which traps
+    static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(2220 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
+    static func vectorUnary(_ a: Int) -> Instruction {
+        Instruction(2248 &+ (a))
+    }
+    static func vectorRoot(_ a: Int) -> Instruction {
+        Instruction(2296 &+ (a))
+    }
+    static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2298 &+ (a &* 2 &+ b))
+    }
     static func vectorZip(_ a: Int) -> Instruction {
-        Instruction(2177 &+ (a))
+        Instruction(2386 &+ (a))
     }
     static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2189 &+ (a &* 2 &+ b))
+        Instruction(2398 &+ (a &* 2 &+ b))
     }
     static func vectorChoose(_ a: Int) -> Instruction {
-        Instruction(2285 &+ (a))
+        Instruction(2494 &+ (a))
     }
     static func vectorExtended(_ a: Int) -> Instruction {
-        Instruction(2301 &+ (a))
+        Instruction(2510 &+ (a))
     }
     static func vectorTernary(_ a: Int) -> Instruction {
-        Instruction(2313 &+ (a))
+        Instruction(2522 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2319 &+ (a &* 3 &+ b))
+        Instruction(2528 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2355 &+ (a &* 2 &+ b))
+        Instruction(2564 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2373 &+ (a &* 2 &+ b))
+        Instruction(2582 &+ (a &* 2 &+ b))
     }
     static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(2381 &+ (a))
+        Instruction(2590 &+ (a))
     }
     static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2383 &+ (a &* 2 &+ b))
+        Instruction(2592 &+ (a &* 2 &+ b))
     }
     static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2399 &+ (a &* 2 &+ b))
+        Instruction(2608 &+ (a &* 2 &+ b))
     }
     static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(2407 &+ (a))
+        Instruction(2616 &+ (a))
     }
-    static let vectorConstant = Instruction(2409)
-    static let vectorCopy = Instruction(2410)
+    static let vectorConstant = Instruction(2618)
+    static let vectorCopy = Instruction(2619)
     static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(2411 &+ (a))
+        Instruction(2620 &+ (a))
     }
     static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(2413 &+ (a))
+        Instruction(2622 &+ (a))
     }
     static func vectorGlobalSet(_ a: Int) -> Instruction {
-        Instruction(2415 &+ (a))
+        Instruction(2624 &+ (a))
     }
-    static let vectorShuffle8 = Instruction(2417)
-    static let vectorShuffle16 = Instruction(2418)
-    static let vectorShuffle32 = Instruction(2419)
-    static let vectorJoin = Instruction(2420)
+    static let vectorShuffle8 = Instruction(2626)
+    static let vectorShuffle16 = Instruction(2627)
+    static let vectorShuffle32 = Instruction(2628)
+    static let vectorJoin = Instruction(2629)
     /// eight bytes, and one byte eight times
-    static let vectorHalf = Instruction(2421)
+    static let vectorHalf = Instruction(2630)
     static func vectorWindow(_ a: Int) -> Instruction {
-        Instruction(2422 &+ (a))
+        Instruction(2631 &+ (a))
     }
-    static let vectorSwizzle = Instruction(2424)
+    static let vectorSwizzle = Instruction(2633)
     static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2425 &+ (a &* 10 &+ b))
+        Instruction(2634 &+ (a &* 10 &+ b))
     }
     static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(2555 &+ (a))
+        Instruction(2764 &+ (a))
     }
     static func vectorLoadFar(_ a: Int) -> Instruction {
-        Instruction(2565 &+ (a))
+        Instruction(2774 &+ (a))
     }
-    static let vectorStoreFar = Instruction(2578)
+    static let vectorStoreFar = Instruction(2787)
     static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2579 &+ (a &* 4 &+ b))
+        Instruction(2788 &+ (a &* 4 &+ b))
     }
     static func vectorCompareLoad(_ a: Int) -> Instruction {
-        Instruction(2659 &+ (a))
+        Instruction(2868 &+ (a))
     }
     static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2663 &+ (a &* 4 &+ b))
+        Instruction(2872 &+ (a &* 4 &+ b))
     }
     static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2759 &+ (a &* 2 &+ b))
+        Instruction(2968 &+ (a &* 2 &+ b))
     }
     static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(2777 &+ (a))
+        Instruction(2986 &+ (a))
     }
     static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(2826 &+ (a))
+        Instruction(3035 &+ (a))
     }
     static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(2841 &+ (a))
+        Instruction(3050 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2845 &+ (a &* 4 &+ b))
+        Instruction(3054 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2865 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3074 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2901
+    static let count = 3110
 }

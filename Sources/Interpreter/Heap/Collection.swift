@@ -1,0 +1,138 @@
+// Invariant: when objects are allocated, everything that can still be used is in a root: slots of
+// the value stack below the given top, cells of globals, tables, element segments, handles of the
+// host, or `temporaries`. No accumulator of the machine is one: an instruction that allocates takes
+// its operands from slots, and no value stays in an accumulator only across such an instruction.
+
+/// Allocating and collecting objects of a store.
+extension Store {
+    /// Puts a cell into an empty free list, after a collection if one is due or the limit is
+    /// reached.
+    ///
+    /// - Parameters:
+    ///   - byteCount: size of the object, for large ones.
+    ///   - top: behind all slots of the value stack that are in use.
+    /// - Returns: false if the heap's limit or the system forbids it.
+    func refill(
+        _ sizeClass: Int, _ byteCount: Int, top: UnsafeMutablePointer<UInt64>
+    ) -> Bool {
+        if heap.isCollectionDue { collect(top: top) }
+        if heap.refill(sizeClass, byteCount) { return true }
+        if heap.isCollectionWorthwhile {
+            collect(top: top)
+            if heap.refill(sizeClass, byteCount) { return true }
+        }
+        heap.hasRefused = true
+        return false
+    }
+
+    /// A cell for an object of `byteCount` bytes, which the caller must give a header and contents
+    /// before anything else is allocated; nil if the limit forbids it.
+    func allocate(
+        _ byteCount: Int, top: UnsafeMutablePointer<UInt64>
+    ) -> UnsafeMutableRawPointer? {
+        let sizeClass = SizeClass.containing(byteCount)
+        if let cell = heap.take(sizeClass) { return cell }
+        guard refill(sizeClass, byteCount, top: top) else { return nil }
+        return heap.take(sizeClass)
+    }
+
+    /// Makes an object that holds slots of any types, for the payload of an exception; they count
+    /// as references as slots of the value stack do. Answers where the slots are, which the caller
+    /// must fill before anything else is allocated; nil if the limit forbids it.
+    func makeSlots(
+        _ count: Int, number: UInt32, top: UnsafeMutablePointer<UInt64>
+    ) -> UnsafeMutablePointer<UInt64>? {
+        guard let cell = allocate(ArrayLayout.elementsOffset + 8 * count, top: top) else {
+            return nil
+        }
+        cell.storeBytes(of: ObjectKind.slots.header(number), as: UInt32.self)
+        cell.storeBytes(
+            of: UInt32(truncatingIfNeeded: count), toByteOffset: ArrayLayout.lengthOffset,
+            as: UInt32.self)
+        return (cell + ArrayLayout.elementsOffset).assumingMemoryBound(to: UInt64.self)
+    }
+
+    /// Frees the objects that guests and host cannot reach any more, and lets go of values of the
+    /// host that no guest refers to. Guests do this by themselves when they allocate; to be called
+    /// between calls of guests, or by a host function.
+    ///
+    /// Cost: proportional to the objects that stay.
+    public func collectGarbage() {
+        collect(top: execution.pointee.top)
+        externs.releaseDead()
+    }
+
+    /// Bytes that objects of guests took after the last collection.
+    public var liveHeapByteCount: Int { heap.liveByteCount }
+    /// How often garbage was collected.
+    public var collectionCount: Int { heap.collectionCount }
+
+    private var externs: ExternTable { heap.externs }
+
+    /// Collects if values of the host call for it; for places where all values in use are below
+    /// `execution.top`.
+    @inline(__always)
+    func collectIfDue(top: UnsafeMutablePointer<UInt64>) {
+        if heap.externs.isCollectionDue { collect(top: top) }
+    }
+
+    private func collect(top: UnsafeMutablePointer<UInt64>) {
+        heap.beginCollection()
+        var marker = Marker(heap)
+        markStack(&marker, top)
+        for slot in heap.handles.slots { marker.mark(slot) }
+        for slots in temporaries {
+            marker.mark(slots.low)
+            marker.markCandidate(slots.high)
+        }
+        for cell in tracedGlobalCells { marker.mark(cell.pointee) }
+        for table in tables where engine.types.isTraced(ValueType(table.type.element)) {
+            marker.mark(table.record.pointee.elements, count: Int(table.count))
+        }
+        for instance in instances { instance.markRoots(&marker) }
+        for instance in unfinishedInstances { instance.markRoots(&marker) }
+        marker.finish(heap)
+        heap.endCollection()
+        clearStack(from: top, through: top)
+    }
+
+    /// Forgets what ended calls left behind on the value stack, from `start` to some frames above
+    /// `end`: later frames have those slots too and would keep alive what is in them.
+    private func clearStack(
+        from start: UnsafeMutablePointer<UInt64>, through end: UnsafeMutablePointer<UInt64>
+    ) {
+        guard valueStack != nil else { return }
+        let end = min(UnsafeMutableRawPointer(end + 4096), stackEnd)
+        let count = (end - UnsafeMutableRawPointer(start)) / 8
+        if count > 0 { start.update(repeating: 0, count: count) }
+    }
+
+    /// The run that began at `start` trapped: what its frames hold is garbage.
+    func clearFrames(from start: UnsafeMutablePointer<UInt64>) {
+        guard heap.space.frontier > 0, let last = execution.pointee.stack, last >= start else {
+            return
+        }
+        clearStack(from: start, through: last)
+    }
+
+    private func markStack(_ marker: inout Marker, _ top: UnsafeMutablePointer<UInt64>) {
+        guard let valueStack else { return }
+        let count = (UnsafeMutableRawPointer(top) - valueStack) / 8
+        guard count > 0 else { return }
+        marker.markCandidates(
+            valueStack.assumingMemoryBound(to: UInt64.self), count: count)
+    }
+}
+
+extension InstanceStorage {
+    fileprivate func markRoots(_ marker: inout Marker) {
+        for offset in module.tracedGlobals {
+            marker.mark(context.load(fromByteOffset: offset, as: UInt64.self))
+        }
+        for segment in module.tracedSegments {
+            guard case .ready(let buffer) = elementStates[segment], let base = buffer.baseAddress
+            else { continue }
+            marker.mark(base, count: buffer.count)
+        }
+    }
+}

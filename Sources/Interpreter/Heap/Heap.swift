@@ -1,0 +1,302 @@
+// Invariants: a cell is on at most one free list, or in an unswept block, or holds an object. Blocks
+// of `unswept` have mark bits of the last collection; cells made since are in swept blocks only,
+// which are not looked at again before the next collection.
+
+import WasmValidator
+
+/// Objects of the guests of one store: structures, arrays, payloads of exceptions.
+///
+/// Cells of one size share blocks. A collection marks what can be reached and leaves the rest to be
+/// found when cells are needed. Objects never move.
+final class Heap {
+    /// See `HeapOffset`.
+    let record: UnsafeMutableRawPointer
+    var space: HeapSpace
+    let externs = ExternTable()
+    let handles = HandleTable()
+    /// Collect before every cell that is handed out.
+    private let isStressed: Bool
+    /// Blocks of a size class with cells that the last collection found dead.
+    private var unswept: [[Int32]]
+    private var typeCapacity = 0
+    /// Supertypes as headers, where those are not the types' numbers.
+    private var ownAncestors: [UnsafeMutablePointer<UInt32>] = []
+    /// Where the next collection keeps what it has to follow.
+    var markStack = MarkStack()
+
+    /// Bytes of cells handed to free lists since the last collection.
+    private(set) var allocatedByteCount = 0
+    /// A collection is due when so much was allocated.
+    private var threshold = Heap.minimumThreshold
+    /// Bytes of objects that the last collection found alive, with their cells' padding.
+    private(set) var liveByteCount = 0
+    private(set) var collectionCount = 0
+
+    static let minimumThreshold = 8 << 20
+
+    /// - Parameter limit: bytes that objects may take.
+    init(limit: UInt64, isStressed: Bool) {
+        space = HeapSpace(limit: limit)
+        self.isStressed = isStressed
+        unswept = Array(repeating: [], count: SizeClass.count)
+        record = .allocate(byteCount: HeapOffset.byteCount, alignment: 8)
+        record.initializeMemory(as: UInt8.self, repeating: 0, count: HeapOffset.byteCount)
+    }
+
+    deinit {
+        for index in 0..<typeCapacity { types[index].references?.deallocate() }
+        for ancestors in ownAncestors { ancestors.deallocate() }
+        if typeCapacity > 0 { types.deallocate() }
+        record.deallocate()
+        markStack.release()
+        space.release()
+    }
+
+    // MARK: Types
+
+    @inline(__always)
+    var types: UnsafeMutablePointer<TypeRecord> {
+        record.load(as: UnsafeMutablePointer<TypeRecord>.self)
+    }
+
+    /// Makes the records of types that a module or a function of the host brings.
+    func register(_ ids: [TypeID], of registry: TypeRegistry) {
+        guard let highest = ids.max() else { return }
+        makeRoom(Int(highest) + 1)
+        for id in ids where !types[Int(id)].isRegistered {
+            types[Int(id)] = typeRecord(id, registry)
+        }
+    }
+
+    private func makeRoom(_ capacity: Int) {
+        guard capacity > typeCapacity else { return }
+        let wanted = max(capacity, typeCapacity * 2)
+        let table = UnsafeMutablePointer<TypeRecord>.allocate(capacity: wanted)
+        table.initialize(repeating: TypeRecord(), count: wanted)
+        if typeCapacity > 0 {
+            table.update(from: types, count: typeCapacity)
+            types.deallocate()
+        }
+        record.storeBytes(of: table, as: UnsafeMutablePointer<TypeRecord>.self)
+        typeCapacity = wanted
+    }
+
+    func isRegistered(_ id: TypeID) -> Bool {
+        Int(id) < typeCapacity && types[Int(id)].isRegistered
+    }
+
+    private func typeRecord(_ id: TypeID, _ registry: TypeRegistry) -> TypeRecord {
+        let ancestors = registry.ancestors(of: id)
+        var type = TypeRecord(
+            ancestors: ancestors.baseAddress, depth: UInt32(truncatingIfNeeded: ancestors.count),
+            isRegistered: true)
+        switch registry.definition(id).composite {
+        case .function: break
+        case .array(let element):
+            type.byteCount = UInt32(FieldStorage(element.storage).byteCount)
+            type.hasReferences = registry.isTraced(element)
+            guard ancestors.count > 0 else { break }
+            let headers = UnsafeMutablePointer<UInt32>.allocate(capacity: ancestors.count)
+            _ = UnsafeMutableBufferPointer(start: headers, count: ancestors.count).initialize(
+                from: ancestors.lazy.map { ObjectKind.array.header($0) })
+            ownAncestors.append(headers)
+            type.ancestors = UnsafePointer(headers)
+        case .structure(let fields):
+            let layout = StructureLayout(fields)
+            type.byteCount = UInt32(truncatingIfNeeded: layout.byteCount)
+            let offsets = zip(fields, layout.fields).filter { registry.isTraced($0.0) }.map {
+                UInt32(truncatingIfNeeded: $0.1.offset)
+            }
+            guard !offsets.isEmpty else { break }
+            let references = UnsafeMutablePointer<UInt32>.allocate(capacity: offsets.count)
+            references.initialize(from: offsets, count: offsets.count)
+            type.references = references
+            type.referenceCount = UInt32(truncatingIfNeeded: offsets.count)
+        }
+        return type
+    }
+
+    // MARK: Free lists
+
+    @inline(__always)
+    private func setFreeList(_ sizeClass: Int, _ cell: UInt) {
+        record.storeBytes(of: cell, toByteOffset: HeapOffset.freeList(sizeClass), as: UInt.self)
+    }
+
+    /// Takes a cell off a free list; nil if the list is empty.
+    @inline(__always)
+    func take(_ sizeClass: Int) -> UnsafeMutableRawPointer? {
+        let list = record + HeapOffset.freeList(sizeClass)
+        guard let cell = UnsafeMutableRawPointer(bitPattern: list.load(as: UInt.self)) else {
+            return nil
+        }
+        list.storeBytes(of: cell.load(fromByteOffset: 8, as: UInt.self), as: UInt.self)
+        return cell
+    }
+
+    /// Whether a collection should come before more is allocated.
+    var isCollectionDue: Bool {
+        isStressed || allocatedByteCount >= threshold || externs.isCollectionDue
+    }
+
+    /// Whether a collection may help where the limit was reached: a guest at its limit must not
+    /// spend all its time in collections, so a sixteenth of it must have been allocated since. But if
+    /// that stopped a guest, what it held is garbage now.
+    var isCollectionWorthwhile: Bool {
+        hasRefused || allocatedByteCount > space.limitByteCount / 16
+    }
+    /// The limit forbade what was asked for, and nothing was collected since.
+    var hasRefused = false
+
+    /// Puts at least one cell into a free list that is empty, without collecting; `byteCount` is
+    /// the size of the object if it is a large one. False if the limit forbids it.
+    func refill(_ sizeClass: Int, _ byteCount: Int) -> Bool {
+        if sizeClass == SizeClass.large { return takeLarge(byteCount) }
+        while let block = unswept[sizeClass].popLast() {
+            if sweep(Int(block)) { return true }
+        }
+        guard let block = space.take(1) else { return false }
+        let size = SizeClass.byteCount(sizeClass)
+        space.blocks[block] = HeapSpace.Block(
+            use: .cells, sizeClass: UInt8(truncatingIfNeeded: sizeClass),
+            cellSize: UInt32(truncatingIfNeeded: size),
+            reciprocal: UInt32(truncatingIfNeeded: ((1 << 32) + size - 1) / size))
+        setFree(block, size) { _ in true }
+        return true
+    }
+
+    private func takeLarge(_ byteCount: Int) -> Bool {
+        let count = (byteCount + HeapSpace.blockSize - 1) / HeapSpace.blockSize
+        guard let block = space.take(count) else { return false }
+        for index in block..<(block + count) {
+            space.blocks[index] = HeapSpace.Block(use: .continuation)
+        }
+        space.blocks[block] = HeapSpace.Block(
+            use: .largeObject, span: UInt32(truncatingIfNeeded: count))
+        let cell = space.address(ofBlock: block)
+        // Until it has a header nothing may take it for an object with contents.
+        let pointer = space.pointer(cell)
+        pointer.storeBytes(of: ObjectKind.slots.header(0), as: UInt32.self)
+        pointer.storeBytes(of: 0, toByteOffset: 4, as: UInt32.self)
+        pointer.storeBytes(of: 0, toByteOffset: 8, as: UInt.self)
+        setFreeList(SizeClass.large, cell)
+        allocatedByteCount += count * HeapSpace.blockSize
+        return true
+    }
+
+    /// Makes the free list of a block's dead cells; false if there are none.
+    private func sweep(_ block: Int) -> Bool {
+        let start = space.address(ofBlock: block) &- space.base
+        return setFree(block, Int(space.blocks[block].cellSize)) {
+            !space.isMarked(start &+ UInt(bitPattern: $0))
+        }
+    }
+
+    /// Makes the cells of a block for which `isFree` holds the free list of their class.
+    @discardableResult
+    private func setFree(_ block: Int, _ size: Int, _ isFree: (Int) -> Bool) -> Bool {
+        let start = space.pointer(space.address(ofBlock: block))
+        var first: UInt = 0
+        var last = start
+        var count = 0
+        var offset = 0
+        while offset + size <= HeapSpace.blockSize {
+            if isFree(offset) {
+                let cell = start + offset
+                cell.storeBytes(of: ObjectKind.free.header(0), as: UInt32.self)
+                if first == 0 {
+                    first = UInt(bitPattern: cell)
+                } else {
+                    last.storeBytes(of: UInt(bitPattern: cell), toByteOffset: 8, as: UInt.self)
+                }
+                last = cell
+                count += 1
+            }
+            offset += size
+        }
+        guard first != 0 else { return false }
+        last.storeBytes(of: 0, toByteOffset: 8, as: UInt.self)
+        if isStressed { space.pointer(first).storeBytes(of: 0, toByteOffset: 8, as: UInt.self) }
+        setFreeList(Int(space.blocks[block].sizeClass), first)
+        allocatedByteCount += count * size
+        return true
+    }
+
+    // MARK: Collection
+
+    /// Before marking: dead cells must not look like objects, and no object is marked.
+    func beginCollection() {
+        for sizeClass in unswept.indices {
+            for block in unswept[sizeClass] { clearDead(Int(block)) }
+            unswept[sizeClass].removeAll(keepingCapacity: true)
+            setFreeList(sizeClass, 0)
+        }
+        space.clearMarks()
+        externs.clearMarks()
+    }
+
+    private func clearDead(_ block: Int) {
+        let start = space.address(ofBlock: block)
+        let size = Int(space.blocks[block].cellSize)
+        var offset = 0
+        while offset + size <= HeapSpace.blockSize {
+            let cell = start &+ UInt(bitPattern: offset)
+            if !space.isMarked(cell &- space.base) {
+                space.pointer(cell).storeBytes(of: ObjectKind.free.header(0), as: UInt32.self)
+            }
+            offset += size
+        }
+    }
+
+    /// After marking: frees blocks without marked cells, notes those with some.
+    func endCollection() {
+        var live = 0
+        var block = 0
+        while block < space.frontier {
+            let description = space.blocks[block]
+            switch description.use {
+            case .free, .continuation: block += 1
+            case .largeObject:
+                let span = Int(description.span)
+                if space.isMarked(space.address(ofBlock: block) &- space.base) {
+                    live += span * HeapSpace.blockSize
+                } else {
+                    space.free(block, span)
+                }
+                block += span
+            case .cells:
+                let marked = space.markedCount(block)
+                let size = Int(description.cellSize)
+                live += marked * size
+                if marked == 0 {
+                    space.free(block, 1)
+                } else if marked < HeapSpace.blockSize / size {
+                    unswept[Int(description.sizeClass)].append(Int32(truncatingIfNeeded: block))
+                }
+                block += 1
+            }
+        }
+        liveByteCount = live
+        allocatedByteCount = 0
+        hasRefused = false
+        threshold = max(Self.minimumThreshold, live)
+        space.trim(keeping: threshold / HeapSpace.blockSize)
+        externs.sweep()
+        markStack.shrink()
+        collectionCount += 1
+    }
+}
+
+extension TypeRegistry {
+    /// Whether a field can refer to something that the collector must know of: references to
+    /// functions cannot.
+    func isTraced(_ field: FieldType) -> Bool {
+        guard case .value(let type) = field.storage else { return false }
+        return isTraced(type)
+    }
+
+    func isTraced(_ type: ValueType) -> Bool {
+        guard let reference = type.reference else { return false }
+        return top(of: reference.heapType) != .func
+    }
+}

@@ -1,0 +1,50 @@
+// Invariants: a reference of type exnref is 0 or the address of an object of the store's heap that
+// holds slots: the unretained `TagStorage`, which the store keeps until it dies, and as many slots as
+// the tag's values take.
+
+extension Store {
+    /// Makes an exception of the values at `payload`, as many slots as the tag says, and answers
+    /// the reference to it; nil if there is no room for it.
+    ///
+    /// The values are used as long as they stand on the value stack, or the caller keeps what they
+    /// refer to.
+    func makeException(_ tag: TagStorage, payload: UnsafePointer<UInt64>?) -> UInt64? {
+        let count = tag.slotCount
+        var top = execution.pointee.top
+        if let payload, let valueStack, UnsafeRawPointer(payload) >= UnsafeRawPointer(valueStack),
+            UnsafeRawPointer(payload) < UnsafeRawPointer(stackEnd)
+        {
+            // A guest throws: nothing of its frame stands above.
+            top = UnsafeMutablePointer(mutating: payload + count)
+        }
+        guard let object = makeSlots(count + 1, number: 0, top: top) else { return nil }
+        object[0] = UInt64(UInt(bitPattern: Unmanaged.passUnretained(tag).toOpaque()))
+        if let payload { (object + 1).update(from: payload, count: count) }
+        return UInt64(UInt(bitPattern: object)) - UInt64(ArrayLayout.elementsOffset)
+    }
+}
+
+/// An exception that is being thrown.
+struct ThrownException {
+    let tag: Unmanaged<TagStorage>
+    /// Its values: on the value stack or in an object.
+    let payload: UnsafePointer<UInt64>
+    /// The object, or 0 as long as nobody asked for it.
+    var reference: UInt64
+
+    init(_ tag: TagStorage, payload: UnsafePointer<UInt64>) {
+        self.tag = .passUnretained(tag)
+        self.payload = payload
+        reference = 0
+    }
+
+    /// Throws an object again. `reference` must not be null.
+    init(reference: UInt64) {
+        let slots = UnsafePointer<UInt64>(
+            bitPattern: UInt(reference) + UInt(ArrayLayout.elementsOffset)
+        ).unsafelyUnwrapped
+        tag = .fromOpaque(UnsafeRawPointer(bitPattern: UInt(slots[0])).unsafelyUnwrapped)
+        payload = slots + 1
+        self.reference = reference
+    }
+}

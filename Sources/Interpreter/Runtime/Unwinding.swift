@@ -1,0 +1,205 @@
+// Invariants: the guest stands still, so frames are as `BacktraceCapture` describes. Addresses of
+// code and handler tables stay good as long as the module, which the store's instances keep. The
+// payload of an exception lies on the value stack above the place it is moved to, or in an object.
+
+/// What unwinding knows of a place in the code.
+struct UnwindingSite {
+    var code: CodePointer
+    /// The first word of the function's code.
+    var start: CodePointer
+    /// Index of the function's frame header.
+    var headerIndex: Int
+    var handlers: Unmanaged<CatchTable>?
+    /// The innermost region around the place.
+    var region: Int
+}
+
+/// The sites that were asked for last: recursion returns to few places, and a loop throws again and
+/// again from the same.
+final class UnwindingSites {
+    private static let count = 64
+    private var sites: [UnwindingSite?] = []
+
+    /// - Parameter code: the instruction, or the last word of a call that stands on the stack.
+    @inline(__always)
+    func site(of code: CodePointer, _ context: ContextPointer) -> UnwindingSite? {
+        let place = Int(bitPattern: UInt(bitPattern: code) &>> 3 & UInt(Self.count &- 1))
+        if place < sites.count, let known = sites[place], known.code == code { return known }
+        return find(code, context, place)
+    }
+
+    @inline(never)
+    private func find(
+        _ code: CodePointer, _ context: ContextPointer, _ place: Int
+    ) -> UnwindingSite? {
+        if sites.isEmpty { sites = Array(repeating: nil, count: Self.count) }
+        let found = InstanceStorage.of(context).module.code.site(of: code)
+        if let found { sites[place] = found }
+        return found
+    }
+}
+
+/// Steps of a search that use one unit of budget.
+private let stepsPerUnit = 64
+/// Steps after which the budget is asked: some microseconds.
+private let stepsAtOnce = 4096
+
+extension Store {
+    /// What came of throwing.
+    enum Unwinding {
+        /// The handler runs next: it is `execution.place`, and has the payload.
+        case caught
+        /// No guest of this run catches it.
+        case uncaught
+        /// No room for what the handler asked for, or the budget is used up.
+        case trap(TrapCode)
+    }
+
+    /// Searches the frames from `execution.place` outwards for a handler.
+    ///
+    /// - Parameter atCall: the guest stands at a call of the host, it did not throw by itself.
+    func unwind(_ exception: ThrownException, atCall: Bool) -> Unwinding {
+        var code = execution.pointee.code
+        var next = execution.pointee.place
+        if atCall { code = code.map { $0 - 1 } }
+        var steps = stepsPerUnit
+        while let place = next, let here = code {
+            guard let site = unwindingSites.site(of: here, place.context) else { break }
+            if site.region >= 0, let handlers = site.handlers {
+                let clause = handlers._withUnsafeGuaranteedRef {
+                    Self.clause($0, site.region, exception, place.context, &steps)
+                }
+                if let clause {
+                    if let stop = charge(steps) { return .trap(stop) }
+                    return land(exception, clause, site, place)
+                }
+            }
+            steps &+= 1
+            if steps >= stepsAtOnce {
+                if let stop = charge(steps) { return .trap(stop) }
+                steps = 0
+            }
+            next = place.caller(site.headerIndex)
+            code = next.map { $0.code - 1 }
+        }
+        if let stop = charge(steps) { return .trap(stop) }
+        return .uncaught
+    }
+
+    /// The first clause that fits, of the region or of those around it.
+    private static func clause(
+        _ handlers: CatchTable, _ region: Int, _ exception: ThrownException,
+        _ context: ContextPointer, _ steps: inout Int
+    ) -> CatchTable.Clause? {
+        let tags = InstanceStorage.of(context).tags
+        var region = region
+        while region >= 0 {
+            var (index, parent) = handlers.contents(of: region)
+            while index >= 0 {
+                let clause = handlers.clauses[index]
+                let tag = Int(clause.tag)
+                if tag < 0
+                    || exception.tag.toOpaque() == Unmanaged.passUnretained(tags[tag]).toOpaque()
+                {
+                    return clause
+                }
+                steps &+= 1
+                index = Int(clause.next)
+            }
+            steps &+= 1
+            region = parent
+        }
+        return nil
+    }
+
+    private func land(
+        _ exception: ThrownException, _ clause: CatchTable.Clause, _ site: UnwindingSite,
+        _ place: GuestPlace
+    ) -> Unwinding {
+        let frame = place.stack
+        let tag = exception.tag.takeUnretainedValue()
+        var reference = exception.reference
+        if clause.reference >= 0, reference == 0 {
+            guard let made = makeException(tag, payload: exception.payload) else {
+                return .trap(.heapExhausted)
+            }
+            reference = made
+        }
+        (frame + Int(clause.payload)).update(from: exception.payload, count: tag.slotCount)
+        if clause.reference >= 0 { frame[Int(clause.reference)] = reference }
+        execution.pointee.code = site.start + Int(clause.target)
+        execution.pointee.stack = frame
+        execution.pointee.context = place.context
+        return .caught
+    }
+
+    /// Takes what a search has used from the budget; answers why the guest must stop.
+    private func charge(_ steps: Int) -> TrapCode? {
+        execution.pointee.budget &-= Int64(steps / stepsPerUnit)
+        let left = execution.pointee.budget
+        guard left < 0 else { return nil }
+        return TrapCode(rawValue: UInt8(truncatingIfNeeded: refill(owing: UInt64(max(1, -left)))))
+    }
+}
+
+// MARK: What the machine calls
+
+/// The answer of a call or throw after which the machine goes on at a handler: no trap code.
+let landed: UInt64 = 256
+
+extension Store {
+    /// Throws from guest code that stands at `execution.place`. Answers 0 if it is caught; else the
+    /// run ends with this code.
+    fileprivate func raise(_ exception: ThrownException) -> UInt64 {
+        let trap: TrapCode
+        switch unwind(exception, atCall: false) {
+        case .caught: return 0
+        case .trap(let code): trap = code
+        case .uncaught:
+            var exception = exception
+            if exception.reference == 0 {
+                let tag = exception.tag.takeUnretainedValue()
+                exception.reference = makeException(tag, payload: exception.payload) ?? 0
+            }
+            guard exception.reference != 0 else {
+                trap = .heapExhausted
+                break
+            }
+            pendingError = Exception(
+                store: self, reference: exception.reference,
+                backtrace: Backtrace(of: self, atCall: false))
+            trap = .hostError
+        }
+        return UInt64(trap.rawValue)
+    }
+
+    /// After a host function threw: `landed` if it was an exception and a guest catches it; else the
+    /// run ends with this code.
+    func unwindHostError() -> UInt64 {
+        guard let exception = pendingError as? Exception, exception.store === self else {
+            return UInt64(TrapCode.hostError.rawValue)
+        }
+        switch unwind(ThrownException(reference: exception.reference), atCall: true) {
+        case .caught:
+            pendingError = nil
+            return landed
+        case .uncaught: return UInt64(TrapCode.hostError.rawValue)
+        case .trap(let code):
+            pendingError = nil
+            return UInt64(code.rawValue)
+        }
+    }
+}
+
+/// `throw`: the payload stands at `payload`. The budget is in `execution.budget` meanwhile.
+@inline(never)
+func runtimeThrow(_ cx: ContextPointer, _ tag: Int, _ payload: StackPointer) -> UInt64 {
+    let instance = InstanceStorage.of(cx)
+    return instance.store.raise(ThrownException(instance.tags[tag], payload: payload))
+}
+
+/// `throw_ref`: `reference` is not null.
+@inline(never)
+func runtimeThrowReference(_ cx: ContextPointer, _ reference: UInt64) -> UInt64 {
+    InstanceStorage.of(cx).store.raise(ThrownException(reference: reference))
+}

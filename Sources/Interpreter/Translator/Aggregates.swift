@@ -1,0 +1,288 @@
+// Structures, arrays and i31.
+
+import WasmValidator
+
+/// How fields and elements in storage are read and written.
+private struct FieldAccess {
+    /// Positions on the axes `reads` and `writes`.
+    var read: Int
+    var write: Int
+    var valueClass: ValueClass
+    /// Values have 64 bits.
+    var is64 = false
+
+    init(_ storage: FieldStorage, isSigned: Bool) {
+        write = storage.byteCountLog2
+        switch storage {
+        case .i8: (read, valueClass) = (isSigned ? 1 : 2, .integer)
+        case .i16: (read, valueClass) = (isSigned ? 3 : 4, .integer)
+        case .i32: (read, valueClass) = (0, .integer)
+        case .i64, .reference: (read, valueClass, is64) = (5, .integer, true)
+        case .f32: (read, valueClass) = (6, .float)
+        case .f64: (read, valueClass) = (7, .double)
+        case .v128: (read, valueClass) = (0, .vector)
+        }
+    }
+}
+
+extension Translator {
+    /// Instructions of page 0xFB. Answers why one is refused.
+    mutating func aggregates(_ opcode: Opcode) throws(DecodingError) -> TranslationError? {
+        switch opcode {
+        case .refEq:
+            if let operation = binaryOperation(0x51) { binary(operation) }  // as i64.eq
+        case .refI31: integerUnary(.makeI31(0, 0))
+        case .i31GetS: integerUnary(.i31Get(0, 0, 0))
+        case .i31GetU: integerUnary(.i31Get(1, 0, 0))
+        case .anyConvertExtern, .externConvertAny: break  // the same bits
+        case .structNew: structNew(try reader.unsigned32())
+        case .structNewDefault: structNewDefault(try reader.unsigned32())
+        case .structGet, .structGetS, .structGetU:
+            let type = try reader.unsigned32()
+            structGet(type, try reader.unsigned32(), isSigned: opcode == .structGetS)
+        case .structSet:
+            let type = try reader.unsigned32()
+            structSet(type, try reader.unsigned32())
+        case .arrayLen: integerUnary(.arrayLength(0, 0))
+        case .arrayGet, .arrayGetS, .arrayGetU:
+            arrayGet(try reader.unsigned32(), isSigned: opcode == .arrayGetS)
+        case .arraySet: arraySet(try reader.unsigned32())
+        case .arrayNew: aggregate(.arrayNew, try reader.unsigned32())
+        case .arrayNewDefault: aggregate(.arrayNewDefault, try reader.unsigned32())
+        case .arrayFill: aggregate(.arrayFill, try reader.unsigned32())
+        case .arrayNewFixed: try indexedAggregate(.arrayNewFixed)
+        case .arrayNewData: try indexedAggregate(.arrayNewData)
+        case .arrayNewElem: try indexedAggregate(.arrayNewElements)
+        case .arrayInitData: try indexedAggregate(.arrayInitData)
+        case .arrayInitElem: try indexedAggregate(.arrayInitElements)
+        case .arrayCopy: try indexedAggregate(.arrayCopy)
+        default: return try casts(opcode)
+        }
+        return nil
+    }
+
+    private mutating func integerUnary(_ instruction: Instruction) {
+        unary(
+            UnaryOperation(
+                instruction: instruction, operandClass: .integer, resultClass: .integer))
+    }
+
+    private mutating func indexedAggregate(
+        _ operation: AggregateOperation
+    ) throws(DecodingError) {
+        let type = try reader.unsigned32()
+        aggregate(operation, type, index: try reader.unsigned32())
+    }
+
+    // MARK: Layouts
+
+    private mutating func layout(_ type: TypeIndex) -> StructureLayout {
+        if let known = structureLayouts[type] { return known }
+        guard case .structure(let fields) = module.types[Int(type)].composite else {
+            return StructureLayout([])
+        }
+        let layout = StructureLayout(fields)
+        structureLayouts[type] = layout
+        return layout
+    }
+
+    private mutating func elementStorage(_ type: TypeIndex) -> FieldStorage {
+        guard case .array(let element) = module.types[Int(type)].composite else { return .i8 }
+        return FieldStorage(element.storage)
+    }
+
+    // MARK: New structures
+
+    /// Fields are taken from where they are: from homes and from locals.
+    private mutating func structNew(_ type: TypeIndex) {
+        let layout = layout(type)
+        let first = stack.count - layout.fields.count
+        var wide: [CodeWord] = []
+        var narrow: [CodeWord] = []
+        for (index, field) in layout.fields.enumerated() {
+            let slot = slotHolding(stack[first + index])
+            if field.offset + 8 <= layout.byteCount {
+                wide.append(codeWord(slot, 0, signed: field.offset))
+                if field.storage == .v128 {
+                    wide.append(codeWord(slot + 1, 0, signed: field.offset + 8))
+                }
+            } else {
+                let size = field.storage.byteCountLog2
+                narrow.append(codeWord(slot, size, signed: field.offset))
+            }
+        }
+        let sizeClass = SizeClass.containing(layout.byteCount)
+        pushCell(
+            .structNew, type, operands: layout.fields.count,
+            codeWord(HeapOffset.freeList(sizeClass), wide.count, narrow.count, sizeClass))
+        code.append(contentsOf: wide)
+        code.append(contentsOf: narrow)
+        last.end = code.count
+    }
+
+    private mutating func structNewDefault(_ type: TypeIndex) {
+        let layout = layout(type)
+        let sizeClass = SizeClass.containing(layout.byteCount)
+        pushCell(
+            .structNewDefault, type, operands: 0,
+            codeWord(HeapOffset.freeList(sizeClass), layout.byteCount / 8, 0, sizeClass))
+    }
+
+    private mutating func pushCell(
+        _ instruction: Instruction, _ type: TypeIndex, operands: Int, _ third: CodeWord
+    ) {
+        // A collection scans the frame up to here: operands are in use.
+        let end = nextHome
+        truncate(to: stack.count - operands)
+        pushResult(
+            instruction, word: codeWord(0, end, unsigned: typeIDs[Int(type)]), third: third,
+            .integer, before: registers, droppable: false)
+    }
+
+    // MARK: Fields
+
+    private mutating func structGet(_ type: TypeIndex, _ index: UInt32, isSigned: Bool) {
+        let field = layout(type).fields[Int(index)]
+        let access = FieldAccess(field.storage, isSigned: isSigned)
+        let entry = pop()
+        guard access.valueClass != .vector else {
+            let slot = slotHolding(entry)
+            pushVector(.structGetVector) { codeWord($0, slot, signed: field.offset) }
+            return
+        }
+        let before = registers
+        var source = operand(entry)
+        if source.form == .immediate { moveToSlot(&source) }
+        let fromRegister = source.form == .register
+        if fromRegister { takeFromRegister(source, .integer) }
+        pushResult(
+            .structGet(access.read, fromRegister ? 1 : 0, 0),
+            word: codeWord(0, source.slot, signed: field.offset), access.valueClass,
+            before: before)
+    }
+
+    /// Emits an instruction with a result of two slots.
+    private mutating func pushVector(_ instruction: Instruction, _ word: (Int) -> CodeWord) {
+        let home = push(.temporary, .vector)
+        emit(instruction, word: word(home))
+        registers.forget(slots: home..<(home + 2))
+    }
+
+    private mutating func structSet(_ type: TypeIndex, _ index: UInt32) {
+        let field = layout(type).fields[Int(index)]
+        let access = FieldAccess(field.storage, isSigned: false)
+        let right = pop(), left = pop()
+        guard access.valueClass != .vector else {
+            let object = slotHolding(left), source = slotHolding(right)
+            emit(.structSetVector, word: codeWord(source, object, signed: field.offset))
+            return
+        }
+        var value = operand(right), object = operand(left)
+        if object.form == .immediate { moveToSlot(&object) }
+        if value.form == .immediate
+            && (access.valueClass != .integer || !fitsSigned16(value.bits, is64: access.is64))
+        {
+            moveToSlot(&value)
+        }
+        let isFloat = access.valueClass != .integer
+        if value.form == .register && object.form == .register && !isFloat { value.form = .slot }
+        let takesObject = object.form == .register && (isFloat || value.form == .slot)
+        if takesObject { takeFromRegister(object, .integer) }
+        let first =
+            value.form == .immediate ? Int(truncatingIfNeeded: value.bits) : value.slot
+        let word = codeWord(first, object.slot, signed: field.offset)
+        guard value.form == .register else {
+            let form = value.form == .immediate ? 3 : takesObject ? 1 : 0
+            emit(.structSet(access.write, form), word: word)
+            return
+        }
+        takeFromRegister(value, access.valueClass)
+        if isFloat {
+            emit(
+                .structSetFloat(access.valueClass == .double ? 1 : 0, takesObject ? 1 : 0),
+                word: word)
+        } else {
+            emit(.structSet(access.write, 2), word: word)
+        }
+    }
+
+    // MARK: Elements
+
+    private mutating func arrayGet(_ type: TypeIndex, isSigned: Bool) {
+        let access = FieldAccess(elementStorage(type), isSigned: isSigned)
+        let right = pop(), left = pop()
+        guard access.valueClass != .vector else {
+            let array = slotHolding(left), index = slotHolding(right)
+            pushVector(.arrayGetVector) { codeWord($0, array, index) }
+            return
+        }
+        let before = registers
+        var array = operand(left), index = operand(right)
+        if array.form == .immediate { moveToSlot(&array) }
+        if index.form == .immediate { moveToSlot(&index) }
+        var form = 0
+        if array.form == .register && index.form == .slot {
+            form = 1
+            takeFromRegister(array, .integer)
+        } else if index.form == .register && array.form == .slot {
+            form = 2
+            takeFromRegister(index, .integer)
+        }
+        pushResult(
+            .arrayGet(access.read, form, 0), word: codeWord(0, array.slot, index.slot),
+            access.valueClass, before: before)
+    }
+
+    private mutating func arraySet(_ type: TypeIndex) {
+        let access = FieldAccess(elementStorage(type), isSigned: false)
+        let top = pop(), middle = pop(), bottom = pop()
+        guard access.valueClass != .vector else {
+            let array = slotHolding(bottom), index = slotHolding(middle)
+            emit(.arraySetVector, word: codeWord(slotHolding(top), array, index))
+            return
+        }
+        var value = operand(top), index = operand(middle), array = operand(bottom)
+        if value.form == .immediate { moveToSlot(&value) }
+        if index.form == .immediate { moveToSlot(&index) }
+        if array.form == .immediate { moveToSlot(&array) }
+        let word = codeWord(value.slot, array.slot, index.slot)
+        if access.valueClass != .integer, value.form == .register {
+            takeFromRegister(value, access.valueClass)
+            emit(.arraySetFloat(access.valueClass == .double ? 1 : 0), word: word)
+            return
+        }
+        // One local may be several of them; the accumulator serves one.
+        let inRegister = [array, index, value].filter { $0.form == .register }
+        var form = 0
+        if access.valueClass == .integer || value.form != .register, inRegister.count == 1 {
+            form = array.form == .register ? 1 : index.form == .register ? 2 : 3
+            takeFromRegister(inRegister[0], .integer)
+        }
+        emit(.arraySet(access.write, form), word: word)
+    }
+
+    // MARK: Arrays as wholes
+
+    private mutating func aggregate(
+        _ operation: AggregateOperation, _ type: TypeIndex, index: UInt32 = 0
+    ) {
+        let count = operation.operandCount ?? Int(index)
+        materializeTop(count)
+        let end = nextHome
+        let base = count == 0 ? end : Int(stack[stack.count - count].home)
+        truncate(to: stack.count - count)
+        let word = codeWord(0, base, operation.rawValue, end)
+        let header = ObjectKind.array.header(typeIDs[Int(type)])
+        let third = UInt64(header) | UInt64(index) &<< 32
+        if operation.hasResult {
+            pushResult(
+                .aggregate, word: word, third: third, .integer, before: registers,
+                droppable: false)
+        } else {
+            emit(.aggregate, word: word, third)
+            registers.integer = RegisterContent()
+        }
+        code.append(UInt64(elementStorage(type).rawValue))
+        last.end = code.count
+    }
+}

@@ -1,0 +1,143 @@
+// Tests, casts and branches on casts.
+
+import WasmValidator
+
+/// What a cast lets pass, as instructions say it.
+private struct CastPattern {
+    /// Position on the axis `castTargets`; the first two are concrete.
+    var target: Int
+    /// The header of objects of exactly the type.
+    var header: UInt32 = 0
+    /// How many supertypes the type has.
+    var depth = 0
+    var passesNull: Bool
+
+    /// Word 1 without destination, and word 2 without branch offset.
+    func words(_ slot: Int) -> (CodeWord, CodeWord) {
+        (codeWord(0, slot, unsigned: header), codeWord(depth, passesNull ? 1 : 0))
+    }
+}
+
+extension Translator {
+    mutating func casts(_ opcode: Opcode) throws(DecodingError) -> TranslationError? {
+        switch opcode {
+        case .refTest: test(pattern(try reader.heapType(), nullable: false))
+        case .refTestNull: test(pattern(try reader.heapType(), nullable: true))
+        case .refCast: cast(pattern(try reader.heapType(), nullable: false))
+        case .refCastNull: cast(pattern(try reader.heapType(), nullable: true))
+        case .brOnCast, .brOnCastFail:
+            let nullable = try reader.castFlags().target
+            let label = try reader.unsigned32()
+            _ = try reader.heapType()
+            let pattern = pattern(try reader.heapType(), nullable: nullable)
+            branchOnCast(labelIndex(label), pattern, onFailure: opcode == .brOnCastFail)
+        default: return try exceptionInstruction(opcode)
+        }
+        return nil
+    }
+
+    private mutating func pattern(_ type: HeapType, nullable: Bool) -> CastPattern {
+        var pattern = CastPattern(target: 3, passesNull: nullable)
+        if let index = type.typeIndex {
+            let id = typeIDs[Int(index)]
+            pattern.depth = registry.ancestors(of: id).count
+            switch module.types[Int(index)].composite {
+            case .function:
+                pattern.target = 1
+                pattern.header = id
+            case .structure:
+                pattern.target = 0
+                pattern.header = ObjectKind.structure.header(id)
+            case .array:
+                pattern.target = 0
+                pattern.header = ObjectKind.array.header(id)
+            }
+            return pattern
+        }
+        switch type {
+        case .any, .func, .extern, .exn: pattern.target = 2
+        case .eq: pattern.target = 4
+        case .i31: pattern.target = 5
+        case .struct:
+            pattern.target = 6
+            pattern.header = ObjectKind.structure.header(0)
+        case .array:
+            pattern.target = 6
+            pattern.header = ObjectKind.array.header(0)
+        default: break  // the bottom types: nothing but null
+        }
+        return pattern
+    }
+
+    private mutating func test(_ pattern: CastPattern) {
+        let before = registers
+        var source = operand(pop())
+        if source.form == .immediate { moveToSlot(&source) }
+        let fromRegister = source.form == .register
+        if fromRegister { takeFromRegister(source, .integer) }
+        let (word, third) = pattern.words(source.slot)
+        pushResult(
+            .refTest(pattern.target, fromRegister ? 1 : 0, 0), word: word, third: third, .integer,
+            before: before, kind: .castTest)
+        last.operation = pattern.target
+        last.a = source
+    }
+
+    /// `ref.test` before a branch: the branch tests the reference itself.
+    mutating func branchOnTest(_ test: Emitted, _ negated: Bool) -> (instruction: Int, half: Int) {
+        let word = code[test.start + 1] & ~0xffff, third = code[test.start + 2]
+        rewind()
+        let fromRegister = test.a.form == .register
+        if fromRegister { takeFromRegister(test.a, .integer) }
+        let start = emit(
+            .castBranch(test.operation, fromRegister ? 1 : 0, negated ? 1 : 0), word: word, third)
+        return (start, 2 * (start + 2) + 1)
+    }
+
+    /// The reference stays where it is. A cast to a concrete type is a branch on failure to itself.
+    private mutating func cast(_ pattern: CastPattern) {
+        let entry = pop()
+        var source = operand(entry)
+        if source.form == .immediate { moveToSlot(&source) }
+        let (word, third) = pattern.words(source.slot)
+        let form = source.form == .register ? 1 : 0
+        let instruction: Instruction =
+            pattern.target < 2
+            ? .castBranch(pattern.target, form, 1) : .refCast(pattern.target - 2, form)
+        emit(instruction, word: word, third)
+        repush(entry)
+        registers.keepStores()
+    }
+
+    /// The reference stays on the stack, whether the branch is taken or not.
+    private mutating func branchOnCast(_ label: Int, _ pattern: CastPattern, onFailure: Bool) {
+        let entry = pop()
+        var source = operand(entry)
+        if source.form == .immediate { moveToSlot(&source) }
+        repush(entry)
+        prepareOperands(of: label)
+        let isDirect =
+            label != 0 && labels[label].kind != .loop
+            && !needsMove(arity(label), to: labels[label].home)
+        func branch(_ translator: inout Translator, onFailure: Bool) -> (
+            instruction: Int, half: Int
+        ) {
+            let (word, third) = pattern.words(source.slot)
+            let form = source.form == .register ? 1 : 0
+            let start = translator.emit(
+                .castBranch(pattern.target, form, onFailure ? 1 : 0), word: word, third)
+            return (start, 2 * (start + 2) + 1)
+        }
+        if isDirect {
+            let (instruction, half) = branch(&self, onFailure: onFailure)
+            connect(label, instruction, half: half)
+            registers.keepStores()
+        } else {
+            skipping {
+                branch(&$0, onFailure: !onFailure)
+            } taken: {
+                $0.branchWithOperands(label)
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// Exceptions. What catches is noted in the `CatchTable`; entering and leaving it emits nothing.
+//
+// A handler is the label of its clause: when it is reached, the operands below the label are where
+// they were when the region began, and nothing is known of accumulators.
+
+extension Translator {
+    /// Answers why an instruction is refused that is not about exceptions.
+    mutating func exceptionInstruction(
+        _ opcode: Opcode
+    ) throws(DecodingError) -> TranslationError? {
+        switch opcode {
+        case .throw: throwException(try reader.unsigned32())
+        case .throwRef:
+            emit(.throwReference, word: codeWord(0, slotHolding(pop())))
+            isUnreachable = true
+        case .tryTable: try tryTable()
+        case .try:
+            open(.try, try reader.blockType())
+            labels[labels.count - 1].assignedAtEntry = assigned
+            openRegion(handlers.addRegion(in: region))
+        case .catch: openCatch(try reader.unsigned32())
+        case .catchAll: openCatch(nil)
+        case .rethrow: rethrow(try reader.unsigned32())
+        case .delegate: delegate(try reader.unsigned32())
+        default: return .unsupported(opcode)
+        }
+        return nil
+    }
+
+    private mutating func payloadShape(_ tag: UInt32) -> FunctionShape {
+        shapes[module.tags[Int(tag)]]
+    }
+
+    private mutating func throwException(_ tag: UInt32) {
+        let count = payloadShape(tag).parameters.count
+        materializeTop(count)
+        let first = count == 0 ? nextHome : Int(stack[stack.count - count].home)
+        emit(.throwException, word: codeWord(first, 0, unsigned: tag))
+        isUnreachable = true
+    }
+
+    // MARK: Regions
+
+    /// The region that the code about to be emitted belongs to.
+    var region: Int {
+        mutating get { labels.last?.region ?? CatchTable.none }
+    }
+
+    /// The code of the innermost construct belongs to `own` from here on.
+    private mutating func openRegion(_ own: Int) {
+        labels[labels.count - 1].region = own
+        labels[labels.count - 1].ownRegion = own
+        enterRegion()
+    }
+
+    /// Code from here on belongs to the region of the innermost construct.
+    mutating func enterRegion() { mark(region) }
+
+    /// Code from here on has left its handlers: a tail call.
+    mutating func leaveRegions() { mark(CatchTable.none) }
+
+    private mutating func mark(_ region: Int) {
+        guard handlers.mark(code.count, region) else { return }
+        // Nothing that was emitted before may move into the region, or out of it.
+        last = Emitted()
+        previous = Emitted()
+    }
+
+    // MARK: try_table
+
+    private mutating func tryTable() throws(DecodingError) {
+        let type = try reader.blockType()
+        let own = handlers.addRegion(in: region)
+        // Their labels do not count the block itself, which is opened behind them.
+        for _ in 0..<(try reader.catchClauseCount()) { add(try reader.catchClause(), to: own) }
+        open(.tryTable, type)
+        openRegion(own)
+    }
+
+    private mutating func add(_ clause: CatchClause, to region: Int) {
+        let label = labelIndex(clause.label)
+        let home = label == 0 ? 0 : labels[label].home
+        let isLoop = labels[label].kind == .loop
+        let slots = clause.hasTag ? payloadShape(clause.tag).parameterSlots : 0
+        let keepsReference = clause.kind == .catchRef || clause.kind == .catchAllRef
+        let index = handlers.add(
+            CatchTable.Clause(
+                tag: clause.hasTag ? Int32(truncatingIfNeeded: clause.tag) : -1,
+                payload: Int32(truncatingIfNeeded: home),
+                reference: keepsReference ? Int32(truncatingIfNeeded: home + slots) : -1,
+                target: Int32(
+                    truncatingIfNeeded: isLoop ? labels[label].start : labels[label].clause)),
+            to: region)
+        guard !isLoop else { return }
+        labels[label].clause = index
+        // Any instruction of the body may throw: what it assigns may not be assigned at the label.
+        noteAssigned(label)
+    }
+
+    /// Clauses whose label is the function's: the payload is in the place of the results.
+    mutating func returnCaught(_ clause: Int) {
+        handlers.resolve(clause, to: code.count)
+        let header = shape.headerIndex
+        let count = shape.results.count
+        if count == 1, case let result = shapes.classes[shape.results.lowerBound],
+            result != .vector
+        {
+            // The caller expects a single result in its accumulator, too.
+            emit(.returnValue(Int(result.rawValue), 0), word: codeWord(header, 0))
+        } else {
+            emit(.returnNone, word: codeWord(header))
+        }
+    }
+
+    // MARK: Before 3.0
+
+    /// Ends the body of a `try`, or one of its catch bodies, and begins a catch body: for exceptions
+    /// with a tag or for all others. Below the payload is an operand for a reference to the
+    /// exception, which is there if `rethrow` asks for it.
+    private mutating func openCatch(_ tag: UInt32?) {
+        let index = labels.count - 1
+        if !isUnreachable {
+            moveOperands(labels[index].results.count, to: labels[index].home)
+            noteAssigned(index)
+            emitBranch(to: index)
+        }
+        if labels[index].kind == .try {
+            labels[index].kind = .catch
+            labels[index].region = labels[index - 1].region
+            enterRegion()
+        }
+        bindLabel()
+        isUnreachable = false
+        truncate(to: labels[index].height)
+        assigned = labels[index].assignedAtEntry
+        let slot = push(.temporary, .integer)
+        let clause = handlers.add(
+            CatchTable.Clause(
+                tag: tag.map { Int32(truncatingIfNeeded: $0) } ?? -1,
+                payload: Int32(truncatingIfNeeded: slot + 1), reference: -1,
+                target: Int32(truncatingIfNeeded: code.count)),
+            to: labels[index].ownRegion)
+        labels[index].caught = (clause, slot)
+        if let tag { pushAll(payloadShape(tag).parameters) }
+    }
+
+    private mutating func rethrow(_ depth: UInt32) {
+        let (clause, slot) = labels[labelIndex(depth)].caught
+        handlers.keepReference(of: clause, in: slot)
+        emit(.throwReference, word: codeWord(0, slot))
+        isUnreachable = true
+    }
+
+    /// Ends a `try` whose exceptions go to the handlers of another label, which is counted from the
+    /// construct around it.
+    private mutating func delegate(_ depth: UInt32) {
+        let index = labels.count - 1
+        let target = labels[index - 1 - Int(depth)].region
+        handlers.setParent(target, of: labels[index].ownRegion)
+        close()
+    }
+}
