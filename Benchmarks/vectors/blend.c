@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { count = 16384, rounds = 2500 };
+enum { count = 16384, rounds = 10000 };
 
 static uint8_t front[count], back[count], alpha[count];
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { width = 512, height = 64, rounds = 600 };
+enum { width = 512, height = 64, rounds = 2000 };
 
 static uint8_t image[height][width + 2], result[height][width + 2];
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { count = 4096, rounds = 16000 };
+enum { count = 4096, rounds = 48000 };
 
 static int16_t a[count], b[count];
 

@@ -6,7 +6,7 @@
 #include <wasm_simd128.h>
 #endif
 
-enum { size = 480, limit = 100 };
+enum { size = 480, limit = 800 };
 
 __attribute__((noinline)) static uint32_t row(float y) {
     uint32_t sum = 0;

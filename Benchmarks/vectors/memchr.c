@@ -7,7 +7,7 @@
 #include <wasm_simd128.h>
 #endif
 
-enum { count = 1 << 16, rounds = 3000 };
+enum { count = 1 << 16, rounds = 10000 };
 
 static uint8_t text[count + 16];
 

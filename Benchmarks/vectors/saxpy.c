@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { count = 4096, rounds = 12000 };
+enum { count = 4096, rounds = 48000 };
 
 static float x[count], y[count];
 

@@ -72,13 +72,13 @@ private let commutativeBinaries = [
     function("i32x4.add", "I32x4", "&+"), function("i64x2.add", "I64x2", "&+"),
     function("f32x4.add", "F32x4", "+"), function("f64x2.add", "F64x2", "+"),
 ]
-/// ... also as the product in `vectorMultiplyAdd` ...
+/// ... also as the product in `vectorMultiplyAddLoad` ...
 let vectorMultiplications = [
     function("i16x8.mul", "I16x8", "&*"), function("i32x4.mul", "I32x4", "&*"),
     function("f32x4.mul", "F32x4", "*"), function("f64x2.mul", "F64x2", "*"),
     function("i32x4.dot_i16x8_s", "I16x8", "Lanes.dot"),
 ]
-/// ... then the other ones that can take an operand from memory.
+/// ... then the other ones that can take an operand from memory ...
 let vectorLoadingBinaries = joined(
     commutativeBinaries, vectorMultiplications,
     [
@@ -88,8 +88,18 @@ let vectorLoadingBinaries = joined(
         function("f64x2.sub", "F64x2", "-"),
     ])
 
-let vectorBinaries = joined(
+/// ... or put the result there.
+let vectorStoringBinaries = joined(
     vectorLoadingBinaries,
+    [
+        function("i8x16.narrow_i16x8_s", "I16x8", "Lanes.narrowSigned"),
+        function("i8x16.narrow_i16x8_u", "I16x8", "Lanes.narrowUnsigned"),
+        function("i16x8.narrow_i32x4_s", "I32x4", "Lanes.narrowSigned"),
+        function("i16x8.narrow_i32x4_u", "I32x4", "Lanes.narrowUnsigned"),
+    ])
+
+let vectorBinaries = joined(
+    vectorStoringBinaries,
     [function("i64x2.sub", "I64x2", "&-"), function("i64x2.mul", "I64x2", "&*")],
     floatShapes.flatMap { shape -> Axis in
         [
@@ -108,10 +118,6 @@ let vectorBinaries = joined(
         ]
     },
     [
-        function("i8x16.narrow_i16x8_s", "I16x8", "Lanes.narrowSigned"),
-        function("i8x16.narrow_i16x8_u", "I16x8", "Lanes.narrowUnsigned"),
-        function("i16x8.narrow_i32x4_s", "I32x4", "Lanes.narrowSigned"),
-        function("i16x8.narrow_i32x4_u", "I32x4", "Lanes.narrowUnsigned"),
         function("i16x8.q15mulr_sat_s", "I16x8", "Lanes.multiplyRounding"),
         function("i16x8.relaxed_dot_i8x16_i7x16_s", "I8x16", "Lanes.dot"),
     ])
@@ -265,8 +271,8 @@ private let secondSlotOrConstant: Axis = [
     secondSlot, Choice("SK", "VectorConstant.self", fields: "s1 v", extraWords: 2),
 ]
 /// Operations with the result in the slots from field 0 on.
-private func toVector(_ axis: Axis) -> Axis {
-    axis.map { Choice($0.label, $0.arguments, fields: "s0") }
+private func toVector(_ axis: Axis, _ fields: String = "s0") -> Axis {
+    axis.map { Choice($0.label, $0.arguments, fields: fields) }
 }
 /// Addresses of operands in memory.
 private let operandAddresses: Axis = addressForms.filter {
@@ -285,19 +291,18 @@ let vectorFamilies = [
     Family(
         "vectorShift", "vectorShift",
         [
-            vectorShifts,
+            toVector(vectorShifts, "s0 s1"),
             [
                 Choice("S", "Slot2.self", fields: "s2"), Choice("R", "Register.self", fields: "r"),
                 Choice("I", "Immediate2.self", fields: "i2"),
             ],
-        ], fields: "s0 s1"),
+        ]),
     Family("vectorTest", "vectorTest", [vectorTests, toSlotOrRegister], fields: "s1"),
     Family(
-        "vectorSplat", "vectorSplat", [named(integerSplats, "splat"), sourceSlotOrRegister],
-        fields: "s0"),
+        "vectorSplat", "vectorSplat",
+        [toVector(named(integerSplats, "splat")), sourceSlotOrRegister]),
     Family(
-        "vectorSplatFloat", "vectorSplat", [named(floatSplats, "splat"), fromRegister],
-        fields: "s0"),
+        "vectorSplatFloat", "vectorSplat", [toVector(named(floatSplats, "splat")), fromRegister]),
     Family(
         "vectorExtract", "vectorExtract",
         [
@@ -314,25 +319,28 @@ let vectorFamilies = [
         ], fields: "u"),
     Family(
         "vectorReplace", "vectorReplace",
-        [named(integerSplats, "replace_lane"), secondSlotOrRegister], fields: "s0 s1 v", words: 4),
+        [toVector(named(integerSplats, "replace_lane"), "s0 s1"), secondSlotOrRegister],
+        fields: "v", words: 4),
     Family(
         "vectorReplaceFloat", "vectorReplace",
-        [named(floatSplats, "replace_lane"), fromRegister], fields: "s0 s1 v", words: 4),
+        [toVector(named(floatSplats, "replace_lane"), "s0 s1"), fromRegister], fields: "v", words: 4
+    ),
     Family(
         "vectorConstant", "vectorConstant", [[Choice("v128.const", "")]], fields: "s0 v", words: 4),
     Family("vectorCopy", "vectorCopy", [[Choice("v128.copy", "")]], fields: "s0 s1"),
     Family(
         "vectorSelect", "vectorSelect",
         [
-            [Choice("v128.select", "")],
+            [Choice("v128.select", "", fields: "s0")],
             [
                 Choice("S", "Slot3.self", fields: "s1 s2 s3"),
                 Choice("R", "Register.self", fields: "s1 s2 r"),
             ],
-        ], fields: "s0"),
+        ]),
     Family(
-        "vectorGlobalGet", "vectorGlobalGet", [[Choice("v128.global.get", "")], globalPlaces],
-        fields: "s0 u"),
+        "vectorGlobalGet", "vectorGlobalGet",
+        [[Choice("v128.global.get", "", fields: "s0")], globalPlaces],
+        fields: "u"),
     Family(
         "vectorGlobalSet", "vectorGlobalSet", [[Choice("v128.global.set", "")], globalPlaces],
         fields: "s1 u"),
@@ -364,7 +372,8 @@ let vectorFamilies = [
     Family(
         "vectorStoreFar", "vectorStoreFar", [[Choice("v128.store", "")]], fields: "s0 s1 n2 w",
         words: 3),
-    // Fused: an operand from memory, its other one in field 4; a product and a sum; a test and a branch.
+    // Fused: an operand from memory, the others in word 2; a result to memory; two operations, the
+    // third operand in field 3; a test and a branch.
     Family(
         "vectorBinaryLoad", "vectorBinaryLoad",
         [toVector(vectorLoadingBinaries), operandAddresses],
@@ -372,7 +381,15 @@ let vectorFamilies = [
     Family(
         "vectorCompareLoad", "vectorCompareLoad",
         [toVector([vectorComparisons[0]]), operandAddresses], fields: "s4", words: 3),
-    Family("vectorMultiplyAdd", "vectorMultiplyAdd", [multiplyAdds], fields: "s0 s1 s2 s3"),
+    Family(
+        "vectorBinaryStore", "vectorBinaryStore", [vectorStoringBinaries, operandAddresses],
+        fields: "s4 s5", words: 3),
+    Family(
+        "vectorUpdate", "vectorUpdate", [commutativeBinaries, Array(operandAddresses[...1])],
+        fields: "s4", words: 3),
+    Family("vectorPair", "vectorPair", [vectorPairs], fields: "s0 s1 s2 s3"),
+    Family("vectorShiftPair", "vectorShiftPair", [vectorShiftPairs], fields: "s0 s1 n2 s3"),
+    Family("vectorPairShift", "vectorPairShift", [vectorPairShifts], fields: "s0 s1 s2 n3"),
     Family(
         "vectorMultiplyAddLoad", "vectorMultiplyAddLoad",
         [toVector(multiplyAdds), operandAddresses],
@@ -390,4 +407,61 @@ let vectorFamilies = [
 private let multiplyAdds: Axis = vectorMultiplications.map { product in
     let addition = product.label.hasPrefix("f") ? "+" : "&+"
     return Choice("\(product.label)+add", "\(product.arguments), \(addition)")
+}
+
+/// An operation, and a second one on its result and a third operand; `rsub` subtracts the result.
+private func pair(
+    _ inner: String, _ type: String, _ first: String, _ outer: String, _ second: String
+) -> Choice { Choice("\(inner)+\(outer)", "\(type).self, \(first), \(second)") }
+
+let vectorPairs = joined(
+    floatShapes.flatMap { shape in
+        [("mul", "*"), ("add", "+"), ("sub", "-")].flatMap { inner, first -> Axis in
+            let name = "\(shape.name).\(inner)"
+            return [
+                pair(name, shape.type, first, "add", "\(shape.type).self, +"),
+                pair(name, shape.type, first, "sub", "\(shape.type).self, -"),
+                pair(name, shape.type, first, "rsub", "\(shape.type).self, { $1 - $0 }"),
+                pair(name, shape.type, first, "mul", "\(shape.type).self, *"),
+            ]
+        }
+    },
+    [i16x8, i32x4].flatMap { shape in
+        [("mul", "&*"), ("add", "&+"), ("sub", "&-")].flatMap { inner, first -> Axis in
+            let name = "\(shape.name).\(inner)"
+            return [
+                pair(name, shape.signed, first, "add", "\(shape.signed).self, &+"),
+                pair(name, shape.signed, first, "sub", "\(shape.signed).self, &-"),
+                pair(name, shape.signed, first, "rsub", "\(shape.signed).self, { $1 &- $0 }"),
+            ]
+        }
+    },
+    [
+        pair("i32x4.dot_i16x8_s", "I16x8", "Lanes.dot", "add", "I32x4.self, &+"),
+        pair("v128.and", "U64x2", "&", "or", "U64x2.self, |"),
+        pair("v128.and", "U64x2", "&", "xor", "U64x2.self, ^"),
+        pair("v128.andnot", "U64x2", "Lanes.andNot", "or", "U64x2.self, |"),
+        pair("v128.or", "U64x2", "|", "or", "U64x2.self, |"),
+        pair("v128.xor", "U64x2", "^", "and", "U64x2.self, &"),
+        pair("v128.xor", "U64x2", "^", "xor", "U64x2.self, ^"),
+    ])
+
+/// The count of the shift is an immediate.
+let vectorShiftPairs = [i16x8, i32x4, i64x2].flatMap { shape -> Axis in
+    let left = "\(shape.name).shl", right = "\(shape.name).shr_u"
+    return [
+        pair(left, shape.unsigned, "&<<", "add", "\(shape.unsigned).self, &+"),
+        pair(left, shape.unsigned, "&<<", "or", "U64x2.self, |"),
+        pair(right, shape.unsigned, "&>>", "or", "U64x2.self, |"),
+        pair(right, shape.unsigned, "&>>", "xor", "U64x2.self, ^"),
+        pair(right, shape.unsigned, "&>>", "and", "U64x2.self, &"),
+    ]
+}
+
+/// A sum, shifted by an immediate.
+let vectorPairShifts = [i16x8, i32x4].flatMap { shape -> Axis in
+    [
+        pair("\(shape.name).add", shape.signed, "&+", "shr_s", "&>>"),
+        pair("\(shape.name).add", shape.unsigned, "&+", "shr_u", "&>>"),
+    ]
 }

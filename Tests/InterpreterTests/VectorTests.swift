@@ -79,7 +79,19 @@ import WasmInstructionSet
         #expect(
             try Array(binary[..<VectorOpcodes.loadingCount]) == labels("vectorBinaryLoad"))
         let products = VectorOpcodes.multiplications
-        #expect(try binary[products].map { "\($0)+add" } == labels("vectorMultiplyAdd"))
+        #expect(try binary[products].map { "\($0)+add" } == labels("vectorMultiplyAddLoad"))
+        #expect(
+            try Array(binary[..<VectorOpcodes.storingCount]) == labels("vectorBinaryStore"))
+        #expect(try Array(binary[..<VectorOpcodes.updatingCount]) == labels("vectorUpdate"))
+        func pairs(_ list: [VectorPairs.Pair]) -> [String] {
+            list.map { pair in
+                let second = "\(pair.second.info.name)".split(separator: ".")[1]
+                return "\(pair.first.info.name)+\(pair.isReversed ? "r" : "")\(second)"
+            }
+        }
+        #expect(try pairs(VectorPairs.binary) == labels("vectorPair"))
+        #expect(try pairs(VectorPairs.shifts) == labels("vectorShiftPair"))
+        #expect(try pairs(VectorPairs.sums) == labels("vectorPairShift"))
         #expect(
             VectorOpcodes.additionsOfProducts.map { binary[$0] }
                 == ["i16x8.add", "i32x4.add", "f32x4.add", "f64x2.add", "i32x4.add"])
@@ -318,6 +330,14 @@ import WasmInstructionSet
             try add(16)
                 == [.v128(low: 0x1817_1615_1413_1211, high: 0x201f_1e1d_1c1b_1a19)])
         #expect(try add(65_520) == [one])
+        // The same, and the sum goes back to where the operand was (then it is loaded again).
+        let update: [UInt8] =
+            [0x20, 0] + code + vector(.v128Store, [4, 0]) + [0x20, 0] + vector(.v128Load, [4, 0])
+        func change(_ address: Int32) throws -> [Value] {
+            try run([i32, v128], [v128], update, [.i32(address), one]) { $0.memory(1) }
+        }
+        #expect(try change(65_520) == [one])
+        #expect(trap { try change(65_521) } == .outOfBoundsMemoryAccess)
         #expect(trap { try add(65_521) } == .outOfBoundsMemoryAccess)
     }
 }

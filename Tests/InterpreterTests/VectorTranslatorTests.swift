@@ -52,6 +52,49 @@ import WasmDecoder
         #expect(swapped == ["v128.load s5, s0, #8", "f32x4.sub s1, s5, s1", "return #3"])
     }
 
+    @Test func pairsOfOperationsAreOneInstruction() throws {
+        let operands: [UInt8] = [0x20, 0, 0x20, 0, 0x20, 1]
+        let reversed = try translate(
+            [v128, v128], [], operands + vector(.i32x4Mul) + vector(.i32x4Sub) + [0x21, 0])
+        #expect(reversed == ["i32x4.mul+rsub s0, s0, s2, s0", "return #4"])
+        let straight = try translate(
+            [v128, v128], [],
+            [0x20, 0, 0x20, 1] + vector(.i32x4Mul) + [0x20, 0] + vector(.i32x4Sub) + [0x21, 0])
+        #expect(straight == ["i32x4.mul+sub s0, s0, s2, s0", "return #4"])
+        // A rotation: (a << 7) | (a >> 25).
+        let rotation = try translate(
+            [v128], [],
+            [0x20, 0, 0x41, 7] + vector(.i32x4Shl) + [0x20, 0, 0x41, 25] + vector(.i32x4ShrU)
+                + vector(.v128Or) + [0x21, 0])
+        #expect(
+            rotation == ["i32x4.shl s4, s0, #7", "i32x4.shr_u+or s0, s0, #25, s4", "return #2"])
+        let rounded = try translate(
+            [v128, v128], [],
+            [0x20, 0, 0x20, 1] + vector(.i16x8Add) + [0x41, 6] + vector(.i16x8ShrU) + [0x21, 0])
+        #expect(rounded == ["i16x8.add+shr_u s0, s0, s2, #6", "return #4"])
+    }
+
+    @Test func resultsGoToMemory() throws {
+        let sum = [0x20, 1, 0x20, 1] + vector(.i64x2Add)
+        let code = try translate([i32, v128], [], [0x20, 0] + sum + vector(.v128Store, [4, 16]))
+        #expect(code == ["i64x2.add s0, #16, s1, s1", "return #3"])
+        // memory[local 0] += local 1; not if the addresses differ.
+        func update(_ offset: UInt8) throws -> [String] {
+            try translate(
+                [i32, v128], [],
+                [0x20, 0, 0x20, 0] + vector(.v128Load, [4, 16]) + [0x20, 1]
+                    + vector(.f32x4Add) + vector(.v128Store, [4, offset]))
+        }
+        #expect(try update(16) == ["f32x4.add s0, #16, s1", "return #3"])
+        #expect(
+            try update(32)
+                == ["f32x4.add s6, s0, #16, s1", "v128.store s0, #32, s6", "return #3"])
+        // No form of the fused instruction has the address as a constant.
+        let constant = try translate(
+            [i32, v128], [], [0x41, 8] + sum + vector(.v128Store, [4, 16]))
+        #expect(constant == ["i64x2.add s6, s1, s1", "v128.store #24, s6", "return #3"])
+    }
+
     @Test func testsBranch() throws {
         let code = try translate(
             [v128], [],

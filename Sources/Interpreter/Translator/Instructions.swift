@@ -13,7 +13,7 @@ extension Translator {
                 if raw <= 0x35 { load(raw, argument) } else { store(raw, argument) }
             } else if raw >= 0x300 && raw <= 0x34e {
                 try atomic(opcode)
-            } else if let operation = VectorOperation(opcode) {
+            } else if raw >= 0x400, let operation = VectorOperation(opcode) {
                 try vector(operation)
             } else if let refusal = try other(opcode) {
                 pending = refusal

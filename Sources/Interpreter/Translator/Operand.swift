@@ -169,9 +169,14 @@ struct Emitted {
         case vectorConstant
         /// A whole vector from memory 0, by one of the addressing forms.
         case vectorLoad
-        case vectorMultiply
+        /// A binary operation on vectors in slots.
+        case vectorBinary
+        /// A shift of a vector by a constant.
+        case vectorShift
         /// A product with a factor from memory.
         case vectorMultiplyLoad
+        /// Another operation with an operand from memory.
+        case vectorLoadedBinary
         /// A test of a vector, which can be followed by a branch.
         case vectorTest
     }

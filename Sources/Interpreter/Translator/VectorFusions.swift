@@ -6,32 +6,36 @@ let operandForms: [Int?] = [0, 1, nil, 2, nil, 3, nil, nil, nil, nil]
 extension Translator {
     /// Tries to make one instruction of the last one and a binary operation on popped operands.
     mutating func fuseIntoVector(_ index: Int, _ left: Entry, _ right: Entry) -> Bool {
-        let isCommutative = index < VectorOpcodes.commutativeCount
-        let other: Entry
-        if isLastResult(right) {
-            other = left
-        } else if isCommutative, isLastResult(left) {
-            other = right
-        } else {
-            return false
-        }
+        let isRight = isLastResult(right)
+        guard isRight || isLastResult(left) else { return false }
+        let other = isRight ? left : right
+        let canBeSecond = isRight || index < VectorOpcodes.commutativeCount
         switch last.kind {
-        case .vectorConstant:
+        case .vectorConstant where canBeSecond:
             takeConstant(.vectorBinary(index, 1), other)
-        case .vectorLoad where index < VectorOpcodes.loadingCount:
+        case .vectorLoad where canBeSecond && index < VectorOpcodes.loadingCount:
             let form = last.operation
             takeLoaded(.vectorBinaryLoad(index, form), other)
             if VectorOpcodes.multiplications.contains(index) {
                 last.kind = .vectorMultiplyLoad
                 last.operation = (index - VectorOpcodes.multiplications.lowerBound) * 4 + form
+            } else if index < VectorOpcodes.updatingCount, form < 2 {
+                last.kind = .vectorLoadedBinary
+                last.operation = index
             }
-        case .vectorMultiply where index == VectorOpcodes.additionsOfProducts[last.operation]:
-            let product = last
-            rewind()
-            pushVector(
-                .vectorMultiplyAdd(product.operation),
-                word: codeWord(0, product.a.slot, product.b.slot, slot(of: other)),
-                before: registers)
+        case .vectorBinary:
+            let first = VectorOpcodes.binary[last.operation]
+            guard
+                let position = VectorPairs.position(
+                    first, VectorOpcodes.binary[index], isReversed: isRight)
+            else { return false }
+            takePair(.vectorPair(position), other)
+        case .vectorShift:
+            guard
+                let position = VectorPairs.shiftPosition(
+                    VectorOpcodes.shift[last.operation], VectorOpcodes.binary[index])
+            else { return false }
+            takePair(.vectorShiftPair(position), other)
         case .vectorMultiplyLoad
         where index == VectorOpcodes.additionsOfProducts[last.operation / 4]:
             let factor = code[last.end - 1]
@@ -68,5 +72,60 @@ extension Translator {
         last.end = code.count
         last.destination = destination
         registers.forget(slots: destination..<(destination + 2))
+    }
+
+    /// The last operation and another one on its result and `third` become one instruction.
+    private mutating func takePair(_ instruction: Instruction, _ third: Entry) {
+        let first = last
+        rewind()
+        pushVector(
+            instruction, word: codeWord(0, first.a.slot, first.b.slot, slot(of: third)),
+            before: registers)
+    }
+
+    /// Tries to make one instruction of the last one, whose result was popped, and a shift of it.
+    mutating func fuseShift(_ index: Int, _ bits: Int) -> Bool {
+        guard last.kind == .vectorBinary,
+            let position = VectorPairs.sumPosition(
+                VectorOpcodes.binary[last.operation], VectorOpcodes.shift[index])
+        else { return false }
+        let sum = last
+        rewind()
+        pushVector(
+            .vectorPairShift(position), word: codeWord(0, sum.a.slot, sum.b.slot, bits),
+            before: registers)
+        return true
+    }
+
+    /// Stores the result of the last operation, which was popped from slot `home`: it need not be there.
+    mutating func storeResult(_ home: Int, at place: Entry, _ offset: UInt64) {
+        let result = last
+        rewind()
+        let addressing = address(place, offset)
+        let operands = codeWord(result.a.slot, result.b.slot)
+        if let form = operandForms[addressing.form] {
+            emit(
+                .vectorBinaryStore(result.operation, form), word: addressing.fields, operands)
+        } else {
+            emit(
+                .vectorBinary(result.operation, 0),
+                word: codeWord(home, result.a.slot, result.b.slot))
+            registers.forget(slots: home..<(home + 2))
+            emit(.vectorStore(addressing.form), word: addressing.fields | codeWord(home))
+        }
+    }
+
+    /// Whether the last operation loaded an operand from where its result is to be stored, the popped
+    /// address `place` with `offset`: then one instruction loads and stores.
+    mutating func updateInPlace(_ place: Entry, _ offset: UInt64) -> Bool {
+        guard last.kind == .vectorLoadedBinary, place.kind == .local,
+            last.a.slot == slot(of: place), last.a.bits == offset
+        else { return false }
+        // Form S or R.
+        let form = last.a.form == .register ? 1 : 0
+        code[last.start] = Instruction.vectorUpdate(last.operation, form).handler
+        last.kind = .other
+        last.destination = -1
+        return true
     }
 }

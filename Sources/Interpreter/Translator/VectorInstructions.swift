@@ -81,11 +81,9 @@ extension Translator {
         if fuseIntoVector(index, left, right) { return }
         let before = registers
         let a = slot(of: left), b = slot(of: right)
-        let product = VectorOpcodes.multiplications
         pushVector(
-            .vectorBinary(index, 0), word: codeWord(0, a, b), before: before,
-            kind: product.contains(index) ? .vectorMultiply : .other)
-        last.operation = index - product.lowerBound
+            .vectorBinary(index, 0), word: codeWord(0, a, b), before: before, kind: .vectorBinary)
+        last.operation = index
         last.a.slot = a
         last.b.slot = b
     }
@@ -107,13 +105,19 @@ extension Translator {
 
     private mutating func vectorShift(_ index: Int) {
         let before = registers
-        let count = pop()
-        let a = slot(of: pop())
+        let count = pop(), vector = pop()
+        let a = slot(of: vector)
         let amount = operand(count)
         switch amount.form {
         case .immediate:
+            let bits = Int(amount.bits & 63)
+            if isLastResult(vector), fuseShift(index, bits) { return }
             pushVector(
-                .vectorShift(index, 2), word: codeWord(0, a, Int(amount.bits & 63)), before: before)
+                .vectorShift(index, 2), word: codeWord(0, a, bits), before: before,
+                kind: .vectorShift)
+            last.operation = index
+            last.a.slot = a
+            last.b.slot = bits
         case .register:
             takeFromRegister(amount, .integer)
             pushVector(.vectorShift(index, 1), word: codeWord(0, a), before: before)
@@ -233,10 +237,18 @@ extension Translator {
             .vectorLoad(index, addressing.form), word: addressing.fields, before: addressRegisters,
             kind: form == nil ? .other : .vectorLoad)
         last.operation = form ?? 0
+        // Where the address is, also if the instruction has it from the accumulator.
+        let isRegister = form == 1
+        last.a = Operand(
+            form: isRegister ? .register : .slot,
+            slot: isRegister
+                ? addressRegisters.integer.slot : Int(addressing.fields &>> 16 & 0xffff),
+            bits: argument.offset, isTemporary: false)
     }
 
     private mutating func vectorStore(_ argument: MemoryArgument) {
-        let source = slot(of: pop())
+        let value = pop()
+        let source = slot(of: value)
         guard isNear(argument.memory) else {
             let address = slotHolding(pop())
             emit(
@@ -244,7 +256,15 @@ extension Translator {
                 argument.offset)
             return
         }
-        let addressing = address(pop(), argument.offset)
+        if isLastResult(value), last.kind == .vectorBinary,
+            last.operation < VectorOpcodes.storingCount
+        {
+            return storeResult(source, at: pop(), argument.offset)
+        }
+        let isLast = isLastResult(value)
+        let place = pop()
+        if isLast, updateInPlace(place, argument.offset) { return }
+        let addressing = address(place, argument.offset)
         emit(.vectorStore(addressing.form), word: addressing.fields | codeWord(source))
     }
 

@@ -109,17 +109,21 @@ enum VectorOpcodes {
         .i8x16Add, .i16x8Add, .i32x4Add, .i64x2Add, .f32x4Add, .f64x2Add,
         .i16x8Mul, .i32x4Mul, .f32x4Mul, .f64x2Mul, .i32x4DotI16x8S,
         .v128Andnot, .i8x16Sub, .i16x8Sub, .i32x4Sub, .f32x4Sub, .f64x2Sub,
+        .i8x16NarrowI16x8S, .i8x16NarrowI16x8U, .i16x8NarrowI32x4S, .i16x8NarrowI32x4U,
         .i64x2Sub, .i64x2Mul,
         .f32x4Div, .f32x4Min, .f32x4Max, .f64x2Div, .f64x2Min, .f64x2Max,
         .i8x16AddSatS, .i8x16AddSatU, .i8x16SubSatS, .i8x16SubSatU, .i8x16AvgrU,
         .i16x8AddSatS, .i16x8AddSatU, .i16x8SubSatS, .i16x8SubSatU, .i16x8AvgrU,
-        .i8x16NarrowI16x8S, .i8x16NarrowI16x8U, .i16x8NarrowI32x4S, .i16x8NarrowI32x4U,
         .i16x8Q15mulrSatS, .i16x8RelaxedDotI8x16I7x16S,
     ]
     /// Operands of the first ones may be swapped.
     static let commutativeCount = 14
-    /// So many can take an operand from memory.
+    /// So many can replace an operand in memory by the result.
+    static let updatingCount = 9
+    /// So many can take an operand from memory, ...
     static let loadingCount = 20
+    /// ... and so many can put the result there.
+    static let storingCount = 24
     /// Positions of multiplications, and of the additions of their results.
     static let multiplications = 9..<14
     static let additionsOfProducts = [4, 5, 7, 8, 5]

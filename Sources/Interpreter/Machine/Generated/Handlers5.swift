@@ -1352,6 +1352,38 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorBinary(F64x2.self, -, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SK(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i64x2_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1496,38 +1528,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorBinary(U16x8.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SS(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SK(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1940,50 +1940,50 @@ func registerHandlers5(_ table: UnsafeMutablePointer<UInt64>) {
     table[2335] = address(h_vectorBinary_f32x4_sub_SK)
     table[2336] = address(h_vectorBinary_f64x2_sub_SS)
     table[2337] = address(h_vectorBinary_f64x2_sub_SK)
-    table[2338] = address(h_vectorBinary_i64x2_sub_SS)
-    table[2339] = address(h_vectorBinary_i64x2_sub_SK)
-    table[2340] = address(h_vectorBinary_i64x2_mul_SS)
-    table[2341] = address(h_vectorBinary_i64x2_mul_SK)
-    table[2342] = address(h_vectorBinary_f32x4_div_SS)
-    table[2343] = address(h_vectorBinary_f32x4_div_SK)
-    table[2344] = address(h_vectorBinary_f32x4_min_SS)
-    table[2345] = address(h_vectorBinary_f32x4_min_SK)
-    table[2346] = address(h_vectorBinary_f32x4_max_SS)
-    table[2347] = address(h_vectorBinary_f32x4_max_SK)
-    table[2348] = address(h_vectorBinary_f64x2_div_SS)
-    table[2349] = address(h_vectorBinary_f64x2_div_SK)
-    table[2350] = address(h_vectorBinary_f64x2_min_SS)
-    table[2351] = address(h_vectorBinary_f64x2_min_SK)
-    table[2352] = address(h_vectorBinary_f64x2_max_SS)
-    table[2353] = address(h_vectorBinary_f64x2_max_SK)
-    table[2354] = address(h_vectorBinary_i8x16_add_sat_s_SS)
-    table[2355] = address(h_vectorBinary_i8x16_add_sat_s_SK)
-    table[2356] = address(h_vectorBinary_i8x16_add_sat_u_SS)
-    table[2357] = address(h_vectorBinary_i8x16_add_sat_u_SK)
-    table[2358] = address(h_vectorBinary_i8x16_sub_sat_s_SS)
-    table[2359] = address(h_vectorBinary_i8x16_sub_sat_s_SK)
-    table[2360] = address(h_vectorBinary_i8x16_sub_sat_u_SS)
-    table[2361] = address(h_vectorBinary_i8x16_sub_sat_u_SK)
-    table[2362] = address(h_vectorBinary_i8x16_avgr_u_SS)
-    table[2363] = address(h_vectorBinary_i8x16_avgr_u_SK)
-    table[2364] = address(h_vectorBinary_i16x8_add_sat_s_SS)
-    table[2365] = address(h_vectorBinary_i16x8_add_sat_s_SK)
-    table[2366] = address(h_vectorBinary_i16x8_add_sat_u_SS)
-    table[2367] = address(h_vectorBinary_i16x8_add_sat_u_SK)
-    table[2368] = address(h_vectorBinary_i16x8_sub_sat_s_SS)
-    table[2369] = address(h_vectorBinary_i16x8_sub_sat_s_SK)
-    table[2370] = address(h_vectorBinary_i16x8_sub_sat_u_SS)
-    table[2371] = address(h_vectorBinary_i16x8_sub_sat_u_SK)
-    table[2372] = address(h_vectorBinary_i16x8_avgr_u_SS)
-    table[2373] = address(h_vectorBinary_i16x8_avgr_u_SK)
-    table[2374] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SS)
-    table[2375] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SK)
-    table[2376] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SS)
-    table[2377] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SK)
-    table[2378] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SS)
-    table[2379] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SK)
-    table[2380] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SS)
-    table[2381] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SK)
+    table[2338] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SS)
+    table[2339] = address(h_vectorBinary_i8x16_narrow_i16x8_s_SK)
+    table[2340] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SS)
+    table[2341] = address(h_vectorBinary_i8x16_narrow_i16x8_u_SK)
+    table[2342] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SS)
+    table[2343] = address(h_vectorBinary_i16x8_narrow_i32x4_s_SK)
+    table[2344] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SS)
+    table[2345] = address(h_vectorBinary_i16x8_narrow_i32x4_u_SK)
+    table[2346] = address(h_vectorBinary_i64x2_sub_SS)
+    table[2347] = address(h_vectorBinary_i64x2_sub_SK)
+    table[2348] = address(h_vectorBinary_i64x2_mul_SS)
+    table[2349] = address(h_vectorBinary_i64x2_mul_SK)
+    table[2350] = address(h_vectorBinary_f32x4_div_SS)
+    table[2351] = address(h_vectorBinary_f32x4_div_SK)
+    table[2352] = address(h_vectorBinary_f32x4_min_SS)
+    table[2353] = address(h_vectorBinary_f32x4_min_SK)
+    table[2354] = address(h_vectorBinary_f32x4_max_SS)
+    table[2355] = address(h_vectorBinary_f32x4_max_SK)
+    table[2356] = address(h_vectorBinary_f64x2_div_SS)
+    table[2357] = address(h_vectorBinary_f64x2_div_SK)
+    table[2358] = address(h_vectorBinary_f64x2_min_SS)
+    table[2359] = address(h_vectorBinary_f64x2_min_SK)
+    table[2360] = address(h_vectorBinary_f64x2_max_SS)
+    table[2361] = address(h_vectorBinary_f64x2_max_SK)
+    table[2362] = address(h_vectorBinary_i8x16_add_sat_s_SS)
+    table[2363] = address(h_vectorBinary_i8x16_add_sat_s_SK)
+    table[2364] = address(h_vectorBinary_i8x16_add_sat_u_SS)
+    table[2365] = address(h_vectorBinary_i8x16_add_sat_u_SK)
+    table[2366] = address(h_vectorBinary_i8x16_sub_sat_s_SS)
+    table[2367] = address(h_vectorBinary_i8x16_sub_sat_s_SK)
+    table[2368] = address(h_vectorBinary_i8x16_sub_sat_u_SS)
+    table[2369] = address(h_vectorBinary_i8x16_sub_sat_u_SK)
+    table[2370] = address(h_vectorBinary_i8x16_avgr_u_SS)
+    table[2371] = address(h_vectorBinary_i8x16_avgr_u_SK)
+    table[2372] = address(h_vectorBinary_i16x8_add_sat_s_SS)
+    table[2373] = address(h_vectorBinary_i16x8_add_sat_s_SK)
+    table[2374] = address(h_vectorBinary_i16x8_add_sat_u_SS)
+    table[2375] = address(h_vectorBinary_i16x8_add_sat_u_SK)
+    table[2376] = address(h_vectorBinary_i16x8_sub_sat_s_SS)
+    table[2377] = address(h_vectorBinary_i16x8_sub_sat_s_SK)
+    table[2378] = address(h_vectorBinary_i16x8_sub_sat_u_SS)
+    table[2379] = address(h_vectorBinary_i16x8_sub_sat_u_SK)
+    table[2380] = address(h_vectorBinary_i16x8_avgr_u_SS)
+    table[2381] = address(h_vectorBinary_i16x8_avgr_u_SK)
     table[2382] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SS)
     table[2383] = address(h_vectorBinary_i16x8_q15mulr_sat_s_SK)
     table[2384] = address(h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS)

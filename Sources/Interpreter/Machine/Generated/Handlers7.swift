@@ -288,26 +288,734 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorCompareLoad(I8x16.self, .==, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_i16x8_mul_add(
+@inline(__always) func h_vectorBinaryStore_v128_and_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(I16x8.self, &*, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_i32x4_mul_add(
+) { vectorBinaryStore(U64x2.self, &, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_and_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(I32x4.self, &*, &+, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_f32x4_mul_add(
+) { vectorBinaryStore(U64x2.self, &, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_and_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(F32x4.self, *, +, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_f64x2_mul_add(
+) { vectorBinaryStore(U64x2.self, &, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_and_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(F64x2.self, *, +, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorMultiplyAdd_i32x4_dot_i16x8_s_add(
+) { vectorBinaryStore(U64x2.self, &, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_or_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAdd(I16x8.self, Lanes.dot, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorBinaryStore(U64x2.self, |, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_or_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, |, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_or_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, |, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_or_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, |, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_xor_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, ^, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_xor_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, ^, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_xor_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, ^, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_xor_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, ^, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i64x2_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I64x2.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i64x2_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I64x2.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i64x2_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I64x2.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i64x2_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I64x2.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_mul_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_mul_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_mul_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &*, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &*, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_mul_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_mul_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_mul_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &*, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &*, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_mul_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, *, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_mul_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, *, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_mul_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, *, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, *, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_mul_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, *, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_mul_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, *, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_mul_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, *, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_mul_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, *, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_andnot_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_andnot_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_andnot_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_v128_andnot_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I8x16.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i32x4_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, -, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, -, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, -, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f32x4_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F32x4.self, -, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_sub_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, -, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_sub_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, -, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_sub_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, -, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_f64x2_sub_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(F64x2.self, -, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_and_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, &, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_and_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, &, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_or_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, |, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_or_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, |, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_xor_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, ^, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_v128_xor_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(U64x2.self, ^, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i8x16_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I8x16.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i8x16_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I8x16.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i16x8_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I16x8.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i16x8_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I16x8.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i32x4_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I32x4.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i32x4_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I32x4.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i64x2_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I64x2.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_i64x2_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(I64x2.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_f32x4_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(F32x4.self, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_f32x4_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(F32x4.self, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_f64x2_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(F64x2.self, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorUpdate_f64x2_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorUpdate(F64x2.self, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, *, F32x4.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, *, F32x4.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_mul_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, *, F32x4.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_mul_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, *, F32x4.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, +, F32x4.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, +, F32x4.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_add_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, +, F32x4.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_add_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, +, F32x4.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, -, F32x4.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, -, F32x4.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_sub_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, -, F32x4.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f32x4_sub_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F32x4.self, -, F32x4.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, *, F64x2.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, *, F64x2.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_mul_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, *, F64x2.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_mul_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, *, F64x2.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, +, F64x2.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, +, F64x2.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_add_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, +, F64x2.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_add_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, +, F64x2.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, -, F64x2.self, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, -, F64x2.self, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_sub_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, -, F64x2.self, { $1 - $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_f64x2_sub_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(F64x2.self, -, F64x2.self, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &*, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &*, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_mul_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &*, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &+, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &+, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_add_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &+, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &-, I16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &-, I16x8.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i16x8_sub_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, &-, I16x8.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &*, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &*, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_mul_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &*, I32x4.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &+, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &+, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_add_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &+, I32x4.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &-, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &-, I32x4.self, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_sub_rsub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I32x4.self, &-, I32x4.self, { $1 &- $0 }, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_i32x4_dot_i16x8_s_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(I16x8.self, Lanes.dot, I32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_and_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, &, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_and_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, &, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_andnot_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, Lanes.andNot, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_or_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, |, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_xor_and(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, ^, U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPair_v128_xor_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPair(U64x2.self, ^, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shl_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &<<, U16x8.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shl_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &<<, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shr_u_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &>>, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shr_u_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &>>, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i16x8_shr_u_and(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U16x8.self, &>>, U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shl_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &<<, U32x4.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shl_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &<<, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shr_u_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &>>, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shr_u_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &>>, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i32x4_shr_u_and(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U32x4.self, &>>, U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shl_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &<<, U64x2.self, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shl_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &<<, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shr_u_or(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &>>, U64x2.self, |, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shr_u_xor(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &>>, U64x2.self, ^, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorShiftPair_i64x2_shr_u_and(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorShiftPair(U64x2.self, &>>, U64x2.self, &, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPairShift_i16x8_add_shr_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPairShift(I16x8.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPairShift_i16x8_add_shr_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPairShift(U16x8.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPairShift_i32x4_add_shr_s(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPairShift(I32x4.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorPairShift_i32x4_add_shr_u(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorPairShift(U32x4.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -606,65 +1314,242 @@ func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[2869] = address(h_vectorCompareLoad_i8x16_eq_R)
     table[2870] = address(h_vectorCompareLoad_i8x16_eq_SI)
     table[2871] = address(h_vectorCompareLoad_i8x16_eq_SS)
-    table[2872] = address(h_vectorMultiplyAdd_i16x8_mul_add)
-    table[2873] = address(h_vectorMultiplyAdd_i32x4_mul_add)
-    table[2874] = address(h_vectorMultiplyAdd_f32x4_mul_add)
-    table[2875] = address(h_vectorMultiplyAdd_f64x2_mul_add)
-    table[2876] = address(h_vectorMultiplyAdd_i32x4_dot_i16x8_s_add)
-    table[2877] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_S)
-    table[2878] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_R)
-    table[2879] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SI)
-    table[2880] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SS)
-    table[2881] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_S)
-    table[2882] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_R)
-    table[2883] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SI)
-    table[2884] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SS)
-    table[2885] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_S)
-    table[2886] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_R)
-    table[2887] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SI)
-    table[2888] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SS)
-    table[2889] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_S)
-    table[2890] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_R)
-    table[2891] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SI)
-    table[2892] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SS)
-    table[2893] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_S)
-    table[2894] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_R)
-    table[2895] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SI)
-    table[2896] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SS)
-    table[2897] = address(h_vectorTestBranch_v128_any_true_br_if_forward)
-    table[2898] = address(h_vectorTestBranch_v128_any_true_br_if_loop)
-    table[2899] = address(h_vectorTestBranch_v128_any_true_br_unless_forward)
-    table[2900] = address(h_vectorTestBranch_v128_any_true_br_unless_loop)
-    table[2901] = address(h_vectorTestBranch_i8x16_all_true_br_if_forward)
-    table[2902] = address(h_vectorTestBranch_i8x16_all_true_br_if_loop)
-    table[2903] = address(h_vectorTestBranch_i8x16_all_true_br_unless_forward)
-    table[2904] = address(h_vectorTestBranch_i8x16_all_true_br_unless_loop)
-    table[2905] = address(h_vectorTestBranch_i8x16_bitmask_br_if_forward)
-    table[2906] = address(h_vectorTestBranch_i8x16_bitmask_br_if_loop)
-    table[2907] = address(h_vectorTestBranch_i8x16_bitmask_br_unless_forward)
-    table[2908] = address(h_vectorTestBranch_i8x16_bitmask_br_unless_loop)
-    table[2909] = address(h_vectorTestBranch_i16x8_all_true_br_if_forward)
-    table[2910] = address(h_vectorTestBranch_i16x8_all_true_br_if_loop)
-    table[2911] = address(h_vectorTestBranch_i16x8_all_true_br_unless_forward)
-    table[2912] = address(h_vectorTestBranch_i16x8_all_true_br_unless_loop)
-    table[2913] = address(h_vectorTestBranch_i16x8_bitmask_br_if_forward)
-    table[2914] = address(h_vectorTestBranch_i16x8_bitmask_br_if_loop)
-    table[2915] = address(h_vectorTestBranch_i16x8_bitmask_br_unless_forward)
-    table[2916] = address(h_vectorTestBranch_i16x8_bitmask_br_unless_loop)
-    table[2917] = address(h_vectorTestBranch_i32x4_all_true_br_if_forward)
-    table[2918] = address(h_vectorTestBranch_i32x4_all_true_br_if_loop)
-    table[2919] = address(h_vectorTestBranch_i32x4_all_true_br_unless_forward)
-    table[2920] = address(h_vectorTestBranch_i32x4_all_true_br_unless_loop)
-    table[2921] = address(h_vectorTestBranch_i32x4_bitmask_br_if_forward)
-    table[2922] = address(h_vectorTestBranch_i32x4_bitmask_br_if_loop)
-    table[2923] = address(h_vectorTestBranch_i32x4_bitmask_br_unless_forward)
-    table[2924] = address(h_vectorTestBranch_i32x4_bitmask_br_unless_loop)
-    table[2925] = address(h_vectorTestBranch_i64x2_all_true_br_if_forward)
-    table[2926] = address(h_vectorTestBranch_i64x2_all_true_br_if_loop)
-    table[2927] = address(h_vectorTestBranch_i64x2_all_true_br_unless_forward)
-    table[2928] = address(h_vectorTestBranch_i64x2_all_true_br_unless_loop)
-    table[2929] = address(h_vectorTestBranch_i64x2_bitmask_br_if_forward)
-    table[2930] = address(h_vectorTestBranch_i64x2_bitmask_br_if_loop)
-    table[2931] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_forward)
-    table[2932] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_loop)
+    table[2872] = address(h_vectorBinaryStore_v128_and_S)
+    table[2873] = address(h_vectorBinaryStore_v128_and_R)
+    table[2874] = address(h_vectorBinaryStore_v128_and_SI)
+    table[2875] = address(h_vectorBinaryStore_v128_and_SS)
+    table[2876] = address(h_vectorBinaryStore_v128_or_S)
+    table[2877] = address(h_vectorBinaryStore_v128_or_R)
+    table[2878] = address(h_vectorBinaryStore_v128_or_SI)
+    table[2879] = address(h_vectorBinaryStore_v128_or_SS)
+    table[2880] = address(h_vectorBinaryStore_v128_xor_S)
+    table[2881] = address(h_vectorBinaryStore_v128_xor_R)
+    table[2882] = address(h_vectorBinaryStore_v128_xor_SI)
+    table[2883] = address(h_vectorBinaryStore_v128_xor_SS)
+    table[2884] = address(h_vectorBinaryStore_i8x16_add_S)
+    table[2885] = address(h_vectorBinaryStore_i8x16_add_R)
+    table[2886] = address(h_vectorBinaryStore_i8x16_add_SI)
+    table[2887] = address(h_vectorBinaryStore_i8x16_add_SS)
+    table[2888] = address(h_vectorBinaryStore_i16x8_add_S)
+    table[2889] = address(h_vectorBinaryStore_i16x8_add_R)
+    table[2890] = address(h_vectorBinaryStore_i16x8_add_SI)
+    table[2891] = address(h_vectorBinaryStore_i16x8_add_SS)
+    table[2892] = address(h_vectorBinaryStore_i32x4_add_S)
+    table[2893] = address(h_vectorBinaryStore_i32x4_add_R)
+    table[2894] = address(h_vectorBinaryStore_i32x4_add_SI)
+    table[2895] = address(h_vectorBinaryStore_i32x4_add_SS)
+    table[2896] = address(h_vectorBinaryStore_i64x2_add_S)
+    table[2897] = address(h_vectorBinaryStore_i64x2_add_R)
+    table[2898] = address(h_vectorBinaryStore_i64x2_add_SI)
+    table[2899] = address(h_vectorBinaryStore_i64x2_add_SS)
+    table[2900] = address(h_vectorBinaryStore_f32x4_add_S)
+    table[2901] = address(h_vectorBinaryStore_f32x4_add_R)
+    table[2902] = address(h_vectorBinaryStore_f32x4_add_SI)
+    table[2903] = address(h_vectorBinaryStore_f32x4_add_SS)
+    table[2904] = address(h_vectorBinaryStore_f64x2_add_S)
+    table[2905] = address(h_vectorBinaryStore_f64x2_add_R)
+    table[2906] = address(h_vectorBinaryStore_f64x2_add_SI)
+    table[2907] = address(h_vectorBinaryStore_f64x2_add_SS)
+    table[2908] = address(h_vectorBinaryStore_i16x8_mul_S)
+    table[2909] = address(h_vectorBinaryStore_i16x8_mul_R)
+    table[2910] = address(h_vectorBinaryStore_i16x8_mul_SI)
+    table[2911] = address(h_vectorBinaryStore_i16x8_mul_SS)
+    table[2912] = address(h_vectorBinaryStore_i32x4_mul_S)
+    table[2913] = address(h_vectorBinaryStore_i32x4_mul_R)
+    table[2914] = address(h_vectorBinaryStore_i32x4_mul_SI)
+    table[2915] = address(h_vectorBinaryStore_i32x4_mul_SS)
+    table[2916] = address(h_vectorBinaryStore_f32x4_mul_S)
+    table[2917] = address(h_vectorBinaryStore_f32x4_mul_R)
+    table[2918] = address(h_vectorBinaryStore_f32x4_mul_SI)
+    table[2919] = address(h_vectorBinaryStore_f32x4_mul_SS)
+    table[2920] = address(h_vectorBinaryStore_f64x2_mul_S)
+    table[2921] = address(h_vectorBinaryStore_f64x2_mul_R)
+    table[2922] = address(h_vectorBinaryStore_f64x2_mul_SI)
+    table[2923] = address(h_vectorBinaryStore_f64x2_mul_SS)
+    table[2924] = address(h_vectorBinaryStore_i32x4_dot_i16x8_s_S)
+    table[2925] = address(h_vectorBinaryStore_i32x4_dot_i16x8_s_R)
+    table[2926] = address(h_vectorBinaryStore_i32x4_dot_i16x8_s_SI)
+    table[2927] = address(h_vectorBinaryStore_i32x4_dot_i16x8_s_SS)
+    table[2928] = address(h_vectorBinaryStore_v128_andnot_S)
+    table[2929] = address(h_vectorBinaryStore_v128_andnot_R)
+    table[2930] = address(h_vectorBinaryStore_v128_andnot_SI)
+    table[2931] = address(h_vectorBinaryStore_v128_andnot_SS)
+    table[2932] = address(h_vectorBinaryStore_i8x16_sub_S)
+    table[2933] = address(h_vectorBinaryStore_i8x16_sub_R)
+    table[2934] = address(h_vectorBinaryStore_i8x16_sub_SI)
+    table[2935] = address(h_vectorBinaryStore_i8x16_sub_SS)
+    table[2936] = address(h_vectorBinaryStore_i16x8_sub_S)
+    table[2937] = address(h_vectorBinaryStore_i16x8_sub_R)
+    table[2938] = address(h_vectorBinaryStore_i16x8_sub_SI)
+    table[2939] = address(h_vectorBinaryStore_i16x8_sub_SS)
+    table[2940] = address(h_vectorBinaryStore_i32x4_sub_S)
+    table[2941] = address(h_vectorBinaryStore_i32x4_sub_R)
+    table[2942] = address(h_vectorBinaryStore_i32x4_sub_SI)
+    table[2943] = address(h_vectorBinaryStore_i32x4_sub_SS)
+    table[2944] = address(h_vectorBinaryStore_f32x4_sub_S)
+    table[2945] = address(h_vectorBinaryStore_f32x4_sub_R)
+    table[2946] = address(h_vectorBinaryStore_f32x4_sub_SI)
+    table[2947] = address(h_vectorBinaryStore_f32x4_sub_SS)
+    table[2948] = address(h_vectorBinaryStore_f64x2_sub_S)
+    table[2949] = address(h_vectorBinaryStore_f64x2_sub_R)
+    table[2950] = address(h_vectorBinaryStore_f64x2_sub_SI)
+    table[2951] = address(h_vectorBinaryStore_f64x2_sub_SS)
+    table[2952] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_s_S)
+    table[2953] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_s_R)
+    table[2954] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_s_SI)
+    table[2955] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_s_SS)
+    table[2956] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_u_S)
+    table[2957] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_u_R)
+    table[2958] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_u_SI)
+    table[2959] = address(h_vectorBinaryStore_i8x16_narrow_i16x8_u_SS)
+    table[2960] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_s_S)
+    table[2961] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_s_R)
+    table[2962] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_s_SI)
+    table[2963] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_s_SS)
+    table[2964] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_S)
+    table[2965] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_R)
+    table[2966] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_SI)
+    table[2967] = address(h_vectorBinaryStore_i16x8_narrow_i32x4_u_SS)
+    table[2968] = address(h_vectorUpdate_v128_and_S)
+    table[2969] = address(h_vectorUpdate_v128_and_R)
+    table[2970] = address(h_vectorUpdate_v128_or_S)
+    table[2971] = address(h_vectorUpdate_v128_or_R)
+    table[2972] = address(h_vectorUpdate_v128_xor_S)
+    table[2973] = address(h_vectorUpdate_v128_xor_R)
+    table[2974] = address(h_vectorUpdate_i8x16_add_S)
+    table[2975] = address(h_vectorUpdate_i8x16_add_R)
+    table[2976] = address(h_vectorUpdate_i16x8_add_S)
+    table[2977] = address(h_vectorUpdate_i16x8_add_R)
+    table[2978] = address(h_vectorUpdate_i32x4_add_S)
+    table[2979] = address(h_vectorUpdate_i32x4_add_R)
+    table[2980] = address(h_vectorUpdate_i64x2_add_S)
+    table[2981] = address(h_vectorUpdate_i64x2_add_R)
+    table[2982] = address(h_vectorUpdate_f32x4_add_S)
+    table[2983] = address(h_vectorUpdate_f32x4_add_R)
+    table[2984] = address(h_vectorUpdate_f64x2_add_S)
+    table[2985] = address(h_vectorUpdate_f64x2_add_R)
+    table[2986] = address(h_vectorPair_f32x4_mul_add)
+    table[2987] = address(h_vectorPair_f32x4_mul_sub)
+    table[2988] = address(h_vectorPair_f32x4_mul_rsub)
+    table[2989] = address(h_vectorPair_f32x4_mul_mul)
+    table[2990] = address(h_vectorPair_f32x4_add_add)
+    table[2991] = address(h_vectorPair_f32x4_add_sub)
+    table[2992] = address(h_vectorPair_f32x4_add_rsub)
+    table[2993] = address(h_vectorPair_f32x4_add_mul)
+    table[2994] = address(h_vectorPair_f32x4_sub_add)
+    table[2995] = address(h_vectorPair_f32x4_sub_sub)
+    table[2996] = address(h_vectorPair_f32x4_sub_rsub)
+    table[2997] = address(h_vectorPair_f32x4_sub_mul)
+    table[2998] = address(h_vectorPair_f64x2_mul_add)
+    table[2999] = address(h_vectorPair_f64x2_mul_sub)
+    table[3000] = address(h_vectorPair_f64x2_mul_rsub)
+    table[3001] = address(h_vectorPair_f64x2_mul_mul)
+    table[3002] = address(h_vectorPair_f64x2_add_add)
+    table[3003] = address(h_vectorPair_f64x2_add_sub)
+    table[3004] = address(h_vectorPair_f64x2_add_rsub)
+    table[3005] = address(h_vectorPair_f64x2_add_mul)
+    table[3006] = address(h_vectorPair_f64x2_sub_add)
+    table[3007] = address(h_vectorPair_f64x2_sub_sub)
+    table[3008] = address(h_vectorPair_f64x2_sub_rsub)
+    table[3009] = address(h_vectorPair_f64x2_sub_mul)
+    table[3010] = address(h_vectorPair_i16x8_mul_add)
+    table[3011] = address(h_vectorPair_i16x8_mul_sub)
+    table[3012] = address(h_vectorPair_i16x8_mul_rsub)
+    table[3013] = address(h_vectorPair_i16x8_add_add)
+    table[3014] = address(h_vectorPair_i16x8_add_sub)
+    table[3015] = address(h_vectorPair_i16x8_add_rsub)
+    table[3016] = address(h_vectorPair_i16x8_sub_add)
+    table[3017] = address(h_vectorPair_i16x8_sub_sub)
+    table[3018] = address(h_vectorPair_i16x8_sub_rsub)
+    table[3019] = address(h_vectorPair_i32x4_mul_add)
+    table[3020] = address(h_vectorPair_i32x4_mul_sub)
+    table[3021] = address(h_vectorPair_i32x4_mul_rsub)
+    table[3022] = address(h_vectorPair_i32x4_add_add)
+    table[3023] = address(h_vectorPair_i32x4_add_sub)
+    table[3024] = address(h_vectorPair_i32x4_add_rsub)
+    table[3025] = address(h_vectorPair_i32x4_sub_add)
+    table[3026] = address(h_vectorPair_i32x4_sub_sub)
+    table[3027] = address(h_vectorPair_i32x4_sub_rsub)
+    table[3028] = address(h_vectorPair_i32x4_dot_i16x8_s_add)
+    table[3029] = address(h_vectorPair_v128_and_or)
+    table[3030] = address(h_vectorPair_v128_and_xor)
+    table[3031] = address(h_vectorPair_v128_andnot_or)
+    table[3032] = address(h_vectorPair_v128_or_or)
+    table[3033] = address(h_vectorPair_v128_xor_and)
+    table[3034] = address(h_vectorPair_v128_xor_xor)
+    table[3035] = address(h_vectorShiftPair_i16x8_shl_add)
+    table[3036] = address(h_vectorShiftPair_i16x8_shl_or)
+    table[3037] = address(h_vectorShiftPair_i16x8_shr_u_or)
+    table[3038] = address(h_vectorShiftPair_i16x8_shr_u_xor)
+    table[3039] = address(h_vectorShiftPair_i16x8_shr_u_and)
+    table[3040] = address(h_vectorShiftPair_i32x4_shl_add)
+    table[3041] = address(h_vectorShiftPair_i32x4_shl_or)
+    table[3042] = address(h_vectorShiftPair_i32x4_shr_u_or)
+    table[3043] = address(h_vectorShiftPair_i32x4_shr_u_xor)
+    table[3044] = address(h_vectorShiftPair_i32x4_shr_u_and)
+    table[3045] = address(h_vectorShiftPair_i64x2_shl_add)
+    table[3046] = address(h_vectorShiftPair_i64x2_shl_or)
+    table[3047] = address(h_vectorShiftPair_i64x2_shr_u_or)
+    table[3048] = address(h_vectorShiftPair_i64x2_shr_u_xor)
+    table[3049] = address(h_vectorShiftPair_i64x2_shr_u_and)
+    table[3050] = address(h_vectorPairShift_i16x8_add_shr_s)
+    table[3051] = address(h_vectorPairShift_i16x8_add_shr_u)
+    table[3052] = address(h_vectorPairShift_i32x4_add_shr_s)
+    table[3053] = address(h_vectorPairShift_i32x4_add_shr_u)
+    table[3054] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_S)
+    table[3055] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_R)
+    table[3056] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SI)
+    table[3057] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SS)
+    table[3058] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_S)
+    table[3059] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_R)
+    table[3060] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SI)
+    table[3061] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SS)
+    table[3062] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_S)
+    table[3063] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_R)
+    table[3064] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SI)
+    table[3065] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SS)
+    table[3066] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_S)
+    table[3067] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_R)
+    table[3068] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SI)
+    table[3069] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SS)
+    table[3070] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_S)
+    table[3071] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_R)
+    table[3072] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SI)
+    table[3073] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SS)
+    table[3074] = address(h_vectorTestBranch_v128_any_true_br_if_forward)
+    table[3075] = address(h_vectorTestBranch_v128_any_true_br_if_loop)
+    table[3076] = address(h_vectorTestBranch_v128_any_true_br_unless_forward)
+    table[3077] = address(h_vectorTestBranch_v128_any_true_br_unless_loop)
+    table[3078] = address(h_vectorTestBranch_i8x16_all_true_br_if_forward)
+    table[3079] = address(h_vectorTestBranch_i8x16_all_true_br_if_loop)
+    table[3080] = address(h_vectorTestBranch_i8x16_all_true_br_unless_forward)
+    table[3081] = address(h_vectorTestBranch_i8x16_all_true_br_unless_loop)
+    table[3082] = address(h_vectorTestBranch_i8x16_bitmask_br_if_forward)
+    table[3083] = address(h_vectorTestBranch_i8x16_bitmask_br_if_loop)
+    table[3084] = address(h_vectorTestBranch_i8x16_bitmask_br_unless_forward)
+    table[3085] = address(h_vectorTestBranch_i8x16_bitmask_br_unless_loop)
+    table[3086] = address(h_vectorTestBranch_i16x8_all_true_br_if_forward)
+    table[3087] = address(h_vectorTestBranch_i16x8_all_true_br_if_loop)
+    table[3088] = address(h_vectorTestBranch_i16x8_all_true_br_unless_forward)
+    table[3089] = address(h_vectorTestBranch_i16x8_all_true_br_unless_loop)
+    table[3090] = address(h_vectorTestBranch_i16x8_bitmask_br_if_forward)
+    table[3091] = address(h_vectorTestBranch_i16x8_bitmask_br_if_loop)
+    table[3092] = address(h_vectorTestBranch_i16x8_bitmask_br_unless_forward)
+    table[3093] = address(h_vectorTestBranch_i16x8_bitmask_br_unless_loop)
+    table[3094] = address(h_vectorTestBranch_i32x4_all_true_br_if_forward)
+    table[3095] = address(h_vectorTestBranch_i32x4_all_true_br_if_loop)
+    table[3096] = address(h_vectorTestBranch_i32x4_all_true_br_unless_forward)
+    table[3097] = address(h_vectorTestBranch_i32x4_all_true_br_unless_loop)
+    table[3098] = address(h_vectorTestBranch_i32x4_bitmask_br_if_forward)
+    table[3099] = address(h_vectorTestBranch_i32x4_bitmask_br_if_loop)
+    table[3100] = address(h_vectorTestBranch_i32x4_bitmask_br_unless_forward)
+    table[3101] = address(h_vectorTestBranch_i32x4_bitmask_br_unless_loop)
+    table[3102] = address(h_vectorTestBranch_i64x2_all_true_br_if_forward)
+    table[3103] = address(h_vectorTestBranch_i64x2_all_true_br_if_loop)
+    table[3104] = address(h_vectorTestBranch_i64x2_all_true_br_unless_forward)
+    table[3105] = address(h_vectorTestBranch_i64x2_all_true_br_unless_loop)
+    table[3106] = address(h_vectorTestBranch_i64x2_bitmask_br_if_forward)
+    table[3107] = address(h_vectorTestBranch_i64x2_bitmask_br_if_loop)
+    table[3108] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_forward)
+    table[3109] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_loop)
 }

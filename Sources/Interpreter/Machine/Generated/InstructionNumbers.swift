@@ -321,16 +321,28 @@ extension Instruction {
     static func vectorCompareLoad(_ a: Int) -> Instruction {
         Instruction(2868 &+ (a))
     }
-    static func vectorMultiplyAdd(_ a: Int) -> Instruction {
-        Instruction(2872 &+ (a))
+    static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2872 &+ (a &* 4 &+ b))
+    }
+    static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2968 &+ (a &* 2 &+ b))
+    }
+    static func vectorPair(_ a: Int) -> Instruction {
+        Instruction(2986 &+ (a))
+    }
+    static func vectorShiftPair(_ a: Int) -> Instruction {
+        Instruction(3035 &+ (a))
+    }
+    static func vectorPairShift(_ a: Int) -> Instruction {
+        Instruction(3050 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2877 &+ (a &* 4 &+ b))
+        Instruction(3054 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2897 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3074 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 2933
+    static let count = 3110
 }

@@ -47,6 +47,30 @@
     vectorBinaryLoad(T.self, { add(sum, multiply($0, $1)) }, A.self, m)
 }
 
+/// (memory) = (field 4) op (field 5)
+@inline(__always) func vectorBinaryStore<T: Vector, R: Vector, A: Address>(
+    _: T.Type, _ apply: (T, T) -> R, _: A.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    m.md.storeBytes(
+        of: apply(m.vector(4, T.self), m.vector(5, T.self)),
+        toByteOffset: Int(bitPattern: address), as: R.self)
+    m.next(3)
+}
+
+/// (memory) = (field 4) op (memory)
+@inline(__always) func vectorUpdate<T: Vector, A: Address>(
+    _: T.Type, _ apply: (T, T) -> T, _: A.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let place = m.md + Int(bitPattern: address)
+    place.storeBytes(
+        of: apply(m.vector(4, T.self), place.loadUnaligned(as: T.self)), as: T.self)
+    m.next(3)
+}
+
 // MARK: Other memories
 
 @inline(__always) func vectorLoadFar<Stored: BitwiseCopyable, R: Vector>(

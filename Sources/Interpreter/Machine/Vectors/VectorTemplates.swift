@@ -73,11 +73,31 @@
     if C.holds(test(m.vector(1, T.self))) { D.take(m, m.signedHalf) } else { m.next(2) }
 }
 
-/// (slot 3) + (slot 1 * slot 2), with two roundings.
-@inline(__always) func vectorMultiplyAdd<T: Vector, R: Vector>(
-    _: T.Type, _ multiply: (T, T) -> R, _ add: (R, R) -> R, _ m: State
+/// ((slot 1) first (slot 2)) second (slot 3); floats are rounded twice, as by two instructions.
+@inline(__always) func vectorPair<T: Vector, R: Vector, U: Vector>(
+    _: T.Type, _ first: (T, T) -> R, _: U.Type, _ second: (U, U) -> U, _ m: State
 ) {
-    m.setVector(add(m.vector(3, R.self), multiply(m.vector(1, T.self), m.vector(2, T.self))))
+    let value = Lanes.cast(first(m.vector(1, T.self), m.vector(2, T.self)), to: U.self)
+    m.setVector(second(value, m.vector(3, U.self)))
+    m.next(2)
+}
+
+/// ((slot 1) shifted by field 2) second (slot 3)
+@inline(__always) func vectorShiftPair<T: Vector, U: Vector>(
+    _: T.Type, _ shift: (T, T) -> T, _: U.Type, _ second: (U, U) -> U, _ m: State
+) where T.Scalar: FixedWidthInteger {
+    let count = T(repeating: T.Scalar(truncatingIfNeeded: m.field(2)))
+    let value = Lanes.cast(shift(m.vector(1, T.self), count), to: U.self)
+    m.setVector(second(value, m.vector(3, U.self)))
+    m.next(2)
+}
+
+/// ((slot 1) first (slot 2)) shifted by field 3
+@inline(__always) func vectorPairShift<T: Vector>(
+    _: T.Type, _ first: (T, T) -> T, _ shift: (T, T) -> T, _ m: State
+) where T.Scalar: FixedWidthInteger {
+    let count = T(repeating: T.Scalar(truncatingIfNeeded: m.field(3)))
+    m.setVector(shift(first(m.vector(1, T.self), m.vector(2, T.self)), count))
     m.next(2)
 }
 
