@@ -191,7 +191,7 @@ import Testing
             refusal.error.hasPrefix(
                 "wasmd: \(malformed):2:9: unknown operator: i32.ad. Did you mean 'i32.add'?\n"))
         let json = try wasmd("validate", "--json", malformed).output
-        #expect(json.contains("\"line\": 2, \"column\": 9"))
+        #expect(json.contains("\"line\": 2,") && json.contains("\"column\": 9,"))
 
         let invalid = try folder.write("b.wat", Array("(func $f i32.add drop)".utf8))
         #expect(
