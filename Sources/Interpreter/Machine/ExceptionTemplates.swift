@@ -1,6 +1,9 @@
 // Throwing. The search for a handler is the store's (`Runtime/Unwinding.swift`): it moves the
 // payload and answers in the `ExecutionState` where to go on.
 
+/// The answer of a call or throw after which the machine goes on at a handler: no trap code.
+let landed: UInt64 = 256
+
 /// Field 0: the first slot of the payload; upper half of word 1: the tag.
 @inline(__always) func throwException(_ m: State) {
     raise(

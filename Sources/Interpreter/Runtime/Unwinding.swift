@@ -144,9 +144,6 @@ extension Store {
 
 // MARK: What the machine calls
 
-/// The answer of a call or throw after which the machine goes on at a handler: no trap code.
-let landed: UInt64 = 256
-
 extension Store {
     /// Throws from guest code that stands at `execution.place`. Answers 0 if it is caught; else the
     /// run ends with this code.
