@@ -37,10 +37,10 @@ extension Translator {
         case .binary(let index): vectorBinary(index)
         case .compare(let index): vectorCompare(index)
         case .plain(let instruction): vectorBinary(instruction)
-        case .ternary(let index):
+        case .ternary(let instruction):
             let before = registers
             let c = slot(of: pop()), b = slot(of: pop()), a = slot(of: pop())
-            pushVector(.vectorTernary(index), word: codeWord(0, a, b, c), before: before)
+            pushVector(instruction, word: codeWord(0, a, b, c), before: before)
         case .shift(let index): vectorShift(index)
         case .test(let index):
             let before = registers

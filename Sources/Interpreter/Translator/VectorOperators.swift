@@ -16,7 +16,7 @@ enum VectorOperation {
     case compare(Int)
     /// Two operands, no other forms.
     case plain(Instruction)
-    case ternary(Int)
+    case ternary(Instruction)
     case shift(Int)
     case test(Int)
     /// By the opcode of the scalar instruction that does the access.
@@ -48,7 +48,7 @@ enum VectorOperation {
         fill(VectorOpcodes.compare) { .compare($0) }
         fill(VectorOpcodes.choose) { .plain(.vectorChoose($0)) }
         fill(VectorOpcodes.extended) { .plain(.vectorExtended($0)) }
-        fill(VectorOpcodes.ternary) { .ternary($0) }
+        fill(VectorOpcodes.ternary) { .ternary(.vectorTernary($0)) }
         fill(VectorOpcodes.shift) { .shift($0) }
         fill(VectorOpcodes.test) { .test($0) }
         fill(VectorOpcodes.load) { .load($0) }
@@ -68,6 +68,12 @@ enum VectorOperation {
         fill([.v128Const]) { _ in .constant }
         fill([.i8x16Shuffle]) { _ in .shuffle }
         fill([.i8x16Swizzle]) { _ in .swizzle }
+        for (product, multiply, add) in VectorOpcodes.productSums {
+            guard let pair = VectorPairs.position(multiply, add, isReversed: false) else {
+                continue
+            }
+            fill([product]) { _ in .ternary(.vectorPair(pair)) }
+        }
         for (relaxed, strict) in VectorOpcodes.relaxed {
             table[Int(relaxed.rawValue) - firstOpcode] = table[Int(strict.rawValue) - firstOpcode]
         }
@@ -164,9 +170,11 @@ enum VectorOpcodes {
     ]
     static let root: [Opcode] = [.f32x4Sqrt, .f64x2Sqrt]
     static let ternary: [Opcode] = [
-        .v128Bitselect,
-        .f32x4RelaxedMadd, .f32x4RelaxedNmadd, .f64x2RelaxedMadd, .f64x2RelaxedNmadd,
-        .i32x4RelaxedDotI8x16I7x16AddS,
+        .v128Bitselect, .f32x4RelaxedNmadd, .f64x2RelaxedNmadd, .i32x4RelaxedDotI8x16I7x16AddS,
+    ]
+    /// What is one instruction already is the same one when programs write it as two.
+    static let productSums: [(product: Opcode, multiply: Opcode, add: Opcode)] = [
+        (.f32x4RelaxedMadd, .f32x4Mul, .f32x4Add), (.f64x2RelaxedMadd, .f64x2Mul, .f64x2Add),
     ]
     static let shift: [Opcode] = [
         .i8x16Shl, .i8x16ShrS, .i8x16ShrU, .i16x8Shl, .i16x8ShrS, .i16x8ShrU,

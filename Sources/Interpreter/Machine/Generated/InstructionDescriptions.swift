@@ -1697,19 +1697,17 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2522, count: 6, words: 2, fields: "s0 s1 s2 s3",
+        base: 2522, count: 4, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
-                InstructionChoice("f32x4.relaxed_madd", "", 0),
                 InstructionChoice("f32x4.relaxed_nmadd", "", 0),
-                InstructionChoice("f64x2.relaxed_madd", "", 0),
                 InstructionChoice("f64x2.relaxed_nmadd", "", 0),
                 InstructionChoice("i32x4.relaxed_dot_i8x16_i7x16_add_s", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2528, count: 36, words: 2, fields: "",
+        base: 2526, count: 36, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "s0 s1", 0),
@@ -1732,7 +1730,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2564, count: 18, words: 2, fields: "s1",
+        base: 2562, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1751,7 +1749,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2582, count: 8, words: 2, fields: "",
+        base: 2580, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "s0", 0),
@@ -1765,7 +1763,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2590, count: 2, words: 2, fields: "",
+        base: 2588, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "s0", 0),
@@ -1776,7 +1774,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2592, count: 16, words: 2, fields: "u",
+        base: 2590, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1794,7 +1792,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2608, count: 8, words: 4, fields: "v",
+        base: 2606, count: 8, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "s0 s1", 0),
@@ -1808,7 +1806,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2616, count: 2, words: 4, fields: "v",
+        base: 2614, count: 2, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "s0 s1", 0),
@@ -1819,21 +1817,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2618, count: 1, words: 4, fields: "s0 v",
+        base: 2616, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
                 InstructionChoice("v128.const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2619, count: 1, words: 2, fields: "s0 s1",
+        base: 2617, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2620, count: 2, words: 2, fields: "",
+        base: 2618, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.select", "s0", 0),
@@ -1844,7 +1842,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2622, count: 2, words: 2, fields: "u",
+        base: 2620, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("v128.global.get", "s0", 0),
@@ -1855,7 +1853,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2624, count: 2, words: 2, fields: "s1 u",
+        base: 2622, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
                 InstructionChoice("v128.global.set", "", 0),
@@ -1866,42 +1864,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2626, count: 1, words: 10, fields: "s0",
+        base: 2624, count: 1, words: 10, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2627, count: 1, words: 6, fields: "s0",
+        base: 2625, count: 1, words: 6, fields: "s0",
         axes: [
             [
                 InstructionChoice("i16x8.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2628, count: 1, words: 4, fields: "s0",
+        base: 2626, count: 1, words: 4, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32x4.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2629, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2627, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i64x2.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2630, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        base: 2628, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("v128.half", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2631, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        base: 2629, count: 2, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("v128.window.low", "", 0),
@@ -1909,14 +1907,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2633, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2631, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.swizzle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2634, count: 130, words: 2, fields: "",
+        base: 2632, count: 130, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.load", "s0", 0),
@@ -1947,7 +1945,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2764, count: 10, words: 2, fields: "s0",
+        base: 2762, count: 10, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
@@ -1966,7 +1964,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2774, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 2772, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -1985,14 +1983,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2787, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 2785, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2788, count: 80, words: 3, fields: "s4",
+        base: 2786, count: 80, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -2024,7 +2022,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2868, count: 4, words: 3, fields: "s4",
+        base: 2866, count: 4, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -2037,7 +2035,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2872, count: 96, words: 3, fields: "s4 s5",
+        base: 2870, count: 96, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2073,7 +2071,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2968, count: 18, words: 3, fields: "s4",
+        base: 2966, count: 18, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2092,7 +2090,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2986, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 2984, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -2147,7 +2145,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3035, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 3033, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -2168,7 +2166,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3050, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 3048, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
@@ -2178,7 +2176,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3054, count: 20, words: 3, fields: "s4 s5",
+        base: 3052, count: 20, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -2195,7 +2193,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3074, count: 36, words: 2, fields: "s1 b",
+        base: 3072, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

@@ -264,85 +264,85 @@ extension Instruction {
         Instruction(2522 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2528 &+ (a &* 3 &+ b))
+        Instruction(2526 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2564 &+ (a &* 2 &+ b))
+        Instruction(2562 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2582 &+ (a &* 2 &+ b))
+        Instruction(2580 &+ (a &* 2 &+ b))
     }
     static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(2590 &+ (a))
+        Instruction(2588 &+ (a))
     }
     static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2592 &+ (a &* 2 &+ b))
+        Instruction(2590 &+ (a &* 2 &+ b))
     }
     static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2608 &+ (a &* 2 &+ b))
+        Instruction(2606 &+ (a &* 2 &+ b))
     }
     static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(2616 &+ (a))
+        Instruction(2614 &+ (a))
     }
-    static let vectorConstant = Instruction(2618)
-    static let vectorCopy = Instruction(2619)
+    static let vectorConstant = Instruction(2616)
+    static let vectorCopy = Instruction(2617)
     static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(2620 &+ (a))
+        Instruction(2618 &+ (a))
     }
     static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(2622 &+ (a))
+        Instruction(2620 &+ (a))
     }
     static func vectorGlobalSet(_ a: Int) -> Instruction {
-        Instruction(2624 &+ (a))
+        Instruction(2622 &+ (a))
     }
-    static let vectorShuffle8 = Instruction(2626)
-    static let vectorShuffle16 = Instruction(2627)
-    static let vectorShuffle32 = Instruction(2628)
-    static let vectorJoin = Instruction(2629)
+    static let vectorShuffle8 = Instruction(2624)
+    static let vectorShuffle16 = Instruction(2625)
+    static let vectorShuffle32 = Instruction(2626)
+    static let vectorJoin = Instruction(2627)
     /// eight bytes, and one byte eight times
-    static let vectorHalf = Instruction(2630)
+    static let vectorHalf = Instruction(2628)
     static func vectorWindow(_ a: Int) -> Instruction {
-        Instruction(2631 &+ (a))
+        Instruction(2629 &+ (a))
     }
-    static let vectorSwizzle = Instruction(2633)
+    static let vectorSwizzle = Instruction(2631)
     static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2634 &+ (a &* 10 &+ b))
+        Instruction(2632 &+ (a &* 10 &+ b))
     }
     static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(2764 &+ (a))
+        Instruction(2762 &+ (a))
     }
     static func vectorLoadFar(_ a: Int) -> Instruction {
-        Instruction(2774 &+ (a))
+        Instruction(2772 &+ (a))
     }
-    static let vectorStoreFar = Instruction(2787)
+    static let vectorStoreFar = Instruction(2785)
     static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2788 &+ (a &* 4 &+ b))
+        Instruction(2786 &+ (a &* 4 &+ b))
     }
     static func vectorCompareLoad(_ a: Int) -> Instruction {
-        Instruction(2868 &+ (a))
+        Instruction(2866 &+ (a))
     }
     static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2872 &+ (a &* 4 &+ b))
+        Instruction(2870 &+ (a &* 4 &+ b))
     }
     static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2968 &+ (a &* 2 &+ b))
+        Instruction(2966 &+ (a &* 2 &+ b))
     }
     static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(2986 &+ (a))
+        Instruction(2984 &+ (a))
     }
     static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(3035 &+ (a))
+        Instruction(3033 &+ (a))
     }
     static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(3050 &+ (a))
+        Instruction(3048 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3054 &+ (a &* 4 &+ b))
+        Instruction(3052 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3074 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3072 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 3110
+    static let count = 3108
 }

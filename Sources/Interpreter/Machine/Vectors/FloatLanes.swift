@@ -53,12 +53,6 @@ extension Lanes {
     // MARK: Multiplication and addition
 
     /// Two roundings, never fused.
-    @inline(__always) static func multiplyAdd(_ a: F32x4, _ b: F32x4, _ c: F32x4) -> F32x4 {
-        a * b + c
-    }
-    @inline(__always) static func multiplyAdd(_ a: F64x2, _ b: F64x2, _ c: F64x2) -> F64x2 {
-        a * b + c
-    }
     @inline(__always) static func multiplyNegatedAdd(_ a: F32x4, _ b: F32x4, _ c: F32x4) -> F32x4 {
         cast(negate(cast(a, to: U32x4.self)), to: F32x4.self) * b + c
     }
