@@ -68,10 +68,6 @@ func runtimeRefill(
 ) -> Bool
 @_silgen_name("runtimeAggregate")
 func runtimeAggregate(_ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointer) -> UInt64
-@_silgen_name("runtimeThrow")
-func runtimeThrow(_ cx: ContextPointer, _ tag: Int, _ payload: StackPointer) -> UInt64
-@_silgen_name("runtimeThrowReference")
-func runtimeThrowReference(_ cx: ContextPointer, _ reference: UInt64) -> UInt64
 
 /// Keeps the handlers: without a use they would be removed.
 public func keepHandlers(_ table: UnsafeMutablePointer<UInt64>) { registerAllHandlers(table) }
