@@ -295,4 +295,20 @@ import Testing
         let trap = #expect(throws: Trap.self) { try instance.call("run") }
         #expect(trap?.code == .outOfFuel)
     }
+
+    /// A few bytes of constant expressions ask for gigabytes again and again: time can be over there.
+    @Test func largeConstantsRespectTheDeadline() throws {
+        let fields = """
+            (type $bytes (array i8))
+            (global $first (export "first") (ref $bytes)
+              (array.new $bytes (i32.const 7) (i32.const 1000000)))
+            (global (ref $bytes) (array.new_fixed $bytes 2 (i32.const 8) (i32.const 9)))
+            """
+        let house = TextHouse()
+        let first = try house.instantiate(fields).global("first")?.value.anyReference
+        #expect(first?.count == 1_000_000 && first?[999_999] == .i32(7))
+        house.store.deadline = .now
+        let trap = #expect(throws: Trap.self) { try house.instantiate(fields) }
+        #expect(trap?.code == .interrupted)
+    }
 }

@@ -141,4 +141,26 @@ import WasmInterpreter
             #expect(try instance.number("reference", index) == 20)
         }
     }
+
+    /// Exceptions that carry exceptions: a description does not follow them.
+    @Test func nestedExceptionsAreDescribed() throws {
+        let house = TextHouse()
+        let instance = try house.instantiate(
+            """
+            (tag $outer (export "outer") (param exnref exnref i32))
+            (func (export "nest") (param $count i32) (local $inner exnref)
+              (loop $again
+                (block $handler (result exnref)
+                  (try_table (catch_all_ref $handler)
+                    (throw $outer (local.get $inner) (local.get $inner) (local.get $count)))
+                  unreachable)
+                local.set $inner
+                (br_if $again (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))
+              (throw_ref (local.get $inner)))
+            """)
+        let thrown = try #require(throws: Exception.self) {
+            try instance.call("nest", .i32(100_000))
+        }
+        #expect("\(thrown)" == "exception outer(exception outer, exception outer, 1)")
+    }
 }

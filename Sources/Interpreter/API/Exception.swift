@@ -80,9 +80,14 @@ extension Exception: Hashable {
 }
 
 extension Exception: CustomStringConvertible {
-    /// `exception overflow(3, 4)`, with the tag's name if it has one.
+    /// `exception overflow(3, 4)`, with the tag's name if it has one. An exception that it carries is
+    /// told without what that carries: guests can nest them without end.
     public var description: String {
-        let values = values.map(\.description).joined(separator: ", ")
-        return "exception \(tag.name ?? "")(\(values))"
+        let values = values.map { value in
+            if case .exception(let inner?) = value { inner.title } else { value.description }
+        }
+        return "\(title)(\(values.joined(separator: ", ")))"
     }
+
+    private var title: String { "exception \(tag.name ?? "")" }
 }

@@ -149,24 +149,10 @@ private struct Aggregate {
         return UInt64(UInt(bitPattern: cell))
     }
 
-    /// Writes one value to `count` elements.
     private func fill(
         _ elements: UnsafeMutableRawPointer, _ count: UInt64, _ value: (low: UInt64, high: UInt64)
     ) {
-        let count = Int(truncatingIfNeeded: count)
-        func repeated<T: BitwiseCopyable>(_ value: T) {
-            elements.initializeMemory(as: T.self, repeating: value, count: count)
-        }
-        switch storage {
-        case .i8: memset(elements, Int32(truncatingIfNeeded: value.low), count)
-        case .i16: repeated(UInt16(truncatingIfNeeded: value.low))
-        case .i32, .f32: repeated(UInt32(truncatingIfNeeded: value.low))
-        case .i64, .f64, .reference: repeated(value.low)
-        case .v128:
-            for index in 0..<count {
-                storage.store(value.low, value.high, at: elements + 16 &* index)
-            }
-        }
+        storage.fill(elements, Int(truncatingIfNeeded: count), value)
     }
 
     // MARK: Segments
@@ -259,5 +245,24 @@ private struct Aggregate {
         let stop = charge(cx, count &<< UInt64(storage.byteCountLog2))
         if stop == 0 { copying(source, target) }
         return stop
+    }
+}
+
+extension FieldStorage {
+    /// Writes one value to `count` elements.
+    func fill(
+        _ elements: UnsafeMutableRawPointer, _ count: Int, _ value: (low: UInt64, high: UInt64)
+    ) {
+        func repeated<T: BitwiseCopyable>(_ value: T) {
+            elements.initializeMemory(as: T.self, repeating: value, count: count)
+        }
+        switch self {
+        case .i8: memset(elements, Int32(truncatingIfNeeded: value.low), count)
+        case .i16: repeated(UInt16(truncatingIfNeeded: value.low))
+        case .i32, .f32: repeated(UInt32(truncatingIfNeeded: value.low))
+        case .i64, .f64, .reference: repeated(value.low)
+        case .v128:
+            for index in 0..<count { store(value.low, value.high, at: elements + 16 &* index) }
+        }
     }
 }

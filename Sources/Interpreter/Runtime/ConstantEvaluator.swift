@@ -15,7 +15,7 @@ struct ConstantEvaluator {
 
     /// The value of an expression in slots.
     ///
-    /// - Throws: `Trap` if an object has no room.
+    /// - Throws: `Trap` if an object has no room, or the store's deadline is over.
     func evaluate(_ expression: ConstantExpression) throws -> (low: UInt64, high: UInt64) {
         var reader = reader(expression.range)
         var evaluator = self
@@ -108,9 +108,11 @@ struct ConstantEvaluator {
 
     // MARK: Objects
 
-    /// A cell for an object; operands on the stack stay alive meanwhile.
+    /// A cell for an object; operands on the stack stay alive meanwhile. A few bytes of a module
+    /// ask for gigabytes, again and again: before each large object is the time to stop.
     private func allocate(_ byteCount: Int) throws -> UnsafeMutableRawPointer {
         let store = instance.store
+        if byteCount >= 1 << 16, let code = store.stopRequest() { throw Trap(code) }
         let cell = store.keeping(stack) {
             store.allocate(byteCount, top: store.execution.pointee.top)
         }
@@ -148,10 +150,13 @@ struct ConstantEvaluator {
             of: UInt32(truncatingIfNeeded: count), toByteOffset: ArrayLayout.lengthOffset,
             as: UInt32.self)
         let elements = cell + ArrayLayout.elementsOffset
-        let value: Slots = fixed != nil || isDefault ? (0, 0) : pop()
-        for index in (0..<count).reversed() {
-            let value = fixed == nil ? value : pop()
-            storage.store(value.low, value.high, at: elements + index * storage.byteCount)
+        if fixed != nil {
+            for index in (0..<count).reversed() {
+                let value = pop()
+                storage.store(value.low, value.high, at: elements + index * storage.byteCount)
+            }
+        } else {
+            storage.fill(elements, count, isDefault ? (0, 0) : pop())
         }
         push(UInt64(UInt(bitPattern: cell)))
     }
