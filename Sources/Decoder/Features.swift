@@ -38,7 +38,7 @@ public struct Features: OptionSet, Hashable, Sendable {
         .wasm2, .relaxedSIMD, .tailCalls, .extendedConstants, .multiMemory, .memory64,
         .exceptions, .functionReferences, .garbageCollection,
     ]
-    /// Everything wasmd can run.
+    /// Everything wasmd can run, but for the exception instructions that 3.0 has replaced.
     public static let all: Features = [.wasm3, .threads, .customPageSizes, .wideArithmetic]
     /// What is on unless somebody says otherwise: 3.0 and threads.
     public static let `default`: Features = [.wasm3, .threads]
