@@ -27,6 +27,8 @@ extension UnsafeMutableRawPointer {
     }
 }
 
+// `Atomic` has its operations for each integer type, not for all together: so do these.
+
 extension UInt8: AtomicInteger {
     @inline(__always) static func load(_ place: UnsafeMutableRawPointer) -> Self {
         place.atomic(Self.self).pointee.load(ordering: .sequentiallyConsistent)
