@@ -147,6 +147,22 @@ import WasmText
         #expect(try grow(13 as Int32) == -1 as Int32)
     }
 
+    /// Segments may go to what another store has added since this one first saw the memory.
+    @Test func segmentsBehindGrowth() throws {
+        let old = try instance()
+        let grow = try #require(try instance().function("grow"))
+        #expect(try grow(1 as Int32) == 1 as Int32)
+        let text = """
+            (module (memory (import "env" "memory") 1 16 shared) (data (i32.const 65536) "*"))
+            """
+        let linker = Linker()
+        linker.define("env", "memory", .memory(try Memory(store: old.store, sharing: memory)))
+        let module = try Module(try parseModule(Array(text.utf8)), engine: engine)
+        _ = try linker.instantiate(module, in: old.store)
+        let peek = try #require(old.function("peek"))
+        #expect(try peek(65_536 as Int32) == 42 as Int32)
+    }
+
     /// The expected value of a narrow exchange is wrapped to its width.
     @Test func narrowExchange() throws {
         let instance = try self.instance()
