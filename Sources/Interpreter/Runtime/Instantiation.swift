@@ -94,8 +94,6 @@ extension Store {
             guard case .active(let memory, let offset) = segment.mode,
                 instance.memories.indices.contains(Int(memory))
             else { continue }
-            // Another thread may have grown a shared memory since the store looked.
-            instance.memories[Int(memory)].refresh()
             let bytes = GuestMemory(instance.memories[Int(memory)].record.pointee)
             let start = try evaluator.evaluate(offset).low
             let count = segment.content.count
