@@ -5,8 +5,7 @@ import PackageDescription
 let package = Package(
     name: "wasmd",
     products: [
-        .library(
-            name: "Wasmd", targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI"]),
+        .library(name: "Wasmd", targets: ["Wasmd"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
     ],
     targets: [
@@ -21,6 +20,10 @@ let package = Package(
             name: "WasmScriptRunner",
             dependencies: ["WasmText", "WasmValidator", "WasmInterpreter"],
             path: "Sources/ScriptRunner"),
+        // What embedders import; the command line uses the rooms themselves.
+        .target(
+            name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
+            path: "Sources/Embedding"),
         .executableTarget(
             name: "wasmd",
             dependencies: [
