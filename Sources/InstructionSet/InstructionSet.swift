@@ -98,6 +98,12 @@ let floatFamilies = [
                 ("sqrt", "FloatSquareRoot"),
             ]), sourceSlotOrRegister, toSlotOrRegister,
         ]),
+    Family(
+        "floatCanonicalize", "unary",
+        [
+            floatOperators([("canonicalize", "FloatCanonicalize")]), sourceSlotOrRegister,
+            toSlotOrRegister,
+        ]),
 ]
 
 /// f32 and f64 from i32 and i64, signed and unsigned; then demotion, promotion.

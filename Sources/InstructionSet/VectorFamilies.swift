@@ -280,6 +280,10 @@ private let operandAddresses: Axis = addressForms.filter {
 let vectorFamilies = [
     Family("vectorUnary", "vectorUnary", [vectorUnaries], fields: "s0 s1"),
     Family("vectorRoot", "vectorUnary", [vectorRoots], fields: "s0 s1"),
+    Family(
+        "vectorCanonicalize", "vectorUnary",
+        [floatShapes.map { function("\($0.name).canonicalize", $0.type, "Lanes.canonicalize") }],
+        fields: "s0 s1"),
     Family("vectorBinary", "vectorBinary", [toVector(vectorBinaries), secondSlotOrConstant]),
     Family("vectorZip", "vectorBinary", [toVector(vectorZips), [secondSlot]]),
     Family("vectorCompare", "vectorCompare", [toVector(vectorComparisons), secondSlotOrConstant]),

@@ -8,6 +8,8 @@ public struct ScriptOptions: Sendable {
     public var eagerTranslation = false
     /// Collect garbage whenever an object is made: finds objects that are freed too early.
     public var collectsAtEveryAllocation = false
+    /// Give the canonical NaN where an operation may choose among several.
+    public var canonicalizesNaNs = false
     /// What the guest may use in each command, as `Store.fuel` counts it; nil for no limit.
     public var fuel: UInt64?
     /// How long the guest may run in each command; nil for no limit.

@@ -24,6 +24,7 @@ private func makeEngine(_ options: ScriptOptions) -> Engine {
     configuration.features = options.features
     configuration.eagerTranslation = options.eagerTranslation
     configuration.collectsAtEveryAllocation = options.collectsAtEveryAllocation
+    configuration.canonicalizesNaNs = options.canonicalizesNaNs
     return Engine(configuration)
 }
 

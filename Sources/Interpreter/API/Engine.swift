@@ -17,6 +17,13 @@ public final class Engine: Sendable {
         public var validationThreads: Int?
         /// Collect garbage before every allocation: slow, and finds what a collection misses.
         public var collectsAtEveryAllocation = false
+        /// Give one NaN, the positive canonical one, wherever the specification lets an operation
+        /// choose among several: then results do not depend on the processor. Costs an instruction
+        /// for every such operation. Loads, `neg`, `abs`, `copysign`, `pmin` and `pmax` keep the
+        /// bits they are given.
+        ///
+        /// Specification: 4.3.3 (NaN propagation), appendix "Profiles" (deterministic profile).
+        public var canonicalizesNaNs = false
 
         public init() {}
     }

@@ -44,7 +44,8 @@ public final class Module: Sendable {
         tracedSegments = parsed.elementSegments.indices.filter {
             isTraced(ValueType(parsed.elementSegments[$0].type))
         }
-        code = CodeTable(valid, layout: layout)
+        code = CodeTable(
+            valid, layout: layout, canonicalizesNaNs: engine.configuration.canonicalizesNaNs)
         // What cannot be translated traps when it is called, also when all is translated early.
         if engine.configuration.eagerTranslation { code.translateAll() }
     }

@@ -1,5 +1,6 @@
 // Float operators (section 4.3.3 of the specification). NaN results are whatever the hardware
-// makes of the operands, which the specification allows as long as they are quiet.
+// makes of the operands, which the specification allows as long as they are quiet; an engine that
+// wants canonical ones runs one more instruction (see `Translator/CanonicalNaNs.swift`).
 
 protocol RegisterFloat: RegisterValue, BinaryFloatingPoint {
     static func withSign(of sign: Self, _ magnitude: Self) -> Self
@@ -67,6 +68,10 @@ enum FloatTruncate<T: RegisterFloat>: UnaryOperator {
 }
 enum FloatNearest<T: RegisterFloat>: UnaryOperator {
     @inline(__always) static func apply(_ a: T) -> T { a.rounded(.toNearestOrEven) }
+}
+/// The canonical NaN for every NaN.
+enum FloatCanonicalize<T: RegisterFloat>: UnaryOperator {
+    @inline(__always) static func apply(_ a: T) -> T { a == a ? a : T.nan }
 }
 enum FloatSquareRoot<T: RegisterFloat>: UnaryOperator {
     @inline(__always) static func apply(_ a: T) -> T { a.squareRoot() }

@@ -18,6 +18,7 @@ final class CodeTable: Sendable {
     private let module: ValidModule
     private let layout: ContextLayout
     private let shapes: FunctionShapes
+    private let canonicalizesNaNs: Bool
     private let state: Mutex<State>
 
     /// Code of one translated function.
@@ -56,10 +57,11 @@ final class CodeTable: Sendable {
         }
     }
 
-    init(_ module: ValidModule, layout: ContextLayout) {
+    init(_ module: ValidModule, layout: ContextLayout, canonicalizesNaNs: Bool) {
         count = module.parsed.bodies.count
         self.module = module
         self.layout = layout
+        self.canonicalizesNaNs = canonicalizesNaNs
         shapes = FunctionShapes(module.parsed.types)
         entries = .allocate(capacity: max(count, 1))
         stubs = .allocate(capacity: max(2 * count, 1))
@@ -133,7 +135,9 @@ final class CodeTable: Sendable {
     }
 
     private func makeTranslator() -> Translator {
-        Translator(module, layout: layout, shapes: shapes, entries: entries)
+        Translator(
+            module, layout: layout, shapes: shapes, entries: entries,
+            canonicalizesNaNs: canonicalizesNaNs)
     }
 
     private static func translated(

@@ -83,6 +83,8 @@ struct Translator {
     let layout: ContextLayout
     /// Entries of the module's defined functions.
     let entries: UnsafeMutablePointer<Atomic<UInt>>
+    /// See `Engine.Configuration`.
+    let canonicalizesNaNs: Bool
 
     // The function.
     var reader: BinaryReader
@@ -132,7 +134,7 @@ struct Translator {
 
     init(
         _ module: ValidModule, layout: ContextLayout, shapes: FunctionShapes,
-        entries: UnsafeMutablePointer<Atomic<UInt>>
+        entries: UnsafeMutablePointer<Atomic<UInt>>, canonicalizesNaNs: Bool
     ) {
         self.module = module.parsed
         typeIDs = module.typeIDs
@@ -140,6 +142,7 @@ struct Translator {
         self.shapes = shapes
         self.layout = layout
         self.entries = entries
+        self.canonicalizesNaNs = canonicalizesNaNs
         reader = BinaryReader(
             module.parsed.bytes, range: ByteRange(start: 0, end: 0),
             features: module.parsed.features)

@@ -128,7 +128,8 @@ extension Command {
         summary: "Run scripts of the specification's test suite",
         operands: [Operand("FILE|FOLDER", .oneOrMore, .script)],
         options: [
-            .jobs, .features, .eager, .stress, .commandFuel, .commandTimeout, .print, .everyFailure,
+            .jobs, .features, .eager, .stress, .canonicalNaNs, .commandFuel, .commandTimeout,
+            .print, .everyFailure,
             .counts, .table, .json, .help,
         ],
         notes: [
@@ -233,6 +234,8 @@ extension Option {
         "eager", help: "Translate all functions of a module before it is used")
     static let stress = Option(
         "stress", help: "Collect garbage at every allocation")
+    static let canonicalNaNs = Option(
+        "canonical-nans", help: "Give the canonical NaN where an operation may choose one")
     static let commandFuel = Option(
         "fuel", value: "N", help: "Stop a command after N backward branches and calls")
     static let commandTimeout = Option(

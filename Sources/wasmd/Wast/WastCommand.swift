@@ -31,6 +31,7 @@ struct WastCommand {
         options.features = try arguments.features()
         options.eagerTranslation = arguments.has(.eager)
         options.collectsAtEveryAllocation = arguments.has(.stress)
+        options.canonicalizesNaNs = arguments.has(.canonicalNaNs)
         options.fuel = try arguments.read(.commandFuel, expected: "a number", Quantity.count)
         options.timeLimit = try arguments.read(
             .commandTimeout, expected: "a time above zero with its unit, for example 500ms or 2s"

@@ -15,7 +15,10 @@
 @inline(__always) func h_floatUnary_f32_floor_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatFloor<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatFloor<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f32_trunc_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -23,15 +26,24 @@
 @inline(__always) func h_floatUnary_f32_trunc_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatTruncate<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatTruncate<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f32_trunc_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatTruncate<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatTruncate<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f32_trunc_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatTruncate<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatTruncate<Float>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f32_nearest_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -39,31 +51,52 @@
 @inline(__always) func h_floatUnary_f32_nearest_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNearest<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatNearest<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f32_nearest_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNearest<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatNearest<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f32_nearest_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNearest<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatNearest<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_floatUnary_f32_sqrt_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatSquareRoot<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatSquareRoot<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f32_sqrt_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatSquareRoot<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatSquareRoot<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_floatUnary_f32_sqrt_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatSquareRoot<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatSquareRoot<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f32_sqrt_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatSquareRoot<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatSquareRoot<Float>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_abs_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -71,15 +104,25 @@
 @inline(__always) func h_floatUnary_f64_abs_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatAbsolute<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatAbsolute<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_abs_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatAbsolute<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatAbsolute<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_abs_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatAbsolute<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatAbsolute<Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_neg_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -87,15 +130,23 @@
 @inline(__always) func h_floatUnary_f64_neg_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNegate<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatNegate<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_neg_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNegate<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatNegate<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_neg_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNegate<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatNegate<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_floatUnary_f64_ceil_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -103,15 +154,24 @@
 @inline(__always) func h_floatUnary_f64_ceil_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatCeiling<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatCeiling<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_ceil_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatCeiling<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatCeiling<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_ceil_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatCeiling<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatCeiling<Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_floor_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -119,7 +179,9 @@
 @inline(__always) func h_floatUnary_f64_floor_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatFloor<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatFloor<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_floor_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -127,7 +189,10 @@
 @inline(__always) func h_floatUnary_f64_floor_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatFloor<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatFloor<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_trunc_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -135,15 +200,25 @@
 @inline(__always) func h_floatUnary_f64_trunc_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatTruncate<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatTruncate<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_trunc_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatTruncate<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatTruncate<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_trunc_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatTruncate<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatTruncate<Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_nearest_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -151,159 +226,372 @@
 @inline(__always) func h_floatUnary_f64_nearest_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNearest<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatNearest<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_nearest_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNearest<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatNearest<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_nearest_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatNearest<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatNearest<Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_sqrt_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatSquareRoot<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(FloatSquareRoot<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_sqrt_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatSquareRoot<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatSquareRoot<Double>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatUnary_f64_sqrt_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatSquareRoot<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatSquareRoot<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_floatUnary_f64_sqrt_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(FloatSquareRoot<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        FloatSquareRoot<Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
+@inline(__always) func h_floatCanonicalize_f32_canonicalize_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    unary(
+        FloatCanonicalize<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
+@inline(__always) func h_floatCanonicalize_f32_canonicalize_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    unary(
+        FloatCanonicalize<Float>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
+@inline(__always) func h_floatCanonicalize_f32_canonicalize_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    unary(
+        FloatCanonicalize<Float>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
+@inline(__always) func h_floatCanonicalize_f32_canonicalize_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    unary(
+        FloatCanonicalize<Float>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
+@inline(__always) func h_floatCanonicalize_f64_canonicalize_S_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    unary(
+        FloatCanonicalize<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
+@inline(__always) func h_floatCanonicalize_f64_canonicalize_S_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    unary(
+        FloatCanonicalize<Double>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
+@inline(__always) func h_floatCanonicalize_f64_canonicalize_R_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    unary(
+        FloatCanonicalize<Double>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
+@inline(__always) func h_floatCanonicalize_f64_canonicalize_R_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    unary(
+        FloatCanonicalize<Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt32, Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt32, Float>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt32, Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt32, Float>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt32, Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt32, Float>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt32, Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt32, Float>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt32, Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt32, Float>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt32, Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt32, Float>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt32, Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt32, Float>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt32, Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt32, Float>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt64, Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt64, Float>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt64, Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt64, Float>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt64, Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt64, Float>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt64, Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt64, Float>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt64, Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt64, Float>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt64, Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt64, Float>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt64, Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt64, Float>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_convert_i64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt64, Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt64, Float>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt32, Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt32, Double>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt32, Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt32, Double>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt32, Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt32, Double>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt32, Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt32, Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt32, Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt32, Double>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt32, Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt32, Double>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt32, Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt32, Double>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt32, Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt32, Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt64, Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt64, Double>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt64, Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt64, Double>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt64, Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt64, Double>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertSigned<UInt64, Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertSigned<UInt64, Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt64, Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt64, Double>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt64, Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt64, Double>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt64, Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt64, Double>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f64_convert_i64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(ConvertUnsigned<UInt64, Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        ConvertUnsigned<UInt64, Double>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_floatConvert_f32_demote_f64_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -339,339 +627,673 @@
 @inline(__always) func h_truncate_i32_trunc_f32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Float, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Float, UInt32>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Float, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Float, UInt32>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Float, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Float, UInt32>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Float, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Float, UInt32>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Float, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Float, UInt32>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Float, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Float, UInt32>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Float, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Float, UInt32>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Float, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Float, UInt32>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Double, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Double, UInt32>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Double, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Double, UInt32>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Double, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Double, UInt32>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Double, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Double, UInt32>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Double, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Double, UInt32>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Double, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Double, UInt32>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Double, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Double, UInt32>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i32_trunc_f64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Double, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Double, UInt32>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Float, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Float, UInt64>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Float, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Float, UInt64>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Float, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Float, UInt64>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Float, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Float, UInt64>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Float, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Float, UInt64>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Float, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Float, UInt64>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Float, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Float, UInt64>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Float, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Float, UInt64>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Double, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Double, UInt64>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Double, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Double, UInt64>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Double, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Double, UInt64>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateSigned<Double, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateSigned<Double, UInt64>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Double, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Double, UInt64>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Double, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Double, UInt64>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Double, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Double, UInt64>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncate_i64_trunc_f64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { truncation(TruncateUnsigned<Double, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    truncation(
+        TruncateUnsigned<Double, UInt64>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Float, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Float, UInt32>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Float, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Float, UInt32>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Float, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Float, UInt32>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Float, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Float, UInt32>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Float, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Float, UInt32>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Float, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Float, UInt32>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Float, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Float, UInt32>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Float, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Float, UInt32>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Double, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Double, UInt32>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Double, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Double, UInt32>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Double, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Double, UInt32>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Double, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Double, UInt32>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Double, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Double, UInt32>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Double, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Double, UInt32>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Double, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Double, UInt32>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Double, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Double, UInt32>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Float, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Float, UInt64>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Float, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Float, UInt64>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Float, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Float, UInt64>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Float, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Float, UInt64>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Float, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Float, UInt64>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Float, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Float, UInt64>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Float, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Float, UInt64>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Float, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Float, UInt64>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Double, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Double, UInt64>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Double, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Double, UInt64>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Double, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Double, UInt64>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateSigned<Double, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateSigned<Double, UInt64>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Double, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Double, UInt64>.self, Slot1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Double, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Double, UInt64>.self, Slot1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Double, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Double, UInt64>.self, Register.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { unary(SaturateUnsigned<Double, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    unary(
+        SaturateUnsigned<Double, UInt64>.self, Register.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(Access<UInt32, UInt32>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtRegister.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtConstant.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotSlot.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt32, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt32, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -679,79 +1301,151 @@
 @inline(__always) func h_load_i32_load8_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -759,79 +1453,155 @@
 @inline(__always) func h_load_i32_load8_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i32_load8_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i32_load8_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i32_load8_u_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i32_load8_u_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load8_u_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt8, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt8, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -839,239 +1609,471 @@
 @inline(__always) func h_load_i32_load16_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i32_load16_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i32_load16_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i32_load16_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i32_load16_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(Access<UInt16, UInt32>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtRegister.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtConstant.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotSlot.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i32_load16_u_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt16, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt16, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(Access<UInt64, UInt64>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtRegister.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtConstant.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotSlot.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<UInt64, UInt64>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<UInt64, UInt64>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1079,79 +2081,151 @@
 @inline(__always) func h_load_i64_load8_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load8_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int8, UInt64>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int8, UInt64>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1159,79 +2233,155 @@
 @inline(__always) func h_load_i64_load16_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i64_load16_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i64_load16_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i64_load16_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i64_load16_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load16_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int16, UInt64>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int16, UInt64>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1239,79 +2389,155 @@
 @inline(__always) func h_load_i64_load32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i64_load32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i64_load32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i64_load32_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_load_i64_load32_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_i64_load32_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(Access<Int32, UInt64>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        Access<Int32, UInt64>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1319,79 +2545,147 @@
 @inline(__always) func h_load_f32_load_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(FloatAccess<Float>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(FloatAccess<Float>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(FloatAccess<Float>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(FloatAccess<Float>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f32_load_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Float>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Float>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1399,79 +2693,147 @@
 @inline(__always) func h_load_f64_load_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(FloatAccess<Double>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(FloatAccess<Double>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtRegister.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(FloatAccess<Double>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtConstant.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtRegisterImmediate.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtRegisterImmediate.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(FloatAccess<Double>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotSlot.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotRegister0.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotRegister0.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotRegister1.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotRegister1.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotRegister2.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotRegister2.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotRegister3.self, ToSlot.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_load_f64_load_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { load(FloatAccess<Double>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    load(
+        FloatAccess<Double>.self, AtSlotRegister3.self, ToRegister.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1479,127 +2841,182 @@
 @inline(__always) func h_store_i32_store8_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_store_i32_store8_R_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_R_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtRegister.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtRegister.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_K_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_K_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtConstant.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtConstant.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotImmediate.self, Slot0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotImmediate.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_RI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtRegisterImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtRegisterImmediate.self, Slot0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_RI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtRegisterImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtRegisterImmediate.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SS_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SS_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotSlot.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SR_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotRegister0.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotRegister0.self, Slot0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SR_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotRegister0.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotRegister0.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SR1_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotRegister1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotRegister1.self, Slot0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SR1_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotRegister1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotRegister1.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SR2_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotRegister2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotRegister2.self, Slot0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SR2_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotRegister2.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotRegister2.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SR3_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotRegister3.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotRegister3.self, Slot0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store8_SR3_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt8, UInt32>.self, AtSlotRegister3.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt8, UInt32>.self, AtSlotRegister3.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store16_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(Access<UInt16, UInt32>.self, AtSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store16_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt16, UInt32>.self, AtSlot.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 @inline(__always) func h_store_i32_store16_R_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt16, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
+    )
+}
 @inline(__always) func h_store_i32_store16_R_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtRegister.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_store_i32_store16_K_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_store_i32_store16_K_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtConstant.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_store_i32_store16_SI_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtSlotImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_store_i32_store16_SI_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtSlotImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_store_i32_store16_RI_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtRegisterImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_store_i32_store16_RI_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtRegisterImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_store_i32_store16_SS_S(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_store_i32_store16_SS_I(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { store(Access<UInt16, UInt32>.self, AtSlotSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) {
+    store(
+        Access<UInt16, UInt32>.self, AtRegister.self, Immediate0.self,
+        State(pc, sp, md, ms, cx, r, f, g))
+}
 
 func registerHandlers3(_ table: UnsafeMutablePointer<UInt64>) {
     table[1200] = address(h_floatUnary_f32_floor_S_slot)
@@ -1646,360 +3063,360 @@ func registerHandlers3(_ table: UnsafeMutablePointer<UInt64>) {
     table[1241] = address(h_floatUnary_f64_sqrt_S_register)
     table[1242] = address(h_floatUnary_f64_sqrt_R_slot)
     table[1243] = address(h_floatUnary_f64_sqrt_R_register)
-    table[1244] = address(h_floatConvert_f32_convert_i32_s_S_slot)
-    table[1245] = address(h_floatConvert_f32_convert_i32_s_S_register)
-    table[1246] = address(h_floatConvert_f32_convert_i32_s_R_slot)
-    table[1247] = address(h_floatConvert_f32_convert_i32_s_R_register)
-    table[1248] = address(h_floatConvert_f32_convert_i32_u_S_slot)
-    table[1249] = address(h_floatConvert_f32_convert_i32_u_S_register)
-    table[1250] = address(h_floatConvert_f32_convert_i32_u_R_slot)
-    table[1251] = address(h_floatConvert_f32_convert_i32_u_R_register)
-    table[1252] = address(h_floatConvert_f32_convert_i64_s_S_slot)
-    table[1253] = address(h_floatConvert_f32_convert_i64_s_S_register)
-    table[1254] = address(h_floatConvert_f32_convert_i64_s_R_slot)
-    table[1255] = address(h_floatConvert_f32_convert_i64_s_R_register)
-    table[1256] = address(h_floatConvert_f32_convert_i64_u_S_slot)
-    table[1257] = address(h_floatConvert_f32_convert_i64_u_S_register)
-    table[1258] = address(h_floatConvert_f32_convert_i64_u_R_slot)
-    table[1259] = address(h_floatConvert_f32_convert_i64_u_R_register)
-    table[1260] = address(h_floatConvert_f64_convert_i32_s_S_slot)
-    table[1261] = address(h_floatConvert_f64_convert_i32_s_S_register)
-    table[1262] = address(h_floatConvert_f64_convert_i32_s_R_slot)
-    table[1263] = address(h_floatConvert_f64_convert_i32_s_R_register)
-    table[1264] = address(h_floatConvert_f64_convert_i32_u_S_slot)
-    table[1265] = address(h_floatConvert_f64_convert_i32_u_S_register)
-    table[1266] = address(h_floatConvert_f64_convert_i32_u_R_slot)
-    table[1267] = address(h_floatConvert_f64_convert_i32_u_R_register)
-    table[1268] = address(h_floatConvert_f64_convert_i64_s_S_slot)
-    table[1269] = address(h_floatConvert_f64_convert_i64_s_S_register)
-    table[1270] = address(h_floatConvert_f64_convert_i64_s_R_slot)
-    table[1271] = address(h_floatConvert_f64_convert_i64_s_R_register)
-    table[1272] = address(h_floatConvert_f64_convert_i64_u_S_slot)
-    table[1273] = address(h_floatConvert_f64_convert_i64_u_S_register)
-    table[1274] = address(h_floatConvert_f64_convert_i64_u_R_slot)
-    table[1275] = address(h_floatConvert_f64_convert_i64_u_R_register)
-    table[1276] = address(h_floatConvert_f32_demote_f64_S_slot)
-    table[1277] = address(h_floatConvert_f32_demote_f64_S_register)
-    table[1278] = address(h_floatConvert_f32_demote_f64_R_slot)
-    table[1279] = address(h_floatConvert_f32_demote_f64_R_register)
-    table[1280] = address(h_floatConvert_f64_promote_f32_S_slot)
-    table[1281] = address(h_floatConvert_f64_promote_f32_S_register)
-    table[1282] = address(h_floatConvert_f64_promote_f32_R_slot)
-    table[1283] = address(h_floatConvert_f64_promote_f32_R_register)
-    table[1284] = address(h_truncate_i32_trunc_f32_s_S_slot)
-    table[1285] = address(h_truncate_i32_trunc_f32_s_S_register)
-    table[1286] = address(h_truncate_i32_trunc_f32_s_R_slot)
-    table[1287] = address(h_truncate_i32_trunc_f32_s_R_register)
-    table[1288] = address(h_truncate_i32_trunc_f32_u_S_slot)
-    table[1289] = address(h_truncate_i32_trunc_f32_u_S_register)
-    table[1290] = address(h_truncate_i32_trunc_f32_u_R_slot)
-    table[1291] = address(h_truncate_i32_trunc_f32_u_R_register)
-    table[1292] = address(h_truncate_i32_trunc_f64_s_S_slot)
-    table[1293] = address(h_truncate_i32_trunc_f64_s_S_register)
-    table[1294] = address(h_truncate_i32_trunc_f64_s_R_slot)
-    table[1295] = address(h_truncate_i32_trunc_f64_s_R_register)
-    table[1296] = address(h_truncate_i32_trunc_f64_u_S_slot)
-    table[1297] = address(h_truncate_i32_trunc_f64_u_S_register)
-    table[1298] = address(h_truncate_i32_trunc_f64_u_R_slot)
-    table[1299] = address(h_truncate_i32_trunc_f64_u_R_register)
-    table[1300] = address(h_truncate_i64_trunc_f32_s_S_slot)
-    table[1301] = address(h_truncate_i64_trunc_f32_s_S_register)
-    table[1302] = address(h_truncate_i64_trunc_f32_s_R_slot)
-    table[1303] = address(h_truncate_i64_trunc_f32_s_R_register)
-    table[1304] = address(h_truncate_i64_trunc_f32_u_S_slot)
-    table[1305] = address(h_truncate_i64_trunc_f32_u_S_register)
-    table[1306] = address(h_truncate_i64_trunc_f32_u_R_slot)
-    table[1307] = address(h_truncate_i64_trunc_f32_u_R_register)
-    table[1308] = address(h_truncate_i64_trunc_f64_s_S_slot)
-    table[1309] = address(h_truncate_i64_trunc_f64_s_S_register)
-    table[1310] = address(h_truncate_i64_trunc_f64_s_R_slot)
-    table[1311] = address(h_truncate_i64_trunc_f64_s_R_register)
-    table[1312] = address(h_truncate_i64_trunc_f64_u_S_slot)
-    table[1313] = address(h_truncate_i64_trunc_f64_u_S_register)
-    table[1314] = address(h_truncate_i64_trunc_f64_u_R_slot)
-    table[1315] = address(h_truncate_i64_trunc_f64_u_R_register)
-    table[1316] = address(h_truncateSaturating_i32_trunc_sat_f32_s_S_slot)
-    table[1317] = address(h_truncateSaturating_i32_trunc_sat_f32_s_S_register)
-    table[1318] = address(h_truncateSaturating_i32_trunc_sat_f32_s_R_slot)
-    table[1319] = address(h_truncateSaturating_i32_trunc_sat_f32_s_R_register)
-    table[1320] = address(h_truncateSaturating_i32_trunc_sat_f32_u_S_slot)
-    table[1321] = address(h_truncateSaturating_i32_trunc_sat_f32_u_S_register)
-    table[1322] = address(h_truncateSaturating_i32_trunc_sat_f32_u_R_slot)
-    table[1323] = address(h_truncateSaturating_i32_trunc_sat_f32_u_R_register)
-    table[1324] = address(h_truncateSaturating_i32_trunc_sat_f64_s_S_slot)
-    table[1325] = address(h_truncateSaturating_i32_trunc_sat_f64_s_S_register)
-    table[1326] = address(h_truncateSaturating_i32_trunc_sat_f64_s_R_slot)
-    table[1327] = address(h_truncateSaturating_i32_trunc_sat_f64_s_R_register)
-    table[1328] = address(h_truncateSaturating_i32_trunc_sat_f64_u_S_slot)
-    table[1329] = address(h_truncateSaturating_i32_trunc_sat_f64_u_S_register)
-    table[1330] = address(h_truncateSaturating_i32_trunc_sat_f64_u_R_slot)
-    table[1331] = address(h_truncateSaturating_i32_trunc_sat_f64_u_R_register)
-    table[1332] = address(h_truncateSaturating_i64_trunc_sat_f32_s_S_slot)
-    table[1333] = address(h_truncateSaturating_i64_trunc_sat_f32_s_S_register)
-    table[1334] = address(h_truncateSaturating_i64_trunc_sat_f32_s_R_slot)
-    table[1335] = address(h_truncateSaturating_i64_trunc_sat_f32_s_R_register)
-    table[1336] = address(h_truncateSaturating_i64_trunc_sat_f32_u_S_slot)
-    table[1337] = address(h_truncateSaturating_i64_trunc_sat_f32_u_S_register)
-    table[1338] = address(h_truncateSaturating_i64_trunc_sat_f32_u_R_slot)
-    table[1339] = address(h_truncateSaturating_i64_trunc_sat_f32_u_R_register)
-    table[1340] = address(h_truncateSaturating_i64_trunc_sat_f64_s_S_slot)
-    table[1341] = address(h_truncateSaturating_i64_trunc_sat_f64_s_S_register)
-    table[1342] = address(h_truncateSaturating_i64_trunc_sat_f64_s_R_slot)
-    table[1343] = address(h_truncateSaturating_i64_trunc_sat_f64_s_R_register)
-    table[1344] = address(h_truncateSaturating_i64_trunc_sat_f64_u_S_slot)
-    table[1345] = address(h_truncateSaturating_i64_trunc_sat_f64_u_S_register)
-    table[1346] = address(h_truncateSaturating_i64_trunc_sat_f64_u_R_slot)
-    table[1347] = address(h_truncateSaturating_i64_trunc_sat_f64_u_R_register)
-    table[1348] = address(h_load_i32_load_S_slot)
-    table[1349] = address(h_load_i32_load_S_register)
-    table[1350] = address(h_load_i32_load_R_slot)
-    table[1351] = address(h_load_i32_load_R_register)
-    table[1352] = address(h_load_i32_load_K_slot)
-    table[1353] = address(h_load_i32_load_K_register)
-    table[1354] = address(h_load_i32_load_SI_slot)
-    table[1355] = address(h_load_i32_load_SI_register)
-    table[1356] = address(h_load_i32_load_RI_slot)
-    table[1357] = address(h_load_i32_load_RI_register)
-    table[1358] = address(h_load_i32_load_SS_slot)
-    table[1359] = address(h_load_i32_load_SS_register)
-    table[1360] = address(h_load_i32_load_SR_slot)
-    table[1361] = address(h_load_i32_load_SR_register)
-    table[1362] = address(h_load_i32_load_SR1_slot)
-    table[1363] = address(h_load_i32_load_SR1_register)
-    table[1364] = address(h_load_i32_load_SR2_slot)
-    table[1365] = address(h_load_i32_load_SR2_register)
-    table[1366] = address(h_load_i32_load_SR3_slot)
-    table[1367] = address(h_load_i32_load_SR3_register)
-    table[1368] = address(h_load_i32_load8_s_S_slot)
-    table[1369] = address(h_load_i32_load8_s_S_register)
-    table[1370] = address(h_load_i32_load8_s_R_slot)
-    table[1371] = address(h_load_i32_load8_s_R_register)
-    table[1372] = address(h_load_i32_load8_s_K_slot)
-    table[1373] = address(h_load_i32_load8_s_K_register)
-    table[1374] = address(h_load_i32_load8_s_SI_slot)
-    table[1375] = address(h_load_i32_load8_s_SI_register)
-    table[1376] = address(h_load_i32_load8_s_RI_slot)
-    table[1377] = address(h_load_i32_load8_s_RI_register)
-    table[1378] = address(h_load_i32_load8_s_SS_slot)
-    table[1379] = address(h_load_i32_load8_s_SS_register)
-    table[1380] = address(h_load_i32_load8_s_SR_slot)
-    table[1381] = address(h_load_i32_load8_s_SR_register)
-    table[1382] = address(h_load_i32_load8_s_SR1_slot)
-    table[1383] = address(h_load_i32_load8_s_SR1_register)
-    table[1384] = address(h_load_i32_load8_s_SR2_slot)
-    table[1385] = address(h_load_i32_load8_s_SR2_register)
-    table[1386] = address(h_load_i32_load8_s_SR3_slot)
-    table[1387] = address(h_load_i32_load8_s_SR3_register)
-    table[1388] = address(h_load_i32_load8_u_S_slot)
-    table[1389] = address(h_load_i32_load8_u_S_register)
-    table[1390] = address(h_load_i32_load8_u_R_slot)
-    table[1391] = address(h_load_i32_load8_u_R_register)
-    table[1392] = address(h_load_i32_load8_u_K_slot)
-    table[1393] = address(h_load_i32_load8_u_K_register)
-    table[1394] = address(h_load_i32_load8_u_SI_slot)
-    table[1395] = address(h_load_i32_load8_u_SI_register)
-    table[1396] = address(h_load_i32_load8_u_RI_slot)
-    table[1397] = address(h_load_i32_load8_u_RI_register)
-    table[1398] = address(h_load_i32_load8_u_SS_slot)
-    table[1399] = address(h_load_i32_load8_u_SS_register)
-    table[1400] = address(h_load_i32_load8_u_SR_slot)
-    table[1401] = address(h_load_i32_load8_u_SR_register)
-    table[1402] = address(h_load_i32_load8_u_SR1_slot)
-    table[1403] = address(h_load_i32_load8_u_SR1_register)
-    table[1404] = address(h_load_i32_load8_u_SR2_slot)
-    table[1405] = address(h_load_i32_load8_u_SR2_register)
-    table[1406] = address(h_load_i32_load8_u_SR3_slot)
-    table[1407] = address(h_load_i32_load8_u_SR3_register)
-    table[1408] = address(h_load_i32_load16_s_S_slot)
-    table[1409] = address(h_load_i32_load16_s_S_register)
-    table[1410] = address(h_load_i32_load16_s_R_slot)
-    table[1411] = address(h_load_i32_load16_s_R_register)
-    table[1412] = address(h_load_i32_load16_s_K_slot)
-    table[1413] = address(h_load_i32_load16_s_K_register)
-    table[1414] = address(h_load_i32_load16_s_SI_slot)
-    table[1415] = address(h_load_i32_load16_s_SI_register)
-    table[1416] = address(h_load_i32_load16_s_RI_slot)
-    table[1417] = address(h_load_i32_load16_s_RI_register)
-    table[1418] = address(h_load_i32_load16_s_SS_slot)
-    table[1419] = address(h_load_i32_load16_s_SS_register)
-    table[1420] = address(h_load_i32_load16_s_SR_slot)
-    table[1421] = address(h_load_i32_load16_s_SR_register)
-    table[1422] = address(h_load_i32_load16_s_SR1_slot)
-    table[1423] = address(h_load_i32_load16_s_SR1_register)
-    table[1424] = address(h_load_i32_load16_s_SR2_slot)
-    table[1425] = address(h_load_i32_load16_s_SR2_register)
-    table[1426] = address(h_load_i32_load16_s_SR3_slot)
-    table[1427] = address(h_load_i32_load16_s_SR3_register)
-    table[1428] = address(h_load_i32_load16_u_S_slot)
-    table[1429] = address(h_load_i32_load16_u_S_register)
-    table[1430] = address(h_load_i32_load16_u_R_slot)
-    table[1431] = address(h_load_i32_load16_u_R_register)
-    table[1432] = address(h_load_i32_load16_u_K_slot)
-    table[1433] = address(h_load_i32_load16_u_K_register)
-    table[1434] = address(h_load_i32_load16_u_SI_slot)
-    table[1435] = address(h_load_i32_load16_u_SI_register)
-    table[1436] = address(h_load_i32_load16_u_RI_slot)
-    table[1437] = address(h_load_i32_load16_u_RI_register)
-    table[1438] = address(h_load_i32_load16_u_SS_slot)
-    table[1439] = address(h_load_i32_load16_u_SS_register)
-    table[1440] = address(h_load_i32_load16_u_SR_slot)
-    table[1441] = address(h_load_i32_load16_u_SR_register)
-    table[1442] = address(h_load_i32_load16_u_SR1_slot)
-    table[1443] = address(h_load_i32_load16_u_SR1_register)
-    table[1444] = address(h_load_i32_load16_u_SR2_slot)
-    table[1445] = address(h_load_i32_load16_u_SR2_register)
-    table[1446] = address(h_load_i32_load16_u_SR3_slot)
-    table[1447] = address(h_load_i32_load16_u_SR3_register)
-    table[1448] = address(h_load_i64_load_S_slot)
-    table[1449] = address(h_load_i64_load_S_register)
-    table[1450] = address(h_load_i64_load_R_slot)
-    table[1451] = address(h_load_i64_load_R_register)
-    table[1452] = address(h_load_i64_load_K_slot)
-    table[1453] = address(h_load_i64_load_K_register)
-    table[1454] = address(h_load_i64_load_SI_slot)
-    table[1455] = address(h_load_i64_load_SI_register)
-    table[1456] = address(h_load_i64_load_RI_slot)
-    table[1457] = address(h_load_i64_load_RI_register)
-    table[1458] = address(h_load_i64_load_SS_slot)
-    table[1459] = address(h_load_i64_load_SS_register)
-    table[1460] = address(h_load_i64_load_SR_slot)
-    table[1461] = address(h_load_i64_load_SR_register)
-    table[1462] = address(h_load_i64_load_SR1_slot)
-    table[1463] = address(h_load_i64_load_SR1_register)
-    table[1464] = address(h_load_i64_load_SR2_slot)
-    table[1465] = address(h_load_i64_load_SR2_register)
-    table[1466] = address(h_load_i64_load_SR3_slot)
-    table[1467] = address(h_load_i64_load_SR3_register)
-    table[1468] = address(h_load_i64_load8_s_S_slot)
-    table[1469] = address(h_load_i64_load8_s_S_register)
-    table[1470] = address(h_load_i64_load8_s_R_slot)
-    table[1471] = address(h_load_i64_load8_s_R_register)
-    table[1472] = address(h_load_i64_load8_s_K_slot)
-    table[1473] = address(h_load_i64_load8_s_K_register)
-    table[1474] = address(h_load_i64_load8_s_SI_slot)
-    table[1475] = address(h_load_i64_load8_s_SI_register)
-    table[1476] = address(h_load_i64_load8_s_RI_slot)
-    table[1477] = address(h_load_i64_load8_s_RI_register)
-    table[1478] = address(h_load_i64_load8_s_SS_slot)
-    table[1479] = address(h_load_i64_load8_s_SS_register)
-    table[1480] = address(h_load_i64_load8_s_SR_slot)
-    table[1481] = address(h_load_i64_load8_s_SR_register)
-    table[1482] = address(h_load_i64_load8_s_SR1_slot)
-    table[1483] = address(h_load_i64_load8_s_SR1_register)
-    table[1484] = address(h_load_i64_load8_s_SR2_slot)
-    table[1485] = address(h_load_i64_load8_s_SR2_register)
-    table[1486] = address(h_load_i64_load8_s_SR3_slot)
-    table[1487] = address(h_load_i64_load8_s_SR3_register)
-    table[1488] = address(h_load_i64_load16_s_S_slot)
-    table[1489] = address(h_load_i64_load16_s_S_register)
-    table[1490] = address(h_load_i64_load16_s_R_slot)
-    table[1491] = address(h_load_i64_load16_s_R_register)
-    table[1492] = address(h_load_i64_load16_s_K_slot)
-    table[1493] = address(h_load_i64_load16_s_K_register)
-    table[1494] = address(h_load_i64_load16_s_SI_slot)
-    table[1495] = address(h_load_i64_load16_s_SI_register)
-    table[1496] = address(h_load_i64_load16_s_RI_slot)
-    table[1497] = address(h_load_i64_load16_s_RI_register)
-    table[1498] = address(h_load_i64_load16_s_SS_slot)
-    table[1499] = address(h_load_i64_load16_s_SS_register)
-    table[1500] = address(h_load_i64_load16_s_SR_slot)
-    table[1501] = address(h_load_i64_load16_s_SR_register)
-    table[1502] = address(h_load_i64_load16_s_SR1_slot)
-    table[1503] = address(h_load_i64_load16_s_SR1_register)
-    table[1504] = address(h_load_i64_load16_s_SR2_slot)
-    table[1505] = address(h_load_i64_load16_s_SR2_register)
-    table[1506] = address(h_load_i64_load16_s_SR3_slot)
-    table[1507] = address(h_load_i64_load16_s_SR3_register)
-    table[1508] = address(h_load_i64_load32_s_S_slot)
-    table[1509] = address(h_load_i64_load32_s_S_register)
-    table[1510] = address(h_load_i64_load32_s_R_slot)
-    table[1511] = address(h_load_i64_load32_s_R_register)
-    table[1512] = address(h_load_i64_load32_s_K_slot)
-    table[1513] = address(h_load_i64_load32_s_K_register)
-    table[1514] = address(h_load_i64_load32_s_SI_slot)
-    table[1515] = address(h_load_i64_load32_s_SI_register)
-    table[1516] = address(h_load_i64_load32_s_RI_slot)
-    table[1517] = address(h_load_i64_load32_s_RI_register)
-    table[1518] = address(h_load_i64_load32_s_SS_slot)
-    table[1519] = address(h_load_i64_load32_s_SS_register)
-    table[1520] = address(h_load_i64_load32_s_SR_slot)
-    table[1521] = address(h_load_i64_load32_s_SR_register)
-    table[1522] = address(h_load_i64_load32_s_SR1_slot)
-    table[1523] = address(h_load_i64_load32_s_SR1_register)
-    table[1524] = address(h_load_i64_load32_s_SR2_slot)
-    table[1525] = address(h_load_i64_load32_s_SR2_register)
-    table[1526] = address(h_load_i64_load32_s_SR3_slot)
-    table[1527] = address(h_load_i64_load32_s_SR3_register)
-    table[1528] = address(h_load_f32_load_S_slot)
-    table[1529] = address(h_load_f32_load_S_register)
-    table[1530] = address(h_load_f32_load_R_slot)
-    table[1531] = address(h_load_f32_load_R_register)
-    table[1532] = address(h_load_f32_load_K_slot)
-    table[1533] = address(h_load_f32_load_K_register)
-    table[1534] = address(h_load_f32_load_SI_slot)
-    table[1535] = address(h_load_f32_load_SI_register)
-    table[1536] = address(h_load_f32_load_RI_slot)
-    table[1537] = address(h_load_f32_load_RI_register)
-    table[1538] = address(h_load_f32_load_SS_slot)
-    table[1539] = address(h_load_f32_load_SS_register)
-    table[1540] = address(h_load_f32_load_SR_slot)
-    table[1541] = address(h_load_f32_load_SR_register)
-    table[1542] = address(h_load_f32_load_SR1_slot)
-    table[1543] = address(h_load_f32_load_SR1_register)
-    table[1544] = address(h_load_f32_load_SR2_slot)
-    table[1545] = address(h_load_f32_load_SR2_register)
-    table[1546] = address(h_load_f32_load_SR3_slot)
-    table[1547] = address(h_load_f32_load_SR3_register)
-    table[1548] = address(h_load_f64_load_S_slot)
-    table[1549] = address(h_load_f64_load_S_register)
-    table[1550] = address(h_load_f64_load_R_slot)
-    table[1551] = address(h_load_f64_load_R_register)
-    table[1552] = address(h_load_f64_load_K_slot)
-    table[1553] = address(h_load_f64_load_K_register)
-    table[1554] = address(h_load_f64_load_SI_slot)
-    table[1555] = address(h_load_f64_load_SI_register)
-    table[1556] = address(h_load_f64_load_RI_slot)
-    table[1557] = address(h_load_f64_load_RI_register)
-    table[1558] = address(h_load_f64_load_SS_slot)
-    table[1559] = address(h_load_f64_load_SS_register)
-    table[1560] = address(h_load_f64_load_SR_slot)
-    table[1561] = address(h_load_f64_load_SR_register)
-    table[1562] = address(h_load_f64_load_SR1_slot)
-    table[1563] = address(h_load_f64_load_SR1_register)
-    table[1564] = address(h_load_f64_load_SR2_slot)
-    table[1565] = address(h_load_f64_load_SR2_register)
-    table[1566] = address(h_load_f64_load_SR3_slot)
-    table[1567] = address(h_load_f64_load_SR3_register)
-    table[1568] = address(h_store_i32_store8_S_S)
-    table[1569] = address(h_store_i32_store8_S_I)
-    table[1570] = address(h_store_i32_store8_R_S)
-    table[1571] = address(h_store_i32_store8_R_I)
-    table[1572] = address(h_store_i32_store8_K_S)
-    table[1573] = address(h_store_i32_store8_K_I)
-    table[1574] = address(h_store_i32_store8_SI_S)
-    table[1575] = address(h_store_i32_store8_SI_I)
-    table[1576] = address(h_store_i32_store8_RI_S)
-    table[1577] = address(h_store_i32_store8_RI_I)
-    table[1578] = address(h_store_i32_store8_SS_S)
-    table[1579] = address(h_store_i32_store8_SS_I)
-    table[1580] = address(h_store_i32_store8_SR_S)
-    table[1581] = address(h_store_i32_store8_SR_I)
-    table[1582] = address(h_store_i32_store8_SR1_S)
-    table[1583] = address(h_store_i32_store8_SR1_I)
-    table[1584] = address(h_store_i32_store8_SR2_S)
-    table[1585] = address(h_store_i32_store8_SR2_I)
-    table[1586] = address(h_store_i32_store8_SR3_S)
-    table[1587] = address(h_store_i32_store8_SR3_I)
-    table[1588] = address(h_store_i32_store16_S_S)
-    table[1589] = address(h_store_i32_store16_S_I)
-    table[1590] = address(h_store_i32_store16_R_S)
-    table[1591] = address(h_store_i32_store16_R_I)
-    table[1592] = address(h_store_i32_store16_K_S)
-    table[1593] = address(h_store_i32_store16_K_I)
-    table[1594] = address(h_store_i32_store16_SI_S)
-    table[1595] = address(h_store_i32_store16_SI_I)
-    table[1596] = address(h_store_i32_store16_RI_S)
-    table[1597] = address(h_store_i32_store16_RI_I)
-    table[1598] = address(h_store_i32_store16_SS_S)
-    table[1599] = address(h_store_i32_store16_SS_I)
+    table[1244] = address(h_floatCanonicalize_f32_canonicalize_S_slot)
+    table[1245] = address(h_floatCanonicalize_f32_canonicalize_S_register)
+    table[1246] = address(h_floatCanonicalize_f32_canonicalize_R_slot)
+    table[1247] = address(h_floatCanonicalize_f32_canonicalize_R_register)
+    table[1248] = address(h_floatCanonicalize_f64_canonicalize_S_slot)
+    table[1249] = address(h_floatCanonicalize_f64_canonicalize_S_register)
+    table[1250] = address(h_floatCanonicalize_f64_canonicalize_R_slot)
+    table[1251] = address(h_floatCanonicalize_f64_canonicalize_R_register)
+    table[1252] = address(h_floatConvert_f32_convert_i32_s_S_slot)
+    table[1253] = address(h_floatConvert_f32_convert_i32_s_S_register)
+    table[1254] = address(h_floatConvert_f32_convert_i32_s_R_slot)
+    table[1255] = address(h_floatConvert_f32_convert_i32_s_R_register)
+    table[1256] = address(h_floatConvert_f32_convert_i32_u_S_slot)
+    table[1257] = address(h_floatConvert_f32_convert_i32_u_S_register)
+    table[1258] = address(h_floatConvert_f32_convert_i32_u_R_slot)
+    table[1259] = address(h_floatConvert_f32_convert_i32_u_R_register)
+    table[1260] = address(h_floatConvert_f32_convert_i64_s_S_slot)
+    table[1261] = address(h_floatConvert_f32_convert_i64_s_S_register)
+    table[1262] = address(h_floatConvert_f32_convert_i64_s_R_slot)
+    table[1263] = address(h_floatConvert_f32_convert_i64_s_R_register)
+    table[1264] = address(h_floatConvert_f32_convert_i64_u_S_slot)
+    table[1265] = address(h_floatConvert_f32_convert_i64_u_S_register)
+    table[1266] = address(h_floatConvert_f32_convert_i64_u_R_slot)
+    table[1267] = address(h_floatConvert_f32_convert_i64_u_R_register)
+    table[1268] = address(h_floatConvert_f64_convert_i32_s_S_slot)
+    table[1269] = address(h_floatConvert_f64_convert_i32_s_S_register)
+    table[1270] = address(h_floatConvert_f64_convert_i32_s_R_slot)
+    table[1271] = address(h_floatConvert_f64_convert_i32_s_R_register)
+    table[1272] = address(h_floatConvert_f64_convert_i32_u_S_slot)
+    table[1273] = address(h_floatConvert_f64_convert_i32_u_S_register)
+    table[1274] = address(h_floatConvert_f64_convert_i32_u_R_slot)
+    table[1275] = address(h_floatConvert_f64_convert_i32_u_R_register)
+    table[1276] = address(h_floatConvert_f64_convert_i64_s_S_slot)
+    table[1277] = address(h_floatConvert_f64_convert_i64_s_S_register)
+    table[1278] = address(h_floatConvert_f64_convert_i64_s_R_slot)
+    table[1279] = address(h_floatConvert_f64_convert_i64_s_R_register)
+    table[1280] = address(h_floatConvert_f64_convert_i64_u_S_slot)
+    table[1281] = address(h_floatConvert_f64_convert_i64_u_S_register)
+    table[1282] = address(h_floatConvert_f64_convert_i64_u_R_slot)
+    table[1283] = address(h_floatConvert_f64_convert_i64_u_R_register)
+    table[1284] = address(h_floatConvert_f32_demote_f64_S_slot)
+    table[1285] = address(h_floatConvert_f32_demote_f64_S_register)
+    table[1286] = address(h_floatConvert_f32_demote_f64_R_slot)
+    table[1287] = address(h_floatConvert_f32_demote_f64_R_register)
+    table[1288] = address(h_floatConvert_f64_promote_f32_S_slot)
+    table[1289] = address(h_floatConvert_f64_promote_f32_S_register)
+    table[1290] = address(h_floatConvert_f64_promote_f32_R_slot)
+    table[1291] = address(h_floatConvert_f64_promote_f32_R_register)
+    table[1292] = address(h_truncate_i32_trunc_f32_s_S_slot)
+    table[1293] = address(h_truncate_i32_trunc_f32_s_S_register)
+    table[1294] = address(h_truncate_i32_trunc_f32_s_R_slot)
+    table[1295] = address(h_truncate_i32_trunc_f32_s_R_register)
+    table[1296] = address(h_truncate_i32_trunc_f32_u_S_slot)
+    table[1297] = address(h_truncate_i32_trunc_f32_u_S_register)
+    table[1298] = address(h_truncate_i32_trunc_f32_u_R_slot)
+    table[1299] = address(h_truncate_i32_trunc_f32_u_R_register)
+    table[1300] = address(h_truncate_i32_trunc_f64_s_S_slot)
+    table[1301] = address(h_truncate_i32_trunc_f64_s_S_register)
+    table[1302] = address(h_truncate_i32_trunc_f64_s_R_slot)
+    table[1303] = address(h_truncate_i32_trunc_f64_s_R_register)
+    table[1304] = address(h_truncate_i32_trunc_f64_u_S_slot)
+    table[1305] = address(h_truncate_i32_trunc_f64_u_S_register)
+    table[1306] = address(h_truncate_i32_trunc_f64_u_R_slot)
+    table[1307] = address(h_truncate_i32_trunc_f64_u_R_register)
+    table[1308] = address(h_truncate_i64_trunc_f32_s_S_slot)
+    table[1309] = address(h_truncate_i64_trunc_f32_s_S_register)
+    table[1310] = address(h_truncate_i64_trunc_f32_s_R_slot)
+    table[1311] = address(h_truncate_i64_trunc_f32_s_R_register)
+    table[1312] = address(h_truncate_i64_trunc_f32_u_S_slot)
+    table[1313] = address(h_truncate_i64_trunc_f32_u_S_register)
+    table[1314] = address(h_truncate_i64_trunc_f32_u_R_slot)
+    table[1315] = address(h_truncate_i64_trunc_f32_u_R_register)
+    table[1316] = address(h_truncate_i64_trunc_f64_s_S_slot)
+    table[1317] = address(h_truncate_i64_trunc_f64_s_S_register)
+    table[1318] = address(h_truncate_i64_trunc_f64_s_R_slot)
+    table[1319] = address(h_truncate_i64_trunc_f64_s_R_register)
+    table[1320] = address(h_truncate_i64_trunc_f64_u_S_slot)
+    table[1321] = address(h_truncate_i64_trunc_f64_u_S_register)
+    table[1322] = address(h_truncate_i64_trunc_f64_u_R_slot)
+    table[1323] = address(h_truncate_i64_trunc_f64_u_R_register)
+    table[1324] = address(h_truncateSaturating_i32_trunc_sat_f32_s_S_slot)
+    table[1325] = address(h_truncateSaturating_i32_trunc_sat_f32_s_S_register)
+    table[1326] = address(h_truncateSaturating_i32_trunc_sat_f32_s_R_slot)
+    table[1327] = address(h_truncateSaturating_i32_trunc_sat_f32_s_R_register)
+    table[1328] = address(h_truncateSaturating_i32_trunc_sat_f32_u_S_slot)
+    table[1329] = address(h_truncateSaturating_i32_trunc_sat_f32_u_S_register)
+    table[1330] = address(h_truncateSaturating_i32_trunc_sat_f32_u_R_slot)
+    table[1331] = address(h_truncateSaturating_i32_trunc_sat_f32_u_R_register)
+    table[1332] = address(h_truncateSaturating_i32_trunc_sat_f64_s_S_slot)
+    table[1333] = address(h_truncateSaturating_i32_trunc_sat_f64_s_S_register)
+    table[1334] = address(h_truncateSaturating_i32_trunc_sat_f64_s_R_slot)
+    table[1335] = address(h_truncateSaturating_i32_trunc_sat_f64_s_R_register)
+    table[1336] = address(h_truncateSaturating_i32_trunc_sat_f64_u_S_slot)
+    table[1337] = address(h_truncateSaturating_i32_trunc_sat_f64_u_S_register)
+    table[1338] = address(h_truncateSaturating_i32_trunc_sat_f64_u_R_slot)
+    table[1339] = address(h_truncateSaturating_i32_trunc_sat_f64_u_R_register)
+    table[1340] = address(h_truncateSaturating_i64_trunc_sat_f32_s_S_slot)
+    table[1341] = address(h_truncateSaturating_i64_trunc_sat_f32_s_S_register)
+    table[1342] = address(h_truncateSaturating_i64_trunc_sat_f32_s_R_slot)
+    table[1343] = address(h_truncateSaturating_i64_trunc_sat_f32_s_R_register)
+    table[1344] = address(h_truncateSaturating_i64_trunc_sat_f32_u_S_slot)
+    table[1345] = address(h_truncateSaturating_i64_trunc_sat_f32_u_S_register)
+    table[1346] = address(h_truncateSaturating_i64_trunc_sat_f32_u_R_slot)
+    table[1347] = address(h_truncateSaturating_i64_trunc_sat_f32_u_R_register)
+    table[1348] = address(h_truncateSaturating_i64_trunc_sat_f64_s_S_slot)
+    table[1349] = address(h_truncateSaturating_i64_trunc_sat_f64_s_S_register)
+    table[1350] = address(h_truncateSaturating_i64_trunc_sat_f64_s_R_slot)
+    table[1351] = address(h_truncateSaturating_i64_trunc_sat_f64_s_R_register)
+    table[1352] = address(h_truncateSaturating_i64_trunc_sat_f64_u_S_slot)
+    table[1353] = address(h_truncateSaturating_i64_trunc_sat_f64_u_S_register)
+    table[1354] = address(h_truncateSaturating_i64_trunc_sat_f64_u_R_slot)
+    table[1355] = address(h_truncateSaturating_i64_trunc_sat_f64_u_R_register)
+    table[1356] = address(h_load_i32_load_S_slot)
+    table[1357] = address(h_load_i32_load_S_register)
+    table[1358] = address(h_load_i32_load_R_slot)
+    table[1359] = address(h_load_i32_load_R_register)
+    table[1360] = address(h_load_i32_load_K_slot)
+    table[1361] = address(h_load_i32_load_K_register)
+    table[1362] = address(h_load_i32_load_SI_slot)
+    table[1363] = address(h_load_i32_load_SI_register)
+    table[1364] = address(h_load_i32_load_RI_slot)
+    table[1365] = address(h_load_i32_load_RI_register)
+    table[1366] = address(h_load_i32_load_SS_slot)
+    table[1367] = address(h_load_i32_load_SS_register)
+    table[1368] = address(h_load_i32_load_SR_slot)
+    table[1369] = address(h_load_i32_load_SR_register)
+    table[1370] = address(h_load_i32_load_SR1_slot)
+    table[1371] = address(h_load_i32_load_SR1_register)
+    table[1372] = address(h_load_i32_load_SR2_slot)
+    table[1373] = address(h_load_i32_load_SR2_register)
+    table[1374] = address(h_load_i32_load_SR3_slot)
+    table[1375] = address(h_load_i32_load_SR3_register)
+    table[1376] = address(h_load_i32_load8_s_S_slot)
+    table[1377] = address(h_load_i32_load8_s_S_register)
+    table[1378] = address(h_load_i32_load8_s_R_slot)
+    table[1379] = address(h_load_i32_load8_s_R_register)
+    table[1380] = address(h_load_i32_load8_s_K_slot)
+    table[1381] = address(h_load_i32_load8_s_K_register)
+    table[1382] = address(h_load_i32_load8_s_SI_slot)
+    table[1383] = address(h_load_i32_load8_s_SI_register)
+    table[1384] = address(h_load_i32_load8_s_RI_slot)
+    table[1385] = address(h_load_i32_load8_s_RI_register)
+    table[1386] = address(h_load_i32_load8_s_SS_slot)
+    table[1387] = address(h_load_i32_load8_s_SS_register)
+    table[1388] = address(h_load_i32_load8_s_SR_slot)
+    table[1389] = address(h_load_i32_load8_s_SR_register)
+    table[1390] = address(h_load_i32_load8_s_SR1_slot)
+    table[1391] = address(h_load_i32_load8_s_SR1_register)
+    table[1392] = address(h_load_i32_load8_s_SR2_slot)
+    table[1393] = address(h_load_i32_load8_s_SR2_register)
+    table[1394] = address(h_load_i32_load8_s_SR3_slot)
+    table[1395] = address(h_load_i32_load8_s_SR3_register)
+    table[1396] = address(h_load_i32_load8_u_S_slot)
+    table[1397] = address(h_load_i32_load8_u_S_register)
+    table[1398] = address(h_load_i32_load8_u_R_slot)
+    table[1399] = address(h_load_i32_load8_u_R_register)
+    table[1400] = address(h_load_i32_load8_u_K_slot)
+    table[1401] = address(h_load_i32_load8_u_K_register)
+    table[1402] = address(h_load_i32_load8_u_SI_slot)
+    table[1403] = address(h_load_i32_load8_u_SI_register)
+    table[1404] = address(h_load_i32_load8_u_RI_slot)
+    table[1405] = address(h_load_i32_load8_u_RI_register)
+    table[1406] = address(h_load_i32_load8_u_SS_slot)
+    table[1407] = address(h_load_i32_load8_u_SS_register)
+    table[1408] = address(h_load_i32_load8_u_SR_slot)
+    table[1409] = address(h_load_i32_load8_u_SR_register)
+    table[1410] = address(h_load_i32_load8_u_SR1_slot)
+    table[1411] = address(h_load_i32_load8_u_SR1_register)
+    table[1412] = address(h_load_i32_load8_u_SR2_slot)
+    table[1413] = address(h_load_i32_load8_u_SR2_register)
+    table[1414] = address(h_load_i32_load8_u_SR3_slot)
+    table[1415] = address(h_load_i32_load8_u_SR3_register)
+    table[1416] = address(h_load_i32_load16_s_S_slot)
+    table[1417] = address(h_load_i32_load16_s_S_register)
+    table[1418] = address(h_load_i32_load16_s_R_slot)
+    table[1419] = address(h_load_i32_load16_s_R_register)
+    table[1420] = address(h_load_i32_load16_s_K_slot)
+    table[1421] = address(h_load_i32_load16_s_K_register)
+    table[1422] = address(h_load_i32_load16_s_SI_slot)
+    table[1423] = address(h_load_i32_load16_s_SI_register)
+    table[1424] = address(h_load_i32_load16_s_RI_slot)
+    table[1425] = address(h_load_i32_load16_s_RI_register)
+    table[1426] = address(h_load_i32_load16_s_SS_slot)
+    table[1427] = address(h_load_i32_load16_s_SS_register)
+    table[1428] = address(h_load_i32_load16_s_SR_slot)
+    table[1429] = address(h_load_i32_load16_s_SR_register)
+    table[1430] = address(h_load_i32_load16_s_SR1_slot)
+    table[1431] = address(h_load_i32_load16_s_SR1_register)
+    table[1432] = address(h_load_i32_load16_s_SR2_slot)
+    table[1433] = address(h_load_i32_load16_s_SR2_register)
+    table[1434] = address(h_load_i32_load16_s_SR3_slot)
+    table[1435] = address(h_load_i32_load16_s_SR3_register)
+    table[1436] = address(h_load_i32_load16_u_S_slot)
+    table[1437] = address(h_load_i32_load16_u_S_register)
+    table[1438] = address(h_load_i32_load16_u_R_slot)
+    table[1439] = address(h_load_i32_load16_u_R_register)
+    table[1440] = address(h_load_i32_load16_u_K_slot)
+    table[1441] = address(h_load_i32_load16_u_K_register)
+    table[1442] = address(h_load_i32_load16_u_SI_slot)
+    table[1443] = address(h_load_i32_load16_u_SI_register)
+    table[1444] = address(h_load_i32_load16_u_RI_slot)
+    table[1445] = address(h_load_i32_load16_u_RI_register)
+    table[1446] = address(h_load_i32_load16_u_SS_slot)
+    table[1447] = address(h_load_i32_load16_u_SS_register)
+    table[1448] = address(h_load_i32_load16_u_SR_slot)
+    table[1449] = address(h_load_i32_load16_u_SR_register)
+    table[1450] = address(h_load_i32_load16_u_SR1_slot)
+    table[1451] = address(h_load_i32_load16_u_SR1_register)
+    table[1452] = address(h_load_i32_load16_u_SR2_slot)
+    table[1453] = address(h_load_i32_load16_u_SR2_register)
+    table[1454] = address(h_load_i32_load16_u_SR3_slot)
+    table[1455] = address(h_load_i32_load16_u_SR3_register)
+    table[1456] = address(h_load_i64_load_S_slot)
+    table[1457] = address(h_load_i64_load_S_register)
+    table[1458] = address(h_load_i64_load_R_slot)
+    table[1459] = address(h_load_i64_load_R_register)
+    table[1460] = address(h_load_i64_load_K_slot)
+    table[1461] = address(h_load_i64_load_K_register)
+    table[1462] = address(h_load_i64_load_SI_slot)
+    table[1463] = address(h_load_i64_load_SI_register)
+    table[1464] = address(h_load_i64_load_RI_slot)
+    table[1465] = address(h_load_i64_load_RI_register)
+    table[1466] = address(h_load_i64_load_SS_slot)
+    table[1467] = address(h_load_i64_load_SS_register)
+    table[1468] = address(h_load_i64_load_SR_slot)
+    table[1469] = address(h_load_i64_load_SR_register)
+    table[1470] = address(h_load_i64_load_SR1_slot)
+    table[1471] = address(h_load_i64_load_SR1_register)
+    table[1472] = address(h_load_i64_load_SR2_slot)
+    table[1473] = address(h_load_i64_load_SR2_register)
+    table[1474] = address(h_load_i64_load_SR3_slot)
+    table[1475] = address(h_load_i64_load_SR3_register)
+    table[1476] = address(h_load_i64_load8_s_S_slot)
+    table[1477] = address(h_load_i64_load8_s_S_register)
+    table[1478] = address(h_load_i64_load8_s_R_slot)
+    table[1479] = address(h_load_i64_load8_s_R_register)
+    table[1480] = address(h_load_i64_load8_s_K_slot)
+    table[1481] = address(h_load_i64_load8_s_K_register)
+    table[1482] = address(h_load_i64_load8_s_SI_slot)
+    table[1483] = address(h_load_i64_load8_s_SI_register)
+    table[1484] = address(h_load_i64_load8_s_RI_slot)
+    table[1485] = address(h_load_i64_load8_s_RI_register)
+    table[1486] = address(h_load_i64_load8_s_SS_slot)
+    table[1487] = address(h_load_i64_load8_s_SS_register)
+    table[1488] = address(h_load_i64_load8_s_SR_slot)
+    table[1489] = address(h_load_i64_load8_s_SR_register)
+    table[1490] = address(h_load_i64_load8_s_SR1_slot)
+    table[1491] = address(h_load_i64_load8_s_SR1_register)
+    table[1492] = address(h_load_i64_load8_s_SR2_slot)
+    table[1493] = address(h_load_i64_load8_s_SR2_register)
+    table[1494] = address(h_load_i64_load8_s_SR3_slot)
+    table[1495] = address(h_load_i64_load8_s_SR3_register)
+    table[1496] = address(h_load_i64_load16_s_S_slot)
+    table[1497] = address(h_load_i64_load16_s_S_register)
+    table[1498] = address(h_load_i64_load16_s_R_slot)
+    table[1499] = address(h_load_i64_load16_s_R_register)
+    table[1500] = address(h_load_i64_load16_s_K_slot)
+    table[1501] = address(h_load_i64_load16_s_K_register)
+    table[1502] = address(h_load_i64_load16_s_SI_slot)
+    table[1503] = address(h_load_i64_load16_s_SI_register)
+    table[1504] = address(h_load_i64_load16_s_RI_slot)
+    table[1505] = address(h_load_i64_load16_s_RI_register)
+    table[1506] = address(h_load_i64_load16_s_SS_slot)
+    table[1507] = address(h_load_i64_load16_s_SS_register)
+    table[1508] = address(h_load_i64_load16_s_SR_slot)
+    table[1509] = address(h_load_i64_load16_s_SR_register)
+    table[1510] = address(h_load_i64_load16_s_SR1_slot)
+    table[1511] = address(h_load_i64_load16_s_SR1_register)
+    table[1512] = address(h_load_i64_load16_s_SR2_slot)
+    table[1513] = address(h_load_i64_load16_s_SR2_register)
+    table[1514] = address(h_load_i64_load16_s_SR3_slot)
+    table[1515] = address(h_load_i64_load16_s_SR3_register)
+    table[1516] = address(h_load_i64_load32_s_S_slot)
+    table[1517] = address(h_load_i64_load32_s_S_register)
+    table[1518] = address(h_load_i64_load32_s_R_slot)
+    table[1519] = address(h_load_i64_load32_s_R_register)
+    table[1520] = address(h_load_i64_load32_s_K_slot)
+    table[1521] = address(h_load_i64_load32_s_K_register)
+    table[1522] = address(h_load_i64_load32_s_SI_slot)
+    table[1523] = address(h_load_i64_load32_s_SI_register)
+    table[1524] = address(h_load_i64_load32_s_RI_slot)
+    table[1525] = address(h_load_i64_load32_s_RI_register)
+    table[1526] = address(h_load_i64_load32_s_SS_slot)
+    table[1527] = address(h_load_i64_load32_s_SS_register)
+    table[1528] = address(h_load_i64_load32_s_SR_slot)
+    table[1529] = address(h_load_i64_load32_s_SR_register)
+    table[1530] = address(h_load_i64_load32_s_SR1_slot)
+    table[1531] = address(h_load_i64_load32_s_SR1_register)
+    table[1532] = address(h_load_i64_load32_s_SR2_slot)
+    table[1533] = address(h_load_i64_load32_s_SR2_register)
+    table[1534] = address(h_load_i64_load32_s_SR3_slot)
+    table[1535] = address(h_load_i64_load32_s_SR3_register)
+    table[1536] = address(h_load_f32_load_S_slot)
+    table[1537] = address(h_load_f32_load_S_register)
+    table[1538] = address(h_load_f32_load_R_slot)
+    table[1539] = address(h_load_f32_load_R_register)
+    table[1540] = address(h_load_f32_load_K_slot)
+    table[1541] = address(h_load_f32_load_K_register)
+    table[1542] = address(h_load_f32_load_SI_slot)
+    table[1543] = address(h_load_f32_load_SI_register)
+    table[1544] = address(h_load_f32_load_RI_slot)
+    table[1545] = address(h_load_f32_load_RI_register)
+    table[1546] = address(h_load_f32_load_SS_slot)
+    table[1547] = address(h_load_f32_load_SS_register)
+    table[1548] = address(h_load_f32_load_SR_slot)
+    table[1549] = address(h_load_f32_load_SR_register)
+    table[1550] = address(h_load_f32_load_SR1_slot)
+    table[1551] = address(h_load_f32_load_SR1_register)
+    table[1552] = address(h_load_f32_load_SR2_slot)
+    table[1553] = address(h_load_f32_load_SR2_register)
+    table[1554] = address(h_load_f32_load_SR3_slot)
+    table[1555] = address(h_load_f32_load_SR3_register)
+    table[1556] = address(h_load_f64_load_S_slot)
+    table[1557] = address(h_load_f64_load_S_register)
+    table[1558] = address(h_load_f64_load_R_slot)
+    table[1559] = address(h_load_f64_load_R_register)
+    table[1560] = address(h_load_f64_load_K_slot)
+    table[1561] = address(h_load_f64_load_K_register)
+    table[1562] = address(h_load_f64_load_SI_slot)
+    table[1563] = address(h_load_f64_load_SI_register)
+    table[1564] = address(h_load_f64_load_RI_slot)
+    table[1565] = address(h_load_f64_load_RI_register)
+    table[1566] = address(h_load_f64_load_SS_slot)
+    table[1567] = address(h_load_f64_load_SS_register)
+    table[1568] = address(h_load_f64_load_SR_slot)
+    table[1569] = address(h_load_f64_load_SR_register)
+    table[1570] = address(h_load_f64_load_SR1_slot)
+    table[1571] = address(h_load_f64_load_SR1_register)
+    table[1572] = address(h_load_f64_load_SR2_slot)
+    table[1573] = address(h_load_f64_load_SR2_register)
+    table[1574] = address(h_load_f64_load_SR3_slot)
+    table[1575] = address(h_load_f64_load_SR3_register)
+    table[1576] = address(h_store_i32_store8_S_S)
+    table[1577] = address(h_store_i32_store8_S_I)
+    table[1578] = address(h_store_i32_store8_R_S)
+    table[1579] = address(h_store_i32_store8_R_I)
+    table[1580] = address(h_store_i32_store8_K_S)
+    table[1581] = address(h_store_i32_store8_K_I)
+    table[1582] = address(h_store_i32_store8_SI_S)
+    table[1583] = address(h_store_i32_store8_SI_I)
+    table[1584] = address(h_store_i32_store8_RI_S)
+    table[1585] = address(h_store_i32_store8_RI_I)
+    table[1586] = address(h_store_i32_store8_SS_S)
+    table[1587] = address(h_store_i32_store8_SS_I)
+    table[1588] = address(h_store_i32_store8_SR_S)
+    table[1589] = address(h_store_i32_store8_SR_I)
+    table[1590] = address(h_store_i32_store8_SR1_S)
+    table[1591] = address(h_store_i32_store8_SR1_I)
+    table[1592] = address(h_store_i32_store8_SR2_S)
+    table[1593] = address(h_store_i32_store8_SR2_I)
+    table[1594] = address(h_store_i32_store8_SR3_S)
+    table[1595] = address(h_store_i32_store8_SR3_I)
+    table[1596] = address(h_store_i32_store16_S_S)
+    table[1597] = address(h_store_i32_store16_S_I)
+    table[1598] = address(h_store_i32_store16_R_S)
+    table[1599] = address(h_store_i32_store16_R_I)
 }

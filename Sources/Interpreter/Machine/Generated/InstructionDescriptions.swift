@@ -327,7 +327,23 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1244, count: 40, words: 2, fields: "",
+        base: 1244, count: 8, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("f32.canonicalize", "", 0),
+                InstructionChoice("f64.canonicalize", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1", 0),
+                InstructionChoice("R", "r", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1252, count: 40, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.convert_i32_s", "", 0),
@@ -351,7 +367,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1284, count: 32, words: 2, fields: "",
+        base: 1292, count: 32, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.trunc_f32_s", "", 0),
@@ -373,7 +389,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1316, count: 32, words: 2, fields: "",
+        base: 1324, count: 32, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.trunc_sat_f32_s", "", 0),
@@ -395,7 +411,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1348, count: 220, words: 2, fields: "",
+        base: 1356, count: 220, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -428,7 +444,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1568, count: 80, words: 2, fields: "",
+        base: 1576, count: 80, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -454,7 +470,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1648, count: 8, words: 2, fields: "",
+        base: 1656, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -467,11 +483,11 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("K", "u", 0),
             ],
             [
-                InstructionChoice("R", "r", 0),
+                InstructionChoice("R", "r", 0)
             ],
         ]),
     InstructionFamily(
-        base: 1656, count: 20, words: 2, fields: "",
+        base: 1664, count: 20, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.store", "", 0),
@@ -490,11 +506,11 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("SR3", "s1 r<<3 n3", 0),
             ],
             [
-                InstructionChoice("R", "r", 0),
+                InstructionChoice("R", "r", 0)
             ],
         ]),
     InstructionFamily(
-        base: 1676, count: 11, words: 3, fields: "s0 s1 n2 w",
+        base: 1684, count: 11, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -508,72 +524,72 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i64.load32_s", "", 0),
                 InstructionChoice("f32.load", "", 0),
                 InstructionChoice("f64.load", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 1687, count: 4, words: 3, fields: "s0 s1 n2 w",
+        base: 1695, count: 4, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
                 InstructionChoice("i32.store16", "", 0),
                 InstructionChoice("i32.store", "", 0),
                 InstructionChoice("i64.store", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 1691, count: 1, words: 2, fields: "s0",
+        base: 1699, count: 1, words: 2, fields: "s0",
         axes: [
             [
-                InstructionChoice("memory.size", "", 0),
-            ],
+                InstructionChoice("memory.size", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1692, count: 1, words: 2, fields: "s0 n2 n3",
+        base: 1700, count: 1, words: 2, fields: "s0 n2 n3",
         axes: [
             [
-                InstructionChoice("memory.size", "", 0),
-            ],
+                InstructionChoice("memory.size", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1693, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1701, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
-                InstructionChoice("memory.grow", "", 0),
-            ],
+                InstructionChoice("memory.grow", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1694, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1702, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("memory.copy", "", 0),
-            ],
+                InstructionChoice("memory.copy", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1695, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1703, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("memory.fill", "", 0),
-            ],
+                InstructionChoice("memory.fill", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1696, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
+        base: 1704, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
         axes: [
             [
-                InstructionChoice("bulk", "", 0),
-            ],
+                InstructionChoice("bulk", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1697, count: 1, words: 2, fields: "n0 u",
+        base: 1705, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
-                InstructionChoice("drop", "", 0),
-            ],
+                InstructionChoice("drop", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1698, count: 2, words: 2, fields: "b",
+        base: 1706, count: 2, words: 2, fields: "b",
         axes: [
             [
-                InstructionChoice("br", "", 0),
+                InstructionChoice("br", "", 0)
             ],
             [
                 InstructionChoice("forward", "", 0),
@@ -581,7 +597,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1700, count: 8, words: 2, fields: "b",
+        base: 1708, count: 8, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br_if", "", 0),
@@ -597,10 +613,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1708, count: 2, words: 2, fields: "u",
+        base: 1716, count: 2, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("br_table", "", 0),
+                InstructionChoice("br_table", "", 0)
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -608,10 +624,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1710, count: 2, words: 2, fields: "s0 s1 b",
+        base: 1718, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
-                InstructionChoice("copy+br", "", 0),
+                InstructionChoice("copy+br", "", 0)
             ],
             [
                 InstructionChoice("forward", "", 0),
@@ -619,10 +635,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1712, count: 2, words: 2, fields: "s0 i1 b",
+        base: 1720, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
-                InstructionChoice("const+br", "", 0),
+                InstructionChoice("const+br", "", 0)
             ],
             [
                 InstructionChoice("forward", "", 0),
@@ -630,35 +646,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1714, count: 1, words: 2, fields: "u",
+        base: 1722, count: 1, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("charge", "", 0),
-            ],
+                InstructionChoice("charge", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1715, count: 1, words: 2, fields: "",
+        base: 1723, count: 1, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("unreachable", "", 0),
-            ],
+                InstructionChoice("unreachable", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1716, count: 1, words: 2, fields: "",
+        base: 1724, count: 1, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("halt", "", 0),
-            ],
+                InstructionChoice("halt", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1717, count: 1, words: 2, fields: "n0",
+        base: 1725, count: 1, words: 2, fields: "n0",
         axes: [
             [
-                InstructionChoice("return", "", 0),
-            ],
+                InstructionChoice("return", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1718, count: 6, words: 2, fields: "n0",
+        base: 1726, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -671,34 +687,34 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1724, count: 1, words: 2, fields: "n0",
+        base: 1732, count: 1, words: 2, fields: "n0",
         axes: [
             [
-                InstructionChoice("return", "", 0),
+                InstructionChoice("return", "", 0)
             ],
             [
-                InstructionChoice("I", "i", 0),
-            ],
-        ]),
-    InstructionFamily(
-        base: 1725, count: 1, words: 3, fields: "c n4 n5",
-        axes: [
-            [
-                InstructionChoice("call", "", 0),
+                InstructionChoice("I", "i", 0)
             ],
         ]),
     InstructionFamily(
-        base: 1726, count: 1, words: 3, fields: "u n4 n5",
+        base: 1733, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
-                InstructionChoice("call.import", "", 0),
-            ],
+                InstructionChoice("call", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1727, count: 2, words: 3, fields: "u n4 n5",
+        base: 1734, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
-                InstructionChoice("call_indirect", "", 0),
+                InstructionChoice("call.import", "", 0)
+            ]
+        ]),
+    InstructionFamily(
+        base: 1735, count: 2, words: 3, fields: "u n4 n5",
+        axes: [
+            [
+                InstructionChoice("call_indirect", "", 0)
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -706,105 +722,105 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1729, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1737, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
-                InstructionChoice("call_indirect", "", 0),
-            ],
+                InstructionChoice("call_indirect", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1730, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1738, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
-                InstructionChoice("call_ref", "", 0),
-            ],
+                InstructionChoice("call_ref", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1731, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1739, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("return_call", "", 0),
-            ],
+                InstructionChoice("return_call", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1732, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1740, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("return_call.import", "", 0),
-            ],
+                InstructionChoice("return_call.import", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1733, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1741, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
-                InstructionChoice("return_call_indirect", "", 0),
-            ],
+                InstructionChoice("return_call_indirect", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1734, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1742, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("return_call_ref", "", 0),
-            ],
+                InstructionChoice("return_call_ref", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1735, count: 1, words: 2, fields: "",
+        base: 1743, count: 1, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("cross_return", "", 0),
-            ],
+                InstructionChoice("cross_return", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1736, count: 1, words: 2, fields: "w",
+        base: 1744, count: 1, words: 2, fields: "w",
         axes: [
             [
-                InstructionChoice("translate", "", 0),
-            ],
+                InstructionChoice("translate", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1737, count: 1, words: 2, fields: "s0 s1",
+        base: 1745, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
-                InstructionChoice("copy", "", 0),
-            ],
+                InstructionChoice("copy", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1738, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1746, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
-                InstructionChoice("copy2", "", 0),
-            ],
+                InstructionChoice("copy2", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1739, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1747, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
-                InstructionChoice("copy.range", "", 0),
-            ],
+                InstructionChoice("copy.range", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1740, count: 1, words: 2, fields: "s0 u",
+        base: 1748, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("const", "", 0),
-            ],
+                InstructionChoice("const", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1741, count: 1, words: 3, fields: "s0 w",
+        base: 1749, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
-                InstructionChoice("const", "", 0),
-            ],
+                InstructionChoice("const", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1742, count: 1, words: 2, fields: "s0 u",
+        base: 1750, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("zero", "", 0),
-            ],
+                InstructionChoice("zero", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1743, count: 12, words: 2, fields: "u",
+        base: 1751, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.get", "", 0),
@@ -821,10 +837,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1755, count: 4, words: 2, fields: "u",
+        base: 1763, count: 4, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("global.set", "", 0),
+                InstructionChoice("global.set", "", 0)
             ],
             [
                 InstructionChoice("own", "", 0),
@@ -836,7 +852,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1759, count: 4, words: 2, fields: "u",
+        base: 1767, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -847,11 +863,11 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("imported", "", 0),
             ],
             [
-                InstructionChoice("R", "r", 0),
+                InstructionChoice("R", "r", 0)
             ],
         ]),
     InstructionFamily(
-        base: 1763, count: 12, words: 2, fields: "",
+        base: 1771, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -868,10 +884,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1775, count: 4, words: 2, fields: "",
+        base: 1783, count: 4, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("select", "", 0),
+                InstructionChoice("select", "", 0)
             ],
             [
                 InstructionChoice("S", "s1 i2 s3", 0),
@@ -883,59 +899,59 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1779, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1787, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
-                InstructionChoice("table.get", "", 0),
-            ],
+                InstructionChoice("table.get", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1780, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1788, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
-                InstructionChoice("table.set", "", 0),
-            ],
+                InstructionChoice("table.set", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1781, count: 1, words: 2, fields: "s0 n2",
+        base: 1789, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
-                InstructionChoice("table.size", "", 0),
-            ],
+                InstructionChoice("table.size", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1782, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1790, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
-                InstructionChoice("table.grow", "", 0),
-            ],
+                InstructionChoice("table.grow", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1783, count: 1, words: 2, fields: "s0 u",
+        base: 1791, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("ref.func", "", 0),
-            ],
+                InstructionChoice("ref.func", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1784, count: 1, words: 2, fields: "s1",
+        base: 1792, count: 1, words: 2, fields: "s1",
         axes: [
             [
-                InstructionChoice("ref.as_non_null", "", 0),
-            ],
+                InstructionChoice("ref.as_non_null", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1785, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1793, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
                 InstructionChoice("i64.sub128", "", 0),
                 InstructionChoice("i64.mul_wide_s", "", 0),
                 InstructionChoice("i64.mul_wide_u", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 1789, count: 80, words: 2, fields: "b16",
+        base: 1797, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -969,7 +985,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1869, count: 40, words: 3, fields: "i b2",
+        base: 1877, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -999,22 +1015,22 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1909, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 1917, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
                 InstructionChoice("i64.add2", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 1911, count: 1, words: 2, fields: "s0 s1 i",
+        base: 1919, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
-                InstructionChoice("i32.postinc", "", 0),
-            ],
+                InstructionChoice("i32.postinc", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 1912, count: 48, words: 3, fields: "b2",
+        base: 1920, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1039,10 +1055,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1960, count: 4, words: 2, fields: "n2 n3",
+        base: 1968, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
-                InstructionChoice("i32.bits", "", 0),
+                InstructionChoice("i32.bits", "", 0)
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -1054,7 +1070,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1964, count: 16, words: 2, fields: "",
+        base: 1972, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1072,7 +1088,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1980, count: 8, words: 2, fields: "",
+        base: 1988, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1081,7 +1097,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("f64.mul+sub", "", 0),
             ],
             [
-                InstructionChoice("S", "s1 s2 s3", 0),
+                InstructionChoice("S", "s1 s2 s3", 0)
             ],
             [
                 InstructionChoice("slot", "s0", 0),
@@ -1089,7 +1105,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1988, count: 12, words: 2, fields: "n3",
+        base: 1996, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),
@@ -1106,27 +1122,27 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2000, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2008, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.load8", "", 0),
                 InstructionChoice("atomic.load16", "", 0),
                 InstructionChoice("atomic.load32", "", 0),
                 InstructionChoice("atomic.load64", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2004, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2012, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.store8", "", 0),
                 InstructionChoice("atomic.store16", "", 0),
                 InstructionChoice("atomic.store32", "", 0),
                 InstructionChoice("atomic.store64", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2008, count: 24, words: 4, fields: "s0 s1 s2 w",
+        base: 2016, count: 24, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.add8", "", 0),
@@ -1153,55 +1169,55 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("atomic.rmw.xchg16", "", 0),
                 InstructionChoice("atomic.rmw.xchg32", "", 0),
                 InstructionChoice("atomic.rmw.xchg64", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2032, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2040, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.cmpxchg8", "", 0),
                 InstructionChoice("atomic.rmw.cmpxchg16", "", 0),
                 InstructionChoice("atomic.rmw.cmpxchg32", "", 0),
                 InstructionChoice("atomic.rmw.cmpxchg64", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2036, count: 1, words: 4, fields: "s0 s1 s2 w",
+        base: 2044, count: 1, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
-                InstructionChoice("atomic.notify", "", 0),
-            ],
+                InstructionChoice("atomic.notify", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2037, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2045, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
-                InstructionChoice("atomic.wait", "", 0),
-            ],
+                InstructionChoice("atomic.wait", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2038, count: 1, words: 2, fields: "",
+        base: 2046, count: 1, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("atomic.fence", "", 0),
-            ],
+                InstructionChoice("atomic.fence", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2039, count: 1, words: 2, fields: "s0 u",
+        base: 2047, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("throw", "", 0),
-            ],
+                InstructionChoice("throw", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2040, count: 1, words: 2, fields: "s1",
+        base: 2048, count: 1, words: 2, fields: "s1",
         axes: [
             [
-                InstructionChoice("throw_ref", "", 0),
-            ],
+                InstructionChoice("throw_ref", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2041, count: 32, words: 2, fields: "u",
+        base: 2049, count: 32, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.get", "", 0),
@@ -1223,7 +1239,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2073, count: 16, words: 2, fields: "u",
+        base: 2081, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set8", "", 0),
@@ -1239,7 +1255,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2089, count: 4, words: 2, fields: "u",
+        base: 2097, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set.f32", "", 0),
@@ -1251,35 +1267,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2093, count: 1, words: 2, fields: "s0 s1 u",
+        base: 2101, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
-                InstructionChoice("struct.get.v128", "", 0),
-            ],
+                InstructionChoice("struct.get.v128", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2094, count: 1, words: 2, fields: "s1 s0 u",
+        base: 2102, count: 1, words: 2, fields: "s1 s0 u",
         axes: [
             [
-                InstructionChoice("struct.set.v128", "", 0),
-            ],
+                InstructionChoice("struct.set.v128", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2095, count: 1, words: 3, fields: "s0 u n5 n6",
+        base: 2103, count: 1, words: 3, fields: "s0 u n5 n6",
         axes: [
             [
-                InstructionChoice("struct.new", "", 0),
-            ],
+                InstructionChoice("struct.new", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2096, count: 1, words: 3, fields: "s0 u",
+        base: 2104, count: 1, words: 3, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("struct.new_default", "", 0),
-            ],
+                InstructionChoice("struct.new_default", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2097, count: 48, words: 2, fields: "",
+        base: 2105, count: 48, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.get", "", 0),
@@ -1302,7 +1318,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2145, count: 16, words: 2, fields: "",
+        base: 2153, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set8", "", 0),
@@ -1318,35 +1334,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2161, count: 2, words: 2, fields: "",
+        base: 2169, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set.f32", "", 0),
                 InstructionChoice("array.set.f64", "", 0),
             ],
             [
-                InstructionChoice("SSR", "s1 s2 r", 0),
+                InstructionChoice("SSR", "s1 s2 r", 0)
             ],
         ]),
     InstructionFamily(
-        base: 2163, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2171, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("array.get.v128", "", 0),
-            ],
+                InstructionChoice("array.get.v128", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2164, count: 1, words: 2, fields: "s1 s2 s0",
+        base: 2172, count: 1, words: 2, fields: "s1 s2 s0",
         axes: [
             [
-                InstructionChoice("array.set.v128", "", 0),
-            ],
+                InstructionChoice("array.set.v128", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2165, count: 4, words: 2, fields: "",
+        base: 2173, count: 4, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("array.len", "", 0),
+                InstructionChoice("array.len", "", 0)
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -1358,17 +1374,17 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2169, count: 1, words: 4, fields: "n2 s0 s1 w",
+        base: 2177, count: 1, words: 4, fields: "n2 s0 s1 w",
         axes: [
             [
-                InstructionChoice("array", "", 0),
-            ],
+                InstructionChoice("array", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2170, count: 4, words: 2, fields: "",
+        base: 2178, count: 4, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("ref.i31", "", 0),
+                InstructionChoice("ref.i31", "", 0)
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -1380,7 +1396,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2174, count: 8, words: 2, fields: "",
+        base: 2182, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i31.get_s", "", 0),
@@ -1396,10 +1412,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2182, count: 28, words: 3, fields: "u n5",
+        base: 2190, count: 28, words: 3, fields: "u n5",
         axes: [
             [
-                InstructionChoice("ref.test", "", 0),
+                InstructionChoice("ref.test", "", 0)
             ],
             [
                 InstructionChoice("object", "", 0),
@@ -1420,10 +1436,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2210, count: 10, words: 3, fields: "u n5",
+        base: 2218, count: 10, words: 3, fields: "u n5",
         axes: [
             [
-                InstructionChoice("ref.cast", "", 0),
+                InstructionChoice("ref.cast", "", 0)
             ],
             [
                 InstructionChoice("any", "", 0),
@@ -1438,10 +1454,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2220, count: 28, words: 3, fields: "u n5 b2",
+        base: 2228, count: 28, words: 3, fields: "u n5 b2",
         axes: [
             [
-                InstructionChoice("br", "", 0),
+                InstructionChoice("br", "", 0)
             ],
             [
                 InstructionChoice("object", "", 0),
@@ -1462,7 +1478,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2248, count: 48, words: 2, fields: "s0 s1",
+        base: 2256, count: 48, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.not", "", 0),
@@ -1513,18 +1529,26 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i32x4.trunc_sat_f32x4_u", "", 0),
                 InstructionChoice("i32x4.trunc_sat_f64x2_s_zero", "", 0),
                 InstructionChoice("i32x4.trunc_sat_f64x2_u_zero", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2296, count: 2, words: 2, fields: "s0 s1",
+        base: 2304, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.sqrt", "", 0),
                 InstructionChoice("f64x2.sqrt", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2298, count: 88, words: 2, fields: "",
+        base: 2306, count: 2, words: 2, fields: "s0 s1",
+        axes: [
+            [
+                InstructionChoice("f32x4.canonicalize", "", 0),
+                InstructionChoice("f64x2.canonicalize", "", 0),
+            ]
+        ]),
+    InstructionFamily(
+        base: 2308, count: 88, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1578,7 +1602,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2386, count: 12, words: 2, fields: "",
+        base: 2396, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.zipLow", "s0", 0),
@@ -1595,11 +1619,11 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i32x4.odds", "s0", 0),
             ],
             [
-                InstructionChoice("SS", "s1 s2", 0),
+                InstructionChoice("SS", "s1 s2", 0)
             ],
         ]),
     InstructionFamily(
-        base: 2398, count: 96, words: 2, fields: "",
+        base: 2408, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1657,7 +1681,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2494, count: 16, words: 2, fields: "s0 s1 s2",
+        base: 2504, count: 16, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.min_s", "", 0),
@@ -1676,10 +1700,10 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("f32x4.pmax", "", 0),
                 InstructionChoice("f64x2.pmin", "", 0),
                 InstructionChoice("f64x2.pmax", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2510, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2520, count: 12, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
@@ -1694,20 +1718,20 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i64x2.extmul_high_i32x4_s", "", 0),
                 InstructionChoice("i64x2.extmul_low_i32x4_u", "", 0),
                 InstructionChoice("i64x2.extmul_high_i32x4_u", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2522, count: 4, words: 2, fields: "s0 s1 s2 s3",
+        base: 2532, count: 4, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
                 InstructionChoice("f32x4.relaxed_nmadd", "", 0),
                 InstructionChoice("f64x2.relaxed_nmadd", "", 0),
                 InstructionChoice("i32x4.relaxed_dot_i8x16_i7x16_add_s", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2526, count: 36, words: 2, fields: "",
+        base: 2536, count: 36, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "s0 s1", 0),
@@ -1730,7 +1754,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2562, count: 18, words: 2, fields: "s1",
+        base: 2572, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1749,7 +1773,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2580, count: 8, words: 2, fields: "",
+        base: 2590, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "s0", 0),
@@ -1763,18 +1787,18 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2588, count: 2, words: 2, fields: "",
+        base: 2598, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "s0", 0),
                 InstructionChoice("f64x2.splat", "s0", 0),
             ],
             [
-                InstructionChoice("R", "r", 0),
+                InstructionChoice("R", "r", 0)
             ],
         ]),
     InstructionFamily(
-        base: 2590, count: 16, words: 2, fields: "u",
+        base: 2600, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1792,7 +1816,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2606, count: 8, words: 4, fields: "v",
+        base: 2616, count: 8, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "s0 s1", 0),
@@ -1806,35 +1830,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2614, count: 2, words: 4, fields: "v",
+        base: 2624, count: 2, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "s0 s1", 0),
                 InstructionChoice("f64x2.replace_lane", "s0 s1", 0),
             ],
             [
-                InstructionChoice("R", "r", 0),
+                InstructionChoice("R", "r", 0)
             ],
         ]),
     InstructionFamily(
-        base: 2616, count: 1, words: 4, fields: "s0 v",
+        base: 2626, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
-                InstructionChoice("v128.const", "", 0),
-            ],
+                InstructionChoice("v128.const", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2617, count: 1, words: 2, fields: "s0 s1",
+        base: 2627, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
-                InstructionChoice("v128.copy", "", 0),
-            ],
+                InstructionChoice("v128.copy", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2618, count: 2, words: 2, fields: "",
+        base: 2628, count: 2, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("v128.select", "s0", 0),
+                InstructionChoice("v128.select", "s0", 0)
             ],
             [
                 InstructionChoice("S", "s1 s2 s3", 0),
@@ -1842,10 +1866,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2620, count: 2, words: 2, fields: "u",
+        base: 2630, count: 2, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("v128.global.get", "s0", 0),
+                InstructionChoice("v128.global.get", "s0", 0)
             ],
             [
                 InstructionChoice("own", "", 0),
@@ -1853,10 +1877,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2622, count: 2, words: 2, fields: "s1 u",
+        base: 2632, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
-                InstructionChoice("v128.global.set", "", 0),
+                InstructionChoice("v128.global.set", "", 0)
             ],
             [
                 InstructionChoice("own", "", 0),
@@ -1864,57 +1888,57 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2624, count: 1, words: 10, fields: "s0",
+        base: 2634, count: 1, words: 10, fields: "s0",
         axes: [
             [
-                InstructionChoice("i8x16.shuffle", "", 0),
-            ],
+                InstructionChoice("i8x16.shuffle", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2625, count: 1, words: 6, fields: "s0",
+        base: 2635, count: 1, words: 6, fields: "s0",
         axes: [
             [
-                InstructionChoice("i16x8.shuffle", "", 0),
-            ],
+                InstructionChoice("i16x8.shuffle", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2626, count: 1, words: 4, fields: "s0",
+        base: 2636, count: 1, words: 4, fields: "s0",
         axes: [
             [
-                InstructionChoice("i32x4.shuffle", "", 0),
-            ],
+                InstructionChoice("i32x4.shuffle", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2627, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2637, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("i64x2.shuffle", "", 0),
-            ],
+                InstructionChoice("i64x2.shuffle", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2628, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        base: 2638, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("v128.half", "", 0),
-            ],
+                InstructionChoice("v128.half", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2629, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        base: 2639, count: 2, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("v128.window.low", "", 0),
                 InstructionChoice("v128.window.high", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2631, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2641, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("i8x16.swizzle", "", 0),
-            ],
+                InstructionChoice("i8x16.swizzle", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2632, count: 130, words: 2, fields: "",
+        base: 2642, count: 130, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.load", "s0", 0),
@@ -1945,10 +1969,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2762, count: 10, words: 2, fields: "s0",
+        base: 2772, count: 10, words: 2, fields: "s0",
         axes: [
             [
-                InstructionChoice("v128.store", "", 0),
+                InstructionChoice("v128.store", "", 0)
             ],
             [
                 InstructionChoice("S", "s1 u", 0),
@@ -1964,7 +1988,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2772, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 2782, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -1980,17 +2004,17 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("v128.load64_splat", "", 0),
                 InstructionChoice("v128.load32_zero", "", 0),
                 InstructionChoice("v128.load64_zero", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 2785, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 2795, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
-                InstructionChoice("v128.store", "", 0),
-            ],
+                InstructionChoice("v128.store", "", 0)
+            ]
         ]),
     InstructionFamily(
-        base: 2786, count: 80, words: 3, fields: "s4",
+        base: 2796, count: 80, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -2022,10 +2046,10 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2866, count: 4, words: 3, fields: "s4",
+        base: 2876, count: 4, words: 3, fields: "s4",
         axes: [
             [
-                InstructionChoice("i8x16.eq", "s0", 0),
+                InstructionChoice("i8x16.eq", "s0", 0)
             ],
             [
                 InstructionChoice("S", "s1 u", 0),
@@ -2035,7 +2059,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2870, count: 96, words: 3, fields: "s4 s5",
+        base: 2880, count: 96, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2071,7 +2095,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2966, count: 18, words: 3, fields: "s4",
+        base: 2976, count: 18, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2090,7 +2114,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2984, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 2994, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -2142,10 +2166,10 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("v128.or+or", "", 0),
                 InstructionChoice("v128.xor+and", "", 0),
                 InstructionChoice("v128.xor+xor", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 3033, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 3043, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -2163,20 +2187,20 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i64x2.shr_u+or", "", 0),
                 InstructionChoice("i64x2.shr_u+xor", "", 0),
                 InstructionChoice("i64x2.shr_u+and", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 3048, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 3058, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
                 InstructionChoice("i16x8.add+shr_u", "", 0),
                 InstructionChoice("i32x4.add+shr_s", "", 0),
                 InstructionChoice("i32x4.add+shr_u", "", 0),
-            ],
+            ]
         ]),
     InstructionFamily(
-        base: 3052, count: 20, words: 3, fields: "s4 s5",
+        base: 3062, count: 20, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -2193,7 +2217,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3072, count: 36, words: 2, fields: "s1 b",
+        base: 3082, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

@@ -34,315 +34,321 @@ extension Instruction {
     static func floatUnary(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1188 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
-    static func floatConvert(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+    static func floatCanonicalize(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(1244 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
+    static func floatConvert(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(1252 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
     static func truncate(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1284 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1292 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func truncateSaturating(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1316 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1324 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func load(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1348 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1356 &+ ((a &* 10 &+ b) &* 2 &+ c))
     }
     static func store(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1568 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1576 &+ ((a &* 10 &+ b) &* 2 &+ c))
     }
     static func storeRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1648 &+ (a &* 2 &+ b))
+        Instruction(1656 &+ (a &* 2 &+ b))
     }
     static func storeFloatRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1656 &+ (a &* 10 &+ b))
+        Instruction(1664 &+ (a &* 10 &+ b))
     }
     static func loadFar(_ a: Int) -> Instruction {
-        Instruction(1676 &+ (a))
+        Instruction(1684 &+ (a))
     }
     static func storeFar(_ a: Int) -> Instruction {
-        Instruction(1687 &+ (a))
+        Instruction(1695 &+ (a))
     }
-    static let memorySize = Instruction(1691)
-    static let memorySizeFar = Instruction(1692)
-    static let memoryGrow = Instruction(1693)
-    static let memoryCopy = Instruction(1694)
-    static let memoryFill = Instruction(1695)
+    static let memorySize = Instruction(1699)
+    static let memorySizeFar = Instruction(1700)
+    static let memoryGrow = Instruction(1701)
+    static let memoryCopy = Instruction(1702)
+    static let memoryFill = Instruction(1703)
     /// field 3 is a `BulkOperation`; three slots; word 2 holds two indices
-    static let bulk = Instruction(1696)
+    static let bulk = Instruction(1704)
     /// field 0: 0 for a data segment, 1 for an element segment
-    static let dropSegment = Instruction(1697)
+    static let dropSegment = Instruction(1705)
     static func branch(_ a: Int) -> Instruction {
-        Instruction(1698 &+ (a))
+        Instruction(1706 &+ (a))
     }
     static func branchIf(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1700 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1708 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func branchTable(_ a: Int) -> Instruction {
-        Instruction(1708 &+ (a))
+        Instruction(1716 &+ (a))
     }
     static func copyBranch(_ a: Int) -> Instruction {
-        Instruction(1710 &+ (a))
+        Instruction(1718 &+ (a))
     }
     static func constantBranch(_ a: Int) -> Instruction {
-        Instruction(1712 &+ (a))
+        Instruction(1720 &+ (a))
     }
-    static let charge = Instruction(1714)
-    static let unreachable = Instruction(1715)
-    static let halt = Instruction(1716)
-    static let returnNone = Instruction(1717)
+    static let charge = Instruction(1722)
+    static let unreachable = Instruction(1723)
+    static let halt = Instruction(1724)
+    static let returnNone = Instruction(1725)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1718 &+ (a &* 2 &+ b))
+        Instruction(1726 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1724)
-    static let call = Instruction(1725)
-    static let callImport = Instruction(1726)
+    static let returnConstant = Instruction(1732)
+    static let call = Instruction(1733)
+    static let callImport = Instruction(1734)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1727 &+ (a))
+        Instruction(1735 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1729)
-    static let callReference = Instruction(1730)
-    static let returnCall = Instruction(1731)
-    static let returnCallImport = Instruction(1732)
+    static let callIndirectFar = Instruction(1737)
+    static let callReference = Instruction(1738)
+    static let returnCall = Instruction(1739)
+    static let returnCallImport = Instruction(1740)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1733)
-    static let returnCallReference = Instruction(1734)
-    static let crossReturn = Instruction(1735)
-    static let translateStub = Instruction(1736)
-    static let copy = Instruction(1737)
-    static let copyTwo = Instruction(1738)
-    static let copyRange = Instruction(1739)
-    static let constant32 = Instruction(1740)
-    static let constant64 = Instruction(1741)
-    static let zero = Instruction(1742)
+    static let returnCallIndirect = Instruction(1741)
+    static let returnCallReference = Instruction(1742)
+    static let crossReturn = Instruction(1743)
+    static let translateStub = Instruction(1744)
+    static let copy = Instruction(1745)
+    static let copyTwo = Instruction(1746)
+    static let copyRange = Instruction(1747)
+    static let constant32 = Instruction(1748)
+    static let constant64 = Instruction(1749)
+    static let zero = Instruction(1750)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1743 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1751 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1755 &+ (a &* 2 &+ b))
+        Instruction(1763 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1759 &+ (a &* 2 &+ b))
+        Instruction(1767 &+ (a &* 2 &+ b))
     }
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1763 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1771 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1775 &+ (a &* 2 &+ b))
+        Instruction(1783 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1779)
-    static let tableSet = Instruction(1780)
-    static let tableSize = Instruction(1781)
-    static let tableGrow = Instruction(1782)
-    static let functionReference = Instruction(1783)
-    static let nullCheck = Instruction(1784)
+    static let tableGet = Instruction(1787)
+    static let tableSet = Instruction(1788)
+    static let tableSize = Instruction(1789)
+    static let tableGrow = Instruction(1790)
+    static let functionReference = Instruction(1791)
+    static let nullCheck = Instruction(1792)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1785 &+ (a))
+        Instruction(1793 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1789 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1797 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1869 &+ (a &* 2 &+ b))
+        Instruction(1877 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(1909 &+ (a))
+        Instruction(1917 &+ (a))
     }
-    static let postIncrement = Instruction(1911)
+    static let postIncrement = Instruction(1919)
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(1912 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(1920 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1960 &+ (a &* 2 &+ b))
+        Instruction(1968 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1964 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1972 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1980 &+ (a &* 2 &+ b))
+        Instruction(1988 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(1996 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     /// offset in word 2, index of the memory in word 3
     static func atomicLoad(_ a: Int) -> Instruction {
-        Instruction(2000 &+ (a))
+        Instruction(2008 &+ (a))
     }
     /// the value in field 0
     static func atomicStore(_ a: Int) -> Instruction {
-        Instruction(2004 &+ (a))
+        Instruction(2012 &+ (a))
     }
     static func atomicModify(_ a: Int) -> Instruction {
-        Instruction(2008 &+ (a))
+        Instruction(2016 &+ (a))
     }
     /// expected value in field 2, replacement in field 3
     static func atomicCompareExchange(_ a: Int) -> Instruction {
-        Instruction(2032 &+ (a))
+        Instruction(2040 &+ (a))
     }
-    static let atomicNotify = Instruction(2036)
+    static let atomicNotify = Instruction(2044)
     /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
-    static let atomicWait = Instruction(2037)
-    static let atomicFence = Instruction(2038)
+    static let atomicWait = Instruction(2045)
+    static let atomicFence = Instruction(2046)
     /// field 0: the first slot of the payload; upper half of word 1: the tag
-    static let throwException = Instruction(2039)
-    static let throwReference = Instruction(2040)
+    static let throwException = Instruction(2047)
+    static let throwReference = Instruction(2048)
     static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2041 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2049 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func structSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2073 &+ (a &* 4 &+ b))
+        Instruction(2081 &+ (a &* 4 &+ b))
     }
     static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2089 &+ (a &* 2 &+ b))
+        Instruction(2097 &+ (a &* 2 &+ b))
     }
-    static let structGetVector = Instruction(2093)
-    static let structSetVector = Instruction(2094)
+    static let structGetVector = Instruction(2101)
+    static let structSetVector = Instruction(2102)
     /// a word for every field follows
-    static let structNew = Instruction(2095)
-    static let structNewDefault = Instruction(2096)
+    static let structNew = Instruction(2103)
+    static let structNewDefault = Instruction(2104)
     static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2097 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2105 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     static func arraySet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2145 &+ (a &* 4 &+ b))
+        Instruction(2153 &+ (a &* 4 &+ b))
     }
     static func arraySetFloat(_ a: Int) -> Instruction {
-        Instruction(2161 &+ (a))
+        Instruction(2169 &+ (a))
     }
-    static let arrayGetVector = Instruction(2163)
-    static let arraySetVector = Instruction(2164)
+    static let arrayGetVector = Instruction(2171)
+    static let arraySetVector = Instruction(2172)
     static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2165 &+ (a &* 2 &+ b))
+        Instruction(2173 &+ (a &* 2 &+ b))
     }
     /// field 2 is an `AggregateOperation`
-    static let aggregate = Instruction(2169)
+    static let aggregate = Instruction(2177)
     static func makeI31(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2170 &+ (a &* 2 &+ b))
+        Instruction(2178 &+ (a &* 2 &+ b))
     }
     static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2174 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2182 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2182 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2190 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the value stays where it is
     static func refCast(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2210 &+ (a &* 2 &+ b))
+        Instruction(2218 &+ (a &* 2 &+ b))
     }
     /// on_cast_fail by 0 bytes: a cast, which traps
     static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2220 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2228 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func vectorUnary(_ a: Int) -> Instruction {
-        Instruction(2248 &+ (a))
+        Instruction(2256 &+ (a))
     }
     static func vectorRoot(_ a: Int) -> Instruction {
-        Instruction(2296 &+ (a))
+        Instruction(2304 &+ (a))
+    }
+    static func vectorCanonicalize(_ a: Int) -> Instruction {
+        Instruction(2306 &+ (a))
     }
     static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2298 &+ (a &* 2 &+ b))
+        Instruction(2308 &+ (a &* 2 &+ b))
     }
     static func vectorZip(_ a: Int) -> Instruction {
-        Instruction(2386 &+ (a))
+        Instruction(2396 &+ (a))
     }
     static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2398 &+ (a &* 2 &+ b))
+        Instruction(2408 &+ (a &* 2 &+ b))
     }
     static func vectorChoose(_ a: Int) -> Instruction {
-        Instruction(2494 &+ (a))
+        Instruction(2504 &+ (a))
     }
     static func vectorExtended(_ a: Int) -> Instruction {
-        Instruction(2510 &+ (a))
+        Instruction(2520 &+ (a))
     }
     static func vectorTernary(_ a: Int) -> Instruction {
-        Instruction(2522 &+ (a))
+        Instruction(2532 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2526 &+ (a &* 3 &+ b))
+        Instruction(2536 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2562 &+ (a &* 2 &+ b))
+        Instruction(2572 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2580 &+ (a &* 2 &+ b))
-    }
-    static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(2588 &+ (a))
-    }
-    static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
         Instruction(2590 &+ (a &* 2 &+ b))
     }
+    static func vectorSplatFloat(_ a: Int) -> Instruction {
+        Instruction(2598 &+ (a))
+    }
+    static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2600 &+ (a &* 2 &+ b))
+    }
     static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2606 &+ (a &* 2 &+ b))
+        Instruction(2616 &+ (a &* 2 &+ b))
     }
     static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(2614 &+ (a))
+        Instruction(2624 &+ (a))
     }
-    static let vectorConstant = Instruction(2616)
-    static let vectorCopy = Instruction(2617)
+    static let vectorConstant = Instruction(2626)
+    static let vectorCopy = Instruction(2627)
     static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(2618 &+ (a))
+        Instruction(2628 &+ (a))
     }
     static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(2620 &+ (a))
+        Instruction(2630 &+ (a))
     }
     static func vectorGlobalSet(_ a: Int) -> Instruction {
-        Instruction(2622 &+ (a))
+        Instruction(2632 &+ (a))
     }
-    static let vectorShuffle8 = Instruction(2624)
-    static let vectorShuffle16 = Instruction(2625)
-    static let vectorShuffle32 = Instruction(2626)
-    static let vectorJoin = Instruction(2627)
+    static let vectorShuffle8 = Instruction(2634)
+    static let vectorShuffle16 = Instruction(2635)
+    static let vectorShuffle32 = Instruction(2636)
+    static let vectorJoin = Instruction(2637)
     /// eight bytes, and one byte eight times
-    static let vectorHalf = Instruction(2628)
+    static let vectorHalf = Instruction(2638)
     static func vectorWindow(_ a: Int) -> Instruction {
-        Instruction(2629 &+ (a))
+        Instruction(2639 &+ (a))
     }
-    static let vectorSwizzle = Instruction(2631)
+    static let vectorSwizzle = Instruction(2641)
     static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2632 &+ (a &* 10 &+ b))
+        Instruction(2642 &+ (a &* 10 &+ b))
     }
     static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(2762 &+ (a))
-    }
-    static func vectorLoadFar(_ a: Int) -> Instruction {
         Instruction(2772 &+ (a))
     }
-    static let vectorStoreFar = Instruction(2785)
+    static func vectorLoadFar(_ a: Int) -> Instruction {
+        Instruction(2782 &+ (a))
+    }
+    static let vectorStoreFar = Instruction(2795)
     static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2786 &+ (a &* 4 &+ b))
+        Instruction(2796 &+ (a &* 4 &+ b))
     }
     static func vectorCompareLoad(_ a: Int) -> Instruction {
-        Instruction(2866 &+ (a))
+        Instruction(2876 &+ (a))
     }
     static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2870 &+ (a &* 4 &+ b))
+        Instruction(2880 &+ (a &* 4 &+ b))
     }
     static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2966 &+ (a &* 2 &+ b))
+        Instruction(2976 &+ (a &* 2 &+ b))
     }
     static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(2984 &+ (a))
+        Instruction(2994 &+ (a))
     }
     static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(3033 &+ (a))
+        Instruction(3043 &+ (a))
     }
     static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(3048 &+ (a))
+        Instruction(3058 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3052 &+ (a &* 4 &+ b))
+        Instruction(3062 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3072 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3082 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 3108
+    static let count = 3118
 }
