@@ -36,7 +36,7 @@ public typealias Axis = [Choice]
 /// | `r` | the accumulator of the operator's class |
 /// | `i0` ... `i3` | signed 16-bit immediate in field 0 ... 3 |
 /// | `i` | signed 32-bit immediate in the upper half of word 1 |
-/// | `u` | unsigned 32-bit immediate, there |
+/// | `u`, `u2` | unsigned 32-bit immediate, there; in the upper half of word 2 |
 /// | `n0` ... `n7` | unsigned 16-bit number in field 0 ... 7 |
 /// | `w` | 64-bit immediate in word 2 |
 /// | `v` | vector immediate in words 2 and 3 |

@@ -392,10 +392,28 @@ let vectorFamilies = [
     Family("vectorPair", "vectorPair", [vectorPairs], fields: "s0 s1 s2 s3"),
     Family("vectorShiftPair", "vectorShiftPair", [vectorShiftPairs], fields: "s0 s1 n2 s3"),
     Family("vectorPairShift", "vectorPairShift", [vectorPairShifts], fields: "s0 s1 s2 n3"),
+    Family("vectorTwo", "vectorTwo", [vectorTwos], fields: "s3 s1 s2 s0 s4 s5", words: 3),
     Family(
         "vectorMultiplyAddLoad", "vectorMultiplyAddLoad",
         [toVector(multiplyAdds), operandAddresses],
         fields: "s4 s5", words: 3),
+    Family(
+        "vectorMultiplyUpdate", "vectorMultiplyUpdate", [multiplyAdds, operandAddresses],
+        fields: "s4 s5 u2", words: 3,
+        "(slot 5 + upper half of word 2) += (field 4) * (memory)"),
+    Family(
+        "vectorBinaryExtend", "vectorBinaryExtend",
+        [toVector(vectorExtendingBinaries), operandAddresses], fields: "s4", words: 3),
+    Family(
+        "vectorCompareBranch", "vectorCompareBranch",
+        [
+            toVector(vectorBranchComparisons),
+            [
+                Choice("SS", "VectorSlot2.self", fields: "s1 s2 b2", extraWords: 1),
+                Choice("SK", "VectorConstant.self", fields: "s1 v b", extraWords: 2),
+            ],
+            [Choice("br_if", "NonZero.self"), Choice("br_unless", "Zero.self")], directions,
+        ], "stores the mask and branches if any lane holds, or none"),
     Family(
         "vectorTestBranch", "vectorTestBranch",
         [
@@ -405,10 +423,53 @@ let vectorFamilies = [
         ], fields: "s1 b"),
 ]
 
-/// Every multiplication, with the addition of its results.
-private let multiplyAdds: Axis = vectorMultiplications.map { product in
-    let addition = product.label.hasPrefix("f") ? "+" : "&+"
-    return Choice("\(product.label)+add", "\(product.arguments), \(addition)")
+/// Loads of half a vector that are extended to one of the type.
+private let extendingLoads = [
+    (i16x8, "8x8_s", "UInt64.self, Lanes.extend8x8Signed"),
+    (i16x8, "8x8_u", "UInt64.self, Lanes.extend8x8Unsigned"),
+    (i32x4, "16x4_s", "SIMD4<Int16>.self, Lanes.extend"),
+    (i32x4, "16x4_u", "SIMD4<UInt16>.self, Lanes.extend"),
+]
+
+/// Arithmetic on an operand that is extended when it is loaded.
+let vectorExtendingBinaries: Axis = extendingLoads.flatMap { shape, load, extend in
+    let type = load.hasSuffix("s") ? shape.signed : shape.unsigned
+    return [("add", "&+"), ("mul", "&*"), ("sub", "&-")].map { name, function in
+        Choice("\(shape.name).\(name).load\(load)", "\(extend), \(type).self, \(function)")
+    }
+}
+
+/// Every multiplication, also that by an extended factor, with the addition of its results.
+private let multiplyAdds: Axis = joined(
+    vectorMultiplications.map { product in
+        let addition = product.label.hasPrefix("f") ? "+" : "&+"
+        let type = product.arguments.prefix { $0 != "," }
+        return Choice(
+            "\(product.label)+add", "\(type), Lanes.same, \(product.arguments), \(addition)")
+    },
+    extendingLoads.map { shape, load, extend in
+        let type = load.hasSuffix("s") ? shape.signed : shape.unsigned
+        return Choice(
+            "\(shape.name).mul.load\(load)+add", "\(extend), \(type).self, &*, &+")
+    })
+
+/// Two operations that both keep their results.
+let vectorTwos: Axis =
+    ([
+        ("f32x4", "F32x4", ["+", "-", "*"]), ("f64x2", "F64x2", ["+", "-", "*"]),
+        ("i16x8", "I16x8", ["&+", "&-", "&*"]), ("i32x4", "I32x4", ["&+", "&-", "&*"]),
+    ] as [(String, String, [String])]).flatMap { shape, type, functions -> Axis in
+        let names = ["add", "sub", "mul"]
+        return zip(names, functions).flatMap { first, function in
+            zip(names, functions).map { second, other in
+                Choice("\(shape).\(first);\(second)", "\(type).self, \(function), \(other)")
+            }
+        }
+    }
+
+/// Comparisons that programs branch on: equality of integers, all of floats.
+let vectorBranchComparisons: Axis = vectorComparisons.filter {
+    $0.label.hasPrefix("f") || $0.label.hasSuffix(".eq") && $0.label != "i64x2.eq"
 }
 
 /// An operation, and a second one on its result and a third operand; `rsub` subtracts the result.

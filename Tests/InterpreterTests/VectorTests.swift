@@ -79,7 +79,32 @@ import WasmInstructionSet
         #expect(
             try Array(binary[..<VectorOpcodes.loadingCount]) == labels("vectorBinaryLoad"))
         let products = VectorOpcodes.multiplications
-        #expect(try binary[products].map { "\($0)+add" } == labels("vectorMultiplyAddLoad"))
+        let loads = names(VectorOpcodes.load)[VectorOpcodes.extendingLoads].map { load in
+            "\(load.split(separator: ".")[1])"
+        }
+        let shapes = ["i16x8", "i16x8", "i32x4", "i32x4"]
+        let extended = zip(shapes, loads).map { "\($0).mul.\($1)+add" }
+        #expect(
+            try binary[products].map { "\($0)+add" } + extended == labels("vectorMultiplyAddLoad"))
+        #expect(try labels("vectorMultiplyUpdate") == labels("vectorMultiplyAddLoad"))
+        let extending = try labels("vectorBinaryExtend")
+        for (load, name) in loads.enumerated() {
+            for (index, operation) in binary.enumerated() {
+                let position = VectorOpcodes.extendingBinary(index, load: load)
+                #expect(position == extending.firstIndex(of: "\(operation).\(name)"))
+            }
+        }
+        let twos = try labels("vectorTwo")
+        for (first, a) in binary.enumerated() {
+            for (second, b) in binary.enumerated() where a.prefix(5) == b.prefix(5) {
+                let name = "\(a);\(b.split(separator: ".")[1])"
+                #expect(VectorOpcodes.two(first, second) == twos.firstIndex(of: name))
+            }
+        }
+        let branches = try labels("vectorCompareBranch")
+        for (index, name) in names(VectorOpcodes.compare).enumerated() {
+            #expect(VectorOpcodes.branchComparison(index) == branches.firstIndex(of: name))
+        }
         #expect(
             try Array(binary[..<VectorOpcodes.storingCount]) == labels("vectorBinaryStore"))
         #expect(try Array(binary[..<VectorOpcodes.updatingCount]) == labels("vectorUpdate"))
@@ -94,7 +119,10 @@ import WasmInstructionSet
         #expect(try pairs(VectorPairs.sums) == labels("vectorPairShift"))
         #expect(
             VectorOpcodes.additionsOfProducts.map { binary[$0] }
-                == ["i16x8.add", "i32x4.add", "f32x4.add", "f64x2.add", "i32x4.add"])
+                == [
+                    "i16x8.add", "i32x4.add", "f32x4.add", "f64x2.add", "i32x4.add", "i16x8.add",
+                    "i16x8.add", "i32x4.add", "i32x4.add",
+                ])
     }
 
     @Test func everyInstructionIsTranslated() {

@@ -133,6 +133,7 @@ struct Disassembler {
         case ("n", let index?): return "#\(field(index))"
         case ("i", nil): return "#\(Int32(bitPattern: half(word + 1)))"
         case ("u", nil): return "#\(half(word + 1))"
+        case ("u", _): return "#\(half(word + 2))"
         case ("w", nil):
             return word + 2 < words.count ? "#\(Int64(bitPattern: words[word + 2]))" : ""
         case ("v", nil):

@@ -163,6 +163,12 @@ enum AtSlot: Address {
         UInt(slot32(m, 1)) &+ m.unsignedHalf
     }
 }
+/// As `AtSlot`, with fields of word 2.
+enum AtSlot5: Address {
+    @inline(__always) static func effective(_ m: State) -> UInt {
+        UInt(slot32(m, 5)) &+ UInt(UInt32(bitPattern: m.farHalf))
+    }
+}
 enum AtRegister: Address {
     @inline(__always) static func effective(_ m: State) -> UInt {
         UInt(register32(m)) &+ m.unsignedHalf

@@ -45,6 +45,12 @@ extension Translator {
         {
             let test = last
             rewind()
+            if test.b.slot >= 0, test.operation == VectorOpcodes.anyTrue,
+                let fused = branchOnLanes(
+                    test.b.slot, Int(test.b.bits), negated: negated, direction: direction(loop))
+            {
+                return fused
+            }
             return at(
                 emit(
                     .vectorTestBranch(test.operation, negated ? 1 : 0, direction(loop)),

@@ -169,15 +169,22 @@ struct Emitted {
         case vectorConstant
         /// A whole vector from memory 0, by one of the addressing forms.
         case vectorLoad
+        /// A load of half a vector, extended to one, by the same forms.
+        case vectorExtendingLoad
         /// A binary operation on vectors in slots.
         case vectorBinary
+        /// Like `vectorBinary`, but the result went to a local.
+        case vectorBinaryToLocal
+        /// A comparison of vectors, whose result may have gone to a local.
+        case vectorCompare
         /// A shift of a vector by a constant.
         case vectorShift
         /// A product with a factor from memory.
         case vectorMultiplyLoad
         /// Another operation with an operand from memory.
         case vectorLoadedBinary
-        /// A test of a vector, which can be followed by a branch.
+        /// A test of a vector, which can be followed by a branch. Operand b is where the comparison
+        /// stands that made the vector just before, if it did, and its operation.
         case vectorTest
     }
 

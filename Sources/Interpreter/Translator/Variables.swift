@@ -91,6 +91,10 @@ extension Translator {
         last.kind = .other
         switch instruction.kind {
         case .load: last.kind = .loadToLocal
+        case .vectorCompare: last.kind = .vectorCompare
+        case .vectorBinary:
+            last.kind = .vectorBinaryToLocal
+            fuseTwo()
         case .add where instruction.valueClass == .integer && instruction.a.form != .immediate:
             // The local itself is in its slot, also where the accumulator was used.
             let a = instruction.a, b = instruction.b
@@ -138,7 +142,7 @@ extension Translator {
     }
 
     /// One instruction took the place of the last two.
-    private mutating func replaceWindow(_ start: Int) {
+    mutating func replaceWindow(_ start: Int) {
         previous = Emitted()
         last = Emitted()
         last.kind = .other

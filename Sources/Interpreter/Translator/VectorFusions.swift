@@ -23,6 +23,16 @@ extension Translator {
                 last.kind = .vectorLoadedBinary
                 last.operation = index
             }
+        case .vectorExtendingLoad where canBeSecond:
+            let (load, form) = last.operation.quotientAndRemainder(dividingBy: 4)
+            guard let position = VectorOpcodes.extendingBinary(index, load: load) else {
+                return false
+            }
+            takeLoaded(.vectorBinaryExtend(position, form), other)
+            if VectorOpcodes.multiplications.contains(index) {
+                last.kind = .vectorMultiplyLoad
+                last.operation = 4 * (VectorOpcodes.multiplications.count + load) + form
+            }
         case .vectorBinary:
             let first = VectorOpcodes.binary[last.operation]
             guard
@@ -121,11 +131,64 @@ extension Translator {
         guard last.kind == .vectorLoadedBinary, place.kind == .local,
             last.a.slot == slot(of: place), last.a.bits == offset
         else { return false }
+        if multiplyInPlace(last.a.slot, offset) { return true }
         // Form S or R.
         let form = last.a.form == .register ? 1 : 0
         code[last.start] = Instruction.vectorUpdate(last.operation, form).handler
         last.kind = .other
         last.destination = -1
         return true
+    }
+
+    /// Whether a product of an operand in memory was made just before, for the sum that the last
+    /// operation makes at `place` plus `offset`: then one instruction does both.
+    private mutating func multiplyInPlace(_ place: Int, _ offset: UInt64) -> Bool {
+        let product = previous
+        guard product.kind == .vectorMultiplyLoad, product.end == last.start,
+            product.destination >= operandBase,
+            code[last.end - 1] == codeWord(product.destination),
+            last.operation == VectorOpcodes.additionsOfProducts[product.operation / 4]
+        else { return false }
+        code.removeSubrange(last.start...)
+        let (index, form) = product.operation.quotientAndRemainder(dividingBy: 4)
+        code[product.start] = Instruction.vectorMultiplyUpdate(index, form).handler
+        code[product.end - 1] |= codeWord(
+            0, place, unsigned: UInt32(truncatingIfNeeded: offset))
+        previous = Emitted()
+        last = product
+        last.kind = .other
+        last.destination = -1
+        return true
+    }
+
+    /// The last operation and the one before have both written locals: one instruction for both.
+    mutating func fuseTwo() {
+        let first = previous, second = last
+        guard first.kind == .vectorBinaryToLocal, first.end == second.start,
+            let position = VectorOpcodes.two(first.operation, second.operation)
+        else { return }
+        code.removeSubrange(first.start...)
+        let start = code.count
+        code.append(Instruction.vectorTwo(position).handler)
+        code.append(codeWord(second.destination, first.a.slot, first.b.slot, first.destination))
+        code.append(codeWord(second.a.slot, second.b.slot))
+        replaceWindow(start)
+    }
+
+    /// The comparison at `start` keeps its result and branches if a lane holds, or none: answers
+    /// the instruction and where its offset goes.
+    mutating func branchOnLanes(
+        _ start: Int, _ comparison: Int, negated: Bool, direction: Int
+    ) -> (instruction: Int, half: Int)? {
+        let (index, form) = comparison.quotientAndRemainder(dividingBy: 2)
+        guard let position = VectorOpcodes.branchComparison(index) else { return nil }
+        code[start] =
+            Instruction.vectorCompareBranch(position, form, negated ? 1 : 0, direction).handler
+        last = Emitted()
+        previous = Emitted()
+        // Operands in slots leave no room in word 1.
+        guard form == 0 else { return (start, 2 * (start + 1) + 1) }
+        code.append(0)
+        return (start, 2 * (start + 2) + 1)
     }
 }

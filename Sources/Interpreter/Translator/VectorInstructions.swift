@@ -45,11 +45,18 @@ extension Translator {
         case .test(let index):
             let before = registers
             let a = slot(of: pop())
+            let comparison = last
             pushResult(
                 .vectorTest(index, 0), word: codeWord(0, a), .integer, before: before,
                 kind: .vectorTest)
             last.operation = index
             last.a.slot = a
+            if comparison.kind == .vectorCompare, comparison.end == last.start,
+                comparison.destination == a
+            {
+                last.b.slot = comparison.start
+                last.b.bits = UInt64(comparison.operation)
+            }
         }
     }
 
@@ -91,7 +98,10 @@ extension Translator {
     private mutating func vectorCompare(_ index: Int) {
         let right = pop(), left = pop()
         if isLastResult(right), last.kind == .vectorConstant {
-            return takeConstant(.vectorCompare(index, 1), left)
+            takeConstant(.vectorCompare(index, 1), left)
+            last.kind = .vectorCompare
+            last.operation = 2 * index + 1
+            return
         }
         // i8x16.eq also takes an operand from memory, on either side.
         if index == 0, isLastResult(right) || isLastResult(left), last.kind == .vectorLoad {
@@ -100,7 +110,9 @@ extension Translator {
         }
         let before = registers
         let a = slot(of: left), b = slot(of: right)
-        pushVector(.vectorCompare(index, 0), word: codeWord(0, a, b), before: before)
+        pushVector(
+            .vectorCompare(index, 0), word: codeWord(0, a, b), before: before, kind: .vectorCompare)
+        last.operation = 2 * index
     }
 
     private mutating func vectorShift(_ index: Int) {
@@ -232,11 +244,17 @@ extension Translator {
             return
         }
         let addressing = address(pop(), argument.offset)
-        let form = index == 0 ? operandForms[addressing.form] : nil
         pushVector(
-            .vectorLoad(index, addressing.form), word: addressing.fields, before: addressRegisters,
-            kind: form == nil ? .other : .vectorLoad)
-        last.operation = form ?? 0
+            .vectorLoad(index, addressing.form), word: addressing.fields, before: addressRegisters)
+        guard let form = operandForms[addressing.form] else { return }
+        if VectorOpcodes.extendingLoads.contains(index) {
+            last.kind = .vectorExtendingLoad
+            last.operation = 4 * (index - VectorOpcodes.extendingLoads.lowerBound) + form
+            return
+        }
+        guard index == 0 else { return }
+        last.kind = .vectorLoad
+        last.operation = form
         // Where the address is, also if the instruction has it from the accumulator.
         let isRegister = form == 1
         last.a = Operand(

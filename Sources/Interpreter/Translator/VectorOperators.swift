@@ -130,9 +130,38 @@ enum VectorOpcodes {
     static let loadingCount = 20
     /// ... and so many can put the result there.
     static let storingCount = 24
-    /// Positions of multiplications, and of the additions of their results.
+    /// Positions of multiplications, and of the additions of their results; behind them those of
+    /// multiplications by an extended factor, one for every extending load.
     static let multiplications = 9..<14
-    static let additionsOfProducts = [4, 5, 7, 8, 5]
+    static let additionsOfProducts = [4, 5, 7, 8, 5, 4, 4, 5, 5]
+    /// Positions in `load` of loads that extend to i16x8 and i32x4.
+    static let extendingLoads = 1...4
+    /// Positions of what can take such an operand: sums, products and differences, which are first.
+    private static let extendingBinaries = [4, 9, 16]
+
+    /// The position on the axis of `vectorBinaryExtend` for an operand of an extending load.
+    static func extendingBinary(_ binary: Int, load: Int) -> Int? {
+        extendingBinaries.firstIndex(of: binary - load / 2).map { 3 * load + $0 }
+    }
+
+    /// The position on the axis of `vectorTwo` for two positions on that of `vectorBinary`.
+    static func two(_ first: Int, _ second: Int) -> Int? {
+        // add sub mul of f32x4, f64x2, i16x8, i32x4
+        let operations = [7, 18, 11, 8, 19, 12, 4, 16, 9, 5, 17, 10]
+        guard let a = operations.firstIndex(of: first), let b = operations.firstIndex(of: second),
+            a / 3 == b / 3
+        else { return nil }
+        return 3 * a + b % 3
+    }
+
+    /// The position on the axis of `vectorCompareBranch` for one in `compare`.
+    static func branchComparison(_ index: Int) -> Int? {
+        switch index {
+        case 0, 10, 20: index / 10
+        case 30..<42: index - 27
+        default: nil
+        }
+    }
 
     static let choose: [Opcode] = [
         .i8x16MinS, .i8x16MinU, .i8x16MaxS, .i8x16MaxU,
@@ -180,6 +209,8 @@ enum VectorOpcodes {
         .i8x16Shl, .i8x16ShrS, .i8x16ShrU, .i16x8Shl, .i16x8ShrS, .i16x8ShrU,
         .i32x4Shl, .i32x4ShrS, .i32x4ShrU, .i64x2Shl, .i64x2ShrS, .i64x2ShrU,
     ]
+    /// Position of `v128.any_true`.
+    static let anyTrue = 0
     static let test: [Opcode] = [
         .v128AnyTrue, .i8x16AllTrue, .i8x16Bitmask, .i16x8AllTrue, .i16x8Bitmask,
         .i32x4AllTrue, .i32x4Bitmask, .i64x2AllTrue, .i64x2Bitmask,

@@ -15,10 +15,7 @@
 @inline(__always) func h_floatUnary_f32_floor_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatFloor<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatFloor<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_trunc_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -26,24 +23,15 @@
 @inline(__always) func h_floatUnary_f32_trunc_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatTruncate<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatTruncate<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_trunc_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatTruncate<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatTruncate<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_trunc_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatTruncate<Float>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatTruncate<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_nearest_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -51,52 +39,31 @@
 @inline(__always) func h_floatUnary_f32_nearest_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatNearest<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatNearest<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_nearest_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatNearest<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatNearest<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_nearest_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatNearest<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { unary(FloatNearest<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_sqrt_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatSquareRoot<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatSquareRoot<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_sqrt_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatSquareRoot<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { unary(FloatSquareRoot<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_sqrt_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatSquareRoot<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatSquareRoot<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f32_sqrt_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatSquareRoot<Float>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatSquareRoot<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_abs_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -104,25 +71,15 @@
 @inline(__always) func h_floatUnary_f64_abs_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatAbsolute<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatAbsolute<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_abs_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatAbsolute<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatAbsolute<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_abs_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatAbsolute<Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatAbsolute<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_neg_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -130,23 +87,15 @@
 @inline(__always) func h_floatUnary_f64_neg_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatNegate<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatNegate<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_neg_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatNegate<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatNegate<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_neg_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatNegate<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { unary(FloatNegate<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_ceil_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -154,24 +103,15 @@
 @inline(__always) func h_floatUnary_f64_ceil_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCeiling<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCeiling<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_ceil_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatCeiling<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCeiling<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_ceil_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCeiling<Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCeiling<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_floor_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -179,9 +119,7 @@
 @inline(__always) func h_floatUnary_f64_floor_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatFloor<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatFloor<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_floor_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -189,10 +127,7 @@
 @inline(__always) func h_floatUnary_f64_floor_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatFloor<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatFloor<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_trunc_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -200,25 +135,15 @@
 @inline(__always) func h_floatUnary_f64_trunc_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatTruncate<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatTruncate<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_trunc_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatTruncate<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatTruncate<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_trunc_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatTruncate<Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatTruncate<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_nearest_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -226,372 +151,191 @@
 @inline(__always) func h_floatUnary_f64_nearest_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatNearest<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatNearest<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_nearest_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatNearest<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatNearest<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_nearest_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatNearest<Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatNearest<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_sqrt_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(FloatSquareRoot<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatSquareRoot<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_sqrt_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatSquareRoot<Double>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatSquareRoot<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_sqrt_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatSquareRoot<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { unary(FloatSquareRoot<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatUnary_f64_sqrt_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatSquareRoot<Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatSquareRoot<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatCanonicalize_f32_canonicalize_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCanonicalize<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCanonicalize<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatCanonicalize_f32_canonicalize_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCanonicalize<Float>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCanonicalize<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatCanonicalize_f32_canonicalize_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCanonicalize<Float>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCanonicalize<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatCanonicalize_f32_canonicalize_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCanonicalize<Float>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCanonicalize<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatCanonicalize_f64_canonicalize_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCanonicalize<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCanonicalize<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatCanonicalize_f64_canonicalize_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCanonicalize<Double>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCanonicalize<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatCanonicalize_f64_canonicalize_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCanonicalize<Double>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCanonicalize<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatCanonicalize_f64_canonicalize_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        FloatCanonicalize<Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(FloatCanonicalize<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt32, Float>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt32, Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt32, Float>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt32, Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt32, Float>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt32, Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt32, Float>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt32, Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt32, Float>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt32, Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt32, Float>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt32, Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt32, Float>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt32, Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt32, Float>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt32, Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt64, Float>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt64, Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt64, Float>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt64, Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt64, Float>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt64, Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt64, Float>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt64, Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt64, Float>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt64, Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt64, Float>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt64, Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt64, Float>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt64, Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_convert_i64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt64, Float>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt64, Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt32, Double>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt32, Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt32, Double>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt32, Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt32, Double>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt32, Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt32, Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt32, Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt32, Double>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt32, Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt32, Double>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt32, Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt32, Double>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt32, Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt32, Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt32, Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt64, Double>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt64, Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt64, Double>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt64, Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt64, Double>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt64, Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertSigned<UInt64, Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertSigned<UInt64, Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt64, Double>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt64, Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt64, Double>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt64, Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt64, Double>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt64, Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f64_convert_i64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        ConvertUnsigned<UInt64, Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(ConvertUnsigned<UInt64, Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_floatConvert_f32_demote_f64_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -627,673 +371,339 @@
 @inline(__always) func h_truncate_i32_trunc_f32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Float, UInt32>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Float, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Float, UInt32>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Float, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Float, UInt32>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Float, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Float, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Float, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Float, UInt32>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Float, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Float, UInt32>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Float, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Float, UInt32>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Float, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Float, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Float, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Double, UInt32>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Double, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Double, UInt32>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Double, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Double, UInt32>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Double, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Double, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Double, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Double, UInt32>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Double, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Double, UInt32>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Double, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Double, UInt32>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Double, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i32_trunc_f64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Double, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Double, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Float, UInt64>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Float, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Float, UInt64>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Float, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Float, UInt64>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Float, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Float, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Float, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Float, UInt64>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Float, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Float, UInt64>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Float, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Float, UInt64>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Float, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Float, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Float, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Double, UInt64>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Double, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Double, UInt64>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Double, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Double, UInt64>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Double, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateSigned<Double, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateSigned<Double, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Double, UInt64>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Double, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Double, UInt64>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Double, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Double, UInt64>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Double, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncate_i64_trunc_f64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    truncation(
-        TruncateUnsigned<Double, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { truncation(TruncateUnsigned<Double, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Float, UInt32>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Float, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Float, UInt32>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Float, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Float, UInt32>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Float, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Float, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Float, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Float, UInt32>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Float, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Float, UInt32>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Float, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Float, UInt32>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Float, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Float, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Float, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Double, UInt32>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Double, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Double, UInt32>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Double, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Double, UInt32>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Double, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Double, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Double, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Double, UInt32>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Double, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Double, UInt32>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Double, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Double, UInt32>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Double, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i32_trunc_sat_f64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Double, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Double, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Float, UInt64>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Float, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Float, UInt64>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Float, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Float, UInt64>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Float, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Float, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Float, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Float, UInt64>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Float, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Float, UInt64>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Float, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Float, UInt64>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Float, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f32_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Float, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Float, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Double, UInt64>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Double, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Double, UInt64>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Double, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Double, UInt64>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Double, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateSigned<Double, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateSigned<Double, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Double, UInt64>.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Double, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Double, UInt64>.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Double, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Double, UInt64>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Double, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_truncateSaturating_i64_trunc_sat_f64_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    unary(
-        SaturateUnsigned<Double, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { unary(SaturateUnsigned<Double, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(Access<UInt32, UInt32>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtRegister.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtConstant.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotSlot.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt32, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt32, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1301,151 +711,79 @@
 @inline(__always) func h_load_i32_load8_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1453,155 +791,79 @@
 @inline(__always) func h_load_i32_load8_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<UInt8, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<UInt8, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<UInt8, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load8_u_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt8, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt8, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1609,471 +871,239 @@
 @inline(__always) func h_load_i32_load16_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int16, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int16, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int16, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int16, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(Access<UInt16, UInt32>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtRegister.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtConstant.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotSlot.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i32_load16_u_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt16, UInt32>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt16, UInt32>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(Access<UInt64, UInt64>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtRegister.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtConstant.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotSlot.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<UInt64, UInt64>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<UInt64, UInt64>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2081,151 +1111,79 @@
 @inline(__always) func h_load_i64_load8_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load8_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int8, UInt64>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int8, UInt64>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2233,155 +1191,79 @@
 @inline(__always) func h_load_i64_load16_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int16, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int16, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int16, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int16, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load16_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int16, UInt64>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int16, UInt64>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2389,155 +1271,79 @@
 @inline(__always) func h_load_i64_load32_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int32, UInt64>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int32, UInt64>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int32, UInt64>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { load(Access<Int32, UInt64>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_i64_load32_s_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        Access<Int32, UInt64>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(Access<Int32, UInt64>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2545,147 +1351,79 @@
 @inline(__always) func h_load_f32_load_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(FloatAccess<Float>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(FloatAccess<Float>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(FloatAccess<Float>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(FloatAccess<Float>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f32_load_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Float>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Float>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2693,147 +1431,79 @@
 @inline(__always) func h_load_f64_load_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(FloatAccess<Double>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(FloatAccess<Double>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtRegister.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtRegister.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtRegister.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_K_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(FloatAccess<Double>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtConstant.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_K_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtConstant.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtConstant.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_RI_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtRegisterImmediate.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtRegisterImmediate.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_RI_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtRegisterImmediate.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtRegisterImmediate.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(FloatAccess<Double>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotSlot.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotSlot.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotSlot.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotRegister0.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotRegister0.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotRegister0.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotRegister0.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SR1_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotRegister1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotRegister1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SR1_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotRegister1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotRegister1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SR2_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotRegister2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotRegister2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SR2_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotRegister2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotRegister2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SR3_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotRegister3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotRegister3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_load_f64_load_SR3_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    load(
-        FloatAccess<Double>.self, AtSlotRegister3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { load(FloatAccess<Double>.self, AtSlotRegister3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2841,182 +1511,95 @@
 @inline(__always) func h_store_i32_store8_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt8, UInt32>.self, AtSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_R_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_R_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtRegister.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtRegister.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_K_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_K_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtConstant.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtConstant.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotImmediate.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotImmediate.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_RI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtRegisterImmediate.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtRegisterImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_RI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtRegisterImmediate.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtRegisterImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SS_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SS_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotSlot.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SR_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotRegister0.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotRegister0.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SR_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotRegister0.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotRegister0.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SR1_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotRegister1.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotRegister1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SR1_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotRegister1.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotRegister1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SR2_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotRegister2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotRegister2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SR2_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotRegister2.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotRegister2.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SR3_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotRegister3.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotRegister3.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store8_SR3_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlotRegister3.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlotRegister3.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(Access<UInt16, UInt32>.self, AtSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlot.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_R_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt16, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_R_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtRegister.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtRegister.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers3(_ table: UnsafeMutablePointer<UInt64>) {
     table[1200] = address(h_floatUnary_f32_floor_S_slot)

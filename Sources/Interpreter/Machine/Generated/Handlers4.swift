@@ -3,507 +3,259 @@
 @inline(__always) func h_store_i32_store16_K_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt16, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_K_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtConstant.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtConstant.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotImmediate.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotImmediate.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_RI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtRegisterImmediate.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtRegisterImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_RI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtRegisterImmediate.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtRegisterImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SS_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SS_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotSlot.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SR_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotRegister0.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotRegister0.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SR_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotRegister0.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotRegister0.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SR1_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotRegister1.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotRegister1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SR1_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotRegister1.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotRegister1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SR2_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotRegister2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotRegister2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SR2_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotRegister2.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotRegister2.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SR3_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotRegister3.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotRegister3.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store16_SR3_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlotRegister3.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlotRegister3.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(Access<UInt32, UInt32>.self, AtSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlot.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_R_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt32, UInt32>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_R_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtRegister.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtRegister.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_K_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt32, UInt32>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_K_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtConstant.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtConstant.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotImmediate.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotImmediate.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_RI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtRegisterImmediate.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtRegisterImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_RI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtRegisterImmediate.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtRegisterImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SS_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SS_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotSlot.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SR_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotRegister0.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotRegister0.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SR_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotRegister0.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotRegister0.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SR1_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotRegister1.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotRegister1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SR1_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotRegister1.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotRegister1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SR2_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotRegister2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotRegister2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SR2_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotRegister2.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotRegister2.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SR3_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotRegister3.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotRegister3.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i32_store_SR3_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlotRegister3.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlotRegister3.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(Access<UInt64, UInt64>.self, AtSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlot.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_R_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt64, UInt64>.self, AtRegister.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_R_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtRegister.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtRegister.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_K_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt64, UInt64>.self, AtConstant.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_K_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtConstant.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtConstant.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotImmediate.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotImmediate.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_RI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtRegisterImmediate.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtRegisterImmediate.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_RI_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtRegisterImmediate.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtRegisterImmediate.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SS_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotSlot.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SS_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotSlot.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotSlot.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SR_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotRegister0.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotRegister0.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SR_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotRegister0.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotRegister0.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SR1_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotRegister1.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotRegister1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SR1_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotRegister1.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotRegister1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SR2_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotRegister2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotRegister2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SR2_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotRegister2.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotRegister2.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SR3_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotRegister3.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotRegister3.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_store_i64_store_SR3_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlotRegister3.self, Immediate0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlotRegister3.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeRegister_i32_store8_S_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeRegister_i32_store8_K_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt8, UInt32>.self, AtConstant.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt8, UInt32>.self, AtConstant.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeRegister_i32_store16_S_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeRegister_i32_store16_K_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt16, UInt32>.self, AtConstant.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt16, UInt32>.self, AtConstant.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeRegister_i32_store_S_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeRegister_i32_store_K_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt32, UInt32>.self, AtConstant.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt32, UInt32>.self, AtConstant.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeRegister_i64_store_S_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeRegister_i64_store_K_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        Access<UInt64, UInt64>.self, AtConstant.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(Access<UInt64, UInt64>.self, AtConstant.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_S_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -511,150 +263,79 @@
 @inline(__always) func h_storeFloatRegister_f32_store_R_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtRegister.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtRegister.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_K_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtConstant.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtConstant.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_SI_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtSlotImmediate.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtSlotImmediate.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_RI_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtRegisterImmediate.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtRegisterImmediate.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_SS_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtSlotSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtSlotSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_SR_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtSlotRegister0.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtSlotRegister0.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_SR1_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtSlotRegister1.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtSlotRegister1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_SR2_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtSlotRegister2.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtSlotRegister2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f32_store_SR3_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Float>.self, AtSlotRegister3.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Float>.self, AtSlotRegister3.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_S_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(FloatAccess<Double>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Double>.self, AtSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_R_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtRegister.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(FloatAccess<Double>.self, AtRegister.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_K_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtConstant.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(FloatAccess<Double>.self, AtConstant.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_SI_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtSlotImmediate.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Double>.self, AtSlotImmediate.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_RI_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtRegisterImmediate.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Double>.self, AtRegisterImmediate.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_SS_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtSlotSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { store(FloatAccess<Double>.self, AtSlotSlot.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_SR_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtSlotRegister0.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Double>.self, AtSlotRegister0.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_SR1_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtSlotRegister1.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Double>.self, AtSlotRegister1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_SR2_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtSlotRegister2.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Double>.self, AtSlotRegister2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_storeFloatRegister_f64_store_SR3_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    store(
-        FloatAccess<Double>.self, AtSlotRegister3.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { store(FloatAccess<Double>.self, AtSlotRegister3.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadFar_i32_load(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -938,9 +619,7 @@
 @inline(__always) func h_globalGet_global_get_imported_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    globalGet(UInt64.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { globalGet(UInt64.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_globalGet_global_get_f32_own_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -956,9 +635,7 @@
 @inline(__always) func h_globalGet_global_get_f32_imported_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    globalGet(Float.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { globalGet(Float.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_globalGet_global_get_f64_own_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -974,9 +651,7 @@
 @inline(__always) func h_globalGet_global_get_f64_imported_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    globalGet(Double.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { globalGet(Double.self, ImportedGlobal.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_globalSet_global_set_own_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1072,9 +747,7 @@
 @inline(__always) func h_selectImmediate_select_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    selectImmediate(UInt64.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { selectImmediate(UInt64.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_tableGet_table_get(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1122,10 +795,7 @@
 @inline(__always) func h_addBranch_i32_eq_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        Equal<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(Equal<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_eq_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1137,17 +807,11 @@
 @inline(__always) func h_addBranch_i32_ne_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        NotEqual<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(NotEqual<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ne_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        NotEqual<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(NotEqual<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ne_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1155,25 +819,15 @@
 @inline(__always) func h_addBranch_i32_ne_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        NotEqual<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(NotEqual<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_lt_s_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessSigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessSigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_lt_s_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessSigned<UInt32>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessSigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_lt_s_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1181,225 +835,119 @@
 @inline(__always) func h_addBranch_i32_lt_s_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessSigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessSigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_lt_u_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessUnsigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessUnsigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_lt_u_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessUnsigned<UInt32>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessUnsigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_lt_u_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(LessUnsigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessUnsigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_lt_u_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessUnsigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessUnsigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_gt_s_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterSigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterSigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_gt_s_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterSigned<UInt32>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterSigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_gt_s_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterSigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterSigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_gt_s_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterSigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterSigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_gt_u_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterUnsigned<UInt32>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterUnsigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_gt_u_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterUnsigned<UInt32>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterUnsigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_gt_u_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterUnsigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterUnsigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_gt_u_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterUnsigned<UInt32>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterUnsigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_le_s_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualSigned<UInt32>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualSigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_le_s_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualSigned<UInt32>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualSigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_le_s_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualSigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualSigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_le_s_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualSigned<UInt32>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualSigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_le_u_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualUnsigned<UInt32>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualUnsigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_le_u_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualUnsigned<UInt32>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualUnsigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_le_u_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualUnsigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { addBranch(LessOrEqualUnsigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_le_u_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualUnsigned<UInt32>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualUnsigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ge_s_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualSigned<UInt32>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualSigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ge_s_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualSigned<UInt32>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualSigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ge_s_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualSigned<UInt32>.self, Slot1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualSigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ge_s_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualSigned<UInt32>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualSigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ge_u_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualUnsigned<UInt32>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualUnsigned<UInt32>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ge_u_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualUnsigned<UInt32>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualUnsigned<UInt32>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ge_u_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualUnsigned<UInt32>.self, Slot1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualUnsigned<UInt32>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i32_ge_u_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualUnsigned<UInt32>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualUnsigned<UInt32>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_eq_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1407,10 +955,7 @@
 @inline(__always) func h_addBranch_i64_eq_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        Equal<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(Equal<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_eq_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1422,17 +967,11 @@
 @inline(__always) func h_addBranch_i64_ne_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        NotEqual<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(NotEqual<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ne_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        NotEqual<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(NotEqual<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ne_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1440,25 +979,15 @@
 @inline(__always) func h_addBranch_i64_ne_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        NotEqual<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(NotEqual<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_lt_s_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessSigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessSigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_lt_s_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessSigned<UInt64>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessSigned<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_lt_s_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1466,225 +995,119 @@
 @inline(__always) func h_addBranch_i64_lt_s_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessSigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessSigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_lt_u_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessUnsigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessUnsigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_lt_u_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessUnsigned<UInt64>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessUnsigned<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_lt_u_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(LessUnsigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessUnsigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_lt_u_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessUnsigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessUnsigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_gt_s_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterSigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterSigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_gt_s_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterSigned<UInt64>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterSigned<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_gt_s_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterSigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterSigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_gt_s_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterSigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterSigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_gt_u_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterUnsigned<UInt64>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterUnsigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_gt_u_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterUnsigned<UInt64>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterUnsigned<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_gt_u_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterUnsigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterUnsigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_gt_u_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterUnsigned<UInt64>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterUnsigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_le_s_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualSigned<UInt64>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualSigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_le_s_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualSigned<UInt64>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualSigned<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_le_s_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualSigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualSigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_le_s_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualSigned<UInt64>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualSigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_le_u_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualUnsigned<UInt64>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualUnsigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_le_u_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualUnsigned<UInt64>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualUnsigned<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_le_u_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualUnsigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { addBranch(LessOrEqualUnsigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_le_u_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        LessOrEqualUnsigned<UInt64>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(LessOrEqualUnsigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ge_s_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualSigned<UInt64>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualSigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ge_s_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualSigned<UInt64>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualSigned<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ge_s_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualSigned<UInt64>.self, Slot1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualSigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ge_s_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualSigned<UInt64>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualSigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ge_u_I_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualUnsigned<UInt64>.self, Immediate1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualUnsigned<UInt64>.self, Immediate1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ge_u_I_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualUnsigned<UInt64>.self, Immediate1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualUnsigned<UInt64>.self, Immediate1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ge_u_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualUnsigned<UInt64>.self, Slot1.self, Slot2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualUnsigned<UInt64>.self, Slot1.self, Slot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranch_i64_ge_u_S_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranch(
-        GreaterOrEqualUnsigned<UInt64>.self, Slot1.self, Immediate2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranch(GreaterOrEqualUnsigned<UInt64>.self, Slot1.self, Immediate2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i32_eq_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1728,9 +1151,7 @@
 @inline(__always) func h_addBranchWide_i32_gt_u_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(GreaterUnsigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterUnsigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i32_gt_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1738,10 +1159,7 @@
 @inline(__always) func h_addBranchWide_i32_le_s_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        LessOrEqualSigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(LessOrEqualSigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i32_le_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1749,43 +1167,27 @@
 @inline(__always) func h_addBranchWide_i32_le_u_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        LessOrEqualUnsigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(LessOrEqualUnsigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i32_le_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(LessOrEqualUnsigned<UInt32>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(LessOrEqualUnsigned<UInt32>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i32_ge_s_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        GreaterOrEqualSigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterOrEqualSigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i32_ge_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(GreaterOrEqualSigned<UInt32>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterOrEqualSigned<UInt32>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i32_ge_u_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        GreaterOrEqualUnsigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterOrEqualUnsigned<UInt32>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i32_ge_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        GreaterOrEqualUnsigned<UInt32>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterOrEqualUnsigned<UInt32>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i64_eq_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1829,9 +1231,7 @@
 @inline(__always) func h_addBranchWide_i64_gt_u_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(GreaterUnsigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterUnsigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i64_gt_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1839,10 +1239,7 @@
 @inline(__always) func h_addBranchWide_i64_le_s_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        LessOrEqualSigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(LessOrEqualSigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i64_le_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1850,43 +1247,27 @@
 @inline(__always) func h_addBranchWide_i64_le_u_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        LessOrEqualUnsigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(LessOrEqualUnsigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i64_le_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(LessOrEqualUnsigned<UInt64>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(LessOrEqualUnsigned<UInt64>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i64_ge_s_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        GreaterOrEqualSigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterOrEqualSigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i64_ge_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(GreaterOrEqualSigned<UInt64>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterOrEqualSigned<UInt64>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i64_ge_u_I(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        GreaterOrEqualUnsigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterOrEqualUnsigned<UInt64>.self, Immediate1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addBranchWide_i64_ge_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    addBranchWide(
-        GreaterOrEqualUnsigned<UInt64>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { addBranchWide(GreaterOrEqualUnsigned<UInt64>.self, Slot1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_addTwo_i32_add2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1902,387 +1283,195 @@
 @inline(__always) func h_loadBranch_i32_load_S_br_if_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_S_br_if_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_S_br_if_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_S_br_if_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_S_br_unless_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_S_br_unless_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_S_br_unless_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_S_br_unless_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_R_br_if_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_R_br_if_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_R_br_if_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_R_br_if_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_R_br_unless_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_R_br_unless_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_R_br_unless_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load_R_br_unless_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt32, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt32, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_S_br_if_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_S_br_if_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_S_br_if_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_S_br_if_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_S_br_unless_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_S_br_unless_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_S_br_unless_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_S_br_unless_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_R_br_if_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_R_br_if_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_R_br_if_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_R_br_if_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_R_br_unless_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_R_br_unless_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_R_br_unless_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load8_u_R_br_unless_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt8, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt8, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_S_br_if_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_S_br_if_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtSlot.self, NonZero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_S_br_if_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_S_br_if_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtSlot.self, NonZero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_S_br_unless_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_S_br_unless_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtSlot.self, Zero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_S_br_unless_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_S_br_unless_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtSlot.self, Zero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_R_br_if_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_R_br_if_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtRegister.self, NonZero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_R_br_if_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_R_br_if_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtRegister.self, NonZero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_R_br_unless_forward_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_R_br_unless_forward_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtRegister.self, Zero.self, Forward.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_R_br_unless_loop_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_loadBranch_i32_load16_u_R_br_unless_loop_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    loadBranch(
-        Access<UInt16, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { loadBranch(Access<UInt16, UInt32>.self, AtRegister.self, Zero.self, Loop.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_bitField_i32_bits_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2302,217 +1491,115 @@
 @inline(__always) func h_multiplyAdd_i32_mul_add_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplyAdd<UInt32>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplyAdd<UInt32>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_i32_mul_add_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplyAdd<UInt32>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplyAdd<UInt32>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_i32_mul_add_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplyAdd<UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplyAdd<UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_i32_mul_add_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplyAdd<UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { multiplyAdd(MultiplyAdd<UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_i64_mul_add_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplyAdd<UInt64>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplyAdd<UInt64>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_i64_mul_add_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplyAdd<UInt64>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplyAdd<UInt64>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_i64_mul_add_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplyAdd<UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplyAdd<UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_i64_mul_add_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplyAdd<UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { multiplyAdd(MultiplyAdd<UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_f32_mul_add_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplyAdd<Float>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplyAdd<Float>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_f32_mul_add_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplyAdd<Float>.self, Slot3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplyAdd<Float>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_f32_mul_add_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplyAdd<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { multiplyAdd(FloatMultiplyAdd<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_f32_mul_add_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplyAdd<Float>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplyAdd<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_f64_mul_add_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplyAdd<Double>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplyAdd<Double>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_f64_mul_add_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplyAdd<Double>.self, Slot3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplyAdd<Double>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_f64_mul_add_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplyAdd<Double>.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplyAdd<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplyAdd_f64_mul_add_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplyAdd<Double>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplyAdd<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplySubtract_i32_mul_sub_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplySubtract<UInt32>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplySubtract<UInt32>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplySubtract_i32_mul_sub_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplySubtract<UInt32>.self, Slot3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplySubtract<UInt32>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplySubtract_i64_mul_sub_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplySubtract<UInt64>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplySubtract<UInt64>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplySubtract_i64_mul_sub_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        MultiplySubtract<UInt64>.self, Slot3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(MultiplySubtract<UInt64>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplySubtract_f32_mul_sub_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplySubtract<Float>.self, Slot3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplySubtract<Float>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplySubtract_f32_mul_sub_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplySubtract<Float>.self, Slot3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplySubtract<Float>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplySubtract_f64_mul_sub_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplySubtract<Double>.self, Slot3.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplySubtract<Double>.self, Slot3.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_multiplySubtract_f64_mul_sub_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    multiplyAdd(
-        FloatMultiplySubtract<Double>.self, Slot3.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { multiplyAdd(FloatMultiplySubtract<Double>.self, Slot3.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i32_shl_add_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt32>.self, Slot2.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt32>.self, Slot2.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i32_shl_add_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt32>.self, Slot2.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt32>.self, Slot2.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i32_shl_add_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt32>.self, Register.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt32>.self, Register.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i32_shl_add_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt32>.self, Register.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt32>.self, Register.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers4(_ table: UnsafeMutablePointer<UInt64>) {
     table[1600] = address(h_store_i32_store16_K_S)

@@ -3,67 +3,35 @@
 @inline(__always) func h_shiftAdd_i32_shl_add_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt32>.self, Slot2.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt32>.self, Slot2.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i32_shl_add_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt32>.self, Slot2.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt32>.self, Slot2.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i64_shl_add_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt64>.self, Slot2.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt64>.self, Slot2.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i64_shl_add_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt64>.self, Slot2.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt64>.self, Slot2.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i64_shl_add_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt64>.self, Register.self, Slot1.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt64>.self, Register.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i64_shl_add_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt64>.self, Register.self, Slot1.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt64>.self, Register.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i64_shl_add_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt64>.self, Slot2.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt64>.self, Slot2.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_shiftAdd_i64_shl_add_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    shiftAdd(
-        ShiftAdd<UInt64>.self, Slot2.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { shiftAdd(ShiftAdd<UInt64>.self, Slot2.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_atomicLoad_atomic_load8(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -231,378 +199,211 @@
 @inline(__always) func h_structGet_struct_get_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt32, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt32, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt32, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { structGet(Access<UInt32, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt32, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt32, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt32, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt32, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get8_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<Int8, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<Int8, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get8_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<Int8, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<Int8, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get8_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<Int8, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<Int8, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get8_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<Int8, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<Int8, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get8_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt8, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt8, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get8_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt8, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt8, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get8_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt8, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt8, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get8_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt8, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt8, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get16_s_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<Int16, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<Int16, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get16_s_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<Int16, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<Int16, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get16_s_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<Int16, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<Int16, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get16_s_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<Int16, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<Int16, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get16_u_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt16, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt16, UInt32>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get16_u_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt16, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { structGet(Access<UInt16, UInt32>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get16_u_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt16, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt16, UInt32>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get16_u_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt16, UInt32>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt16, UInt32>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get64_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt64, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt64, UInt64>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get64_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt64, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { structGet(Access<UInt64, UInt64>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get64_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt64, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt64, UInt64>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get64_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        Access<UInt64, UInt64>.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(Access<UInt64, UInt64>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_f32_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(FloatAccess<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(FloatAccess<Float>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_f32_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        FloatAccess<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(FloatAccess<Float>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_f32_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        FloatAccess<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(FloatAccess<Float>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_f32_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        FloatAccess<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(FloatAccess<Float>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_f64_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(FloatAccess<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(FloatAccess<Double>.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_f64_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        FloatAccess<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(FloatAccess<Double>.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_f64_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        FloatAccess<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structGet(FloatAccess<Double>.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGet_struct_get_f64_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structGet(
-        FloatAccess<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { structGet(FloatAccess<Double>.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set8_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt8, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set8_RS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt8, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt8, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set8_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt8, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set8_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt8, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt8, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set16_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt16, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set16_RS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt16, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt16, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set16_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt16, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set16_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt16, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { structSet(Access<UInt16, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt32, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set_RS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt32, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt32, UInt32>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt32, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt32, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { structSet(Access<UInt32, UInt32>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set64_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt64, UInt64>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set64_RS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt64, UInt64>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt64, UInt64>.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set64_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt64, UInt64>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSet_struct_set64_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        Access<UInt64, UInt64>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { structSet(Access<UInt64, UInt64>.self, Slot1.self, Immediate0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSetFloat_struct_set_f32_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        FloatAccess<Float>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(FloatAccess<Float>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSetFloat_struct_set_f32_RR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        FloatAccess<Float>.self, Register.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(FloatAccess<Float>.self, Register.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSetFloat_struct_set_f64_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        FloatAccess<Double>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(FloatAccess<Double>.self, Slot1.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structSetFloat_struct_set_f64_RR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    structSet(
-        FloatAccess<Double>.self, Register.self, Register.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { structSet(FloatAccess<Double>.self, Register.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_structGetVector_struct_get_v128(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -622,531 +423,267 @@
 @inline(__always) func h_arrayGet_array_get_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt32, UInt32>.self, Register.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt32, UInt32>.self, Register.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt32, UInt32>.self, Slot1.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt32, UInt32>.self, Slot1.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int8, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int8, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_s_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int8, UInt32>.self, Register.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int8, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_s_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int8, UInt32>.self, Register.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int8, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int8, UInt32>.self, Slot1.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int8, UInt32>.self, Slot1.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int8, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_u_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_u_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_u_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt8, UInt32>.self, Register.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_u_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt8, UInt32>.self, Register.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_u_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt8, UInt32>.self, Slot1.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get8_u_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt8, UInt32>.self, Slot1.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_s_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int16, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_s_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int16, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_s_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int16, UInt32>.self, Register.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int16, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_s_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int16, UInt32>.self, Register.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int16, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_s_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int16, UInt32>.self, Slot1.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_s_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<Int16, UInt32>.self, Slot1.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<Int16, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_u_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_u_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_u_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt16, UInt32>.self, Register.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_u_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt16, UInt32>.self, Register.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_u_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt16, UInt32>.self, Slot1.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get16_u_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt16, UInt32>.self, Slot1.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get64_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get64_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get64_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt64, UInt64>.self, Register.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get64_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt64, UInt64>.self, Register.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get64_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt64, UInt64>.self, Slot1.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get64_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        Access<UInt64, UInt64>.self, Slot1.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f32_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Float>.self, Slot1.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f32_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Float>.self, Slot1.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f32_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Float>.self, Register.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Float>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f32_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Float>.self, Register.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Float>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f32_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Float>.self, Slot1.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f32_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Float>.self, Slot1.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Float>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f64_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Double>.self, Slot1.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f64_SS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Double>.self, Slot1.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f64_RS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Double>.self, Register.self, Slot2.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Double>.self, Register.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f64_RS_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Double>.self, Register.self, Slot2.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Double>.self, Register.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f64_SR_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Double>.self, Slot1.self, Register.self, ToSlot.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Register.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGet_array_get_f64_SR_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arrayGet(
-        FloatAccess<Double>.self, Slot1.self, Register.self, ToRegister.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arrayGet(FloatAccess<Double>.self, Slot1.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set8_SSS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set8_RSS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt8, UInt32>.self, Register.self, Slot2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt8, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set8_SRS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt8, UInt32>.self, Slot1.self, Register.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set8_SSR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt8, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set16_SSS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set16_RSS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt16, UInt32>.self, Register.self, Slot2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt16, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set16_SRS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt16, UInt32>.self, Slot1.self, Register.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set16_SSR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt16, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set_SSS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set_RSS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt32, UInt32>.self, Register.self, Slot2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt32, UInt32>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set_SRS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt32, UInt32>.self, Slot1.self, Register.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set_SSR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt32, UInt32>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set64_SSS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set64_RSS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt64, UInt64>.self, Register.self, Slot2.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt64, UInt64>.self, Register.self, Slot2.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set64_SRS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt64, UInt64>.self, Slot1.self, Register.self, Slot0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Register.self, Slot0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySet_array_set64_SSR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(Access<UInt64, UInt64>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySetFloat_array_set_f32_SSR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        FloatAccess<Float>.self, Slot1.self, Slot2.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(FloatAccess<Float>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arraySetFloat_array_set_f64_SSR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    arraySet(
-        FloatAccess<Double>.self, Slot1.self, Slot2.self, Register.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { arraySet(FloatAccess<Double>.self, Slot1.self, Slot2.self, Register.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_arrayGetVector_array_get_v128(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1238,9 +775,7 @@
 @inline(__always) func h_refTest_ref_test_object_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    refTest(ConcreteObject.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { refTest(ConcreteObject.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_refTest_ref_test_function_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1248,9 +783,7 @@
 @inline(__always) func h_refTest_ref_test_function_S_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    refTest(ConcreteFunction.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { refTest(ConcreteFunction.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_refTest_ref_test_function_R_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1258,10 +791,7 @@
 @inline(__always) func h_refTest_ref_test_function_R_register(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    refTest(
-        ConcreteFunction.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { refTest(ConcreteFunction.self, Register.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_refTest_ref_test_any_S_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1385,57 +915,35 @@
 @inline(__always) func h_castBranch_br_object_S_on_cast(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    castBranch(ConcreteObject.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { castBranch(ConcreteObject.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_castBranch_br_object_S_on_cast_fail(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    castBranch(ConcreteObject.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { castBranch(ConcreteObject.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_castBranch_br_object_R_on_cast(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    castBranch(
-        ConcreteObject.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { castBranch(ConcreteObject.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_castBranch_br_object_R_on_cast_fail(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    castBranch(
-        ConcreteObject.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { castBranch(ConcreteObject.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_castBranch_br_function_S_on_cast(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    castBranch(
-        ConcreteFunction.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { castBranch(ConcreteFunction.self, Slot1.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_castBranch_br_function_S_on_cast_fail(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    castBranch(
-        ConcreteFunction.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { castBranch(ConcreteFunction.self, Slot1.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_castBranch_br_function_R_on_cast(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    castBranch(
-        ConcreteFunction.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { castBranch(ConcreteFunction.self, Register.self, OnSuccess.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_castBranch_br_function_R_on_cast_fail(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    castBranch(
-        ConcreteFunction.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { castBranch(ConcreteFunction.self, Register.self, OnFailure.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_castBranch_br_any_S_on_cast(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1843,9 +1351,7 @@
 @inline(__always) func h_vectorBinary_v128_andnot_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(U64x2.self, Lanes.andNot, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U64x2.self, Lanes.andNot, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1889,59 +1395,35 @@
 @inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_narrow_i16x8_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I32x4.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I32x4.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I32x4.self, Lanes.narrowSigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I32x4.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_narrow_i32x4_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I32x4.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I32x4.self, Lanes.narrowUnsigned, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i64x2_sub_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1973,9 +1455,7 @@
 @inline(__always) func h_vectorBinary_f32x4_min_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(F32x4.self, Lanes.minimum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(F32x4.self, Lanes.minimum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_f32x4_max_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1983,9 +1463,7 @@
 @inline(__always) func h_vectorBinary_f32x4_max_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(F32x4.self, Lanes.maximum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(F32x4.self, Lanes.maximum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_f64x2_div_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2001,9 +1479,7 @@
 @inline(__always) func h_vectorBinary_f64x2_min_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(F64x2.self, Lanes.minimum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(F64x2.self, Lanes.minimum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_f64x2_max_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2011,67 +1487,39 @@
 @inline(__always) func h_vectorBinary_f64x2_max_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(F64x2.self, Lanes.maximum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(F64x2.self, Lanes.maximum, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_add_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I8x16.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I8x16.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_add_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I8x16.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I8x16.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_add_sat_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        U8x16.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U8x16.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_add_sat_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        U8x16.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U8x16.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_sub_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I8x16.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I8x16.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_sub_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I8x16.self, Lanes.subtractSaturating, VectorConstant.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I8x16.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_sub_sat_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        U8x16.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U8x16.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_sub_sat_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        U8x16.self, Lanes.subtractSaturating, VectorConstant.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U8x16.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i8x16_avgr_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2079,67 +1527,39 @@
 @inline(__always) func h_vectorBinary_i8x16_avgr_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(U8x16.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U8x16.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_add_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_add_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_add_sat_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        U16x8.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U16x8.self, Lanes.addSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_add_sat_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        U16x8.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U16x8.self, Lanes.addSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_sub_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_sub_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.subtractSaturating, VectorConstant.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_sub_sat_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        U16x8.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U16x8.self, Lanes.subtractSaturating, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_sub_sat_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        U16x8.self, Lanes.subtractSaturating, VectorConstant.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U16x8.self, Lanes.subtractSaturating, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_avgr_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -2147,23 +1567,15 @@
 @inline(__always) func h_vectorBinary_i16x8_avgr_u_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(U16x8.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(U16x8.self, Lanes.average, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.multiplyRounding, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.multiplyRounding, VectorSlot2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_q15mulr_sat_s_SK(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinary(
-        I16x8.self, Lanes.multiplyRounding, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinary(I16x8.self, Lanes.multiplyRounding, VectorConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinary_i16x8_relaxed_dot_i8x16_i7x16_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float

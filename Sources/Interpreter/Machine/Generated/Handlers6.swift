@@ -987,10 +987,7 @@
 @inline(__always) func h_vectorLoad_v128_load_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        U64x2.self, Lanes.whole, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(U64x2.self, Lanes.whole, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1014,154 +1011,83 @@
 @inline(__always) func h_vectorLoad_v128_load8x8_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_K(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtRegisterImmediate.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_SR1(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_SR2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_s_SR3(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Signed, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)
-    )
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Signed, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_K(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtSlotImmediate.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtRegisterImmediate.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister0.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_SR1(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister1.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_SR2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister2.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8x8_u_SR3(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister3.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.extend8x8Unsigned, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1169,64 +1095,39 @@
 @inline(__always) func h_vectorLoad_v128_load16x4_s_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_K(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<Int16>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<Int16>.self, Lanes.extend, AtRegisterImmediate.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<Int16>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_SR1(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<Int16>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_SR2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<Int16>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_s_SR3(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<Int16>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<Int16>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1234,67 +1135,39 @@
 @inline(__always) func h_vectorLoad_v128_load16x4_u_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_K(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtRegisterImmediate.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_SR1(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_SR2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16x4_u_SR3(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD4<UInt16>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1302,64 +1175,39 @@
 @inline(__always) func h_vectorLoad_v128_load32x2_s_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_K(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<Int32>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<Int32>.self, Lanes.extend, AtRegisterImmediate.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<Int32>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_SR1(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<Int32>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_SR2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<Int32>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_s_SR3(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<Int32>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<Int32>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1367,67 +1215,39 @@
 @inline(__always) func h_vectorLoad_v128_load32x2_u_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_K(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtConstant.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtRegisterImmediate.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_SR1(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_SR2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32x2_u_SR3(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(SIMD2<UInt32>.self, Lanes.extend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8_splat_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1447,10 +1267,7 @@
 @inline(__always) func h_vectorLoad_v128_load8_splat_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt8.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt8.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load8_splat_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1490,10 +1307,7 @@
 @inline(__always) func h_vectorLoad_v128_load16_splat_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt16.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt16.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load16_splat_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1533,10 +1347,7 @@
 @inline(__always) func h_vectorLoad_v128_load32_splat_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt32.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt32.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32_splat_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1576,10 +1387,7 @@
 @inline(__always) func h_vectorLoad_v128_load64_splat_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.splat, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load64_splat_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1615,17 +1423,11 @@
 @inline(__always) func h_vectorLoad_v128_load32_zero_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt32.self, Lanes.zeroExtend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt32.self, Lanes.zeroExtend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32_zero_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt32.self, Lanes.zeroExtend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt32.self, Lanes.zeroExtend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32_zero_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1633,31 +1435,19 @@
 @inline(__always) func h_vectorLoad_v128_load32_zero_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt32.self, Lanes.zeroExtend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt32.self, Lanes.zeroExtend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32_zero_SR1(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt32.self, Lanes.zeroExtend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt32.self, Lanes.zeroExtend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32_zero_SR2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt32.self, Lanes.zeroExtend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt32.self, Lanes.zeroExtend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load32_zero_SR3(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt32.self, Lanes.zeroExtend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt32.self, Lanes.zeroExtend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load64_zero_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1673,17 +1463,11 @@
 @inline(__always) func h_vectorLoad_v128_load64_zero_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.zeroExtend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.zeroExtend, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load64_zero_RI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.zeroExtend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.zeroExtend, AtRegisterImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load64_zero_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1691,31 +1475,19 @@
 @inline(__always) func h_vectorLoad_v128_load64_zero_SR(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.zeroExtend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.zeroExtend, AtSlotRegister0.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load64_zero_SR1(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.zeroExtend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.zeroExtend, AtSlotRegister1.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load64_zero_SR2(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.zeroExtend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.zeroExtend, AtSlotRegister2.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorLoad_v128_load64_zero_SR3(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorLoad(
-        UInt64.self, Lanes.zeroExtend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorLoad(UInt64.self, Lanes.zeroExtend, AtSlotRegister3.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorStore_v128_store_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float

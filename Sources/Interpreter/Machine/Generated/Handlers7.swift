@@ -203,10 +203,7 @@
 @inline(__always) func h_vectorBinaryLoad_i32x4_dot_i16x8_s_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryLoad(
-        I16x8.self, Lanes.dot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryLoad(I16x8.self, Lanes.dot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryLoad_i32x4_dot_i16x8_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -218,22 +215,15 @@
 @inline(__always) func h_vectorBinaryLoad_v128_andnot_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryLoad(U64x2.self, Lanes.andNot, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryLoad(U64x2.self, Lanes.andNot, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryLoad_v128_andnot_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryLoad(
-        U64x2.self, Lanes.andNot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryLoad(U64x2.self, Lanes.andNot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryLoad_v128_andnot_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryLoad(U64x2.self, Lanes.andNot, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryLoad(U64x2.self, Lanes.andNot, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryLoad_i8x16_sub_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -549,10 +539,7 @@
 @inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.dot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.dot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i32x4_dot_i16x8_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -564,22 +551,15 @@
 @inline(__always) func h_vectorBinaryStore_v128_andnot_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(U64x2.self, Lanes.andNot, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_v128_andnot_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        U64x2.self, Lanes.andNot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_v128_andnot_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(U64x2.self, Lanes.andNot, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i8x16_sub_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -663,115 +643,67 @@
 @inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.narrowSigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.narrowSigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.narrowSigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.narrowSigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.narrowSigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.narrowUnsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.narrowUnsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.narrowUnsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i8x16_narrow_i16x8_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I16x8.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I16x8.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I32x4.self, Lanes.narrowSigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I32x4.self, Lanes.narrowSigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I32x4.self, Lanes.narrowSigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_s_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I32x4.self, Lanes.narrowSigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I32x4.self, Lanes.narrowSigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I32x4.self, Lanes.narrowUnsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I32x4.self, Lanes.narrowUnsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I32x4.self, Lanes.narrowUnsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorBinaryStore_i16x8_narrow_i32x4_u_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorBinaryStore(
-        I32x4.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorBinaryStore(I32x4.self, Lanes.narrowUnsigned, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorUpdate_v128_and_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1116,366 +1048,558 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorPairShift(U32x4.self, &+, &>>, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, +, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, +, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_add_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, +, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, -, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, -, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_sub_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, -, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, *, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, *, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f32x4_mul_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F32x4.self, *, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, +, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, +, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_add_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, +, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, -, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, -, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_sub_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, -, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, *, +, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, *, -, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_f64x2_mul_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(F64x2.self, *, *, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &+, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &+, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_add_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &+, &*, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &-, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &-, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_sub_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &-, &*, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &*, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &*, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i16x8_mul_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I16x8.self, &*, &*, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_add_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &+, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_add_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &+, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_add_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &+, &*, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_sub_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &-, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_sub_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &-, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_sub_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &-, &*, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_mul_add(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &*, &+, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_mul_sub(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &*, &-, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorTwo_i32x4_mul_mul(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorTwo(I32x4.self, &*, &*, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I16x8.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(I16x8.self, Lanes.same, I16x8.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I16x8.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(I16x8.self, Lanes.same, I16x8.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorMultiplyAddLoad(
-        I16x8.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorMultiplyAddLoad(I16x8.self, Lanes.same, I16x8.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I16x8.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(I16x8.self, Lanes.same, I16x8.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I32x4.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(I32x4.self, Lanes.same, I32x4.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I32x4.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(I32x4.self, Lanes.same, I32x4.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorMultiplyAddLoad(
-        I32x4.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorMultiplyAddLoad(I32x4.self, Lanes.same, I32x4.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(I32x4.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(I32x4.self, Lanes.same, I32x4.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_f32x4_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F32x4.self, *, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(F32x4.self, Lanes.same, F32x4.self, *, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_f32x4_mul_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F32x4.self, *, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(F32x4.self, Lanes.same, F32x4.self, *, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_f32x4_mul_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorMultiplyAddLoad(
-        F32x4.self, *, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorMultiplyAddLoad(F32x4.self, Lanes.same, F32x4.self, *, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_f32x4_mul_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F32x4.self, *, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(F32x4.self, Lanes.same, F32x4.self, *, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_f64x2_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F64x2.self, *, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(F64x2.self, Lanes.same, F64x2.self, *, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_f64x2_mul_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F64x2.self, *, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(F64x2.self, Lanes.same, F64x2.self, *, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_f64x2_mul_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorMultiplyAddLoad(
-        F64x2.self, *, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorMultiplyAddLoad(F64x2.self, Lanes.same, F64x2.self, *, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_f64x2_mul_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorMultiplyAddLoad(F64x2.self, *, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyAddLoad(F64x2.self, Lanes.same, F64x2.self, *, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorMultiplyAddLoad(
-        I16x8.self, Lanes.dot, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorMultiplyAddLoad(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorMultiplyAddLoad(
-        I16x8.self, Lanes.dot, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorMultiplyAddLoad(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorMultiplyAddLoad(
-        I16x8.self, Lanes.dot, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorMultiplyAddLoad(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorMultiplyAddLoad(
-        I16x8.self, Lanes.dot, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_v128_any_true_br_if_forward(
+) { vectorMultiplyAddLoad(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_load8x8_s_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.anyTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_v128_any_true_br_if_loop(
+) { vectorMultiplyAddLoad(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_load8x8_s_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.anyTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_v128_any_true_br_unless_forward(
+) { vectorMultiplyAddLoad(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_load8x8_s_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.anyTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_v128_any_true_br_unless_loop(
+) { vectorMultiplyAddLoad(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_load8x8_s_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.anyTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i8x16_all_true_br_if_forward(
+) { vectorMultiplyAddLoad(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_load8x8_u_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I8x16.self, Lanes.allTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i8x16_all_true_br_if_loop(
+) { vectorMultiplyAddLoad(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_load8x8_u_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I8x16.self, Lanes.allTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i8x16_all_true_br_unless_forward(
+) { vectorMultiplyAddLoad(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_load8x8_u_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I8x16.self, Lanes.allTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i8x16_all_true_br_unless_loop(
+) { vectorMultiplyAddLoad(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i16x8_mul_load8x8_u_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I8x16.self, Lanes.allTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i8x16_bitmask_br_if_forward(
+) { vectorMultiplyAddLoad(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I8x16.self, Lanes.anyNegative, NonZero.self, Forward.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i8x16_bitmask_br_if_loop(
+) { vectorMultiplyAddLoad(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I8x16.self, Lanes.anyNegative, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i8x16_bitmask_br_unless_forward(
+) { vectorMultiplyAddLoad(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I8x16.self, Lanes.anyNegative, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i8x16_bitmask_br_unless_loop(
+) { vectorMultiplyAddLoad(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I8x16.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i16x8_all_true_br_if_forward(
+) { vectorMultiplyAddLoad(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I16x8.self, Lanes.allTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i16x8_all_true_br_if_loop(
+) { vectorMultiplyAddLoad(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I16x8.self, Lanes.allTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i16x8_all_true_br_unless_forward(
+) { vectorMultiplyAddLoad(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I16x8.self, Lanes.allTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i16x8_all_true_br_unless_loop(
+) { vectorMultiplyAddLoad(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I16x8.self, Lanes.allTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i16x8_bitmask_br_if_forward(
+) { vectorMultiplyAddLoad(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I16x8.self, Lanes.anyNegative, NonZero.self, Forward.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i16x8_bitmask_br_if_loop(
+) { vectorMultiplyUpdate(I16x8.self, Lanes.same, I16x8.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I16x8.self, Lanes.anyNegative, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i16x8_bitmask_br_unless_forward(
+) { vectorMultiplyUpdate(I16x8.self, Lanes.same, I16x8.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I16x8.self, Lanes.anyNegative, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i16x8_bitmask_br_unless_loop(
+) { vectorMultiplyUpdate(I16x8.self, Lanes.same, I16x8.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I16x8.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i32x4_all_true_br_if_forward(
+) { vectorMultiplyUpdate(I16x8.self, Lanes.same, I16x8.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I32x4.self, Lanes.allTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i32x4_all_true_br_if_loop(
+) { vectorMultiplyUpdate(I32x4.self, Lanes.same, I32x4.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I32x4.self, Lanes.allTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i32x4_all_true_br_unless_forward(
+) { vectorMultiplyUpdate(I32x4.self, Lanes.same, I32x4.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I32x4.self, Lanes.allTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i32x4_all_true_br_unless_loop(
+) { vectorMultiplyUpdate(I32x4.self, Lanes.same, I32x4.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I32x4.self, Lanes.allTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i32x4_bitmask_br_if_forward(
+) { vectorMultiplyUpdate(I32x4.self, Lanes.same, I32x4.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_f32x4_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I32x4.self, Lanes.anyNegative, NonZero.self, Forward.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i32x4_bitmask_br_if_loop(
+) { vectorMultiplyUpdate(F32x4.self, Lanes.same, F32x4.self, *, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_f32x4_mul_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I32x4.self, Lanes.anyNegative, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i32x4_bitmask_br_unless_forward(
+) { vectorMultiplyUpdate(F32x4.self, Lanes.same, F32x4.self, *, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_f32x4_mul_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I32x4.self, Lanes.anyNegative, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i32x4_bitmask_br_unless_loop(
+) { vectorMultiplyUpdate(F32x4.self, Lanes.same, F32x4.self, *, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_f32x4_mul_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        I32x4.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i64x2_all_true_br_if_forward(
+) { vectorMultiplyUpdate(F32x4.self, Lanes.same, F32x4.self, *, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_f64x2_mul_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.allTrue, NonZero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i64x2_all_true_br_if_loop(
+) { vectorMultiplyUpdate(F64x2.self, Lanes.same, F64x2.self, *, +, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_f64x2_mul_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.allTrue, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i64x2_all_true_br_unless_forward(
+) { vectorMultiplyUpdate(F64x2.self, Lanes.same, F64x2.self, *, +, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_f64x2_mul_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.allTrue, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i64x2_all_true_br_unless_loop(
+) { vectorMultiplyUpdate(F64x2.self, Lanes.same, F64x2.self, *, +, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_f64x2_mul_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.allTrue, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i64x2_bitmask_br_if_forward(
+) { vectorMultiplyUpdate(F64x2.self, Lanes.same, F64x2.self, *, +, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_dot_i16x8_s_add_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.anyNegative, NonZero.self, Forward.self,
-        State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i64x2_bitmask_br_if_loop(
+) { vectorMultiplyUpdate(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_dot_i16x8_s_add_R(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.anyNegative, NonZero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i64x2_bitmask_br_unless_forward(
+) { vectorMultiplyUpdate(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_dot_i16x8_s_add_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.anyNegative, Zero.self, Forward.self, State(pc, sp, md, ms, cx, r, f, g))
-}
-@inline(__always) func h_vectorTestBranch_i64x2_bitmask_br_unless_loop(
+) { vectorMultiplyUpdate(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_dot_i16x8_s_add_SS(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) {
-    vectorTestBranch(
-        U64x2.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g))
-}
+) { vectorMultiplyUpdate(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_load8x8_s_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_load8x8_s_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_load8x8_s_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_load8x8_s_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_load8x8_u_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_load8x8_u_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_load8x8_u_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i16x8_mul_load8x8_u_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_load16x4_s_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_load16x4_s_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_load16x4_s_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_load16x4_s_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorMultiplyUpdate(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_u_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_u_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_u_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_u_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_u_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_u_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_u_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_u_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_u_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_u_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i32x4_add_load16x4_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i32x4_add_load16x4_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i32x4_add_load16x4_s_SI(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i32x4_add_load16x4_s_SS(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i32x4_mul_load16x4_s_S(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorBinaryExtend_i32x4_mul_load16x4_s_R(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[2800] = address(h_vectorBinaryLoad_v128_or_S)
@@ -1740,60 +1864,142 @@ func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[3059] = address(h_vectorPairShift_i16x8_add_shr_u)
     table[3060] = address(h_vectorPairShift_i32x4_add_shr_s)
     table[3061] = address(h_vectorPairShift_i32x4_add_shr_u)
-    table[3062] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_S)
-    table[3063] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_R)
-    table[3064] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SI)
-    table[3065] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SS)
-    table[3066] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_S)
-    table[3067] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_R)
-    table[3068] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SI)
-    table[3069] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SS)
-    table[3070] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_S)
-    table[3071] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_R)
-    table[3072] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SI)
-    table[3073] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SS)
-    table[3074] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_S)
-    table[3075] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_R)
-    table[3076] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SI)
-    table[3077] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SS)
-    table[3078] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_S)
-    table[3079] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_R)
-    table[3080] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SI)
-    table[3081] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SS)
-    table[3082] = address(h_vectorTestBranch_v128_any_true_br_if_forward)
-    table[3083] = address(h_vectorTestBranch_v128_any_true_br_if_loop)
-    table[3084] = address(h_vectorTestBranch_v128_any_true_br_unless_forward)
-    table[3085] = address(h_vectorTestBranch_v128_any_true_br_unless_loop)
-    table[3086] = address(h_vectorTestBranch_i8x16_all_true_br_if_forward)
-    table[3087] = address(h_vectorTestBranch_i8x16_all_true_br_if_loop)
-    table[3088] = address(h_vectorTestBranch_i8x16_all_true_br_unless_forward)
-    table[3089] = address(h_vectorTestBranch_i8x16_all_true_br_unless_loop)
-    table[3090] = address(h_vectorTestBranch_i8x16_bitmask_br_if_forward)
-    table[3091] = address(h_vectorTestBranch_i8x16_bitmask_br_if_loop)
-    table[3092] = address(h_vectorTestBranch_i8x16_bitmask_br_unless_forward)
-    table[3093] = address(h_vectorTestBranch_i8x16_bitmask_br_unless_loop)
-    table[3094] = address(h_vectorTestBranch_i16x8_all_true_br_if_forward)
-    table[3095] = address(h_vectorTestBranch_i16x8_all_true_br_if_loop)
-    table[3096] = address(h_vectorTestBranch_i16x8_all_true_br_unless_forward)
-    table[3097] = address(h_vectorTestBranch_i16x8_all_true_br_unless_loop)
-    table[3098] = address(h_vectorTestBranch_i16x8_bitmask_br_if_forward)
-    table[3099] = address(h_vectorTestBranch_i16x8_bitmask_br_if_loop)
-    table[3100] = address(h_vectorTestBranch_i16x8_bitmask_br_unless_forward)
-    table[3101] = address(h_vectorTestBranch_i16x8_bitmask_br_unless_loop)
-    table[3102] = address(h_vectorTestBranch_i32x4_all_true_br_if_forward)
-    table[3103] = address(h_vectorTestBranch_i32x4_all_true_br_if_loop)
-    table[3104] = address(h_vectorTestBranch_i32x4_all_true_br_unless_forward)
-    table[3105] = address(h_vectorTestBranch_i32x4_all_true_br_unless_loop)
-    table[3106] = address(h_vectorTestBranch_i32x4_bitmask_br_if_forward)
-    table[3107] = address(h_vectorTestBranch_i32x4_bitmask_br_if_loop)
-    table[3108] = address(h_vectorTestBranch_i32x4_bitmask_br_unless_forward)
-    table[3109] = address(h_vectorTestBranch_i32x4_bitmask_br_unless_loop)
-    table[3110] = address(h_vectorTestBranch_i64x2_all_true_br_if_forward)
-    table[3111] = address(h_vectorTestBranch_i64x2_all_true_br_if_loop)
-    table[3112] = address(h_vectorTestBranch_i64x2_all_true_br_unless_forward)
-    table[3113] = address(h_vectorTestBranch_i64x2_all_true_br_unless_loop)
-    table[3114] = address(h_vectorTestBranch_i64x2_bitmask_br_if_forward)
-    table[3115] = address(h_vectorTestBranch_i64x2_bitmask_br_if_loop)
-    table[3116] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_forward)
-    table[3117] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_loop)
+    table[3062] = address(h_vectorTwo_f32x4_add_add)
+    table[3063] = address(h_vectorTwo_f32x4_add_sub)
+    table[3064] = address(h_vectorTwo_f32x4_add_mul)
+    table[3065] = address(h_vectorTwo_f32x4_sub_add)
+    table[3066] = address(h_vectorTwo_f32x4_sub_sub)
+    table[3067] = address(h_vectorTwo_f32x4_sub_mul)
+    table[3068] = address(h_vectorTwo_f32x4_mul_add)
+    table[3069] = address(h_vectorTwo_f32x4_mul_sub)
+    table[3070] = address(h_vectorTwo_f32x4_mul_mul)
+    table[3071] = address(h_vectorTwo_f64x2_add_add)
+    table[3072] = address(h_vectorTwo_f64x2_add_sub)
+    table[3073] = address(h_vectorTwo_f64x2_add_mul)
+    table[3074] = address(h_vectorTwo_f64x2_sub_add)
+    table[3075] = address(h_vectorTwo_f64x2_sub_sub)
+    table[3076] = address(h_vectorTwo_f64x2_sub_mul)
+    table[3077] = address(h_vectorTwo_f64x2_mul_add)
+    table[3078] = address(h_vectorTwo_f64x2_mul_sub)
+    table[3079] = address(h_vectorTwo_f64x2_mul_mul)
+    table[3080] = address(h_vectorTwo_i16x8_add_add)
+    table[3081] = address(h_vectorTwo_i16x8_add_sub)
+    table[3082] = address(h_vectorTwo_i16x8_add_mul)
+    table[3083] = address(h_vectorTwo_i16x8_sub_add)
+    table[3084] = address(h_vectorTwo_i16x8_sub_sub)
+    table[3085] = address(h_vectorTwo_i16x8_sub_mul)
+    table[3086] = address(h_vectorTwo_i16x8_mul_add)
+    table[3087] = address(h_vectorTwo_i16x8_mul_sub)
+    table[3088] = address(h_vectorTwo_i16x8_mul_mul)
+    table[3089] = address(h_vectorTwo_i32x4_add_add)
+    table[3090] = address(h_vectorTwo_i32x4_add_sub)
+    table[3091] = address(h_vectorTwo_i32x4_add_mul)
+    table[3092] = address(h_vectorTwo_i32x4_sub_add)
+    table[3093] = address(h_vectorTwo_i32x4_sub_sub)
+    table[3094] = address(h_vectorTwo_i32x4_sub_mul)
+    table[3095] = address(h_vectorTwo_i32x4_mul_add)
+    table[3096] = address(h_vectorTwo_i32x4_mul_sub)
+    table[3097] = address(h_vectorTwo_i32x4_mul_mul)
+    table[3098] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_S)
+    table[3099] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_R)
+    table[3100] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SI)
+    table[3101] = address(h_vectorMultiplyAddLoad_i16x8_mul_add_SS)
+    table[3102] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_S)
+    table[3103] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_R)
+    table[3104] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SI)
+    table[3105] = address(h_vectorMultiplyAddLoad_i32x4_mul_add_SS)
+    table[3106] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_S)
+    table[3107] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_R)
+    table[3108] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SI)
+    table[3109] = address(h_vectorMultiplyAddLoad_f32x4_mul_add_SS)
+    table[3110] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_S)
+    table[3111] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_R)
+    table[3112] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SI)
+    table[3113] = address(h_vectorMultiplyAddLoad_f64x2_mul_add_SS)
+    table[3114] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_S)
+    table[3115] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_R)
+    table[3116] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SI)
+    table[3117] = address(h_vectorMultiplyAddLoad_i32x4_dot_i16x8_s_add_SS)
+    table[3118] = address(h_vectorMultiplyAddLoad_i16x8_mul_load8x8_s_add_S)
+    table[3119] = address(h_vectorMultiplyAddLoad_i16x8_mul_load8x8_s_add_R)
+    table[3120] = address(h_vectorMultiplyAddLoad_i16x8_mul_load8x8_s_add_SI)
+    table[3121] = address(h_vectorMultiplyAddLoad_i16x8_mul_load8x8_s_add_SS)
+    table[3122] = address(h_vectorMultiplyAddLoad_i16x8_mul_load8x8_u_add_S)
+    table[3123] = address(h_vectorMultiplyAddLoad_i16x8_mul_load8x8_u_add_R)
+    table[3124] = address(h_vectorMultiplyAddLoad_i16x8_mul_load8x8_u_add_SI)
+    table[3125] = address(h_vectorMultiplyAddLoad_i16x8_mul_load8x8_u_add_SS)
+    table[3126] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_S)
+    table[3127] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_R)
+    table[3128] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_SI)
+    table[3129] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_s_add_SS)
+    table[3130] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_S)
+    table[3131] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_R)
+    table[3132] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_SI)
+    table[3133] = address(h_vectorMultiplyAddLoad_i32x4_mul_load16x4_u_add_SS)
+    table[3134] = address(h_vectorMultiplyUpdate_i16x8_mul_add_S)
+    table[3135] = address(h_vectorMultiplyUpdate_i16x8_mul_add_R)
+    table[3136] = address(h_vectorMultiplyUpdate_i16x8_mul_add_SI)
+    table[3137] = address(h_vectorMultiplyUpdate_i16x8_mul_add_SS)
+    table[3138] = address(h_vectorMultiplyUpdate_i32x4_mul_add_S)
+    table[3139] = address(h_vectorMultiplyUpdate_i32x4_mul_add_R)
+    table[3140] = address(h_vectorMultiplyUpdate_i32x4_mul_add_SI)
+    table[3141] = address(h_vectorMultiplyUpdate_i32x4_mul_add_SS)
+    table[3142] = address(h_vectorMultiplyUpdate_f32x4_mul_add_S)
+    table[3143] = address(h_vectorMultiplyUpdate_f32x4_mul_add_R)
+    table[3144] = address(h_vectorMultiplyUpdate_f32x4_mul_add_SI)
+    table[3145] = address(h_vectorMultiplyUpdate_f32x4_mul_add_SS)
+    table[3146] = address(h_vectorMultiplyUpdate_f64x2_mul_add_S)
+    table[3147] = address(h_vectorMultiplyUpdate_f64x2_mul_add_R)
+    table[3148] = address(h_vectorMultiplyUpdate_f64x2_mul_add_SI)
+    table[3149] = address(h_vectorMultiplyUpdate_f64x2_mul_add_SS)
+    table[3150] = address(h_vectorMultiplyUpdate_i32x4_dot_i16x8_s_add_S)
+    table[3151] = address(h_vectorMultiplyUpdate_i32x4_dot_i16x8_s_add_R)
+    table[3152] = address(h_vectorMultiplyUpdate_i32x4_dot_i16x8_s_add_SI)
+    table[3153] = address(h_vectorMultiplyUpdate_i32x4_dot_i16x8_s_add_SS)
+    table[3154] = address(h_vectorMultiplyUpdate_i16x8_mul_load8x8_s_add_S)
+    table[3155] = address(h_vectorMultiplyUpdate_i16x8_mul_load8x8_s_add_R)
+    table[3156] = address(h_vectorMultiplyUpdate_i16x8_mul_load8x8_s_add_SI)
+    table[3157] = address(h_vectorMultiplyUpdate_i16x8_mul_load8x8_s_add_SS)
+    table[3158] = address(h_vectorMultiplyUpdate_i16x8_mul_load8x8_u_add_S)
+    table[3159] = address(h_vectorMultiplyUpdate_i16x8_mul_load8x8_u_add_R)
+    table[3160] = address(h_vectorMultiplyUpdate_i16x8_mul_load8x8_u_add_SI)
+    table[3161] = address(h_vectorMultiplyUpdate_i16x8_mul_load8x8_u_add_SS)
+    table[3162] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_s_add_S)
+    table[3163] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_s_add_R)
+    table[3164] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_s_add_SI)
+    table[3165] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_s_add_SS)
+    table[3166] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_S)
+    table[3167] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_R)
+    table[3168] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_SI)
+    table[3169] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_SS)
+    table[3170] = address(h_vectorBinaryExtend_i16x8_add_load8x8_s_S)
+    table[3171] = address(h_vectorBinaryExtend_i16x8_add_load8x8_s_R)
+    table[3172] = address(h_vectorBinaryExtend_i16x8_add_load8x8_s_SI)
+    table[3173] = address(h_vectorBinaryExtend_i16x8_add_load8x8_s_SS)
+    table[3174] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_s_S)
+    table[3175] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_s_R)
+    table[3176] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_s_SI)
+    table[3177] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_s_SS)
+    table[3178] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_s_S)
+    table[3179] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_s_R)
+    table[3180] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_s_SI)
+    table[3181] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_s_SS)
+    table[3182] = address(h_vectorBinaryExtend_i16x8_add_load8x8_u_S)
+    table[3183] = address(h_vectorBinaryExtend_i16x8_add_load8x8_u_R)
+    table[3184] = address(h_vectorBinaryExtend_i16x8_add_load8x8_u_SI)
+    table[3185] = address(h_vectorBinaryExtend_i16x8_add_load8x8_u_SS)
+    table[3186] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_S)
+    table[3187] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_R)
+    table[3188] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_SI)
+    table[3189] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_SS)
+    table[3190] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_S)
+    table[3191] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_R)
+    table[3192] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_SI)
+    table[3193] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_SS)
+    table[3194] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_S)
+    table[3195] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_R)
+    table[3196] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_SI)
+    table[3197] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_SS)
+    table[3198] = address(h_vectorBinaryExtend_i32x4_mul_load16x4_s_S)
+    table[3199] = address(h_vectorBinaryExtend_i32x4_mul_load16x4_s_R)
 }

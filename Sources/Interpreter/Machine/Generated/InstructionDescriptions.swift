@@ -483,7 +483,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("K", "u", 0),
             ],
             [
-                InstructionChoice("R", "r", 0)
+                InstructionChoice("R", "r", 0),
             ],
         ]),
     InstructionFamily(
@@ -506,7 +506,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("SR3", "s1 r<<3 n3", 0),
             ],
             [
-                InstructionChoice("R", "r", 0)
+                InstructionChoice("R", "r", 0),
             ],
         ]),
     InstructionFamily(
@@ -524,7 +524,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i64.load32_s", "", 0),
                 InstructionChoice("f32.load", "", 0),
                 InstructionChoice("f64.load", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 1695, count: 4, words: 3, fields: "s0 s1 n2 w",
@@ -534,62 +534,62 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i32.store16", "", 0),
                 InstructionChoice("i32.store", "", 0),
                 InstructionChoice("i64.store", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 1699, count: 1, words: 2, fields: "s0",
         axes: [
             [
-                InstructionChoice("memory.size", "", 0)
-            ]
+                InstructionChoice("memory.size", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1700, count: 1, words: 2, fields: "s0 n2 n3",
         axes: [
             [
-                InstructionChoice("memory.size", "", 0)
-            ]
+                InstructionChoice("memory.size", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1701, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
-                InstructionChoice("memory.grow", "", 0)
-            ]
+                InstructionChoice("memory.grow", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1702, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("memory.copy", "", 0)
-            ]
+                InstructionChoice("memory.copy", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1703, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("memory.fill", "", 0)
-            ]
+                InstructionChoice("memory.fill", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1704, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
         axes: [
             [
-                InstructionChoice("bulk", "", 0)
-            ]
+                InstructionChoice("bulk", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1705, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
-                InstructionChoice("drop", "", 0)
-            ]
+                InstructionChoice("drop", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1706, count: 2, words: 2, fields: "b",
         axes: [
             [
-                InstructionChoice("br", "", 0)
+                InstructionChoice("br", "", 0),
             ],
             [
                 InstructionChoice("forward", "", 0),
@@ -616,7 +616,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1716, count: 2, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("br_table", "", 0)
+                InstructionChoice("br_table", "", 0),
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -627,7 +627,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1718, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
-                InstructionChoice("copy+br", "", 0)
+                InstructionChoice("copy+br", "", 0),
             ],
             [
                 InstructionChoice("forward", "", 0),
@@ -638,7 +638,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1720, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
-                InstructionChoice("const+br", "", 0)
+                InstructionChoice("const+br", "", 0),
             ],
             [
                 InstructionChoice("forward", "", 0),
@@ -649,29 +649,29 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1722, count: 1, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("charge", "", 0)
-            ]
+                InstructionChoice("charge", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1723, count: 1, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("unreachable", "", 0)
-            ]
+                InstructionChoice("unreachable", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1724, count: 1, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("halt", "", 0)
-            ]
+                InstructionChoice("halt", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1725, count: 1, words: 2, fields: "n0",
         axes: [
             [
-                InstructionChoice("return", "", 0)
-            ]
+                InstructionChoice("return", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1726, count: 6, words: 2, fields: "n0",
@@ -690,31 +690,31 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1732, count: 1, words: 2, fields: "n0",
         axes: [
             [
-                InstructionChoice("return", "", 0)
+                InstructionChoice("return", "", 0),
             ],
             [
-                InstructionChoice("I", "i", 0)
+                InstructionChoice("I", "i", 0),
             ],
         ]),
     InstructionFamily(
         base: 1733, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
-                InstructionChoice("call", "", 0)
-            ]
+                InstructionChoice("call", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1734, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
-                InstructionChoice("call.import", "", 0)
-            ]
+                InstructionChoice("call.import", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1735, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
-                InstructionChoice("call_indirect", "", 0)
+                InstructionChoice("call_indirect", "", 0),
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -725,99 +725,99 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1737, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
-                InstructionChoice("call_indirect", "", 0)
-            ]
+                InstructionChoice("call_indirect", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1738, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
-                InstructionChoice("call_ref", "", 0)
-            ]
+                InstructionChoice("call_ref", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1739, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("return_call", "", 0)
-            ]
+                InstructionChoice("return_call", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1740, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("return_call.import", "", 0)
-            ]
+                InstructionChoice("return_call.import", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1741, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
-                InstructionChoice("return_call_indirect", "", 0)
-            ]
+                InstructionChoice("return_call_indirect", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1742, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("return_call_ref", "", 0)
-            ]
+                InstructionChoice("return_call_ref", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1743, count: 1, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("cross_return", "", 0)
-            ]
+                InstructionChoice("cross_return", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1744, count: 1, words: 2, fields: "w",
         axes: [
             [
-                InstructionChoice("translate", "", 0)
-            ]
+                InstructionChoice("translate", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1745, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
-                InstructionChoice("copy", "", 0)
-            ]
+                InstructionChoice("copy", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1746, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
-                InstructionChoice("copy2", "", 0)
-            ]
+                InstructionChoice("copy2", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1747, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
-                InstructionChoice("copy.range", "", 0)
-            ]
+                InstructionChoice("copy.range", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1748, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("const", "", 0)
-            ]
+                InstructionChoice("const", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1749, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
-                InstructionChoice("const", "", 0)
-            ]
+                InstructionChoice("const", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1750, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("zero", "", 0)
-            ]
+                InstructionChoice("zero", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1751, count: 12, words: 2, fields: "u",
@@ -840,7 +840,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1763, count: 4, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("global.set", "", 0)
+                InstructionChoice("global.set", "", 0),
             ],
             [
                 InstructionChoice("own", "", 0),
@@ -863,7 +863,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("imported", "", 0),
             ],
             [
-                InstructionChoice("R", "r", 0)
+                InstructionChoice("R", "r", 0),
             ],
         ]),
     InstructionFamily(
@@ -887,7 +887,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1783, count: 4, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("select", "", 0)
+                InstructionChoice("select", "", 0),
             ],
             [
                 InstructionChoice("S", "s1 i2 s3", 0),
@@ -902,43 +902,43 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1787, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
-                InstructionChoice("table.get", "", 0)
-            ]
+                InstructionChoice("table.get", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1788, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
-                InstructionChoice("table.set", "", 0)
-            ]
+                InstructionChoice("table.set", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1789, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
-                InstructionChoice("table.size", "", 0)
-            ]
+                InstructionChoice("table.size", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1790, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
-                InstructionChoice("table.grow", "", 0)
-            ]
+                InstructionChoice("table.grow", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1791, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("ref.func", "", 0)
-            ]
+                InstructionChoice("ref.func", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1792, count: 1, words: 2, fields: "s1",
         axes: [
             [
-                InstructionChoice("ref.as_non_null", "", 0)
-            ]
+                InstructionChoice("ref.as_non_null", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1793, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
@@ -948,7 +948,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i64.sub128", "", 0),
                 InstructionChoice("i64.mul_wide_s", "", 0),
                 InstructionChoice("i64.mul_wide_u", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 1797, count: 80, words: 2, fields: "b16",
@@ -1020,14 +1020,14 @@ let instructionFamilies: [InstructionFamily] = [
             [
                 InstructionChoice("i32.add2", "", 0),
                 InstructionChoice("i64.add2", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 1919, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
-                InstructionChoice("i32.postinc", "", 0)
-            ]
+                InstructionChoice("i32.postinc", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 1920, count: 48, words: 3, fields: "b2",
@@ -1058,7 +1058,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 1968, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
-                InstructionChoice("i32.bits", "", 0)
+                InstructionChoice("i32.bits", "", 0),
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -1097,7 +1097,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("f64.mul+sub", "", 0),
             ],
             [
-                InstructionChoice("S", "s1 s2 s3", 0)
+                InstructionChoice("S", "s1 s2 s3", 0),
             ],
             [
                 InstructionChoice("slot", "s0", 0),
@@ -1129,7 +1129,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("atomic.load16", "", 0),
                 InstructionChoice("atomic.load32", "", 0),
                 InstructionChoice("atomic.load64", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2012, count: 4, words: 4, fields: "s0 s1 w",
@@ -1139,7 +1139,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("atomic.store16", "", 0),
                 InstructionChoice("atomic.store32", "", 0),
                 InstructionChoice("atomic.store64", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2016, count: 24, words: 4, fields: "s0 s1 s2 w",
@@ -1169,7 +1169,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("atomic.rmw.xchg16", "", 0),
                 InstructionChoice("atomic.rmw.xchg32", "", 0),
                 InstructionChoice("atomic.rmw.xchg64", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2040, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
@@ -1179,42 +1179,42 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("atomic.rmw.cmpxchg16", "", 0),
                 InstructionChoice("atomic.rmw.cmpxchg32", "", 0),
                 InstructionChoice("atomic.rmw.cmpxchg64", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2044, count: 1, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
-                InstructionChoice("atomic.notify", "", 0)
-            ]
+                InstructionChoice("atomic.notify", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2045, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
-                InstructionChoice("atomic.wait", "", 0)
-            ]
+                InstructionChoice("atomic.wait", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2046, count: 1, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("atomic.fence", "", 0)
-            ]
+                InstructionChoice("atomic.fence", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2047, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("throw", "", 0)
-            ]
+                InstructionChoice("throw", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2048, count: 1, words: 2, fields: "s1",
         axes: [
             [
-                InstructionChoice("throw_ref", "", 0)
-            ]
+                InstructionChoice("throw_ref", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2049, count: 32, words: 2, fields: "u",
@@ -1270,29 +1270,29 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2101, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
-                InstructionChoice("struct.get.v128", "", 0)
-            ]
+                InstructionChoice("struct.get.v128", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2102, count: 1, words: 2, fields: "s1 s0 u",
         axes: [
             [
-                InstructionChoice("struct.set.v128", "", 0)
-            ]
+                InstructionChoice("struct.set.v128", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2103, count: 1, words: 3, fields: "s0 u n5 n6",
         axes: [
             [
-                InstructionChoice("struct.new", "", 0)
-            ]
+                InstructionChoice("struct.new", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2104, count: 1, words: 3, fields: "s0 u",
         axes: [
             [
-                InstructionChoice("struct.new_default", "", 0)
-            ]
+                InstructionChoice("struct.new_default", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2105, count: 48, words: 2, fields: "",
@@ -1341,28 +1341,28 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("array.set.f64", "", 0),
             ],
             [
-                InstructionChoice("SSR", "s1 s2 r", 0)
+                InstructionChoice("SSR", "s1 s2 r", 0),
             ],
         ]),
     InstructionFamily(
         base: 2171, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("array.get.v128", "", 0)
-            ]
+                InstructionChoice("array.get.v128", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2172, count: 1, words: 2, fields: "s1 s2 s0",
         axes: [
             [
-                InstructionChoice("array.set.v128", "", 0)
-            ]
+                InstructionChoice("array.set.v128", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2173, count: 4, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("array.len", "", 0)
+                InstructionChoice("array.len", "", 0),
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -1377,14 +1377,14 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2177, count: 1, words: 4, fields: "n2 s0 s1 w",
         axes: [
             [
-                InstructionChoice("array", "", 0)
-            ]
+                InstructionChoice("array", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2178, count: 4, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("ref.i31", "", 0)
+                InstructionChoice("ref.i31", "", 0),
             ],
             [
                 InstructionChoice("S", "s1", 0),
@@ -1415,7 +1415,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2190, count: 28, words: 3, fields: "u n5",
         axes: [
             [
-                InstructionChoice("ref.test", "", 0)
+                InstructionChoice("ref.test", "", 0),
             ],
             [
                 InstructionChoice("object", "", 0),
@@ -1439,7 +1439,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2218, count: 10, words: 3, fields: "u n5",
         axes: [
             [
-                InstructionChoice("ref.cast", "", 0)
+                InstructionChoice("ref.cast", "", 0),
             ],
             [
                 InstructionChoice("any", "", 0),
@@ -1457,7 +1457,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2228, count: 28, words: 3, fields: "u n5 b2",
         axes: [
             [
-                InstructionChoice("br", "", 0)
+                InstructionChoice("br", "", 0),
             ],
             [
                 InstructionChoice("object", "", 0),
@@ -1529,7 +1529,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i32x4.trunc_sat_f32x4_u", "", 0),
                 InstructionChoice("i32x4.trunc_sat_f64x2_s_zero", "", 0),
                 InstructionChoice("i32x4.trunc_sat_f64x2_u_zero", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2304, count: 2, words: 2, fields: "s0 s1",
@@ -1537,7 +1537,7 @@ let instructionFamilies: [InstructionFamily] = [
             [
                 InstructionChoice("f32x4.sqrt", "", 0),
                 InstructionChoice("f64x2.sqrt", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2306, count: 2, words: 2, fields: "s0 s1",
@@ -1545,7 +1545,7 @@ let instructionFamilies: [InstructionFamily] = [
             [
                 InstructionChoice("f32x4.canonicalize", "", 0),
                 InstructionChoice("f64x2.canonicalize", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2308, count: 88, words: 2, fields: "",
@@ -1619,7 +1619,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i32x4.odds", "s0", 0),
             ],
             [
-                InstructionChoice("SS", "s1 s2", 0)
+                InstructionChoice("SS", "s1 s2", 0),
             ],
         ]),
     InstructionFamily(
@@ -1700,7 +1700,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("f32x4.pmax", "", 0),
                 InstructionChoice("f64x2.pmin", "", 0),
                 InstructionChoice("f64x2.pmax", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2520, count: 12, words: 2, fields: "s0 s1 s2",
@@ -1718,7 +1718,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i64x2.extmul_high_i32x4_s", "", 0),
                 InstructionChoice("i64x2.extmul_low_i32x4_u", "", 0),
                 InstructionChoice("i64x2.extmul_high_i32x4_u", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2532, count: 4, words: 2, fields: "s0 s1 s2 s3",
@@ -1728,7 +1728,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("f32x4.relaxed_nmadd", "", 0),
                 InstructionChoice("f64x2.relaxed_nmadd", "", 0),
                 InstructionChoice("i32x4.relaxed_dot_i8x16_i7x16_add_s", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2536, count: 36, words: 2, fields: "",
@@ -1794,7 +1794,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("f64x2.splat", "s0", 0),
             ],
             [
-                InstructionChoice("R", "r", 0)
+                InstructionChoice("R", "r", 0),
             ],
         ]),
     InstructionFamily(
@@ -1837,28 +1837,28 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("f64x2.replace_lane", "s0 s1", 0),
             ],
             [
-                InstructionChoice("R", "r", 0)
+                InstructionChoice("R", "r", 0),
             ],
         ]),
     InstructionFamily(
         base: 2626, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
-                InstructionChoice("v128.const", "", 0)
-            ]
+                InstructionChoice("v128.const", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2627, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
-                InstructionChoice("v128.copy", "", 0)
-            ]
+                InstructionChoice("v128.copy", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2628, count: 2, words: 2, fields: "",
         axes: [
             [
-                InstructionChoice("v128.select", "s0", 0)
+                InstructionChoice("v128.select", "s0", 0),
             ],
             [
                 InstructionChoice("S", "s1 s2 s3", 0),
@@ -1869,7 +1869,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2630, count: 2, words: 2, fields: "u",
         axes: [
             [
-                InstructionChoice("v128.global.get", "s0", 0)
+                InstructionChoice("v128.global.get", "s0", 0),
             ],
             [
                 InstructionChoice("own", "", 0),
@@ -1880,7 +1880,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2632, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
-                InstructionChoice("v128.global.set", "", 0)
+                InstructionChoice("v128.global.set", "", 0),
             ],
             [
                 InstructionChoice("own", "", 0),
@@ -1891,36 +1891,36 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2634, count: 1, words: 10, fields: "s0",
         axes: [
             [
-                InstructionChoice("i8x16.shuffle", "", 0)
-            ]
+                InstructionChoice("i8x16.shuffle", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2635, count: 1, words: 6, fields: "s0",
         axes: [
             [
-                InstructionChoice("i16x8.shuffle", "", 0)
-            ]
+                InstructionChoice("i16x8.shuffle", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2636, count: 1, words: 4, fields: "s0",
         axes: [
             [
-                InstructionChoice("i32x4.shuffle", "", 0)
-            ]
+                InstructionChoice("i32x4.shuffle", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2637, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("i64x2.shuffle", "", 0)
-            ]
+                InstructionChoice("i64x2.shuffle", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2638, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
-                InstructionChoice("v128.half", "", 0)
-            ]
+                InstructionChoice("v128.half", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2639, count: 2, words: 2, fields: "s0 s1 s2 n3",
@@ -1928,14 +1928,14 @@ let instructionFamilies: [InstructionFamily] = [
             [
                 InstructionChoice("v128.window.low", "", 0),
                 InstructionChoice("v128.window.high", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2641, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
-                InstructionChoice("i8x16.swizzle", "", 0)
-            ]
+                InstructionChoice("i8x16.swizzle", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2642, count: 130, words: 2, fields: "",
@@ -1972,7 +1972,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2772, count: 10, words: 2, fields: "s0",
         axes: [
             [
-                InstructionChoice("v128.store", "", 0)
+                InstructionChoice("v128.store", "", 0),
             ],
             [
                 InstructionChoice("S", "s1 u", 0),
@@ -2004,14 +2004,14 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("v128.load64_splat", "", 0),
                 InstructionChoice("v128.load32_zero", "", 0),
                 InstructionChoice("v128.load64_zero", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 2795, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
-                InstructionChoice("v128.store", "", 0)
-            ]
+                InstructionChoice("v128.store", "", 0),
+            ],
         ]),
     InstructionFamily(
         base: 2796, count: 80, words: 3, fields: "s4",
@@ -2049,7 +2049,7 @@ let instructionFamilies: [InstructionFamily] = [
         base: 2876, count: 4, words: 3, fields: "s4",
         axes: [
             [
-                InstructionChoice("i8x16.eq", "s0", 0)
+                InstructionChoice("i8x16.eq", "s0", 0),
             ],
             [
                 InstructionChoice("S", "s1 u", 0),
@@ -2166,7 +2166,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("v128.or+or", "", 0),
                 InstructionChoice("v128.xor+and", "", 0),
                 InstructionChoice("v128.xor+xor", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 3043, count: 15, words: 2, fields: "s0 s1 n2 s3",
@@ -2187,7 +2187,7 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i64x2.shr_u+or", "", 0),
                 InstructionChoice("i64x2.shr_u+xor", "", 0),
                 InstructionChoice("i64x2.shr_u+and", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
         base: 3058, count: 4, words: 2, fields: "s0 s1 s2 n3",
@@ -2197,10 +2197,52 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("i16x8.add+shr_u", "", 0),
                 InstructionChoice("i32x4.add+shr_s", "", 0),
                 InstructionChoice("i32x4.add+shr_u", "", 0),
-            ]
+            ],
         ]),
     InstructionFamily(
-        base: 3062, count: 20, words: 3, fields: "s4 s5",
+        base: 3062, count: 36, words: 3, fields: "s3 s1 s2 s0 s4 s5",
+        axes: [
+            [
+                InstructionChoice("f32x4.add;add", "", 0),
+                InstructionChoice("f32x4.add;sub", "", 0),
+                InstructionChoice("f32x4.add;mul", "", 0),
+                InstructionChoice("f32x4.sub;add", "", 0),
+                InstructionChoice("f32x4.sub;sub", "", 0),
+                InstructionChoice("f32x4.sub;mul", "", 0),
+                InstructionChoice("f32x4.mul;add", "", 0),
+                InstructionChoice("f32x4.mul;sub", "", 0),
+                InstructionChoice("f32x4.mul;mul", "", 0),
+                InstructionChoice("f64x2.add;add", "", 0),
+                InstructionChoice("f64x2.add;sub", "", 0),
+                InstructionChoice("f64x2.add;mul", "", 0),
+                InstructionChoice("f64x2.sub;add", "", 0),
+                InstructionChoice("f64x2.sub;sub", "", 0),
+                InstructionChoice("f64x2.sub;mul", "", 0),
+                InstructionChoice("f64x2.mul;add", "", 0),
+                InstructionChoice("f64x2.mul;sub", "", 0),
+                InstructionChoice("f64x2.mul;mul", "", 0),
+                InstructionChoice("i16x8.add;add", "", 0),
+                InstructionChoice("i16x8.add;sub", "", 0),
+                InstructionChoice("i16x8.add;mul", "", 0),
+                InstructionChoice("i16x8.sub;add", "", 0),
+                InstructionChoice("i16x8.sub;sub", "", 0),
+                InstructionChoice("i16x8.sub;mul", "", 0),
+                InstructionChoice("i16x8.mul;add", "", 0),
+                InstructionChoice("i16x8.mul;sub", "", 0),
+                InstructionChoice("i16x8.mul;mul", "", 0),
+                InstructionChoice("i32x4.add;add", "", 0),
+                InstructionChoice("i32x4.add;sub", "", 0),
+                InstructionChoice("i32x4.add;mul", "", 0),
+                InstructionChoice("i32x4.sub;add", "", 0),
+                InstructionChoice("i32x4.sub;sub", "", 0),
+                InstructionChoice("i32x4.sub;mul", "", 0),
+                InstructionChoice("i32x4.mul;add", "", 0),
+                InstructionChoice("i32x4.mul;sub", "", 0),
+                InstructionChoice("i32x4.mul;mul", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 3098, count: 36, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -2208,6 +2250,10 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("f32x4.mul+add", "s0", 0),
                 InstructionChoice("f64x2.mul+add", "s0", 0),
                 InstructionChoice("i32x4.dot_i16x8_s+add", "s0", 0),
+                InstructionChoice("i16x8.mul.load8x8_s+add", "s0", 0),
+                InstructionChoice("i16x8.mul.load8x8_u+add", "s0", 0),
+                InstructionChoice("i32x4.mul.load16x4_s+add", "s0", 0),
+                InstructionChoice("i32x4.mul.load16x4_u+add", "s0", 0),
             ],
             [
                 InstructionChoice("S", "s1 u", 0),
@@ -2217,7 +2263,85 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3082, count: 36, words: 2, fields: "s1 b",
+        base: 3134, count: 36, words: 3, fields: "s4 s5 u2",
+        axes: [
+            [
+                InstructionChoice("i16x8.mul+add", "", 0),
+                InstructionChoice("i32x4.mul+add", "", 0),
+                InstructionChoice("f32x4.mul+add", "", 0),
+                InstructionChoice("f64x2.mul+add", "", 0),
+                InstructionChoice("i32x4.dot_i16x8_s+add", "", 0),
+                InstructionChoice("i16x8.mul.load8x8_s+add", "", 0),
+                InstructionChoice("i16x8.mul.load8x8_u+add", "", 0),
+                InstructionChoice("i32x4.mul.load16x4_s+add", "", 0),
+                InstructionChoice("i32x4.mul.load16x4_u+add", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 3170, count: 48, words: 3, fields: "s4",
+        axes: [
+            [
+                InstructionChoice("i16x8.add.load8x8_s", "s0", 0),
+                InstructionChoice("i16x8.mul.load8x8_s", "s0", 0),
+                InstructionChoice("i16x8.sub.load8x8_s", "s0", 0),
+                InstructionChoice("i16x8.add.load8x8_u", "s0", 0),
+                InstructionChoice("i16x8.mul.load8x8_u", "s0", 0),
+                InstructionChoice("i16x8.sub.load8x8_u", "s0", 0),
+                InstructionChoice("i32x4.add.load16x4_s", "s0", 0),
+                InstructionChoice("i32x4.mul.load16x4_s", "s0", 0),
+                InstructionChoice("i32x4.sub.load16x4_s", "s0", 0),
+                InstructionChoice("i32x4.add.load16x4_u", "s0", 0),
+                InstructionChoice("i32x4.mul.load16x4_u", "s0", 0),
+                InstructionChoice("i32x4.sub.load16x4_u", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+                InstructionChoice("SS", "s1 s2 n3", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 3218, count: 120, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i8x16.eq", "s0", 0),
+                InstructionChoice("i16x8.eq", "s0", 0),
+                InstructionChoice("i32x4.eq", "s0", 0),
+                InstructionChoice("f32x4.eq", "s0", 0),
+                InstructionChoice("f32x4.ne", "s0", 0),
+                InstructionChoice("f32x4.lt", "s0", 0),
+                InstructionChoice("f32x4.gt", "s0", 0),
+                InstructionChoice("f32x4.le", "s0", 0),
+                InstructionChoice("f32x4.ge", "s0", 0),
+                InstructionChoice("f64x2.eq", "s0", 0),
+                InstructionChoice("f64x2.ne", "s0", 0),
+                InstructionChoice("f64x2.lt", "s0", 0),
+                InstructionChoice("f64x2.gt", "s0", 0),
+                InstructionChoice("f64x2.le", "s0", 0),
+                InstructionChoice("f64x2.ge", "s0", 0),
+            ],
+            [
+                InstructionChoice("SS", "s1 s2 b2", 1),
+                InstructionChoice("SK", "s1 v b", 2),
+            ],
+            [
+                InstructionChoice("br_if", "", 0),
+                InstructionChoice("br_unless", "", 0),
+            ],
+            [
+                InstructionChoice("forward", "", 0),
+                InstructionChoice("loop", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 3338, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

@@ -342,13 +342,27 @@ extension Instruction {
     static func vectorPairShift(_ a: Int) -> Instruction {
         Instruction(3058 &+ (a))
     }
+    static func vectorTwo(_ a: Int) -> Instruction {
+        Instruction(3062 &+ (a))
+    }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3062 &+ (a &* 4 &+ b))
+        Instruction(3098 &+ (a &* 4 &+ b))
+    }
+    /// (slot 5 + upper half of word 2) += (field 4) * (memory)
+    static func vectorMultiplyUpdate(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(3134 &+ (a &* 4 &+ b))
+    }
+    static func vectorBinaryExtend(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(3170 &+ (a &* 4 &+ b))
+    }
+    /// stores the mask and branches if any lane holds, or none
+    static func vectorCompareBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int) -> Instruction {
+        Instruction(3218 &+ (((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3082 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3338 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 3118
+    static let count = 3374
 }

@@ -39,12 +39,57 @@
     vectorBinaryLoad(T.self, { Lanes.bits(compare($0, $1)) }, A.self, m)
 }
 
-/// (field 5) + (field 4) * (memory), with two roundings.
-@inline(__always) func vectorMultiplyAddLoad<T: Vector, R: Vector, A: Address>(
-    _: T.Type, _ multiply: (T, T) -> R, _ add: (R, R) -> R, _: A.Type, _ m: State
+/// (field 4) op (memory, extended)
+@inline(__always)
+func vectorBinaryExtend<Stored: BitwiseCopyable, E: Vector, T: Vector, A: Address>(
+    _: Stored.Type, _ extend: (Stored) -> E, _: T.Type, _ apply: (T, T) -> T, _: A.Type, _ m: State
 ) {
-    let sum = m.vector(5, R.self)
-    vectorBinaryLoad(T.self, { add(sum, multiply($0, $1)) }, A.self, m)
+    let address = A.effective(m)
+    if _slowPath(address &+ UInt(bitPattern: MemoryLayout<Stored>.size) > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    let loaded = m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: Stored.self)
+    m.setVector(apply(m.vector(4, T.self), Lanes.cast(extend(loaded), to: T.self)))
+    m.next(3)
+}
+
+/// (field 5) + (field 4) * (memory), with two roundings.
+@inline(__always)
+func vectorMultiplyAddLoad<
+    Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address
+>(
+    _: Stored.Type, _ extend: (Stored) -> E, _: T.Type, _ multiply: (T, T) -> R,
+    _ add: (R, R) -> R, _: A.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ UInt(bitPattern: MemoryLayout<Stored>.size) > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    let loaded = m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: Stored.self)
+    let product = multiply(m.vector(4, T.self), Lanes.cast(extend(loaded), to: T.self))
+    m.setVector(add(m.vector(5, R.self), product))
+    m.next(3)
+}
+
+/// (memory at slot 5 plus the upper half of word 2) += (field 4) * (memory), with two roundings.
+@inline(__always)
+func vectorMultiplyUpdate<
+    Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address
+>(
+    _: Stored.Type, _ extend: (Stored) -> E, _: T.Type, _ multiply: (T, T) -> R,
+    _ add: (R, R) -> R, _: A.Type, _ m: State
+) {
+    let address = A.effective(m)
+    if _slowPath(address &+ UInt(bitPattern: MemoryLayout<Stored>.size) > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    let target = AtSlot5.effective(m)
+    if _slowPath(target &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let loaded = m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: Stored.self)
+    let product = multiply(m.vector(4, T.self), Lanes.cast(extend(loaded), to: T.self))
+    let place = m.md + Int(bitPattern: target)
+    place.storeBytes(of: add(product, place.loadUnaligned(as: R.self)), as: R.self)
+    m.next(3)
 }
 
 /// (memory) = (field 4) op (field 5)

@@ -101,16 +101,43 @@
     m.next(2)
 }
 
+/// (slot 3) = (slot 1) first (slot 2), then (slot 0) = (slot 4) second (slot 5), which may be or use
+/// what the first has written.
+@inline(__always) func vectorTwo<T: Vector>(
+    _: T.Type, _ first: (T, T) -> T, _ second: (T, T) -> T, _ m: State
+) {
+    UnsafeMutableRawPointer(m.sp + m.field(3)).storeBytes(
+        of: first(m.vector(1, T.self), m.vector(2, T.self)), as: T.self)
+    m.setVector(second(m.vector(4, T.self), m.vector(5, T.self)))
+    m.next(3)
+}
+
+/// A comparison that keeps its result, and a branch on whether any lane holds.
+@inline(__always)
+func vectorCompareBranch<T: Vector, B: VectorSource, C: Condition, D: Direction>(
+    _: T.Type, _ compare: (T, T) -> SIMDMask<T.MaskStorage>, _: B.Type, _: C.Type, _: D.Type,
+    _ m: State
+) {
+    let mask = Lanes.bits(compare(m.vector(1, T.self), B.get(m, T.self)))
+    m.setVector(mask)
+    if C.holds(Lanes.anyTrue(mask)) { D.take(m, B.offset(m)) } else { m.next(B.branchWords) }
+}
+
 /// Where the second operand of a binary instruction is.
 protocol VectorSource {
     static func get<T: Vector>(_ m: State, _ type: T.Type) -> T
     static var extraWords: Int { get }
+    /// The offset of a branch, and the words of an instruction with one.
+    static func offset(_ m: State) -> Int32
+    static var branchWords: Int { get }
 }
 enum VectorSlot2: VectorSource {
     @inline(__always) static func get<T: Vector>(_ m: State, _ type: T.Type) -> T {
         m.vector(2, T.self)
     }
     @inline(__always) static var extraWords: Int { 0 }
+    @inline(__always) static func offset(_ m: State) -> Int32 { m.farHalf }
+    @inline(__always) static var branchWords: Int { 3 }
 }
 /// In words 2 and 3.
 enum VectorConstant: VectorSource {
@@ -118,6 +145,8 @@ enum VectorConstant: VectorSource {
         m.vectorImmediate(T.self)
     }
     @inline(__always) static var extraWords: Int { 2 }
+    @inline(__always) static func offset(_ m: State) -> Int32 { m.signedHalf }
+    @inline(__always) static var branchWords: Int { 4 }
 }
 
 // MARK: Lanes

@@ -45,6 +45,8 @@ enum Lanes {
         unsafeBitCast(a, to: B.self)
     }
 
+    @inline(__always) static func same<T: Vector>(_ a: T) -> T { a }
+
     /// A comparison's result as v128 has it: all ones in a lane where it holds, else zero.
     @inline(__always) static func bits<S>(_ mask: SIMDMask<S>) -> U64x2 {
         unsafeBitCast(mask, to: U64x2.self)
