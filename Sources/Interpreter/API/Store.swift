@@ -20,7 +20,12 @@ public final class Store {
 
     /// When the guest is stopped with `TrapCode.interrupted`; nil for never. Looked at when a call
     /// starts and about every millisecond of guest time.
-    public var deadline: ContinuousClock.Instant?
+    public var deadline: ContinuousClock.Instant? {
+        didSet { hasDeadline = deadline != nil }
+    }
+    /// Every call asks: the instant itself is of a type whose layout only its library knows, which
+    /// makes looking at it a hundred times as long.
+    private(set) var hasDeadline = false
 
     let execution: UnsafeMutablePointer<ExecutionState>
     /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.

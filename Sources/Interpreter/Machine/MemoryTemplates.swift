@@ -172,6 +172,42 @@ private let bulkLimit: UInt = 65_536
     if _slowPath(to &+ count > m.ms || from &+ count > m.ms) {
         return m.trap(.outOfBoundsMemoryAccess)
     }
+    guard isSmall(count) else {
+        return copyByCall(m.pc, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
+    }
+    let target = m.md + Int(bitPattern: to), source = m.md + Int(bitPattern: from)
+    let end = Int(bitPattern: count)
+    // Everything is read before anything is written. The last bytes may be among the first ones.
+    func word<T: BitwiseCopyable>(_ offset: Int, _ type: T.Type) -> T {
+        source.loadUnaligned(fromByteOffset: offset, as: T.self)
+    }
+    if count < 16 {
+        let first = word(0, UInt64.self), last = word(end &- 8, UInt64.self)
+        target.storeBytes(of: first, as: UInt64.self)
+        target.storeBytes(of: last, toByteOffset: end &- 8, as: UInt64.self)
+        return m.next(2)
+    }
+    let first = word(0, U64x2.self), last = word(end &- 16, U64x2.self)
+    if count > 32 {
+        let second = word(16, U64x2.self), third = word(end &- 32, U64x2.self)
+        target.storeBytes(of: second, toByteOffset: 16, as: U64x2.self)
+        target.storeBytes(of: third, toByteOffset: end &- 32, as: U64x2.self)
+    }
+    target.storeBytes(of: first, as: U64x2.self)
+    target.storeBytes(of: last, toByteOffset: end &- 16, as: U64x2.self)
+    m.next(2)
+}
+
+/// Sizes of structures, which compilers copy and clear by these instructions: no call for them.
+@inline(__always) private func isSmall(_ count: UInt) -> Bool { count &- 8 <= 56 }
+
+/// Other sizes; the operands are in bounds.
+@inline(never) private func copyByCall(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    let m = State(pc, sp, md, ms, cx, r, f, g)
+    let to = unsigned32(m, 0), from = unsigned32(m, 1), count = unsigned32(m, 2)
     if _slowPath(count >= bulkLimit) { return bulk(.memoryCopy, m) }
     (m.md + Int(bitPattern: to)).copyMemory(
         from: m.md + Int(bitPattern: from), byteCount: Int(bitPattern: count))
@@ -181,6 +217,34 @@ private let bulkLimit: UInt = 65_536
 @inline(__always) func memoryFill(_ m: State) {
     let to = unsigned32(m, 0), count = unsigned32(m, 2)
     if _slowPath(to &+ count > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    guard isSmall(count) else {
+        return fillByCall(m.pc, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
+    }
+    let target = m.md + Int(bitPattern: to)
+    let end = Int(bitPattern: count)
+    let word = (m.sp[m.field(1)] & 0xff) &* 0x0101_0101_0101_0101
+    if count < 16 {
+        target.storeBytes(of: word, as: UInt64.self)
+        target.storeBytes(of: word, toByteOffset: end &- 8, as: UInt64.self)
+        return m.next(2)
+    }
+    let words = U64x2(repeating: word)
+    if count > 32 {
+        target.storeBytes(of: words, toByteOffset: 16, as: U64x2.self)
+        target.storeBytes(of: words, toByteOffset: end &- 32, as: U64x2.self)
+    }
+    target.storeBytes(of: words, as: U64x2.self)
+    target.storeBytes(of: words, toByteOffset: end &- 16, as: U64x2.self)
+    m.next(2)
+}
+
+/// Other sizes; the operands are in bounds.
+@inline(never) private func fillByCall(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    let m = State(pc, sp, md, ms, cx, r, f, g)
+    let to = unsigned32(m, 0), count = unsigned32(m, 2)
     if _slowPath(count >= bulkLimit) { return bulk(.memoryFill, m) }
     (m.md + Int(bitPattern: to)).initializeMemory(
         as: UInt8.self, repeating: UInt8(truncatingIfNeeded: m.sp[m.field(1)]),

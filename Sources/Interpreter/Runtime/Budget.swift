@@ -31,7 +31,7 @@ extension Store {
     /// and throw a `Trap` with this code.
     public func stopRequest() -> TrapCode? {
         if interruptHandle.consume() { return .interrupted }
-        if let deadline, ContinuousClock.now >= deadline { return .interrupted }
+        if hasDeadline, let deadline, ContinuousClock.now >= deadline { return .interrupted }
         return nil
     }
 }
