@@ -17,6 +17,12 @@ public final class Engine: Sendable {
         public var validationThreads: Int?
         /// Collect garbage before every allocation: slow, and finds what a collection misses.
         public var collectsAtEveryAllocation = false
+        /// Tell the `observer` of a store of calls and returns. Calls take several times as long,
+        /// also in stores without one.
+        public var observesCalls = false
+        /// Count how often each block of code runs, for `Module.coverage`. Guests take about
+        /// half as long again.
+        public var countsBlocks = false
 
         public init() {}
     }

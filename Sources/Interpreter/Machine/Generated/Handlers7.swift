@@ -1232,6 +1232,14 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorTestBranch(U64x2.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_countBlock_count(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { countBlock(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_observeCall_observe(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { observeCall(State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[2800] = address(h_vectorBinaryLoad_i8x16_add_SI)
@@ -1542,4 +1550,6 @@ func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[3105] = address(h_vectorTestBranch_i64x2_bitmask_br_if_loop)
     table[3106] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_forward)
     table[3107] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_loop)
+    table[3108] = address(h_countBlock_count)
+    table[3109] = address(h_observeCall_observe)
 }

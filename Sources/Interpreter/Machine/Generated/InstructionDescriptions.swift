@@ -2215,4 +2215,18 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("loop", "", 0),
             ],
         ]),
+    InstructionFamily(
+        base: 3108, count: 1, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("count", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 3109, count: 1, words: 2, fields: "n0 u",
+        axes: [
+            [
+                InstructionChoice("observe", "", 0),
+            ],
+        ]),
 ]
