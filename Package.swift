@@ -11,8 +11,10 @@ let package = Package(
     targets: [
         .target(name: "WasmDecoder", path: "Sources/Decoder"),
         .target(name: "WasmValidator", dependencies: ["WasmDecoder"], path: "Sources/Validator"),
+        .target(name: "WasmDebugInfo", dependencies: ["WasmDecoder"], path: "Sources/DebugInfo"),
         .target(
-            name: "WasmInterpreter", dependencies: ["WasmDecoder", "WasmValidator"],
+            name: "WasmInterpreter",
+            dependencies: ["WasmDecoder", "WasmDebugInfo", "WasmValidator"],
             path: "Sources/Interpreter"),
         .target(name: "WasmWASI", dependencies: ["WasmInterpreter"], path: "Sources/WASI"),
         .target(name: "WasmText", dependencies: ["WasmDecoder"], path: "Sources/Text"),
@@ -45,6 +47,9 @@ let package = Package(
 
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
+        .testTarget(
+            name: "DebugInfoTests", dependencies: ["WasmDebugInfo", "WasmDecoder"],
+            path: "Tests/DebugInfoTests"),
         .testTarget(name: "TextTests", dependencies: ["WasmText"], path: "Tests/TextTests"),
         .testTarget(
             name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),

@@ -68,6 +68,8 @@ func runtimeRefill(
 ) -> Bool
 @_silgen_name("runtimeAggregate")
 func runtimeAggregate(_ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointer) -> UInt64
+@_silgen_name("runtimeObserveCall")
+func runtimeObserveCall(_ cx: ContextPointer, _ event: Int, _ function: UInt32)
 
 /// Keeps the handlers: without a use they would be removed.
 public func keepHandlers(_ table: UnsafeMutablePointer<UInt64>) { registerAllHandlers(table) }

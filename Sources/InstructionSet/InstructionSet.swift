@@ -4,7 +4,7 @@
 public let instructionSet: [Family] =
     integerFamilies + floatFamilies + conversionFamilies + memoryFamilies + controlFamilies
     + callFamilies + dataFamilies + fusedFamilies + atomicFamilies + exceptionFamilies
-    + referenceFamilies + vectorFamilies
+    + referenceFamilies + vectorFamilies + observationFamilies
 
 private let commutativeIntegers = integerOperators([
     ("add", "Add"), ("mul", "Multiply"), ("and", "And"), ("or", "Or"), ("xor", "Xor"),

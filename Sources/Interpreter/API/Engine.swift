@@ -24,6 +24,12 @@ public final class Engine: Sendable {
         ///
         /// Specification: 4.3.3 (NaN propagation), appendix "Profiles" (deterministic profile).
         public var canonicalizesNaNs = false
+        /// Tell the `observer` of a store of calls and returns. Calls take several times as long,
+        /// also in stores without one.
+        public var observesCalls = false
+        /// Count how often each block of code runs, for `Module.coverage`. Guests take about
+        /// half as long again.
+        public var countsBlocks = false
 
         public init() {}
     }

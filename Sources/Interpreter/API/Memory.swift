@@ -45,7 +45,11 @@ public struct Memory {
     /// Adds pages of zeros. Nothing moves.
     ///
     /// - Returns: the size before in pages, or nil if the memory cannot grow so far.
-    public func grow(by pages: UInt64) -> UInt64? { storage.grow(by: pages) }
+    public func grow(by pages: UInt64) -> UInt64? {
+        guard let old = storage.grow(by: pages) else { return nil }
+        if store.observer != nil { store.notifyGrowth(storage, from: old, by: pages) }
+        return old
+    }
 }
 
 extension Memory: Hashable {

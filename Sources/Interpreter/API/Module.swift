@@ -1,4 +1,5 @@
 import Synchronization
+import WasmDebugInfo
 import WasmValidator
 
 /// A module that was decoded and validated. Immutable: any number of stores and threads share it.
@@ -15,6 +16,7 @@ public final class Module: Sendable {
 
     private let exportIndices = Mutex<[Name: Int]?>(nil)
     private let nameSection = Mutex<NameSection??>(nil)
+    private let debugInformation = Mutex<DebugInfo??>(nil)
 
     /// Decodes and validates.
     ///
@@ -44,8 +46,7 @@ public final class Module: Sendable {
         tracedSegments = parsed.elementSegments.indices.filter {
             isTraced(ValueType(parsed.elementSegments[$0].type))
         }
-        code = CodeTable(
-            valid, layout: layout, canonicalizesNaNs: engine.configuration.canonicalizesNaNs)
+        code = CodeTable(valid, layout: layout, options: CodeOptions(engine.configuration))
         // What cannot be translated traps when it is called, also when all is translated early.
         if engine.configuration.eagerTranslation { code.translateAll() }
     }
@@ -80,6 +81,23 @@ public final class Module: Sendable {
             cached = .some(names)
             return names
         }
+    }
+
+    /// What the module's DWARF says of its source; nil if there is none. Read on first use.
+    public var debugInfo: DebugInfo? {
+        debugInformation.withLock { cached in
+            if let known = cached { return known }
+            let info = DebugInfo(valid.parsed)
+            cached = .some(info)
+            return info
+        }
+    }
+
+    /// A function's name in the name section, or else the first name it is exported by.
+    public func name(ofFunction index: FunctionIndex) -> String? {
+        if let name = names?.functions[index] { return name.description }
+        let export = exports.first { $0.kind == .function && $0.index == index }
+        return export?.name.description
     }
 
     /// The module's export with this name.

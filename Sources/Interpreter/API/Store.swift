@@ -27,6 +27,17 @@ public final class Store {
     /// makes looking at it a hundred times as long.
     private(set) var hasDeadline = false
 
+    /// Is told of traps, growth of memories, collections of garbage, and of calls if the engine's
+    /// configuration asks for them. Nil, the default, costs nothing.
+    public var observer: (any StoreObserver)?
+    /// While the observer is being told something.
+    var isNotifying = false
+
+    /// Takes samples of what guests do; to be set while none runs.
+    public var profiler: Profiler? {
+        didSet { execution.pointee.isProfiled = profiler != nil }
+    }
+
     let execution: UnsafeMutablePointer<ExecutionState>
     /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.
     var fuelReserve: UInt64?

@@ -1,3 +1,5 @@
+@_exported import WasmDebugInfo
+
 /// The guest was stopped: it did something that the specification forbids, or ran into a limit.
 ///
 /// Specification: 4.6.1 (traps).
@@ -53,19 +55,27 @@ extension Backtrace.Frame {
     public var moduleName: String? { module.names?.module?.description }
 
     /// The function's name in the name section, or else the first name it is exported by.
-    public var functionName: String? {
-        if let name = module.names?.functions[functionIndex] { return name.description }
-        let export = module.exports.first { $0.kind == .function && $0.index == functionIndex }
-        return export?.name.description
+    public var functionName: String? { module.name(ofFunction: functionIndex) }
+
+    /// Where in its source the function was: the instruction that trapped in the innermost frame, a
+    /// call in the others. Nil if the module does not say, which takes DWARF line tables. Takes as
+    /// long as translating the function, and the first time as reading the tables.
+    public var location: SourceLocation? { offset.flatMap { module.debugInfo?.location(at: $0) } }
+
+    /// The functions of the source that the frame stands for, innermost first: those whose bodies
+    /// the compiler put into others, and the last one around them. Empty if the module does not say.
+    public var sourceFrames: [SourceFrame] {
+        offset.flatMap { module.debugInfo?.frames(at: $0) } ?? []
     }
 }
 
 extension Backtrace.Frame: CustomStringConvertible {
-    /// `run at 0x1f4`, or `function 12 at 0x1f4` without a name.
+    /// `run at 0x1f4 in main.c:12:5`, or `function 12 at 0x1f4` without names and lines.
     public var description: String {
         let name = functionName ?? "function \(functionIndex)"
         guard let offset else { return name }
-        return "\(name) at 0x\(String(offset, radix: 16))"
+        let place = module.debugInfo?.location(at: offset).map { " in \($0)" } ?? ""
+        return "\(name) at 0x\(String(offset, radix: 16))\(place)"
     }
 }
 

@@ -86,6 +86,9 @@ extension Store {
     }
 
     private func collect(top: UnsafeMutablePointer<UInt64>) {
+        // The guest stands where not all of its values are in roots.
+        guard !isNotifying else { return }
+        let start = observer == nil ? nil : ContinuousClock.now
         heap.beginCollection()
         var marker = Marker(heap)
         markStack(&marker, top)
@@ -103,6 +106,11 @@ extension Store {
         marker.finish(heap)
         heap.endCollection()
         clearStack(from: top, through: top)
+        guard let start else { return }
+        let collection = GarbageCollection(
+            number: heap.collectionCount, duration: .now - start,
+            liveByteCount: heap.liveByteCount)
+        notify { $0.didCollectGarbage(collection) }
     }
 
     /// Forgets what ended calls left behind on the value stack, from `start` to some frames above

@@ -58,6 +58,8 @@ struct ExecutionState {
     var top: StackPointer
     /// `ContextOffset.budget` while no guest code runs: handed over on entry and host calls.
     var budget: Int64 = 0
+    /// Whether the store has a profiler.
+    var isProfiled = false
     /// The unretained `Store`.
     var store: UnsafeMutableRawPointer?
     #if DEBUG

@@ -167,6 +167,9 @@ extension State {
     let execution = cx.load(
         fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
     execution.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
+    execution.pointee.code = pc
+    execution.pointee.stack = sp
+    execution.pointee.context = cx
     let code = runtimeBudgetExhausted(execution)
     if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
     cx.storeBytes(

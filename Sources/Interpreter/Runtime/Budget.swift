@@ -4,6 +4,10 @@ extension Store {
     /// Units that the machine gets at once: about a millisecond, at most, until it asks again.
     static let budgetSlice: UInt64 = 100_000
 
+    private var slice: UInt64 {
+        execution.pointee.isProfiled ? profiler?.nextSlice() ?? Self.budgetSlice : Self.budgetSlice
+    }
+
     /// Puts a new slice into `execution.budget` after taking from it the units already used.
     ///
     /// - Returns: 0, or the trap code of what stops the guest.
@@ -11,14 +15,14 @@ extension Store {
         execution.pointee.budget = 0
         if let code = stopRequest() { return UInt64(code.rawValue) }
         guard let reserve = fuelReserve else {
-            execution.pointee.budget = Int64(Self.budgetSlice) - Int64(clamping: min(units, 1))
+            execution.pointee.budget = Int64(slice) - Int64(clamping: min(units, 1))
             return 0
         }
         guard reserve >= units else {
             fuelReserve = 0
             return UInt64(TrapCode.outOfFuel.rawValue)
         }
-        let slice = min(reserve - units, Self.budgetSlice)
+        let slice = min(reserve - units, slice)
         fuelReserve = reserve - units - slice
         execution.pointee.budget = Int64(slice)
         return 0

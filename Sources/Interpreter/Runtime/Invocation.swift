@@ -32,11 +32,13 @@ extension Store {
         let top = execution.pointee.top
         let behind = top + Int(record.pointee.headerIndex)
         collectIfDue(top: behind)
+        if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
         let outer = execution.pointee.place
         if callDepth > 0 { suspendedRuns.append(outer) }
         callDepth += 1
         defer {
             callDepth -= 1
+            if execution.pointee.isProfiled { profiler?.pause(depth: callDepth) }
             if callDepth > 0 { suspendedRuns.removeLast() }
             // Results are still to be read.
             execution.pointee.top = behind
@@ -68,7 +70,9 @@ extension Store {
             pendingError = nil
             return error
         }
-        return Trap(code, backtrace: Backtrace(of: self, atCall: false))
+        let trap = Trap(code, backtrace: Backtrace(of: self, atCall: false))
+        if observer != nil { notify { $0.didTrap(trap) } }
+        return trap
     }
 
     /// Calls a host function; nil if it returned.
@@ -85,7 +89,12 @@ extension Store {
             return .stackExhausted
         }
         execution.pointee.top = top
-        defer { execution.pointee.top = savedTop }
+        let isProfiled = execution.pointee.isProfiled && context != nil
+        if isProfiled { profiler?.beginHostCall(of: self) }
+        defer {
+            execution.pointee.top = savedTop
+            if isProfiled { profiler?.endHostCall(of: self, record) }
+        }
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
                 try $0.body(
@@ -119,6 +128,7 @@ struct NativeStackBounds {
 extension Store {
     @inline(never)
     private func checkNesting() throws {
+        guard !isNotifying else { throw ObserverError.calledGuest }
         guard callDepth < limits.nestedCalls else { throw exhausted() }
         guard callDepth >= NativeStackBounds.freeDepth else { return }
         if nativeStack.thread != NativeStack.thread {

@@ -86,7 +86,13 @@ private func inPieces(
 /// `memory.grow`: the size before in pages, or `UInt64.max` if the memory cannot grow so far.
 @inline(never)
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
-    ContextView(cx).instance.memories[memory].grow(by: delta) ?? refused
+    let context = ContextView(cx)
+    let storage = context.instance.memories[memory]
+    guard let old = storage.grow(by: delta) else { return refused }
+    context.execution.pointee.unretainedStore?._withUnsafeGuaranteedRef { store in
+        if store.observer != nil { store.notifyGrowth(storage, from: old, by: delta) }
+    }
+    return old
 }
 
 /// `memory.init`
@@ -271,6 +277,7 @@ func runtimeCallHost(
 func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
     guard let store = execution.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef {
-        $0.refill(owing: UInt64(max(1, 0 &- execution.pointee.budget)))
+        if execution.pointee.isProfiled { $0.profiler?.takeSample(of: $0) }
+        return $0.refill(owing: UInt64(max(1, 0 &- execution.pointee.budget)))
     }
 }

@@ -87,7 +87,7 @@ extension Translator {
     /// A callee elsewhere was called instead: its results, where its arguments were, are returned.
     private mutating func returnResults(_ callee: FunctionShape) {
         pushResults(callee)
-        emitReturn()
+        emitReturn(isObserved: false)
         enterRegion()
         isUnreachable = true
     }
@@ -95,6 +95,7 @@ extension Translator {
     mutating func returnCall(_ function: UInt32) {
         let callee = shapes[module.functions[Int(function)]]
         let frame = popArguments(callee)
+        probeCall(isReturn: true)
         let defined = Int(function) - module.importedFunctionCount
         if defined < 0 {
             leaveRegions()
@@ -110,6 +111,7 @@ extension Translator {
         let callee = shapes[type]
         let index = slotHolding(pop())
         let frame = popArguments(callee)
+        probeCall(isReturn: true)
         leaveRegions()
         emit(
             .returnCallIndirect, word: codeWord(0, index, unsigned: typeIDs[Int(type)]),
@@ -122,6 +124,7 @@ extension Translator {
         let callee = shapes[type]
         let slot = slotHolding(pop())
         let frame = popArguments(callee)
+        probeCall(isReturn: true)
         leaveRegions()
         emit(.returnCallReference, word: codeWord(0, slot), replacement(callee, frame))
         returnResults(callee)

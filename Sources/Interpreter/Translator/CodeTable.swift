@@ -18,7 +18,7 @@ final class CodeTable: Sendable {
     private let module: ValidModule
     private let layout: ContextLayout
     private let shapes: FunctionShapes
-    private let canonicalizesNaNs: Bool
+    private let options: CodeOptions
     private let state: Mutex<State>
 
     /// Code of one translated function.
@@ -27,6 +27,7 @@ final class CodeTable: Sendable {
         var words: Int
         var entry: Int
         var handlers: CatchTable?
+        var counters: BlockCounters?
     }
 
     private struct State: @unchecked Sendable {
@@ -57,11 +58,11 @@ final class CodeTable: Sendable {
         }
     }
 
-    init(_ module: ValidModule, layout: ContextLayout, canonicalizesNaNs: Bool) {
+    init(_ module: ValidModule, layout: ContextLayout, options: CodeOptions) {
         count = module.parsed.bodies.count
         self.module = module
         self.layout = layout
-        self.canonicalizesNaNs = canonicalizesNaNs
+        self.options = options
         shapes = FunctionShapes(module.parsed.types)
         entries = .allocate(capacity: max(count, 1))
         stubs = .allocate(capacity: max(2 * count, 1))
@@ -111,9 +112,10 @@ final class CodeTable: Sendable {
                 let code = try Self.translated(definedFunction, in: &state, makeTranslator)
                 let words = CodePointer.allocate(capacity: code.words.count)
                 words.initialize(from: code.words, count: code.words.count)
+                let counters = Self.counters(of: code, in: words)
                 state.blocks[definedFunction] = Block(
                     start: words, words: code.words.count, entry: code.entry,
-                    handlers: code.handlers)
+                    handlers: code.handlers, counters: counters)
                 let entry = UInt(bitPattern: words + code.entry)
                 entries[definedFunction].store(entry, ordering: .releasing)
                 return .success(entry)
@@ -135,9 +137,22 @@ final class CodeTable: Sendable {
     }
 
     private func makeTranslator() -> Translator {
-        Translator(
-            module, layout: layout, shapes: shapes, entries: entries,
-            canonicalizesNaNs: canonicalizesNaNs)
+        Translator(module, layout: layout, shapes: shapes, options: options, entries: entries)
+    }
+
+    /// Makes the counters that the code asks for, and tells it where they are.
+    private static func counters(of code: TranslatedCode, in words: CodePointer) -> BlockCounters? {
+        guard !code.blocks.isEmpty else { return nil }
+        let counters = BlockCounters(offsets: code.blocks.map(\.offset))
+        for (index, block) in code.blocks.enumerated() {
+            words[block.word + 1] = counters.address(of: index)
+        }
+        return counters
+    }
+
+    /// The counters of a function's blocks; nil if it was not translated, or has none.
+    func counters(of definedFunction: Int) -> BlockCounters? {
+        state.withLock { $0.blocks[definedFunction]?.counters }
     }
 
     private static func translated(

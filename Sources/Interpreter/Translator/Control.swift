@@ -308,7 +308,10 @@ extension Translator {
     }
 
     /// Returns the topmost operands, which stay on the model.
-    mutating func emitReturn() {
+    ///
+    /// - Parameter isObserved: it is a return of the function, and no tail call's.
+    mutating func emitReturn(isObserved: Bool = true) {
+        if isObserved { probeCall(isReturn: true) }
         let header = shape.headerIndex
         let count = shape.results.count
         if count == 0 {

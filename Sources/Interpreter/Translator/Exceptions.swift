@@ -100,6 +100,7 @@ extension Translator {
     /// Clauses whose label is the function's: the payload is in the place of the results.
     mutating func returnCaught(_ clause: Int) {
         handlers.resolve(clause, to: code.count)
+        probeCall(isReturn: true)
         let header = shape.headerIndex
         let count = shape.results.count
         if count == 1, case let result = shapes.classes[shape.results.lowerBound],

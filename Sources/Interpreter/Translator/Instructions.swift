@@ -8,7 +8,7 @@ extension Translator {
             let raw = Int(opcode.rawValue)
             if raw >= 0x45 && raw <= 0xc4 || raw >= 0x200 && raw <= 0x207 {
                 numeric(raw)
-                if canonicalizesNaNs { canonicalize(after: opcode) }
+                if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
             } else if raw >= 0x28 && raw <= 0x3e {
                 let argument = try reader.memoryArgument()
                 if raw <= 0x35 { load(raw, argument) } else { store(raw, argument) }
@@ -16,7 +16,7 @@ extension Translator {
                 try atomic(opcode)
             } else if raw >= 0x400, let operation = VectorOperation(opcode) {
                 try vector(operation)
-                if canonicalizesNaNs { canonicalize(after: opcode) }
+                if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
             } else if let refusal = try other(opcode) {
                 pending = refusal
             }

@@ -18,6 +18,8 @@ struct TranslatedCode {
     var entry: Int
     /// What the code catches; nil if nothing.
     var handlers: CatchTable?
+    /// The counters in the code, whose addresses are still to be filled in.
+    var blocks: [BlockProbe]
 }
 
 /// Translates the body of a validated function to register code, in one pass.
@@ -81,14 +83,15 @@ struct Translator {
     let registry: TypeRegistry
     let shapes: FunctionShapes
     let layout: ContextLayout
+    let options: CodeOptions
     /// Entries of the module's defined functions.
     let entries: UnsafeMutablePointer<Atomic<UInt>>
-    /// See `Engine.Configuration`.
-    let canonicalizesNaNs: Bool
 
     // The function.
     var reader: BinaryReader
     var shape = FunctionShape()
+    /// Imports counted.
+    var functionIndex = 0
     var localSlots: [Int32] = []
     var localClasses: [ValueClass] = []
     /// The topmost entry that stands for a local, or -1, by local.
@@ -128,21 +131,25 @@ struct Translator {
     /// Why the instruction being translated is refused.
     var pending: TranslationError?
 
+    /// Counters so far; whether the next instruction begins a block.
+    var blocks: [BlockProbe] = []
+    var beginsBlock = false
+
     /// Notes (code word, file offset) of every instruction, for disassembly and backtraces.
     var recordsPositions = false
     var positions: [(word: Int, offset: Int)] = []
 
     init(
-        _ module: ValidModule, layout: ContextLayout, shapes: FunctionShapes,
-        entries: UnsafeMutablePointer<Atomic<UInt>>, canonicalizesNaNs: Bool
+        _ module: ValidModule, layout: ContextLayout, shapes: FunctionShapes, options: CodeOptions,
+        entries: UnsafeMutablePointer<Atomic<UInt>>
     ) {
         self.module = module.parsed
         typeIDs = module.typeIDs
         registry = module.types
         self.shapes = shapes
         self.layout = layout
+        self.options = options
         self.entries = entries
-        self.canonicalizesNaNs = canonicalizesNaNs
         reader = BinaryReader(
             module.parsed.bytes, range: ByteRange(start: 0, end: 0),
             features: module.parsed.features)
@@ -166,11 +173,15 @@ struct Translator {
             Label(
                 kind: .function, height: 0, home: operandBase, parameters: 0..<0,
                 results: shape.results))
+        probeCall(isReturn: false)
+        beginsBlock = true
+        let countsBlocks = options.contains(.blockProbes)
         while !labels.isEmpty {
             if isUnreachable {
                 do throws(DecodingError) { try skipUnreachable() } catch { throw .malformed(error) }
             }
             if recordsPositions { positions.append((code.count, reader.offset)) }
+            if countsBlocks { probeBlock() }
             try step()
             if code.count - lastCharge >= Self.chargedWords { chargeStretch() }
             guard code.count < Self.codeLimit, labels.count <= Self.labelLimit else {
@@ -207,12 +218,14 @@ struct Translator {
     private mutating func begin(_ definedFunction: Int) throws(DecodingError) {
         let body = module.bodies[definedFunction]
         reader = BinaryReader(module.bytes, range: body, features: module.features)
-        shape = shapes[module.functions[module.importedFunctionCount + definedFunction]]
+        functionIndex = module.importedFunctionCount + definedFunction
+        shape = shapes[module.functions[functionIndex]]
         code.removeAll(keepingCapacity: true)
         fixups.removeAll(keepingCapacity: true)
         stack.removeAll(keepingCapacity: true)
         labels.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
+        blocks.removeAll(keepingCapacity: true)
         handlers = CatchTable()
         localSlots.removeAll(keepingCapacity: true)
         localClasses.removeAll(keepingCapacity: true)
@@ -262,7 +275,7 @@ struct Translator {
                 code[1] = codeWord(0, 0, unsigned: count / 256)
             }
         }
-        return TranslatedCode(words: code, entry: entry, handlers: handlers)
+        return TranslatedCode(words: code, entry: entry, handlers: handlers, blocks: blocks)
     }
 
     /// Reads on to the `else` or `end` that makes code reachable again.

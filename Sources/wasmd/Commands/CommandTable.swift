@@ -28,7 +28,7 @@ extension Command {
         options: [
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke, .fuel,
             .timeout, .maxMemory, .maxHeap, .stackSize,
-            .features, .stats, .help,
+            .features, .stats, .profile, .flamegraph, .coverage, .help,
         ],
         notes: [
             "FILE is a binary or a text (.wat). Everything after it belongs to the program. It sees "
@@ -45,6 +45,7 @@ extension Command {
             ("wasmd run --invoke add math.wasm 2 -3", "call the export 'add' and print its result"),
             ("wasmd run --timeout 2s --max-memory 64MiB guest.wasm", "with limits"),
             ("wasmd run --tcplisten 127.0.0.1:8080 server.wasm", "a program that accepts"),
+            ("wasmd run --flamegraph out.svg slow.wasm", "what does it spend its time on?"),
         ])
 
     static let validate = Command(
@@ -229,6 +230,17 @@ extension Option {
     static let noCheck = Option("no-check", help: "Do not refuse a module that is not valid")
     static let stats = Option(
         "stats", help: "Print sizes, times and counts to standard error at the end")
+    static let profile = Option(
+        "profile", value: "OUT", .file,
+        help: "Look every millisecond at what the program does, and write a profile for "
+            + "profiler.firefox.com to OUT")
+    static let flamegraph = Option(
+        "flamegraph", value: "OUT", .file,
+        help: "The same as a picture: write a flame graph (SVG) to OUT")
+    static let coverage = Option(
+        "coverage", value: "OUT", .file,
+        help: "Count which lines of its source ran, or which functions if it has no debug "
+            + "information, and write them for lcov to OUT")
     static let jobs = Option("jobs", value: "N", help: "Run N scripts at the same time; default 1")
     static let eager = Option(
         "eager", help: "Translate all functions of a module before it is used")

@@ -26,12 +26,23 @@ struct RunCommand {
         // The process is about to end: taking the guest's world apart would only cost time.
         _ = Unmanaged.passRetained(store)
         _ = Unmanaged.passRetained(module)
-        let status = run(entry, of: module, in: store, console)
+        let observation = ObservationFiles(options, store)
+        var status = run(entry, of: module, in: store, console)
+        do throws(Refusal) {
+            try observation?.write(module, console)
+        } catch {
+            console.complain(error.text)
+            status = ExitCode.refused
+        }
         if statistics != nil {
             finishStatistics(store, module)
             // The guest's own output comes first.
             console.output.flush()
             console.error.write(statistics?.text ?? "")
+        }
+        if observation != nil {
+            console.flush()
+            KeyboardInterrupt.pass()
         }
         return status
     }
@@ -45,6 +56,7 @@ struct RunCommand {
         statistics?.finish("load")
         var configuration = Engine.Configuration()
         configuration.features = options.features
+        configuration.countsBlocks = options.coverage != nil
         if let size = options.stackByteCount { configuration.stackByteCount = size }
         let module: Module
         do throws(ModuleError) {

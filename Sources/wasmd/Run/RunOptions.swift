@@ -27,6 +27,10 @@ struct RunOptions {
     let stackByteCount: Int?
     let features: Features
     let showsStatistics: Bool
+    /// Files to write when the program has ended.
+    let profile: String?
+    let flamegraph: String?
+    let coverage: String?
 
     /// Part of `--env`.
     enum EnvironmentEntry: Equatable {
@@ -46,6 +50,9 @@ struct RunOptions {
         inheritsEnvironment = arguments.has(.envInherit)
         function = arguments.value(of: .invoke)
         showsStatistics = arguments.has(.stats)
+        profile = arguments.value(of: .profile)
+        flamegraph = arguments.value(of: .flamegraph)
+        coverage = arguments.value(of: .coverage)
 
         var folders: [WASI.Folder] = []
         for text in arguments.values(of: .dir) { folders.append(try Self.folder(text)) }

@@ -17,8 +17,12 @@ struct TrapReport {
 
     var text: String {
         var lines = ["wasmd: \(reason)"]
-        for (index, frame) in backtrace.frames.enumerated() {
-            lines.append("#\(index) \(Self.describe(frame))")
+        var number = 0
+        for frame in backtrace.frames {
+            for description in Self.describe(frame) {
+                lines.append("#\(number) \(description)")
+                number += 1
+            }
         }
         let omitted = backtrace.omittedFrameCount
         if omitted > 0 { lines.append("... and \(counted(omitted, "more frame"))") }
@@ -42,10 +46,21 @@ struct TrapReport {
         "interrupted after \(timeout.text) (--timeout)"
     }
 
-    /// `name (func[12]) at 0x1a2f`
-    private static func describe(_ frame: Backtrace.Frame) -> String {
+    /// `name (func[12]) at 0x1a2f`, with `in main.c:12:5` if the module says so; and before it the
+    /// functions whose bodies the compiler put into that one.
+    private static func describe(_ frame: Backtrace.Frame) -> [String] {
         let index = "func[\(frame.functionIndex)]"
         let function = frame.functionName.map { "\(printable($0)) (\(index))" } ?? index
-        return function + (frame.offset.map { " at \(hexadecimal($0))" } ?? "")
+        guard let offset = frame.offset else { return [function] }
+        func describe(_ function: String, _ location: SourceLocation?) -> String {
+            let place = location.map { " in \(printable($0.description))" } ?? ""
+            return "\(function) at \(hexadecimal(offset))\(place)"
+        }
+        let source = frame.sourceFrames
+        guard let last = source.last else { return [describe(function, frame.location)] }
+        return source.dropLast().map { inlined in
+            let name = inlined.function.map { printable($0) } ?? "?"
+            return describe("\(name) (inlined in \(index))", inlined.location)
+        } + [describe(function, last.location)]
     }
 }

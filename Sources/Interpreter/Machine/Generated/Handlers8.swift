@@ -696,6 +696,14 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorTestBranch(U64x2.self, Lanes.anyNegative, Zero.self, Loop.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_countBlock_count(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { countBlock(State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_observeCall_observe(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { observeCall(State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers8(_ table: UnsafeMutablePointer<UInt64>) {
     table[3200] = address(h_vectorBinaryExtend_i32x4_mul_load16x4_s_SI)
@@ -872,4 +880,6 @@ func registerHandlers8(_ table: UnsafeMutablePointer<UInt64>) {
     table[3371] = address(h_vectorTestBranch_i64x2_bitmask_br_if_loop)
     table[3372] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_forward)
     table[3373] = address(h_vectorTestBranch_i64x2_bitmask_br_unless_loop)
+    table[3374] = address(h_countBlock_count)
+    table[3375] = address(h_observeCall_observe)
 }

@@ -2363,4 +2363,18 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("loop", "", 0),
             ],
         ]),
+    InstructionFamily(
+        base: 3374, count: 1, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("count", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 3375, count: 1, words: 2, fields: "n0 u",
+        axes: [
+            [
+                InstructionChoice("observe", "", 0),
+            ],
+        ]),
 ]

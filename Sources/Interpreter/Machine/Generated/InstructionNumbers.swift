@@ -362,7 +362,11 @@ extension Instruction {
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(3338 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
+    /// word 1: the address of a counter
+    static let countBlock = Instruction(3374)
+    /// field 0: 0 on entry, 1 on return; upper half of word 1: the function's index
+    static let observeCall = Instruction(3375)
 
     /// How many instructions there are.
-    static let count = 3374
+    static let count = 3376
 }

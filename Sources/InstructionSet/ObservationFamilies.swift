@@ -1,0 +1,9 @@
+/// What observes: emitted only for engines whose configuration asks for it.
+let observationFamilies = [
+    Family(
+        "countBlock", "countBlock", [[Choice("count", "")]], fields: "",
+        "word 1: the address of a counter"),
+    Family(
+        "observeCall", "observeCall", [[Choice("observe", "")]], fields: "n0 u",
+        "field 0: 0 on entry, 1 on return; upper half of word 1: the function's index"),
+]
