@@ -15,6 +15,7 @@ public final class Module: Sendable {
 
     private let exportIndices = Mutex<[Name: Int]?>(nil)
     private let nameSection = Mutex<NameSection??>(nil)
+    private let knownFingerprint = Mutex<ModuleFingerprint?>(nil)
 
     /// Decodes and validates.
     ///
@@ -78,6 +79,16 @@ public final class Module: Sendable {
             let names = valid.parsed.names()
             cached = .some(names)
             return names
+        }
+    }
+
+    /// The hash of the module's bytes. Computed on first use.
+    public var fingerprint: ModuleFingerprint {
+        knownFingerprint.withLock { known in
+            if let known { return known }
+            let made = valid.parsed.bytes.withUnsafeBytes { ModuleFingerprint(hashing: $0) }
+            known = made
+            return made
         }
     }
 
