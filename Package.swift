@@ -45,6 +45,11 @@ let package = Package(
             name: "mutations", dependencies: ["WasmInterpreter", "WasmWASI"],
             path: "Tests/Mutations", exclude: ["README.md"]),
 
+        // Microseconds of instances: made, forked, restored, saved.
+        .executableTarget(
+            name: "instance-benchmark", dependencies: ["WasmInterpreter", "WasmText"],
+            path: "Benchmarks/instances"),
+
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(

@@ -37,6 +37,8 @@ public final class Engine: Sendable {
     public let configuration: Configuration
     /// The types of all modules of the engine, numbered so that equal types have one number.
     public let types: TypeRegistry
+    /// Address space of memories and value stacks that ended.
+    let reservations = ReservationPool()
 
     public init(_ configuration: Configuration = .init()) {
         self.configuration = configuration

@@ -58,14 +58,18 @@ public final class Linker {
     ///   the store's limits do not allow it; and what the start function and active segments throw:
     ///   `Trap`, `Exception`, errors of host functions.
     public func instantiate(_ module: Module, in store: Store) throws -> Instance {
-        let imports: [External?] = module.imports.map { wanted in
+        let imports = resolve(module, in: store)
+        return Instance(store: store, storage: try store.instantiate(module, imports: imports))
+    }
+
+    /// What has the names of a module's imports, in their order.
+    func resolve(_ module: Module, in store: Store) -> [External?] {
+        module.imports.map { wanted in
             switch definitions[Key(module: wanted.module, name: wanted.name)] {
             case .external(let external): external
             case .host(let function): .function(Function(store: store, function))
             case nil: nil
             }
         }
-        let storage = try store.instantiate(module, imports: imports)
-        return Instance(store: store, storage: storage)
     }
 }

@@ -17,6 +17,7 @@ public final class Module: Sendable {
     private let exportIndices = Mutex<[Name: Int]?>(nil)
     private let nameSection = Mutex<NameSection??>(nil)
     private let debugInformation = Mutex<DebugInfo??>(nil)
+    private let knownFingerprint = Mutex<ModuleFingerprint?>(nil)
 
     /// Decodes and validates.
     ///
@@ -98,6 +99,16 @@ public final class Module: Sendable {
         if let name = names?.functions[index] { return name.description }
         let export = exports.first { $0.kind == .function && $0.index == index }
         return export?.name.description
+    }
+
+    /// The hash of the module's bytes. Computed on first use.
+    public var fingerprint: ModuleFingerprint {
+        knownFingerprint.withLock { known in
+            if let known { return known }
+            let made = valid.parsed.bytes.withUnsafeBytes { ModuleFingerprint(hashing: $0) }
+            known = made
+            return made
+        }
     }
 
     /// The module's export with this name.

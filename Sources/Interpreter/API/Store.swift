@@ -49,7 +49,8 @@ public final class Store {
     /// Where guests wait for host functions that called into the store again, outermost first.
     var suspendedRuns: [GuestPlace?] = []
 
-    var valueStack: UnsafeMutableRawPointer?
+    var valueStack: UnsafeMutableRawPointer? { stackReservation?.base }
+    private var stackReservation: Reservation?
     /// No frame starts above this address.
     private(set) var stackLimit: UnsafeMutableRawPointer
     /// The end of the value stack's mapping.
@@ -104,7 +105,7 @@ public final class Store {
     }
 
     deinit {
-        if let valueStack { SystemMemory.release(valueStack, stackEnd - valueStack) }
+        if let stackReservation { engine.reservations.give(stackReservation) }
         for record in hostRecords.values { record.deallocate() }
         for cell in globalCells { cell.deallocate() }
         emptyTable.deallocate()
@@ -139,9 +140,10 @@ extension Store {
         let wanted = min(max(engine.configuration.stackByteCount, 4096), 1 << 40)
         guard let usable = SystemMemory.roundedUp(wanted),
             let mapped = SystemMemory.roundedUp(usable + Self.stackSlack),
-            let base = SystemMemory.allocate(mapped)
+            let reservation = engine.reservations.take(mapped, committed: mapped)
         else { throw .outOfMemory }
-        valueStack = base
+        stackReservation = reservation
+        let base = reservation.base
         stackLimit = base + usable
         stackEnd = base + mapped
         execution.pointee.top = base.bindMemory(to: UInt64.self, capacity: mapped / 8)
@@ -188,14 +190,18 @@ extension Store {
         return cell
     }
 
-    func makeMemory(_ type: MemoryType) throws(ResourceError) -> MemoryStorage {
+    /// - Parameter image: what the memory holds; nil for zeros. Not for shared ones.
+    func makeMemory(
+        _ type: MemoryType, image: MemoryImage? = nil
+    ) throws(ResourceError) -> MemoryStorage {
         guard memories.count < limits.memories else {
             throw .tooManyMemories(limit: limits.memories)
         }
         if type.isShared {
             return try view(of: SharedMemory(type, limit: limits.memoryBytes))
         }
-        let memory = try MemoryStorage(type, limit: limits.memoryBytes)
+        let memory = try MemoryStorage(
+            type, limit: limits.memoryBytes, image: image, pool: engine.reservations)
         memories.append(memory)
         return memory
     }
@@ -212,9 +218,12 @@ extension Store {
         return view
     }
 
-    func makeTable(_ type: TableType, fill: UInt64 = 0) throws(ResourceError) -> TableStorage {
+    /// - Parameter count: elements at the start; nil for the type's minimum.
+    func makeTable(
+        _ type: TableType, count: UInt64? = nil, fill: UInt64 = 0
+    ) throws(ResourceError) -> TableStorage {
         guard tables.count < limits.tables else { throw .tooManyTables(limit: limits.tables) }
-        let table = try TableStorage(type, fill: fill, limit: limits.tableElements)
+        let table = try TableStorage(type, count: count, fill: fill, limit: limits.tableElements)
         tables.append(table)
         return table
     }

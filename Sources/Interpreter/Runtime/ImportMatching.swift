@@ -46,10 +46,7 @@ struct ImportMatching {
         case .global(var global):
             global.value = valid.canonical(global.value)
             return .global(global)
-        case .table(var table):
-            let element = valid.canonical(ValueType(table.element)).reference
-            table.element = element ?? table.element
-            return .table(table)
+        case .table(let table): return .table(valid.canonical(table))
         }
     }
 }
@@ -93,5 +90,14 @@ extension ImportMatching {
         let prefix = address == .i64 ? "i64 " : ""
         guard let most = limits.maximum else { return "\(prefix)\(limits.minimum)" }
         return "\(prefix)\(limits.minimum) \(most)"
+    }
+}
+
+extension ValidModule {
+    /// A table's type with `TypeID`s in place of type indices.
+    func canonical(_ table: TableType) -> TableType {
+        var table = table
+        table.element = canonical(ValueType(table.element)).reference ?? table.element
+        return table
     }
 }

@@ -9,26 +9,26 @@ extension Store {
     /// An instance whose active segments or start function fail stays in the store: what they
     /// wrote stays, and tables of other instances may refer to its functions.
     func instantiate(_ module: Module, imports: [External?]) throws -> InstanceStorage {
-        guard module.engine === engine else { throw EngineMismatch() }
-        let resolved = try ImportMatching(module: module, store: self).resolve(imports)
-        guard instances.count < limits.instances else {
-            throw ResourceError.tooManyInstances(limit: limits.instances)
-        }
-        try prepareStack()
-
-        heap.register(module.valid.typeIDs, of: engine.types)
-        let instance = try allocate(module, resolved)
-        instances.append(instance)
+        let instance = try allocate(module, imports: imports, define: initialize)
         try applyElementSegments(of: instance)
         try applyDataSegments(of: instance)
         try runStart(of: instance)
         return instance
     }
 
-    /// An instance with its memories, globals and tables. What was made is freed on failure:
-    /// nothing outside of the instance can refer to it yet.
-    private func allocate(_ module: Module, _ imports: [External]) throws -> InstanceStorage {
-        let parsed = module.parsed
+    /// An instance whose memories, globals and tables `define` makes. What was made is freed on
+    /// failure: nothing outside of the instance can refer to it yet.
+    func allocate(
+        _ module: Module, imports: [External?], define: (InstanceStorage) throws -> Void
+    ) throws -> InstanceStorage {
+        guard module.engine === engine else { throw EngineMismatch() }
+        let imports = try ImportMatching(module: module, store: self).resolve(imports)
+        guard instances.count < limits.instances else {
+            throw ResourceError.tooManyInstances(limit: limits.instances)
+        }
+        try prepareStack()
+
+        heap.register(module.valid.typeIDs, of: engine.types)
         let memoryCount = memories.count
         let tableCount = tables.count
         let tagCount = tags.count
@@ -36,25 +36,8 @@ extension Store {
             let instance = try InstanceStorage(module, imports: imports, in: self)
             unfinishedInstances.append(instance)
             defer { unfinishedInstances.removeLast() }
-            for type in parsed.memories.dropFirst(parsed.importedMemoryCount) {
-                instance.add(try makeMemory(type))
-            }
-            let evaluator = ConstantEvaluator(instance)
-            for (index, global) in parsed.globalDefinitions.enumerated() {
-                let value = try evaluator.evaluate(global.initializer)
-                let cell = instance.globalCell(parsed.importedGlobalCount + index)
-                cell?[0] = value.low
-                if global.type.value.isVector { cell?[1] = value.high }
-            }
-            for table in parsed.tableDefinitions {
-                var type = table.type
-                type.element =
-                    module.valid.canonical(ValueType(type.element)).reference ?? type.element
-                let fill = try table.initializer.map { try evaluator.evaluate($0).low }
-                instance.add(try makeTable(type, fill: fill ?? 0))
-            }
-            // Objects are made now and not when a guest stands somewhere in its code.
-            for segment in module.tracedSegments { _ = try instance.elements(segment) }
+            try define(instance)
+            instances.append(instance)
             return instance
         } catch {
             memories.removeSubrange(memoryCount...)
@@ -62,6 +45,28 @@ extension Store {
             tags.removeSubrange(tagCount...)
             throw error
         }
+    }
+
+    /// Makes memories, globals and tables as the module defines them.
+    private func initialize(_ instance: InstanceStorage) throws {
+        let module = instance.module
+        let parsed = module.parsed
+        for type in parsed.memories.dropFirst(parsed.importedMemoryCount) {
+            instance.add(try makeMemory(type))
+        }
+        let evaluator = ConstantEvaluator(instance)
+        for (index, global) in parsed.globalDefinitions.enumerated() {
+            let value = try evaluator.evaluate(global.initializer)
+            let cell = instance.globalCell(parsed.importedGlobalCount + index)
+            cell?[0] = value.low
+            if global.type.value.isVector { cell?[1] = value.high }
+        }
+        for table in parsed.tableDefinitions {
+            let fill = try table.initializer.map { try evaluator.evaluate($0).low }
+            instance.add(try makeTable(module.valid.canonical(table.type), fill: fill ?? 0))
+        }
+        // Objects are made now and not when a guest stands somewhere in its code.
+        for segment in module.tracedSegments { _ = try instance.elements(segment) }
     }
 
     private func applyElementSegments(of instance: InstanceStorage) throws {

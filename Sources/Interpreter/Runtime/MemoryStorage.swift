@@ -1,6 +1,6 @@
-// Invariants: `record.base` is the start of `reservedByteCount` bytes of address space that belong
-// to this object until it dies; `record.byteCount` bytes of them, rounded up to whole pages of the
-// processor, are readable and writable. The base never moves, the byte count never shrinks.
+// Invariants: `record.base` is the start of the reservation, which belongs to this object until it
+// dies; `record.byteCount` bytes of it, rounded up to whole pages of the processor, are committed.
+// The base never moves, and what is committed stays so. Committed bytes behind the byte count are zeros.
 // A store's view of a shared memory owns its record only: the bytes live as long as `shared`.
 
 /// A linear memory: reserved address space of which a growing part may be used.
@@ -8,22 +8,30 @@ final class MemoryStorage {
     let record: UnsafeMutablePointer<MemoryRecord>
     /// As declared; the current size stands in the record.
     let type: MemoryType
-    private let reservedByteCount: Int
-    private var committedByteCount: Int
+    /// None if the memory can never have a page, or is a view of a shared one.
+    private var reservation: Reservation?
+    private let pool: ReservationPool?
+    /// What the memory was when it was made or restored last; kept as long as it is mapped.
+    private var image: MemoryImage?
     /// The most pages the memory can have.
     let maximumPageCount: UInt64
     /// The memory that this is the store's view of, if other stores may use it too.
     let shared: SharedMemory?
 
-    /// Allocates a memory of the minimum size, zeroed.
+    /// Makes a memory that holds what the image says, else one of the minimum size, zeroed.
     ///
-    /// - Throws: `ResourceError` if the minimum is above the limit or the system refuses.
-    init(_ type: MemoryType, limit: UInt64) throws(ResourceError) {
+    /// - Parameters:
+    ///   - image: of a size that the type allows.
+    ///   - pool: where the address space comes from and goes to, if not from and to the system.
+    /// - Throws: `ResourceError` if the size is above the limit or the system refuses.
+    init(
+        _ type: MemoryType, limit: UInt64, image: MemoryImage? = nil, pool: ReservationPool? = nil
+    ) throws(ResourceError) {
         let shift = UInt64(type.pageSizeLog2)
         // Half the address space of a process: no reservation can be larger, and sums of an address
         // and a count below it cannot overflow.
         let limit = min(limit, 1 << 46)
-        let minimum = type.limits.minimum
+        let minimum = image.map { UInt64($0.byteCount) >> shift } ?? type.limits.minimum
         let allowed = limit >> shift
         guard minimum <= allowed, minimum <= type.maximumPages else {
             throw .memoryTooLarge(pages: minimum, limitPages: allowed)
@@ -32,34 +40,24 @@ final class MemoryStorage {
         let wanted = Int(truncatingIfNeeded: max(most, minimum) << shift)
         let initial = Int(truncatingIfNeeded: minimum << shift)
         guard let committed = SystemMemory.roundedUp(initial),
-            var reserved = SystemMemory.roundedUp(wanted)
+            let reserved = SystemMemory.roundedUp(wanted)
         else { throw .outOfMemory }
 
-        record = .allocate(capacity: 1)
-        // The base of an empty memory is never read, but not null.
-        var base = UnsafeMutableRawPointer(record)
-        // A process with little address space (ulimit -v) gets a memory that can grow less.
-        while reserved > 0 {
-            if let address = SystemMemory.reserve(reserved) {
-                base = address
-                break
-            }
-            guard reserved > committed else {
-                record.deallocate()
+        if reserved > 0 {
+            let pool = pool ?? ReservationPool()
+            guard let taken = pool.take(reserved, committed: committed, image: image) else {
                 throw .outOfMemory
             }
-            reserved = max(committed, SystemMemory.roundedUp(reserved / 2) ?? committed)
+            reservation = taken
         }
-        guard SystemMemory.commit(base, committed) else {
-            SystemMemory.release(base, reserved)
-            record.deallocate()
-            throw .outOfMemory
-        }
+        record = .allocate(capacity: 1)
         self.type = type
+        self.pool = pool
+        self.image = image
         shared = nil
-        reservedByteCount = reserved
-        committedByteCount = committed
-        maximumPageCount = min(most, UInt64(truncatingIfNeeded: reserved) >> shift)
+        maximumPageCount = min(most, UInt64(reservation?.byteCount ?? 0) >> shift)
+        // The base of an empty memory is never read, but not null.
+        let base = reservation?.base ?? UnsafeMutableRawPointer(record)
         record.initialize(to: MemoryRecord(base: base, byteCount: UInt(bitPattern: initial)))
     }
 
@@ -67,8 +65,7 @@ final class MemoryStorage {
     init(sharing shared: SharedMemory) {
         self.shared = shared
         type = shared.type
-        reservedByteCount = 0
-        committedByteCount = 0
+        pool = nil
         maximumPageCount = 0
         record = .allocate(capacity: 1)
         record.initialize(
@@ -76,7 +73,9 @@ final class MemoryStorage {
     }
 
     deinit {
-        if shared == nil { SystemMemory.release(record.pointee.base, reservedByteCount) }
+        if let reservation {
+            if let pool { pool.give(reservation) } else { reservation.release() }
+        }
         record.deallocate()
     }
 
@@ -111,16 +110,40 @@ final class MemoryStorage {
         let (sum, overflow) = old.addingReportingOverflow(delta)
         guard !overflow, sum <= maximumPageCount else { return nil }
         let byteCount = Int(truncatingIfNeeded: sum << UInt64(type.pageSizeLog2))
-        guard let wanted = SystemMemory.roundedUp(byteCount), wanted <= reservedByteCount else {
-            return nil
-        }
-        if wanted > committedByteCount {
-            let base = record.pointee.base
-            let more = wanted - committedByteCount
-            guard SystemMemory.commit(base + committedByteCount, more) else { return nil }
-            committedByteCount = wanted
-        }
+        guard let wanted = SystemMemory.roundedUp(byteCount), commit(wanted) else { return nil }
         record.pointee.byteCount = UInt(bitPattern: byteCount)
         return old
+    }
+
+    private func commit(_ byteCount: Int) -> Bool {
+        byteCount == 0 || reservation?.commit(byteCount) == true
+    }
+
+    // MARK: Images
+
+    /// Copies what the memory holds now; nothing of a shared one.
+    func makeImage(pool: ReservationPool) throws(ResourceError) -> MemoryImage {
+        try MemoryImage(of: record.pointee, pool: pool)
+    }
+
+    /// Commits what an image needs.
+    ///
+    /// - Throws: `ResourceError` if the memory cannot have so many bytes.
+    func prepare(for image: MemoryImage) throws(ResourceError) {
+        let pages = UInt64(image.byteCount) >> UInt64(type.pageSizeLog2)
+        guard pages <= maximumPageCount else {
+            throw .memoryTooLarge(pages: pages, limitPages: maximumPageCount)
+        }
+        guard let wanted = SystemMemory.roundedUp(image.byteCount), commit(wanted) else {
+            throw .outOfMemory
+        }
+    }
+
+    /// Makes the memory what an image says, after `prepare(for:)`. Costs a system call and the pages that
+    /// were written to since, if the memory began as this image; nothing that depends on its size.
+    func restore(_ image: MemoryImage) {
+        reservation?.reset(to: image)
+        self.image = image
+        record.pointee.byteCount = UInt(bitPattern: image.byteCount)
     }
 }

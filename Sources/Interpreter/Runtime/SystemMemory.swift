@@ -47,6 +47,73 @@ enum SystemMemory {
     static func release(_ address: UnsafeMutableRawPointer, _ byteCount: Int) {
         if byteCount > 0 { munmap(address, byteCount) }
     }
+
+    /// Puts zeros in place of whatever was mapped at `address`; false if the system refuses.
+    static func replaceByZeros(_ address: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
+        return byteCount == 0
+            || mmap(address, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED
+    }
+}
+
+/// Files without a name, which stay in memory.
+enum MemoryFile {
+    /// Makes a file of zeros; nil if the system refuses.
+    static func create(_ byteCount: Int) -> Int32? {
+        // A process with a limit on the size of files would be sent a signal.
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,
+            UInt64(byteCount) <= UInt64(limit.rlim_cur)
+        else { return nil }
+        // Closed on exec; may be sealed.
+        let descriptor = createMemoryFile("wasmd", 1 | 2)
+        guard descriptor >= 0 else { return nil }
+        guard ftruncate(descriptor, byteCount) == 0 else {
+            close(descriptor)
+            return nil
+        }
+        return descriptor
+    }
+
+    /// Writes bytes of this process; false if the system refuses.
+    static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool
+    {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let count = pwrite(descriptor, rest.baseAddress, rest.count, offset + done)
+            if count > 0 {
+                done += count
+            } else if count == 0 || errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// From now on the file neither changes nor shrinks, whoever gets hold of it: what is mapped of
+    /// it can be read always.
+    static func seal(_ descriptor: Int32) -> Bool {
+        // F_ADD_SEALS: seal, shrink, grow, write.
+        fcntl(descriptor, 1033, 1 | 2 | 4 | 8) == 0
+    }
+
+    /// Maps the file's start for reading, anywhere.
+    static func map(_ descriptor: Int32, _ byteCount: Int) -> UnsafeMutableRawPointer? {
+        let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
+        return address == MAP_FAILED ? nil : address
+    }
+
+    /// Maps the file's start in place of what was mapped at `address`: readable, and what is
+    /// written stays private. False if the system refuses.
+    static func map(
+        _ descriptor: Int32, _ byteCount: Int, at address: UnsafeMutableRawPointer
+    ) -> Bool {
+        let flags = MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED
+        return mmap(address, byteCount, PROT_READ | PROT_WRITE, flags, descriptor, 0) != MAP_FAILED
+    }
+
+    static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
 }
 
 /// The native stack of the running thread.
@@ -80,3 +147,7 @@ enum NativeStack {
 private func attributesOfRunningThread(
     _ thread: pthread_t, _ attributes: UnsafeMutablePointer<pthread_attr_t>
 ) -> Int32
+
+// Another one: an address and a word in, an int out.
+@_silgen_name("memfd_create")
+private func createMemoryFile(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32

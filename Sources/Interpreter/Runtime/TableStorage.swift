@@ -13,13 +13,15 @@ final class TableStorage {
     let maximumCount: UInt64
     private var capacity: Int
 
-    /// Allocates a table of the minimum size, filled with `value`.
+    /// Allocates a table of `count` elements, or of the minimum size, filled with `value`.
     ///
-    /// - Throws: `ResourceError` if the minimum is above the limit or there is no memory.
-    init(_ type: TableType, fill value: UInt64 = 0, limit: UInt64) throws(ResourceError) {
+    /// - Throws: `ResourceError` if the size is above the limit or there is no memory.
+    init(
+        _ type: TableType, count: UInt64? = nil, fill value: UInt64 = 0, limit: UInt64
+    ) throws(ResourceError) {
         // Byte counts of tables stay below half of what an Int can hold.
         let limit = min(limit, 1 << 40)
-        let minimum = type.limits.minimum
+        let minimum = count ?? type.limits.minimum
         guard minimum <= limit else {
             throw .tableTooLarge(elements: minimum, limit: limit)
         }
@@ -59,16 +61,38 @@ final class TableStorage {
         guard !overflow, sum <= maximumCount else { return nil }
         let newCount = Int(truncatingIfNeeded: sum)
         let oldCount = Int(truncatingIfNeeded: old)
-        if newCount > capacity {
-            // Doubling keeps growing one by one linear; the limit keeps doubling in bounds.
-            let most = Int(truncatingIfNeeded: min(maximumCount, 1 << 40))
-            let wanted = max(newCount, min(capacity * 2, most))
-            guard let moved = realloc(record.pointee.elements, wanted * 8) else { return nil }
-            record.pointee.elements = moved.bindMemory(to: UInt64.self, capacity: wanted)
-            capacity = wanted
-        }
+        guard makeRoom(newCount) else { return nil }
         (record.pointee.elements + oldCount).update(repeating: value, count: newCount - oldCount)
         record.pointee.count = UInt(bitPattern: newCount)
         return old
+    }
+
+    /// Makes room for as many elements, which may be more than there are; false without memory.
+    private func makeRoom(_ newCount: Int) -> Bool {
+        guard newCount > capacity else { return true }
+        // Doubling keeps growing one by one linear; the limit keeps doubling in bounds.
+        let most = Int(truncatingIfNeeded: min(maximumCount, 1 << 40))
+        let wanted = max(newCount, min(capacity * 2, most))
+        guard let moved = realloc(record.pointee.elements, wanted * 8) else { return false }
+        record.pointee.elements = moved.bindMemory(to: UInt64.self, capacity: wanted)
+        capacity = wanted
+        return true
+    }
+
+    /// Makes room for as many elements as a snapshot has.
+    ///
+    /// - Throws: `ResourceError` if the table cannot have so many.
+    func prepare(for count: UInt64) throws(ResourceError) {
+        guard count <= maximumCount else {
+            throw .tableTooLarge(elements: count, limit: maximumCount)
+        }
+        guard makeRoom(Int(truncatingIfNeeded: count)) else { throw .outOfMemory }
+    }
+
+    /// Makes the table `count` nulls, after `prepare(for:)`.
+    func restore(_ count: UInt64) {
+        let count = Int(truncatingIfNeeded: count)
+        record.pointee.elements.update(repeating: 0, count: count)
+        record.pointee.count = UInt(bitPattern: count)
     }
 }

@@ -1,0 +1,50 @@
+import Glibc
+import Synchronization
+
+/// Microseconds of one `body` on average: the fastest of five series of `count`.
+func microseconds(_ count: Int, _ body: () throws -> Void) rethrows -> Double {
+    var best = Double.infinity
+    for _ in 0..<5 {
+        let start = ContinuousClock.now
+        for _ in 0..<count { try body() }
+        best = min(best, (ContinuousClock.now - start) / .microseconds(count))
+    }
+    return best
+}
+
+private final class Work: Sendable {
+    let body: @Sendable () throws -> Void
+    let failures = Atomic<Int>(0)
+    init(_ body: @escaping @Sendable () throws -> Void) { self.body = body }
+}
+
+/// Runs `body` on several threads at once; false if one threw.
+func onThreads(_ count: Int, _ body: @escaping @Sendable () throws -> Void) -> Bool {
+    let work = Work(body)
+    var threads: [pthread_t] = []
+    for _ in 0..<count {
+        var thread = pthread_t()
+        let started = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
+                do {
+                    try work.body()
+                } catch {
+                    work.failures.add(1, ordering: .relaxed)
+                }
+                return nil
+            }, Unmanaged.passRetained(work).toOpaque())
+        if started == 0 { threads.append(thread) }
+    }
+    for thread in threads { pthread_join(thread, nil) }
+    return work.failures.load(ordering: .relaxed) == 0 && threads.count == count
+}
+
+/// Prints a row: what was measured, and how long it took.
+func report(_ title: String, _ microseconds: Double) {
+    let rounded = (microseconds * 100).rounded() / 100
+    let padding = String(repeating: " ", count: max(1, 52 - title.count))
+    print("\(title)\(padding)\(rounded) µs")
+}

@@ -1,0 +1,163 @@
+// Invariants: `base` is the start of `byteCount` bytes of address space that belong to this value,
+// which has one owner; the first `committedByteCount` are readable and writable. The first
+// `fileByteCount` of them are a private mapping of a file, all else is anonymous. Who owns a
+// reservation with an image keeps the image.
+
+import Synchronization
+
+/// Address space of a memory, of which a part can be used.
+struct Reservation: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    let byteCount: Int
+    private(set) var committedByteCount = 0
+    /// What the bytes are as long as nobody writes to them, if a file of it is mapped; else zeros.
+    private var image: ObjectIdentifier?
+    /// Bytes at the start that are mapped from a file; if there is no image any more, they are
+    /// private copies, which hide what the file says.
+    private var fileByteCount = 0
+    private var isReused = false
+
+    /// Reserves `wanted` bytes, or less down to `least` in a process with little address space
+    /// (ulimit -v); nil if that is not there either. Whole pages; `wanted` is not 0.
+    init?(_ wanted: Int, least: Int) {
+        var byteCount = wanted
+        while true {
+            if let address = SystemMemory.reserve(byteCount) {
+                base = address
+                break
+            }
+            guard byteCount > least else { return nil }
+            byteCount = max(least, SystemMemory.roundedUp(byteCount / 2) ?? least)
+        }
+        self.byteCount = byteCount
+    }
+
+    /// Gives everything back.
+    func release() { SystemMemory.release(base, byteCount) }
+
+    /// Makes the first `wanted` bytes usable; whole pages. False if the system refuses.
+    mutating func commit(_ wanted: Int) -> Bool {
+        guard wanted > committedByteCount else { return true }
+        guard wanted <= byteCount,
+            SystemMemory.commit(base + committedByteCount, wanted - committedByteCount)
+        else { return false }
+        committedByteCount = wanted
+        return true
+    }
+
+    /// Makes all committed bytes what the image says and zeros behind it, whatever was there.
+    ///
+    /// The image must not have more bytes than are committed. Cannot fail: where the system maps
+    /// nothing any more, bytes are copied.
+    mutating func reset(to wanted: MemoryImage?) {
+        let isSame = holds(wanted)
+        if isSame, image != nil || fileByteCount == 0 {
+            return SystemMemory.discard(base, committedByteCount)
+        }
+        SystemMemory.discard(base + fileByteCount, committedByteCount - fileByteCount)
+        replaceImage(by: wanted)
+    }
+
+    /// The same, if what is not mapped from a file is zeros already.
+    mutating func replaceImage(by wanted: MemoryImage?) {
+        image = nil
+        if fileByteCount > 0, SystemMemory.replaceByZeros(base, fileByteCount) { fileByteCount = 0 }
+        // Bytes of a file that the system leaves there would come back if they were discarded.
+        base.initializeMemory(as: UInt8.self, repeating: 0, count: fileByteCount)
+        guard let wanted, wanted.contentByteCount > 0 else { return }
+        if fileByteCount == 0, wanted.map(at: base) {
+            (image, fileByteCount) = (ObjectIdentifier(wanted), wanted.contentByteCount)
+        } else {
+            wanted.copy(to: base)
+        }
+    }
+
+    /// Whether the image's file is what is mapped; for nil, and images of zeros, whether none is.
+    func holds(_ other: MemoryImage?) -> Bool {
+        image == other.flatMap { $0.contentByteCount > 0 ? ObjectIdentifier($0) : nil }
+    }
+
+    func holds(_ other: ObjectIdentifier) -> Bool { image == other }
+
+    /// Bytes at the start that are cleared by hand when a reservation comes back once more: writing
+    /// zeros takes less time than the page faults of the next one who uses them.
+    private static let warmByteCount = 128 << 10
+
+    /// Makes the bytes what they were before somebody used them.
+    mutating func clean() {
+        let warm = isReused && fileByteCount == 0 ? min(committedByteCount, Self.warmByteCount) : 0
+        base.initializeMemory(as: UInt8.self, repeating: 0, count: warm)
+        isReused = true
+        if fileByteCount > 0, image == nil { return reset(to: nil) }
+        SystemMemory.discard(base + warm, committedByteCount - warm)
+    }
+
+}
+
+/// Reservations that were used and will be used again: taking one costs no system call, and its
+/// first pages are in memory already. One an engine.
+final class ReservationPool: Sendable {
+    /// All of them together keep 4 MiB in memory.
+    private static let capacity = 32
+    private let free = Mutex<[Reservation]>([])
+
+    deinit {
+        free.withLock { for reservation in $0 { reservation.release() } }
+    }
+
+    /// A reservation of at least `wanted` bytes with the content of `image`, else zeros, of which
+    /// `committed` are usable, down to which it may be smaller in a process with little address
+    /// space. Whole pages; nil if the system has no room.
+    func take(_ wanted: Int, committed: Int, image: MemoryImage? = nil) -> Reservation? {
+        let found = takeFree(wanted, image)
+        guard var reservation = found ?? Reservation(wanted, least: committed) else { return nil }
+        guard reservation.commit(committed) else {
+            reservation.release()
+            return nil
+        }
+        if !reservation.holds(image) { reservation.replaceImage(by: image) }
+        return reservation
+    }
+
+    /// The smallest that is large enough, but rather one with the image.
+    private func takeFree(_ wanted: Int, _ image: MemoryImage?) -> Reservation? {
+        free.withLock { free in
+            var best: Int?
+            for (index, candidate) in free.enumerated() where candidate.byteCount >= wanted {
+                if let known = best.map({ free[$0] }) {
+                    let isBetter =
+                        candidate.holds(image) == known.holds(image)
+                        ? candidate.byteCount < known.byteCount : candidate.holds(image)
+                    guard isBetter else { continue }
+                }
+                best = index
+            }
+            return best.map { index in
+                free.swapAt(index, free.count - 1)
+                return free.removeLast()
+            }
+        }
+    }
+
+    /// Takes back a reservation that nobody uses any more.
+    func give(_ reservation: Reservation) {
+        var reservation = reservation
+        reservation.clean()
+        let isKept = free.withLock { free in
+            guard free.count < Self.capacity else { return false }
+            free.append(reservation)
+            return true
+        }
+        if !isKept { reservation.release() }
+    }
+
+    /// Gives up reservations that hold an image which goes.
+    func forget(_ image: ObjectIdentifier) {
+        let forgotten = free.withLock { free in
+            let forgotten = free.filter { $0.holds(image) }
+            free.removeAll { $0.holds(image) }
+            return forgotten
+        }
+        for reservation in forgotten { reservation.release() }
+    }
+}
