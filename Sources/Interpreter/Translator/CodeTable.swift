@@ -26,6 +26,7 @@ final class CodeTable: Sendable {
         var words: Int
         var entry: Int
         var handlers: CatchTable?
+        var slotCount: Int
     }
 
     private struct State: @unchecked Sendable {
@@ -111,7 +112,7 @@ final class CodeTable: Sendable {
                 words.initialize(from: code.words, count: code.words.count)
                 state.blocks[definedFunction] = Block(
                     start: words, words: code.words.count, entry: code.entry,
-                    handlers: code.handlers)
+                    handlers: code.handlers, slotCount: code.slotCount)
                 let entry = UInt(bitPattern: words + code.entry)
                 entries[definedFunction].store(entry, ordering: .releasing)
                 return .success(entry)
@@ -154,6 +155,15 @@ final class CodeTable: Sendable {
         return state.withLock { state in
             state.block(containing: code).map { ($0.index, code - $0.block.start) }
         }
+    }
+
+    /// Slots that a frame of the function uses whose code `code` points into; 0 if it is not of this
+    /// module.
+    func slotCount(at code: CodePointer) -> Int {
+        guard let (index, _) = function(containing: code) else { return 0 }
+        // Before its code runs, a frame is arguments and header.
+        let translated = state.withLock { $0.blocks[index]?.slotCount }
+        return translated ?? headerIndex(of: index) + 2
     }
 
     /// What unwinding must know of the code at `code`, which was translated; nil if it is not of

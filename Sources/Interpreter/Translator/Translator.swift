@@ -18,6 +18,8 @@ struct TranslatedCode {
     var entry: Int
     /// What the code catches; nil if nothing.
     var handlers: CatchTable?
+    /// Slots of a frame.
+    var slotCount: Int
 }
 
 /// Translates the body of a validated function to register code, in one pass.
@@ -259,7 +261,8 @@ struct Translator {
                 code[1] = codeWord(0, 0, unsigned: count / 256)
             }
         }
-        return TranslatedCode(words: code, entry: entry, handlers: handlers)
+        return TranslatedCode(
+            words: code, entry: entry, handlers: handlers, slotCount: highestSlot)
     }
 
     /// Reads on to the `else` or `end` that makes code reachable again.
