@@ -40,31 +40,10 @@ public struct Function {
     /// - Throws: `CallError` if the arguments do not fit, `Trap` if the guest traps, `Exception` if it
     ///   throws and does not catch, `GuestExit` or whatever else a host function throws, unchanged.
     public func call(_ arguments: [Value] = []) throws -> [Value] {
-        let types = signature.type.parameters
-        guard arguments.count == types.count else {
-            throw CallError.argumentCount(expected: types.count, given: arguments.count)
-        }
         let slots = try store.beginCall(signature)
-        var slot = 0
-        for (index, type) in types.enumerated() {
-            do throws(ValueError) {
-                let (low, high) = try store.slots(of: arguments[index], as: type)
-                slots[slot] = low
-                if type.isVector { slots[slot + 1] = high }
-            } catch {
-                throw CallError.argument(index: index, error)
-            }
-            slot += type.slotCount
-        }
+        try store.write(arguments: arguments, of: signature, to: slots)
         try store.run(record)
-        var results: [Value] = []
-        results.reserveCapacity(signature.type.results.count)
-        slot = 0
-        for type in signature.type.results {
-            results.append(store.value(slots[slot], type.isVector ? slots[slot + 1] : 0, as: type))
-            slot += type.slotCount
-        }
-        return results
+        return store.values(of: signature.type.results, in: slots)
     }
 
     /// Calls the function with arguments and results as bare slots: no arrays, no checks of types.

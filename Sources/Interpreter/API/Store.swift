@@ -41,6 +41,8 @@ public final class Store {
     let execution: UnsafeMutablePointer<ExecutionState>
     /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.
     var fuelReserve: UInt64?
+    /// How much of it the machine gets at once.
+    var pace = Pace()
     /// What a host function threw, while the machine unwinds.
     var pendingError: (any Error)?
     /// Calls from the host into guests or host functions that have not returned.
@@ -48,13 +50,16 @@ public final class Store {
     var nativeStack = NativeStackBounds()
     /// Where guests wait for host functions that called into the store again, outermost first.
     var suspendedRuns: [GuestPlace?] = []
+    /// Runs that can stop and go on later.
+    var executions = ExecutionList()
 
+    /// The value stack that guests run on now: see `ValueStack`.
     var valueStack: UnsafeMutableRawPointer? { stackReservation?.base }
-    private var stackReservation: Reservation?
+    var stackReservation: Reservation?
     /// No frame starts above this address.
-    private(set) var stackLimit: UnsafeMutableRawPointer
+    var stackLimit: UnsafeMutableRawPointer
     /// The end of the value stack's mapping.
-    private(set) var stackEnd: UnsafeMutableRawPointer
+    var stackEnd: UnsafeMutableRawPointer
 
     var instances: [InstanceStorage] = []
     var memories: [MemoryStorage] = []
@@ -106,6 +111,7 @@ public final class Store {
 
     deinit {
         if let stackReservation { engine.reservations.give(stackReservation) }
+        executions.spareStack?.release(to: engine.reservations)
         for record in hostRecords.values { record.deallocate() }
         for cell in globalCells { cell.deallocate() }
         emptyTable.deallocate()
@@ -115,8 +121,8 @@ public final class Store {
 
     /// Fuel left; nil (the default) is no limit. A backward branch or a call uses one unit, a bulk
     /// operation (`memory.fill` and the like) one per KiB from 64 KiB on, and so does a stretch of code of
-    /// thousands of instructions without either, in proportion. A guest that needs more
-    /// traps with `TrapCode.outOfFuel`. May be read and set between calls and by host functions.
+    /// thousands of instructions without either, in proportion. What happens to a guest that needs
+    /// more, `onOutOfFuel` says. May be read and set between calls and by host functions.
     public var fuel: UInt64? {
         get {
             guard let fuelReserve else { return nil }
@@ -128,27 +134,12 @@ public final class Store {
             execution.pointee.budget = 0
         }
     }
+
+    /// What happens when the fuel is used up: by default the guest traps.
+    public var onOutOfFuel: OutOfFuelPolicy = .trap
 }
 
 extension Store {
-    /// Room behind the stack limit: the largest frame, and some for the entry from the host.
-    static let stackSlack = 65_536 * 8 + 4096
-
-    /// Maps the value stack if that was not done yet.
-    func prepareStack() throws(ResourceError) {
-        guard valueStack == nil else { return }
-        let wanted = min(max(engine.configuration.stackByteCount, 4096), 1 << 40)
-        guard let usable = SystemMemory.roundedUp(wanted),
-            let mapped = SystemMemory.roundedUp(usable + Self.stackSlack),
-            let reservation = engine.reservations.take(mapped, committed: mapped)
-        else { throw .outOfMemory }
-        stackReservation = reservation
-        let base = reservation.base
-        stackLimit = base + usable
-        stackEnd = base + mapped
-        execution.pointee.top = base.bindMemory(to: UInt64.self, capacity: mapped / 8)
-    }
-
     /// Parameters and results of a function type by its canonical number.
     func signature(_ id: TypeID) -> Signature {
         if let known = signatures[id] { return known }

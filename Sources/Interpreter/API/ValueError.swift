@@ -15,13 +15,17 @@ extension ValueError: CustomStringConvertible {
     }
 }
 
-/// A call from the host that could not start.
+/// A call between host and guest whose values do not fit the function's type.
 public enum CallError: Error, Hashable {
     case argumentCount(expected: Int, given: Int)
     /// Counted from 0.
     case argument(index: Int, ValueError)
     /// A typed call whose Swift types are not the function's.
     case signature(expected: FunctionType, given: FunctionType)
+    /// A host function answered more or fewer results than its type has.
+    case resultCount(expected: Int, given: Int)
+    /// A result of a host function, counted from 0.
+    case result(index: Int, ValueError)
 }
 
 extension CallError: CustomStringConvertible {
@@ -32,6 +36,9 @@ extension CallError: CustomStringConvertible {
         case .argument(let index, let error): "argument \(index + 1): \(error)"
         case .signature(let expected, let given):
             "the function has type \(expected), it was called as \(given)"
+        case .resultCount(let expected, let given):
+            "the host function has \(expected) result\(expected == 1 ? "" : "s"), answered: \(given)"
+        case .result(let index, let error): "result \(index + 1): \(error)"
         }
     }
 }

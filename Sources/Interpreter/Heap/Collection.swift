@@ -1,5 +1,5 @@
 // Invariant: when objects are allocated, everything that can still be used is in a root: slots of
-// the value stack below the given top, cells of globals, tables, element segments, handles of the
+// the value stacks below their tops, cells of globals, tables, element segments, handles of the
 // host, or `temporaries` (see `keeping`). No accumulator of the machine is one: an instruction that allocates takes
 // its operands from slots, and no value stays in an accumulator only across such an instruction.
 
@@ -91,7 +91,14 @@ extension Store {
         let start = observer == nil ? nil : ContinuousClock.now
         heap.beginCollection()
         var marker = Marker(heap)
-        markStack(&marker, top)
+        markStack(&marker, valueStack, top)
+        for execution in executions.all {
+            execution._withUnsafeGuaranteedRef {
+                guard let stack = $0.stack else { return }
+                markStack(&marker, stack.base, stack.top)
+                marker.markCandidate($0.accumulators.r)
+            }
+        }
         for slot in heap.handles.slots { marker.mark(slot) }
         for slots in temporaries {
             marker.markCandidate(slots.low)
@@ -132,12 +139,14 @@ extension Store {
         clearStack(from: start, through: last)
     }
 
-    private func markStack(_ marker: inout Marker, _ top: UnsafeMutablePointer<UInt64>) {
-        guard let valueStack else { return }
-        let count = (UnsafeMutableRawPointer(top) - valueStack) / 8
+    private func markStack(
+        _ marker: inout Marker, _ base: UnsafeMutableRawPointer?,
+        _ top: UnsafeMutablePointer<UInt64>
+    ) {
+        guard let base else { return }
+        let count = (UnsafeMutableRawPointer(top) - base) / 8
         guard count > 0 else { return }
-        marker.markCandidates(
-            valueStack.assumingMemoryBound(to: UInt64.self), count: count)
+        marker.markCandidates(base.assumingMemoryBound(to: UInt64.self), count: count)
     }
 }
 

@@ -41,11 +41,17 @@ enum Machine {
     /// Runs register code until it returns to `haltCode` or traps; what happened is then in the
     /// context's `ExecutionState`.
     ///
-    /// The frame at `stack` has its arguments, and `haltCode` and itself in its header.
-    static func run(code: CodePointer, stack: StackPointer, context: ContextPointer) {
+    /// The frame at `stack` has its arguments, and `haltCode` and itself in its header; or it is
+    /// where a run was suspended.
+    static func run(
+        code: CodePointer, stack: StackPointer, context: ContextPointer,
+        accumulators: Accumulators = Accumulators()
+    ) {
         let memory = context.load(
             fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
-        dispatch(code, stack, memory.pointee.base, memory.pointee.byteCount, context, 0, 0, 0)
+        dispatch(
+            code, stack, memory.pointee.base, memory.pointee.byteCount, context, accumulators.r,
+            accumulators.f, accumulators.g)
         #if DEBUG
             let execution = context.load(
                 fromByteOffset: ContextOffset.execution,

@@ -46,9 +46,16 @@ struct TableRecord {
     var count: UInt
 }
 
+/// The accumulators of a guest that stands still.
+struct Accumulators {
+    var r: UInt64 = 0
+    var f: Double = 0
+    var g: Float = 0
+}
+
 /// What the machine tells the store, and the store the machine, between runs: one a store.
 struct ExecutionState {
-    /// `TrapCode` after a run, 0 if it ended by returning.
+    /// `TrapCode` after a run, 0 if it ended by returning, `suspended` if it can go on.
     var exitCode: UInt64 = 0
     /// Where the guest is: set by traps and host calls.
     var code: CodePointer?
@@ -62,6 +69,8 @@ struct ExecutionState {
     var isProfiled = false
     /// The unretained `Store`.
     var store: UnsafeMutableRawPointer?
+    /// Of a run that was suspended when its budget was used up.
+    var accumulators = Accumulators()
     #if DEBUG
         /// Where the driver loop goes on; nil ends it.
         var next: State?

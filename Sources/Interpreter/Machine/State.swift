@@ -159,7 +159,10 @@ extension State {
     #endif
 }
 
-/// Asks the store for more budget and goes on at `pc`, or traps there.
+/// The answer of the store when the run is to be left and can go on later: no trap code.
+let suspended: UInt64 = 257
+
+/// Asks the store for more budget and goes on at `pc`, or traps or is suspended there.
 @inline(never) func refillBudget(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -171,7 +174,10 @@ extension State {
     execution.pointee.stack = sp
     execution.pointee.context = cx
     let code = runtimeBudgetExhausted(execution)
-    if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
+    if code != 0 {
+        if code == suspended { execution.pointee.accumulators = Accumulators(r: r, f: f, g: g) }
+        return leave(pc, sp, md, UInt(code), cx, r, f, g)
+    }
     cx.storeBytes(
         of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
     dispatch(pc, sp, md, ms, cx, r, f, g)

@@ -53,6 +53,17 @@ extension Backtrace {
         var walk = FrameWalk()
         walk.add(store.execution.pointee.place, isReturnAddress: atCall)
         for place in store.suspendedRuns.reversed() { walk.add(place, isReturnAddress: true) }
+        self.init(walk)
+    }
+
+    /// The guest functions of one run that stands at `place`.
+    init(at place: GuestPlace?, atCall: Bool) {
+        var walk = FrameWalk()
+        walk.add(place, isReturnAddress: atCall)
+        self.init(walk)
+    }
+
+    private init(_ walk: FrameWalk) {
         frames = walk.frames
         omittedFrameCount = walk.frameCount - walk.frames.count
     }

@@ -1,31 +1,89 @@
 /// Fuel, deadline and interruption. The machine counts a budget down and asks the store when it is
-/// used up; the store hands out the next slice or stops the guest.
+/// used up; the store hands out the next slice, stops the guest, or lets it wait.
 extension Store {
-    /// Units that the machine gets at once: about a millisecond, at most, until it asks again.
-    static let budgetSlice: UInt64 = 100_000
-
-    private var slice: UInt64 {
-        execution.pointee.isProfiled ? profiler?.nextSlice() ?? Self.budgetSlice : Self.budgetSlice
-    }
-
     /// Puts a new slice into `execution.budget` after taking from it the units already used.
     ///
-    /// - Returns: 0, or the trap code of what stops the guest.
-    func refill(owing units: UInt64) -> UInt64 {
+    /// - Parameter inOperation: an instruction is at work, which a guest cannot leave and come back
+    ///   to. Where lack of fuel does not end the guest, it goes on in debt: the budget is negative.
+    /// - Returns: 0, `suspended`, or the trap code of what stops the guest.
+    func refill(owing units: UInt64, inOperation: Bool = false) -> UInt64 {
         execution.pointee.budget = 0
-        if let code = stopRequest() { return UInt64(code.rawValue) }
+        let now = ContinuousClock.now
+        if let code = stopRequest(at: now) { return code.answer }
+        if let missing = missingFuel(units) {
+            let code = supply(missing, of: units, inOperation: inOperation)
+            // Nothing, or a debt that the next refill has to pay.
+            if code != 0 || execution.pointee.budget < 0 { return code }
+        }
+        var slice = pace.next(at: now)
+        if execution.pointee.isProfiled, let profiler { slice = min(slice, profiler.nextSlice()) }
+        if !inOperation, let run = suspendable, let left = run.sliceLeft {
+            guard left > 0 else {
+                run.wait(.endOfSlice, owing: units)
+                return suspended
+            }
+            slice = min(slice, left)
+            run.sliceLeft = left - slice
+        }
         guard let reserve = fuelReserve else {
             execution.pointee.budget = Int64(slice) - Int64(clamping: min(units, 1))
             return 0
         }
-        guard reserve >= units else {
-            fuelReserve = 0
-            return UInt64(TrapCode.outOfFuel.rawValue)
-        }
-        let slice = min(reserve - units, slice)
+        slice = min(slice, reserve - units)
         fuelReserve = reserve - units - slice
         execution.pointee.budget = Int64(slice)
         return 0
+    }
+
+    /// How many of the units are not there.
+    private func missingFuel(_ units: UInt64) -> UInt64? {
+        guard let fuelReserve, fuelReserve < units else { return nil }
+        return units - fuelReserve
+    }
+
+    /// Does what the policy says. Answers 0 if the guest may go on: the fuel is there, or the budget
+    /// is negative by what is missing.
+    private func supply(_ missing: UInt64, of units: UInt64, inOperation: Bool) -> UInt64 {
+        switch onOutOfFuel {
+        case .trap: break
+        case .suspend where inOperation, .ask where inOperation:
+            fuelReserve = 0
+            execution.pointee.budget = -Int64(clamping: missing)
+            return 0
+        case .suspend:
+            guard let run = suspendable else { break }
+            run.wait(.outOfFuel, owing: units)
+            return suspended
+        case .ask(let body):
+            let more = asking { body(missing) }
+            guard let reserve = fuelReserve else { return 0 }
+            fuelReserve = reserve.addingReportingOverflow(more).overflow ? .max : reserve + more
+            if missingFuel(units) == nil { return 0 }
+        }
+        fuelReserve = 0
+        return TrapCode.outOfFuel.answer
+    }
+
+    /// Runs a closure of the host while the guest stands somewhere in its code: where its frames end
+    /// is not known, so that no call of the store may begin.
+    private func asking(_ body: () -> UInt64) -> UInt64 {
+        let top = execution.pointee.top
+        execution.pointee.top = stackEnd.assumingMemoryBound(to: Slot.self)
+        defer { execution.pointee.top = top }
+        return body()
+    }
+
+    /// Takes units that the machine has not used back into the reserve.
+    func giveBack() {
+        let left = UInt64(max(0, execution.pointee.budget))
+        execution.pointee.budget = 0
+        fuelReserve = fuelReserve.map { $0.addingReportingOverflow(left).partialValue }
+    }
+
+    /// An execution is resumed: it has its slice before it.
+    func beginSlice(of run: Execution) {
+        run.sliceLeft = run.slice.map { max(1, $0) }
+        if run.sliceLeft != nil, execution.pointee.budget > 0 { giveBack() }
     }
 
     /// Why the guest must stop, if it must: somebody asked for it, or its time is over. A request
@@ -34,8 +92,42 @@ extension Store {
     /// The machine looks by itself; a host function that waits should look too, from time to time,
     /// and throw a `Trap` with this code.
     public func stopRequest() -> TrapCode? {
+        stopRequest(at: hasDeadline ? ContinuousClock.now : nil)
+    }
+
+    private func stopRequest(at now: ContinuousClock.Instant?) -> TrapCode? {
         if interruptHandle.consume() { return .interrupted }
-        if hasDeadline, let deadline, ContinuousClock.now >= deadline { return .interrupted }
+        if let deadline, let now, now >= deadline { return .interrupted }
         return nil
+    }
+}
+
+extension Execution {
+    /// Notes why the guest is about to be left.
+    fileprivate func wait(_ reason: Reason, owing units: UInt64) {
+        state = .waiting(reason)
+        owed = units
+    }
+}
+
+/// How many units the machine gets at once: as many as take it about a quarter of a millisecond, so
+/// that it asks often enough where a unit is slow (cache misses, copies below what is charged for),
+/// and costs nothing where it is fast.
+struct Pace {
+    private var units: UInt64 = 10_000
+    private var last: ContinuousClock.Instant?
+
+    static let range: ClosedRange<UInt64> = 512...100_000
+    private static let nanoseconds: UInt64 = 250_000
+
+    /// The next amount; time with the host counts as well, which makes it smaller for a while only.
+    mutating func next(at now: ContinuousClock.Instant) -> UInt64 {
+        defer { last = now }
+        guard let last else { return units }
+        let (seconds, attoseconds) = last.duration(to: now).components
+        let elapsed = seconds > 0 ? .max : UInt64(max(1, attoseconds / 1_000_000_000))
+        units = min(units &* Self.nanoseconds / elapsed, units &* 2)
+        units = min(max(units, Self.range.lowerBound), Self.range.upperBound)
+        return units
     }
 }

@@ -24,11 +24,6 @@ extension Store {
     /// - Throws: `Trap`, `Exception`, or what a host function threw.
     func run(_ record: UnsafeMutablePointer<FunctionRecord>) throws {
         if let code = stopRequest() { throw Trap(code) }
-        if execution.pointee.budget < 0 {
-            // The call of the host function that calls us took a unit that was not there.
-            let code = refill(owing: UInt64(-execution.pointee.budget))
-            if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { throw Trap(code) }
-        }
         let top = execution.pointee.top
         let behind = top + Int(record.pointee.headerIndex)
         collectIfDue(top: behind)
@@ -46,9 +41,17 @@ extension Store {
             heap.externs.releaseDead()
             execution.pointee.top = top
         }
+        if execution.pointee.budget < 0 {
+            // The call of the host function that calls us took a unit that was not there.
+            let code = refill(owing: execution.pointee.budget.magnitude)
+            if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { throw Trap(code) }
+        }
         guard let context = record.pointee.context else {
             execution.pointee.place = nil
-            if let code = callHost(record, top, context: nil) { throw failure(code) }
+            let code = callHost(record, top, context: nil)
+            if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) {
+                throw failure(code)
+            }
             return
         }
         let header = top + Int(record.pointee.headerIndex)
@@ -65,7 +68,7 @@ extension Store {
     }
 
     /// The error for a run that ended with this code.
-    private func failure(_ code: TrapCode) -> any Error {
+    func failure(_ code: TrapCode) -> any Error {
         if code == .hostError, let error = pendingError {
             pendingError = nil
             return error
@@ -75,18 +78,19 @@ extension Store {
         return trap
     }
 
-    /// Calls a host function; nil if it returned.
+    /// Calls a host function. Answers 0 if it returned, `suspended` if the guest is to wait for it,
+    /// or a trap code.
     func callHost(
         _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer,
         context: ContextPointer?
-    ) -> TrapCode? {
-        guard let function = record.pointee.host else { return .hostError }
+    ) -> UInt64 {
+        guard let function = record.pointee.host else { return TrapCode.hostError.answer }
         let header = Int(record.pointee.headerIndex)
         let savedTop = execution.pointee.top
         // Room for a frame header, in case the machine keeps one there.
         let top = arguments + (header + 2)
         guard header < Int(UInt16.max), UnsafeMutableRawPointer(top) <= stackEnd else {
-            return .stackExhausted
+            return TrapCode.stackExhausted.answer
         }
         execution.pointee.top = top
         let isProfiled = execution.pointee.isProfiled && context != nil
@@ -103,10 +107,18 @@ extension Store {
             }
             collectIfDue(top: top)
             heap.externs.releaseDead()
-            return nil
+            return 0
+        } catch let suspension as Suspension {
+            guard let run = suspendable else {
+                pendingError = SuspensionError.cannotWait
+                return TrapCode.hostError.answer
+            }
+            run.pendingCall = (record, arguments)
+            run.state = .waiting(.hostFunction(suspension))
+            return suspended
         } catch {
             pendingError = error
-            return .hostError
+            return TrapCode.hostError.answer
         }
     }
 }
@@ -127,7 +139,7 @@ struct NativeStackBounds {
 
 extension Store {
     @inline(never)
-    private func checkNesting() throws {
+    func checkNesting() throws {
         guard !isNotifying else { throw ObserverError.calledGuest }
         guard callDepth < limits.nestedCalls else { throw exhausted() }
         guard callDepth >= NativeStackBounds.freeDepth else { return }

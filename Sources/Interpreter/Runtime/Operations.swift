@@ -47,7 +47,9 @@ private func chargeLarge(_ context: ContextView, _ units: UInt64) -> UInt64 {
     guard left < 0 else { return 0 }
     let execution = context.execution
     guard let store = execution.pointee.unretainedStore else { return 0 }
-    let answer = store._withUnsafeGuaranteedRef { $0.refill(owing: UInt64(-left)) }
+    let answer = store._withUnsafeGuaranteedRef {
+        $0.refill(owing: UInt64(-left), inOperation: true)
+    }
     context.budget = execution.pointee.budget
     return answer
 }
@@ -256,7 +258,8 @@ func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32
 // MARK: Host functions and budget
 
 /// Calls a host function: arguments from and results to `arguments`. What it throws is kept in the
-/// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches.
+/// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches;
+/// `suspended` if the guest is to wait.
 /// The budget is in `execution.budget` meanwhile.
 @inline(never)
 func runtimeCallHost(
@@ -266,13 +269,13 @@ func runtimeCallHost(
         return TrapCode.hostError.answer
     }
     return store._withUnsafeGuaranteedRef {
-        guard let code = $0.callHost(record, arguments, context: cx) else { return 0 }
-        return code == .hostError ? $0.unwindHostError() : code.answer
+        let code = $0.callHost(record, arguments, context: cx)
+        return code == TrapCode.hostError.answer ? $0.unwindHostError() : code
     }
 }
 
 /// Called when more budget was used than there was: refills `execution.budget`, which is negative by what
-/// is owed, or answers why the guest must stop.
+/// is owed, or answers why the guest must stop or wait.
 @inline(never)
 func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
     guard let store = execution.pointee.unretainedStore else { return 0 }

@@ -141,7 +141,9 @@ extension Store {
         execution.pointee.budget &-= Int64(steps / stepsPerUnit)
         let left = execution.pointee.budget
         guard left < 0 else { return nil }
-        return TrapCode(rawValue: UInt8(truncatingIfNeeded: refill(owing: UInt64(max(1, -left)))))
+        return TrapCode(
+            rawValue: UInt8(
+                truncatingIfNeeded: refill(owing: UInt64(max(1, -left)), inOperation: true)))
     }
 }
 

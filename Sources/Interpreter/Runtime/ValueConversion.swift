@@ -98,3 +98,66 @@ extension Store {
         }
     }
 }
+
+// MARK: Lists of values
+
+extension Store {
+    /// Writes the arguments of a call.
+    ///
+    /// - Throws: `CallError` if they are not what the function takes.
+    func write(
+        arguments: [Value], of signature: Signature, to slots: UnsafeMutablePointer<UInt64>
+    ) throws(CallError) {
+        let types = signature.type.parameters
+        guard arguments.count == types.count else {
+            throw .argumentCount(expected: types.count, given: arguments.count)
+        }
+        if let (index, error) = write(arguments, as: types, to: slots) {
+            throw .argument(index: index, error)
+        }
+    }
+
+    /// Writes the results of a host function.
+    ///
+    /// - Throws: `CallError` if they are not of these types.
+    func write(
+        results: [Value], of types: [ValueType], to slots: UnsafeMutablePointer<UInt64>
+    ) throws(CallError) {
+        guard results.count == types.count else {
+            throw .resultCount(expected: types.count, given: results.count)
+        }
+        if let (index, error) = write(results, as: types, to: slots) {
+            throw .result(index: index, error)
+        }
+    }
+
+    /// Answers the first value that does not fit, and why; nil if all do.
+    private func write(
+        _ values: [Value], as types: [ValueType], to slots: UnsafeMutablePointer<UInt64>
+    ) -> (index: Int, error: ValueError)? {
+        var slot = 0
+        for (index, type) in types.enumerated() {
+            do throws(ValueError) {
+                let (low, high) = try self.slots(of: values[index], as: type)
+                slots[slot] = low
+                if type.isVector { slots[slot + 1] = high }
+            } catch {
+                return (index, error)
+            }
+            slot += type.slotCount
+        }
+        return nil
+    }
+
+    /// The values of these types that stand one after another.
+    func values(of types: [ValueType], in slots: UnsafeMutablePointer<UInt64>) -> [Value] {
+        var values: [Value] = []
+        values.reserveCapacity(types.count)
+        var slot = 0
+        for type in types {
+            values.append(value(slots[slot], type.isVector ? slots[slot + 1] : 0, as: type))
+            slot += type.slotCount
+        }
+        return values
+    }
+}

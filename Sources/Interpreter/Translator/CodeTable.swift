@@ -28,6 +28,7 @@ final class CodeTable: Sendable {
         var entry: Int
         var handlers: CatchTable?
         var counters: BlockCounters?
+        var slotCount: Int
     }
 
     private struct State: @unchecked Sendable {
@@ -115,7 +116,7 @@ final class CodeTable: Sendable {
                 let counters = Self.counters(of: code, in: words)
                 state.blocks[definedFunction] = Block(
                     start: words, words: code.words.count, entry: code.entry,
-                    handlers: code.handlers, counters: counters)
+                    handlers: code.handlers, counters: counters, slotCount: code.slotCount)
                 let entry = UInt(bitPattern: words + code.entry)
                 entries[definedFunction].store(entry, ordering: .releasing)
                 return .success(entry)
@@ -173,6 +174,15 @@ final class CodeTable: Sendable {
         return state.withLock { state in
             state.block(containing: code).map { ($0.index, code - $0.block.start) }
         }
+    }
+
+    /// Slots that a frame of the function uses whose code `code` points into; 0 if it is not of this
+    /// module.
+    func slotCount(at code: CodePointer) -> Int {
+        guard let (index, _) = function(containing: code) else { return 0 }
+        // Before its code runs, a frame is arguments and header.
+        let translated = state.withLock { $0.blocks[index]?.slotCount }
+        return translated ?? headerIndex(of: index) + 2
     }
 
     /// What unwinding must know of the code at `code`, which was translated; nil if it is not of

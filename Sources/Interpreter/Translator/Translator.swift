@@ -20,6 +20,8 @@ struct TranslatedCode {
     var handlers: CatchTable?
     /// The counters in the code, whose addresses are still to be filled in.
     var blocks: [BlockProbe]
+    /// Slots of a frame.
+    var slotCount: Int
 }
 
 /// Translates the body of a validated function to register code, in one pass.
@@ -275,7 +277,9 @@ struct Translator {
                 code[1] = codeWord(0, 0, unsigned: count / 256)
             }
         }
-        return TranslatedCode(words: code, entry: entry, handlers: handlers, blocks: blocks)
+        return TranslatedCode(
+            words: code, entry: entry, handlers: handlers, blocks: blocks,
+            slotCount: highestSlot)
     }
 
     /// Reads on to the `else` or `end` that makes code reachable again.

@@ -1,0 +1,178 @@
+// Invariants: while the state is `ready` or `waiting`, `stack` holds the guest's frames and nobody
+// runs on it; while it is `running`, it holds the stack that this run took the place of; once it
+// `ended`, there is none. The store knows every execution that has a stack.
+
+/// A call of a guest that can stop in the middle and go on later: when a host function lets it wait,
+/// when its fuel is used up, or after a given amount of work.
+///
+///     let execution = try function.start([.i32(7)])
+///     var outcome = try execution.resume()
+///     while case .suspended(let reason) = outcome {
+///         switch reason {
+///         case .hostFunction(let suspension):
+///             outcome = try execution.resume(returning: answer(suspension.request))
+///         case .outOfFuel:
+///             store.fuel = 1_000_000
+///             outcome = try execution.resume()
+///         case .endOfSlice: outcome = try execution.resume()
+///         }
+///     }
+///
+/// A suspended guest holds no thread and no native stack, only its frames on a value stack of its
+/// own. So any number can wait in one store, and go on in any order; while they wait, the store can
+/// be used for other calls. Whoever lets go of an execution cancels it: the guest does not go on, and
+/// none of its code runs to clean up.
+///
+/// Used by one thread at a time, as everything of a store; another thread may resume it.
+public final class Execution {
+    /// Why a guest is suspended.
+    public enum Reason {
+        /// A host function threw this: resume with `resume(returning:)` or `resume(throwing:)`.
+        case hostFunction(Suspension)
+        /// The store's fuel is used up, and `Store.onOutOfFuel` is `.suspend`.
+        case outOfFuel
+        /// As much work was done as `slice` says.
+        case endOfSlice
+    }
+
+    /// What came of resuming.
+    public enum Outcome {
+        case finished([Value])
+        case suspended(Reason)
+    }
+
+    enum State {
+        case ready
+        case running
+        case waiting(Reason)
+        case ended
+    }
+
+    /// What the guest goes on with.
+    package enum Input {
+        case nothing
+        /// A host function's results, which the closure writes.
+        case results((CallSlots) throws -> Void)
+        case failure(any Error)
+    }
+
+    public let function: Function
+    public var store: Store { function.store }
+
+    /// Units of budget (backward branches and calls, as for `Store.fuel`) after which the guest is
+    /// suspended with `.endOfSlice`; nil, the default, for no such limit. Counted from each resumption,
+    /// and not exact: what takes long without either, such as a large copy, is finished first.
+    public var slice: UInt64?
+
+    var state = State.ready
+    var stack: ValueStack?
+    /// The first slot of the outermost frame, where arguments come from and results go.
+    let start: StackPointer
+    /// Where the guest waits; nil before it begins and if the host itself called a host function.
+    var place: GuestPlace?
+    var accumulators = Accumulators()
+    /// Units of budget that the guest used and did not have.
+    var owed: UInt64 = 0
+    /// What is left of the slice.
+    var sliceLeft: UInt64?
+    /// The host function that the guest waits for, and its slots.
+    var pendingCall: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer)?
+
+    init(_ function: Function, stack: ValueStack) {
+        self.function = function
+        self.stack = stack
+        start = stack.top
+    }
+
+    deinit { store.end(self) }
+
+    /// Why the guest waits; nil if it does not.
+    public var reason: Reason? {
+        if case .waiting(let reason) = state { reason } else { nil }
+    }
+
+    /// The guest functions that have not returned, innermost first; empty unless the guest waits.
+    public var backtrace: Backtrace {
+        guard let reason else { return Backtrace() }
+        if case .hostFunction = reason { return Backtrace(at: place, atCall: true) }
+        return Backtrace(at: place, atCall: false)
+    }
+
+    /// Begins, or goes on after `.outOfFuel` or `.endOfSlice`.
+    ///
+    /// - Throws: `SuspensionError` if the guest cannot go on so, in which case nothing has happened;
+    ///   else as `Function.call(_:)`, and the execution has ended.
+    public func resume() throws -> Outcome { try outcome(of: .nothing) }
+
+    /// Goes on with the results of the host function that the guest waits for.
+    ///
+    /// - Throws: `SuspensionError` if it waits for none, `CallError` if the values do not fit, in
+    ///   which cases nothing has happened; else as `resume()`.
+    public func resume(returning results: [Value]) throws -> Outcome {
+        guard let pendingCall else { throw SuspensionError.resultsUnexpected }
+        let types = store.signature(pendingCall.record.pointee.typeID).type.results
+        return try outcome(
+            of: .results { [store] in try store.write(results: results, of: types, to: $0.base) })
+    }
+
+    /// Goes on as if the host function that the guest waits for had thrown: an `Exception` can be
+    /// caught by the guest, everything else ends it and is thrown again.
+    ///
+    /// - Throws: as `resume(returning:)`.
+    public func resume(throwing error: any Error) throws -> Outcome {
+        try outcome(of: .failure(error))
+    }
+
+    /// Ends a guest that waits, and gives back its frames. Without effect on one that has ended or is
+    /// running.
+    public func cancel() {
+        if case .running = state { return }
+        store.end(self)
+    }
+
+    private func outcome(of input: Input) throws -> Outcome {
+        let types = function.signature.type.results
+        let results = try resume(input) { [store] in store.values(of: types, in: $0.base) }
+        return results.map { .finished($0) } ?? .suspended(reason ?? .endOfSlice)
+    }
+
+    /// Goes on, and reads the results if the guest returns; nil if it waits again.
+    package func resume<Results>(
+        _ input: Input, reading: (CallSlots) throws -> Results
+    ) throws -> Results? {
+        try check(input)
+        guard try store.goOn(self, with: input) else { return nil }
+        defer { store.end(self) }
+        return try reading(CallSlots(start, count: function.signature.headerIndex))
+    }
+
+    private func check(_ input: Input) throws(SuspensionError) {
+        switch (state, input) {
+        case (.running, _), (.ended, _): throw .notSuspended
+        case (.waiting(.hostFunction), .nothing): throw .resultsMissing
+        case (.waiting(.hostFunction), _), (.ready, .nothing), (.waiting, .nothing): break
+        case (.ready, _), (.waiting, _): throw .resultsUnexpected
+        }
+    }
+}
+
+extension Function {
+    /// Prepares a call that can be suspended. Nothing runs until it is resumed.
+    ///
+    /// - Throws: `CallError` if the arguments do not fit, `ResourceError` if there is no memory for
+    ///   another stack.
+    public func start(_ arguments: [Value] = []) throws -> Execution {
+        try start { [store, signature] in
+            try store.write(arguments: arguments, of: signature, to: $0.base)
+        }
+    }
+
+    /// The same with arguments that `write` puts into slots.
+    package func start(writing write: (CallSlots) throws -> Void) throws -> Execution {
+        let execution = Execution(self, stack: try store.takeStack())
+        try write(CallSlots(execution.start, count: signature.headerIndex))
+        execution.stack?.top += signature.headerIndex
+        store.executions.insert(execution)
+        return execution
+    }
+}

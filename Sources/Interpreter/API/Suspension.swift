@@ -1,0 +1,54 @@
+/// Thrown by a host function to let its guest wait: the guest is suspended, and whoever runs it
+/// answers in place of the function.
+///
+///     linker.define("env", "read") { (_: borrowing Caller, count: Int32) -> Int32 in
+///         throw Suspension(ReadRequest(count: count))
+///     }
+///
+/// Only the guest of an `Execution` can wait, and only if no other host function lies between the
+/// two; else the call ends with `SuspensionError.cannotWait`. See `Execution`.
+public struct Suspension: Error, @unchecked Sendable {
+    /// What the host function asks for; handed on as it is. It stays with the thread of its store.
+    public let request: Any
+
+    public init(_ request: Any) { self.request = request }
+}
+
+/// Why a guest cannot wait, or not go on so.
+public enum SuspensionError: Error, Hashable {
+    /// A host function wants its guest to wait, but the guest was called by a function that waits
+    /// for its results: `call(_:)` without `await`, or a host function that calls a guest.
+    case cannotWait
+    /// The guest has ended, was cancelled, or runs: there is nothing to resume.
+    case notSuspended
+    /// The guest waits for a host function: use `resume(returning:)` or `resume(throwing:)`.
+    case resultsMissing
+    /// The guest does not wait for a host function: use `resume()`.
+    case resultsUnexpected
+}
+
+extension SuspensionError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .cannotWait:
+            "a host function lets its guest wait, but the guest was called by a host that waits for "
+                + "it: call it with `await`, or with `Function.start`"
+        case .notSuspended: "the execution has ended or is running"
+        case .resultsMissing:
+            "the guest waits for a host function: resume it with results or an error"
+        case .resultsUnexpected: "the guest does not wait for a host function"
+        }
+    }
+}
+
+/// What happens to a guest whose fuel is used up.
+public enum OutOfFuelPolicy {
+    /// It traps with `TrapCode.outOfFuel`.
+    case trap
+    /// If it runs as an `Execution`, it is suspended, and goes on after `Store.fuel` was set. Else it
+    /// traps.
+    case suspend
+    /// The closure is asked for more; it gets the units that are missing at least. If it answers
+    /// less, the guest traps. It may not call into the store.
+    case ask((_ missing: UInt64) -> UInt64)
+}

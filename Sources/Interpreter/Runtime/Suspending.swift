@@ -1,0 +1,195 @@
+// Invariants: an execution that is not running has its frames on its own stack, up to the stack's
+// `top`; the place where it waits was left by the machine. `executions.current` is an execution
+// that runs, on the store's current stack, and is kept by the caller of `goOn`.
+
+/// The executions of a store.
+struct ExecutionList {
+    /// Those that have a stack, so that collections find what it holds.
+    private(set) var all: [Unmanaged<Execution>] = []
+    /// The innermost one that runs, and how deep calls were nested when it was resumed: what is
+    /// nested deeper is a call that cannot wait.
+    var current: (execution: Unmanaged<Execution>, depth: Int)?
+    /// The stack of one that has ended, for the next.
+    var spareStack: ValueStack?
+
+    mutating func insert(_ execution: Execution) { all.append(.passUnretained(execution)) }
+
+    mutating func remove(_ execution: Execution) {
+        let object = Unmanaged.passUnretained(execution).toOpaque()
+        guard let index = all.lastIndex(where: { $0.toOpaque() == object }) else { return }
+        all.swapAt(index, all.count - 1)
+        all.removeLast()
+    }
+}
+
+extension Store {
+    /// A stack for an execution.
+    func takeStack() throws(ResourceError) -> ValueStack {
+        try prepareStack()
+        if let spare = executions.spareStack {
+            executions.spareStack = nil
+            return spare
+        }
+        return try makeStack()
+    }
+
+    /// Forgets an execution, which does not run, and its frames.
+    func end(_ run: Execution) {
+        run.state = .ended
+        run.place = nil
+        run.pendingCall = nil
+        guard var stack = run.stack else { return }
+        run.stack = nil
+        executions.remove(run)
+        stack.top = run.start
+        // What its frames leave behind would keep objects alive.
+        if executions.spareStack == nil, heap.space.frontier == 0 {
+            executions.spareStack = stack
+        } else {
+            stack.release(to: engine.reservations)
+        }
+        heap.externs.releaseDead()
+    }
+
+    /// The execution that would be suspended if the running guest had to wait now; nil if it must
+    /// not: a host waits for it on the native stack.
+    var suspendable: Execution? {
+        guard let current = executions.current, current.depth == callDepth else { return nil }
+        return current.execution.takeUnretainedValue()
+    }
+
+    /// Lets an execution begin or go on. Answers whether it has returned; its results are in its first
+    /// slots then, and it is still to be ended. If not, it waits.
+    ///
+    /// - Throws: what ends the guest; or an error of `input`, in which case nothing has happened.
+    func goOn(_ run: Execution, with input: Execution.Input) throws -> Bool {
+        if callDepth > 0 { try checkNesting() }
+        if case .results(let write) = input, let call = run.pendingCall {
+            let header = Int(call.record.pointee.headerIndex)
+            try write(CallSlots(call.slots, count: header))
+        }
+        guard let stack = run.stack, let outerStack = exchangeStack(stack) else {
+            throw SuspensionError.notSuspended
+        }
+        let outerPlace = execution.pointee.place
+        let outerRun = executions.current
+        run.stack = outerStack
+        if callDepth > 0 { suspendedRuns.append(outerPlace) }
+        callDepth += 1
+        executions.current = (.passUnretained(run), callDepth)
+        let isFirst = if case .ready = run.state { true } else { false }
+        run.state = .running
+        beginSlice(of: run)
+
+        let result = Result { try isFirst ? begin(run) : proceed(run, with: input) }
+
+        executions.current = outerRun
+        callDepth -= 1
+        if callDepth > 0 { suspendedRuns.removeLast() }
+        execution.pointee.place = outerPlace
+        run.stack = exchangeStack(outerStack)
+        switch result {
+        case .success(0): return true
+        case .success:
+            run.stack?.top = top(of: run)
+            return false
+        case .failure(let error):
+            end(run)
+            throw error
+        }
+    }
+
+    /// Where the frames of an execution end that waits.
+    private func top(of run: Execution) -> StackPointer {
+        if let call = run.pendingCall {
+            return call.slots + (Int(call.record.pointee.headerIndex) + linkSlots)
+        }
+        guard let place = run.place else { return run.start + run.function.signature.headerIndex }
+        let module = InstanceStorage.of(place.context).module
+        return place.stack + module.code.slotCount(at: place.code)
+    }
+
+    // MARK: Running
+
+    /// Answers 0 if the guest returned, `suspended` if it waits.
+    private func begin(_ run: Execution) throws -> UInt64 {
+        let record = run.function.record
+        execution.pointee.place = nil
+        if try payDebts(of: run) { return suspended }
+        let header = run.start + Int(record.pointee.headerIndex)
+        collectIfDue(top: header)
+        guard let context = record.pointee.context else {
+            let code = callHost(record, run.start, context: nil)
+            if code == suspended { return code }
+            return try outcome(of: code)
+        }
+        header[0] = UInt64(UInt(bitPattern: Machine.haltCode))
+        header[1] = UInt64(UInt(bitPattern: run.start))
+        return try enter(
+            run, at: GuestPlace(code: record.pointee.code, stack: run.start, context: context))
+    }
+
+    private func proceed(_ run: Execution, with input: Execution.Input) throws -> UInt64 {
+        let call = run.pendingCall
+        let place = run.place
+        execution.pointee.place = place
+        var accumulators = run.accumulators
+        switch input {
+        case .nothing: break
+        case .results:
+            guard place != nil else { return 0 }
+            let first = call?.slots[0] ?? 0
+            accumulators = Accumulators(
+                r: first, f: Double(bits: first), g: Float(bits: first))
+        case .failure(let error):
+            run.pendingCall = nil
+            pendingError = error
+            let code = place == nil ? TrapCode.hostError.answer : unwindHostError()
+            guard code == landed, let place = execution.pointee.place else {
+                return try outcome(of: code)
+            }
+            return try enter(run, at: place)
+        }
+        run.pendingCall = nil
+        guard let place else { return try begin(run) }
+        if try payDebts(of: run) {
+            run.accumulators = accumulators
+            return suspended
+        }
+        return try enter(run, at: place, accumulators)
+    }
+
+    /// Takes what was used before and not paid for; answers whether the execution has to wait for it.
+    private func payDebts(of run: Execution) throws -> Bool {
+        if let code = stopRequest() { throw failure(code) }
+        let units =
+            run.owed + (execution.pointee.budget < 0 ? execution.pointee.budget.magnitude : 0)
+        run.owed = 0
+        guard units > 0 else { return false }
+        giveBack()
+        let code = refill(owing: units)
+        return try code == suspended || outcome(of: code) == suspended
+    }
+
+    /// Runs the machine from `place` on.
+    private func enter(
+        _ run: Execution, at place: GuestPlace, _ accumulators: Accumulators = Accumulators()
+    ) throws -> UInt64 {
+        ContextView(place.context).budget = execution.pointee.budget
+        execution.pointee.exitCode = 0
+        Machine.run(
+            code: place.code, stack: place.stack, context: place.context,
+            accumulators: accumulators)
+        let exit = execution.pointee.exitCode
+        guard exit == suspended else { return try outcome(of: exit) }
+        run.place = execution.pointee.place
+        run.accumulators =
+            run.pendingCall == nil ? execution.pointee.accumulators : Accumulators()
+        return exit
+    }
+
+    private func outcome(of exit: UInt64) throws -> UInt64 {
+        guard exit != 0 else { return 0 }
+        throw failure(TrapCode(rawValue: UInt8(truncatingIfNeeded: exit)) ?? .unreachable)
+    }
+}
