@@ -42,7 +42,7 @@ let package = Package(
 
         // Damages modules and runs what comes out; makes programs to compare with other engines.
         .executableTarget(
-            name: "mutations", dependencies: ["WasmInterpreter", "WasmWASI"],
+            name: "mutations", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
             path: "Tests/Mutations", exclude: ["README.md"]),
 
         // Microseconds of instances: made, forked, restored, saved.
@@ -62,6 +62,9 @@ let package = Package(
             name: "InterpreterTests",
             dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
             path: "Tests/InterpreterTests"),
+        .testTarget(
+            name: "HostileTests", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
+            path: "Tests/HostileTests"),
         .testTarget(
             name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),

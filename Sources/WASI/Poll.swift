@@ -1,3 +1,6 @@
+// Invariant: `source` and the results point into a range of guest memory that was checked as a whole,
+// and that stays accessible until the store dies, however the memory grows.
+
 import WasmInterpreter
 
 extension WASIGuest {

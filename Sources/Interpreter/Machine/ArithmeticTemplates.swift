@@ -1,4 +1,6 @@
 // The generic handlers of arithmetic, comparison and selection. The generator instantiates them.
+//
+// Invariants: those of `State.swift`; a branch offset leads to an instruction of the same function.
 
 @inline(__always) func binary<O: BinaryOperator, A: Source, B: Source, D: Destination>(
     _: O.Type, _: A.Type, _: B.Type, _: D.Type, _ m: State

@@ -7,6 +7,11 @@
 // Words of a call: 1 = what is called, 2 = [delta][H][..][..]; delta is the callee's frame, in
 // slots from the caller's. Tail calls have two more fields: the caller's own H, and the number of
 // argument slots to move down.
+//
+// Invariants: those of `State.swift`. A reference of a function type is 0 or the address of a
+// `FunctionRecord` of the same store, which outlives the run; the entry in word 1 of a direct call
+// is one of the module's `CodeTable`. What is in a header was put there by the call that made the
+// frame: guests cannot name those slots.
 
 import Synchronization
 

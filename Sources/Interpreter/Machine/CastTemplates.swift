@@ -2,6 +2,10 @@
 //
 // Words of all of them: 1 = [destination][source][header that an object of exactly the type has],
 // 2 = [number of the type's supertypes][1 if null passes][branch offset (32 bits)].
+//
+// Invariants: those of `State.swift`. A reference that is neither 0 nor an i31 is the address of an
+// object whose header is a number of the heap's table of types, or of a `FunctionRecord`: which of
+// them, the instruction's types decide.
 
 extension State {
     @inline(__always) var nullPasses: Bool { field(5) != 0 }

@@ -1,4 +1,7 @@
 // The generic handlers of branches, returns and moves.
+//
+// Invariants: those of `State.swift`. Branch offsets lead to instructions of the same function; a
+// frame's header holds what the call put there.
 
 @inline(__always) func branch<D: Direction>(_: D.Type, _ m: State) { D.take(m, m.signedHalf) }
 

@@ -1,3 +1,5 @@
+// Invariant: `entries` are those of the module's `CodeTable`, which the caller keeps.
+
 import Synchronization
 
 /// What the disassembler knows of a family of instructions; the table is generated.

@@ -1,5 +1,8 @@
 // Throwing. The search for a handler is the store's (`Runtime/Unwinding.swift`): it moves the
 // payload and answers in the `ExecutionState` where to go on.
+//
+// Invariants: those of `State.swift`. The store answers with a place of a frame that is still there,
+// and has moved as many slots of payload as the handler's code takes.
 
 /// The answer of a call or throw after which the machine goes on at a handler: no trap code.
 let landed: UInt64 = 256

@@ -1,4 +1,7 @@
 // The table of handlers, the fixed pieces of register code, and the drivers.
+//
+// Invariants: tables and fixed code are allocated once, filled before the lazy global publishes them,
+// and never freed; every word of the table is the address of a function of type `Handler`.
 
 /// The number of a register instruction, an index into the table of handlers.
 struct Instruction: Hashable {
@@ -52,7 +55,7 @@ enum Machine {
         dispatch(
             code, stack, memory.pointee.base, memory.pointee.byteCount, context, accumulators.r,
             accumulators.f, accumulators.g)
-        #if DEBUG
+        #if DEBUG || DRIVER_LOOP
             let execution = context.load(
                 fromByteOffset: ContextOffset.execution,
                 as: UnsafeMutablePointer<ExecutionState>.self)

@@ -71,7 +71,7 @@ struct ExecutionState {
     var store: UnsafeMutableRawPointer?
     /// Of a run that was suspended when its budget was used up.
     var accumulators = Accumulators()
-    #if DEBUG
+    #if DEBUG || DRIVER_LOOP
         /// Where the driver loop goes on; nil ends it.
         var next: State?
         /// Instructions that ran: exact, and the same on every machine.

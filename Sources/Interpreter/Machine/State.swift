@@ -67,7 +67,7 @@ extension State {
 
 // MARK: Going on
 
-#if DEBUG
+#if DEBUG || DRIVER_LOOP
     /// Without the optimiser there are no tail calls: note the state and return to the driver loop.
     @inline(__always) func dispatch(
         _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
@@ -154,7 +154,7 @@ extension State {
     execution.pointee.stack = sp
     execution.pointee.context = cx
     execution.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
-    #if DEBUG
+    #if DEBUG || DRIVER_LOOP
         execution.pointee.next = nil
     #endif
 }

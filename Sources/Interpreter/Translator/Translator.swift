@@ -1,3 +1,6 @@
+// Invariant: `entries` are those of the `CodeTable` that asks for the translation: as many as the module
+// defines functions, never moved. Their addresses become part of the code.
+
 import Synchronization
 import WasmValidator
 

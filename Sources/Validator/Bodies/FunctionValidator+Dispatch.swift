@@ -1,3 +1,5 @@
+// Soundness: rules are entries of `InstructionRule.table`, which is never freed.
+
 import WasmDecoder
 
 extension FunctionValidator {

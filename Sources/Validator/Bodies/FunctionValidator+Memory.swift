@@ -1,3 +1,5 @@
+// Soundness: rules are entries of `InstructionRule.table`, which is never freed.
+
 import WasmDecoder
 
 /// Memories, tables and their segments (3.4.5 to 3.4.7).

@@ -1,3 +1,5 @@
+// Soundness: what is retained here lives until the process ends, which is soon.
+
 import Glibc
 import WasmInterpreter
 import WasmWASI

@@ -3,16 +3,16 @@
 import Glibc
 
 enum Files {
-    /// All `.wasm` files among the paths and in the folders among them, each folder's sorted by
-    /// name, so that equal folders give equal cases.
-    static func modules(_ paths: [String]) -> [String] {
+    /// The paths that are files, and all files with one of the endings in the folders among them,
+    /// each folder's sorted by name, so that equal folders give equal cases.
+    static func inputs(_ paths: [String], endings: [String] = [".wasm"]) -> [String] {
         paths.flatMap { path in
             let entries = names(path)
             guard let entries else { return [path] }
             return entries.sorted().flatMap { name -> [String] in
                 let inner = "\(path)/\(name)"
-                if names(inner) != nil { return modules([inner]) }
-                return name.hasSuffix(".wasm") ? [inner] : []
+                if names(inner) != nil { return inputs([inner], endings: endings) }
+                return endings.contains { name.hasSuffix($0) } ? [inner] : []
             }
         }
     }

@@ -16,6 +16,7 @@ struct Options {
     }
 
     var mode = Mode.mutate
+    var layer = Layer.running
     var cases = 100_000
     var first = 0
     var seed: UInt64 = 1
@@ -33,6 +34,10 @@ struct Options {
         Damages modules in many ways and runs what comes out. Every case must end in an error,
         a trap or a result. Prints the cases that did not and ends with 1 if there were any.
 
+          --layer NAME    what to exercise (default: running):
+                          \(Layer.allCases.map(\.rawValue).joined(separator: ", "))
+                          (text and script start from .wat and .wast files, the rest
+                          from .wasm files and the modules in those)
           --cases N       run N cases (default: 100000)
           --first K       start with case K (default: 0)
           --seed S        another seed, other cases (default: 1)
@@ -60,6 +65,9 @@ struct Options {
             case "--mutants":
                 mode = .dump
                 output = rest.popFirst()
+            case "--layer":
+                guard let named = rest.popFirst().flatMap(Layer.init(rawValue:)) else { return nil }
+                layer = named
             case "--unchanged": isUnchanged = true
             case "--write", "--output": output = rest.popFirst()
             case "--board": board = rest.popFirst()
@@ -86,6 +94,6 @@ struct Options {
             mode = .work(board: board, range.0..<range.1)
         }
         if case .generate = mode { return }
-        if paths.isEmpty { return nil }
+        if paths.isEmpty, layer != .differential { return nil }
     }
 }

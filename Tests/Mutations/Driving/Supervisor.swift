@@ -23,7 +23,8 @@ final class Supervisor {
     private(set) var failures: [Failure] = []
     private(set) var tally = Tally()
     private var slowest: (microseconds: Int, number: Int) = (0, 0)
-    private static let batch = 2000
+    /// Cases of one child process: starting one reads all files again.
+    private var batch: Int { options.layer.isTextual ? 50_000 : 10_000 }
     /// A case that used more processor time than this hangs, if only for a while.
     private static let slowMicroseconds = 5_000_000
 
@@ -32,8 +33,8 @@ final class Supervisor {
     /// True if all cases ended as they should.
     func run() -> Bool {
         let end = options.first + options.cases
-        for start in stride(from: options.first, to: end, by: Self.batch) {
-            pending.append(start..<min(end, start + Self.batch))
+        for start in stride(from: options.first, to: end, by: batch) {
+            pending.append(start..<min(end, start + batch))
         }
         pending.reverse()
         for index in 0..<options.jobs {
@@ -70,6 +71,7 @@ final class Supervisor {
             [
                 "--board", board.path, "--from", "\(range.lowerBound)", "--to",
                 "\(range.upperBound)", "--seed", "\(options.seed)",
+                "--layer", options.layer.rawValue,
             ] + (options.isUnchanged ? ["--unchanged"] : []) + options.paths
         guard let child = ChildProcess(arguments: arguments) else {
             failures.append(Failure(number: range.lowerBound, reason: "no process"))
@@ -116,6 +118,7 @@ final class Supervisor {
             fail(current, "hung")
         } else {
             switch end {
+            case .exit(Worker.disagreementStatus): fail(current, "results disagree")
             case .exit(Worker.memoryStatus): fail(current, "took too much memory")
             case .exit(let status): fail(current, "exit status \(status)")
             case .signal(let signal): fail(current, "signal \(signal)")
@@ -126,7 +129,7 @@ final class Supervisor {
 
     private func fail(_ number: Int, _ reason: String) {
         failures.append(Failure(number: number, reason: reason))
-        Files.print("seed \(options.seed) case \(number): \(reason)")
+        Files.print("\(options.layer.rawValue) seed \(options.seed) case \(number): \(reason)")
     }
 
     // MARK: Showing
@@ -141,11 +144,16 @@ final class Supervisor {
     }
 
     private func report() {
-        let outcomes = Outcome.allCases.map { "\(tally.outcomes[$0.rawValue]) \($0.label)" }
+        let outcomes = Outcome.allCases.filter { tally.outcomes[$0.rawValue] > 0 }.map {
+            "\(tally.outcomes[$0.rawValue]) \($0.label)"
+        }
+        let runs = "(\(tally.trapped) trapped, \(tally.outOfFuel) out of fuel); "
         Files.print(
-            "\(tally.cases) cases: \(outcomes.joined(separator: ", ")) "
-                + "(\(tally.trapped) trapped, \(tally.outOfFuel) out of fuel); "
+            "\(options.layer.rawValue): \(tally.cases) cases: "
+                + "\(outcomes.joined(separator: ", ")) "
+                + (tally.trapped + tally.outOfFuel > 0 ? runs : "")
                 + "\(tally.calls) calls, \(tally.returns) returned; "
+                + (tally.checksum != 0 ? "checksum \(UInt(bitPattern: tally.checksum)); " : "")
                 + "slowest: case \(slowest.number), \(slowest.microseconds / 1000) ms; "
                 + "\(failures.count) failed")
     }

@@ -6,21 +6,24 @@ import Glibc
 struct Worker {
     /// Exit status of a child whose memory went beyond the limit.
     static let memoryStatus: Int32 = 40
+    /// Exit status of a child in which two ways to a result gave different ones.
+    static let disagreementStatus: Int32 = 41
     /// Bytes that the process may have in memory: seeds, mutant, four memories, 16 tables and a
     /// stack are below 100 MB.
     static let residentLimit = 400 << 20
     /// Bytes of writable memory that the system gives it at all.
     private static let dataLimit: UInt = 1 << 30
 
-    static func run(_ mutator: Mutator, _ range: Range<Int>, _ board: Board) -> Int32 {
+    static func run(_ source: CaseSource, _ range: Range<Int>, _ board: Board) -> Int32 {
         limit()
         var tally = Tally()
         for number in range {
             board.current = number
             let start = processorTime()
-            let (bytes, random) = mutator.module(of: number)
-            tally.add(CaseRunner.run(bytes, random: random))
+            let result = source.run(number)
+            tally.add(result)
             board.tally = tally
+            if result.outcomes[Outcome.disagreed.rawValue] > 0 { return disagreementStatus }
             let time = processorTime() - start
             if time > board.slowest.microseconds { board.slowest = (time, number) }
             if residentBytes() > residentLimit { return memoryStatus }

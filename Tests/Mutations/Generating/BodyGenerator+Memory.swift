@@ -67,8 +67,14 @@ extension BodyGenerator {
     }
 
     /// The immediates of an access to the first or the second memory.
-    private mutating func memoryArgument(isFar: Bool) {
-        if isFar {
+    ///
+    /// - Parameter alignment: of an atomic access, as a power of two; its offset is a multiple of 8.
+    mutating func memoryArgument(isFar: Bool, alignment: UInt8? = nil) {
+        if let alignment {
+            code.byte(alignment | (isFar ? 0x40 : 0))
+            if isFar { code.byte(1) }
+            code.unsigned(8 * random.below(0x40))
+        } else if isFar {
             code.byte(0x40)
             code.byte(1)
             code.unsigned(random.below(0x800))
@@ -80,7 +86,7 @@ extension BodyGenerator {
     }
 
     /// Leaves the address; answers whether it is one of the second memory.
-    private mutating func anyAddress(_ depth: Int) -> Bool {
+    mutating func anyAddress(_ depth: Int) -> Bool {
         guard program.hasSecondMemory, random.oneIn(4) else {
             address(depth)
             return false

@@ -12,7 +12,7 @@ extension BodyGenerator {
         remaining -= 1
         depth += 1
         defer { depth -= 1 }
-        let weights = [22, 9, 10, 7, 5, 5, 5, 5, 4, 4, 6, 3, 6, 2, 2, 2, 6, 2, 2, 8]
+        let weights = [22, 9, 10, 7, 5, 5, 5, 5, 4, 4, 6, 3, 6, 2, 2, 2, 6, 2, 2, 8, 6, 6, 6]
         switch random.weighted(weights) {
         case 0: assign()
         case 1: increment()
@@ -38,7 +38,10 @@ extension BodyGenerator {
         case 16: if let local = random.element(of: addressLocals) { assignAddress(local) }
         case 17: wideArithmetic()
         case 18: growOrSize()
-        default: incrementAndBranch()
+        case 19: incrementAndBranch()
+        case 20: tableStatement()
+        case 21: objectStatement()
+        default: exceptionStatement()
         }
     }
 

@@ -65,11 +65,17 @@ extension BodyGenerator {
 
     private mutating func computed(_ type: ValueType, _ depth: Int) {
         remaining -= 1
+        if program.hasVectors || program.hasAtomics, random.oneIn(8), fromTable(type, depth) {
+            return
+        }
         switch type {
-        case .i32: integer(depth)
+        case .i32:
+            if program.hasObjects, random.oneIn(12) { return objectTest(depth) }
+            integer(depth)
         case .i64: long(depth)
         case .f32, .f64: float(type, depth)
-        default: leaf(type)
+        case .anyref: object(depth)
+        default: if !fromTable(type, depth) { leaf(type) }
         }
     }
 
@@ -387,6 +393,7 @@ extension BodyGenerator {
 
     /// Computes with the operand on top.
     mutating func operate(_ type: ValueType) {
+        guard type.isNumber else { return }
         rightValue(type, 1)
         switch type {
         case .i32, .i64: operatorWithoutTraps(type)

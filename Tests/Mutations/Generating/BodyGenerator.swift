@@ -12,7 +12,7 @@ struct BodyGenerator {
         var isTarget: Bool
     }
 
-    let program: ProgramGenerator
+    var program: ProgramGenerator
     let shape: Shape
     var random: RandomNumbers
     var code = BinaryWriter()
@@ -53,6 +53,13 @@ struct BodyGenerator {
         for _ in 0..<random.between(1...7) {
             assignable.append(newLocal(ProgramGenerator.numberType(&random)))
         }
+        if program.hasVectors {
+            for _ in 0..<3 { assignable.append(newLocal(.v128)) }
+        }
+        if program.hasObjects {
+            for _ in 0..<3 { assignable.append(newLocal(.anyref)) }
+        }
+        if !program.tags.isEmpty { assignable.append(newLocal(.exnref)) }
         if program.hasReferences { assignable.append(newLocal(.funcref)) }
         for _ in 0..<random.between(1...3) { addressLocals.append(newLocal(.i32)) }
     }
@@ -203,9 +210,14 @@ struct BodyGenerator {
                 bits: random.oneIn(3)
                     ? random.element(of: InterestingValues.float64Bits) ?? 0
                     : (Double(random.between(-400...400)) / 8).bitPattern)
+        case .v128:
+            code.opcode(.v128Const)
+            for _ in 0..<16 {
+                code.byte(random.oneIn(2) ? random.byte() : random.element(of: [0, 1, 0xff]) ?? 0)
+            }
         default:
             code.opcode(.refNull)
-            code.byte(0x70)
+            code.byte(ProgramGenerator.encoded(type))
         }
     }
 

@@ -36,6 +36,14 @@ struct ProgramGenerator {
     var hasReferences = false
     var hasWideArithmetic = false
     var hasBulkOperations = false
+    var hasVectors = false
+    var hasObjects = false
+    var hasAtomics = false
+    var isShared = false
+    /// Types of the exceptions, by tag.
+    var tags: [Int] = []
+    /// Instructions whose results the specification leaves to the engine may be used.
+    let usesRelaxed: Bool
 
     static let tableSize = 16
     /// Calls and passes that one call of an exported function may take.
@@ -44,13 +52,17 @@ struct ProgramGenerator {
 
     /// The bytes of a random program: one module, or two of which the second imports from the
     /// first, as from a module named `a`.
-    static func modules(_ random: inout RandomNumbers) -> [[UInt8]] {
-        var first = ProgramGenerator(random: random)
+    ///
+    /// - Parameter usesRelaxed: whether results may differ between engines.
+    static func modules(
+        _ random: inout RandomNumbers, usesRelaxed: Bool = true
+    ) -> [[UInt8]] {
+        var first = ProgramGenerator(random: random, usesRelaxed: usesRelaxed)
         first.plan()
         var result = [first.bytes()]
         random = first.random
         if random.oneIn(3) {
-            var second = ProgramGenerator(random: random)
+            var second = ProgramGenerator(random: random, usesRelaxed: usesRelaxed)
             second.plan(importing: first)
             result.append(second.bytes())
             random = second.random
@@ -58,7 +70,10 @@ struct ProgramGenerator {
         return result
     }
 
-    private init(random: RandomNumbers) { self.random = random }
+    private init(random: RandomNumbers, usesRelaxed: Bool) {
+        self.random = random
+        self.usesRelaxed = usesRelaxed
+    }
 
     /// The globals that anybody may set.
     var plainGlobals: [Int] { globals.indices.filter { $0 != budgetGlobal } }
@@ -69,6 +84,14 @@ struct ProgramGenerator {
         [ValueType.i32, .i64, .f32, .f64][random.weighted([46, 24, 12, 18])]
     }
 
+    /// A type that locals, parameters, results and globals may have.
+    mutating func anyType() -> ValueType {
+        if hasVectors, random.oneIn(4) { return .v128 }
+        if hasObjects, random.oneIn(5) { return .anyref }
+        if !tags.isEmpty, random.oneIn(12) { return .exnref }
+        return Self.numberType(&random)
+    }
+
     private mutating func plan(importing other: ProgramGenerator? = nil) {
         hasSecondMemory = random.oneIn(4)
         hasSecondTable = random.oneIn(4)
@@ -76,6 +99,10 @@ struct ProgramGenerator {
         hasReferences = random.oneIn(3)
         hasWideArithmetic = random.oneIn(12)
         hasBulkOperations = random.oneIn(2)
+        hasVectors = random.oneIn(3)
+        hasObjects = random.oneIn(3)
+        hasAtomics = random.oneIn(4)
+        isShared = other?.isShared ?? (hasAtomics && random.oneIn(2))
         types = [Shape(parameters: [], results: [])]
         for _ in 0..<random.between(3...7) {
             let shape = Shape(parameters: list(5), results: list(random.oneIn(4) ? 6 : 3))
@@ -89,13 +116,23 @@ struct ProgramGenerator {
                     Shape(parameters: shape.parameters, results: shape.parameters + list(2)))
             }
         }
+        if random.oneIn(3) { for _ in 0..<random.between(1...3) { addTag() } }
         if let other { take(from: other) }
         let count = random.between(3...9)
         functions += (0..<count).map { _ in random.below(types.count) }
         globals.append(.i32)
-        for _ in 0..<random.between(2...5) { globals.append(Self.numberType(&random)) }
+        for _ in 0..<random.between(2...5) { globals.append(anyType()) }
         let elementCount = isImporting ? 4 : random.between(4...12)
         elements = (0..<elementCount).map { _ in random.below(functions.count) }
+    }
+
+    /// A tag, and the types of blocks that catch it.
+    private mutating func addTag() {
+        let parameters = list(3)
+        tags.append(types.count)
+        types.append(Shape(parameters: parameters, results: []))
+        types.append(Shape(parameters: [], results: parameters))
+        types.append(Shape(parameters: [], results: parameters + [.exnref]))
     }
 
     private mutating func take(from other: ProgramGenerator) {
@@ -113,7 +150,7 @@ struct ProgramGenerator {
     }
 
     private mutating func list(_ longest: Int) -> [ValueType] {
-        (0..<random.below(longest + 1)).map { _ in Self.numberType(&random) }
+        (0..<random.below(longest + 1)).map { _ in anyType() }
     }
 
     // MARK: Bytes
@@ -133,18 +170,22 @@ struct ProgramGenerator {
         // Three pages of at most four; the second memory and the second table have 64-bit
         // addresses.
         let memories: [[UInt8]] =
-            (isImporting ? [] : [[0x01, 3, 4]]) + (hasSecondMemory ? [[0x05, 1, 2]] : [])
+            (isImporting ? [] : [[isShared ? 0x03 : 0x01, 3, 4]])
+            + (hasSecondMemory ? [[0x05, 1, 2]] : [])
         let tables: [[UInt8]] =
             (isImporting ? [] : [[0x70, 0x00, UInt8(Self.tableSize)]])
             + (hasSecondTable ? [[0x70, 0x05, 8, 12]] : [])
         var module = BinaryWriter()
         module.bytes = BinaryWriter.header
-        module.section(1, items: types.map(Self.encoded))
+        module.section(
+            1, items: types.map(Self.encoded) + (hasObjects ? ObjectShape.items(types.count) : []))
         module.section(2, items: importItems())
         module.section(
             3, items: (own + own).map { type in BinaryWriter.build { $0.unsigned(type) } })
         module.section(4, items: tables)
         module.section(5, items: memories)
+        module.section(
+            13, items: tags.map { type in [0] + BinaryWriter.build { $0.unsigned(type) } })
         module.section(6, items: globalItems())
         module.section(7, items: exportItems())
         module.section(9, items: elementItems())
@@ -154,7 +195,15 @@ struct ProgramGenerator {
         return module.bytes
     }
 
-    static func encoded(_ type: ValueType) -> UInt8 { Snippets.code(of: type) ?? 0x70 }
+    /// The byte of a type; for a reference it is that of its heap type too.
+    static func encoded(_ type: ValueType) -> UInt8 {
+        switch type {
+        case .anyref: 0x6e
+        case .eqref: 0x6d
+        case .exnref: 0x69
+        default: Snippets.code(of: type) ?? 0x70
+        }
+    }
 
     private static func encoded(_ shape: Shape) -> [UInt8] {
         BinaryWriter.build { writer in
@@ -180,7 +229,10 @@ struct ProgramGenerator {
             item("g\(index + 1)", [3, Self.encoded(type), 1])
         }
         return functionItems + globalItems
-            + [item("memory", [2, 0x01, 3, 4]), item("table", [1, 0x70, 0x00, 16])]
+            + [
+                item("memory", [2, isShared ? 0x03 : 0x01, 3, 4]),
+                item("table", [1, 0x70, 0x00, 16]),
+            ]
     }
 
     private mutating func globalItems() -> [[UInt8]] {
@@ -189,7 +241,12 @@ struct ProgramGenerator {
             var writer = BinaryWriter()
             writer.byte(Self.encoded(type))
             writer.byte(1)
-            Snippets.constant(&writer, type, &random)
+            if type.isReference {
+                writer.opcode(.refNull)
+                writer.byte(Self.encoded(type))
+            } else {
+                Snippets.constant(&writer, type, &random)
+            }
             writer.opcode(.end)
             items.append(writer.bytes)
         }
@@ -255,4 +312,10 @@ struct ProgramGenerator {
             writer.opcode(.end)
         }
     }
+}
+
+extension ValueType {
+    static let anyref = ValueType.ref(.any, nullable: true)
+    static let eqref = ValueType.ref(.eq, nullable: true)
+    static let exnref = ValueType.ref(.exn, nullable: true)
 }

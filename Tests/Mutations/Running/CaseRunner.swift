@@ -31,12 +31,7 @@ struct CaseRunner {
 
     private mutating func run(_ bytes: [UInt8]) -> Outcome {
         var configuration = Engine.Configuration()
-        switch random.below(8) {
-        case 0: configuration.features = .default
-        case 1:
-            configuration.features = Features(rawValue: UInt32(truncatingIfNeeded: random.next()))
-        default: configuration.features = .all
-        }
+        configuration.features = BinaryCases.features(&random)
         configuration.stackByteCount = random.element(of: [4096, 65_536, 1 << 18]) ?? 65_536
         configuration.validationThreads = random.oneIn(64) ? 2 : 1
         configuration.eagerTranslation = !random.oneIn(4)
@@ -44,7 +39,7 @@ struct CaseRunner {
         do throws(ModuleError) {
             module = try Module(bytes, engine: Engine(configuration))
         } catch {
-            return refusal(error)
+            return Self.refusal(error)
         }
         look(at: module)
         let outcome = link(module)
@@ -56,7 +51,8 @@ struct CaseRunner {
         return outcome
     }
 
-    private func refusal(_ error: ModuleError) -> Outcome {
+    /// What kind of error it was; its description is made, too.
+    static func refusal(_ error: ModuleError) -> Outcome {
         switch error {
         case .file(let error):
             _ = "\(error)"

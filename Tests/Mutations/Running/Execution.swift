@@ -1,36 +1,24 @@
 import WasmInterpreter
 
-/// Runs modules as they are and prints what they do, so that it can be compared with what others
+/// Runs modules as they are and tells what they do, so that it can be compared with what others
 /// do: one line a call, then the memory and the globals.
 struct Execution {
     private let instance: Instance
-    private let path: String
-    private let clock: BudgetClock
+    private let clock: BudgetClock?
+    /// What each call gets; nil leaves the store's fuel alone.
+    private var fuelPerCall: UInt64?
 
     static func run(_ paths: [String]) -> Bool {
-        let engine = Engine(
-            {
-                var configuration = Engine.Configuration()
-                configuration.features = .all
-                return configuration
-            }())
+        let engine = Engine(Mode.lazy.configuration)
         var isGood = true
         var before: Instance?
         for path in paths {
             do {
                 let module = try Module(path: path, engine: engine)
-                let linker = Linker()
-                let store: Store
-                if let before, !module.imports.isEmpty {
-                    store = before.store
-                    linker.define(instance: before, as: "a")
-                } else {
-                    store = Store(engine: engine)
-                }
-                store.fuel = 20_000_000
-                let instance = try linker.instantiate(module, in: store)
-                let clock = try BudgetClock(store)
-                Execution(instance: instance, path: path, clock: clock).print()
+                let instance = try instance(of: module, before: before)
+                let clock = try BudgetClock(instance.store)
+                let lines = Execution(instance: instance, clock: clock, fuelPerCall: nil).lines()
+                Files.print((["module \(path)"] + lines).joined(separator: "\n"))
                 before = instance
             } catch {
                 Files.print("\(path): \(error)")
@@ -40,20 +28,37 @@ struct Execution {
         return isGood
     }
 
+    private static func instance(
+        of module: Module, before: Instance?, limits: StoreLimits = StoreLimits()
+    ) throws -> Instance {
+        let linker = Linker()
+        let store: Store
+        if let before, !module.imports.isEmpty {
+            store = before.store
+            linker.define(instance: before, as: "a")
+        } else {
+            store = Store(engine: module.engine, limits: limits)
+        }
+        store.fuel = 20_000_000
+        return try linker.instantiate(module, in: store)
+    }
+
     /// Every function is called as often, with numbers that the place of the call determines.
     static let rounds = 3
 
-    private func print() {
-        var lines = ["module \(path)"]
+    private func lines() -> [String] {
+        var lines: [String] = []
         for (name, external) in instance.exports {
             guard case .function(let function) = external else { continue }
             for round in 0..<Self.rounds {
                 var random = RandomNumbers(seed: UInt64(round))
                 let arguments = function.type.parameters.map { Self.argument($0, &random) }
                 let words = arguments.map(Self.text).joined(separator: " ")
+                if let fuelPerCall { instance.store.fuel = fuelPerCall }
                 // In one round the machine asks for more budget somewhere in the call.
-                if round == 1 { clock.leave(function.type.parameters.count + 7 * name.utf8.count) }
+                if round == 1 { clock?.leave(function.type.parameters.count + 7 * name.utf8.count) }
                 lines.append("\(name)(\(words)) = \(Self.result(of: function, arguments))")
+                if fuelPerCall != nil { lines.append("fuel \(instance.store.fuel ?? 0)") }
             }
         }
         for (name, external) in instance.exports {
@@ -63,7 +68,7 @@ struct Execution {
             default: break
             }
         }
-        Files.print(lines.joined(separator: "\n"))
+        return lines
     }
 
     private static func result(of function: Function, _ arguments: [Value]) -> String {
@@ -104,12 +109,64 @@ struct Execution {
 
     /// The size and a checksum (FNV-1a) of the bytes.
     private static func summary(_ memory: Memory) -> String {
-        var sum: UInt64 = 0xcbf2_9ce4_8422_2325
+        var sum = Checksum()
         let bytes = (try? memory.bytes.bytes(at: UInt64(0), count: UInt64(memory.byteCount)))
-        for byte in bytes ?? UnsafeMutableRawBufferPointer(start: nil, count: 0) {
-            sum = (sum ^ UInt64(byte)) &* 0x100_0000_01b3
+        for byte in bytes ?? UnsafeMutableRawBufferPointer(start: nil, count: 0) { sum.add(byte) }
+        return "\(memory.byteCount) bytes, sum \(sum.value)"
+    }
+}
+
+// MARK: Modes
+
+extension Execution {
+    /// Ways to run a program that must give the same results.
+    enum Mode: CaseIterable {
+        /// With fuel; functions are translated when they are first called.
+        case lazy
+        /// With fuel; all is translated at the start.
+        case eager
+        /// With fuel, and a collection at every allocation.
+        case stressed
+        /// Without fuel.
+        case unlimited
+        /// With fuel of which the machine has used up most of a slice when a call begins.
+        case interrupted
+
+        fileprivate var configuration: Engine.Configuration {
+            var configuration = Engine.Configuration()
+            configuration.features = .all
+            configuration.eagerTranslation = self == .eager || self == .unlimited
+            configuration.collectsAtEveryAllocation = self == .stressed
+            return configuration
         }
-        return "\(memory.byteCount) bytes, sum \(sum)"
+    }
+
+    private static let limits = StoreLimits(
+        memoryBytes: CaseRunner.memoryBytes, tableElements: CaseRunner.tableElements, instances: 8,
+        memories: 4, tables: 16, nestedCalls: 20, heapBytes: 64 << 20)
+
+    /// What a program does in a mode; a module imports from the one before it.
+    ///
+    /// - Parameter fuelPerCall: what every call gets, and is asked for what is left; nil for programs
+    ///   that end by themselves.
+    static func lines(_ modules: [[UInt8]], _ mode: Mode, fuelPerCall: UInt64?) -> [String] {
+        var before: Instance?
+        var lines: [String] = []
+        let engine = Engine(mode.configuration)
+        for bytes in modules {
+            do {
+                let module = try Module(bytes, engine: engine)
+                let instance = try instance(of: module, before: before, limits: limits)
+                let clock = mode == .interrupted ? try BudgetClock(instance.store) : nil
+                if mode == .unlimited { instance.store.fuel = nil }
+                lines += Execution(instance: instance, clock: clock, fuelPerCall: fuelPerCall)
+                    .lines()
+                before = instance
+            } catch {
+                lines.append("\(error)")
+            }
+        }
+        return lines
     }
 }
 

@@ -3,6 +3,8 @@
 //
 // Operands are slots; vectors have no accumulator. A result may overlap operands, so all of them are
 // read before it is written.
+//
+// Invariants: those of `State.swift`; slots of a vector are two, both in the frame.
 
 @inline(__always) func vectorUnary<T: Vector, R: Vector>(
     _: T.Type, _ apply: (T) -> R, _ m: State

@@ -2,6 +2,9 @@
 //
 // A slot is 8 bytes, so accesses are unaligned; two stores of 8 bytes in front of a load of 16 would
 // make the processor wait, hence nothing here handles one half of a vector alone.
+//
+// Invariants: both slots are in the frame; types that are taken for each other are 16 bytes of plain
+// integers or floats.
 
 typealias I8x16 = SIMD16<Int8>
 typealias U8x16 = SIMD16<UInt8>

@@ -1,0 +1,25 @@
+/// What a case exercises: one layer of the engine, or several together.
+enum Layer: String, CaseIterable {
+    /// Sections, custom sections and descriptions of errors; nothing is validated.
+    case decoding
+    /// The text of a module.
+    case text
+    /// A script, and the modules in it.
+    case script
+    /// A module printed, parsed and printed again.
+    case printing
+    /// Validation and translation; nothing runs.
+    case translation
+    /// Linking and running.
+    case running
+    /// One program in several modes of the engine, which must agree.
+    case differential
+    /// Functions of WASI with arguments that no guest in its right mind would give.
+    case wasi
+
+    /// Whether cases start from texts.
+    var isTextual: Bool { self == .text || self == .script }
+
+    /// Endings of the names of the files that cases start from.
+    var endings: [String] { isTextual ? [".wast", ".wat"] : [".wasm", ".wast", ".wat"] }
+}
