@@ -9,6 +9,7 @@
 /// place of.
 struct ValueStack {
     private(set) var reservation: Reservation
+    var base: UnsafeMutableRawPointer { reservation.base }
     /// No frame starts above this address.
     var limit: UnsafeMutableRawPointer
     var end: UnsafeMutableRawPointer
