@@ -71,7 +71,9 @@ func vectorMultiplyAddLoad<
     m.next(3)
 }
 
-/// (memory at slot 5 plus the upper half of word 2) += (field 4) * (memory), with two roundings.
+/// (slot 0) = (field 4) * (memory), then (memory at slot 5 plus the upper half of word 2) += (slot 0),
+/// with two roundings. Nobody needs the product: that it is stored lets go of the first address
+/// before the second one takes the same registers.
 @inline(__always)
 func vectorMultiplyUpdate<
     Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address
@@ -83,10 +85,11 @@ func vectorMultiplyUpdate<
     if _slowPath(address &+ UInt(bitPattern: MemoryLayout<Stored>.size) > m.ms) {
         return m.trap(.outOfBoundsMemoryAccess)
     }
-    let target = AtSlot5.effective(m)
-    if _slowPath(target &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
     let loaded = m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: Stored.self)
     let product = multiply(m.vector(4, T.self), Lanes.cast(extend(loaded), to: T.self))
+    m.setVector(product)
+    let target = AtSlot5.effective(m)
+    if _slowPath(target &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
     let place = m.md + Int(bitPattern: target)
     place.storeBytes(of: add(product, place.loadUnaligned(as: R.self)), as: R.self)
     m.next(3)
