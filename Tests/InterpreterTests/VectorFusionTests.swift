@@ -106,6 +106,32 @@ import WasmDecoder
                 == [vector([0x0000_ffff, 0x0001_0002, 0x0000_fffd, 0x0080_0000])])
     }
 
+    private static let products = """
+        (func (export "f") (param $x i32) (param $y i32) (param $a v128) (result v128)
+          (i32x4.add
+            (i32x4.mul (v128.load16x4_s offset=2 (local.get $x))
+              (v128.load16x4_s (i32.add (local.get $y) (i32.const 4))))
+            (local.get $a)))
+        """
+
+    @Test func bothFactorsAreLoaded() throws {
+        let code = try code(Self.products)
+        #expect(code[0] == "i32x4.mul.load16x4_s.loads s6, s0, #2, s1, #4, #0, s10")
+        #expect(code[1] == "i32x4.add s6, s6, s2")
+        let instance = try TextHouse().instantiate(Self.memory + Self.products)
+        // (-2 3 -32768 5) * (3 -32768 5 0) + 1
+        #expect(
+            try instance.call("f", .i32(0), .i32(0), vector([1, 1, 1, 1]))
+                == [vector([-5, -98_303, -163_839, 1])])
+        try instance.call("f", .i32(65_526), .i32(65_524), vector([1, 1, 1, 1]))
+        for (x, y) in [(65_527, 0), (0, 65_525), (-1, 0)] as [(Int32, Int32)] {
+            let error = #expect(throws: Trap.self) {
+                try instance.call("f", .i32(x), .i32(y), vector([1, 1, 1, 1]))
+            }
+            #expect(error?.code == .outOfBoundsMemoryAccess)
+        }
+    }
+
     private static let branching = """
         (func (export "f") (param $a v128) (param $b v128) (result i32) (local $mask v128)
           (block

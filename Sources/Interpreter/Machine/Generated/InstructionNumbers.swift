@@ -352,17 +352,21 @@ extension Instruction {
     static func vectorMultiplyUpdate(_ a: Int, _ b: Int) -> Instruction {
         Instruction(3134 &+ (a &* 4 &+ b))
     }
+    /// both factors from memory; slot 4 is for the first one
+    static func vectorMultiplyLoads(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(3170 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
     static func vectorBinaryExtend(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3170 &+ (a &* 4 &+ b))
+        Instruction(3206 &+ (a &* 4 &+ b))
     }
     /// stores the mask and branches if any lane holds, or none
     static func vectorCompareBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int) -> Instruction {
-        Instruction(3218 &+ (((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d))
+        Instruction(3254 &+ (((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3338 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3374 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 3374
+    static let count = 3410
 }

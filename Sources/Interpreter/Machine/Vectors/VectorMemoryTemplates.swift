@@ -71,9 +71,31 @@ func vectorMultiplyAddLoad<
     m.next(3)
 }
 
-/// (slot 0) = (field 4) * (memory), then (memory at slot 5 plus the upper half of word 2) += (slot 0),
-/// with two roundings. Nobody needs the product: that it is stored lets go of the first address
-/// before the second one takes the same registers.
+/// (slot 0) = (memory) * (memory). What is loaded first goes to slot 4, which is nobody's: the first
+/// address is done with then, before the second one takes the same registers.
+@inline(__always)
+func vectorMultiplyLoads<
+    Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address, B: Address
+>(
+    _: Stored.Type, _ extend: (Stored) -> E, _: T.Type, _ multiply: (T, T) -> R,
+    _: A.Type, _: B.Type, _ m: State
+) {
+    let size = UInt(bitPattern: MemoryLayout<Stored>.size)
+    let address = A.effective(m)
+    if _slowPath(address &+ size > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let first = extend(
+        m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: Stored.self))
+    UnsafeMutableRawPointer(m.sp + m.field(4)).storeBytes(of: first, as: E.self)
+    let other = B.effective(m)
+    if _slowPath(other &+ size > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let second = extend(
+        m.md.loadUnaligned(fromByteOffset: Int(bitPattern: other), as: Stored.self))
+    m.setVector(multiply(Lanes.cast(first, to: T.self), Lanes.cast(second, to: T.self)))
+    m.next(3)
+}
+
+/// (memory at slot 5 plus the upper half of word 2) += (field 4) * (memory), with two roundings. The
+/// product goes to slot 0, which is nobody's, for the same reason.
 @inline(__always)
 func vectorMultiplyUpdate<
     Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address
