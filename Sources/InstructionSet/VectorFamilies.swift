@@ -402,6 +402,16 @@ let vectorFamilies = [
         fields: "s4 s5 u2", words: 3,
         "(slot 5 + upper half of word 2) += (field 4) * (memory)"),
     Family(
+        "vectorMultiplyLoads", "vectorMultiplyLoads",
+        [
+            toVector(vectorProductsOfLoads),
+            addressForms.filter { ["S", "SI"].contains($0.label) },
+            [
+                Choice("S", "AtSlot5.self", fields: "s5 u2"),
+                Choice("SI", "AtSlot5Immediate.self", fields: "s5 i6 n7"),
+            ],
+        ], fields: "s4", words: 3, "both factors from memory; slot 4 is for the first one"),
+    Family(
         "vectorBinaryExtend", "vectorBinaryExtend",
         [toVector(vectorExtendingBinaries), operandAddresses], fields: "s4", words: 3),
     Family(
@@ -439,19 +449,24 @@ let vectorExtendingBinaries: Axis = extendingLoads.flatMap { shape, load, extend
     }
 }
 
-/// Every multiplication, also that by an extended factor, with the addition of its results.
-private let multiplyAdds: Axis = joined(
+/// Every multiplication, also of factors that are extended when they are loaded.
+private let loadedProducts: Axis = joined(
     vectorMultiplications.map { product in
-        let addition = product.label.hasPrefix("f") ? "+" : "&+"
         let type = product.arguments.prefix { $0 != "," }
-        return Choice(
-            "\(product.label)+add", "\(type), Lanes.same, \(product.arguments), \(addition)")
+        return Choice(product.label, "\(type), Lanes.same, \(product.arguments)")
     },
     extendingLoads.map { shape, load, extend in
         let type = load.hasSuffix("s") ? shape.signed : shape.unsigned
-        return Choice(
-            "\(shape.name).mul.load\(load)+add", "\(extend), \(type).self, &*, &+")
+        return Choice("\(shape.name).mul.load\(load)", "\(extend), \(type).self, &*")
     })
+let vectorProductsOfLoads: Axis = loadedProducts.map {
+    Choice("\($0.label).loads", $0.arguments)
+}
+/// The same with the addition of their results.
+private let multiplyAdds: Axis = loadedProducts.map { product in
+    let addition = product.label.hasPrefix("f") ? "+" : "&+"
+    return Choice("\(product.label)+add", "\(product.arguments), \(addition)")
+}
 
 /// Two operations that both keep their results.
 let vectorTwos: Axis =

@@ -106,6 +106,32 @@ import WasmDecoder
                 == [vector([0x0000_ffff, 0x0001_0002, 0x0000_fffd, 0x0080_0000])])
     }
 
+    private static let products = """
+        (func (export "f") (param $x i32) (param $y i32) (param $a v128) (result v128)
+          (i32x4.add
+            (i32x4.mul (v128.load16x4_s offset=2 (local.get $x))
+              (v128.load16x4_s (i32.add (local.get $y) (i32.const 4))))
+            (local.get $a)))
+        """
+
+    @Test func bothFactorsAreLoaded() throws {
+        let code = try code(Self.products)
+        #expect(code[0] == "i32x4.mul.load16x4_s.loads s6, s0, #2, s1, #4, #0, s10")
+        #expect(code[1] == "i32x4.add s6, s6, s2")
+        let instance = try TextHouse().instantiate(Self.memory + Self.products)
+        // (-2 3 -32768 5) * (3 -32768 5 0) + 1
+        #expect(
+            try instance.call("f", .i32(0), .i32(0), vector([1, 1, 1, 1]))
+                == [vector([-5, -98_303, -163_839, 1])])
+        try instance.call("f", .i32(65_526), .i32(65_524), vector([1, 1, 1, 1]))
+        for (x, y) in [(65_527, 0), (0, 65_525), (-1, 0)] as [(Int32, Int32)] {
+            let error = #expect(throws: Trap.self) {
+                try instance.call("f", .i32(x), .i32(y), vector([1, 1, 1, 1]))
+            }
+            #expect(error?.code == .outOfBoundsMemoryAccess)
+        }
+    }
+
     private static let branching = """
         (func (export "f") (param $a v128) (param $b v128) (result i32) (local $mask v128)
           (block
@@ -166,46 +192,5 @@ import WasmDecoder
         #expect(
             try instance.call("f", vector([5, 6, 7, 8]), vector([1, 2, 9, 8]))
                 == [vector([24, 28, -16, 0])])
-    }
-
-    @Test func smallCopiesAndFills() throws {
-        let instance = try TextHouse().instantiate(
-            """
-            (memory (export "m") 1)
-            (func (export "copy") (param i32 i32 i32)
-              (memory.copy (local.get 0) (local.get 1) (local.get 2)))
-            (func (export "fill") (param i32 i32 i32)
-              (memory.fill (local.get 0) (local.get 1) (local.get 2)))
-            """)
-        let memory = try #require(instance.memory("m"))
-        var expected = (0..<300).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }
-        func check(_ name: String, _ to: Int, _ from: Int, _ count: Int) throws {
-            try memory.bytes.write(expected, at: 0)
-            try instance.call(name, .i32(Int32(to)), .i32(Int32(from)), .i32(Int32(count)))
-            if name == "copy" {
-                let bytes = Array(expected[from..<(from + count)])
-                expected.replaceSubrange(to..<(to + count), with: bytes)
-            } else {
-                expected.replaceSubrange(
-                    to..<(to + count), with: repeatElement(UInt8(from & 0xff), count: count))
-            }
-            #expect(
-                try memory.bytes.read(at: 0, count: 300) == expected, "\(name) \(to) \(from) \(count)")
-        }
-        for count in 0...80 {
-            // Apart, the same place, overlapping forward and backward.
-            for (to, from) in [(150, 3), (40, 40), (41, 40), (40, 41), (47, 40), (40, 56)] {
-                try check("copy", to, from, count)
-            }
-            try check("fill", 33, count + 300, count)
-        }
-        for (to, from, count) in [(65_529, 0, 8), (0, 65_530, 7), (0, 65_500, 64), (-1, 0, 16)] {
-            let error = #expect(throws: Trap.self) {
-                try instance.call(
-                    "copy", .i32(Int32(to)), .i32(Int32(from)), .i32(Int32(count)))
-            }
-            #expect(error?.code == .outOfBoundsMemoryAccess)
-        }
-        #expect(throws: Trap.self) { try instance.call("fill", .i32(65_500), .i32(0), .i32(40)) }
     }
 }

@@ -86,6 +86,8 @@ import WasmInstructionSet
         let extended = zip(shapes, loads).map { "\($0).mul.\($1)+add" }
         #expect(
             try binary[products].map { "\($0)+add" } + extended == labels("vectorMultiplyAddLoad"))
+        let loaded = try labels("vectorMultiplyLoads").map { "\($0.dropLast(".loads".count))+add" }
+        #expect(try loaded == labels("vectorMultiplyAddLoad"))
         #expect(try labels("vectorMultiplyUpdate") == labels("vectorMultiplyAddLoad"))
         let extending = try labels("vectorBinaryExtend")
         for (load, name) in loads.enumerated() {

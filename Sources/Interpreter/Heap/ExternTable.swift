@@ -10,6 +10,9 @@ final class ExternTable {
     private var threshold = ExternTable.minimumThreshold
     /// Values that nobody refers to, until `releaseDead` lets go of them.
     private(set) var dead: [AnyHashable] = []
+    /// Whether there are any. Every call of the host asks: looking at the array itself would make the
+    /// runtime check for exclusive access, which takes longer than all the rest.
+    private var hasDead = false
 
     static let minimumThreshold = 10_000
     /// The three low bits of a slot that refers to a value.
@@ -61,6 +64,7 @@ final class ExternTable {
             numbers[value] = nil
             freeNumbers.append(number)
             dead.append(value)
+            hasDead = true
         }
         addedCount = 0
         threshold = max(Self.minimumThreshold, numbers.count)
@@ -68,7 +72,8 @@ final class ExternTable {
 
     /// Lets go of dead values. Their deinitialisers may do anything, so no guest may be running.
     func releaseDead() {
-        guard !dead.isEmpty else { return }
+        guard hasDead else { return }
+        hasDead = false
         let values = dead
         dead = []
         _ = values

@@ -169,6 +169,12 @@ enum AtSlot5: Address {
         UInt(slot32(m, 5)) &+ UInt(UInt32(bitPattern: m.farHalf))
     }
 }
+/// As `AtSlotImmediate`, with fields of word 2.
+enum AtSlot5Immediate: Address {
+    @inline(__always) static func effective(_ m: State) -> UInt {
+        UInt(slot32(m, 5) &+ UInt32(bitPattern: m.signedField(6))) &+ UInt(bitPattern: m.field(7))
+    }
+}
 enum AtRegister: Address {
     @inline(__always) static func effective(_ m: State) -> UInt {
         UInt(register32(m)) &+ m.unsignedHalf

@@ -15,6 +15,11 @@ extension Translator {
             takeConstant(.vectorBinary(index, 1), other)
         case .vectorLoad where canBeSecond && index < VectorOpcodes.loadingCount:
             let form = last.operation
+            if VectorOpcodes.multiplications.contains(index),
+                multiplyLoads(index - VectorOpcodes.multiplications.lowerBound, other)
+            {
+                return true
+            }
             takeLoaded(.vectorBinaryLoad(index, form), other)
             if VectorOpcodes.multiplications.contains(index) {
                 last.kind = .vectorMultiplyLoad
@@ -28,8 +33,12 @@ extension Translator {
             guard let position = VectorOpcodes.extendingBinary(index, load: load) else {
                 return false
             }
+            let isProduct = VectorOpcodes.multiplications.contains(index)
+            if isProduct, multiplyLoads(VectorOpcodes.multiplications.count + load, other) {
+                return true
+            }
             takeLoaded(.vectorBinaryExtend(position, form), other)
-            if VectorOpcodes.multiplications.contains(index) {
+            if isProduct {
                 last.kind = .vectorMultiplyLoad
                 last.operation = 4 * (VectorOpcodes.multiplications.count + load) + form
             }
@@ -71,7 +80,34 @@ extension Translator {
         takeLoaded(instruction, codeWord(slot(of: first)))
     }
 
-    /// The same with the word that names the operands in slots.
+    /// Tries to make one instruction of the last two loads and the product of what they loaded.
+    private mutating func multiplyLoads(_ product: Int, _ other: Entry) -> Bool {
+        let first = previous, second = last
+        // Forms S and SI: word 1 as it is, but for what it writes, serves as word 2.
+        let forms = [0, nil, 1, nil]
+        guard first.kind == second.kind, first.end == second.start,
+            first.operation / 4 == second.operation / 4, other.kind == .temporary,
+            first.destination == Int(other.home), let a = forms[first.operation % 4],
+            let b = forms[second.operation % 4]
+        else { return false }
+        let operands = code[second.start + 1] & ~0xffff | codeWord(spareSlots(first.destination))
+        code.removeSubrange(second.start...)
+        last = first
+        previous = Emitted()
+        takeLoaded(.vectorMultiplyLoads(product, a, b), operands)
+        return true
+    }
+
+    /// Slots for what an instruction keeps while it runs, when its result goes to `home`: those of no
+    /// operand, since an access out of bounds may be tried again.
+    private mutating func spareSlots(_ home: Int) -> Int {
+        // Operands are at the same home and, if there are two, behind it.
+        let slot = home + 4
+        highestSlot = max(highestSlot, slot + 2)
+        return slot
+    }
+
+    /// The same with the whole word behind the load's.
     private mutating func takeLoaded(_ instruction: Instruction, _ operands: CodeWord) {
         let start = last.start
         let destination = push(.temporary, .vector)
@@ -154,6 +190,8 @@ extension Translator {
         code[product.start] = Instruction.vectorMultiplyUpdate(index, form).handler
         code[product.end - 1] |= codeWord(
             0, place, unsigned: UInt32(truncatingIfNeeded: offset))
+        code[product.start + 1] =
+            code[product.start + 1] & ~0xffff | codeWord(spareSlots(product.destination))
         previous = Emitted()
         last = product
         last.kind = .other

@@ -1480,126 +1480,126 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { vectorMultiplyUpdate(SIMD4<UInt16>.self, Lanes.extend, U32x4.self, &*, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_s_S(
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_loads_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_s_R(
+) { vectorMultiplyLoads(I16x8.self, Lanes.same, I16x8.self, &*, AtSlot.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_loads_S_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_s_SI(
+) { vectorMultiplyLoads(I16x8.self, Lanes.same, I16x8.self, &*, AtSlot.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_loads_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_s_SS(
+) { vectorMultiplyLoads(I16x8.self, Lanes.same, I16x8.self, &*, AtSlotImmediate.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_loads_SI_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_s_S(
+) { vectorMultiplyLoads(I16x8.self, Lanes.same, I16x8.self, &*, AtSlotImmediate.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_mul_loads_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_s_R(
+) { vectorMultiplyLoads(I32x4.self, Lanes.same, I32x4.self, &*, AtSlot.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_mul_loads_S_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_s_SI(
+) { vectorMultiplyLoads(I32x4.self, Lanes.same, I32x4.self, &*, AtSlot.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_mul_loads_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_s_SS(
+) { vectorMultiplyLoads(I32x4.self, Lanes.same, I32x4.self, &*, AtSlotImmediate.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_mul_loads_SI_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_s_S(
+) { vectorMultiplyLoads(I32x4.self, Lanes.same, I32x4.self, &*, AtSlotImmediate.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_f32x4_mul_loads_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_s_R(
+) { vectorMultiplyLoads(F32x4.self, Lanes.same, F32x4.self, *, AtSlot.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_f32x4_mul_loads_S_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_s_SI(
+) { vectorMultiplyLoads(F32x4.self, Lanes.same, F32x4.self, *, AtSlot.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_f32x4_mul_loads_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_s_SS(
+) { vectorMultiplyLoads(F32x4.self, Lanes.same, F32x4.self, *, AtSlotImmediate.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_f32x4_mul_loads_SI_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_u_S(
+) { vectorMultiplyLoads(F32x4.self, Lanes.same, F32x4.self, *, AtSlotImmediate.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_f64x2_mul_loads_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_u_R(
+) { vectorMultiplyLoads(F64x2.self, Lanes.same, F64x2.self, *, AtSlot.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_f64x2_mul_loads_S_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_u_SI(
+) { vectorMultiplyLoads(F64x2.self, Lanes.same, F64x2.self, *, AtSlot.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_f64x2_mul_loads_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_add_load8x8_u_SS(
+) { vectorMultiplyLoads(F64x2.self, Lanes.same, F64x2.self, *, AtSlotImmediate.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_f64x2_mul_loads_SI_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_u_S(
+) { vectorMultiplyLoads(F64x2.self, Lanes.same, F64x2.self, *, AtSlotImmediate.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_dot_i16x8_s_loads_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_u_R(
+) { vectorMultiplyLoads(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, AtSlot.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_dot_i16x8_s_loads_S_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_u_SI(
+) { vectorMultiplyLoads(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, AtSlot.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_dot_i16x8_s_loads_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_mul_load8x8_u_SS(
+) { vectorMultiplyLoads(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, AtSlotImmediate.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_dot_i16x8_s_loads_SI_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_u_S(
+) { vectorMultiplyLoads(I16x8.self, Lanes.same, I16x8.self, Lanes.dot, AtSlotImmediate.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_load8x8_s_loads_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &-, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_u_R(
+) { vectorMultiplyLoads(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlot.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_load8x8_s_loads_S_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &-, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_u_SI(
+) { vectorMultiplyLoads(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlot.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_load8x8_s_loads_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &-, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i16x8_sub_load8x8_u_SS(
+) { vectorMultiplyLoads(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlotImmediate.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_load8x8_s_loads_SI_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &-, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i32x4_add_load16x4_s_S(
+) { vectorMultiplyLoads(UInt64.self, Lanes.extend8x8Signed, I16x8.self, &*, AtSlotImmediate.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_load8x8_u_loads_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &+, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i32x4_add_load16x4_s_R(
+) { vectorMultiplyLoads(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlot.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_load8x8_u_loads_S_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &+, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i32x4_add_load16x4_s_SI(
+) { vectorMultiplyLoads(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlot.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_load8x8_u_loads_SI_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &+, AtSlotImmediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i32x4_add_load16x4_s_SS(
+) { vectorMultiplyLoads(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlotImmediate.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i16x8_mul_load8x8_u_loads_SI_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &+, AtSlotSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i32x4_mul_load16x4_s_S(
+) { vectorMultiplyLoads(UInt64.self, Lanes.extend8x8Unsigned, U16x8.self, &*, AtSlotImmediate.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_mul_load16x4_s_loads_S_S(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, AtSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_vectorBinaryExtend_i32x4_mul_load16x4_s_R(
+) { vectorMultiplyLoads(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, AtSlot.self, AtSlot5.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_vectorMultiplyLoads_i32x4_mul_load16x4_s_loads_S_SI(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { vectorBinaryExtend(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, AtRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+) { vectorMultiplyLoads(SIMD4<Int16>.self, Lanes.extend, I32x4.self, &*, AtSlot.self, AtSlot5Immediate.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[2800] = address(h_vectorBinaryLoad_v128_or_S)
@@ -1972,34 +1972,34 @@ func registerHandlers7(_ table: UnsafeMutablePointer<UInt64>) {
     table[3167] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_R)
     table[3168] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_SI)
     table[3169] = address(h_vectorMultiplyUpdate_i32x4_mul_load16x4_u_add_SS)
-    table[3170] = address(h_vectorBinaryExtend_i16x8_add_load8x8_s_S)
-    table[3171] = address(h_vectorBinaryExtend_i16x8_add_load8x8_s_R)
-    table[3172] = address(h_vectorBinaryExtend_i16x8_add_load8x8_s_SI)
-    table[3173] = address(h_vectorBinaryExtend_i16x8_add_load8x8_s_SS)
-    table[3174] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_s_S)
-    table[3175] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_s_R)
-    table[3176] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_s_SI)
-    table[3177] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_s_SS)
-    table[3178] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_s_S)
-    table[3179] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_s_R)
-    table[3180] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_s_SI)
-    table[3181] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_s_SS)
-    table[3182] = address(h_vectorBinaryExtend_i16x8_add_load8x8_u_S)
-    table[3183] = address(h_vectorBinaryExtend_i16x8_add_load8x8_u_R)
-    table[3184] = address(h_vectorBinaryExtend_i16x8_add_load8x8_u_SI)
-    table[3185] = address(h_vectorBinaryExtend_i16x8_add_load8x8_u_SS)
-    table[3186] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_S)
-    table[3187] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_R)
-    table[3188] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_SI)
-    table[3189] = address(h_vectorBinaryExtend_i16x8_mul_load8x8_u_SS)
-    table[3190] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_S)
-    table[3191] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_R)
-    table[3192] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_SI)
-    table[3193] = address(h_vectorBinaryExtend_i16x8_sub_load8x8_u_SS)
-    table[3194] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_S)
-    table[3195] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_R)
-    table[3196] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_SI)
-    table[3197] = address(h_vectorBinaryExtend_i32x4_add_load16x4_s_SS)
-    table[3198] = address(h_vectorBinaryExtend_i32x4_mul_load16x4_s_S)
-    table[3199] = address(h_vectorBinaryExtend_i32x4_mul_load16x4_s_R)
+    table[3170] = address(h_vectorMultiplyLoads_i16x8_mul_loads_S_S)
+    table[3171] = address(h_vectorMultiplyLoads_i16x8_mul_loads_S_SI)
+    table[3172] = address(h_vectorMultiplyLoads_i16x8_mul_loads_SI_S)
+    table[3173] = address(h_vectorMultiplyLoads_i16x8_mul_loads_SI_SI)
+    table[3174] = address(h_vectorMultiplyLoads_i32x4_mul_loads_S_S)
+    table[3175] = address(h_vectorMultiplyLoads_i32x4_mul_loads_S_SI)
+    table[3176] = address(h_vectorMultiplyLoads_i32x4_mul_loads_SI_S)
+    table[3177] = address(h_vectorMultiplyLoads_i32x4_mul_loads_SI_SI)
+    table[3178] = address(h_vectorMultiplyLoads_f32x4_mul_loads_S_S)
+    table[3179] = address(h_vectorMultiplyLoads_f32x4_mul_loads_S_SI)
+    table[3180] = address(h_vectorMultiplyLoads_f32x4_mul_loads_SI_S)
+    table[3181] = address(h_vectorMultiplyLoads_f32x4_mul_loads_SI_SI)
+    table[3182] = address(h_vectorMultiplyLoads_f64x2_mul_loads_S_S)
+    table[3183] = address(h_vectorMultiplyLoads_f64x2_mul_loads_S_SI)
+    table[3184] = address(h_vectorMultiplyLoads_f64x2_mul_loads_SI_S)
+    table[3185] = address(h_vectorMultiplyLoads_f64x2_mul_loads_SI_SI)
+    table[3186] = address(h_vectorMultiplyLoads_i32x4_dot_i16x8_s_loads_S_S)
+    table[3187] = address(h_vectorMultiplyLoads_i32x4_dot_i16x8_s_loads_S_SI)
+    table[3188] = address(h_vectorMultiplyLoads_i32x4_dot_i16x8_s_loads_SI_S)
+    table[3189] = address(h_vectorMultiplyLoads_i32x4_dot_i16x8_s_loads_SI_SI)
+    table[3190] = address(h_vectorMultiplyLoads_i16x8_mul_load8x8_s_loads_S_S)
+    table[3191] = address(h_vectorMultiplyLoads_i16x8_mul_load8x8_s_loads_S_SI)
+    table[3192] = address(h_vectorMultiplyLoads_i16x8_mul_load8x8_s_loads_SI_S)
+    table[3193] = address(h_vectorMultiplyLoads_i16x8_mul_load8x8_s_loads_SI_SI)
+    table[3194] = address(h_vectorMultiplyLoads_i16x8_mul_load8x8_u_loads_S_S)
+    table[3195] = address(h_vectorMultiplyLoads_i16x8_mul_load8x8_u_loads_S_SI)
+    table[3196] = address(h_vectorMultiplyLoads_i16x8_mul_load8x8_u_loads_SI_S)
+    table[3197] = address(h_vectorMultiplyLoads_i16x8_mul_load8x8_u_loads_SI_SI)
+    table[3198] = address(h_vectorMultiplyLoads_i32x4_mul_load16x4_s_loads_S_S)
+    table[3199] = address(h_vectorMultiplyLoads_i32x4_mul_load16x4_s_loads_S_SI)
 }

@@ -2284,7 +2284,30 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3170, count: 48, words: 3, fields: "s4",
+        base: 3170, count: 36, words: 3, fields: "s4",
+        axes: [
+            [
+                InstructionChoice("i16x8.mul.loads", "s0", 0),
+                InstructionChoice("i32x4.mul.loads", "s0", 0),
+                InstructionChoice("f32x4.mul.loads", "s0", 0),
+                InstructionChoice("f64x2.mul.loads", "s0", 0),
+                InstructionChoice("i32x4.dot_i16x8_s.loads", "s0", 0),
+                InstructionChoice("i16x8.mul.load8x8_s.loads", "s0", 0),
+                InstructionChoice("i16x8.mul.load8x8_u.loads", "s0", 0),
+                InstructionChoice("i32x4.mul.load16x4_s.loads", "s0", 0),
+                InstructionChoice("i32x4.mul.load16x4_u.loads", "s0", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("SI", "s1 i2 n3", 0),
+            ],
+            [
+                InstructionChoice("S", "s5 u2", 0),
+                InstructionChoice("SI", "s5 i6 n7", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 3206, count: 48, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i16x8.add.load8x8_s", "s0", 0),
@@ -2308,7 +2331,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3218, count: 120, words: 2, fields: "",
+        base: 3254, count: 120, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -2341,7 +2364,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3338, count: 36, words: 2, fields: "s1 b",
+        base: 3374, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

@@ -137,13 +137,9 @@ extension Lanes {
         finish(a, down(magnitude(a)))
     }
 
-    // Lane by lane the compiler sees one instruction; the root of a vector would be four calls.
-    @inline(__always) static func squareRoot(_ a: F32x4) -> F32x4 {
-        F32x4(a[0].squareRoot(), a[1].squareRoot(), a[2].squareRoot(), a[3].squareRoot())
-    }
-    @inline(__always) static func squareRoot(_ a: F64x2) -> F64x2 {
-        F64x2(a[0].squareRoot(), a[1].squareRoot())
-    }
+    // One instruction if the compiler knows that nobody asks for `errno`: see `Scripts/build-release`.
+    @inline(__always) static func squareRoot(_ a: F32x4) -> F32x4 { a.squareRoot() }
+    @inline(__always) static func squareRoot(_ a: F64x2) -> F64x2 { a.squareRoot() }
 
     /// The canonical NaN in every lane that has a NaN.
     @inline(__always) static func canonicalize(_ a: F32x4) -> F32x4 {

@@ -71,7 +71,31 @@ func vectorMultiplyAddLoad<
     m.next(3)
 }
 
-/// (memory at slot 5 plus the upper half of word 2) += (field 4) * (memory), with two roundings.
+/// (slot 0) = (memory) * (memory). What is loaded first goes to slot 4, which is nobody's: the first
+/// address is done with then, before the second one takes the same registers.
+@inline(__always)
+func vectorMultiplyLoads<
+    Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address, B: Address
+>(
+    _: Stored.Type, _ extend: (Stored) -> E, _: T.Type, _ multiply: (T, T) -> R,
+    _: A.Type, _: B.Type, _ m: State
+) {
+    let size = UInt(bitPattern: MemoryLayout<Stored>.size)
+    let address = A.effective(m)
+    if _slowPath(address &+ size > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let first = extend(
+        m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: Stored.self))
+    UnsafeMutableRawPointer(m.sp + m.field(4)).storeBytes(of: first, as: E.self)
+    let other = B.effective(m)
+    if _slowPath(other &+ size > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let second = extend(
+        m.md.loadUnaligned(fromByteOffset: Int(bitPattern: other), as: Stored.self))
+    m.setVector(multiply(Lanes.cast(first, to: T.self), Lanes.cast(second, to: T.self)))
+    m.next(3)
+}
+
+/// (memory at slot 5 plus the upper half of word 2) += (field 4) * (memory), with two roundings. The
+/// product goes to slot 0, which is nobody's, for the same reason.
 @inline(__always)
 func vectorMultiplyUpdate<
     Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address
@@ -83,10 +107,11 @@ func vectorMultiplyUpdate<
     if _slowPath(address &+ UInt(bitPattern: MemoryLayout<Stored>.size) > m.ms) {
         return m.trap(.outOfBoundsMemoryAccess)
     }
-    let target = AtSlot5.effective(m)
-    if _slowPath(target &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
     let loaded = m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: Stored.self)
     let product = multiply(m.vector(4, T.self), Lanes.cast(extend(loaded), to: T.self))
+    m.setVector(product)
+    let target = AtSlot5.effective(m)
+    if _slowPath(target &+ 16 > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
     let place = m.md + Int(bitPattern: target)
     place.storeBytes(of: add(product, place.loadUnaligned(as: R.self)), as: R.self)
     m.next(3)
