@@ -76,9 +76,18 @@ public final class DebugInfo: Sendable {
         guard range.count > 0, let first = address(of: range.start) else { return [] }
         let last = address(of: range.end) ?? UInt32(clamping: sections.code.count)
         guard first < last else { return [] }
+        // Most rows are of few files: their names are made once.
+        var known: [UInt32: SourceLocation] = [:]
         return lineTable.rows(in: first..<last).map { row in
-            LineEntry(
-                offset: sections.code.start + Int(row.address), location: location(row),
+            var place = row.line > 0 ? known[row.file] : nil
+            if place == nil {
+                place = location(row)
+                known[row.file] = place
+            }
+            place?.line = Int(row.line)
+            place?.column = Int(row.column)
+            return LineEntry(
+                offset: sections.code.start + Int(row.address), location: place,
                 isStatement: row.isStatement)
         }
     }

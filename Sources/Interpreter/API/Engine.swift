@@ -1,3 +1,4 @@
+@_exported import WasmDebugInfo
 @_exported import WasmDecoder
 import WasmValidator
 
@@ -24,11 +25,11 @@ public final class Engine: Sendable {
         ///
         /// Specification: 4.3.3 (NaN propagation), appendix "Profiles" (deterministic profile).
         public var canonicalizesNaNs = false
-        /// Tell the `observer` of a store of calls and returns. Calls take several times as long,
-        /// also in stores without one.
+        /// Tell the `observer` of a store of calls and returns. Calls take longer then, also in
+        /// stores without one.
         public var observesCalls = false
-        /// Count how often each block of code runs, for `Module.coverage`. Guests take about
-        /// half as long again.
+        /// Count how often each block of code runs, for `Module.coverage`. Guests take longer: see
+        /// `docs/observation.md`.
         public var countsBlocks = false
 
         public init() {}

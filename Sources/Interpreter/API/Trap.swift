@@ -1,5 +1,3 @@
-@_exported import WasmDebugInfo
-
 /// The guest was stopped: it did something that the specification forbids, or ran into a limit.
 ///
 /// Specification: 4.6.1 (traps).

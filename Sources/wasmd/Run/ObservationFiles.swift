@@ -31,8 +31,15 @@ struct ObservationFiles {
             }
         }
         if let file = options.coverage, let coverage = module.coverage {
-            try write(coverage.lcov(moduleFile: options.file), to: file, console)
+            try write(coverage.lcov(moduleFile: absolute(options.file)), to: file, console)
         }
+    }
+
+    /// lcov is used in other folders.
+    private func absolute(_ file: String) -> String {
+        guard let path = realpath(file, nil) else { return file }
+        defer { free(path) }
+        return String(cString: path)
     }
 
     private func write(
@@ -58,9 +65,13 @@ enum KeyboardInterrupt {
     nonisolated(unsafe) private static var hasHappened: sig_atomic_t = 0
 
     /// From now on the first interrupt stops the guest of `store`; another one ends the process.
+    /// Where interrupts are ignored, as in the background of a shell, they stay so.
     static func stops(_ store: Store) {
         handle = store.interruptHandle
         var action = sigaction()
+        sigaction(SIGINT, nil, &action)
+        if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 { return }
+        action = sigaction()
         action.__sigaction_handler.sa_handler = { _ in
             KeyboardInterrupt.hasHappened = 1
             KeyboardInterrupt.handle?.interrupt()

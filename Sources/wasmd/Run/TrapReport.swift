@@ -56,8 +56,10 @@ struct TrapReport {
             let place = location.map { " in \(printable($0.description))" } ?? ""
             return "\(function) at \(hexadecimal(offset))\(place)"
         }
-        let source = frame.sourceFrames
-        guard let last = source.last else { return [describe(function, frame.location)] }
+        let source = frame.module.debugInfo?.frames(at: offset) ?? []
+        guard let last = source.last else {
+            return [describe(function, frame.module.debugInfo?.location(at: offset))]
+        }
         return source.dropLast().map { inlined in
             let name = inlined.function.map { printable($0) } ?? "?"
             return describe("\(name) (inlined in \(index))", inlined.location)
