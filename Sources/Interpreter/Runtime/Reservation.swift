@@ -79,26 +79,26 @@ struct Reservation: @unchecked Sendable {
 
     func holds(_ other: ObjectIdentifier) -> Bool { image == other }
 
-    /// Bytes at the start that are cleared by hand when a reservation comes back once more: writing
-    /// zeros takes less time than the page faults of the next one who uses them.
-    private static let warmByteCount = 128 << 10
-
     /// Makes the bytes what they were before somebody used them.
-    mutating func clean() {
-        let warm = isReused && fileByteCount == 0 ? min(committedByteCount, Self.warmByteCount) : 0
+    ///
+    /// - Parameter warm: bytes at the start that stay in memory if the reservation comes back once
+    ///   more: writing zeros takes less time than the page faults of the next one who uses them.
+    mutating func clean(warm: Int) {
+        let mayStay = isReused && fileByteCount == 0
+        let warm = mayStay ? min(committedByteCount, SystemMemory.roundedUp(warm) ?? 0) : 0
         base.initializeMemory(as: UInt8.self, repeating: 0, count: warm)
         isReused = true
         if fileByteCount > 0, image == nil { return reset(to: nil) }
         SystemMemory.discard(base + warm, committedByteCount - warm)
     }
-
 }
 
 /// Reservations that were used and will be used again: taking one costs no system call, and its
 /// first pages are in memory already. One an engine.
 final class ReservationPool: Sendable {
-    /// All of them together keep 4 MiB in memory.
     private static let capacity = 32
+    /// Bytes of a reservation that stay in memory: 4 MiB of all together.
+    static let warmByteCount = 128 << 10
     private let free = Mutex<[Reservation]>([])
 
     deinit {
@@ -109,8 +109,8 @@ final class ReservationPool: Sendable {
     /// `committed` are usable, down to which it may be smaller in a process with little address
     /// space. Whole pages; nil if the system has no room.
     func take(_ wanted: Int, committed: Int, image: MemoryImage? = nil) -> Reservation? {
-        let found = takeFree(wanted, image)
-        guard var reservation = found ?? Reservation(wanted, least: committed) else { return nil }
+        let found = takeFree(wanted, image) ?? Reservation(wanted, least: wanted)
+        guard var reservation = found ?? reserveLess(wanted, least: committed) else { return nil }
         guard reservation.commit(committed) else {
             reservation.release()
             return nil
@@ -139,10 +139,16 @@ final class ReservationPool: Sendable {
         }
     }
 
+    /// There is little address space: what nobody uses is given up, and what is left must do.
+    private func reserveLess(_ wanted: Int, least: Int) -> Reservation? {
+        forget { _ in true }
+        return Reservation(wanted, least: least)
+    }
+
     /// Takes back a reservation that nobody uses any more.
-    func give(_ reservation: Reservation) {
+    func give(_ reservation: Reservation, warm: Int = ReservationPool.warmByteCount) {
         var reservation = reservation
-        reservation.clean()
+        reservation.clean(warm: warm)
         let isKept = free.withLock { free in
             guard free.count < Self.capacity else { return false }
             free.append(reservation)
@@ -152,10 +158,12 @@ final class ReservationPool: Sendable {
     }
 
     /// Gives up reservations that hold an image which goes.
-    func forget(_ image: ObjectIdentifier) {
+    func forget(_ image: ObjectIdentifier) { forget { $0.holds(image) } }
+
+    private func forget(where isForgotten: (Reservation) -> Bool) {
         let forgotten = free.withLock { free in
-            let forgotten = free.filter { $0.holds(image) }
-            free.removeAll { $0.holds(image) }
+            let forgotten = free.filter(isForgotten)
+            free.removeAll(where: isForgotten)
             return forgotten
         }
         for reservation in forgotten { reservation.release() }
