@@ -33,8 +33,7 @@ public final class Store {
     /// Where guests wait for host functions that called into the store again, outermost first.
     var suspendedRuns: [GuestPlace?] = []
 
-    var valueStack: UnsafeMutableRawPointer? { stackReservation?.base }
-    private var stackReservation: Reservation?
+    var valueStack: UnsafeMutableRawPointer?
     /// No frame starts above this address.
     private(set) var stackLimit: UnsafeMutableRawPointer
     /// The end of the value stack's mapping.
@@ -89,8 +88,7 @@ public final class Store {
     }
 
     deinit {
-        // Most guests use little of the stack.
-        if let stackReservation { engine.reservations.give(stackReservation, warm: 16 << 10) }
+        if let valueStack { engine.reservations.giveMapping(valueStack, stackEnd - valueStack) }
         for record in hostRecords.values { record.deallocate() }
         for cell in globalCells { cell.deallocate() }
         emptyTable.deallocate()
@@ -125,10 +123,9 @@ extension Store {
         let wanted = min(max(engine.configuration.stackByteCount, 4096), 1 << 40)
         guard let usable = SystemMemory.roundedUp(wanted),
             let mapped = SystemMemory.roundedUp(usable + Self.stackSlack),
-            let reservation = engine.reservations.take(mapped, committed: mapped)
+            let base = engine.reservations.takeMapping(mapped)
         else { throw .outOfMemory }
-        stackReservation = reservation
-        let base = reservation.base
+        valueStack = base
         stackLimit = base + usable
         stackEnd = base + mapped
         execution.pointee.top = base.bindMemory(to: UInt64.self, capacity: mapped / 8)

@@ -32,6 +32,14 @@ struct Reservation: @unchecked Sendable {
         self.byteCount = byteCount
     }
 
+    /// Makes one of a mapping, all of it readable and writable, that was used.
+    fileprivate init(of base: UnsafeMutableRawPointer, byteCount: Int) {
+        self.base = base
+        self.byteCount = byteCount
+        committedByteCount = byteCount
+        isReused = true
+    }
+
     /// Gives everything back.
     func release() { SystemMemory.release(base, byteCount) }
 
@@ -109,7 +117,13 @@ final class ReservationPool: Sendable {
     /// `committed` are usable, down to which it may be smaller in a process with little address
     /// space. Whole pages; nil if the system has no room.
     func take(_ wanted: Int, committed: Int, image: MemoryImage? = nil) -> Reservation? {
-        let found = takeFree(wanted, image) ?? Reservation(wanted, least: wanted)
+        take(wanted, of: wanted..., committed: committed, image: image)
+    }
+
+    private func take(
+        _ wanted: Int, of sizes: some RangeExpression<Int>, committed: Int, image: MemoryImage?
+    ) -> Reservation? {
+        let found = takeFree(sizes, image) ?? Reservation(wanted, least: wanted)
         guard var reservation = found ?? reserveLess(wanted, least: committed) else { return nil }
         guard reservation.commit(committed) else {
             reservation.release()
@@ -120,10 +134,12 @@ final class ReservationPool: Sendable {
     }
 
     /// The smallest that is large enough, but rather one with the image.
-    private func takeFree(_ wanted: Int, _ image: MemoryImage?) -> Reservation? {
+    private func takeFree(
+        _ sizes: some RangeExpression<Int>, _ image: MemoryImage?
+    ) -> Reservation? {
         free.withLock { free in
             var best: Int?
-            for (index, candidate) in free.enumerated() where candidate.byteCount >= wanted {
+            for (index, candidate) in free.enumerated() where sizes.contains(candidate.byteCount) {
                 if let known = best.map({ free[$0] }) {
                     let isBetter =
                         candidate.holds(image) == known.holds(image)
@@ -147,14 +163,22 @@ final class ReservationPool: Sendable {
 
     /// Takes back a reservation that nobody uses any more.
     func give(_ reservation: Reservation, warm: Int = ReservationPool.warmByteCount) {
+        guard free.withLock({ $0.count < Self.capacity }) else { return reservation.release() }
         var reservation = reservation
         reservation.clean(warm: warm)
-        let isKept = free.withLock { free in
-            guard free.count < Self.capacity else { return false }
-            free.append(reservation)
-            return true
-        }
-        if !isKept { reservation.release() }
+        // A few more, if threads give at the same time, do no harm.
+        free.withLock { $0.append(reservation) }
+    }
+
+    /// Zeros for a value stack: exactly so many bytes, whole pages, that take memory where they are
+    /// touched. Nil if the system has no room.
+    func takeMapping(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+        take(byteCount, of: byteCount...byteCount, committed: byteCount, image: nil)?.base
+    }
+
+    /// Takes back what `takeMapping` gave. Most guests use little of their stack.
+    func giveMapping(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
+        give(Reservation(of: base, byteCount: byteCount), warm: 16 << 10)
     }
 
     /// Gives up reservations that hold an image which goes.
