@@ -1,6 +1,8 @@
 // What instances cost: microseconds to make, fork, restore and save one. Run it with
 //
-//     swift run -c release instance-benchmark
+//     swift run -c release instance-benchmark [PERCENT]
+//
+// with PERCENT for fewer or more repetitions.
 //
 // Every row is the average of a series, the fastest of five series.
 
@@ -67,7 +69,7 @@ func makeInstances() throws {
             for _ in 0..<batch { _ = try Instance(small, in: store) }
         } / Double(batch))
     for threads in [2, 4] {
-        let count = 10_000
+        let count = max(1, 100 * percentage)
         var isComplete = true
         let time = microseconds(1) {
             isComplete =

@@ -54,8 +54,7 @@ public final class Store {
     var executions = ExecutionList()
 
     /// The value stack that guests run on now: see `ValueStack`.
-    var valueStack: UnsafeMutableRawPointer? { stackReservation?.base }
-    var stackReservation: Reservation?
+    var valueStack: UnsafeMutableRawPointer?
     /// No frame starts above this address.
     var stackLimit: UnsafeMutableRawPointer
     /// The end of the value stack's mapping.
@@ -110,7 +109,7 @@ public final class Store {
     }
 
     deinit {
-        if let stackReservation { engine.reservations.give(stackReservation) }
+        if let valueStack { engine.reservations.giveMapping(valueStack, stackEnd - valueStack) }
         executions.spareStack?.release(to: engine.reservations)
         for record in hostRecords.values { record.deallocate() }
         for cell in globalCells { cell.deallocate() }

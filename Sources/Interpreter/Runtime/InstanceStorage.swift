@@ -153,14 +153,14 @@ final class InstanceStorage {
         guard defined < parsed.bodies.count else { return nil }
         let record = functionRecords + defined
         if UnsafeRawPointer(record).load(as: UInt.self) == 0 {
-            let typeID = module.valid.typeIDs[Int(parsed.functions[index])]
-            let signature = store.signature(typeID)
+            let shape = module.code.shape(of: defined)
             record.initialize(
                 to: FunctionRecord(
-                    code: module.code.entry(of: defined), context: context, typeID: typeID,
-                    headerIndex: UInt16(clamping: module.code.headerIndex(of: defined)),
-                    parameterSlots: UInt16(clamping: signature.parameterSlots),
-                    resultSlots: UInt16(clamping: signature.resultSlots),
+                    code: module.code.entry(of: defined), context: context,
+                    typeID: module.valid.typeIDs[Int(parsed.functions[index])],
+                    headerIndex: UInt16(clamping: shape.headerIndex),
+                    parameterSlots: UInt16(clamping: shape.parameterSlots),
+                    resultSlots: UInt16(clamping: shape.resultSlots),
                     functionIndex: UInt32(truncatingIfNeeded: index), host: nil))
         }
         return record

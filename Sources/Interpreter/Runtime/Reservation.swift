@@ -32,6 +32,14 @@ struct Reservation: @unchecked Sendable {
         self.byteCount = byteCount
     }
 
+    /// Makes one of a mapping, all of it readable and writable, that was used.
+    fileprivate init(of base: UnsafeMutableRawPointer, byteCount: Int) {
+        self.base = base
+        self.byteCount = byteCount
+        committedByteCount = byteCount
+        isReused = true
+    }
+
     /// Gives everything back.
     func release() { SystemMemory.release(base, byteCount) }
 
@@ -79,26 +87,26 @@ struct Reservation: @unchecked Sendable {
 
     func holds(_ other: ObjectIdentifier) -> Bool { image == other }
 
-    /// Bytes at the start that are cleared by hand when a reservation comes back once more: writing
-    /// zeros takes less time than the page faults of the next one who uses them.
-    private static let warmByteCount = 128 << 10
-
     /// Makes the bytes what they were before somebody used them.
-    mutating func clean() {
-        let warm = isReused && fileByteCount == 0 ? min(committedByteCount, Self.warmByteCount) : 0
+    ///
+    /// - Parameter warm: bytes at the start that stay in memory if the reservation comes back once
+    ///   more: writing zeros takes less time than the page faults of the next one who uses them.
+    mutating func clean(warm: Int) {
+        let mayStay = isReused && fileByteCount == 0
+        let warm = mayStay ? min(committedByteCount, SystemMemory.roundedUp(warm) ?? 0) : 0
         base.initializeMemory(as: UInt8.self, repeating: 0, count: warm)
         isReused = true
         if fileByteCount > 0, image == nil { return reset(to: nil) }
         SystemMemory.discard(base + warm, committedByteCount - warm)
     }
-
 }
 
 /// Reservations that were used and will be used again: taking one costs no system call, and its
 /// first pages are in memory already. One an engine.
 final class ReservationPool: Sendable {
-    /// All of them together keep 4 MiB in memory.
     private static let capacity = 32
+    /// Bytes of a reservation that stay in memory: 4 MiB of all together.
+    static let warmByteCount = 128 << 10
     private let free = Mutex<[Reservation]>([])
 
     deinit {
@@ -109,8 +117,14 @@ final class ReservationPool: Sendable {
     /// `committed` are usable, down to which it may be smaller in a process with little address
     /// space. Whole pages; nil if the system has no room.
     func take(_ wanted: Int, committed: Int, image: MemoryImage? = nil) -> Reservation? {
-        let found = takeFree(wanted, image)
-        guard var reservation = found ?? Reservation(wanted, least: committed) else { return nil }
+        take(wanted, of: wanted..., committed: committed, image: image)
+    }
+
+    private func take(
+        _ wanted: Int, of sizes: some RangeExpression<Int>, committed: Int, image: MemoryImage?
+    ) -> Reservation? {
+        let found = takeFree(sizes, image) ?? Reservation(wanted, least: wanted)
+        guard var reservation = found ?? reserveLess(wanted, least: committed) else { return nil }
         guard reservation.commit(committed) else {
             reservation.release()
             return nil
@@ -120,10 +134,12 @@ final class ReservationPool: Sendable {
     }
 
     /// The smallest that is large enough, but rather one with the image.
-    private func takeFree(_ wanted: Int, _ image: MemoryImage?) -> Reservation? {
+    private func takeFree(
+        _ sizes: some RangeExpression<Int>, _ image: MemoryImage?
+    ) -> Reservation? {
         free.withLock { free in
             var best: Int?
-            for (index, candidate) in free.enumerated() where candidate.byteCount >= wanted {
+            for (index, candidate) in free.enumerated() where sizes.contains(candidate.byteCount) {
                 if let known = best.map({ free[$0] }) {
                     let isBetter =
                         candidate.holds(image) == known.holds(image)
@@ -139,23 +155,39 @@ final class ReservationPool: Sendable {
         }
     }
 
+    /// There is little address space: what nobody uses is given up, and what is left must do.
+    private func reserveLess(_ wanted: Int, least: Int) -> Reservation? {
+        forget { _ in true }
+        return Reservation(wanted, least: least)
+    }
+
     /// Takes back a reservation that nobody uses any more.
-    func give(_ reservation: Reservation) {
+    func give(_ reservation: Reservation, warm: Int = ReservationPool.warmByteCount) {
+        guard free.withLock({ $0.count < Self.capacity }) else { return reservation.release() }
         var reservation = reservation
-        reservation.clean()
-        let isKept = free.withLock { free in
-            guard free.count < Self.capacity else { return false }
-            free.append(reservation)
-            return true
-        }
-        if !isKept { reservation.release() }
+        reservation.clean(warm: warm)
+        // A few more, if threads give at the same time, do no harm.
+        free.withLock { $0.append(reservation) }
+    }
+
+    /// Zeros for a value stack: exactly so many bytes, whole pages, that take memory where they are
+    /// touched. Nil if the system has no room.
+    func takeMapping(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+        take(byteCount, of: byteCount...byteCount, committed: byteCount, image: nil)?.base
+    }
+
+    /// Takes back what `takeMapping` gave. Most guests use little of their stack.
+    func giveMapping(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
+        give(Reservation(of: base, byteCount: byteCount), warm: 16 << 10)
     }
 
     /// Gives up reservations that hold an image which goes.
-    func forget(_ image: ObjectIdentifier) {
+    func forget(_ image: ObjectIdentifier) { forget { $0.holds(image) } }
+
+    private func forget(where isForgotten: (Reservation) -> Bool) {
         let forgotten = free.withLock { free in
-            let forgotten = free.filter { $0.holds(image) }
-            free.removeAll { $0.holds(image) }
+            let forgotten = free.filter(isForgotten)
+            free.removeAll(where: isForgotten)
             return forgotten
         }
         for reservation in forgotten { reservation.release() }

@@ -1,4 +1,4 @@
-// Invariants: `base` ..< `end` is the reservation, committed, until `release`; `limit` lies
+// Invariants: `base` ..< `end` is a mapping of the kernel that lives until `release`; `limit` lies
 // in it with `slack` bytes behind; `top` is at most `end`. The fields of the store describe the stack
 // that guests run on now, and no other value does.
 
@@ -8,8 +8,7 @@
 /// side by side and may go on in any order; while it runs, it holds the stack that it took the
 /// place of.
 struct ValueStack {
-    private(set) var reservation: Reservation
-    var base: UnsafeMutableRawPointer { reservation.base }
+    var base: UnsafeMutableRawPointer
     /// No frame starts above this address.
     var limit: UnsafeMutableRawPointer
     var end: UnsafeMutableRawPointer
@@ -24,32 +23,31 @@ struct ValueStack {
         let wanted = min(max(byteCount, 4096), 1 << 40)
         guard let usable = SystemMemory.roundedUp(wanted),
             let mapped = SystemMemory.roundedUp(usable + Self.slack),
-            let reservation = pool.take(mapped, committed: mapped)
+            let base = pool.takeMapping(mapped)
         else { throw .outOfMemory }
-        self.reservation = reservation
-        let base = reservation.base
+        self.base = base
         limit = base + usable
         end = base + mapped
         top = base.bindMemory(to: Slot.self, capacity: mapped / 8)
     }
 
     fileprivate init(
-        _ reservation: Reservation, limit: UnsafeMutableRawPointer,
+        base: UnsafeMutableRawPointer, limit: UnsafeMutableRawPointer,
         end: UnsafeMutableRawPointer, top: StackPointer
     ) {
-        self.reservation = reservation
+        self.base = base
         self.limit = limit
         self.end = end
         self.top = top
     }
 
-    func release(to pool: ReservationPool) { pool.give(reservation) }
+    func release(to pool: ReservationPool) { pool.giveMapping(base, end - base) }
 }
 
 extension Store {
     /// Maps the value stack if that was not done yet.
     func prepareStack() throws(ResourceError) {
-        guard stackReservation == nil else { return }
+        guard valueStack == nil else { return }
         use(try makeStack())
     }
 
@@ -60,15 +58,15 @@ extension Store {
 
     /// Lets guests run on another stack, and answers the one before, which was prepared.
     func exchangeStack(_ other: ValueStack) -> ValueStack? {
-        guard let stackReservation else { return nil }
+        guard let valueStack else { return nil }
         let before = ValueStack(
-            stackReservation, limit: stackLimit, end: stackEnd, top: execution.pointee.top)
+            base: valueStack, limit: stackLimit, end: stackEnd, top: execution.pointee.top)
         use(other)
         return before
     }
 
     private func use(_ stack: ValueStack) {
-        stackReservation = stack.reservation
+        valueStack = stack.base
         stackLimit = stack.limit
         stackEnd = stack.end
         execution.pointee.top = stack.top

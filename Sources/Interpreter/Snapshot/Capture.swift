@@ -29,7 +29,7 @@ struct Capture {
     }
 
     consuming func state() throws(SnapshotError) -> SavedState {
-        guard instance.store.callDepth == 0 else { throw .running }
+        guard instance.store.isIdle else { throw .running }
         let parsed = instance.module.parsed
         var state = SavedState()
         state.isDataDropped = instance.isDataDropped

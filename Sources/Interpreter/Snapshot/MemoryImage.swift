@@ -25,10 +25,11 @@ final class MemoryImage: Sendable {
     /// - Parameters:
     ///   - runs: as the property.
     ///   - bytes: those of each run.
+    ///   - usesFile: whether memories may share pages, if the system can.
     /// - Throws: `ResourceError.outOfMemory`
     init(
         byteCount: Int, runs: [Range<Int>], pool: ReservationPool,
-        bytes: [UnsafeRawBufferPointer]
+        bytes: [UnsafeRawBufferPointer], usesFile: Bool = true
     ) throws(ResourceError) {
         self.byteCount = byteCount
         self.runs = runs
@@ -41,7 +42,7 @@ final class MemoryImage: Sendable {
             // Never read.
             content = .allocate(byteCount: 1, alignment: 1)
             descriptor = nil
-        } else if let file = Self.makeFile(contentByteCount, runs, bytes) {
+        } else if usesFile, let file = Self.makeFile(contentByteCount, runs, bytes) {
             (descriptor, content) = file
         } else {
             guard let memory = SystemMemory.allocate(contentByteCount) else { throw .outOfMemory }

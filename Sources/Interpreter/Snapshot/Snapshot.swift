@@ -54,7 +54,7 @@ extension Instance {
     ///   limits of the store or the system do not allow it; the instance is unchanged then.
     public func restore(_ snapshot: Snapshot) throws(SnapshotError) {
         guard snapshot.module === module else { throw .otherModule }
-        guard store.callDepth == 0 else { throw .running }
+        guard store.isIdle else { throw .running }
         try Restoration(snapshot.state, to: storage).replace()
     }
 
@@ -84,6 +84,9 @@ extension Linker {
 }
 
 extension Store {
+    /// Whether no guest is in the midst of anything.
+    var isIdle: Bool { callDepth == 0 }
+
     /// Makes an instance as a snapshot has it, with what the module's imports were resolved to.
     func instantiate(_ snapshot: Snapshot, imports: [External?]) throws -> InstanceStorage {
         try allocate(snapshot.module, imports: imports) { instance in

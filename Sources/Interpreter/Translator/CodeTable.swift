@@ -90,7 +90,8 @@ final class CodeTable: Sendable {
     /// Index of the frame header of a defined function.
     func headerIndex(of definedFunction: Int) -> Int { shape(of: definedFunction).headerIndex }
 
-    private func shape(of definedFunction: Int) -> FunctionShape {
+    /// Slots of a defined function's parameters and results.
+    func shape(of definedFunction: Int) -> FunctionShape {
         shapes[module.parsed.functions[module.parsed.importedFunctionCount + definedFunction]]
     }
 
