@@ -43,6 +43,11 @@ let package = Package(
             name: "mutations", dependencies: ["WasmInterpreter", "WasmWASI"],
             path: "Tests/Mutations", exclude: ["README.md"]),
 
+        // How fast limits hold, and what they cost.
+        .executableTarget(
+            name: "measure-limits", dependencies: ["WasmInterpreter", "WasmText"],
+            path: "Benchmarks/limits"),
+
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(name: "TextTests", dependencies: ["WasmText"], path: "Tests/TextTests"),
@@ -52,6 +57,8 @@ let package = Package(
             name: "InterpreterTests",
             dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
             path: "Tests/InterpreterTests"),
+        .testTarget(
+            name: "EmbeddingTests", dependencies: ["Wasmd"], path: "Tests/EmbeddingTests"),
         .testTarget(
             name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),
