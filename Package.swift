@@ -49,6 +49,10 @@ let package = Package(
         .executableTarget(
             name: "instance-benchmark", dependencies: ["WasmInterpreter", "WasmText"],
             path: "Benchmarks/instances"),
+        // How fast limits hold, and what they cost.
+        .executableTarget(
+            name: "measure-limits", dependencies: ["WasmInterpreter", "WasmText"],
+            path: "Benchmarks/limits"),
 
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
@@ -65,6 +69,8 @@ let package = Package(
         .testTarget(
             name: "HostileTests", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
             path: "Tests/HostileTests"),
+        .testTarget(
+            name: "EmbeddingTests", dependencies: ["Wasmd"], path: "Tests/EmbeddingTests"),
         .testTarget(
             name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),

@@ -65,7 +65,7 @@ func runtimeThrowReference(_ cx: ContextPointer, _ reference: UInt64) -> UInt64
 @_silgen_name("runtimeRefill")
 func runtimeRefill(
     _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
-) -> Bool
+) -> UInt64
 @_silgen_name("runtimeAggregate")
 func runtimeAggregate(_ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointer) -> UInt64
 @_silgen_name("runtimeObserveCall")

@@ -52,7 +52,7 @@ public final class Execution {
     package enum Input {
         case nothing
         /// A host function's results, which the closure writes.
-        case results((CallSlots) throws -> Void)
+        case results((borrowing CallSlots) throws -> Void)
         case failure(any Error)
     }
 
@@ -138,7 +138,7 @@ public final class Execution {
 
     /// Goes on, and reads the results if the guest returns; nil if it waits again.
     package func resume<Results>(
-        _ input: Input, reading: (CallSlots) throws -> Results
+        _ input: Input, reading: (borrowing CallSlots) throws -> Results
     ) throws -> Results? {
         try check(input)
         guard try store.goOn(self, with: input) else { return nil }
@@ -168,7 +168,7 @@ extension Function {
     }
 
     /// The same with arguments that `write` puts into slots.
-    package func start(writing write: (CallSlots) throws -> Void) throws -> Execution {
+    package func start(writing write: (borrowing CallSlots) throws -> Void) throws -> Execution {
         let execution = Execution(self, stack: try store.takeStack())
         try write(CallSlots(execution.start, count: signature.headerIndex))
         execution.stack?.top += signature.headerIndex

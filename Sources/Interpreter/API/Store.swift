@@ -136,6 +136,10 @@ public final class Store {
 
     /// What happens when the fuel is used up: by default the guest traps.
     public var onOutOfFuel: OutOfFuelPolicy = .trap
+
+    /// Units of budget, as for `fuel`, after which a guest that was called with `await` lets other
+    /// tasks run; nil for never. 100,000 take some tenths of a millisecond.
+    public var yieldInterval: UInt64? = 100_000
 }
 
 extension Store {

@@ -11,18 +11,22 @@ extension Store {
     /// - Parameters:
     ///   - byteCount: size of the object, for large ones.
     ///   - top: behind all slots of the value stack that are in use.
-    /// - Returns: false if the heap's limit or the system forbids it.
+    ///   - isInterruptible: a guest asks, which may be stopped during a collection.
+    /// - Returns: nil, or what stops the guest: the heap's limit, the system, or whoever wants it to.
     func refill(
-        _ sizeClass: Int, _ byteCount: Int, top: UnsafeMutablePointer<UInt64>
-    ) -> Bool {
-        if heap.isCollectionDue { collect(top: top) }
-        if heap.refill(sizeClass, byteCount) { return true }
+        _ sizeClass: Int, _ byteCount: Int, top: UnsafeMutablePointer<UInt64>,
+        isInterruptible: Bool = false
+    ) -> TrapCode? {
+        if heap.isCollectionDue, let stop = collect(top: top, isInterruptible: isInterruptible) {
+            return stop
+        }
+        if heap.refill(sizeClass, byteCount) { return nil }
         if heap.isCollectionWorthwhile {
-            collect(top: top)
-            if heap.refill(sizeClass, byteCount) { return true }
+            if let stop = collect(top: top, isInterruptible: isInterruptible) { return stop }
+            if heap.refill(sizeClass, byteCount) { return nil }
         }
         heap.hasRefused = true
-        return false
+        return .heapExhausted
     }
 
     /// A cell for an object of `byteCount` bytes, which the caller must give a header and contents
@@ -32,7 +36,7 @@ extension Store {
     ) -> UnsafeMutableRawPointer? {
         let sizeClass = SizeClass.containing(byteCount)
         if let cell = heap.take(sizeClass) { return cell }
-        guard refill(sizeClass, byteCount, top: top) else { return nil }
+        guard refill(sizeClass, byteCount, top: top) == nil else { return nil }
         return heap.take(sizeClass)
     }
 
@@ -85,12 +89,18 @@ extension Store {
         if heap.externs.isCollectionDue { collect(top: top) }
     }
 
-    private func collect(top: UnsafeMutablePointer<UInt64>) {
+    /// - Returns: what stopped the collection, if it is interruptible. It has freed nothing then, and
+    ///   the next one is still due.
+    @discardableResult
+    private func collect(
+        top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
+    ) -> TrapCode? {
         // The guest stands where not all of its values are in roots.
-        guard !isNotifying else { return }
+        guard !isNotifying else { return nil }
         let start = observer == nil ? nil : ContinuousClock.now
-        heap.beginCollection()
-        var marker = Marker(heap)
+        let guest = isInterruptible ? self : nil
+        if let stop = heap.beginCollection(of: guest) { return stop }
+        var marker = Marker(heap, of: guest)
         markStack(&marker, valueStack, top)
         for execution in executions.all {
             execution._withUnsafeGuaranteedRef {
@@ -111,13 +121,15 @@ extension Store {
         for instance in instances { instance.markRoots(&marker) }
         for instance in unfinishedInstances { instance.markRoots(&marker) }
         marker.finish(heap)
+        if let stop = marker.stop { return stop }
         heap.endCollection()
         clearStack(from: top, through: top)
-        guard let start else { return }
+        guard let start else { return nil }
         let collection = GarbageCollection(
             number: heap.collectionCount, duration: .now - start,
             liveByteCount: heap.liveByteCount)
         notify { $0.didCollectGarbage(collection) }
+        return nil
     }
 
     /// Forgets what ended calls left behind on the value stack, from `start` to some frames above

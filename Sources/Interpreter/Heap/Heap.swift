@@ -227,14 +227,22 @@ final class Heap {
     // MARK: Collection
 
     /// Before marking: dead cells must not look like objects, and no object is marked.
-    func beginCollection() {
+    ///
+    /// - Returns: why the guest must stop before that is done, if it is one that may. What is left
+    ///   to do then is done by the next collection.
+    func beginCollection(of guest: Store?) -> TrapCode? {
         for sizeClass in unswept.indices {
-            for block in unswept[sizeClass] { clearDead(Int(block)) }
-            unswept[sizeClass].removeAll(keepingCapacity: true)
+            while let block = unswept[sizeClass].popLast() {
+                clearDead(Int(block))
+                if unswept[sizeClass].count & 15 == 0, let stop = guest?.stopRequest() {
+                    return stop
+                }
+            }
             setFreeList(sizeClass, 0)
         }
         space.clearMarks()
         externs.clearMarks()
+        return nil
     }
 
     private func clearDead(_ block: Int) {

@@ -39,18 +39,24 @@ struct Marker {
     private var stack: MarkStack
     private var count = 0
     private var overflowed = false
+    /// The store whose guest may be stopped meanwhile.
+    private let guest: Store?
+    private var steps = 0
+    /// Why the guest is to stop: the marks are not complete.
+    private(set) var stop: TrapCode?
 
-    init(_ heap: Heap) {
+    init(_ heap: Heap, of guest: Store?) {
+        self.guest = guest
         space = heap.space
         types = heap.types
         externs = heap.externs
         stack = heap.markStack
     }
 
-    /// Follows everything that was marked; then the marks are complete.
+    /// Follows everything that was marked; then the marks are complete, unless the guest is to stop.
     mutating func finish(_ heap: Heap) {
         drain()
-        while overflowed {
+        while overflowed && stop == nil {
             overflowed = false
             forEachMarked { $0.follow($1) }
         }
@@ -107,7 +113,14 @@ struct Marker {
         while count > 0 {
             count &-= 1
             follow(stack.offsets.unsafelyUnwrapped[count])
+            steps &+= 1
+            if steps & 4095 == 0, isStopped() { count = 0 }
         }
+    }
+
+    private mutating func isStopped() -> Bool {
+        if stop == nil { stop = guest?.stopRequest() }
+        return stop != nil
     }
 
     /// Marks what an object refers to.
@@ -125,7 +138,10 @@ struct Marker {
             }
         case ObjectKind.array.rawValue:
             guard types[type].hasReferences else { return }
-            for index in 0..<length { mark(elements[index]) }
+            for index in 0..<length {
+                mark(elements[index])
+                if index & 0xffff == 0xffff, isStopped() { return }
+            }
         case ObjectKind.slots.rawValue: markCandidates(elements, count: length)
         default: break
         }
@@ -149,6 +165,7 @@ struct Marker {
                 }
             }
             drain()
+            if stop != nil { return }
         }
     }
 }

@@ -131,9 +131,8 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
 ) {
     let m = State(pc, sp, md, ms, cx, r, f, g)
     let type = UInt32(truncatingIfNeeded: m.unsignedHalf)
-    guard runtimeRefill(cx, m.field(7), type, sp + m.field(1)) else {
-        return m.trap(.heapExhausted)
-    }
+    let code = runtimeRefill(cx, m.field(7), type, sp + m.field(1))
+    if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
     dispatch(pc, sp, md, ms, cx, r, f, g)
 }
 

@@ -35,15 +35,16 @@ enum AggregateOperation: Int {
     var hasResult: Bool { rawValue < AggregateOperation.arrayFill.rawValue }
 }
 
-/// Puts a cell for an object of a structure type into the free list of its class; false if the
-/// heap's limit forbids it.
+/// Puts a cell for an object of a structure type into the free list of its class; answers 0, or the
+/// trap code of what stops the guest.
 @inline(never)
 func runtimeRefill(
     _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
-) -> Bool {
-    guard let store = ContextView(cx).execution.pointee.unretainedStore else { return false }
+) -> UInt64 {
+    guard let store = ContextView(cx).execution.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef {
-        $0.refill(sizeClass, Int($0.heap.types[Int(type)].byteCount), top: top)
+        let byteCount = Int($0.heap.types[Int(type)].byteCount)
+        return $0.refill(sizeClass, byteCount, top: top, isInterruptible: true)?.answer ?? 0
     }
 }
 
@@ -84,11 +85,11 @@ private struct Aggregate {
             let isDefault = operation == .arrayNewDefault
             let valueSlots = isDefault ? 0 : storage == .v128 ? 2 : 1
             let count = operand(valueSlots)
-            return make(count) {
-                fill($0, count, isDefault ? (0, 0) : (operands[0], operands[1]))
+            return make(count) { elements, piece in
+                fill(elements, piece, isDefault ? (0, 0) : (operands[0], operands[1]))
             }
         case .arrayNewFixed:
-            return make(UInt64(index)) { elements in
+            return make(UInt64(index)) { elements, _ in
                 var slot = operands
                 for index in 0..<index {
                     storage.store(slot[0], slot[1], at: elements + index &* storage.byteCount)
@@ -99,30 +100,18 @@ private struct Aggregate {
             guard let source = bytes(operand(0), operand(1)) else {
                 return TrapCode.outOfBoundsMemoryAccess.answer
             }
-            return make(operand(1)) { $0.copyMemory(from: source.base, byteCount: source.count) }
+            return make(operand(1)) { copy(source, to: $0, $1) }
         case .arrayNewElements:
             guard let source = references(operand(0), operand(1)) else {
                 return TrapCode.outOfBoundsTableAccess.answer
             }
-            return make(operand(1)) { copy(source, to: $0) }
+            return make(operand(1)) { copy(source, to: $0, $1) }
         case .arrayFill: return arrayFill()
         case .arrayCopy: return arrayCopy()
         case .arrayInitData:
-            return initialize {
-                bytes($0, $1)
-            } copying: {
-                $1.copyMemory(from: $0.base, byteCount: $0.count)
-            } orTrap: {
-                .outOfBoundsMemoryAccess
-            }
+            return initialize({ bytes($0, $1) }, orTrap: .outOfBoundsMemoryAccess)
         case .arrayInitElements:
-            return initialize {
-                references($0, $1)
-            } copying: {
-                copy($0, to: $1)
-            } orTrap: {
-                .outOfBoundsTableAccess
-            }
+            return initialize({ references($0, $1) }, orTrap: .outOfBoundsTableAccess)
         }
     }
 
@@ -132,27 +121,46 @@ private struct Aggregate {
 
     // MARK: New arrays
 
-    /// An array of `count` elements, which `contents` writes.
-    private func make(_ count: UInt64, _ contents: (UnsafeMutableRawPointer) -> Void) -> UInt64 {
+    /// An array of `count` elements; `contents` writes its bytes, piece by piece.
+    private func make(
+        _ count: UInt64, _ contents: (UnsafeMutableRawPointer, Range<Int>) -> Void
+    ) -> UInt64 {
         let byteCount = count &<< UInt64(storage.byteCountLog2)
-        let stop = charge(cx, byteCount)
-        guard stop == 0 else { return stop }
         let size = ArrayLayout.elementsOffset &+ Int(truncatingIfNeeded: byteCount)
-        guard let cell = store.allocate(size, top: top) else {
-            return TrapCode.heapExhausted.answer
+        let sizeClass = SizeClass.containing(size)
+        var taken = store.heap.take(sizeClass)
+        if taken == nil {
+            if let trap = store.refill(sizeClass, size, top: top, isInterruptible: true) {
+                return trap.answer
+            }
+            taken = store.heap.take(sizeClass)
         }
+        guard let cell = taken else { return TrapCode.heapExhausted.answer }
+        // Without its header it is no object: if the guest must stop now, nobody reads the elements
+        // that are missing.
+        let stop = inPieces(cx, byteCount) { contents(cell + ArrayLayout.elementsOffset, $0) }
+        guard stop == 0 else { return stop }
         cell.storeBytes(of: header, as: UInt32.self)
         cell.storeBytes(
             of: UInt32(truncatingIfNeeded: count), toByteOffset: ArrayLayout.lengthOffset,
             as: UInt32.self)
-        contents(cell + ArrayLayout.elementsOffset)
         return UInt64(UInt(bitPattern: cell))
     }
 
     private func fill(
-        _ elements: UnsafeMutableRawPointer, _ count: UInt64, _ value: (low: UInt64, high: UInt64)
+        _ elements: UnsafeMutableRawPointer, _ piece: Range<Int>,
+        _ value: (low: UInt64, high: UInt64)
     ) {
-        storage.fill(elements, Int(truncatingIfNeeded: count), value)
+        storage.fill(
+            elements + piece.lowerBound, piece.count &>> storage.byteCountLog2, value)
+    }
+
+    private func copy(
+        _ source: UnsafeRawBufferPointer, to elements: UnsafeMutableRawPointer, _ piece: Range<Int>
+    ) {
+        guard let base = source.baseAddress else { return }
+        (elements + piece.lowerBound).copyMemory(
+            from: base + piece.lowerBound, byteCount: piece.count)
     }
 
     // MARK: Segments
@@ -160,36 +168,29 @@ private struct Aggregate {
     /// Bytes of data segment `index` for `count` elements; nil if it has not so many.
     private func bytes(
         _ start: UInt64, _ count: UInt64
-    ) -> (base: UnsafePointer<UInt8>, count: Int)? {
+    ) -> UnsafeRawBufferPointer? {
         let instance = ContextView(cx).instance
         let parsed = instance.module.parsed
         let content = parsed.dataSegments[index].content
         let available = instance.isDataDropped[index] ? 0 : UInt(bitPattern: content.count)
         let byteCount = count &<< UInt64(storage.byteCountLog2)
         guard fits(start, byteCount, in: available) else { return nil }
-        return (
-            parsed.bytes.base + (content.start + Int(truncatingIfNeeded: start)),
-            Int(truncatingIfNeeded: byteCount)
-        )
+        return UnsafeRawBufferPointer(
+            start: parsed.bytes.base + (content.start + Int(truncatingIfNeeded: start)),
+            count: Int(truncatingIfNeeded: byteCount))
     }
 
     /// References of element segment `index`.
     private func references(
         _ start: UInt64, _ count: UInt64
-    ) -> UnsafeBufferPointer<UInt64>? {
+    ) -> UnsafeRawBufferPointer? {
         // Segments whose elements can allocate were made at instantiation, others cannot fail.
         let elements = (try? ContextView(cx).instance.elements(index)) ?? nil
         guard fits(start, count, in: UInt(bitPattern: elements?.count ?? 0)) else { return nil }
         let first = Int(truncatingIfNeeded: start)
-        return UnsafeBufferPointer(
-            start: elements?.baseAddress.map { UnsafePointer($0 + first) },
-            count: Int(truncatingIfNeeded: count))
-    }
-
-    private func copy(_ references: UnsafeBufferPointer<UInt64>, to place: UnsafeMutableRawPointer)
-    {
-        guard let base = references.baseAddress else { return }
-        place.copyMemory(from: base, byteCount: references.count * 8)
+        return UnsafeRawBufferPointer(
+            start: elements?.baseAddress.map { UnsafeRawPointer($0 + first) },
+            count: Int(truncatingIfNeeded: count) * 8)
     }
 
     // MARK: Arrays that exist
@@ -213,9 +214,9 @@ private struct Aggregate {
         let count = operand(storage == .v128 ? 4 : 3)
         let (target, trap) = elements(0, operand(1), count)
         guard let target else { return trap }
-        let stop = charge(cx, count &<< UInt64(storage.byteCountLog2))
-        if stop == 0 { fill(target, count, (operands[2], operands[3])) }
-        return stop
+        return inPieces(cx, count &<< UInt64(storage.byteCountLog2)) {
+            fill(target, $0, (operands[2], operands[3]))
+        }
     }
 
     private func arrayCopy() -> UInt64 {
@@ -227,24 +228,20 @@ private struct Aggregate {
         guard let target else { return trap }
         guard let source else { return otherTrap }
         let byteCount = count &<< UInt64(storage.byteCountLog2)
-        let stop = charge(cx, byteCount)
-        if stop == 0 { memmove(target, source, Int(truncatingIfNeeded: byteCount)) }
-        return stop
+        return inPieces(cx, byteCount, backward: target > source) {
+            memmove(target + $0.lowerBound, source + $0.lowerBound, $0.count)
+        }
     }
 
     /// `array.init_data`, `array.init_elem`: array, index, index in the segment, count.
-    private func initialize<Source>(
-        from segment: (UInt64, UInt64) -> Source?,
-        copying: (Source, UnsafeMutableRawPointer) -> Void,
-        orTrap trap: () -> TrapCode
+    private func initialize(
+        _ segment: (UInt64, UInt64) -> UnsafeRawBufferPointer?, orTrap trap: TrapCode
     ) -> UInt64 {
         let count = operand(3)
         let (target, arrayTrap) = elements(0, operand(1), count)
         guard let target else { return arrayTrap }
-        guard let source = segment(operand(2), count) else { return trap().answer }
-        let stop = charge(cx, count &<< UInt64(storage.byteCountLog2))
-        if stop == 0 { copying(source, target) }
-        return stop
+        guard let source = segment(operand(2), count) else { return trap.answer }
+        return inPieces(cx, UInt64(source.count)) { copy(source, to: target, $0) }
     }
 }
 

@@ -17,13 +17,14 @@ extension Store {
         }
         var slice = pace.next(at: now)
         if execution.pointee.isProfiled, let profiler { slice = min(slice, profiler.nextSlice()) }
-        if !inOperation, let run = suspendable, let left = run.sliceLeft {
-            guard left > 0 else {
+        if let run = suspendable, let left = run.sliceLeft {
+            guard left > 0 || inOperation else {
                 run.wait(.endOfSlice, owing: units)
                 return suspended
             }
-            slice = min(slice, left)
-            run.sliceLeft = left - slice
+            // Behind an operation, which is finished in any case, the machine asks again.
+            slice = inOperation ? 0 : min(slice, left)
+            run.sliceLeft = left - min(left, inOperation ? units : slice)
         }
         guard let reserve = fuelReserve else {
             execution.pointee.budget = Int64(slice) - Int64(clamping: min(units, 1))

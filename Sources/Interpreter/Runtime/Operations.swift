@@ -54,33 +54,46 @@ private func chargeLarge(_ context: ContextView, _ units: UInt64) -> UInt64 {
     return answer
 }
 
-/// Bytes of a memory that are moved at once: fresh pages take some 20 ms.
-private let bulkPiece: UInt64 = 1 << 24
+/// Bytes that are moved at once: fresh pages take some 0.6 ms.
+private let bulkPiece: UInt64 = 1 << 19
 
-/// Calls `body` with the places of pieces of `count` bytes and their sizes, from the last to the
-/// first if `backward`, each after its budget was taken: gigabytes take seconds, and a guest must
-/// stop in the midst of them too.
+/// Calls `body` with the ranges of pieces of `count` bytes, from the last to the first if `backward`,
+/// each after its budget was taken: gigabytes take seconds, and a guest must stop in the midst of
+/// them too.
 ///
 /// - Returns: 0, or the trap code of what stops the guest; the pieces before were done.
 @inline(__always)
-private func inPieces(
-    _ cx: ContextPointer, _ count: UInt64, backward: Bool = false, _ body: (UInt64, Int) -> Void
+func inPieces(
+    _ cx: ContextPointer, _ count: UInt64, backward: Bool = false, _ body: (Range<Int>) -> Void
 ) -> UInt64 {
     if count <= bulkPiece {
         let stop = charge(cx, count)
-        if stop == 0 { body(0, Int(truncatingIfNeeded: count)) }
+        if stop == 0 { body(0..<Int(truncatingIfNeeded: count)) }
         return stop
     }
     var done: UInt64 = 0
     while done < count {
         // Whole KiB but for the last, so that all together cost what one would.
         let size = min(bulkPiece, count &- done)
-        let stop = chargeLarge(ContextView(cx), size >> 10)
+        let stop = chargePiece(ContextView(cx), size >> 10)
         guard stop == 0 else { return stop }
-        body(backward ? count &- done &- size : done, Int(truncatingIfNeeded: size))
+        let start = Int(truncatingIfNeeded: backward ? count &- done &- size : done)
+        body(start..<(start &+ Int(truncatingIfNeeded: size)))
         done &+= size
     }
     return 0
+}
+
+/// Takes units, and looks whether the guest is to stop even if the budget is not used up: a piece
+/// takes much longer than as many units otherwise.
+@inline(never)
+private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
+    if let store = context.execution.pointee.unretainedStore,
+        let code = store._withUnsafeGuaranteedRef({ $0.stopRequest() })
+    {
+        return code.answer
+    }
+    return chargeLarge(context, units)
 }
 
 // MARK: Memories
@@ -113,11 +126,11 @@ func runtimeMemoryInit(
         fits(destination, count, in: record.pointee.byteCount)
     else { return TrapCode.outOfBoundsMemoryAccess.answer }
     guard count > 0 else { return 0 }
-    let stop = charge(cx, count)
-    guard stop == 0 else { return stop }
-    let start = parsed.bytes.base + content.start + Int(truncatingIfNeeded: source)
-    place(record, destination).copyMemory(from: start, byteCount: Int(truncatingIfNeeded: count))
-    return 0
+    let origin = parsed.bytes.base + content.start + Int(truncatingIfNeeded: source)
+    let target = place(record, destination)
+    return inPieces(cx, count) {
+        (target + $0.lowerBound).copyMemory(from: origin + $0.lowerBound, byteCount: $0.count)
+    }
 }
 
 /// `memory.copy`
@@ -135,9 +148,8 @@ func runtimeMemoryCopy(
     guard count > 0 else { return 0 }
     let target = place(to, destination), origin = place(from, source)
     // No piece may overwrite what a later one reads.
-    return inPieces(cx, count, backward: target > origin) { start, size in
-        let start = Int(truncatingIfNeeded: start)
-        memmove(target + start, origin + start, size)
+    return inPieces(cx, count, backward: target > origin) {
+        memmove(target + $0.lowerBound, origin + $0.lowerBound, $0.count)
     }
 }
 
@@ -153,9 +165,7 @@ func runtimeMemoryFill(
     guard count > 0 else { return 0 }
     let target = place(record, destination)
     let byte = Int32(UInt8(truncatingIfNeeded: value))
-    return inPieces(cx, count) { start, size in
-        memset(target + Int(truncatingIfNeeded: start), byte, size)
-    }
+    return inPieces(cx, count) { memset(target + $0.lowerBound, byte, $0.count) }
 }
 
 /// `data.drop`
@@ -184,11 +194,10 @@ func runtimeTableFill(
         return TrapCode.outOfBoundsTableAccess.answer
     }
     guard count > 0 else { return 0 }
-    let stop = charge(cx, count &* 8)
-    guard stop == 0 else { return stop }
-    (record.pointee.elements + Int(truncatingIfNeeded: at)).update(
-        repeating: value, count: Int(truncatingIfNeeded: count))
-    return 0
+    let target = record.pointee.elements + Int(truncatingIfNeeded: at)
+    return inPieces(cx, count &* 8) {
+        (target + $0.lowerBound / 8).update(repeating: value, count: $0.count / 8)
+    }
 }
 
 /// `table.copy`
@@ -204,13 +213,13 @@ func runtimeTableCopy(
         fits(destination, count, in: to.pointee.count)
     else { return TrapCode.outOfBoundsTableAccess.answer }
     guard count > 0 else { return 0 }
-    let stop = charge(cx, count &* 8)
-    guard stop == 0 else { return stop }
-    memmove(
-        to.pointee.elements + Int(truncatingIfNeeded: destination),
-        from.pointee.elements + Int(truncatingIfNeeded: source),
-        Int(truncatingIfNeeded: count) * 8)
-    return 0
+    let target = UnsafeMutableRawPointer(
+        to.pointee.elements + Int(truncatingIfNeeded: destination))
+    let origin = UnsafeMutableRawPointer(
+        from.pointee.elements + Int(truncatingIfNeeded: source))
+    return inPieces(cx, count &* 8, backward: target > origin) {
+        memmove(target + $0.lowerBound, origin + $0.lowerBound, $0.count)
+    }
 }
 
 /// `table.init`
@@ -227,11 +236,11 @@ func runtimeTableInit(
         fits(destination, count, in: record.pointee.count)
     else { return TrapCode.outOfBoundsTableAccess.answer }
     guard count > 0, let base = elements?.baseAddress else { return 0 }
-    let stop = charge(cx, count &* 8)
-    guard stop == 0 else { return stop }
-    (record.pointee.elements + Int(truncatingIfNeeded: destination)).update(
-        from: base + Int(truncatingIfNeeded: source), count: Int(truncatingIfNeeded: count))
-    return 0
+    let target = record.pointee.elements + Int(truncatingIfNeeded: destination)
+    let origin = base + Int(truncatingIfNeeded: source)
+    return inPieces(cx, count &* 8) {
+        (target + $0.lowerBound / 8).update(from: origin + $0.lowerBound / 8, count: $0.count / 8)
+    }
 }
 
 /// `elem.drop`

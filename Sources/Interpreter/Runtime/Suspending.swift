@@ -183,8 +183,11 @@ extension Store {
         let exit = execution.pointee.exitCode
         guard exit == suspended else { return try outcome(of: exit) }
         run.place = execution.pointee.place
-        run.accumulators =
-            run.pendingCall == nil ? execution.pointee.accumulators : Accumulators()
+        if run.pendingCall == nil {
+            run.accumulators = execution.pointee.accumulators
+            // What is missing is owed.
+            execution.pointee.budget = 0
+        }
         return exit
     }
 

@@ -1,0 +1,153 @@
+import Synchronization
+
+// Everything here runs in the isolation of the caller: a store is not `Sendable` and never leaves
+// it. Only the wish to be cancelled comes from elsewhere.
+
+/// Calls that do not hold a thread while their guest waits.
+///
+///     let results = try await function.call([.i32(7)])
+///
+/// The guest runs on the caller's executor. When an asynchronous host function lets it wait, the
+/// caller's task is suspended; when it computes for long, it lets others run every
+/// `Store.yieldInterval`. While it waits, the caller's actor may use the store, also for further
+/// asynchronous calls: every one of them has its own stack.
+///
+/// When the task is cancelled, the guest ends with `CancellationError`: at once if it computes, and
+/// when the host function ends that it waits for. No code of the guest runs any more.
+extension Function {
+    /// Calls the function and suspends the task until it returns.
+    ///
+    /// - Throws: `CancellationError`, `CallError` if the arguments do not fit, else what the guest and
+    ///   its host functions throw, as without `await`. Where `Store.onOutOfFuel` is `.suspend`, a guest
+    ///   whose fuel is used up traps: resume an `Execution` by hand to give it more.
+    nonisolated(nonsending)
+        public func call(_ arguments: [Value] = []) async throws -> [Value]
+    {
+        let types = type.results
+        return try await finish(start(arguments)) { slots in
+            var slot = 0
+            return types.map { type in
+                defer { slot += type.slotCount }
+                return slots.value(slot, as: type, in: store)
+            }
+        }
+    }
+
+    /// Calls the function with Swift numbers.
+    ///
+    ///     let sum = try await add.call(2 as Int32, 3 as Int32, returning: Int32.self)
+    ///
+    /// - Throws: `CallError.signature` if the types are not the function's, else as `call(_:)`.
+    nonisolated(nonsending)
+        public func call<each Argument: WasmValue, Result: WasmValue>(
+            _ arguments: repeat each Argument, returning: Result.Type = Result.self
+        ) async throws -> Result
+    {
+        try check(repeat (each Argument).self, results: [Result.wasmType])
+        let execution = try start { slots in
+            var slot = 0
+            repeat try (each arguments).write(slots, at: &slot)
+        }
+        return try await finish(execution) { slots in
+            var slot = 0
+            return Result.read(slots, at: &slot)
+        }
+    }
+
+    private func check<each Argument: WasmValue>(
+        _ arguments: repeat (each Argument).Type, results: [ValueType]
+    ) throws(CallError) {
+        var parameters: [ValueType] = []
+        repeat parameters.append((each Argument).wasmType)
+        let given = FunctionType(parameters: parameters, results: results)
+        guard given == type else { throw .signature(expected: type, given: given) }
+    }
+
+    nonisolated(nonsending)
+        private func finish<Results>(
+            _ execution: Execution, reading: (borrowing CallSlots) throws -> Results
+        ) async throws -> Results
+    {
+        let cancellation = Cancellation(store.interruptHandle)
+        return try await withTaskCancellationHandler {
+            try await execution.finish(cancellation, reading: reading)
+        } onCancel: {
+            cancellation.cancel()
+        }
+    }
+}
+
+extension Execution {
+    /// Resumes the guest until it returns.
+    nonisolated(nonsending)
+        fileprivate func finish<Results>(
+            _ cancellation: Cancellation, reading: (borrowing CallSlots) throws -> Results
+        ) async throws -> Results
+    {
+        var input = Input.nothing
+        while true {
+            slice = store.yieldInterval
+            if let results = try cancellation.resuming({ try resume(input, reading: reading) }) {
+                return results
+            }
+            input = .nothing
+            switch reason {
+            case .endOfSlice: await Task.yield()
+            case .hostFunction(let suspension):
+                guard let request = suspension.request as? AsyncRequest else {
+                    throw SuspensionError.resultsMissing
+                }
+                do {
+                    input = .results(try await request.body())
+                } catch {
+                    input = .failure(error)
+                }
+            case .outOfFuel, nil: throw Trap(.outOfFuel, backtrace: backtrace)
+            }
+        }
+    }
+}
+
+/// Brings the cancellation of a task to the guest that it runs, and to no other guest of the store.
+private final class Cancellation: Sendable {
+    private struct State {
+        var isRunning = false
+        var isCancelled = false
+    }
+
+    private let state = Mutex(State())
+    private let handle: InterruptHandle
+
+    init(_ handle: InterruptHandle) { self.handle = handle }
+
+    func cancel() {
+        state.withLock { state in
+            state.isCancelled = true
+            // A guest that waits is not resumed any more.
+            if state.isRunning { handle.interrupt() }
+        }
+    }
+
+    /// Runs the guest for a while, unless it was cancelled.
+    func resuming<Results>(_ body: () throws -> Results) throws -> Results {
+        try enter()
+        let result = Result { try body() }
+        let isCancelled = state.withLock { state in
+            state.isRunning = false
+            // A guest that ended by itself has not seen the request; nobody else shall.
+            if state.isCancelled { handle.reset() }
+            return state.isCancelled
+        }
+        if isCancelled, case .failure(let error) = result, (error as? Trap)?.code == .interrupted {
+            throw CancellationError()
+        }
+        return try result.get()
+    }
+
+    private func enter() throws {
+        try state.withLock { state in
+            guard !state.isCancelled else { throw CancellationError() }
+            state.isRunning = true
+        }
+    }
+}

@@ -1,0 +1,107 @@
+/// What an asynchronous host function sees of the guest that waits for it.
+///
+/// The guest stands still meanwhile: memory may be read and written, and the store be used for other
+/// calls, also for functions of the same guest. Stays in the isolation that the guest was called
+/// from, as everything of a store.
+public struct AsyncCaller {
+    public let store: Store
+    /// The instance whose code called; nil if the host called the function itself.
+    public let instance: Instance?
+
+    /// Memory 0 of the calling instance; nil without caller or memory.
+    public var memory: Memory? {
+        if case .memory(let memory)? = instance?.external(.memory, 0) { memory } else { nil }
+    }
+}
+
+/// What an asynchronous host function asks for when its guest begins to wait.
+struct AsyncRequest {
+    /// Puts results into the slots that the guest reads.
+    typealias Results = (borrowing CallSlots) throws -> Void
+
+    let body: nonisolated(nonsending) () async throws -> Results
+}
+
+extension HostFunction {
+    /// An asynchronous function with typed parameters and one result.
+    ///
+    /// Its guest is suspended while it works and holds no thread. So guests that call it must be
+    /// called with `await`; for others it is an error, `SuspensionError.cannotWait`.
+    ///
+    /// The closure runs in the isolation of whoever called the guest, and is cancelled with it.
+    public convenience init<each Parameter: WasmValue, Result: WasmValue>(
+        async body:
+            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter)
+            async throws -> Result
+    ) {
+        self.init(
+            parameters: repeat (each Parameter).self, results: [Result.wasmType]
+        ) { (caller: AsyncCaller, arguments: repeat each Parameter) in
+            let result = try await body(caller, repeat each arguments)
+            return { slots in
+                var slot = 0
+                try result.write(slots, at: &slot)
+            }
+        }
+    }
+
+    /// An asynchronous function with typed parameters and no result.
+    public convenience init<each Parameter: WasmValue>(
+        async body:
+            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter)
+            async throws -> Void
+    ) {
+        self.init(
+            parameters: repeat (each Parameter).self, results: []
+        ) { (caller: AsyncCaller, arguments: repeat each Parameter) in
+            try await body(caller, repeat each arguments)
+            return { _ in }
+        }
+    }
+
+    private convenience init<each Parameter: WasmValue>(
+        parameters: repeat (each Parameter).Type, results: [ValueType],
+        _ body:
+            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter) async throws
+            -> AsyncRequest.Results
+    ) {
+        var types: [ValueType] = []
+        repeat types.append((each Parameter).wasmType)
+        self.init(FunctionType(parameters: types, results: results)) { caller, slots in
+            var slot = 0
+            let arguments = (repeat (each Parameter).read(slots, at: &slot))
+            let asyncCaller = AsyncCaller(store: caller.store, instance: caller.instance)
+            throw Suspension(
+                AsyncRequest { try await body(asyncCaller, repeat each arguments) })
+        }
+    }
+}
+
+extension Linker {
+    /// Gives an asynchronous Swift closure a name; its WebAssembly type follows from the closure's
+    /// types.
+    ///
+    ///     linker.define("env", "sleep") { (_: AsyncCaller, milliseconds: Int32) in
+    ///         try await Task.sleep(for: .milliseconds(milliseconds))
+    ///     }
+    ///
+    /// See `HostFunction.init(async:)`.
+    public func define<each Parameter: WasmValue, Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body:
+            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter) async throws
+            -> Result
+    ) {
+        define(module, name, HostFunction(async: body))
+    }
+
+    /// Gives an asynchronous Swift closure without result a name.
+    public func define<each Parameter: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body:
+            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter) async throws
+            -> Void
+    ) {
+        define(module, name, HostFunction(async: body))
+    }
+}
