@@ -9,6 +9,9 @@ import statistics
 import subprocess
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.join(HERE, "build")
+
 # {} stands for the file; arguments of the program follow at the end.
 KNOWN = {
     "wasm3": "wasm3 {}",
@@ -28,6 +31,32 @@ class Job:
     def __init__(self, path, arguments=(), stdin=None, name=None):
         self.path, self.arguments, self.stdin = path, list(arguments), stdin
         self.name = name or os.path.basename(path).removesuffix(".wasm")
+
+
+def built(folder):
+    """The modules of kernels or vectors, built if a source is newer."""
+    output, source = os.path.join(BUILD, folder), os.path.join(HERE, folder)
+    names = [n for n in os.listdir(source) if n.endswith(".c")]
+    newest = max(os.path.getmtime(os.path.join(source, n)) for n in names + ["build"])
+    modules = [os.path.join(output, n) for n in os.listdir(output)] if os.path.isdir(output) else []
+    if len(modules) < len(names) or min(map(os.path.getmtime, modules)) < newest:
+        subprocess.run([os.path.join(source, "build"), output], check=True, stdout=subprocess.DEVNULL)
+    return sorted(os.path.join(output, n) for n in os.listdir(output) if n.endswith(".wasm"))
+
+
+def programs(folder, is_short):
+    """Real programs with the arguments of programs/scales, as far as they are there."""
+    jobs = []
+    with open(os.path.join(HERE, "programs", "scales")) as file:
+        for line in file:
+            if line.startswith("#"):
+                continue
+            name, long, short = line.split()
+            path = os.path.join(folder, name + ".wasm")
+            stdin = os.path.join(folder, name + ".stdin")
+            if os.path.exists(path):
+                jobs.append(Job(path, [short if is_short else long], stdin if os.path.exists(stdin) else None))
+    return jobs
 
 
 class Run:

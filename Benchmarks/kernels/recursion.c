@@ -25,6 +25,6 @@ __attribute__((noinline)) static int queens(uint32_t all, uint32_t columns, uint
 
 int main(void) {
     uint32_t a = 0;
-    for (int i = 0; i < 40; i++) a += ackermann(2, 150 + (uint32_t)i);
-    printf("recursion %u %d %d\n", a, tak(22, 14, 6), queens((1 << 12) - 1, 0, 0, 0));
+    for (int i = 0; i < 300; i++) a += ackermann(2, 150 + (uint32_t)i);
+    printf("recursion %u %d %d\n", a, tak(22, 14, 6), queens((1 << 13) - 1, 0, 0, 0));
 }

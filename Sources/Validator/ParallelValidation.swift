@@ -22,9 +22,13 @@ func validateBodies(
 
 /// How the bodies are shared out.
 struct Runs {
-    /// Ranges of positions in `ParsedModule.bodies`, ascending.
-    private(set) var ranges: [Range<Int>] = []
+    /// For each run the position in `ParsedModule.bodies` behind its last.
+    private var ends: [Int] = []
     let threads: Int
+
+    var count: Int { ends.count }
+    /// The positions of a run.
+    subscript(run: Int) -> Range<Int> { (run == 0 ? 0 : ends[run - 1])..<ends[run] }
 
     /// Code of this size keeps a thread busy for several times what starting it costs.
     static let bytesOfThread = 128 << 10
@@ -39,21 +43,20 @@ struct Runs {
             threads = min(availableProcessors(), size / Self.bytesOfThread)
         }
         guard threads > 1 else {
-            ranges = [0..<bodies.count]
+            ends = [bodies.count]
             return
         }
         // Short enough that threads end at about the same time.
         let length = min(max(size / (threads * 16), 4 << 10), 256 << 10)
-        var first = 0
         var bytes = 0
         for (position, body) in bodies.enumerated() {
             bytes += body.count
             if bytes >= length {
-                ranges.append(first..<position + 1)
-                (first, bytes) = (position + 1, 0)
+                ends.append(position + 1)
+                bytes = 0
             }
         }
-        if first < bodies.count { ranges.append(first..<bodies.count) }
+        if (ends.last ?? 0) < bodies.count { ends.append(bodies.count) }
     }
 }
 
@@ -84,13 +87,13 @@ private final class BodyWork: Sendable {
         do throws(ValidationError) {
             while true {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard index < runs.ranges.count else { break }
-                try validate(runs.ranges[index], &validator)
+                guard index < runs.count else { break }
+                try validate(runs[index], &validator)
             }
         } catch {
             failure = error
             // Nobody takes another run: all that are left have higher indices.
-            next.store(runs.ranges.count, ordering: .relaxed)
+            next.store(runs.count, ordering: .relaxed)
         }
         let required = validator.required
         result.withLock { [failure] result in

@@ -24,6 +24,13 @@ import WasmValidator
         #expect(try builder.reason() == nil)
         builder.exports = [("a", 0, 0), ("a", 2, 0)]
         #expect(try builder.reason() == .duplicateExport("a"))
+        // Few names are compared, many are hashed.
+        for count in [8, 9, 200] {
+            builder.exports = (1..<count).map { ("name \($0)", 0, 0) }
+            #expect(try builder.reason() == nil)
+            builder.exports.append(("name 1", 2, 0))
+            #expect(try builder.reason() == .duplicateExport("name 1"))
+        }
         let unknown: [(UInt8, ValidationError.Entity)] = [
             (0, .function), (1, .table), (2, .memory), (3, .global), (4, .tag),
         ]

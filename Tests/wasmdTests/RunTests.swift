@@ -125,7 +125,7 @@ import Testing
         let result = try wasmd("run", "--stats", "--invoke", "add", try calculator(), "1", "2")
         #expect(result.output == "3\n")
         for word in [
-            "module", "functions", "load", "validate", "instantiate", "run", "fuel used",
+            "module", "functions", "read", "decode", "validate", "instantiate", "run", "translate",
             "translated", "peak memory",
         ] {
             #expect(result.error.contains("\n  \(word) "), "\(word)")

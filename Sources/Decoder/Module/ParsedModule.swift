@@ -102,8 +102,14 @@ public struct ParsedModule: Sendable {
     public let limits: DecodingLimits
 
     public var types: [SubType] = []
-    /// The recursion groups, in order, as ranges of type indices; together they cover `types`.
-    public var recursionGroups: [Range<Int>] = []
+    /// For each recursion group the index behind its last type; together they cover `types`.
+    public var recursionGroupEnds: [Int] = []
+    /// The recursion groups, in order, as ranges of type indices.
+    public var recursionGroups: [Range<Int>] {
+        recursionGroupEnds.indices.map { group in
+            (group == 0 ? 0 : recursionGroupEnds[group - 1])..<recursionGroupEnds[group]
+        }
+    }
     public var imports: [Import] = []
     /// Type index of every function, imported ones first.
     public var functions: [TypeIndex] = []

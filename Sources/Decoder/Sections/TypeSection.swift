@@ -3,7 +3,7 @@ extension ModuleDecoder {
     mutating func typeSection(_ section: inout BinaryReader) throws(DecodingError) {
         let groups = try count(&section, .types, limit: limits.types)
         module.types.reserveCapacity(min(groups, section.remaining / 3))
-        module.recursionGroups.reserveCapacity(min(groups, section.remaining / 2))
+        module.recursionGroupEnds.reserveCapacity(min(groups, section.remaining / 2))
         for _ in 0..<groups { try recursionGroup(&section) }
     }
 
@@ -21,7 +21,7 @@ extension ModuleDecoder {
             if first >= limits.types { throw .exceeds(.types, limits.types, at: position) }
             module.types.append(try subType(&section))
         }
-        module.recursionGroups.append(first..<module.types.count)
+        module.recursionGroupEnds.append(module.types.count)
     }
 
     private func subType(_ section: inout BinaryReader) throws(DecodingError) -> SubType {

@@ -22,13 +22,18 @@ public final class Module: Sendable {
     /// Decodes and validates.
     ///
     /// - Throws: `ModuleError`, which says what is wrong and where in the file.
-    public init(_ bytes: ModuleBytes, engine: Engine) throws(ModuleError) {
+    public convenience init(_ bytes: ModuleBytes, engine: Engine) throws(ModuleError) {
         let parsed: ParsedModule
         do throws(DecodingError) {
             parsed = try decode(bytes, features: engine.configuration.features)
         } catch {
             throw .malformed(error)
         }
+        try self.init(parsed, engine: engine)
+    }
+
+    /// Validates what was decoded with the features of `engine`.
+    package init(_ parsed: ParsedModule, engine: Engine) throws(ModuleError) {
         do throws(ValidationError) {
             valid = try validate(
                 parsed, types: engine.types, threads: engine.configuration.validationThreads)

@@ -31,6 +31,9 @@ extension Module {
         }
     }
 
-    /// How many functions were translated so far, and the words of eight bytes of their code.
-    public var translationStatistics: (functions: Int, words: Int) { code.statistics }
+    /// How many functions were translated so far, the words of eight bytes of their code, and how
+    /// long that took.
+    public var translationStatistics: (functions: Int, words: Int, duration: Duration) {
+        code.statistics
+    }
 }

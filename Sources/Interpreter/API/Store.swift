@@ -70,7 +70,9 @@ public final class Store {
     private var globalCells: [UnsafeMutablePointer<UInt64>] = []
     private var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
     private var hostFunctions: [HostFunction] = []
-    private var signatures: [TypeID: Signature] = [:]
+    /// By `TypeID`. Dictionaries with one type of keys cost the start of a process less: the runtime
+    /// searches all conformances of the program for each.
+    private var signatures: [Int: Signature] = [:]
     let unwindingSites = UnwindingSites()
 
     /// Structures, arrays and what else guests allocate.
@@ -145,10 +147,10 @@ public final class Store {
 extension Store {
     /// Parameters and results of a function type by its canonical number.
     func signature(_ id: TypeID) -> Signature {
-        if let known = signatures[id] { return known }
+        if let known = signatures[Int(id)] { return known }
         let type = engine.types.definition(id).composite.functionType ?? FunctionType()
         let made = Signature(type)
-        signatures[id] = made
+        signatures[Int(id)] = made
         return made
     }
 

@@ -33,6 +33,8 @@ final class CodeTable: Sendable {
 
     private struct State: @unchecked Sendable {
         var translator: Translator?
+        /// What all translations took.
+        var duration = Duration.zero
         var blocks: [Int: Block] = [:]
         /// The blocks by address, for backtraces; sorted again when there are more blocks.
         var sorted: [(index: Int, block: Block)] = []
@@ -95,10 +97,11 @@ final class CodeTable: Sendable {
         shapes[module.parsed.functions[module.parsed.importedFunctionCount + definedFunction]]
     }
 
-    /// How many functions were translated, and the words of their code.
-    var statistics: (functions: Int, words: Int) {
+    /// How many functions were translated, the words of their code, and how long it took.
+    var statistics: (functions: Int, words: Int, duration: Duration) {
         state.withLock { state in
-            (state.blocks.count, state.blocks.values.reduce(0) { $0 + $1.words })
+            let words = state.blocks.values.reduce(0) { $0 + $1.words }
+            return (state.blocks.count, words, state.duration)
         }
     }
 
@@ -110,6 +113,8 @@ final class CodeTable: Sendable {
             if let block = state.blocks[definedFunction] {
                 return .success(UInt(bitPattern: block.start + block.entry))
             }
+            let start = ContinuousClock.now
+            defer { state.duration += start.duration(to: .now) }
             do throws(TranslationError) {
                 let code = try Self.translated(definedFunction, in: &state, makeTranslator)
                 let words = CodePointer.allocate(capacity: code.words.count)

@@ -15,7 +15,7 @@ struct ModuleValidator {
         self.module = module
         self.registry = registry
         do {
-            ids = try registry.register(types: module.types, groups: module.recursionGroups)
+            ids = try registry.register(types: module.types, groupEnds: module.recursionGroupEnds)
         } catch {
             throw ValidationError(error, at: module.offset(ofSection: 1))
         }
@@ -83,9 +83,10 @@ struct ModuleValidator {
 
     /// Names are different; what they name exists. Exported functions become declared.
     private func validateExports() throws(ValidationError) {
-        var names: Set<Name> = []
-        names.reserveCapacity(module.exports.count)
-        for export in module.exports {
+        // A few names are compared faster than hashed, and a small module makes no set.
+        var names: Set<Name>? = module.exports.count <= 8 ? nil : []
+        names?.reserveCapacity(module.exports.count)
+        for (position, export) in module.exports.enumerated() {
             let index = export.index
             let (count, entity): (Int, ValidationError.Entity) =
                 switch export.kind {
@@ -96,7 +97,10 @@ struct ModuleValidator {
                 case .tag: (module.tags.count, .tag)
                 }
             guard Int(index) < count else { throw error(.unknown(entity, index), 7) }
-            guard names.insert(export.name).inserted else {
+            let isNew =
+                names?.insert(export.name).inserted
+                ?? !module.exports.prefix(position).contains { $0.name == export.name }
+            guard isNew else {
                 throw error(.duplicateExport(export.name), 7)
             }
             if export.kind == .function { tables.view.declared[Int(index)] = 1 }

@@ -64,7 +64,7 @@ extension ParsedModule {
     var requiredFeatures: Features {
         var features: Features = []
         for type in types { features.formUnion(type.requiredFeatures) }
-        if recursionGroups.contains(where: { $0.count != 1 }) {
+        if recursionGroupEnds.enumerated().contains(where: { $0 + 1 != $1 }) {
             features.formUnion(.garbageCollection)
         }
         for table in tables { features.formUnion(table.requiredFeatures) }

@@ -51,14 +51,16 @@ public final class TypeRegistry: Sendable {
     ///
     /// Cost: proportional to the size of the type section.
     ///
+    /// - Parameter groupEnds: for each recursion group the index behind its last type, ascending.
     /// - Throws: an error without a useful offset if a type refers to types that are not there or
     ///   declares a supertype that it does not match, or if there are too many types.
     func register(
-        types: [SubType], groups: [Range<Int>]
+        types: [SubType], groupEnds: [Int]
     ) throws(ValidationError.Reason) -> [TypeID] {
         var ids: [TypeID] = []
         ids.reserveCapacity(types.count)
-        for group in groups {
+        for end in groupEnds {
+            let group = ids.count..<max(end, ids.count)
             try checkIndices(group, of: types)
             let first = try register(group, of: types, ids: ids)
             for position in 0..<group.count {

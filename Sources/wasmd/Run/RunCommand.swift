@@ -55,14 +55,21 @@ struct RunCommand {
         }
         let file = try ModuleFile(options.file)
         statistics?.add("module", counted(file.bytes.count, "byte"))
-        statistics?.finish("load")
+        statistics?.finish("read")
         var configuration = Engine.Configuration()
         configuration.features = options.features
         configuration.countsBlocks = options.coverage != nil
         if let size = options.stackByteCount { configuration.stackByteCount = size }
+        let parsed: ParsedModule
+        do throws(DecodingError) {
+            parsed = try decode(file.bytes, features: options.features)
+        } catch {
+            throw file.refusal(error)
+        }
+        statistics?.finish("decode")
         let module: Module
         do throws(ModuleError) {
-            module = try Module(file.bytes, engine: Engine(configuration))
+            module = try Module(parsed, engine: Engine(configuration))
         } catch {
             throw file.refusal(error)
         }
@@ -126,7 +133,9 @@ struct RunCommand {
     }
 
     private mutating func finishStatistics(_ store: Store, _ module: Module) {
-        statistics?.add("translated", counted(module.translationStatistics.functions, "function"))
+        let translation = module.translationStatistics
+        statistics?.add("translate", Statistics.milliseconds(translation.duration))
+        statistics?.add("translated", counted(translation.functions, "function"))
         if let fuel = store.fuel {
             let start = options.fuel ?? Self.countingFuel
             statistics?.add("fuel used", grouped(start >= fuel ? start - fuel : 0))

@@ -35,6 +35,12 @@ struct Statistics {
         return (["wasmd: statistics"] + table.lines).joined(separator: "\n") + "\n"
     }
 
+    static func milliseconds(_ duration: Duration) -> String {
+        let (seconds, attoseconds) = duration.components
+        return milliseconds(
+            UInt64(max(seconds, 0)) &* 1_000_000_000 &+ UInt64(max(attoseconds, 0)) / 1_000_000_000)
+    }
+
     /// `12.345 ms`
     static func milliseconds(_ nanoseconds: UInt64) -> String {
         let fraction = String(nanoseconds / 1000 % 1000)
