@@ -43,7 +43,7 @@ let package = Package(
         // Damages modules and runs what comes out; makes programs to compare with other engines.
         .executableTarget(
             name: "mutations", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
-            path: "Tests/Mutations", exclude: ["README.md"]),
+            path: "Tests/Mutations", exclude: ["README.md", "Fuzzing"]),
 
         // Microseconds of instances: made, forked, restored, saved.
         .executableTarget(

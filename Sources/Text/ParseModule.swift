@@ -31,6 +31,7 @@ public func parseModule(_ text: [UInt8]) throws(TextError) -> [UInt8] {
 /// Cost: that of parsing the module again.
 ///
 /// - Parameters:
+///   - text: the module's.
 ///   - function: the index of the function, imports counted.
 ///   - offset: of the instruction in the function's body, from the body's first byte.
 /// - Returns: nil if there is no such function in the text itself, but only in what it quotes.

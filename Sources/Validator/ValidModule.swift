@@ -33,6 +33,7 @@ public struct ValidModule: Sendable {
 /// Cost: proportional to the size of the module. Large modules are validated by several threads.
 ///
 /// - Parameters:
+///   - module: what `decode` made.
 ///   - types: the registry of the engine that the module is for.
 ///   - threads: how many threads may work, this one included; nil leaves it to the size of the code
 ///     and the processors there are, 1 starts none.

@@ -55,6 +55,7 @@ public final class GuestThreads: Sendable {
     ///
     /// - Parameters:
     ///   - guest: what the threads see of the world.
+    ///   - module: what all threads run.
     ///   - memoryLimit: bytes that each memory may grow to.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
     ///     on that thread, with its store.

@@ -19,7 +19,15 @@ import WasmText
             let locals =
                 HostileModule.unsigned(groups)
                 + counts.flatMap { HostileModule.unsigned($0) + [0x7f] }
-            #expect(cage.limit(HostileModule(locals: locals, function: [])) == .locals)
+            let error = #expect(throws: ModuleError.self) {
+                try cage.module(HostileModule(locals: locals, function: []))
+            }
+            guard case .invalid(let invalid)? = error, case .malformed(let reason) = invalid.reason
+            else {
+                Issue.record("refused as \(String(describing: error))")
+                continue
+            }
+            #expect(reason.reason == .tooManyLocals)
         }
         // Their sum does not fit a number of 32 bits.
         let sum =

@@ -109,7 +109,7 @@ extension Cage {
         """,
     ])
     func heap(code: String) throws {
-        let cage = Cage(fuel: 10_000_000)
+        let cage = Cage(fuel: nil)
         let instance = try cage.instantiate(
             text: """
                 (type $v (array (mut v128))) (type $b (array (mut i8)))

@@ -29,7 +29,9 @@ public final class SharedMemory: Sendable {
 
     /// Allocates a shared memory of zeros.
     ///
-    /// - Parameter limit: bytes that it may grow to at most; default 4 GiB.
+    /// - Parameters:
+    ///   - type: its limits; shared, whatever it says.
+    ///   - limit: bytes that it may grow to at most; default 4 GiB.
     /// - Throws: `ResourceError` if its minimum is above the limit or the system refuses.
     public init(_ type: MemoryType, limit: UInt64 = 1 << 32) throws(ResourceError) {
         var type = type

@@ -14,7 +14,10 @@ public struct Table {
 
     /// Makes a table of the type's minimum size, filled with `value` or with null.
     ///
-    /// - Parameter type: its element type in canonical form.
+    /// - Parameters:
+    ///   - store: where it lives.
+    ///   - type: its element type in canonical form.
+    ///   - value: of all elements; nil for null.
     /// - Throws: `ResourceError` if the store's limits or the system do not allow it; `ValueError`
     ///   if the elements cannot have this value, or null if none is given.
     public init(store: Store, type: TableType, filledWith value: Value? = nil) throws {

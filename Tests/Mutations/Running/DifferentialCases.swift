@@ -11,20 +11,25 @@ enum DifferentialCases {
             modules.append(changed(last, &random))
         }
         let fuel = isChanged || random.oneIn(2) ? CaseRunner.fuel : nil
+        var tally = compare(modules, fuel: fuel, isStressed: random.oneIn(3))
+        if isChanged { tally.checksum = 0 }
+        return tally
+    }
+
+    /// Runs modules, of which each imports from the one before it, in several modes.
+    static func compare(_ modules: [[UInt8]], fuel: UInt64?, isStressed: Bool) -> Tally {
         let first = Execution.lines(modules, .lazy, fuelPerCall: fuel)
         var others: [Execution.Mode] = [.eager]
-        if random.oneIn(3) { others.append(.stressed) }
+        if isStressed { others.append(.stressed) }
         if fuel == nil { others += [.unlimited, .interrupted] }
         var tally = Tally(.ran)
         for mode in others where Execution.lines(modules, mode, fuelPerCall: fuel) != first {
             tally = Tally(.disagreed)
         }
         tally.calls = first.count
-        if !isChanged {
-            var sum = Checksum()
-            for line in first where !line.hasPrefix("fuel") { sum.add(line) }
-            tally.checksum = Int(truncatingIfNeeded: sum.value)
-        }
+        var sum = Checksum()
+        for line in first where !line.hasPrefix("fuel") { sum.add(line) }
+        tally.checksum = Int(truncatingIfNeeded: sum.value)
         return tally
     }
 
