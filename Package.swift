@@ -57,6 +57,8 @@ let package = Package(
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
             name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
+        .testTarget(
+            name: "EmbeddingTests", dependencies: ["Wasmd"], path: "Tests/EmbeddingTests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

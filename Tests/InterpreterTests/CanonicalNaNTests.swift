@@ -32,7 +32,8 @@ import WasmDecoder
         let engine = Engine(configuration)
         let instance = try Linker().instantiate(
             try module.module(engine), in: Store(engine: engine))
-        return try #require(try #require(instance.function("f")).call(arguments).first)
+        let function = try #require(instance.function("f"))
+        return try #require(try function.call(arguments).first)
     }
 
     private func scalar(

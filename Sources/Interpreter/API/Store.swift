@@ -22,6 +22,9 @@ public final class Store {
     /// starts and about every millisecond of guest time.
     public var deadline: ContinuousClock.Instant?
 
+    /// Asked before a memory or table is made or grows; nil allows what `limits` do.
+    public var limiter: (any StoreLimiter)?
+
     let execution: UnsafeMutablePointer<ExecutionState>
     /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.
     var fuelReserve: UInt64?
@@ -120,7 +123,7 @@ extension Store {
     /// Maps the value stack if that was not done yet.
     func prepareStack() throws(ResourceError) {
         guard valueStack == nil else { return }
-        let wanted = min(max(engine.configuration.stackByteCount, 4096), 1 << 40)
+        let wanted = min(max(limits.stackBytes, 4096), 1 << 40)
         guard let usable = SystemMemory.roundedUp(wanted),
             let mapped = SystemMemory.roundedUp(usable + Self.stackSlack),
             let base = SystemMemory.allocate(mapped)
@@ -180,6 +183,7 @@ extension Store {
             return try view(of: SharedMemory(type, limit: limits.memoryBytes))
         }
         let memory = try MemoryStorage(type, limit: limits.memoryBytes)
+        try approve(memory)
         memories.append(memory)
         return memory
     }
@@ -191,6 +195,7 @@ extension Store {
             throw .tooManyMemories(limit: limits.memories)
         }
         let view = MemoryStorage(sharing: shared)
+        try approve(view)
         memories.append(view)
         sharesMemories = true
         return view
@@ -199,6 +204,7 @@ extension Store {
     func makeTable(_ type: TableType, fill: UInt64 = 0) throws(ResourceError) -> TableStorage {
         guard tables.count < limits.tables else { throw .tooManyTables(limit: limits.tables) }
         let table = try TableStorage(type, fill: fill, limit: limits.tableElements)
+        try approve(table)
         tables.append(table)
         return table
     }

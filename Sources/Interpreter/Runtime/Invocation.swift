@@ -66,7 +66,9 @@ extension Store {
     private func failure(_ code: TrapCode) -> any Error {
         if code == .hostError, let error = pendingError {
             pendingError = nil
-            return error
+            guard var trap = error as? Trap, trap.backtrace.frames.isEmpty else { return error }
+            trap.backtrace = Backtrace(of: self, atCall: true)
+            return trap
         }
         return Trap(code, backtrace: Backtrace(of: self, atCall: false))
     }
@@ -88,9 +90,10 @@ extension Store {
         defer { execution.pointee.top = savedTop }
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
+                let store = Unmanaged.passUnretained(self)
                 try $0.body(
-                    Caller(store: Unmanaged.passUnretained(self), context: context),
-                    CallSlots(arguments, count: header))
+                    Caller(store: store, context: context),
+                    CallSlots(arguments, count: header, of: store))
             }
             collectIfDue(top: top)
             heap.externs.releaseDead()

@@ -69,7 +69,7 @@ final class MemoryStorage {
         type = shared.type
         reservedByteCount = 0
         committedByteCount = 0
-        maximumPageCount = 0
+        maximumPageCount = min(shared.type.limits.maximum ?? UInt64.max, shared.type.maximumPages)
         record = .allocate(capacity: 1)
         record.initialize(
             to: MemoryRecord(base: shared.base, byteCount: UInt(bitPattern: shared.byteCount)))

@@ -86,7 +86,8 @@ private func inPieces(
 /// `memory.grow`: the size before in pages, or `UInt64.max` if the memory cannot grow so far.
 @inline(never)
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
-    ContextView(cx).instance.memories[memory].grow(by: delta) ?? refused
+    let instance = ContextView(cx).instance
+    return instance.store.grow(instance.memories[memory], by: delta) ?? refused
 }
 
 /// `memory.init`
@@ -163,7 +164,8 @@ func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
 func runtimeTableGrow(
     _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
 ) -> UInt64 {
-    ContextView(cx).instance.tables[table].grow(by: delta, fill: value) ?? refused
+    let instance = ContextView(cx).instance
+    return instance.store.grow(instance.tables[table], by: delta, fill: value) ?? refused
 }
 
 /// `table.fill`

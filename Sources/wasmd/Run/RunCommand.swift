@@ -43,9 +43,9 @@ struct RunCommand {
         let file = try ModuleFile(options.file)
         statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("load")
-        var configuration = Engine.Configuration()
+        var configuration =
+            options.isDeterministic ? .deterministic : Engine.Configuration()
         configuration.features = options.features
-        if let size = options.stackByteCount { configuration.stackByteCount = size }
         let module: Module
         do throws(ModuleError) {
             module = try Module(file.bytes, engine: Engine(configuration))
@@ -61,6 +61,7 @@ struct RunCommand {
         var limits = StoreLimits()
         if let size = options.maximumMemory { limits.memoryBytes = size }
         if let size = options.maximumHeap { limits.heapBytes = size }
+        if let size = options.stackByteCount { limits.stackBytes = size }
         let store = Store(engine: module.engine, limits: limits)
         store.fuel = options.fuel ?? (options.showsStatistics ? Self.countingFuel : nil)
         return store

@@ -37,7 +37,6 @@ struct CaseRunner {
             configuration.features = Features(rawValue: UInt32(truncatingIfNeeded: random.next()))
         default: configuration.features = .all
         }
-        configuration.stackByteCount = random.element(of: [4096, 65_536, 1 << 18]) ?? 65_536
         configuration.validationThreads = random.oneIn(64) ? 2 : 1
         configuration.eagerTranslation = !random.oneIn(4)
         let module: Module
@@ -83,9 +82,10 @@ struct CaseRunner {
     // MARK: Linking
 
     private mutating func link(_ module: Module) -> Outcome {
-        let limits = StoreLimits(
+        var limits = StoreLimits(
             memoryBytes: Self.memoryBytes, tableElements: Self.tableElements, instances: 8,
             memories: 4, tables: 16, nestedCalls: 20)
+        limits.stackBytes = random.element(of: [4096, 65_536, 1 << 18]) ?? 65_536
         let store = Store(engine: module.engine, limits: limits)
         store.fuel = Self.fuel
         store.deadline = .now + .seconds(2)
