@@ -43,6 +43,10 @@ let package = Package(
             name: "mutations", dependencies: ["WasmInterpreter", "WasmWASI"],
             path: "Tests/Mutations", exclude: ["README.md"]),
 
+        // What calls between Swift and guests cost.
+        .executableTarget(
+            name: "embedding-benchmark", dependencies: ["Wasmd"], path: "Benchmarks/embedding"),
+
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(name: "TextTests", dependencies: ["WasmText"], path: "Tests/TextTests"),
