@@ -54,6 +54,10 @@ let package = Package(
             name: "measure-limits", dependencies: ["WasmInterpreter", "WasmText"],
             path: "Benchmarks/limits"),
 
+        // What calls between Swift and guests cost.
+        .executableTarget(
+            name: "embedding-benchmark", dependencies: ["Wasmd"], path: "Benchmarks/embedding"),
+
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(
@@ -76,6 +80,8 @@ let package = Package(
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
             name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
+        .testTarget(
+            name: "EmbeddingTests", dependencies: ["Wasmd"], path: "Tests/EmbeddingTests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -13,11 +13,11 @@ func spectestExports(
         ("print_f64", [.f64]), ("print_i32_f32", [.i32, .f32]), ("print_f64_f64", [.f64, .f64]),
     ]
     for (name, parameters) in prints {
-        let function = Function(store: store, parameters: parameters) { caller, slots in
+        let function = Function(store: store, parameters: parameters) { _, slots in
             guard let print else { return }
             var words: [String] = []
             for (index, type) in parameters.enumerated() {
-                words.append(slots.value(index, as: type, in: caller.store).text)
+                words.append(slots.value(index, as: type).text)
             }
             print(words.joined(separator: ", "))
         }

@@ -7,6 +7,72 @@ extension NoStartFunction: CustomStringConvertible {
     public var description: String { "the module exports no function _start" }
 }
 
+extension WASI {
+    /// Loads a program from a file and runs it in this world.
+    ///
+    ///     let status = try WASI(arguments: ["greet", "world"]).run("greet.wasm")
+    ///
+    /// - Parameters:
+    ///   - path: a module in the binary format. Without `arguments`, the program's name is the last
+    ///     component of this path.
+    ///   - limits: what the program may use.
+    /// - Returns: its exit code, 0 for success.
+    /// - Throws: `ModuleError` if the file is no module, `WASISetupError` if a folder cannot be
+    ///   opened, `LinkError` if it imports more than WASI, `ResourceError`, `NoStartFunction`, and
+    ///   `Trap` or `Exception` if the program fails.
+    public func run(
+        _ path: String, engine: Engine = Engine(), limits: StoreLimits = StoreLimits()
+    ) throws -> UInt32 {
+        let module = try Module(path: path, engine: engine)
+        var world = self
+        if arguments.isEmpty, let name = path.split(separator: "/").last {
+            world.arguments = [String(name)]
+        }
+        return try world.run(module, in: Store(engine: engine, limits: limits))
+    }
+
+    /// Runs a program in this world, with its threads if it has any.
+    ///
+    ///     let store = Store(engine: engine)
+    ///     store.deadline = .now + .seconds(2)
+    ///     let status = try WASI(arguments: ["greet"]).run(module, in: store)
+    ///
+    /// - Parameter linker: what the program may import beside WASI. WASI's names are added to it.
+    /// - Returns: the exit code, 0 for success.
+    /// - Throws: as `run(_:engine:limits:)`, and errors of host functions.
+    public func run(
+        _ module: Module, in store: Store, linker: Linker = Linker()
+    ) throws -> UInt32 {
+        let guest = try linker.define(self)
+        do {
+            guard GuestThreads.areWanted(by: module) else {
+                return try linker.instantiate(module, in: store).runCommand()
+            }
+            let threads = try GuestThreads(
+                of: module, guest, memoryLimit: store.limits.memoryBytes)
+            try threads.define(on: linker, in: store)
+            return try linker.instantiate(module, in: store).runCommand(threads)
+        } catch let exit as GuestExit {
+            // The module's start function may have ended the program.
+            return exit.code
+        }
+    }
+
+    /// Lets guests see the same in every run: a clock that starts at 1970 and moves only when a guest
+    /// looks at it or sleeps, and random numbers that follow from `seed`. Not fit for secrets.
+    ///
+    ///     var wasi = WASI(arguments: ["simulate"])
+    ///     wasi.makeDeterministic(seed: 42)
+    ///     let status = try wasi.run("simulate.wasm", engine: Engine(.deterministic))
+    ///
+    /// The clock is made here and goes on from guest to guest: call this for each. Folders of the host
+    /// and inherited streams stay what they are; `MemoryFolder` and `.bytes` do not depend on the host.
+    public mutating func makeDeterministic(seed: UInt64 = 0) {
+        clock = .custom(VirtualClock())
+        random = .seeded(seed)
+    }
+}
+
 extension Instance {
     /// Runs a command: calls `_start` and answers the exit code, 0 if the function returns or what
     /// the guest gave to `proc_exit`.

@@ -37,9 +37,9 @@ extension WASIGuest {
 
 /// Names, types and bodies of the functions; the parameters are in the specification's order.
 private struct FunctionTable {
-    typealias Body = (WASIGuest, GuestMemory, CallSlots) throws(Errno) -> Void
-    typealias PlainBody = (WASIGuest, CallSlots) throws(Errno) -> Void
-    typealias CallerBody = (WASIGuest, borrowing Caller, CallSlots) throws -> Void
+    typealias Body = (WASIGuest, GuestMemory, borrowing CallSlots) throws(Errno) -> Void
+    typealias PlainBody = (WASIGuest, borrowing CallSlots) throws(Errno) -> Void
+    typealias CallerBody = (WASIGuest, borrowing Caller, borrowing CallSlots) throws -> Void
 
     let guest: WASIGuest
     let linker: Linker
@@ -63,7 +63,7 @@ private struct FunctionTable {
     private func define(_ name: Name, _ parameters: String, _ body: @escaping Body) {
         add(name, parameters) { [guest] caller, slots in
             do throws(Errno) {
-                guard let memory = caller.memory else { throw .fault }
+                guard let memory = caller.guestMemory else { throw .fault }
                 try body(guest, memory, slots)
                 slots.setResult(u32: 0)
             } catch {
@@ -132,7 +132,7 @@ extension FunctionTable {
             try guest.random_get(memory, slots.u32(0), slots.u32(1))
         }
         defineWaiting("poll_oneoff", "iiii") { [version] guest, caller, slots in
-            guard let memory = caller.memory else { throw Errno.fault }
+            guard let memory = caller.guestMemory else { throw Errno.fault }
             try guest.poll_oneoff(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), version, caller)
         }
@@ -140,12 +140,12 @@ extension FunctionTable {
 
     fileprivate func defineFiles() {
         defineWaiting("fd_read", "iiii") { guest, caller, slots in
-            guard let memory = caller.memory else { throw Errno.fault }
+            guard let memory = caller.guestMemory else { throw Errno.fault }
             try guest.fd_read(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), caller)
         }
         defineWaiting("fd_write", "iiii") { guest, caller, slots in
-            guard let memory = caller.memory else { throw Errno.fault }
+            guard let memory = caller.guestMemory else { throw Errno.fault }
             try guest.fd_write(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), caller)
         }
@@ -264,17 +264,17 @@ extension FunctionTable {
 
     fileprivate func defineSockets() {
         defineWaiting("sock_accept", "iii") { guest, caller, slots in
-            guard let memory = caller.memory else { throw Errno.fault }
+            guard let memory = caller.guestMemory else { throw Errno.fault }
             try guest.sock_accept(memory, slots.u32(0), slots.u32(1), slots.u32(2), caller)
         }
         defineWaiting("sock_recv", "iiiiii") { guest, caller, slots in
-            guard let memory = caller.memory else { throw Errno.fault }
+            guard let memory = caller.guestMemory else { throw Errno.fault }
             try guest.sock_recv(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
                 slots.u32(5), caller)
         }
         defineWaiting("sock_send", "iiiii") { guest, caller, slots in
-            guard let memory = caller.memory else { throw Errno.fault }
+            guard let memory = caller.guestMemory else { throw Errno.fault }
             try guest.sock_send(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
                 caller)

@@ -3,13 +3,12 @@
 ///
 ///     var wasi = WASI(arguments: ["hello", "world"])
 ///     wasi.folders = [.init(hostPath: "data", guestPath: "/data", isReadOnly: true)]
+///     print("exit code", try wasi.run("hello.wasm"))
+///
+/// or, to call single functions of the guest, or to run it with limits:
+///
 ///     try linker.define(wasi)
 ///     let instance = try linker.instantiate(module, in: store)
-///     do {
-///         try instance.function("_start")?.call()
-///     } catch let exit as GuestExit {
-///         print("exit code", exit.code)
-///     }
 ///
 /// A value: it can be kept and used for any number of guests. Writing to a pipe that nobody reads
 /// sends the process `SIGPIPE`, which ends it unless it is ignored: see `ignoreBrokenPipes()`.

@@ -59,12 +59,11 @@ struct Cage {
     init(
         limits: StoreLimits = StoreLimits(
             memoryBytes: 16 << 20, tableElements: 100_000, instances: 8, memories: 8, tables: 8,
-            nestedCalls: 50, heapBytes: 16 << 20),
-        stackByteCount: Int = 1 << 20, fuel: UInt64? = 1_000_000
+            nestedCalls: 50, heapBytes: 16 << 20, stackBytes: 1 << 20),
+        fuel: UInt64? = 1_000_000
     ) {
         var configuration = Engine.Configuration()
         configuration.features = .all
-        configuration.stackByteCount = stackByteCount
         engine = Engine(configuration)
         store = Store(engine: engine, limits: limits)
         store.fuel = fuel

@@ -216,9 +216,13 @@ import Testing
         let made = try house.store.makeStructure(type, [.i32(42)])
         try global.set(.any(made))
         #expect(global.value == .any(made))
-        #expect(throws: ValueError.self) { try house.store.makeStructure(type, [.i64(42)]) }
-        #expect(throws: ValueError.self) { try house.store.makeStructure(type, []) }
-        #expect(throws: ValueError.self) { try house.store.makeArray(type, []) }
+        #expect(throws: CreationError.value(index: 0, .typeMismatch(expected: .i32))) {
+            try house.store.makeStructure(type, [.i64(42)])
+        }
+        #expect(throws: CreationError.valueCount(expected: 1, given: 0)) {
+            try house.store.makeStructure(type, [])
+        }
+        #expect(throws: CreationError.wrongType) { try house.store.makeArray(type, []) }
     }
 
     // MARK: Limits
@@ -233,7 +237,7 @@ import Testing
         try instance.call("make", .i32(100_000))
         #expect(try instance.call("sum") == [.i64(5_000_050_000)])
         #expect(house.store.collectionCount > 5)
-        #expect(throws: ResourceError.heapTooLarge(limit: 4 << 20)) {
+        #expect(throws: CreationError.resource(.heapTooLarge(limit: 4 << 20))) {
             let head = try #require(instance.call("head").first?.anyReference)
             guard let type = head.heapType.typeIndex else { return }
             var all = [head]
@@ -276,9 +280,8 @@ import Testing
         let house = TextHouse()
         house.linker.define(
             "host", "make",
-            HostFunction(FunctionType(results: [.externref])) { caller, slots in
-                try slots.setResult(
-                    0, .extern(ExternReference(Token())), as: .externref, in: caller.store)
+            HostFunction(FunctionType(results: [.externref])) { _, slots in
+                try slots.setResult(0, .extern(ExternReference(Token())), as: .externref)
             })
         let instance = try house.instantiate(
             """

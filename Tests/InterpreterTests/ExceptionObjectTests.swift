@@ -73,7 +73,7 @@ import WasmInterpreter
         let house = TextHouse(limits: StoreLimits(heapBytes: 1 << 20))
         let tag = Tag(store: house.store, parameters: [.i64])
         var kept: [Exception] = []
-        #expect(throws: ResourceError.heapTooLarge(limit: 1 << 20)) {
+        #expect(throws: CreationError.resource(.heapTooLarge(limit: 1 << 20))) {
             for index in 0..<1_000_000 {
                 kept.append(try Exception(tag: tag, values: [.i64(Int64(index))]))
             }

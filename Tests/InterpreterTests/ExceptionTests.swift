@@ -442,9 +442,7 @@ import Testing
     // MARK: Depth
 
     @Test func deepUnwinding() throws {
-        var configuration = Engine.Configuration()
-        configuration.stackByteCount = 64 << 20
-        let house = House(configuration)
+        let house = House(limits: StoreLimits(stackBytes: 64 << 20))
         var throwing = ThrowingModule()
         throwing.addTags()
         // recurse(n) = n == 0 ? throw 77 : recurse(n - 1) + 1

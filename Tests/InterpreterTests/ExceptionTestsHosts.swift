@@ -182,10 +182,10 @@ import Testing
     @Test func valuesMustFitTheTag() throws {
         let store = Store(engine: Engine())
         let tag = Tag(store: store, parameters: [.i32, .externref])
-        #expect(throws: CallError.argumentCount(expected: 2, given: 1)) {
+        #expect(throws: CreationError.valueCount(expected: 2, given: 1)) {
             try Exception(tag: tag, values: [.i32(1)])
         }
-        #expect(throws: CallError.argument(index: 1, .typeMismatch(expected: .externref))) {
+        #expect(throws: CreationError.value(index: 1, .typeMismatch(expected: .externref))) {
             try Exception(tag: tag, values: [.i32(1), .i32(1)])
         }
         let one = try Exception(tag: tag, values: [.i32(1), .extern(nil)])
@@ -204,9 +204,9 @@ import Testing
         house.linker.define("env", "tag", .tag(tag))
         house.linker.defineFunction("env", "f", parameters: [exnref], results: [exnref]) {
             caller, slots in
-            let value = slots.value(0, as: exnref, in: caller.store)
+            let value = slots.value(0, as: exnref)
             #expect(value == .exception(exception))
-            try slots.setResult(0, value, as: exnref, in: caller.store)
+            try slots.setResult(0, value, as: exnref)
         }
         var module = TestModule()
         let through = module.type([Code.exnref], [Code.exnref])

@@ -98,9 +98,7 @@ import Testing
 
     /// Two instances that call each other by tail calls use no stack for it.
     @Test func tailCallsAcrossInstancesReplaceFrames() throws {
-        var configuration = Engine.Configuration()
-        configuration.stackByteCount = 64 << 10
-        let house = House(configuration)
+        let house = House(limits: StoreLimits(stackBytes: 64 << 10))
         // (func (param i32 i64) (result i32)): 0 if the first is 0, else the other module's function
         // through the table, which both share, with one less.
         func half(_ name: String, other: Int64) -> TestModule {

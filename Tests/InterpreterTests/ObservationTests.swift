@@ -144,7 +144,7 @@ import WasmText
         }
         #expect(try instance.number("main") == 3)
         #expect(errors.count == 1)
-        #expect(errors.first as? ObserverError == .calledGuest)
+        #expect(errors.first as? CallError == .guestIsHeld)
         recorder.onEnter = { _ in }
         #expect(try instance.number("main") == 3)
     }

@@ -184,7 +184,7 @@ import WasmInterpreter
         house.linker.define("env", "grow") { (caller: borrowing Caller) -> Int32 in
             guard let memory = caller.instance?.memory("memory") else { return -1 }
             _ = memory.grow(by: 1)
-            try caller.memory?.store(42 as UInt32, at: 65_536 as UInt32)
+            try caller.memory.store(42 as UInt32, at: 65_536 as UInt32)
             return Int32(memory.size)
         }
         var module = TestModule()

@@ -50,17 +50,17 @@ import WasmInterpreter
         module.export("memory", .memory, 0)
         let memory = try #require(try house.instantiate(module).memory("memory"))
         #expect(memory.size == 1)
-        #expect(try memory.bytes.read(at: 65_532, count: 4) == [0, 1, 2, 3])
+        #expect(try memory.loadArray(of: UInt8.self, count: 4, at: 65_532) == [0, 1, 2, 3])
         #expect(memory.grow(by: 2) == 1)
         #expect(memory.grow(by: 1) == nil)
         #expect(memory.grow(by: UInt64.max) == nil)
         #expect(memory.byteCount == 3 * 65_536)
-        #expect(try memory.bytes.load(at: 65_533 as UInt32, as: UInt32.self) == 0x0003_0201)
-        #expect(throws: GuestMemoryError.self) {
-            try memory.bytes.load(at: 3 * 65_536 - 3 as UInt64, as: UInt32.self)
+        #expect(try memory.load(at: 65_533 as UInt32, as: UInt32.self) == 0x0003_0201)
+        #expect(throws: AccessError.self) {
+            try memory.load(at: 3 * 65_536 - 3 as UInt64, as: UInt32.self)
         }
-        #expect(throws: GuestMemoryError.self) {
-            try memory.bytes.store(1 as UInt64, at: UInt64.max - 3)
+        #expect(throws: AccessError.self) {
+            try memory.store(1 as UInt64, at: UInt64.max - 3)
         }
     }
 
@@ -76,9 +76,9 @@ import WasmInterpreter
         module.data(at: TestModule.i32(8), [5])
         let trap = #expect(throws: Trap.self) { try house.instantiate(module) }
         #expect(trap?.code == .outOfBoundsMemoryAccess)
-        #expect(try memory.bytes.read(at: 0, count: 2) == [1, 2])
-        #expect(try memory.bytes.read(at: 65_535, count: 1) == [0])
-        #expect(try memory.bytes.read(at: 8, count: 1) == [0])
+        #expect(try memory.loadArray(of: UInt8.self, count: 2, at: 0) == [1, 2])
+        #expect(try memory.loadArray(of: UInt8.self, count: 1, at: 65_535) == [0])
+        #expect(try memory.loadArray(of: UInt8.self, count: 1, at: 8) == [0])
     }
 
     @Test func tablesAndElementSegments() throws {

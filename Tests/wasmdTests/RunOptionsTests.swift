@@ -1,4 +1,5 @@
 import Testing
+import WasmInterpreter
 import WasmWASI
 
 @testable import wasmd
@@ -60,6 +61,18 @@ import WasmWASI
         #expect(options.stackByteCount == 64 << 10)
         #expect(options.file == "a.wasm")
         #expect(options.arguments == ["x", "y"])
+    }
+
+    @Test func determinism() throws {
+        #expect(try !options("--stats").isDeterministic)
+        let options = try options("--deterministic", "--features", "all")
+        #expect(options.isDeterministic)
+        #expect(options.features == Features.all.subtracting(.threads))
+        let folder = try GuestWorld.wasi(options)
+        guard case .custom = folder.clock, case .seeded = folder.random else {
+            Issue.record("the world is the host's")
+            return
+        }
     }
 
     @Test func wrongLimitsAreRefused() {

@@ -131,13 +131,15 @@ extension Store {
     /// - Parameters:
     ///   - type: its type's number in the engine's registry, as types of functions name it.
     ///   - fields: one value a field, i32 for packed ones.
-    /// - Throws: `ValueError` if the type is no such type or a value does not fit; `ResourceError`
-    ///   if the heap is full.
-    public func makeStructure(_ type: TypeID, _ fields: [Value]) throws -> AnyReference {
-        guard case .structure(let types) = engine.types.definition(type).composite,
-            types.count == fields.count
-        else { throw ValueError.typeMismatch(expected: .ref(.struct, nullable: false)) }
-        let slots = try zip(fields, types).map { try self.slots(of: $0, as: $1.storage.unpacked) }
+    /// - Throws: `CreationError` if the type is no such type, a value does not fit, or the heap is
+    ///   full.
+    public func makeStructure(
+        _ type: TypeID, _ fields: [Value]
+    ) throws(CreationError) -> AnyReference {
+        guard case .structure(let types) = engine.types.definition(type).composite else {
+            throw .wrongType
+        }
+        let slots = try slots(of: fields, as: types.map(\.storage.unpacked))
         let layout = StructureLayout(types)
         heap.register([type], of: engine.types)
         let cell = try makeCell(layout.byteCount, for: slots)
@@ -149,11 +151,17 @@ extension Store {
     }
 
     /// Makes an array; parameters and errors as those of `makeStructure`.
-    public func makeArray(_ type: TypeID, _ elements: [Value]) throws -> AnyReference {
-        guard case .array(let element) = engine.types.definition(type).composite,
-            elements.count <= Int(UInt32.max)
-        else { throw ValueError.typeMismatch(expected: .ref(.array, nullable: false)) }
-        let slots = try elements.map { try self.slots(of: $0, as: element.storage.unpacked) }
+    public func makeArray(
+        _ type: TypeID, _ elements: [Value]
+    ) throws(CreationError) -> AnyReference {
+        guard case .array(let element) = engine.types.definition(type).composite else {
+            throw .wrongType
+        }
+        guard elements.count <= Int(UInt32.max) else {
+            throw .resource(.heapTooLarge(limit: limits.heapBytes))
+        }
+        let slots = try slots(
+            of: elements, as: Array(repeating: element.storage.unpacked, count: elements.count))
         let storage = FieldStorage(element.storage)
         heap.register([type], of: engine.types)
         let byteCount = ArrayLayout.elementsOffset + elements.count * storage.byteCount
@@ -171,9 +179,9 @@ extension Store {
 
     private func makeCell(
         _ byteCount: Int, for contents: [(low: UInt64, high: UInt64)]
-    ) throws(ResourceError) -> UnsafeMutableRawPointer {
+    ) throws(CreationError) -> UnsafeMutableRawPointer {
         let cell = keeping(contents) { allocate(byteCount, top: execution.pointee.top) }
-        guard let cell else { throw .heapTooLarge(limit: limits.heapBytes) }
+        guard let cell else { throw .resource(.heapTooLarge(limit: limits.heapBytes)) }
         return cell
     }
 

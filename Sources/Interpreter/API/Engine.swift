@@ -9,9 +9,6 @@ public final class Engine: Sendable {
     public struct Configuration: Sendable {
         /// What modules may use.
         public var features: Features = .default
-        /// Bytes of the value stack of every store: how deep guests may recurse. A small function
-        /// takes about 64 bytes a call. Memory is used as the stack is touched.
-        public var stackByteCount: Int = 16 << 20
         /// Translate all functions when a module is made, not each when it is first called.
         public var eagerTranslation = false
         /// Threads that validate a module; nil decides by its size.
@@ -33,6 +30,19 @@ public final class Engine: Sendable {
         public var countsBlocks = false
 
         public init() {}
+
+        /// What makes runs repeatable: the same module with the same imports gives the same results
+        /// on every machine. One NaN; no shared memories, whose threads race; relaxed vector
+        /// instructions are deterministic anyway. `WASI.makeDeterministic(seed:)` does the same for
+        /// the guest's world.
+        ///
+        ///     let engine = Engine(.deterministic)
+        public static var deterministic: Configuration {
+            var configuration = Configuration()
+            configuration.canonicalizesNaNs = true
+            configuration.features.remove(.threads)
+            return configuration
+        }
     }
 
     public let configuration: Configuration

@@ -26,33 +26,26 @@ public struct Exception: Error, @unchecked Sendable {
 
     /// Makes an exception in the tag's store.
     ///
-    /// - Throws: `CallError` if the values are not what the tag's exceptions carry, `ResourceError`
-    ///   if there is no room for it.
-    public init(tag: Tag, values: [Value] = []) throws {
+    /// - Throws: `CreationError` if the values are not what the tag's exceptions carry, or there is no
+    ///   room for it.
+    public init(tag: Tag, values: [Value] = []) throws(CreationError) {
         let store = tag.store
         let types = tag.type.parameters
-        guard values.count == types.count else {
-            throw CallError.argumentCount(expected: types.count, given: values.count)
-        }
+        let contents = try store.slots(of: values, as: types)
         var payload: [UInt64] = []
         payload.reserveCapacity(tag.storage.slotCount)
-        var contents: [(low: UInt64, high: UInt64)] = []
-        for (index, type) in types.enumerated() {
-            do throws(ValueError) {
-                let (low, high) = try store.slots(of: values[index], as: type)
-                contents.append((low, high))
-                payload.append(low)
-                if type.isVector { payload.append(high) }
-            } catch {
-                throw CallError.argument(index: index, error)
-            }
+        for (type, slots) in zip(types, contents) {
+            payload.append(slots.low)
+            if type.isVector { payload.append(slots.high) }
         }
         let reference = store.keeping(contents) {
             payload.withUnsafeBufferPointer {
                 store.makeException(tag.storage, payload: $0.baseAddress)
             }
         }
-        guard let reference else { throw ResourceError.heapTooLarge(limit: store.limits.heapBytes) }
+        guard let reference else {
+            throw .resource(.heapTooLarge(limit: store.limits.heapBytes))
+        }
         self.init(store: store, reference: reference)
     }
 

@@ -45,29 +45,6 @@ public struct Function {
         try store.run(record)
         return store.values(of: signature.type.results, in: slots)
     }
-
-    /// Calls the function with arguments and results as bare slots: no arrays, no checks of types.
-    ///
-    /// `write` puts the arguments into slots 0 and up, `read` finds the results there; neither may
-    /// call into the store, or keep the slots. i32 and f32 have a zero upper half.
-    /// - Throws: as `call(_:)`.
-    @inlinable
-    public func withSlots<Result>(
-        write: (CallSlots) throws -> Void, read: (CallSlots) throws -> Result
-    ) throws -> Result {
-        let slots = try beginCall()
-        try write(slots)
-        try run()
-        return try read(slots)
-    }
-
-    @usableFromInline
-    func beginCall() throws -> CallSlots {
-        CallSlots(try store.beginCall(signature), count: signature.headerIndex)
-    }
-
-    @usableFromInline
-    func run() throws { try store.run(record) }
 }
 
 extension Function: Hashable {

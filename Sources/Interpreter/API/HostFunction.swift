@@ -1,5 +1,5 @@
 // Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that got them;
-// `Caller` cannot be copied and so cannot leave it.
+// they are lent and cannot be copied, and so cannot leave it.
 
 /// A function of the host that guests can call, not yet bound to a store.
 public final class HostFunction {
@@ -7,7 +7,7 @@ public final class HostFunction {
     ///
     /// What it throws ends the guest and reaches the outer caller unchanged; only an `Exception` can
     /// be caught by the guest.
-    public typealias Body = (borrowing Caller, CallSlots) throws -> Void
+    public typealias Body = (borrowing Caller, borrowing CallSlots) throws -> Void
 
     public let type: FunctionType
     let body: Body
@@ -37,8 +37,21 @@ public struct Caller: ~Copyable {
         return Instance(store: store, storage: InstanceStorage.of(context))
     }
 
-    /// Memory 0 of the calling instance, as large as it is now; nil without caller or memory.
-    public var memory: GuestMemory? {
+    /// Memory 0 of the calling instance.
+    ///
+    /// - Throws: `AccessError.noMemory` if the caller is no guest or its module has none.
+    public var memory: Memory {
+        get throws(AccessError) {
+            guard let context, let storage = InstanceStorage.of(context).memories.first else {
+                throw .noMemory
+            }
+            return Memory(store: store, storage: storage)
+        }
+    }
+
+    /// Memory 0 of the calling instance, as large as it is now, without counting a reference; nil
+    /// without caller or memory.
+    package var guestMemory: GuestMemory? {
         guard let context else { return nil }
         let record = context.load(
             fromByteOffset: ContextOffset.memory0, as: UnsafeMutablePointer<MemoryRecord>.self)
@@ -54,15 +67,17 @@ public struct Caller: ~Copyable {
 ///
 /// Arguments stand in slots 0 and up, results are written to slots 0 and up: read all arguments
 /// before writing a result. i32 and f32 use the low half, the high half is zero; v128 takes two
-/// slots. References have a form of their own: see `value(_:as:in:)`.
-public struct CallSlots {
+/// slots. References have a form of their own: see `value(_:as:)`.
+public struct CallSlots: ~Copyable {
     @usableFromInline let base: UnsafeMutablePointer<UInt64>
     /// Slots of the arguments or of the results, whichever are more.
     public let count: Int
+    private let unretainedStore: Unmanaged<Store>
 
-    init(_ base: UnsafeMutablePointer<UInt64>, count: Int) {
+    init(_ base: UnsafeMutablePointer<UInt64>, count: Int, of store: Unmanaged<Store>) {
         self.base = base
         self.count = count
+        unretainedStore = store
     }
 
     /// The bits in a slot. `index` must be below `count`.
@@ -103,18 +118,18 @@ public struct CallSlots {
     }
 
     /// The value of `type` that starts at slot `index`; for references.
-    public func value(_ index: Int = 0, as type: ValueType, in store: Store) -> Value {
-        if type.isVector { return .v128(low: self[index], high: self[index + 1]) }
-        return store.value(self[index], 0, as: type)
+    public func value(_ index: Int = 0, as type: ValueType) -> Value {
+        let high = type.isVector ? self[index + 1] : 0
+        return unretainedStore._withUnsafeGuaranteedRef { $0.value(self[index], high, as: type) }
     }
 
     /// Writes a value as a result of `type` at slot `index`; for references.
     ///
     /// - Throws: `ValueError` if the value is not of the type or belongs to another store.
     public func setResult(
-        _ index: Int = 0, _ value: Value, as type: ValueType, in store: Store
+        _ index: Int = 0, _ value: Value, as type: ValueType
     ) throws(ValueError) {
-        let slots = try store.slots(of: value, as: type)
+        let slots = try unretainedStore.takeUnretainedValue().slots(of: value, as: type)
         self[index] = slots.low
         if type.isVector { self[index + 1] = slots.high }
     }

@@ -1,5 +1,14 @@
 /// A linear memory in a store.
 ///
+///     if let memory = instance.memory("memory") {
+///         try memory.storeString("hello", at: 1024)
+///         let length = try memory.load(at: 16, as: UInt32.self)
+///         let text = try memory.loadString(at: 1024, count: length)
+///     }
+///
+/// Every access looks at the memory's size as it is then, and throws if it does not fit: there is no
+/// pointer or view that growth or the end of the store could leave behind.
+///
 /// Specification: 4.2.8 (memory instances).
 public struct Memory {
     public let store: Store
@@ -36,8 +45,8 @@ public struct Memory {
     }
     /// The current size in bytes.
     public var byteCount: Int { bytes.byteCount }
-    /// The bytes, as many as there are now.
-    public var bytes: GuestMemory {
+    /// The bytes, as many as there are now; must not outlive the handle.
+    package var bytes: GuestMemory {
         storage.refresh()
         return GuestMemory(storage.record.pointee)
     }
@@ -45,11 +54,7 @@ public struct Memory {
     /// Adds pages of zeros. Nothing moves.
     ///
     /// - Returns: the size before in pages, or nil if the memory cannot grow so far.
-    public func grow(by pages: UInt64) -> UInt64? {
-        guard let old = storage.grow(by: pages) else { return nil }
-        if store.observer != nil { store.notifyGrowth(storage, from: old, by: pages) }
-        return old
-    }
+    public func grow(by pages: UInt64) -> UInt64? { store.grow(storage, by: pages) }
 }
 
 extension Memory: Hashable {

@@ -30,13 +30,16 @@ public final class Store {
     /// Is told of traps, growth of memories, collections of garbage, and of calls if the engine's
     /// configuration asks for them. Nil, the default, costs nothing.
     public var observer: (any StoreObserver)?
-    /// While the observer is being told something.
-    var isNotifying = false
+    /// While a closure of the host is told or asked something: see `holdingGuest`.
+    var isGuestHeld = false
 
     /// Takes samples of what guests do; to be set while none runs.
     public var profiler: Profiler? {
         didSet { execution.pointee.isProfiled = profiler != nil }
     }
+
+    /// Asked before a memory or table is made or grows; nil allows what `limits` do.
+    public var limiter: (any StoreLimiter)?
 
     let execution: UnsafeMutablePointer<ExecutionState>
     /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.
@@ -198,6 +201,7 @@ extension Store {
         }
         let memory = try MemoryStorage(
             type, limit: limits.memoryBytes, image: image, pool: engine.reservations)
+        try approve(memory)
         memories.append(memory)
         return memory
     }
@@ -209,6 +213,7 @@ extension Store {
             throw .tooManyMemories(limit: limits.memories)
         }
         let view = MemoryStorage(sharing: shared)
+        try approve(view)
         memories.append(view)
         sharesMemories = true
         return view
@@ -220,6 +225,7 @@ extension Store {
     ) throws(ResourceError) -> TableStorage {
         guard tables.count < limits.tables else { throw .tooManyTables(limit: limits.tables) }
         let table = try TableStorage(type, count: count, fill: fill, limit: limits.tableElements)
+        try approve(table)
         tables.append(table)
         return table
     }

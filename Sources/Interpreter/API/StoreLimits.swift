@@ -1,5 +1,13 @@
 /// What the guests of one store may use at most.
 ///
+///     var limits = StoreLimits()
+///     limits.memoryBytes = 64 << 20
+///     limits.stackBytes = 1 << 20
+///     let store = Store(engine: engine, limits: limits)
+///
+/// Work and time are limited by `Store.fuel` and `Store.deadline`, decisions of the moment are made
+/// by `Store.limiter`.
+///
 /// A module that asks for more at the start is refused with `ResourceError`; growing a memory or
 /// table beyond a limit answers -1 to the guest.
 public struct StoreLimits: Hashable, Sendable {
@@ -17,6 +25,10 @@ public struct StoreLimits: Hashable, Sendable {
     /// that needs more traps with `TrapCode.heapExhausted`. Default: 4 GiB;
     /// at most 256 GiB are used.
     public var heapBytes: UInt64
+    /// Bytes of the value stack: how deep guests may recurse. A small function takes about 64 bytes a
+    /// call; a guest that needs more traps with `TrapCode.stackExhausted`. Memory is used as the stack
+    /// is touched. Default: 16 MiB; at least 4 KiB and at most 1 TiB are used.
+    public var stackBytes: Int
     /// How deep calls from the host into guests and from guests into the host may be nested.
     /// Guests that call guests do not count: they use the value stack only.
     public var nestedCalls: Int
@@ -24,7 +36,7 @@ public struct StoreLimits: Hashable, Sendable {
     public init(
         memoryBytes: UInt64 = 1 << 32, tableElements: UInt64 = 10_000_000,
         instances: Int = 10_000, memories: Int = 10_000, tables: Int = 10_000,
-        nestedCalls: Int = 200, heapBytes: UInt64 = 1 << 32
+        nestedCalls: Int = 200, heapBytes: UInt64 = 1 << 32, stackBytes: Int = 16 << 20
     ) {
         self.memoryBytes = memoryBytes
         self.tableElements = tableElements
@@ -33,6 +45,7 @@ public struct StoreLimits: Hashable, Sendable {
         self.tables = tables
         self.nestedCalls = nestedCalls
         self.heapBytes = heapBytes
+        self.stackBytes = stackBytes
     }
 }
 
@@ -46,6 +59,8 @@ public enum ResourceError: Error, Hashable, Sendable {
     case tooManyTables(limit: Int)
     /// An object that the host makes needs more than the limit.
     case heapTooLarge(limit: UInt64)
+    /// The store's `StoreLimiter` said no.
+    case refused(ExternalKind)
     /// The system gave no memory or address space.
     case outOfMemory
 }
@@ -61,6 +76,7 @@ extension ResourceError: CustomStringConvertible {
         case .tooManyMemories(let limit): "the store holds \(limit) memories, its limit"
         case .tooManyTables(let limit): "the store holds \(limit) tables, its limit"
         case .heapTooLarge(let limit): "the heap is full, its limit is \(limit) bytes"
+        case .refused(let kind): "the store's limiter refused the \(kind)"
         case .outOfMemory: "out of memory"
         }
     }

@@ -18,16 +18,25 @@ public struct Table {
     ///   - store: where it lives.
     ///   - type: its element type in canonical form.
     ///   - value: of all elements; nil for null.
-    /// - Throws: `ResourceError` if the store's limits or the system do not allow it; `ValueError`
-    ///   if the elements cannot have this value, or null if none is given.
-    public init(store: Store, type: TableType, filledWith value: Value? = nil) throws {
+    /// - Throws: `CreationError` if the store's limits or the system do not allow it, or the elements
+    ///   cannot have this value, or null if none is given.
+    public init(
+        store: Store, type: TableType, filledWith value: Value? = nil
+    ) throws(CreationError) {
         var fill: UInt64 = 0
+        let element = ValueType(type.element)
         if let value {
-            fill = try store.slots(of: value, as: ValueType(type.element)).low
+            fill = try store.slots(of: [value], as: [element])[0].low
         } else if !type.element.isNullable {
-            throw ValueError.typeMismatch(expected: ValueType(type.element))
+            throw .value(index: 0, .typeMismatch(expected: element))
         }
-        self.init(store: store, storage: try store.makeTable(type, fill: fill))
+        let storage: TableStorage
+        do throws(ResourceError) {
+            storage = try store.makeTable(type, fill: fill)
+        } catch {
+            throw .resource(error)
+        }
+        self.init(store: store, storage: storage)
     }
 
     /// The declared type in canonical form; its minimum is the size at the start.
@@ -57,7 +66,7 @@ public struct Table {
     /// - Returns: the size before, or nil if the table cannot grow so far.
     /// - Throws: `AccessError.value` if the value is not of the element type.
     public func grow(by count: UInt64, filledWith value: Value) throws(AccessError) -> UInt64? {
-        storage.grow(by: count, fill: try slot(of: value))
+        store.grow(storage, by: count, fill: try slot(of: value))
     }
 
     private func slot(of value: Value) throws(AccessError) -> UInt64 {

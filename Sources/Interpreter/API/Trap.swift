@@ -1,21 +1,44 @@
 /// The guest was stopped: it did something that the specification forbids, or ran into a limit.
 ///
+///     do {
+///         try run()
+///     } catch let trap as Trap {
+///         print(trap.code == .outOfFuel ? "took too long" : "failed: \(trap)")
+///         print(trap.backtrace)
+///     }
+///
+/// The store and its instances stay usable.
+///
 /// Specification: 4.6.1 (traps).
 public struct Trap: Error, Sendable {
     public let code: TrapCode
     /// Where it happened; empty if no guest code was running.
-    public let backtrace: Backtrace
+    public internal(set) var backtrace: Backtrace
+    /// The error of the host that a host function gave as the reason.
+    public let cause: (any Error)?
 
-    /// A trap of the given kind. Host functions may throw one.
-    public init(_ code: TrapCode, backtrace: Backtrace = Backtrace()) {
+    /// A trap of the given kind. A host function that throws one stops the guest as if it had
+    /// trapped itself; the backtrace is added if it has none.
+    ///
+    ///     linker.define("env", "check") { (value: Int32) in
+    ///         do { try check(value) } catch { throw Trap(.hostError, cause: error) }
+    ///     }
+    ///
+    /// Every other error reaches who called the guest as it is, without a backtrace.
+    public init(
+        _ code: TrapCode, backtrace: Backtrace = Backtrace(), cause: (any Error)? = nil
+    ) {
         self.code = code
         self.backtrace = backtrace
+        self.cause = cause
     }
 }
 
 extension Trap: CustomStringConvertible {
-    /// The suite's words for the trap, without the backtrace.
-    public var description: String { code.message }
+    /// The suite's words for the trap, and its cause; without the backtrace.
+    public var description: String {
+        cause.map { "\(code.message): \($0)" } ?? code.message
+    }
 }
 
 /// The guest functions that were running when a trap happened, innermost first.

@@ -20,12 +20,15 @@ public enum CallError: Error, Hashable {
     case argumentCount(expected: Int, given: Int)
     /// Counted from 0.
     case argument(index: Int, ValueError)
-    /// A typed call whose Swift types are not the function's.
+    /// Swift types are not the function's.
     case signature(expected: FunctionType, given: FunctionType)
     /// A host function answered more or fewer results than its type has.
     case resultCount(expected: Int, given: Int)
     /// A result of a host function, counted from 0.
     case result(index: Int, ValueError)
+    /// An observer, a limiter or a closure for fuel called a guest, while the store's guest stands
+    /// in the middle of an instruction.
+    case guestIsHeld
 }
 
 extension CallError: CustomStringConvertible {
@@ -35,18 +38,27 @@ extension CallError: CustomStringConvertible {
             "the function takes \(expected) argument\(expected == 1 ? "" : "s"), given: \(given)"
         case .argument(let index, let error): "argument \(index + 1): \(error)"
         case .signature(let expected, let given):
-            "the function has type \(expected), it was called as \(given)"
+            "the function has type \(expected), it was asked for as \(given)"
         case .resultCount(let expected, let given):
             "the host function has \(expected) result\(expected == 1 ? "" : "s"), answered: \(given)"
         case .result(let index, let error): "result \(index + 1): \(error)"
+        case .guestIsHeld: "no guest can be called from an observer, a limiter or for fuel"
         }
     }
 }
 
-/// An element, a size or a cell that cannot be read or changed as asked.
+/// Something in a memory, table or global that cannot be read or changed as asked.
 public enum AccessError: Error, Hashable {
-    /// There is no element with this index.
+    /// The table has no element with this index.
     case outOfBounds(index: UInt64)
+    /// The bytes are not all in the memory.
+    case memoryOutOfBounds(address: UInt64, count: UInt64)
+    /// The text at this address is no UTF-8.
+    case malformedText(address: UInt64)
+    /// The text at this address has no end.
+    case unterminatedText(address: UInt64)
+    /// The caller has no memory, or is no guest.
+    case noMemory
     /// The global is constant.
     case immutable
     case value(ValueError)
@@ -56,8 +68,59 @@ extension AccessError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .outOfBounds(let index): "index \(index) is out of bounds"
+        case .memoryOutOfBounds(let address, let count):
+            "\(count) bytes at 0x\(String(address, radix: 16)) are not all in the memory"
+        case .malformedText(let address):
+            "the text at 0x\(String(address, radix: 16)) is no UTF-8"
+        case .unterminatedText(let address):
+            "the text at 0x\(String(address, radix: 16)) has no end"
+        case .noMemory: "the caller has no memory"
         case .immutable: "the global is immutable"
         case .value(let error): error.description
         }
+    }
+}
+
+/// A table, exception, structure or array that the host cannot make so.
+public enum CreationError: Error, Hashable {
+    /// The type is none of this kind.
+    case wrongType
+    /// There must be one value for each field or parameter.
+    case valueCount(expected: Int, given: Int)
+    /// A value does not fit; counted from 0.
+    case value(index: Int, ValueError)
+    case resource(ResourceError)
+}
+
+extension CreationError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .wrongType: "the type is none of this kind"
+        case .valueCount(let expected, let given):
+            "\(expected) value\(expected == 1 ? "" : "s") needed, given: \(given)"
+        case .value(let index, let error): "value \(index + 1): \(error)"
+        case .resource(let error): error.description
+        }
+    }
+}
+
+extension Store {
+    /// The slots of several values.
+    func slots(
+        of values: [Value], as types: [ValueType]
+    ) throws(CreationError) -> [(low: UInt64, high: UInt64)] {
+        guard values.count == types.count else {
+            throw .valueCount(expected: types.count, given: values.count)
+        }
+        var slots: [(low: UInt64, high: UInt64)] = []
+        slots.reserveCapacity(types.count)
+        for (index, type) in types.enumerated() {
+            do throws(ValueError) {
+                slots.append(try self.slots(of: values[index], as: type))
+            } catch {
+                throw .value(index: index, error)
+            }
+        }
+        return slots
     }
 }

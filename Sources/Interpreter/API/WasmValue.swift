@@ -1,59 +1,151 @@
-/// The four number types, as small numbers.
-@frozen
-public enum NumberType: UInt8, Hashable, Sendable {
-    case i32, i64, f32, f64
+import WasmDecoder
 
-    public var valueType: ValueType {
-        switch self {
-        case .i32: .i32
-        case .i64: .i64
-        case .f32: .f32
-        case .f64: .f64
-        }
-    }
-}
-
-/// A Swift number that is a WebAssembly value, for typed calls in both directions.
-public protocol WasmValue: BitwiseCopyable, Sendable {
-    static var numberType: NumberType { get }
-    /// Reads the value from a slot; the upper half is ignored where the value has 32 bits.
-    init(slot: UInt64)
-    /// The value in a slot, with a zero upper half where it has 32 bits.
-    var slot: UInt64 { get }
+/// A Swift type whose values are WebAssembly values of one type: what typed calls pass, in both
+/// directions.
+///
+/// | Swift | WebAssembly |
+/// |---|---|
+/// | `Int32`, `UInt32` | i32 |
+/// | `Bool` | i32: 0 is false, everything else true |
+/// | `Int64`, `UInt64` | i64 |
+/// | `Float`, `Double` | f32, f64 |
+/// | `SIMD16<UInt8>` | v128, lane 0 in the lowest byte |
+/// | `Function?`, `ExternReference?`, `AnyReference?`, `Exception?` | funcref, externref, anyref, exnref |
+public protocol WasmValue {
+    /// The WebAssembly type.
+    static var valueType: ValueType { get }
+    /// Reads the value that starts at slot `index`, which is of the type.
+    init(slots: borrowing CallSlots, at index: Int)
+    /// Writes the value to the slots from `index` on.
+    ///
+    /// - Throws: `ValueError` if it belongs to another store; numbers never do.
+    func write(to slots: borrowing CallSlots, at index: Int) throws(ValueError)
 }
 
 extension Int32: WasmValue {
-    @inlinable public static var numberType: NumberType { .i32 }
-    @inlinable public init(slot: UInt64) { self.init(truncatingIfNeeded: slot) }
-    @inlinable public var slot: UInt64 { UInt64(UInt32(bitPattern: self)) }
+    @inlinable public static var valueType: ValueType { .i32 }
+    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.i32(index) }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+        slots.setResult(index, i32: self)
+    }
 }
 
 extension UInt32: WasmValue {
-    @inlinable public static var numberType: NumberType { .i32 }
-    @inlinable public init(slot: UInt64) { self.init(truncatingIfNeeded: slot) }
-    @inlinable public var slot: UInt64 { UInt64(self) }
+    @inlinable public static var valueType: ValueType { .i32 }
+    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.u32(index) }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+        slots.setResult(index, u32: self)
+    }
+}
+
+extension Bool: WasmValue {
+    @inlinable public static var valueType: ValueType { .i32 }
+    @inlinable public init(slots: borrowing CallSlots, at index: Int) {
+        self = slots.u32(index) != 0
+    }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+        slots.setResult(index, u32: self ? 1 : 0)
+    }
 }
 
 extension Int64: WasmValue {
-    @inlinable public static var numberType: NumberType { .i64 }
-    @inlinable public init(slot: UInt64) { self.init(bitPattern: slot) }
-    @inlinable public var slot: UInt64 { UInt64(bitPattern: self) }
+    @inlinable public static var valueType: ValueType { .i64 }
+    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.i64(index) }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+        slots.setResult(index, i64: self)
+    }
 }
 
 extension UInt64: WasmValue {
-    @inlinable public static var numberType: NumberType { .i64 }
-    @inlinable public init(slot: UInt64) { self = slot }
-    @inlinable public var slot: UInt64 { self }
+    @inlinable public static var valueType: ValueType { .i64 }
+    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.u64(index) }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+        slots.setResult(index, u64: self)
+    }
 }
 
 extension Float: WasmValue {
-    @inlinable public static var numberType: NumberType { .f32 }
-    @inlinable public init(slot: UInt64) { self.init(bitPattern: UInt32(truncatingIfNeeded: slot)) }
-    @inlinable public var slot: UInt64 { UInt64(bitPattern) }
+    @inlinable public static var valueType: ValueType { .f32 }
+    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.f32(index) }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+        slots.setResult(index, f32: self)
+    }
 }
 
 extension Double: WasmValue {
-    @inlinable public static var numberType: NumberType { .f64 }
-    @inlinable public init(slot: UInt64) { self.init(bitPattern: slot) }
-    @inlinable public var slot: UInt64 { bitPattern }
+    @inlinable public static var valueType: ValueType { .f64 }
+    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.f64(index) }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+        slots.setResult(index, f64: self)
+    }
+}
+
+extension SIMD16: WasmValue where Scalar == UInt8 {
+    @inlinable public static var valueType: ValueType { .v128 }
+    @inlinable public init(slots: borrowing CallSlots, at index: Int) {
+        self = unsafeBitCast(SIMD2<UInt64>(slots[index], slots[index + 1]), to: Self.self)
+    }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+        let words = unsafeBitCast(self, to: SIMD2<UInt64>.self)
+        slots[index] = words[0]
+        slots[index + 1] = words[1]
+    }
+}
+
+/// A reference that a `Value` can hold; its optional is a `WasmValue`, with nil for null.
+public protocol WasmReference {
+    /// The type of references that may be null.
+    static var referenceType: ReferenceType { get }
+    /// The reference in a value; nil if the value is null or of another kind.
+    init?(_ value: Value)
+    /// The value that holds `reference`.
+    static func value(of reference: Self?) -> Value
+}
+
+extension Optional: WasmValue where Wrapped: WasmReference {
+    public static var valueType: ValueType { ValueType(Wrapped.referenceType) }
+
+    public init(slots: borrowing CallSlots, at index: Int) {
+        self = Wrapped(slots.value(index, as: Self.valueType))
+    }
+
+    public func write(to slots: borrowing CallSlots, at index: Int) throws(ValueError) {
+        try slots.setResult(index, Wrapped.value(of: self), as: Self.valueType)
+    }
+}
+
+extension Function: WasmReference {
+    public static var referenceType: ReferenceType { .funcref }
+    public init?(_ value: Value) {
+        guard case .function(let reference?) = value else { return nil }
+        self = reference
+    }
+    public static func value(of reference: Function?) -> Value { .function(reference) }
+}
+
+extension ExternReference: WasmReference {
+    public static var referenceType: ReferenceType { .externref }
+    public init?(_ value: Value) {
+        guard case .extern(let reference?) = value else { return nil }
+        self = reference
+    }
+    public static func value(of reference: ExternReference?) -> Value { .extern(reference) }
+}
+
+extension AnyReference: WasmReference {
+    public static var referenceType: ReferenceType { ReferenceType(.any, nullable: true) }
+    public init?(_ value: Value) {
+        guard case .any(let reference?) = value else { return nil }
+        self = reference
+    }
+    public static func value(of reference: AnyReference?) -> Value { .any(reference) }
+}
+
+extension Exception: WasmReference {
+    public static var referenceType: ReferenceType { ReferenceType(.exn, nullable: true) }
+    public init?(_ value: Value) {
+        guard case .exception(let reference?) = value else { return nil }
+        self = reference
+    }
+    public static func value(of reference: Exception?) -> Value { .exception(reference) }
 }

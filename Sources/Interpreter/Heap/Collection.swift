@@ -96,7 +96,7 @@ extension Store {
         top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
     ) -> TrapCode? {
         // The guest stands where not all of its values are in roots.
-        guard !isNotifying else { return nil }
+        guard !isGuestHeld else { return nil }
         let start = observer == nil ? nil : ContinuousClock.now
         let guest = isInterruptible ? self : nil
         if let stop = heap.beginCollection(of: guest) { return stop }

@@ -23,7 +23,8 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case heapExhausted
     case outOfFuel
     case interrupted
-    /// A host function threw; the error it threw is passed on instead of a `Trap`.
+    /// A host function failed: for host functions that throw a `Trap` with a cause. Every other error
+    /// that they throw is passed on instead of a `Trap`.
     case hostError
     /// A function needs more than wasmd can translate, for example a frame above 65,535 slots.
     case implementationLimit

@@ -68,26 +68,13 @@ public struct GarbageCollection: Sendable {
     public let liveByteCount: Int
 }
 
-/// An observer did what it may not do while it is being told something.
-public enum ObserverError: Error, Hashable {
-    /// It called a guest.
-    case calledGuest
-}
-
 // MARK: Telling
 
 extension Store {
     /// Tells the observer something, if there is one.
     func notify(_ body: (any StoreObserver) -> Void) {
-        guard let observer, !isNotifying else { return }
-        isNotifying = true
-        // A nested call looks at `isNotifying` only if another has not returned.
-        callDepth += 1
-        defer {
-            callDepth -= 1
-            isNotifying = false
-        }
-        body(observer)
+        guard let observer, !isGuestHeld else { return }
+        holdingGuest { body(observer) }
     }
 
     func notifyGrowth(_ storage: MemoryStorage, from old: UInt64, by pages: UInt64) {

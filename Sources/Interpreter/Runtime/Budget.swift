@@ -56,22 +56,13 @@ extension Store {
             run.wait(.outOfFuel, owing: units)
             return suspended
         case .ask(let body):
-            let more = asking { body(missing) }
+            let more = holdingGuest { body(missing) }
             guard let reserve = fuelReserve else { return 0 }
             fuelReserve = reserve.addingReportingOverflow(more).overflow ? .max : reserve + more
             if missingFuel(units) == nil { return 0 }
         }
         fuelReserve = 0
         return TrapCode.outOfFuel.answer
-    }
-
-    /// Runs a closure of the host while the guest stands somewhere in its code: where its frames end
-    /// is not known, so that no call of the store may begin.
-    private func asking(_ body: () -> UInt64) -> UInt64 {
-        let top = execution.pointee.top
-        execution.pointee.top = stackEnd.assumingMemoryBound(to: Slot.self)
-        defer { execution.pointee.top = top }
-        return body()
     }
 
     /// Takes units that the machine has not used back into the reserve.

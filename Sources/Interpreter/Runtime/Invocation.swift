@@ -71,7 +71,9 @@ extension Store {
     func failure(_ code: TrapCode) -> any Error {
         if code == .hostError, let error = pendingError {
             pendingError = nil
-            return error
+            guard var trap = error as? Trap, trap.backtrace.frames.isEmpty else { return error }
+            trap.backtrace = Backtrace(of: self, atCall: true)
+            return trap
         }
         let trap = Trap(code, backtrace: Backtrace(of: self, atCall: false))
         if observer != nil { notify { $0.didTrap(trap) } }
@@ -101,9 +103,10 @@ extension Store {
         }
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
+                let store = Unmanaged.passUnretained(self)
                 try $0.body(
-                    Caller(store: Unmanaged.passUnretained(self), context: context),
-                    CallSlots(arguments, count: header))
+                    Caller(store: store, context: context),
+                    CallSlots(arguments, count: header, of: store))
             }
             collectIfDue(top: top)
             heap.externs.releaseDead()
@@ -138,9 +141,23 @@ struct NativeStackBounds {
 }
 
 extension Store {
+    /// Runs a closure of the host while the guest stands in the middle of an instruction: where its
+    /// frames end is not known, so that no other guest may be called and nothing is collected.
+    func holdingGuest<Answer>(_ body: () -> Answer) -> Answer {
+        let wasHeld = isGuestHeld
+        isGuestHeld = true
+        // A nested call looks at `isGuestHeld` only if another has not returned.
+        callDepth += 1
+        defer {
+            callDepth -= 1
+            isGuestHeld = wasHeld
+        }
+        return body()
+    }
+
     @inline(never)
     func checkNesting() throws {
-        guard !isNotifying else { throw ObserverError.calledGuest }
+        guard !isGuestHeld else { throw CallError.guestIsHeld }
         guard callDepth < limits.nestedCalls else { throw exhausted() }
         guard callDepth >= NativeStackBounds.freeDepth else { return }
         if nativeStack.thread != NativeStack.thread {

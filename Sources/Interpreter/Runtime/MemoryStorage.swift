@@ -66,7 +66,7 @@ final class MemoryStorage {
         self.shared = shared
         type = shared.type
         pool = nil
-        maximumPageCount = 0
+        maximumPageCount = min(shared.type.limits.maximum ?? UInt64.max, shared.type.maximumPages)
         record = .allocate(capacity: 1)
         record.initialize(
             to: MemoryRecord(base: shared.base, byteCount: UInt(bitPattern: shared.byteCount)))

@@ -101,13 +101,8 @@ private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
 /// `memory.grow`: the size before in pages, or `UInt64.max` if the memory cannot grow so far.
 @inline(never)
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
-    let context = ContextView(cx)
-    let storage = context.instance.memories[memory]
-    guard let old = storage.grow(by: delta) else { return refused }
-    context.execution.pointee.unretainedStore?._withUnsafeGuaranteedRef { store in
-        if store.observer != nil { store.notifyGrowth(storage, from: old, by: delta) }
-    }
-    return old
+    let instance = ContextView(cx).instance
+    return instance.store.grow(instance.memories[memory], by: delta) ?? refused
 }
 
 /// `memory.init`
@@ -181,7 +176,8 @@ func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
 func runtimeTableGrow(
     _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
 ) -> UInt64 {
-    ContextView(cx).instance.tables[table].grow(by: delta, fill: value) ?? refused
+    let instance = ContextView(cx).instance
+    return instance.store.grow(instance.tables[table], by: delta, fill: value) ?? refused
 }
 
 /// `table.fill`

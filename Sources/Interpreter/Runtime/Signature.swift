@@ -4,16 +4,11 @@ final class Signature {
     let type: FunctionType
     let parameterSlots: Int
     let resultSlots: Int
-    /// For quick comparison with Swift types; nil if not all types are numbers.
-    let parameterCode: UInt64?
-    let resultCode: UInt64?
 
     init(_ type: FunctionType) {
         self.type = type
         parameterSlots = type.parameters.slotCount
         resultSlots = type.results.slotCount
-        parameterCode = NumberTypes.code(of: type.parameters)
-        resultCode = NumberTypes.code(of: type.results)
     }
 
     /// Where a frame keeps the saved code and stack pointers.

@@ -53,7 +53,7 @@ extension Store {
 
     func makeStack() throws(ResourceError) -> ValueStack {
         try ValueStack(
-            byteCount: engine.configuration.stackByteCount, from: engine.reservations)
+            byteCount: limits.stackBytes, from: engine.reservations)
     }
 
     /// Lets guests run on another stack, and answers the one before, which was prepared.

@@ -27,7 +27,7 @@ extension Command {
         operands: [Operand("FILE", .one, .module), Operand("ARGS", .guest, .file)],
         options: [
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke, .fuel,
-            .timeout, .maxMemory, .maxHeap, .stackSize,
+            .timeout, .maxMemory, .maxHeap, .stackSize, .deterministic,
             .features, .stats, .profile, .flamegraph, .coverage, .help,
         ],
         notes: [
@@ -213,6 +213,9 @@ extension Option {
     static let stackSize = Option(
         "stack-size", value: "SIZE",
         help: "Room for the program's calls; default 16MiB")
+    static let deterministic = Option(
+        "deterministic",
+        help: "Let every run see the same clock, random numbers and NaNs; without threads")
     static let features = Option(
         "features", value: "LIST", .word(.features),
         help: "What modules may use: names with + or -, after a base if there is one, for "

@@ -43,6 +43,7 @@ struct GuestWorld {
         wasi.folders = options.folders
         wasi.listeners = options.listeners
         wasi.descriptors = options.descriptors
+        if options.isDeterministic { wasi.makeDeterministic() }
         if let file = options.standardInput {
             let number = open(file, O_RDONLY | O_CLOEXEC)
             guard number >= 0 else {

@@ -56,10 +56,10 @@ struct RunCommand {
         let file = try ModuleFile(options.file)
         statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("read")
-        var configuration = Engine.Configuration()
+        var configuration =
+            options.isDeterministic ? .deterministic : Engine.Configuration()
         configuration.features = options.features
         configuration.countsBlocks = options.coverage != nil
-        if let size = options.stackByteCount { configuration.stackByteCount = size }
         let parsed: ParsedModule
         do throws(DecodingError) {
             parsed = try decode(file.bytes, features: options.features)
@@ -82,6 +82,7 @@ struct RunCommand {
         var limits = StoreLimits()
         if let size = options.maximumMemory { limits.memoryBytes = size }
         if let size = options.maximumHeap { limits.heapBytes = size }
+        if let size = options.stackByteCount { limits.stackBytes = size }
         let store = Store(engine: module.engine, limits: limits)
         store.fuel = options.fuel ?? (options.showsStatistics ? Self.countingFuel : nil)
         return store

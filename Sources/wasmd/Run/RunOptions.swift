@@ -25,6 +25,8 @@ struct RunOptions {
     let maximumMemory: UInt64?
     let maximumHeap: UInt64?
     let stackByteCount: Int?
+    /// Whether runs are to be repeatable.
+    let isDeterministic: Bool
     let features: Features
     let showsStatistics: Bool
     /// Files to write when the program has ended.
@@ -81,7 +83,9 @@ struct RunOptions {
         ) { text in
             Quantity.nanoseconds(text).map { Timeout(nanoseconds: $0, text: text) }
         }
-        features = try arguments.features()
+        isDeterministic = arguments.has(.deterministic)
+        let features = try arguments.features()
+        self.features = isDeterministic ? features.subtracting(.threads) : features
     }
 
     private static let sizes = "a size, for example 64MiB"

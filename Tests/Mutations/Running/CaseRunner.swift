@@ -32,7 +32,6 @@ struct CaseRunner {
     private mutating func run(_ bytes: [UInt8]) -> Outcome {
         var configuration = Engine.Configuration()
         configuration.features = BinaryCases.features(&random)
-        configuration.stackByteCount = random.element(of: [4096, 65_536, 1 << 18]) ?? 65_536
         configuration.validationThreads = random.oneIn(64) ? 2 : 1
         configuration.eagerTranslation = !random.oneIn(4)
         let module: Module
@@ -79,9 +78,10 @@ struct CaseRunner {
     // MARK: Linking
 
     private mutating func link(_ module: Module) -> Outcome {
-        let limits = StoreLimits(
+        var limits = StoreLimits(
             memoryBytes: Self.memoryBytes, tableElements: Self.tableElements, instances: 8,
             memories: 4, tables: 16, nestedCalls: 20)
+        limits.stackBytes = random.element(of: [4096, 65_536, 1 << 18]) ?? 65_536
         let store = Store(engine: module.engine, limits: limits)
         store.fuel = Self.fuel
         store.deadline = .now + .seconds(2)

@@ -92,7 +92,7 @@ struct Stubs {
                 }
                 _ = try callable?.first { $0.type.parameters.isEmpty }?.call()
             case 3:
-                guard let memory = caller.memory else { break }
+                guard let memory = try? caller.memory else { break }
                 try? memory.store(UInt64.max, at: UInt64(max(0, memory.byteCount - 8)))
             case 4: throw Trap(.unreachable)
             case 5: throw try Exception(tag: Tag(store: caller.store, parameters: []))

@@ -1,0 +1,121 @@
+// Invariant: the closure that reads and writes slots goes with a type made of the same Swift types.
+
+import WasmDecoder
+
+extension HostFunction {
+    /// A function with typed parameters and results, and a look at who calls it.
+    ///
+    ///     HostFunction { (caller: borrowing Caller, address: UInt32, count: UInt32) in
+    ///         print(try caller.memory.loadString(at: address, count: count))
+    ///     }
+    @inlinable
+    public convenience init<each Parameter: WasmValue, each Result: WasmValue>(
+        _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> (repeat each Result)
+    ) {
+        let type = FunctionType(
+            parameters: valueTypes(repeat (each Parameter).self),
+            results: valueTypes(repeat (each Result).self))
+        self.init(type) { caller, slots in
+            var place = SlotPlace()
+            let results = try body(
+                caller,
+                repeat (each Parameter)(slots: slots, at: place.next((each Parameter).self)))
+            place = SlotPlace()
+            repeat try (each results).write(to: slots, at: place.next((each Result).self))
+        }
+    }
+
+    /// A function with typed parameters and results.
+    ///
+    ///     HostFunction { (a: Int64, b: Int64) -> Int64 in a.multipliedFullWidth(by: b).high }
+    @inlinable
+    public convenience init<each Parameter: WasmValue, each Result: WasmValue>(
+        _ body: @escaping (repeat each Parameter) throws -> (repeat each Result)
+    ) {
+        self.init { (_: borrowing Caller, arguments: repeat each Parameter) in
+            try body(repeat each arguments)
+        }
+    }
+
+    /// A function whose type is known at run time only.
+    ///
+    /// What `body` answers must be of the result types of `type`; if not, the call ends with
+    /// `CallError.results` or `.result`.
+    public convenience init(
+        _ type: FunctionType, values body: @escaping (borrowing Caller, [Value]) throws -> [Value]
+    ) {
+        self.init(type) { caller, slots in
+            var slot = 0
+            var arguments: [Value] = []
+            arguments.reserveCapacity(type.parameters.count)
+            for type in type.parameters {
+                arguments.append(slots.value(slot, as: type))
+                slot += type.slotCount
+            }
+            let results = try body(caller, arguments)
+            guard results.count == type.results.count else {
+                throw CallError.resultCount(expected: type.results.count, given: results.count)
+            }
+            slot = 0
+            for (index, type) in type.results.enumerated() {
+                do throws(ValueError) {
+                    try slots.setResult(slot, results[index], as: type)
+                } catch {
+                    throw CallError.result(index: index, error)
+                }
+                slot += type.slotCount
+            }
+        }
+    }
+}
+
+extension Linker {
+    /// Gives a Swift closure that wants to see its caller a name; its WebAssembly type follows from
+    /// the closure's types.
+    ///
+    ///     linker.define("env", "print") {
+    ///         (caller: borrowing Caller, address: UInt32, count: UInt32) in
+    ///         print(try caller.memory.loadString(at: address, count: count))
+    ///     }
+    @inlinable
+    public func define<each Parameter: WasmValue, each Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> (repeat each Result)
+    ) {
+        define(module, name, HostFunction(body))
+    }
+
+    /// Gives a Swift closure a name; its WebAssembly type follows from the closure's types.
+    ///
+    ///     linker.define("env", "hypotenuse") { (a: Double, b: Double) in
+    ///         (a * a + b * b).squareRoot()
+    ///     }
+    @inlinable
+    public func define<each Parameter: WasmValue, each Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body: @escaping (repeat each Parameter) throws -> (repeat each Result)
+    ) {
+        define(module, name, HostFunction(body))
+    }
+
+    // The same for one result: from an expression like `a + b`, Swift does not infer that a list of
+    // results has one element.
+
+    /// Gives a Swift closure with one result, which wants to see its caller, a name.
+    @inlinable
+    public func define<each Parameter: WasmValue, Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> Result
+    ) {
+        define(module, name, HostFunction(body))
+    }
+
+    /// Gives a Swift closure with one result a name.
+    @inlinable
+    public func define<each Parameter: WasmValue, Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body: @escaping (repeat each Parameter) throws -> Result
+    ) {
+        define(module, name, HostFunction(body))
+    }
+}

@@ -1,0 +1,225 @@
+// Invariants: pointers come from `GuestMemory.bytes(at:count:)`, which checks the range, and are used
+// while the handle keeps the store alive. Other threads may write to the bytes of a shared memory at
+// any time: what is checked is copied first.
+
+import Glibc
+
+/// A number as it stands in linear memory: little-endian, as in the processors that wasmd runs on.
+public protocol MemoryNumber: BitwiseCopyable {}
+
+extension Int8: MemoryNumber {}
+extension UInt8: MemoryNumber {}
+extension Int16: MemoryNumber {}
+extension UInt16: MemoryNumber {}
+extension Int32: MemoryNumber {}
+extension UInt32: MemoryNumber {}
+extension Int64: MemoryNumber {}
+extension UInt64: MemoryNumber {}
+extension Float: MemoryNumber {}
+extension Double: MemoryNumber {}
+extension SIMD16: MemoryNumber where Scalar == UInt8 {}
+
+/// Reading and writing. Addresses and counts are integers of any type; those of `Int32`, which hosts
+/// get from guests, count as unsigned. What does not lie in the memory as a whole throws
+/// `AccessError.memoryOutOfBounds`, and nothing is read or written.
+extension Memory {
+    /// Reads a number; the address need not be aligned.
+    ///
+    ///     let count = try memory.load(at: address, as: UInt32.self)
+    @inlinable
+    public func load<Number: MemoryNumber>(
+        at address: some FixedWidthInteger, as type: Number.Type = Number.self
+    ) throws(AccessError) -> Number {
+        let start = try range(address, MemoryLayout<Number>.size)
+        return UnsafeRawPointer(start).loadUnaligned(as: Number.self)
+    }
+
+    /// Writes a number; the address need not be aligned.
+    ///
+    ///     try memory.store(3.5 as Double, at: address)
+    @inlinable
+    public func store<Number: MemoryNumber>(
+        _ number: Number, at address: some FixedWidthInteger
+    ) throws(AccessError) {
+        let start = try range(address, MemoryLayout<Number>.size)
+        start.storeBytes(of: number, as: Number.self)
+    }
+
+    /// Reads `count` numbers that stand one after another.
+    ///
+    ///     let samples = try memory.loadArray(of: Float.self, count: 256, at: address)
+    @inlinable
+    public func loadArray<Number: MemoryNumber>(
+        of type: Number.Type = Number.self, count: some FixedWidthInteger,
+        at address: some FixedWidthInteger
+    ) throws(AccessError) -> [Number] {
+        let count = UInt64(unsigned: count)
+        let (size, overflow) = count.multipliedReportingOverflow(
+            by: UInt64(MemoryLayout<Number>.size))
+        let start = try range(address, overflow ? UInt64.max : size)
+        let number = Int(truncatingIfNeeded: count)
+        return [Number](unsafeUninitializedCapacity: number) { buffer, initialized in
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(
+                from: UnsafeRawBufferPointer(start: start, count: Int(truncatingIfNeeded: size)))
+            initialized = number
+        }
+    }
+
+    /// Writes numbers one after another.
+    ///
+    ///     try memory.store(contentsOf: [1, 2, 3] as [UInt16], at: address)
+    @inlinable
+    public func store<Number: MemoryNumber>(
+        contentsOf numbers: [Number], at address: some FixedWidthInteger
+    ) throws(AccessError) {
+        let size = numbers.count * MemoryLayout<Number>.size
+        let start = try range(address, size)
+        numbers.withUnsafeBytes { bytes in
+            UnsafeMutableRawBufferPointer(start: start, count: size).copyMemory(from: bytes)
+        }
+    }
+
+    /// Sets `count` bytes to `value`.
+    public func fill(
+        at address: some FixedWidthInteger, count: some FixedWidthInteger, with value: UInt8 = 0
+    ) throws(AccessError) {
+        let start = try range(address, count)
+        memset(start, Int32(value), Int(truncatingIfNeeded: UInt64(unsigned: count)))
+    }
+}
+
+/// Text.
+extension Memory {
+    /// Reads text of `count` bytes of UTF-8.
+    ///
+    ///     linker.define("env", "log") {
+    ///         (caller: borrowing Caller, address: UInt32, count: UInt32) in
+    ///         print(try caller.memory.loadString(at: address, count: count))
+    ///     }
+    ///
+    /// - Throws: `AccessError.memoryOutOfBounds`, or `.malformedText` if it is no UTF-8.
+    public func loadString(
+        at address: some FixedWidthInteger, count: some FixedWidthInteger
+    ) throws(AccessError) -> String {
+        let bytes = try loadArray(of: UInt8.self, count: count, at: address)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .malformedText(address: UInt64(unsigned: address))
+        }
+        return text
+    }
+
+    /// Reads text up to the byte 0 that ends it, as C keeps it.
+    ///
+    /// - Parameter limit: how many bytes the text may have at most.
+    /// - Throws: `AccessError.unterminatedText` if there is no 0 within the limit and the memory,
+    ///   `.malformedText` if it is no UTF-8.
+    public func loadCString(
+        at address: some FixedWidthInteger, limit: Int = 1 << 20
+    ) throws(AccessError) -> String {
+        let address = UInt64(unsigned: address)
+        let size = UInt64(UInt(bitPattern: byteCount))
+        guard address <= size else { throw .memoryOutOfBounds(address: address, count: 1) }
+        // One byte more than the text may have: the 0.
+        let most = min(size - address, UInt64(max(limit, 0)) + 1)
+        let start = try range(address, most)
+        guard let end = memchr(start, 0, Int(truncatingIfNeeded: most)) else {
+            throw .unterminatedText(address: address)
+        }
+        return try loadString(at: address, count: UnsafeMutableRawPointer(start).distance(to: end))
+    }
+
+    /// Writes text as UTF-8, without an end mark.
+    ///
+    /// - Returns: how many bytes were written.
+    @discardableResult
+    public func storeString(
+        _ text: String, at address: some FixedWidthInteger
+    ) throws(AccessError) -> Int {
+        let bytes = Array(text.utf8)
+        try store(contentsOf: bytes, at: address)
+        return bytes.count
+    }
+
+    /// Writes text as UTF-8 and a 0 behind it.
+    ///
+    /// - Returns: how many bytes were written, the 0 included.
+    @discardableResult
+    public func storeCString(
+        _ text: String, at address: some FixedWidthInteger
+    ) throws(AccessError) -> Int {
+        let bytes = Array(text.utf8) + [0]
+        try store(contentsOf: bytes, at: address)
+        return bytes.count
+    }
+}
+
+/// Views of the bytes themselves: nothing is copied. They last as long as `body`, which must not
+/// let a guest run. Bounds are `AccessError`s; what `body` throws is thrown as it is.
+extension Memory {
+    /// Lends `count` bytes for reading.
+    ///
+    ///     let first = try memory.withBytes(at: address, count: 4096) { bytes in
+    ///         bytes.indices.first { bytes[$0] == 0x0a }
+    ///     }
+    public func withBytes<Result>(
+        at address: some FixedWidthInteger, count: some FixedWidthInteger,
+        _ body: (Span<UInt8>) throws -> Result
+    ) throws -> Result {
+        let count = UInt64(unsigned: count)
+        let start = try range(address, count)
+        let bytes = UnsafeBufferPointer(
+            start: start.assumingMemoryBound(to: UInt8.self),
+            count: Int(truncatingIfNeeded: count))
+        return try withExtendedLifetime(store) { try body(bytes.span) }
+    }
+
+    /// Lends `count` bytes for reading and writing.
+    ///
+    ///     try memory.withMutableBytes(at: address, count: 16) { bytes in
+    ///         for index in bytes.indices { bytes[index] ^= 0xff }
+    ///     }
+    public func withMutableBytes<Result>(
+        at address: some FixedWidthInteger, count: some FixedWidthInteger,
+        _ body: (inout MutableSpan<UInt8>) throws -> Result
+    ) throws -> Result {
+        let count = UInt64(unsigned: count)
+        let start = try range(address, count)
+        let bytes = UnsafeMutableBufferPointer(
+            start: start.assumingMemoryBound(to: UInt8.self),
+            count: Int(truncatingIfNeeded: count))
+        return try withExtendedLifetime(store) {
+            var span = bytes.mutableSpan
+            return try body(&span)
+        }
+    }
+}
+
+extension Memory {
+    /// The start of `count` bytes at `address`, which are all in the memory.
+    @inlinable
+    func range(
+        _ address: some FixedWidthInteger, _ count: some FixedWidthInteger
+    ) throws(AccessError) -> UnsafeMutableRawPointer {
+        try checkedRange(UInt64(unsigned: address), UInt64(unsigned: count))
+    }
+
+    @usableFromInline
+    func checkedRange(
+        _ address: UInt64, _ count: UInt64
+    ) throws(AccessError) -> UnsafeMutableRawPointer {
+        storage.refresh()
+        let bytes = GuestMemory(storage.record.pointee)
+        guard bytes.contains(address, count: count) else {
+            throw .memoryOutOfBounds(address: address, count: count)
+        }
+        return bytes.base + Int(truncatingIfNeeded: address)
+    }
+}
+
+extension UInt64 {
+    /// The bits of an integer as an unsigned number of its own width.
+    @inlinable
+    init<Source: FixedWidthInteger>(unsigned source: Source) {
+        self.init(clamping: Source.Magnitude(truncatingIfNeeded: source))
+    }
+}

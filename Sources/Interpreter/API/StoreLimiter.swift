@@ -1,0 +1,80 @@
+/// Decides, while guests run, whether they get more memory or a larger table.
+///
+///     final class Budget: StoreLimiter {
+///         var rest: UInt64 = 256 << 20
+///
+///         func shouldGrowMemory(from current: UInt64, to wanted: UInt64) -> Bool {
+///             guard wanted - current <= rest else { return false }
+///             rest -= wanted - current
+///             return true
+///         }
+///     }
+///     store.limiter = Budget()
+///
+/// It is asked when a memory or table is made (growing from 0 to its minimum) and when it grows,
+/// never otherwise: between, it costs nothing. What the store's `StoreLimits` or the type forbid is
+/// refused without asking; what it allows can still fail for want of the system's memory. It cannot
+/// call guests of the store. A refusal is a `ResourceError.refused` for what is made, and -1 for the guest
+/// whose `memory.grow` or `table.grow` asked.
+public protocol StoreLimiter: AnyObject {
+    /// Whether a linear memory of `current` bytes may have `wanted`, which are more.
+    func shouldGrowMemory(from current: UInt64, to wanted: UInt64) -> Bool
+    /// Whether a table of `current` elements may have `wanted`, which are more.
+    func shouldGrowTable(from current: UInt64, to wanted: UInt64) -> Bool
+}
+
+extension StoreLimiter {
+    /// Allows all.
+    public func shouldGrowMemory(from current: UInt64, to wanted: UInt64) -> Bool { true }
+    /// Allows all.
+    public func shouldGrowTable(from current: UInt64, to wanted: UInt64) -> Bool { true }
+}
+
+extension Store {
+    /// Adds pages to a memory; answers the size before, or nil if that is not possible or allowed.
+    func grow(_ memory: MemoryStorage, by delta: UInt64) -> UInt64? {
+        if let limiter, delta > 0 {
+            memory.refresh()
+            let current = memory.pageCount
+            let (wanted, overflow) = current.addingReportingOverflow(delta)
+            let shift = UInt64(memory.type.pageSizeLog2)
+            guard !overflow, wanted <= memory.maximumPageCount,
+                holdingGuest({
+                    limiter.shouldGrowMemory(from: current << shift, to: wanted << shift)
+                })
+            else { return nil }
+        }
+        guard let old = memory.grow(by: delta) else { return nil }
+        if observer != nil { notifyGrowth(memory, from: old, by: delta) }
+        return old
+    }
+
+    /// Adds elements to a table; answers the size before, or nil if that is not possible or allowed.
+    func grow(_ table: TableStorage, by delta: UInt64, fill: UInt64) -> UInt64? {
+        if let limiter, delta > 0 {
+            let current = table.count
+            let (wanted, overflow) = current.addingReportingOverflow(delta)
+            guard !overflow, wanted <= table.maximumCount,
+                holdingGuest({ limiter.shouldGrowTable(from: current, to: wanted) })
+            else { return nil }
+        }
+        return table.grow(by: delta, fill: fill)
+    }
+
+    /// Asks the limiter about a memory that was just made.
+    func approve(_ memory: MemoryStorage) throws(ResourceError) {
+        let size = UInt64(memory.record.pointee.byteCount)
+        guard let limiter, size > 0 else { return }
+        guard holdingGuest({ limiter.shouldGrowMemory(from: 0, to: size) }) else {
+            throw .refused(.memory)
+        }
+    }
+
+    /// Asks the limiter about a table that was just made.
+    func approve(_ table: TableStorage) throws(ResourceError) {
+        guard let limiter, table.count > 0 else { return }
+        guard holdingGuest({ limiter.shouldGrowTable(from: 0, to: table.count) }) else {
+            throw .refused(.table)
+        }
+    }
+}

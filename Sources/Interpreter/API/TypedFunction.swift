@@ -1,0 +1,164 @@
+// Invariant: a typed function's Swift types were compared with the function's type when it was made,
+// so slots hold what is read from them and there are as many as are used.
+
+import WasmDecoder
+
+/// A function that is called with Swift values: its types were compared once, when this was made.
+///
+///     let add = try instance.function("add", as: ((Int32, Int32) -> Int32).self)
+///     let sum = try add(2, 3)
+///
+/// `Signature` is a Swift function type of `WasmValue`s: `() -> Void`, `(Double) -> Double`,
+/// `(Int64) -> (quotient: Int64, remainder: Int64)` without the labels. A call allocates nothing.
+public struct TypedFunction<Signature> {
+    /// The same function without its Swift types.
+    public let function: Function
+
+    init(_ function: Function) { self.function = function }
+}
+
+extension TypedFunction {
+    /// Calls the function and waits until it returns.
+    ///
+    /// - Throws: `CallError` if an argument belongs to another store, `Trap`, `Exception`, or what a
+    ///   host function throws, unchanged.
+    @inlinable
+    public func callAsFunction<each Parameter: WasmValue, each Result: WasmValue>(
+        _ arguments: repeat each Parameter
+    ) throws -> (repeat each Result)
+    where Signature == (repeat each Parameter) -> (repeat each Result) {
+        let slots = try function.beginCall()
+        var place = SlotPlace()
+        for argument in repeat each arguments { try place.write(argument, to: slots) }
+        try function.run()
+        place = SlotPlace()
+        return (repeat (each Result)(slots: slots, at: place.next((each Result).self)))
+    }
+
+    /// The same for one result: Swift does not take a list of one type, if that is an optional, for
+    /// the optional itself.
+    @inlinable
+    public func callAsFunction<each Parameter: WasmValue, Result: WasmValue>(
+        _ arguments: repeat each Parameter
+    ) throws -> Result where Signature == (repeat each Parameter) -> Result {
+        let slots = try function.beginCall()
+        var place = SlotPlace()
+        for argument in repeat each arguments { try place.write(argument, to: slots) }
+        try function.run()
+        return Result(slots: slots, at: 0)
+    }
+}
+
+extension Function {
+    /// The function with Swift types.
+    ///
+    /// A reference type of Swift's may be wider than a result's and narrower than a parameter's: a
+    /// function that returns a reference to a structure can be called as one that returns
+    /// `AnyReference?`.
+    ///
+    ///     let log = try function.typed(as: ((UInt32, UInt32) -> Void).self)
+    ///
+    /// - Throws: `CallError.signature` if they are not those of the function.
+    @inlinable
+    public func typed<each Parameter: WasmValue, each Result: WasmValue>(
+        as signature: ((repeat each Parameter) -> (repeat each Result)).Type
+    ) throws(CallError) -> TypedFunction<(repeat each Parameter) -> (repeat each Result)> {
+        let given = FunctionType(
+            parameters: valueTypes(repeat (each Parameter).self),
+            results: valueTypes(repeat (each Result).self))
+        return try checked(given)
+    }
+
+    /// The same for one result: see `TypedFunction.callAsFunction`.
+    @inlinable
+    public func typed<each Parameter: WasmValue, Result: WasmValue>(
+        as signature: ((repeat each Parameter) -> Result).Type
+    ) throws(CallError) -> TypedFunction<(repeat each Parameter) -> Result> {
+        let given = FunctionType(
+            parameters: valueTypes(repeat (each Parameter).self), results: [Result.valueType])
+        return try checked(given)
+    }
+
+    @usableFromInline
+    func checked<Signature>(_ given: FunctionType) throws(CallError) -> TypedFunction<Signature> {
+        if given != type {
+            let types = store.engine.types
+            guard given.parameters.count == type.parameters.count,
+                given.results.count == type.results.count,
+                zip(given.parameters, type.parameters).allSatisfy({ types.matches($0, $1) }),
+                zip(type.results, given.results).allSatisfy({ types.matches($0, $1) })
+            else { throw .signature(expected: type, given: given) }
+        }
+        return TypedFunction(self)
+    }
+
+    @usableFromInline
+    func beginCall() throws -> CallSlots {
+        CallSlots(
+            try store.beginCall(signature), count: signature.headerIndex,
+            of: Unmanaged.passUnretained(store))
+    }
+
+    @usableFromInline
+    func run() throws { try store.run(record) }
+}
+
+/// Single calls: the types are compared each time.
+extension Function {
+    /// Calls the function with Swift values.
+    ///
+    ///     let sum = try add(2 as Int32, 3 as Int32, returning: Int32.self)
+    ///
+    /// - Throws: `CallError.signature` if the types are not the function's, else as a typed function.
+    @inlinable
+    public func callAsFunction<each Argument: WasmValue, Result: WasmValue>(
+        _ arguments: repeat each Argument, returning: Result.Type = Result.self
+    ) throws -> Result {
+        try typed(as: ((repeat each Argument) -> Result).self)(repeat each arguments)
+    }
+
+    /// Calls a function without results.
+    ///
+    /// - Throws: `CallError.signature` if the types are not the function's, else as a typed function.
+    @inlinable
+    public func callAsFunction<each Argument: WasmValue>(_ arguments: repeat each Argument) throws {
+        try typed(as: ((repeat each Argument) -> Void).self)(repeat each arguments)
+    }
+}
+
+/// Where the next of several values stands.
+@usableFromInline
+struct SlotPlace {
+    @usableFromInline var slot = 0
+    @usableFromInline var value = 0
+
+    @inlinable init() {}
+
+    /// The slot of the next value, which is of this type.
+    @inlinable
+    mutating func next<Value: WasmValue>(_ type: Value.Type) -> Int {
+        defer { slot += Value.valueType.slotCount }
+        return slot
+    }
+
+    /// Writes the next argument.
+    @inlinable
+    mutating func write(
+        _ argument: some WasmValue, to slots: borrowing CallSlots
+    ) throws(CallError) {
+        do throws(ValueError) {
+            try argument.write(to: slots, at: next(type(of: argument)))
+        } catch {
+            throw .argument(index: value, error)
+        }
+        value += 1
+    }
+}
+
+/// The value types of a list of Swift types.
+@inlinable
+func valueTypes<each T: WasmValue>(_ types: repeat (each T).Type) -> [ValueType] {
+    var list: [ValueType] = []
+    repeat list.append((each types).valueType)
+    return list
+}
