@@ -46,12 +46,15 @@ enum Machine {
         let memory = context.load(
             fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
         dispatch(code, stack, memory.pointee.base, memory.pointee.byteCount, context, 0, 0, 0)
-        #if DEBUG
+        #if DEBUG || COUNT_DISPATCHES
             let execution = context.load(
                 fromByteOffset: ContextOffset.execution,
                 as: UnsafeMutablePointer<ExecutionState>.self)
             while let m = execution.pointee.next {
                 execution.pointee.dispatchCount &+= 1
+                #if COUNT_DISPATCHES
+                    DispatchCounts.note(m.pc)
+                #endif
                 unsafeBitCast(UInt(m.pc.pointee), to: Handler.self)(
                     m.pc, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
             }

@@ -60,7 +60,7 @@ struct ExecutionState {
     var budget: Int64 = 0
     /// The unretained `Store`.
     var store: UnsafeMutableRawPointer?
-    #if DEBUG
+    #if DEBUG || COUNT_DISPATCHES
         /// Where the driver loop goes on; nil ends it.
         var next: State?
         /// Instructions that ran: exact, and the same on every machine.

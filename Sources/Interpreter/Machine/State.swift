@@ -67,8 +67,9 @@ extension State {
 
 // MARK: Going on
 
-#if DEBUG
-    /// Without the optimiser there are no tail calls: note the state and return to the driver loop.
+#if DEBUG || COUNT_DISPATCHES
+    /// Without the optimiser there are no tail calls, and counting needs to see every instruction:
+    /// note the state and return to the driver loop.
     @inline(__always) func dispatch(
         _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
         _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -154,7 +155,7 @@ extension State {
     execution.pointee.stack = sp
     execution.pointee.context = cx
     execution.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
-    #if DEBUG
+    #if DEBUG || COUNT_DISPATCHES
         execution.pointee.next = nil
     #endif
 }
