@@ -9,4 +9,5 @@ func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {
     registerHandlers5(table)
     registerHandlers6(table)
     registerHandlers7(table)
+    registerHandlers8(table)
 }

@@ -28,7 +28,26 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 80, count: 168, words: 2, fields: "",
+        base: 80, count: 20, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i64.add", "", 0),
+                InstructionChoice("i64.mul", "", 0),
+                InstructionChoice("i64.and", "", 0),
+                InstructionChoice("i64.or", "", 0),
+                InstructionChoice("i64.xor", "", 0),
+            ],
+            [
+                InstructionChoice("SI", "s1 w", 1),
+                InstructionChoice("RI", "r w", 1),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 100, count: 168, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.sub", "", 0),
@@ -59,7 +78,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 248, count: 56, words: 2, fields: "s0",
+        base: 268, count: 56, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32.div_s", "", 0),
@@ -82,7 +101,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 304, count: 160, words: 2, fields: "",
+        base: 324, count: 160, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -118,7 +137,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 464, count: 264, words: 2, fields: "b",
+        base: 484, count: 264, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -158,7 +177,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 728, count: 56, words: 2, fields: "",
+        base: 748, count: 56, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.clz", "", 0),
@@ -186,7 +205,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 784, count: 64, words: 2, fields: "",
+        base: 804, count: 64, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.add", "", 0),
@@ -210,7 +229,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 848, count: 84, words: 2, fields: "",
+        base: 868, count: 84, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.sub", "", 0),
@@ -235,7 +254,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 932, count: 96, words: 2, fields: "",
+        base: 952, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.eq", "", 0),
@@ -263,7 +282,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1028, count: 160, words: 2, fields: "b",
+        base: 1048, count: 160, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("f32.eq", "", 0),
@@ -299,7 +318,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1188, count: 56, words: 2, fields: "",
+        base: 1208, count: 56, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.abs", "", 0),
@@ -327,7 +346,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1244, count: 40, words: 2, fields: "",
+        base: 1264, count: 40, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.convert_i32_s", "", 0),
@@ -351,7 +370,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1284, count: 32, words: 2, fields: "",
+        base: 1304, count: 32, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.trunc_f32_s", "", 0),
@@ -373,7 +392,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1316, count: 32, words: 2, fields: "",
+        base: 1336, count: 32, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.trunc_sat_f32_s", "", 0),
@@ -395,7 +414,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1348, count: 220, words: 2, fields: "",
+        base: 1368, count: 264, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -421,6 +440,8 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("SR1", "s1 r<<1 n3", 0),
                 InstructionChoice("SR2", "s1 r<<2 n3", 0),
                 InstructionChoice("SR3", "s1 r<<3 n3", 0),
+                InstructionChoice("SW", "s1 i", 0),
+                InstructionChoice("RW", "r n1 i", 0),
             ],
             [
                 InstructionChoice("slot", "s0", 0),
@@ -428,7 +449,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1568, count: 80, words: 2, fields: "",
+        base: 1632, count: 64, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i32.load SSn", "s1 s2<<2 n3", 0),
+                InstructionChoice("i32.load RSn", "r s2<<2 n3", 0),
+                InstructionChoice("i32.load SnW", "s1<<2 i", 0),
+                InstructionChoice("i32.load RnW", "r<<2 n1 i", 0),
+                InstructionChoice("i32.load16_s SSn", "s1 s2<<1 n3", 0),
+                InstructionChoice("i32.load16_s RSn", "r s2<<1 n3", 0),
+                InstructionChoice("i32.load16_s SnW", "s1<<1 i", 0),
+                InstructionChoice("i32.load16_s RnW", "r<<1 n1 i", 0),
+                InstructionChoice("i32.load16_u SSn", "s1 s2<<1 n3", 0),
+                InstructionChoice("i32.load16_u RSn", "r s2<<1 n3", 0),
+                InstructionChoice("i32.load16_u SnW", "s1<<1 i", 0),
+                InstructionChoice("i32.load16_u RnW", "r<<1 n1 i", 0),
+                InstructionChoice("i64.load SSn", "s1 s2<<3 n3", 0),
+                InstructionChoice("i64.load RSn", "r s2<<3 n3", 0),
+                InstructionChoice("i64.load SnW", "s1<<3 i", 0),
+                InstructionChoice("i64.load RnW", "r<<3 n1 i", 0),
+                InstructionChoice("i64.load16_s SSn", "s1 s2<<1 n3", 0),
+                InstructionChoice("i64.load16_s RSn", "r s2<<1 n3", 0),
+                InstructionChoice("i64.load16_s SnW", "s1<<1 i", 0),
+                InstructionChoice("i64.load16_s RnW", "r<<1 n1 i", 0),
+                InstructionChoice("i64.load32_s SSn", "s1 s2<<2 n3", 0),
+                InstructionChoice("i64.load32_s RSn", "r s2<<2 n3", 0),
+                InstructionChoice("i64.load32_s SnW", "s1<<2 i", 0),
+                InstructionChoice("i64.load32_s RnW", "r<<2 n1 i", 0),
+                InstructionChoice("f32.load SSn", "s1 s2<<2 n3", 0),
+                InstructionChoice("f32.load RSn", "r s2<<2 n3", 0),
+                InstructionChoice("f32.load SnW", "s1<<2 i", 0),
+                InstructionChoice("f32.load RnW", "r<<2 n1 i", 0),
+                InstructionChoice("f64.load SSn", "s1 s2<<3 n3", 0),
+                InstructionChoice("f64.load RSn", "r s2<<3 n3", 0),
+                InstructionChoice("f64.load SnW", "s1<<3 i", 0),
+                InstructionChoice("f64.load RnW", "r<<3 n1 i", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1696, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -447,6 +510,8 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("SR1", "s1 r<<1 n3", 0),
                 InstructionChoice("SR2", "s1 r<<2 n3", 0),
                 InstructionChoice("SR3", "s1 r<<3 n3", 0),
+                InstructionChoice("SW", "s1 i", 0),
+                InstructionChoice("RW", "r n1 i", 0),
             ],
             [
                 InstructionChoice("S", "s0", 0),
@@ -454,7 +519,29 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1648, count: 8, words: 2, fields: "",
+        base: 1792, count: 24, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i32.store16 SSn", "s1 s2<<1 n3", 0),
+                InstructionChoice("i32.store16 RSn", "r s2<<1 n3", 0),
+                InstructionChoice("i32.store16 SnW", "s1<<1 i", 0),
+                InstructionChoice("i32.store16 RnW", "r<<1 n1 i", 0),
+                InstructionChoice("i32.store SSn", "s1 s2<<2 n3", 0),
+                InstructionChoice("i32.store RSn", "r s2<<2 n3", 0),
+                InstructionChoice("i32.store SnW", "s1<<2 i", 0),
+                InstructionChoice("i32.store RnW", "r<<2 n1 i", 0),
+                InstructionChoice("i64.store SSn", "s1 s2<<3 n3", 0),
+                InstructionChoice("i64.store RSn", "r s2<<3 n3", 0),
+                InstructionChoice("i64.store SnW", "s1<<3 i", 0),
+                InstructionChoice("i64.store RnW", "r<<3 n1 i", 0),
+            ],
+            [
+                InstructionChoice("S", "s0", 0),
+                InstructionChoice("I", "i0", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1816, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -471,7 +558,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1656, count: 20, words: 2, fields: "",
+        base: 1824, count: 20, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.store", "", 0),
@@ -494,7 +581,17 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1676, count: 11, words: 3, fields: "s0 s1 n2 w",
+        base: 1844, count: 4, words: 2, fields: "s0 n2 s1 n3",
+        axes: [
+            [
+                InstructionChoice("move8", "", 0),
+                InstructionChoice("move16", "", 0),
+                InstructionChoice("move32", "", 0),
+                InstructionChoice("move64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1848, count: 11, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -511,7 +608,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1687, count: 4, words: 3, fields: "s0 s1 n2 w",
+        base: 1859, count: 4, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -521,56 +618,56 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1691, count: 1, words: 2, fields: "s0",
+        base: 1863, count: 1, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1692, count: 1, words: 2, fields: "s0 n2 n3",
+        base: 1864, count: 1, words: 2, fields: "s0 n2 n3",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1693, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1865, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("memory.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1694, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1866, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1695, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1867, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.fill", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1696, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
+        base: 1868, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("bulk", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1697, count: 1, words: 2, fields: "n0 u",
+        base: 1869, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
                 InstructionChoice("drop", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1698, count: 2, words: 2, fields: "b",
+        base: 1870, count: 2, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -581,7 +678,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1700, count: 8, words: 2, fields: "b",
+        base: 1872, count: 8, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br_if", "", 0),
@@ -597,7 +694,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1708, count: 2, words: 2, fields: "u",
+        base: 1880, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("br_table", "", 0),
@@ -605,10 +702,12 @@ let instructionFamilies: [InstructionFamily] = [
             [
                 InstructionChoice("S", "s1", 0),
                 InstructionChoice("R", "r", 0),
+                InstructionChoice("SI", "s1 i0", 0),
+                InstructionChoice("RI", "r i0", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1710, count: 2, words: 2, fields: "s0 s1 b",
+        base: 1884, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
                 InstructionChoice("copy+br", "", 0),
@@ -619,7 +718,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1712, count: 2, words: 2, fields: "s0 i1 b",
+        base: 1886, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
                 InstructionChoice("const+br", "", 0),
@@ -630,35 +729,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1714, count: 1, words: 2, fields: "u",
+        base: 1888, count: 1, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("charge", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1715, count: 1, words: 2, fields: "",
+        base: 1889, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("unreachable", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1716, count: 1, words: 2, fields: "",
+        base: 1890, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("halt", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1717, count: 1, words: 2, fields: "n0",
+        base: 1891, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1718, count: 6, words: 2, fields: "n0",
+        base: 1892, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -671,7 +770,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1724, count: 1, words: 2, fields: "n0",
+        base: 1898, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -681,21 +780,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1725, count: 1, words: 3, fields: "c n4 n5",
+        base: 1899, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
                 InstructionChoice("call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1726, count: 1, words: 3, fields: "u n4 n5",
+        base: 1900, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1727, count: 2, words: 3, fields: "u n4 n5",
+        base: 1901, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
@@ -706,105 +805,105 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1729, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1903, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1730, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1904, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
                 InstructionChoice("call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1731, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1905, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1732, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1906, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1733, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1907, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
                 InstructionChoice("return_call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1734, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1908, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1735, count: 1, words: 2, fields: "",
+        base: 1909, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("cross_return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1736, count: 1, words: 2, fields: "w",
+        base: 1910, count: 1, words: 2, fields: "w",
         axes: [
             [
                 InstructionChoice("translate", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1737, count: 1, words: 2, fields: "s0 s1",
+        base: 1911, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1738, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1912, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("copy2", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1739, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1913, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("copy.range", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1740, count: 1, words: 2, fields: "s0 u",
+        base: 1914, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1741, count: 1, words: 3, fields: "s0 w",
+        base: 1915, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1742, count: 1, words: 2, fields: "s0 u",
+        base: 1916, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("zero", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1743, count: 12, words: 2, fields: "u",
+        base: 1917, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.get", "", 0),
@@ -821,7 +920,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1755, count: 4, words: 2, fields: "u",
+        base: 1929, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set", "", 0),
@@ -836,7 +935,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1759, count: 4, words: 2, fields: "u",
+        base: 1933, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -851,7 +950,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1763, count: 12, words: 2, fields: "",
+        base: 1937, count: 1, words: 2, fields: "s0 n1 i",
+        axes: [
+            [
+                InstructionChoice("global.add", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1938, count: 1, words: 2, fields: "n0 s1 i",
+        axes: [
+            [
+                InstructionChoice("global.set.add", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1939, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -868,7 +981,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1775, count: 4, words: 2, fields: "",
+        base: 1951, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -883,49 +996,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1779, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1955, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.get", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1780, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1956, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.set", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1781, count: 1, words: 2, fields: "s0 n2",
+        base: 1957, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
                 InstructionChoice("table.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1782, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1958, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("table.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1783, count: 1, words: 2, fields: "s0 u",
+        base: 1959, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("ref.func", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1784, count: 1, words: 2, fields: "s1",
+        base: 1960, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("ref.as_non_null", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1785, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1961, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
@@ -935,7 +1048,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1789, count: 80, words: 2, fields: "b16",
+        base: 1965, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -969,7 +1082,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1869, count: 40, words: 3, fields: "i b2",
+        base: 2045, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -999,7 +1112,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1909, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 2085, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
@@ -1007,14 +1120,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1911, count: 1, words: 2, fields: "s0 s1 i",
+        base: 2087, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
                 InstructionChoice("i32.postinc", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1912, count: 48, words: 3, fields: "b2",
+        base: 2088, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1039,7 +1152,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1960, count: 4, words: 2, fields: "n2 n3",
+        base: 2136, count: 288, words: 3, fields: "s4 b2",
+        axes: [
+            [
+                InstructionChoice("i32.load", "", 0),
+                InstructionChoice("i32.load8_u", "", 0),
+                InstructionChoice("i32.load16_u", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+            ],
+            [
+                InstructionChoice("i32.eq", "", 0),
+                InstructionChoice("i32.ne", "", 0),
+                InstructionChoice("i32.lt_s", "", 0),
+                InstructionChoice("i32.lt_u", "", 0),
+                InstructionChoice("i32.gt_s", "", 0),
+                InstructionChoice("i32.gt_u", "", 0),
+                InstructionChoice("i32.le_s", "", 0),
+                InstructionChoice("i32.le_u", "", 0),
+                InstructionChoice("i32.ge_s", "", 0),
+                InstructionChoice("i32.ge_u", "", 0),
+                InstructionChoice("i32.test", "", 0),
+                InstructionChoice("i32.test_not", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s0", 0),
+                InstructionChoice("I", "i0", 0),
+            ],
+            [
+                InstructionChoice("forward", "", 0),
+                InstructionChoice("loop", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2424, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
                 InstructionChoice("i32.bits", "", 0),
@@ -1054,7 +1202,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1964, count: 16, words: 2, fields: "",
+        base: 2428, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1072,7 +1220,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1980, count: 8, words: 2, fields: "",
+        base: 2444, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1089,7 +1237,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1988, count: 12, words: 2, fields: "n3",
+        base: 2452, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),
@@ -1106,7 +1254,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2000, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2464, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.load8", "", 0),
@@ -1116,7 +1264,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2004, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2468, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.store8", "", 0),
@@ -1126,7 +1274,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2008, count: 24, words: 4, fields: "s0 s1 s2 w",
+        base: 2472, count: 24, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.add8", "", 0),
@@ -1156,7 +1304,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2032, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2496, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.cmpxchg8", "", 0),
@@ -1166,42 +1314,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2036, count: 1, words: 4, fields: "s0 s1 s2 w",
+        base: 2500, count: 1, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.notify", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2037, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2501, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.wait", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2038, count: 1, words: 2, fields: "",
+        base: 2502, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("atomic.fence", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2039, count: 1, words: 2, fields: "s0 u",
+        base: 2503, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("throw", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2040, count: 1, words: 2, fields: "s1",
+        base: 2504, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("throw_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2041, count: 32, words: 2, fields: "u",
+        base: 2505, count: 32, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.get", "", 0),
@@ -1223,7 +1371,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2073, count: 16, words: 2, fields: "u",
+        base: 2537, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set8", "", 0),
@@ -1239,7 +1387,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2089, count: 4, words: 2, fields: "u",
+        base: 2553, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set.f32", "", 0),
@@ -1251,35 +1399,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2093, count: 1, words: 2, fields: "s0 s1 u",
+        base: 2557, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("struct.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2094, count: 1, words: 2, fields: "s1 s0 u",
+        base: 2558, count: 1, words: 2, fields: "s1 s0 u",
         axes: [
             [
                 InstructionChoice("struct.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2095, count: 1, words: 3, fields: "s0 u n5 n6",
+        base: 2559, count: 1, words: 3, fields: "s0 u n5 n6",
         axes: [
             [
                 InstructionChoice("struct.new", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2096, count: 1, words: 3, fields: "s0 u",
+        base: 2560, count: 1, words: 3, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("struct.new_default", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2097, count: 48, words: 2, fields: "",
+        base: 2561, count: 48, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.get", "", 0),
@@ -1302,7 +1450,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2145, count: 16, words: 2, fields: "",
+        base: 2609, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set8", "", 0),
@@ -1318,7 +1466,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2161, count: 2, words: 2, fields: "",
+        base: 2625, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set.f32", "", 0),
@@ -1329,21 +1477,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2163, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2627, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("array.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2164, count: 1, words: 2, fields: "s1 s2 s0",
+        base: 2628, count: 1, words: 2, fields: "s1 s2 s0",
         axes: [
             [
                 InstructionChoice("array.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2165, count: 4, words: 2, fields: "",
+        base: 2629, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.len", "", 0),
@@ -1358,14 +1506,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2169, count: 1, words: 4, fields: "n2 s0 s1 w",
+        base: 2633, count: 1, words: 4, fields: "n2 s0 s1 w",
         axes: [
             [
                 InstructionChoice("array", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2170, count: 4, words: 2, fields: "",
+        base: 2634, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("ref.i31", "", 0),
@@ -1380,7 +1528,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2174, count: 8, words: 2, fields: "",
+        base: 2638, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i31.get_s", "", 0),
@@ -1396,7 +1544,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2182, count: 28, words: 3, fields: "u n5",
+        base: 2646, count: 28, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.test", "", 0),
@@ -1420,7 +1568,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2210, count: 10, words: 3, fields: "u n5",
+        base: 2674, count: 10, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.cast", "", 0),
@@ -1438,7 +1586,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2220, count: 28, words: 3, fields: "u n5 b2",
+        base: 2684, count: 28, words: 3, fields: "u n5 b2",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -1462,7 +1610,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2248, count: 48, words: 2, fields: "s0 s1",
+        base: 2712, count: 48, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.not", "", 0),
@@ -1516,7 +1664,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2296, count: 2, words: 2, fields: "s0 s1",
+        base: 2760, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.sqrt", "", 0),
@@ -1524,7 +1672,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2298, count: 88, words: 2, fields: "",
+        base: 2762, count: 88, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1578,7 +1726,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2386, count: 12, words: 2, fields: "",
+        base: 2850, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.zipLow", "s0", 0),
@@ -1599,7 +1747,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2398, count: 96, words: 2, fields: "",
+        base: 2862, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1657,7 +1805,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2494, count: 16, words: 2, fields: "s0 s1 s2",
+        base: 2958, count: 16, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.min_s", "", 0),
@@ -1679,7 +1827,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2510, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2974, count: 12, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
@@ -1697,7 +1845,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2522, count: 4, words: 2, fields: "s0 s1 s2 s3",
+        base: 2986, count: 4, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
@@ -1707,7 +1855,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2526, count: 36, words: 2, fields: "",
+        base: 2990, count: 36, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "s0 s1", 0),
@@ -1730,7 +1878,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2562, count: 18, words: 2, fields: "s1",
+        base: 3026, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1749,7 +1897,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2580, count: 8, words: 2, fields: "",
+        base: 3044, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "s0", 0),
@@ -1763,7 +1911,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2588, count: 2, words: 2, fields: "",
+        base: 3052, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "s0", 0),
@@ -1774,7 +1922,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2590, count: 16, words: 2, fields: "u",
+        base: 3054, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1792,7 +1940,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2606, count: 8, words: 4, fields: "v",
+        base: 3070, count: 8, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "s0 s1", 0),
@@ -1806,7 +1954,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2614, count: 2, words: 4, fields: "v",
+        base: 3078, count: 2, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "s0 s1", 0),
@@ -1817,21 +1965,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2616, count: 1, words: 4, fields: "s0 v",
+        base: 3080, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
                 InstructionChoice("v128.const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2617, count: 1, words: 2, fields: "s0 s1",
+        base: 3081, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2618, count: 2, words: 2, fields: "",
+        base: 3082, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.select", "s0", 0),
@@ -1842,7 +1990,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2620, count: 2, words: 2, fields: "u",
+        base: 3084, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("v128.global.get", "s0", 0),
@@ -1853,7 +2001,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2622, count: 2, words: 2, fields: "s1 u",
+        base: 3086, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
                 InstructionChoice("v128.global.set", "", 0),
@@ -1864,42 +2012,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2624, count: 1, words: 10, fields: "s0",
+        base: 3088, count: 1, words: 10, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2625, count: 1, words: 6, fields: "s0",
+        base: 3089, count: 1, words: 6, fields: "s0",
         axes: [
             [
                 InstructionChoice("i16x8.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2626, count: 1, words: 4, fields: "s0",
+        base: 3090, count: 1, words: 4, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32x4.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2627, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 3091, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i64x2.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2628, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        base: 3092, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("v128.half", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2629, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        base: 3093, count: 2, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("v128.window.low", "", 0),
@@ -1907,14 +2055,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2631, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 3095, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.swizzle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2632, count: 130, words: 2, fields: "",
+        base: 3096, count: 130, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.load", "s0", 0),
@@ -1945,7 +2093,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2762, count: 10, words: 2, fields: "s0",
+        base: 3226, count: 10, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
@@ -1964,7 +2112,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2772, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 3236, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -1983,14 +2131,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2785, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 3249, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2786, count: 80, words: 3, fields: "s4",
+        base: 3250, count: 80, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -2022,7 +2170,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2866, count: 4, words: 3, fields: "s4",
+        base: 3330, count: 4, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -2035,7 +2183,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2870, count: 96, words: 3, fields: "s4 s5",
+        base: 3334, count: 96, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2071,7 +2219,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2966, count: 18, words: 3, fields: "s4",
+        base: 3430, count: 18, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2090,7 +2238,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2984, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 3448, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -2145,7 +2293,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3033, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 3497, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -2166,7 +2314,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3048, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 3512, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
@@ -2176,7 +2324,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3052, count: 20, words: 3, fields: "s4 s5",
+        base: 3516, count: 20, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -2193,7 +2341,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3072, count: 36, words: 2, fields: "s1 b",
+        base: 3536, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

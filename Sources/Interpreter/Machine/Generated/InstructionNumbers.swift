@@ -4,345 +4,366 @@ extension Instruction {
     static func integerCommutative(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(0 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
+    static func integerWide(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(80 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
     static func integerOrdered(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(80 &+ ((a &* 7 &+ b) &* 2 &+ c))
+        Instruction(100 &+ ((a &* 7 &+ b) &* 2 &+ c))
     }
     static func division(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(248 &+ (a &* 7 &+ b))
+        Instruction(268 &+ (a &* 7 &+ b))
     }
     static func integerCompare(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(304 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(324 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func integerBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(464 &+ ((a &* 6 &+ b) &* 2 &+ c))
+        Instruction(484 &+ ((a &* 6 &+ b) &* 2 &+ c))
     }
     static func integerUnary(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(728 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(748 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func floatCommutative(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(784 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(804 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatOrdered(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(848 &+ ((a &* 7 &+ b) &* 2 &+ c))
+        Instruction(868 &+ ((a &* 7 &+ b) &* 2 &+ c))
     }
     static func floatCompare(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(932 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(952 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1028 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(1048 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatUnary(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1188 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1208 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func floatConvert(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1244 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1264 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func truncate(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1284 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1304 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func truncateSaturating(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1316 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1336 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func load(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1348 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1368 &+ ((a &* 12 &+ b) &* 2 &+ c))
+    }
+    static func loadScaled(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(1632 &+ (a &* 2 &+ b))
     }
     static func store(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1568 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1696 &+ ((a &* 12 &+ b) &* 2 &+ c))
+    }
+    static func storeScaled(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(1792 &+ (a &* 2 &+ b))
     }
     static func storeRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1648 &+ (a &* 2 &+ b))
+        Instruction(1816 &+ (a &* 2 &+ b))
     }
     static func storeFloatRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1656 &+ (a &* 10 &+ b))
+        Instruction(1824 &+ (a &* 10 &+ b))
+    }
+    /// memory to memory
+    static func move(_ a: Int) -> Instruction {
+        Instruction(1844 &+ (a))
     }
     static func loadFar(_ a: Int) -> Instruction {
-        Instruction(1676 &+ (a))
+        Instruction(1848 &+ (a))
     }
     static func storeFar(_ a: Int) -> Instruction {
-        Instruction(1687 &+ (a))
+        Instruction(1859 &+ (a))
     }
-    static let memorySize = Instruction(1691)
-    static let memorySizeFar = Instruction(1692)
-    static let memoryGrow = Instruction(1693)
-    static let memoryCopy = Instruction(1694)
-    static let memoryFill = Instruction(1695)
+    static let memorySize = Instruction(1863)
+    static let memorySizeFar = Instruction(1864)
+    static let memoryGrow = Instruction(1865)
+    static let memoryCopy = Instruction(1866)
+    static let memoryFill = Instruction(1867)
     /// field 3 is a `BulkOperation`; three slots; word 2 holds two indices
-    static let bulk = Instruction(1696)
+    static let bulk = Instruction(1868)
     /// field 0: 0 for a data segment, 1 for an element segment
-    static let dropSegment = Instruction(1697)
+    static let dropSegment = Instruction(1869)
     static func branch(_ a: Int) -> Instruction {
-        Instruction(1698 &+ (a))
+        Instruction(1870 &+ (a))
     }
     static func branchIf(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1700 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1872 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func branchTable(_ a: Int) -> Instruction {
-        Instruction(1708 &+ (a))
+        Instruction(1880 &+ (a))
     }
     static func copyBranch(_ a: Int) -> Instruction {
-        Instruction(1710 &+ (a))
+        Instruction(1884 &+ (a))
     }
     static func constantBranch(_ a: Int) -> Instruction {
-        Instruction(1712 &+ (a))
+        Instruction(1886 &+ (a))
     }
-    static let charge = Instruction(1714)
-    static let unreachable = Instruction(1715)
-    static let halt = Instruction(1716)
-    static let returnNone = Instruction(1717)
+    static let charge = Instruction(1888)
+    static let unreachable = Instruction(1889)
+    static let halt = Instruction(1890)
+    static let returnNone = Instruction(1891)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1718 &+ (a &* 2 &+ b))
+        Instruction(1892 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1724)
-    static let call = Instruction(1725)
-    static let callImport = Instruction(1726)
+    static let returnConstant = Instruction(1898)
+    static let call = Instruction(1899)
+    static let callImport = Instruction(1900)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1727 &+ (a))
+        Instruction(1901 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1729)
-    static let callReference = Instruction(1730)
-    static let returnCall = Instruction(1731)
-    static let returnCallImport = Instruction(1732)
+    static let callIndirectFar = Instruction(1903)
+    static let callReference = Instruction(1904)
+    static let returnCall = Instruction(1905)
+    static let returnCallImport = Instruction(1906)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1733)
-    static let returnCallReference = Instruction(1734)
-    static let crossReturn = Instruction(1735)
-    static let translateStub = Instruction(1736)
-    static let copy = Instruction(1737)
-    static let copyTwo = Instruction(1738)
-    static let copyRange = Instruction(1739)
-    static let constant32 = Instruction(1740)
-    static let constant64 = Instruction(1741)
-    static let zero = Instruction(1742)
+    static let returnCallIndirect = Instruction(1907)
+    static let returnCallReference = Instruction(1908)
+    static let crossReturn = Instruction(1909)
+    static let translateStub = Instruction(1910)
+    static let copy = Instruction(1911)
+    static let copyTwo = Instruction(1912)
+    static let copyRange = Instruction(1913)
+    static let constant32 = Instruction(1914)
+    static let constant64 = Instruction(1915)
+    static let zero = Instruction(1916)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1743 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1917 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1755 &+ (a &* 2 &+ b))
+        Instruction(1929 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1759 &+ (a &* 2 &+ b))
+        Instruction(1933 &+ (a &* 2 &+ b))
     }
+    /// adds to a global, and notes the sum
+    static let globalAdd = Instruction(1937)
+    /// sets a global to a sum
+    static let globalSetSum = Instruction(1938)
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1763 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1939 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1775 &+ (a &* 2 &+ b))
+        Instruction(1951 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1779)
-    static let tableSet = Instruction(1780)
-    static let tableSize = Instruction(1781)
-    static let tableGrow = Instruction(1782)
-    static let functionReference = Instruction(1783)
-    static let nullCheck = Instruction(1784)
+    static let tableGet = Instruction(1955)
+    static let tableSet = Instruction(1956)
+    static let tableSize = Instruction(1957)
+    static let tableGrow = Instruction(1958)
+    static let functionReference = Instruction(1959)
+    static let nullCheck = Instruction(1960)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1785 &+ (a))
+        Instruction(1961 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1789 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1965 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1869 &+ (a &* 2 &+ b))
+        Instruction(2045 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(1909 &+ (a))
+        Instruction(2085 &+ (a))
     }
-    static let postIncrement = Instruction(1911)
+    static let postIncrement = Instruction(2087)
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(1912 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(2088 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+    }
+    /// a load, and the comparison of what it loaded
+    static func loadCompareBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
+        Instruction(2136 &+ ((((a &* 2 &+ b) &* 12 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1960 &+ (a &* 2 &+ b))
+        Instruction(2424 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1964 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2428 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1980 &+ (a &* 2 &+ b))
+        Instruction(2444 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1988 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2452 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     /// offset in word 2, index of the memory in word 3
     static func atomicLoad(_ a: Int) -> Instruction {
-        Instruction(2000 &+ (a))
+        Instruction(2464 &+ (a))
     }
     /// the value in field 0
     static func atomicStore(_ a: Int) -> Instruction {
-        Instruction(2004 &+ (a))
+        Instruction(2468 &+ (a))
     }
     static func atomicModify(_ a: Int) -> Instruction {
-        Instruction(2008 &+ (a))
+        Instruction(2472 &+ (a))
     }
     /// expected value in field 2, replacement in field 3
     static func atomicCompareExchange(_ a: Int) -> Instruction {
-        Instruction(2032 &+ (a))
+        Instruction(2496 &+ (a))
     }
-    static let atomicNotify = Instruction(2036)
+    static let atomicNotify = Instruction(2500)
     /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
-    static let atomicWait = Instruction(2037)
-    static let atomicFence = Instruction(2038)
+    static let atomicWait = Instruction(2501)
+    static let atomicFence = Instruction(2502)
     /// field 0: the first slot of the payload; upper half of word 1: the tag
-    static let throwException = Instruction(2039)
-    static let throwReference = Instruction(2040)
+    static let throwException = Instruction(2503)
+    static let throwReference = Instruction(2504)
     static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2041 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2505 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func structSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2073 &+ (a &* 4 &+ b))
+        Instruction(2537 &+ (a &* 4 &+ b))
     }
     static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2089 &+ (a &* 2 &+ b))
+        Instruction(2553 &+ (a &* 2 &+ b))
     }
-    static let structGetVector = Instruction(2093)
-    static let structSetVector = Instruction(2094)
+    static let structGetVector = Instruction(2557)
+    static let structSetVector = Instruction(2558)
     /// a word for every field follows
-    static let structNew = Instruction(2095)
-    static let structNewDefault = Instruction(2096)
+    static let structNew = Instruction(2559)
+    static let structNewDefault = Instruction(2560)
     static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2097 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2561 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     static func arraySet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2145 &+ (a &* 4 &+ b))
+        Instruction(2609 &+ (a &* 4 &+ b))
     }
     static func arraySetFloat(_ a: Int) -> Instruction {
-        Instruction(2161 &+ (a))
+        Instruction(2625 &+ (a))
     }
-    static let arrayGetVector = Instruction(2163)
-    static let arraySetVector = Instruction(2164)
+    static let arrayGetVector = Instruction(2627)
+    static let arraySetVector = Instruction(2628)
     static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2165 &+ (a &* 2 &+ b))
+        Instruction(2629 &+ (a &* 2 &+ b))
     }
     /// field 2 is an `AggregateOperation`
-    static let aggregate = Instruction(2169)
+    static let aggregate = Instruction(2633)
     static func makeI31(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2170 &+ (a &* 2 &+ b))
+        Instruction(2634 &+ (a &* 2 &+ b))
     }
     static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2174 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2638 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2182 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2646 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the value stays where it is
     static func refCast(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2210 &+ (a &* 2 &+ b))
+        Instruction(2674 &+ (a &* 2 &+ b))
     }
     /// on_cast_fail by 0 bytes: a cast, which traps
     static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2220 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2684 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func vectorUnary(_ a: Int) -> Instruction {
-        Instruction(2248 &+ (a))
+        Instruction(2712 &+ (a))
     }
     static func vectorRoot(_ a: Int) -> Instruction {
-        Instruction(2296 &+ (a))
+        Instruction(2760 &+ (a))
     }
     static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2298 &+ (a &* 2 &+ b))
+        Instruction(2762 &+ (a &* 2 &+ b))
     }
     static func vectorZip(_ a: Int) -> Instruction {
-        Instruction(2386 &+ (a))
+        Instruction(2850 &+ (a))
     }
     static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2398 &+ (a &* 2 &+ b))
+        Instruction(2862 &+ (a &* 2 &+ b))
     }
     static func vectorChoose(_ a: Int) -> Instruction {
-        Instruction(2494 &+ (a))
+        Instruction(2958 &+ (a))
     }
     static func vectorExtended(_ a: Int) -> Instruction {
-        Instruction(2510 &+ (a))
+        Instruction(2974 &+ (a))
     }
     static func vectorTernary(_ a: Int) -> Instruction {
-        Instruction(2522 &+ (a))
+        Instruction(2986 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2526 &+ (a &* 3 &+ b))
+        Instruction(2990 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2562 &+ (a &* 2 &+ b))
+        Instruction(3026 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2580 &+ (a &* 2 &+ b))
+        Instruction(3044 &+ (a &* 2 &+ b))
     }
     static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(2588 &+ (a))
+        Instruction(3052 &+ (a))
     }
     static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2590 &+ (a &* 2 &+ b))
+        Instruction(3054 &+ (a &* 2 &+ b))
     }
     static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2606 &+ (a &* 2 &+ b))
+        Instruction(3070 &+ (a &* 2 &+ b))
     }
     static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(2614 &+ (a))
+        Instruction(3078 &+ (a))
     }
-    static let vectorConstant = Instruction(2616)
-    static let vectorCopy = Instruction(2617)
+    static let vectorConstant = Instruction(3080)
+    static let vectorCopy = Instruction(3081)
     static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(2618 &+ (a))
+        Instruction(3082 &+ (a))
     }
     static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(2620 &+ (a))
+        Instruction(3084 &+ (a))
     }
     static func vectorGlobalSet(_ a: Int) -> Instruction {
-        Instruction(2622 &+ (a))
+        Instruction(3086 &+ (a))
     }
-    static let vectorShuffle8 = Instruction(2624)
-    static let vectorShuffle16 = Instruction(2625)
-    static let vectorShuffle32 = Instruction(2626)
-    static let vectorJoin = Instruction(2627)
+    static let vectorShuffle8 = Instruction(3088)
+    static let vectorShuffle16 = Instruction(3089)
+    static let vectorShuffle32 = Instruction(3090)
+    static let vectorJoin = Instruction(3091)
     /// eight bytes, and one byte eight times
-    static let vectorHalf = Instruction(2628)
+    static let vectorHalf = Instruction(3092)
     static func vectorWindow(_ a: Int) -> Instruction {
-        Instruction(2629 &+ (a))
+        Instruction(3093 &+ (a))
     }
-    static let vectorSwizzle = Instruction(2631)
+    static let vectorSwizzle = Instruction(3095)
     static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2632 &+ (a &* 10 &+ b))
+        Instruction(3096 &+ (a &* 10 &+ b))
     }
     static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(2762 &+ (a))
+        Instruction(3226 &+ (a))
     }
     static func vectorLoadFar(_ a: Int) -> Instruction {
-        Instruction(2772 &+ (a))
+        Instruction(3236 &+ (a))
     }
-    static let vectorStoreFar = Instruction(2785)
+    static let vectorStoreFar = Instruction(3249)
     static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2786 &+ (a &* 4 &+ b))
+        Instruction(3250 &+ (a &* 4 &+ b))
     }
     static func vectorCompareLoad(_ a: Int) -> Instruction {
-        Instruction(2866 &+ (a))
+        Instruction(3330 &+ (a))
     }
     static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2870 &+ (a &* 4 &+ b))
+        Instruction(3334 &+ (a &* 4 &+ b))
     }
     static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2966 &+ (a &* 2 &+ b))
+        Instruction(3430 &+ (a &* 2 &+ b))
     }
     static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(2984 &+ (a))
+        Instruction(3448 &+ (a))
     }
     static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(3033 &+ (a))
+        Instruction(3497 &+ (a))
     }
     static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(3048 &+ (a))
+        Instruction(3512 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3052 &+ (a &* 4 &+ b))
+        Instruction(3516 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3072 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3536 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 3108
+    static let count = 3572
 }
