@@ -68,6 +68,23 @@ let addressForms: Axis = [
     Choice("SR3", "AtSlotRegister3.self", fields: "s1 r<<3 n3"),
 ]
 
+/// Scalars have two more: immediates of 32 bits, such as the addresses of static arrays.
+let scalarAddressForms: Axis =
+    addressForms + [
+        Choice("SW", "AtSlotWide.self", fields: "s1 i"),
+        Choice("RW", "AtRegisterWide.self", fields: "r n1 i"),
+    ]
+/// Elements of arrays: the index is shifted by `scale`, the logarithm of their size.
+func scaledAddressForms(_ scale: Int) -> Axis {
+    let type = ["", "UInt16", "UInt32", "UInt64"][scale]
+    return [
+        Choice("SSn", "AtSlotScaledSlot<\(type)>.self", fields: "s1 s2<<\(scale) n3"),
+        Choice("RSn", "AtRegisterScaledSlot<\(type)>.self", fields: "r s2<<\(scale) n3"),
+        Choice("SnW", "AtScaledSlotWide<\(type)>.self", fields: "s1<<\(scale) i"),
+        Choice("RnW", "AtScaledRegisterWide<\(type)>.self", fields: "r<<\(scale) n1 i"),
+    ]
+}
+
 /// A choice for every operator of `names`, for both integer types: `Add<UInt32>` and `Add<UInt64>`.
 func integerOperators(_ names: [(String, String)]) -> Axis {
     [("i32", "UInt32"), ("i64", "UInt64")].flatMap { prefix, type in

@@ -34,6 +34,16 @@ private let integerConditions: Axis =
 let integerFamilies = [
     Family(
         "integerCommutative", "binary", [commutativeIntegers, commutativeForms, toSlotOrRegister]),
+    // Immediates that do not fit 32 bits.
+    Family(
+        "integerWide", "binary",
+        [
+            Array(commutativeIntegers[5...]),
+            [
+                Choice("SI", "Slot1.self, Wide.self", fields: "s1 w", extraWords: 1),
+                Choice("RI", "Register.self, Wide.self", fields: "r w", extraWords: 1),
+            ], toSlotOrRegister,
+        ]),
     Family("integerOrdered", "binary", [orderedIntegers, orderedForms, toSlotOrRegister]),
     Family("division", "division", [divisions, orderedForms], fields: "s0"),
     Family("integerCompare", "compare", [integerComparisons, commutativeForms, toSlotOrRegister]),
@@ -160,17 +170,32 @@ private let floatStores: Axis = [
     Choice("f32.store", "FloatAccess<Float>.self"), Choice("f64.store", "FloatAccess<Double>.self"),
 ]
 
+private let storedValues: Axis = [
+    Choice("S", "Slot0.self", fields: "s0"), Choice("I", "Immediate0.self", fields: "i0"),
+]
+
+/// Accesses by their index, with the logarithm of their size, and every scaled address.
+private func scaled(_ accesses: Axis, _ scales: [Int: Int]) -> Axis {
+    scales.sorted { $0.key < $1.key }.flatMap { index, scale in
+        scaledAddressForms(scale).map {
+            Choice(
+                "\(accesses[index].label) \($0.label)",
+                "\(accesses[index].arguments), \($0.arguments)", fields: $0.fields)
+        }
+    }
+}
+
 let memoryFamilies = [
-    Family("load", "load", [loads, addressForms, toSlotOrRegister]),
+    Family("load", "load", [loads, scalarAddressForms, toSlotOrRegister]),
+    Family(
+        "loadScaled", "load",
+        [scaled(loads, [3: 1, 4: 1, 7: 1, 0: 2, 8: 2, 9: 2, 5: 3, 10: 3]), toSlotOrRegister]),
     Family(
         "store", "store",
         [
-            stores, addressForms,
-            [
-                Choice("S", "Slot0.self", fields: "s0"),
-                Choice("I", "Immediate0.self", fields: "i0"),
-            ],
+            stores, scalarAddressForms, storedValues,
         ]),
+    Family("storeScaled", "store", [scaled(stores, [1: 1, 2: 2, 3: 3]), storedValues]),
     // The value is in the accumulator, so the address cannot be: only forms S and K.
     Family(
         "storeRegister", "store",
@@ -181,6 +206,15 @@ let memoryFamilies = [
     Family(
         "storeFloatRegister", "store",
         [floatStores, addressForms, [Choice("R", "Register.self", fields: "r")]]),
+    // A load and the store of what it loaded. Fields 0 and 2: where to, 1 and 3: where from.
+    Family(
+        "move", "moveMemory",
+        [
+            [
+                Choice("move8", "UInt8.self"), Choice("move16", "UInt16.self"),
+                Choice("move32", "UInt32.self"), Choice("move64", "UInt64.self"),
+            ]
+        ], fields: "s0 n2 s1 n3", "memory to memory"),
     // Any other memory, or a 64-bit one: address in a slot, memory index, 64-bit offset.
     Family("loadFar", "loadFar", [loads], fields: "s0 s1 n2 w", words: 3),
     Family("storeFar", "storeFar", [stores], fields: "s0 s1 n2 w", words: 3),
@@ -207,7 +241,14 @@ let controlFamilies = [
             sourceSlotOrRegister, directions,
         ], fields: "b"),
     Family(
-        "branchTable", "branchTable", [[Choice("br_table", "")], sourceSlotOrRegister], fields: "u"),
+        "branchTable", "branchTable",
+        [
+            [Choice("br_table", "")],
+            sourceSlotOrRegister + [
+                Choice("SI", "Sum<Slot1, Immediate0>.self", fields: "s1 i0"),
+                Choice("RI", "Sum<Register, Immediate0>.self", fields: "r i0"),
+            ],
+        ], fields: "u"),
     Family("copyBranch", "copyBranch", [[Choice("copy+br", "")], directions], fields: "s0 s1 b"),
     Family(
         "constantBranch", "constantBranch", [[Choice("const+br", "")], directions],
@@ -287,6 +328,13 @@ let dataFamilies = [
             [Choice("global.set.f32", "Float.self"), Choice("global.set.f64", "Double.self")],
             globalPlaces, [Choice("R", "Register.self", fields: "r")],
         ], fields: "u"),
+    // What functions do with the pointer to the stack that compilers keep in a global.
+    Family(
+        "globalAdd", "globalAdd", [[Choice("global.add", "")]], fields: "s0 n1 i",
+        "adds to a global, and notes the sum"),
+    Family(
+        "globalSetSum", "globalSetSum", [[Choice("global.set.add", "")]], fields: "n0 s1 i",
+        "sets a global to a sum"),
     Family(
         "select", "select",
         [
@@ -324,6 +372,12 @@ let dataFamilies = [
         ], fields: "s0 s1 s2 s4 s5", words: 3, "destination of two slots, up to four sources"),
 ]
 
+private let branchedLoads: Axis = [
+    Choice("i32.load", "Access<UInt32, UInt32>.self"),
+    Choice("i32.load8_u", "Access<UInt8, UInt32>.self"),
+    Choice("i32.load16_u", "Access<UInt16, UInt32>.self"),
+]
+
 let fusedFamilies = [
     Family(
         "addBranch", "addBranch",
@@ -355,15 +409,19 @@ let fusedFamilies = [
     Family(
         "loadBranch", "loadBranch",
         [
-            [
-                Choice("i32.load", "Access<UInt32, UInt32>.self"),
-                Choice("i32.load8_u", "Access<UInt8, UInt32>.self"),
-                Choice("i32.load16_u", "Access<UInt16, UInt32>.self"),
-            ],
-            Array(addressForms[0...1]),
+            branchedLoads, Array(addressForms[0...1]),
             [Choice("br_if", "NonZero.self"), Choice("br_unless", "Zero.self")],
             directions, toSlotOrRegister,
         ], fields: "b2", words: 3),
+    Family(
+        "loadCompareBranch", "loadCompareBranch",
+        [
+            branchedLoads, Array(addressForms[0...1]), Array(integerConditions[..<12]),
+            [
+                Choice("S", "Slot0.self", fields: "s0"),
+                Choice("I", "Immediate0.self", fields: "i0"),
+            ], directions,
+        ], fields: "s4 b2", words: 3, "a load, and the comparison of what it loaded"),
     Family(
         "bitField", "bitField", [[Choice("i32.bits", "")], sourceSlotOrRegister, toSlotOrRegister],
         fields: "n2 n3", "(a >> field 3) & field 2"),

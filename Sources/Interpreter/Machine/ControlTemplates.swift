@@ -149,6 +149,23 @@ enum ImportedGlobal: GlobalPlace {
     m.next(2)
 }
 
+/// Field 1: byte offset of the global in the context block.
+@inline(__always) func globalAdd(_ m: State) {
+    let offset = m.field(1)
+    let sum =
+        m.cx.load(fromByteOffset: offset, as: UInt32.self) &+ UInt32(bitPattern: m.signedHalf)
+    m.cx.storeBytes(of: sum.bits, toByteOffset: offset, as: UInt64.self)
+    m.sp[m.field(0)] = sum.bits
+    sum.advance(m, 2)
+}
+
+/// Field 0: byte offset of the global in the context block.
+@inline(__always) func globalSetSum(_ m: State) {
+    let sum = Slot1.get(m, UInt32.self) &+ UInt32(bitPattern: m.signedHalf)
+    m.cx.storeBytes(of: sum.bits, toByteOffset: m.field(0), as: UInt64.self)
+    m.next(2)
+}
+
 // MARK: Tables and references
 
 @inline(__always) func tableGet(_ m: State) {

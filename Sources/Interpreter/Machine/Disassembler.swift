@@ -73,7 +73,7 @@ struct Disassembler {
             .joined(separator: " ")
     }
 
-    private static func choices(_ family: InstructionFamily, _ index: Int) -> [InstructionChoice] {
+    static func choices(_ family: InstructionFamily, _ index: Int) -> [InstructionChoice] {
         var rest = index
         var result: [InstructionChoice] = []
         for axis in family.axes.reversed() {
@@ -100,7 +100,7 @@ struct Disassembler {
         _ family: InstructionFamily, _ choices: [InstructionChoice], _ words: [CodeWord],
         _ word: Int
     ) -> String {
-        let name = "\(choices[0].label)"
+        let name = "\(choices[0].label)".prefix { $0 != " " }
         // The destination comes first; fused branches name the condition in the second label.
         let destination = choices.last.map { "\($0.label)" } ?? ""
         let isResult = destination == "slot" || destination == "register"
@@ -113,7 +113,7 @@ struct Disassembler {
             ["loop", "br_if", "br_unless", "imported", "on_cast", "on_cast_fail"].contains($0)
         }
         return
-            ([([name] + suffixes).joined(separator: ".")]
+            ([([String(name)] + suffixes).joined(separator: ".")]
             + (operands.isEmpty ? [] : [operands.joined(separator: ", ")])).joined(separator: " ")
     }
 
@@ -130,7 +130,7 @@ struct Disassembler {
         func target(_ bytes: Int32) -> String { "-> \(word + Int(bytes) / 8)" }
         let index = token.dropFirst().first?.wholeNumberValue
         switch (token.first, index) {
-        case ("s", let index?): return "s\(field(index))"
+        case ("s", let index?): return "s\(field(index))\(token.drop { $0 != "<" })"
         case ("i", let index?): return "#\(Int16(truncatingIfNeeded: field(index)))"
         case ("n", let index?): return "#\(field(index))"
         case ("i", nil): return "#\(Int32(bitPattern: half(word + 1)))"

@@ -61,6 +61,9 @@ enum Machine {
                 as: UnsafeMutablePointer<ExecutionState>.self)
             while let m = execution.pointee.next {
                 execution.pointee.dispatchCount &+= 1
+                #if COUNT_DISPATCHES
+                    DispatchCounts.note(m.pc)
+                #endif
                 unsafeBitCast(UInt(m.pc.pointee), to: Handler.self)(
                     m.pc, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
             }

@@ -50,6 +50,22 @@ enum FloatAccess<T: RegisterFloat & BitwiseCopyable>: MemoryAccess {
     m.next(2)
 }
 
+/// The value passes through the accumulator, which leaves enough machine registers for the rest.
+@inline(__always) func moveMemory<T: FixedWidthInteger & BitwiseCopyable>(
+    _: T.Type, _ m: State
+) {
+    let size = UInt(bitPattern: MemoryLayout<T>.size)
+    let from = UInt(Slot1.get(m, UInt32.self)) &+ UInt(bitPattern: m.field(3))
+    if _slowPath(from &+ size > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let value = m.md.loadUnaligned(fromByteOffset: Int(bitPattern: from), as: T.self)
+    let after = State(
+        m.pc, m.sp, m.md, m.ms, m.cx, UInt64(truncatingIfNeeded: value), m.f, m.g)
+    let to = UInt(Slot0.get(m, UInt32.self)) &+ UInt(bitPattern: m.field(2))
+    if _slowPath(to &+ size > m.ms) { return after.trap(.outOfBoundsMemoryAccess) }
+    m.md.storeBytes(of: value, toByteOffset: Int(bitPattern: to), as: T.self)
+    after.next(2)
+}
+
 @inline(__always)
 func loadBranch<O: MemoryAccess, A: Address, C: Condition, N: Direction, D: Destination>(
     _: O.Type, _: A.Type, _: C.Type, _: N.Type, _: D.Type, _ m: State
@@ -63,6 +79,29 @@ func loadBranch<O: MemoryAccess, A: Address, C: Condition, N: Direction, D: Dest
     D.put(m, value.bits)
     let after = State(m.pc, m.sp, m.md, m.ms, m.cx, value.bits, m.f, m.g)
     if C.holds(value) {
+        N.take(after, after.farHalf)
+    } else {
+        after.next(3)
+    }
+}
+
+/// The loaded value goes to the slot of field 4.
+@inline(__always)
+func loadCompareBranch<
+    O: MemoryAccess, A: Address, C: ComparisonOperator, B: Source, N: Direction
+>(
+    _: O.Type, _: A.Type, _: C.Type, _: B.Type, _: N.Type, _ m: State
+) where O.Output == UInt32, C.Operand == UInt32 {
+    let address = A.effective(m)
+    if _slowPath(address &+ UInt(bitPattern: MemoryLayout<O.Stored>.size) > m.ms) {
+        return m.trap(.outOfBoundsMemoryAccess)
+    }
+    let value = O.extend(
+        m.md.loadUnaligned(fromByteOffset: Int(bitPattern: address), as: O.Stored.self))
+    let right = B.get(m, UInt32.self)
+    m.sp[m.field(4)] = value.bits
+    let after = State(m.pc, m.sp, m.md, m.ms, m.cx, value.bits, m.f, m.g)
+    if C.apply(value, right) {
         N.take(after, after.farHalf)
     } else {
         after.next(3)

@@ -130,6 +130,13 @@ enum Wide: Source {
     @inline(__always) static var extraWords: Int { 1 }
 }
 
+/// The sum of two i32.
+enum Sum<A: Source, B: Source>: Source {
+    @inline(__always) static func get<T: RegisterValue>(_ m: State, _ type: T.Type) -> T {
+        T(bits: (A.get(m, UInt32.self) &+ B.get(m, UInt32.self)).bits)
+    }
+}
+
 // MARK: Destinations
 
 /// A result always goes to the accumulator of its class; some instructions store it as well.
@@ -212,6 +219,44 @@ enum AtSlotRegister2: Address {
 }
 enum AtSlotRegister3: Address {
     @inline(__always) static func effective(_ m: State) -> UInt { scaled(m, 3) }
+}
+
+enum AtSlotWide: Address {
+    @inline(__always) static func effective(_ m: State) -> UInt {
+        UInt(slot32(m, 1) &+ UInt32(truncatingIfNeeded: m.unsignedHalf))
+    }
+}
+enum AtRegisterWide: Address {
+    @inline(__always) static func effective(_ m: State) -> UInt {
+        UInt(register32(m) &+ UInt32(truncatingIfNeeded: m.unsignedHalf))
+            &+ UInt(bitPattern: m.field(1))
+    }
+}
+
+/// Multiplies an index by the size of an element.
+@inline(__always) private func offset<T: FixedWidthInteger>(_ index: UInt32, _: T.Type) -> UInt32 {
+    index &<< UInt32(truncatingIfNeeded: T.bitWidth.trailingZeroBitCount &- 3)
+}
+enum AtSlotScaledSlot<Element: FixedWidthInteger>: Address {
+    @inline(__always) static func effective(_ m: State) -> UInt {
+        UInt(slot32(m, 1) &+ offset(slot32(m, 2), Element.self)) &+ UInt(bitPattern: m.field(3))
+    }
+}
+enum AtRegisterScaledSlot<Element: FixedWidthInteger>: Address {
+    @inline(__always) static func effective(_ m: State) -> UInt {
+        UInt(register32(m) &+ offset(slot32(m, 2), Element.self)) &+ UInt(bitPattern: m.field(3))
+    }
+}
+enum AtScaledSlotWide<Element: FixedWidthInteger>: Address {
+    @inline(__always) static func effective(_ m: State) -> UInt {
+        UInt(offset(slot32(m, 1), Element.self) &+ UInt32(truncatingIfNeeded: m.unsignedHalf))
+    }
+}
+enum AtScaledRegisterWide<Element: FixedWidthInteger>: Address {
+    @inline(__always) static func effective(_ m: State) -> UInt {
+        UInt(offset(register32(m), Element.self) &+ UInt32(truncatingIfNeeded: m.unsignedHalf))
+            &+ UInt(bitPattern: m.field(1))
+    }
 }
 
 // MARK: Directions and conditions

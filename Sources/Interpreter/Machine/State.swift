@@ -68,7 +68,8 @@ extension State {
 // MARK: Going on
 
 #if DEBUG || DRIVER_LOOP
-    /// Without the optimiser there are no tail calls: note the state and return to the driver loop.
+    /// Without the optimiser there are no tail calls, and counting needs to see every instruction:
+    /// note the state and return to the driver loop.
     @inline(__always) func dispatch(
         _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
         _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float

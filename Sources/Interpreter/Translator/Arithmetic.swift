@@ -18,7 +18,10 @@ extension Translator {
             swap(&a, &b)
         }
         // Integers have immediates of 32 bits; one operand at least must be in a slot.
-        if operation.operandClass == .integer && operation.is64 {
+        let isWide =
+            operation.family == .integerCommutative && operation.is64 && a.form != .immediate
+            && b.form == .immediate && !fitsSigned32(b.bits)
+        if operation.operandClass == .integer && operation.is64 && !isWide {
             if a.form == .immediate && !fitsSigned32(a.bits) { moveToSlot(&a) }
             if b.form == .immediate && !fitsSigned32(b.bits) { moveToSlot(&b) }
         }
@@ -37,9 +40,12 @@ extension Translator {
         guard let instruction = operation.instruction(a.form, b.form) else { return }
         if a.form == .register { takeFromRegister(a, operation.operandClass) }
         if b.form == .register { takeFromRegister(b, operation.operandClass) }
-        let (first, third) = encode(a, b, isInteger: operation.operandClass == .integer)
+        let (first, third) = encode(
+            a, b, isNarrow: operation.operandClass == .integer && !isWide)
         pushResult(
-            instruction, word: first, third: third, operation.resultClass, before: before,
+            isWide
+                ? .integerWide(operation.operation - 5, a.form == .register ? 1 : 0, 0)
+                : instruction, word: first, third: third, operation.resultClass, before: before,
             kind: operation.kind, droppable: operation.family != .division)
         last.operation = operation.operation
         last.is64 = operation.is64
@@ -58,8 +64,8 @@ extension Translator {
         return value == Int64(Int16(truncatingIfNeeded: value))
     }
 
-    /// Word 1 (and word 2 for float immediates) of a binary instruction.
-    private mutating func encode(_ a: Operand, _ b: Operand, isInteger: Bool) -> (
+    /// Word 1 (and word 2 for immediates of 64 bits) of a binary instruction.
+    private mutating func encode(_ a: Operand, _ b: Operand, isNarrow: Bool) -> (
         CodeWord, CodeWord?
     ) {
         if a.form == .slot && b.form == .slot { return (codeWord(0, a.slot, b.slot), nil) }
@@ -67,7 +73,7 @@ extension Translator {
         let immediate: UInt64? =
             a.form == .immediate ? a.bits : b.form == .immediate ? b.bits : nil
         guard let immediate else { return (codeWord(0, slot), nil) }
-        if isInteger {
+        if isNarrow {
             return (codeWord(0, slot, unsigned: UInt32(truncatingIfNeeded: immediate)), nil)
         }
         return (codeWord(0, slot), immediate)
@@ -82,6 +88,10 @@ extension Translator {
             negateLastComparison(entry)
             return
         }
+        if operation.kind == .wrap, isLastResult(entry), isLastResultNarrow() {
+            push(.temporary, .integer)
+            return
+        }
         let before = registers
         var source = operand(entry)
         if source.form == .immediate { moveToSlot(&source) }
@@ -93,6 +103,16 @@ extension Translator {
         last.is64 = operation.is64
         last.a = source
         last.valueClass = operation.operandClass
+    }
+
+    /// Whether the upper half of the 64 bits that the last instruction made is surely zero.
+    private mutating func isLastResultNarrow() -> Bool {
+        guard last.is64, last.b.form == .immediate else { return false }
+        switch last.kind {
+        case .shiftRightUnsigned: return last.b.bits & 63 >= 32
+        case .and: return last.b.bits <= UInt64(UInt32.max)
+        default: return false
+        }
     }
 
     /// Replaces the integer comparison that was just emitted by its opposite.
@@ -138,9 +158,9 @@ extension Translator {
             if isLastResult(left) { return fuseMultiply(first, right, .add) }
             if isLastResult(right) { return fuseMultiply(first, left, .add) }
             return false
-        case (.multiply, .other)
+        case (.multiply, .subtract)
         where first.is64 == operation.is64 && first.valueClass == operation.operandClass
-            && isSubtraction(operation) && isLastResult(right):
+            && isLastResult(right):
             return fuseMultiply(first, left, .subtract)
         case (.shiftLeft, .add)
         where first.is64 == operation.is64 && operation.operandClass == .integer
@@ -149,14 +169,6 @@ extension Translator {
             if isLastResult(right) { return fuseShift(first, left) }
             return false
         default: return false
-        }
-    }
-
-    private mutating func isSubtraction(_ operation: BinaryOperation) -> Bool {
-        switch operation.family {
-        case .integerOrdered: operation.operation % 6 == 0
-        case .floatOrdered: operation.operation % 3 == 0
-        default: false
         }
     }
 

@@ -10,7 +10,13 @@ extension Translator {
     mutating func conditionalBranch(
         negated: Bool, loop: Int? = nil
     ) -> (instruction: Int, half: Int) {
-        let condition = pop()
+        branch(on: operand(pop()), negated, loop)
+    }
+
+    /// The same for a condition that was popped. May take back the instructions that computed it.
+    private mutating func branch(
+        on condition: Operand, _ negated: Bool, _ loop: Int?
+    ) -> (instruction: Int, half: Int) {
         if let fused = branchOnLoad(condition, negated, loop) { return fused }
         if isLastResult(condition) {
             let test = last
@@ -19,15 +25,40 @@ extension Translator {
             case .castTest where loop == nil: return branchOnTest(test, negated)
             case .compare:
                 if let fused = branchOnComparison(test, negated, loop) { return fused }
-            case .and where !test.is64 || test.b.form != .immediate:
+            case .and:
                 if let fused = branchOnBits(test, negated, loop) { return fused }
+            case .vectorTest:
+                rewind()
+                if test.b.slot >= 0, test.operation == VectorOpcodes.anyTrue,
+                    let fused = branchOnLanes(
+                        test.b.slot, Int(test.b.bits), negated: negated,
+                        direction: direction(loop))
+                {
+                    return fused
+                }
+                return at(
+                    emit(
+                        .vectorTestBranch(test.operation, negated ? 1 : 0, direction(loop)),
+                        word: codeWord(0, test.a.slot)))
             default: break
             }
         }
         if let loop, let fused = endLoopOnZero(condition, negated, loop) { return fused }
-        var value = operand(condition)
+        var value = condition
         if value.form == .immediate { moveToSlot(&value) }
-        return branch(on: value, negated, loop)
+        let fromRegister = value.form == .register
+        if fromRegister { takeFromRegister(value, .integer) }
+        return at(
+            emit(
+                .branchIf(negated ? 1 : 0, fromRegister ? 1 : 0, direction(loop)),
+                word: codeWord(0, value.slot)))
+    }
+
+    /// Whether a popped operand is what the last instruction made.
+    private mutating func isLastResult(_ operand: Operand) -> Bool {
+        operand.isTemporary && operand.form != .immediate && last.end == code.count
+            && last.destination == operand.slot && last.destination >= operandBase
+            && last.kind != .copy && last.kind != .constant
     }
 
     /// The offset of a branch is in the upper half of word 1.
@@ -37,39 +68,18 @@ extension Translator {
 
     private mutating func direction(_ loop: Int?) -> Int { loop == nil ? 0 : 1 }
 
-    private mutating func branch(
-        on value: Operand, _ negated: Bool, _ loop: Int?
-    ) -> (instruction: Int, half: Int) {
-        if last.kind == .vectorTest, last.end == code.count, value.isTemporary,
-            last.destination == value.slot
-        {
-            let test = last
-            rewind()
-            if test.b.slot >= 0, test.operation == VectorOpcodes.anyTrue,
-                let fused = branchOnLanes(
-                    test.b.slot, Int(test.b.bits), negated: negated, direction: direction(loop))
-            {
-                return fused
-            }
-            return at(
-                emit(
-                    .vectorTestBranch(test.operation, negated ? 1 : 0, direction(loop)),
-                    word: codeWord(0, test.a.slot)))
-        }
-        let fromRegister = value.form == .register
-        if fromRegister { takeFromRegister(value, .integer) }
-        return at(
-            emit(
-                .branchIf(negated ? 1 : 0, fromRegister ? 1 : 0, direction(loop)),
-                word: codeWord(0, value.slot)))
-    }
-
-    /// `eqz` before the branch: the branch tests the operand for zero itself.
+    /// `eqz` before the branch: the branch tests the operand for zero itself, or what made the
+    /// operand becomes part of the branch.
     private mutating func branchOnZero(
         _ test: Emitted, _ negated: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int) {
         rewind()
         if !test.is64 { return branch(on: test.a, !negated, loop) }
+        if isLastResult(test.a), last.kind == .and,
+            let fused = branchOnBits(last, !negated, loop)
+        {
+            return fused
+        }
         let condition = integerCondition(comparison: 10, negated: negated)
         let fromRegister = test.a.form == .register
         if fromRegister { takeFromRegister(test.a, .integer) }
@@ -94,6 +104,10 @@ extension Translator {
             return fused
         }
         let isRegister = test.a.form == .register
+        if isInteger, !isWide, !test.is64 {
+            let condition = integerCondition(comparison: test.operation, negated: negated)
+            if let fused = branchOnLoad(test, condition, loop) { return fused }
+        }
         if isRegister { takeFromRegister(test.a, test.valueClass) }
         let instruction: Instruction
         if isInteger {
@@ -119,19 +133,28 @@ extension Translator {
     private mutating func branchOnBits(
         _ test: Emitted, _ negated: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int)? {
-        if test.is64 || test.a.form == .immediate || test.b.form == .register { return nil }
+        if test.a.form == .immediate || test.b.form == .register { return nil }
         let isImmediate = test.b.form == .immediate
-        if isImmediate, !fitsSigned16(test.b.bits, is64: false) { return nil }
+        // The condition looks at 32 bits.
+        if test.is64 && !(isImmediate && test.b.bits <= UInt64(UInt32.max)) { return nil }
+        let isWide = isImmediate && !fitsSigned16(test.b.bits, is64: test.is64)
         rewind()
+        let condition = testCondition(negated: negated)
+        if !isWide, !test.is64, let fused = branchOnLoad(test, condition, loop) { return fused }
         let isRegister = test.a.form == .register
         if isRegister { takeFromRegister(test.a, .integer) }
-        let condition = testCondition(negated: negated)
+        let first = isRegister ? 0 : test.a.slot
+        if isWide {
+            return at(
+                emit(
+                    .integerBranch(condition, isRegister ? 5 : 4, direction(loop)),
+                    word: codeWord(0, first), test.b.bits))
+        }
         let form = (isRegister ? 2 : 0) + (isImmediate ? 1 : 0)
         let second = isImmediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
         return at(
             emit(
-                .integerBranch(condition, form, direction(loop)),
-                word: codeWord(second, isRegister ? 0 : test.a.slot)))
+                .integerBranch(condition, form, direction(loop)), word: codeWord(second, first)))
     }
 
     /// An addition to the compared local before the comparison: addition, comparison and the branch
@@ -173,13 +196,12 @@ extension Translator {
 
     /// A loop that counts down to zero: the sum itself is the condition.
     private mutating func endLoopOnZero(
-        _ condition: Entry, _ negated: Bool, _ loop: Int
+        _ condition: Operand, _ negated: Bool, _ loop: Int
     ) -> (instruction: Int, half: Int)? {
-        guard condition.kind == .local else { return nil }
+        guard !condition.isTemporary else { return nil }
         var test = Emitted()
         test.operation = 1  // i32.ne
-        test.a = Operand(
-            form: .slot, slot: Int(localSlots[condition.local]), isTemporary: false)
+        test.a = condition
         test.b = Operand(form: .immediate, slot: -1, isTemporary: true)
         return endLoop(test, negated, loop, isWide: false)
     }
@@ -195,15 +217,12 @@ extension Translator {
 
     /// A load before the branch: one instruction loads and branches on the value.
     private mutating func branchOnLoad(
-        _ condition: Entry, _ negated: Bool, _ loop: Int?
+        _ condition: Operand, _ negated: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int)? {
-        let isTemporary = isLastResult(condition) && last.kind == .load
-        let isLocal =
-            condition.kind == .local && last.kind == .loadToLocal && last.end == code.count
-            && last.destination == Int(localSlots[condition.local])
-        guard isTemporary || isLocal else { return nil }
+        guard isLastLoad(condition) else { return nil }
+        let isTemporary = last.kind == .load
         let start = last.start
-        let axis = last.operation / 2  // i32.load, load8_u, load16_u are 0, 2 and 4
+        let axis = last.operation / 2
         code[start] =
             Instruction.loadBranch(
                 axis, last.a.form == .register ? 1 : 0, negated ? 1 : 0, direction(loop),
@@ -215,5 +234,37 @@ extension Translator {
         previous = Emitted()
         last = Emitted()
         return (start, half)
+    }
+
+    /// Whether the last instruction loaded this operand, in a way that fuses with branches:
+    /// i32.load, load8_u and load16_u are operations 0, 2 and 4.
+    private mutating func isLastLoad(_ operand: Operand) -> Bool {
+        guard last.end == code.count, last.destination == operand.slot,
+            last.operation == 0 || last.operation == 2 || last.operation == 4
+        else { return false }
+        return last.kind == .loadToLocal && !operand.isTemporary
+            || last.kind == .load && isLastResult(operand)
+    }
+
+    /// A load before the comparison `test`, which was taken back: all three are one instruction.
+    private mutating func branchOnLoad(
+        _ test: Emitted, _ condition: Int, _ loop: Int?
+    ) -> (instruction: Int, half: Int)? {
+        guard isLastLoad(test.a), test.b.form == .immediate || test.b.slot != test.a.slot
+        else { return nil }
+        let start = last.start, destination = last.destination
+        let isImmediate = test.b.form == .immediate
+        let right = isImmediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
+        code[start] =
+            Instruction.loadCompareBranch(
+                last.operation / 2, last.a.form == .register ? 1 : 0, condition,
+                isImmediate ? 1 : 0, direction(loop)
+            ).handler
+        code[start + 1] = code[start + 1] & ~0xffff | codeWord(right)
+        code.append(codeWord(destination))
+        registers.integer = RegisterContent(slot: test.a.isTemporary ? -1 : destination)
+        previous = Emitted()
+        last = Emitted()
+        return (start, 2 * (start + 2) + 1)
     }
 }

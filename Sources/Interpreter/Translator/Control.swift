@@ -261,10 +261,19 @@ extension Translator {
         let count = arity(first)
         let home = count == 0 ? 0 : Int(stack[stack.count - count].home)
         let areInHomes = unsettledTop(count).allSatisfy { $0.kind == .temporary }
+        // Values that do not begin at 0 have something added before.
+        var addend = 0
+        if isLastResult(index), last.kind == .add, !last.is64, last.a.form != .immediate,
+            last.b.form == .immediate, fitsSigned16(last.b.bits, is64: false)
+        {
+            selector = last.a
+            addend = Int(truncatingIfNeeded: last.b.bits)
+            rewind()
+        }
         if selector.form == .register { takeFromRegister(selector, .integer) }
         let start = emit(
-            .branchTable(selector.form == .register ? 1 : 0),
-            word: codeWord(0, selector.slot, unsigned: UInt32(truncatingIfNeeded: targets)))
+            .branchTable((addend == 0 ? 0 : 2) + (selector.form == .register ? 1 : 0)),
+            word: codeWord(addend, selector.slot, unsigned: UInt32(truncatingIfNeeded: targets)))
         let table = code.count
         code.append(contentsOf: repeatElement(0, count: (targets + 2) / 2))
         registers = Registers()

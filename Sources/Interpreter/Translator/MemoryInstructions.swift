@@ -3,15 +3,19 @@
 extension Translator {
     /// An address that one of the addressing forms of memory 0 covers.
     struct Addressing {
-        /// Position on the axis `addressForms`.
+        /// Position on the axis `scalarAddressForms`, or on that of the scaled forms.
         var form: Int
+        var isScaled = false
         /// Fields 1 to 3 (and the upper half) of word 1.
         var fields: CodeWord
     }
 
     private enum Form {
         static let slot = 0, register = 1, constant = 2, slotImmediate = 3, registerImmediate = 4
-        static let slotSlot = 5, slotRegister = 6
+        static let slotSlot = 5, slotRegister = 6, slotWide = 10, registerWide = 11
+        // Scaled:
+        static let slotSlots = 0, registerSlots = 1, slotsWide = 2, registersWide = 3,
+            scaledCount = 4
     }
 
     /// Whether instructions of the fast families reach this memory.
@@ -32,15 +36,19 @@ extension Translator {
                 third: argument.offset, valueClass, before: before, droppable: false)
             return
         }
-        let addressing = address(pop(), argument.offset)
+        let entry = pop()
+        let addressing = address(entry, argument.offset, scale: loadScale(operation))
         pushResult(
-            .load(operation, addressing.form, 0), word: addressing.fields, valueClass,
-            before: addressRegisters)
+            addressing.isScaled
+                ? .loadScaled(scaledLoad(operation) * Form.scaledCount + addressing.form, 0)
+                : .load(operation, addressing.form, 0),
+            word: addressing.fields, valueClass, before: addressRegisters)
         last.operation = operation
-        if addressing.form <= Form.register, operation == 0 || operation == 2 || operation == 4 {
+        if addressing.form <= Form.register, !addressing.isScaled {
             last.kind = .load
             last.a = Operand(
-                form: addressing.form == Form.slot ? .slot : .register, slot: 0, isTemporary: false)
+                form: addressing.form == Form.slot ? .slot : .register, slot: slot(of: entry),
+                bits: argument.offset, isTemporary: entry.kind == .temporary)
         }
     }
 
@@ -54,6 +62,7 @@ extension Translator {
                 argument.offset)
             return
         }
+        if move(value, storeScale(operation), to: address, argument.offset) { return }
         var source = operand(value)
         if source.form == .immediate && !fitsSigned16(value.value, is64: operation == 3) {
             moveToSlot(&source)
@@ -62,11 +71,35 @@ extension Translator {
             if storeRegister(operation, valueClass, source, address, argument.offset) { return }
             source.form = .slot
         }
-        let addressing = self.address(address, argument.offset)
+        let scale = storeScale(operation)
+        let addressing = self.address(address, argument.offset, scale: scale)
         let first = source.form == .immediate ? Int(truncatingIfNeeded: source.bits) : source.slot
+        let isImmediate = source.form == .immediate ? 1 : 0
         emit(
-            .store(operation, addressing.form, source.form == .immediate ? 1 : 0),
+            addressing.isScaled
+                ? .storeScaled((scale - 1) * Form.scaledCount + addressing.form, isImmediate)
+                : .store(operation, addressing.form, isImmediate),
             word: addressing.fields | codeWord(first))
+    }
+
+    /// Makes one instruction of the load that was just emitted and the store of `value`, which it
+    /// loaded, if their sizes (logarithms) and addresses allow.
+    private mutating func move(
+        _ value: Entry, _ scale: Int, to address: Entry, _ offset: UInt64
+    ) -> Bool {
+        guard last.kind == .load, last.a.form == .slot, isLastResult(value),
+            address.kind != .constant,
+            loadScale(last.operation) == scale, offset <= 0xffff, last.a.bits <= 0xffff
+        else { return false }
+        let from = last.a
+        rewind()
+        emit(
+            .move(scale),
+            word: codeWord(
+                slot(of: address), from.slot, Int(truncatingIfNeeded: offset),
+                Int(truncatingIfNeeded: from.bits)))
+        registers.integer = RegisterContent()
+        return true
     }
 
     /// Stores the accumulator, if the address does not need it too.
@@ -109,12 +142,15 @@ extension Translator {
 
     /// The addressing form for a popped address. May take back the instruction that computed it.
     /// What the accumulators held before it is then in `addressRegisters`.
-    mutating func address(_ entry: Entry, _ offset: UInt64) -> Addressing {
+    ///
+    /// - Parameter scale: logarithm of the size of what is accessed; nil for vectors, which do not
+    ///   have all forms.
+    mutating func address(_ entry: Entry, _ offset: UInt64, scale: Int? = nil) -> Addressing {
         addressRegisters = registers
-        if isLastResult(entry), offset <= 0xffff,
-            let addressing = absorb(Int(truncatingIfNeeded: offset))
-        {
-            return addressing
+        if isLastResult(entry), offset <= 0xffff {
+            let offset = Int(truncatingIfNeeded: offset)
+            if let scale, let addressing = absorb(offset, scale) { return addressing }
+            if let addressing = absorb(offset) { return addressing }
         }
         let place = operand(entry)
         let low = UInt32(truncatingIfNeeded: offset)
@@ -166,6 +202,63 @@ extension Translator {
                 form: Form.slotRegister + sum.operation, fields: codeWord(0, sum.b.slot, 0, offset))
         default: return nil
         }
+    }
+
+    /// The same for the forms that only scalars have.
+    private mutating func absorb(_ offset: Int, _ scale: Int) -> Addressing? {
+        let sum = last
+        guard !sum.is64, sum.valueClass == .integer else { return nil }
+        let immediate = UInt32(truncatingIfNeeded: sum.b.bits)
+        switch (sum.kind, sum.a.form, sum.b.form) {
+        case (.add, .slot, .immediate)
+        where offset == 0 && !fitsSigned16(sum.b.bits, is64: false):
+            rewind()
+            addressRegisters = registers
+            return Addressing(
+                form: Form.slotWide, fields: codeWord(0, sum.a.slot, unsigned: immediate))
+        case (.add, .register, .immediate):
+            if let addressing = absorbShift(sum, offset, scale) { return addressing }
+            guard !fitsSigned16(sum.b.bits, is64: false) else { return nil }
+            rewind()
+            addressRegisters = registers
+            takeFromRegister(sum.a, .integer)
+            return Addressing(
+                form: Form.registerWide, fields: codeWord(0, offset, unsigned: immediate))
+        case (.shiftAdd, .slot, .slot) where scale > 0 && sum.operation == scale:
+            rewind()
+            addressRegisters = registers
+            return Addressing(
+                form: Form.slotSlots, isScaled: true,
+                fields: codeWord(0, sum.b.slot, sum.a.slot, offset))
+        case (.shiftAdd, .slot, .register) where scale > 0 && sum.operation == scale:
+            rewind()
+            addressRegisters = registers
+            takeFromRegister(sum.b, .integer)
+            return Addressing(
+                form: Form.registerSlots, isScaled: true,
+                fields: codeWord(0, 0, sum.a.slot, offset))
+        default: return nil
+        }
+    }
+
+    /// An element of a static array: the sum is of the index, shifted, and the array's address.
+    private mutating func absorbShift(_ sum: Emitted, _ offset: Int, _ scale: Int) -> Addressing? {
+        let shift = previous
+        guard scale > 0, shift.kind == .shiftLeft, shift.end == sum.start, !shift.is64,
+            sum.a.isTemporary, shift.destination == sum.a.slot, shift.b.form == .immediate,
+            shift.b.bits & 31 == UInt64(scale), shift.a.form != .immediate
+        else { return nil }
+        let isRegister = shift.a.form == .register
+        guard isRegister || offset == 0 else { return nil }
+        rewind()
+        rewind()
+        addressRegisters = registers
+        if isRegister { takeFromRegister(shift.a, .integer) }
+        return Addressing(
+            form: isRegister ? Form.registersWide : Form.slotsWide, isScaled: true,
+            fields: codeWord(
+                0, isRegister ? offset : shift.a.slot,
+                unsigned: UInt32(truncatingIfNeeded: sum.b.bits)))
     }
 
     // MARK: Size, growth, bulk

@@ -147,13 +147,15 @@ struct Emitted {
         case other
         case compare
         case equalZero
+        case wrap
         case add
+        case subtract
         case shiftLeft
         case shiftRightUnsigned
         case and
         case multiply
         case shiftAdd
-        /// A load that can be followed by a branch on its value.
+        /// A load with address form S or R: `a` is the address, its bits the offset.
         case load
         case copy
         /// A constant of at most 16 bits.
@@ -164,6 +166,9 @@ struct Emitted {
         case increment
         /// slot += slot
         case incrementBySlot
+        case globalGet
+        /// A global plus or minus an immediate, which went to a local.
+        case globalSum
         /// Like `load`, but the value went to a local.
         case loadToLocal
         case vectorConstant

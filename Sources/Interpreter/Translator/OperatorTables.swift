@@ -133,7 +133,7 @@ private func integerOperation(_ index: Int, is64: Bool) -> BinaryOperation? {
     }
     switch index {
     case 0: return make(.integerCommutative, 0, 5, .add)
-    case 1: return make(.integerOrdered, 0, 6)
+    case 1: return make(.integerOrdered, 0, 6, .subtract)
     case 2: return make(.integerCommutative, 1, 5, .multiply)
     case 3...6: return make(.division, index - 3, 4)
     case 7: return make(.integerCommutative, 2, 5, .and)
@@ -159,7 +159,7 @@ private func floatOperation(_ index: Int, _ valueClass: ValueClass) -> BinaryOpe
     }
     switch index {
     case 0: return make(.floatCommutative, 0, 4, .add)
-    case 1: return make(.floatOrdered, 0, 3)
+    case 1: return make(.floatOrdered, 0, 3, .subtract)
     case 2: return make(.floatCommutative, 1, 4, .multiply)
     case 3: return make(.floatOrdered, 1, 3)
     case 4: return make(.floatCommutative, 2, 4)
@@ -203,7 +203,7 @@ func unaryOperation(_ raw: Int) -> UnaryOperation? {
     case 0x50: return integerUnary(11, .equalZero, is64: true)
     case 0x67...0x69: return integerUnary(raw - 0x67)
     case 0x79...0x7b: return integerUnary(raw - 0x79 + 5)
-    case 0xa7: return integerUnary(12)
+    case 0xa7: return integerUnary(12, .wrap)
     case 0xac, 0xc4: return integerUnary(13)
     case 0xc0, 0xc1: return integerUnary(raw - 0xc0 + 3)
     case 0xc2, 0xc3: return integerUnary(raw - 0xc2 + 8)
@@ -251,6 +251,28 @@ func loadOperation(_ raw: Int) -> (operation: Int, valueClass: ValueClass) {
     default: (0, .integer)  // i32.load, i64.load32_u
     }
 }
+
+/// The logarithm of the size of what a load reads.
+func loadScale(_ operation: Int) -> Int {
+    switch operation {
+    case 1, 2, 6: 0
+    case 3, 4, 7: 1
+    case 5, 10: 3
+    default: 2
+    }
+}
+
+/// The position of a load among those with scaled addresses: all but those of single bytes.
+func scaledLoad(_ operation: Int) -> Int {
+    switch operation {
+    case 0: 0
+    case 3, 4, 5: operation - 2
+    default: operation - 3
+    }
+}
+
+/// The logarithm of the size of what a store writes.
+func storeScale(_ operation: Int) -> Int { operation }
 
 /// A store by its opcode (0x36 to 0x3e): position on the axis of `store`, and class of the value.
 func storeOperation(_ raw: Int) -> (operation: Int, valueClass: ValueClass) {

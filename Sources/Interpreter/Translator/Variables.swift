@@ -95,6 +95,10 @@ extension Translator {
         case .vectorBinary:
             last.kind = .vectorBinaryToLocal
             fuseTwo()
+        case .add where isGlobalSum(instruction), .subtract where isGlobalSum(instruction):
+            let amount = Int(truncatingIfNeeded: instruction.b.bits)
+            last.kind = .globalSum
+            last.operation = instruction.kind == .add ? amount : -amount
         case .add where instruction.valueClass == .integer && instruction.a.form != .immediate:
             // The local itself is in its slot, also where the accumulator was used.
             let a = instruction.a, b = instruction.b
@@ -111,6 +115,13 @@ extension Translator {
             }
         default: break
         }
+    }
+
+    /// Whether this adds an immediate to the global that was read just before.
+    private mutating func isGlobalSum(_ sum: Emitted) -> Bool {
+        sum.valueClass == .integer && !sum.is64 && sum.a.form == .register && sum.a.isTemporary
+            && sum.b.form == .immediate && previous.kind == .globalGet
+            && previous.end == sum.start
     }
 
     /// `slot += immediate`: one instruction with an increment or a copy before it, if possible.
@@ -163,7 +174,9 @@ extension Translator {
         if valueClass == .vector { return vectorGlobalGet(globalPlace(global), offset) }
         pushResult(
             .globalGet(Int(valueClass.rawValue), globalPlace(global), 0),
-            word: codeWord(0, 0, unsigned: offset), valueClass, before: registers)
+            word: codeWord(0, 0, unsigned: offset), valueClass, before: registers,
+            kind: valueClass == .integer ? .globalGet : .other)
+        last.operation = global
     }
 
     mutating func globalSet(_ global: Int) {
@@ -171,6 +184,7 @@ extension Translator {
         let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
         let place = globalPlace(global)
         if entry.valueClass == .vector { return vectorGlobalSet(place, offset, entry) }
+        if place == 0, offset <= 0xffff, globalSetSum(global, entry, Int(offset)) { return }
         var value = operand(entry)
         if value.form == .immediate { moveToSlot(&value) }
         guard value.form == .register else {
@@ -184,6 +198,29 @@ extension Translator {
         case .double: emit(.globalSetFloat(1, place), word: fields)
         default: emit(.globalSet(place, 1), word: fields)
         }
+    }
+
+    /// Fuses with the addition before it: what functions do with the pointer to the stack, which
+    /// compilers keep in a global.
+    private mutating func globalSetSum(_ global: Int, _ entry: Entry, _ offset: Int) -> Bool {
+        let sum = last, get = previous
+        if sum.kind == .globalSum, sum.end == code.count, get.operation == global,
+            entry.kind == .local, Int(localSlots[entry.local]) == sum.destination
+        {
+            code.removeSubrange(get.start...)
+            let start = emit(
+                .globalAdd, word: codeWord(sum.destination, offset, signed: sum.operation))
+            replaceWindow(start)
+            return true
+        }
+        guard isLastResult(entry), sum.kind == .add, sum.valueClass == .integer, !sum.is64,
+            sum.b.form == .immediate, sum.a.form == .slot || !sum.a.isTemporary
+        else { return false }
+        rewind()
+        emit(
+            .globalSetSum,
+            word: codeWord(offset, sum.a.slot, signed: Int(truncatingIfNeeded: sum.b.bits)))
+        return true
     }
 
     // MARK: Tables

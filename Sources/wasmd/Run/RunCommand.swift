@@ -41,6 +41,9 @@ struct RunCommand {
             // The guest's own output comes first.
             console.output.flush()
             console.error.write(statistics?.text ?? "")
+            #if COUNT_DISPATCHES
+                for line in DispatchCounts.lines() { console.error.writeLine(line) }
+            #endif
         }
         if observation != nil {
             console.flush()

@@ -320,6 +320,86 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { binary(Xor<UInt64>.self, Register.self, Immediate32.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_add_SI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Add<UInt64>.self, Slot1.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_add_SI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Add<UInt64>.self, Slot1.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_add_RI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Add<UInt64>.self, Register.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_add_RI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Add<UInt64>.self, Register.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_mul_SI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Multiply<UInt64>.self, Slot1.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_mul_SI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Multiply<UInt64>.self, Slot1.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_mul_RI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Multiply<UInt64>.self, Register.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_mul_RI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Multiply<UInt64>.self, Register.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_and_SI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(And<UInt64>.self, Slot1.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_and_SI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(And<UInt64>.self, Slot1.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_and_RI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(And<UInt64>.self, Register.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_and_RI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(And<UInt64>.self, Register.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_or_SI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Or<UInt64>.self, Slot1.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_or_SI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Or<UInt64>.self, Slot1.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_or_RI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Or<UInt64>.self, Register.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_or_RI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Or<UInt64>.self, Register.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_xor_SI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Xor<UInt64>.self, Slot1.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_xor_SI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Xor<UInt64>.self, Slot1.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_xor_RI_slot(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Xor<UInt64>.self, Register.self, Wide.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
+@inline(__always) func h_integerWide_i64_xor_RI_register(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) { binary(Xor<UInt64>.self, Register.self, Wide.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 @inline(__always) func h_integerOrdered_i32_sub_SS_slot(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -1520,86 +1600,6 @@
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) { compare(GreaterOrEqualUnsigned<UInt32>.self, Slot1.self, Immediate32.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i32_ge_u_RS_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(GreaterOrEqualUnsigned<UInt32>.self, Register.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i32_ge_u_RS_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(GreaterOrEqualUnsigned<UInt32>.self, Register.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i32_ge_u_RI_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(GreaterOrEqualUnsigned<UInt32>.self, Register.self, Immediate32.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i32_ge_u_RI_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(GreaterOrEqualUnsigned<UInt32>.self, Register.self, Immediate32.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_eq_SS_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(Equal<UInt64>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_eq_SS_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(Equal<UInt64>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_eq_SI_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(Equal<UInt64>.self, Slot1.self, Immediate32.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_eq_SI_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(Equal<UInt64>.self, Slot1.self, Immediate32.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_eq_RS_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(Equal<UInt64>.self, Register.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_eq_RS_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(Equal<UInt64>.self, Register.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_eq_RI_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(Equal<UInt64>.self, Register.self, Immediate32.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_eq_RI_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(Equal<UInt64>.self, Register.self, Immediate32.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_ne_SS_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(NotEqual<UInt64>.self, Slot1.self, Slot2.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_ne_SS_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(NotEqual<UInt64>.self, Slot1.self, Slot2.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_ne_SI_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(NotEqual<UInt64>.self, Slot1.self, Immediate32.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_ne_SI_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(NotEqual<UInt64>.self, Slot1.self, Immediate32.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_ne_RS_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(NotEqual<UInt64>.self, Register.self, Slot1.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_ne_RS_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(NotEqual<UInt64>.self, Register.self, Slot1.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_ne_RI_slot(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(NotEqual<UInt64>.self, Register.self, Immediate32.self, ToSlot.self, State(pc, sp, md, ms, cx, r, f, g)) }
-@inline(__always) func h_integerCompare_i64_ne_RI_register(
-    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
-    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
-) { compare(NotEqual<UInt64>.self, Register.self, Immediate32.self, ToRegister.self, State(pc, sp, md, ms, cx, r, f, g)) }
 
 func registerHandlers0(_ table: UnsafeMutablePointer<UInt64>) {
     table[0] = address(h_integerCommutative_i32_add_SS_slot)
@@ -1682,324 +1682,324 @@ func registerHandlers0(_ table: UnsafeMutablePointer<UInt64>) {
     table[77] = address(h_integerCommutative_i64_xor_RS_register)
     table[78] = address(h_integerCommutative_i64_xor_RI_slot)
     table[79] = address(h_integerCommutative_i64_xor_RI_register)
-    table[80] = address(h_integerOrdered_i32_sub_SS_slot)
-    table[81] = address(h_integerOrdered_i32_sub_SS_register)
-    table[82] = address(h_integerOrdered_i32_sub_SI_slot)
-    table[83] = address(h_integerOrdered_i32_sub_SI_register)
-    table[84] = address(h_integerOrdered_i32_sub_RS_slot)
-    table[85] = address(h_integerOrdered_i32_sub_RS_register)
-    table[86] = address(h_integerOrdered_i32_sub_RI_slot)
-    table[87] = address(h_integerOrdered_i32_sub_RI_register)
-    table[88] = address(h_integerOrdered_i32_sub_SR_slot)
-    table[89] = address(h_integerOrdered_i32_sub_SR_register)
-    table[90] = address(h_integerOrdered_i32_sub_IS_slot)
-    table[91] = address(h_integerOrdered_i32_sub_IS_register)
-    table[92] = address(h_integerOrdered_i32_sub_IR_slot)
-    table[93] = address(h_integerOrdered_i32_sub_IR_register)
-    table[94] = address(h_integerOrdered_i32_shl_SS_slot)
-    table[95] = address(h_integerOrdered_i32_shl_SS_register)
-    table[96] = address(h_integerOrdered_i32_shl_SI_slot)
-    table[97] = address(h_integerOrdered_i32_shl_SI_register)
-    table[98] = address(h_integerOrdered_i32_shl_RS_slot)
-    table[99] = address(h_integerOrdered_i32_shl_RS_register)
-    table[100] = address(h_integerOrdered_i32_shl_RI_slot)
-    table[101] = address(h_integerOrdered_i32_shl_RI_register)
-    table[102] = address(h_integerOrdered_i32_shl_SR_slot)
-    table[103] = address(h_integerOrdered_i32_shl_SR_register)
-    table[104] = address(h_integerOrdered_i32_shl_IS_slot)
-    table[105] = address(h_integerOrdered_i32_shl_IS_register)
-    table[106] = address(h_integerOrdered_i32_shl_IR_slot)
-    table[107] = address(h_integerOrdered_i32_shl_IR_register)
-    table[108] = address(h_integerOrdered_i32_shr_s_SS_slot)
-    table[109] = address(h_integerOrdered_i32_shr_s_SS_register)
-    table[110] = address(h_integerOrdered_i32_shr_s_SI_slot)
-    table[111] = address(h_integerOrdered_i32_shr_s_SI_register)
-    table[112] = address(h_integerOrdered_i32_shr_s_RS_slot)
-    table[113] = address(h_integerOrdered_i32_shr_s_RS_register)
-    table[114] = address(h_integerOrdered_i32_shr_s_RI_slot)
-    table[115] = address(h_integerOrdered_i32_shr_s_RI_register)
-    table[116] = address(h_integerOrdered_i32_shr_s_SR_slot)
-    table[117] = address(h_integerOrdered_i32_shr_s_SR_register)
-    table[118] = address(h_integerOrdered_i32_shr_s_IS_slot)
-    table[119] = address(h_integerOrdered_i32_shr_s_IS_register)
-    table[120] = address(h_integerOrdered_i32_shr_s_IR_slot)
-    table[121] = address(h_integerOrdered_i32_shr_s_IR_register)
-    table[122] = address(h_integerOrdered_i32_shr_u_SS_slot)
-    table[123] = address(h_integerOrdered_i32_shr_u_SS_register)
-    table[124] = address(h_integerOrdered_i32_shr_u_SI_slot)
-    table[125] = address(h_integerOrdered_i32_shr_u_SI_register)
-    table[126] = address(h_integerOrdered_i32_shr_u_RS_slot)
-    table[127] = address(h_integerOrdered_i32_shr_u_RS_register)
-    table[128] = address(h_integerOrdered_i32_shr_u_RI_slot)
-    table[129] = address(h_integerOrdered_i32_shr_u_RI_register)
-    table[130] = address(h_integerOrdered_i32_shr_u_SR_slot)
-    table[131] = address(h_integerOrdered_i32_shr_u_SR_register)
-    table[132] = address(h_integerOrdered_i32_shr_u_IS_slot)
-    table[133] = address(h_integerOrdered_i32_shr_u_IS_register)
-    table[134] = address(h_integerOrdered_i32_shr_u_IR_slot)
-    table[135] = address(h_integerOrdered_i32_shr_u_IR_register)
-    table[136] = address(h_integerOrdered_i32_rotl_SS_slot)
-    table[137] = address(h_integerOrdered_i32_rotl_SS_register)
-    table[138] = address(h_integerOrdered_i32_rotl_SI_slot)
-    table[139] = address(h_integerOrdered_i32_rotl_SI_register)
-    table[140] = address(h_integerOrdered_i32_rotl_RS_slot)
-    table[141] = address(h_integerOrdered_i32_rotl_RS_register)
-    table[142] = address(h_integerOrdered_i32_rotl_RI_slot)
-    table[143] = address(h_integerOrdered_i32_rotl_RI_register)
-    table[144] = address(h_integerOrdered_i32_rotl_SR_slot)
-    table[145] = address(h_integerOrdered_i32_rotl_SR_register)
-    table[146] = address(h_integerOrdered_i32_rotl_IS_slot)
-    table[147] = address(h_integerOrdered_i32_rotl_IS_register)
-    table[148] = address(h_integerOrdered_i32_rotl_IR_slot)
-    table[149] = address(h_integerOrdered_i32_rotl_IR_register)
-    table[150] = address(h_integerOrdered_i32_rotr_SS_slot)
-    table[151] = address(h_integerOrdered_i32_rotr_SS_register)
-    table[152] = address(h_integerOrdered_i32_rotr_SI_slot)
-    table[153] = address(h_integerOrdered_i32_rotr_SI_register)
-    table[154] = address(h_integerOrdered_i32_rotr_RS_slot)
-    table[155] = address(h_integerOrdered_i32_rotr_RS_register)
-    table[156] = address(h_integerOrdered_i32_rotr_RI_slot)
-    table[157] = address(h_integerOrdered_i32_rotr_RI_register)
-    table[158] = address(h_integerOrdered_i32_rotr_SR_slot)
-    table[159] = address(h_integerOrdered_i32_rotr_SR_register)
-    table[160] = address(h_integerOrdered_i32_rotr_IS_slot)
-    table[161] = address(h_integerOrdered_i32_rotr_IS_register)
-    table[162] = address(h_integerOrdered_i32_rotr_IR_slot)
-    table[163] = address(h_integerOrdered_i32_rotr_IR_register)
-    table[164] = address(h_integerOrdered_i64_sub_SS_slot)
-    table[165] = address(h_integerOrdered_i64_sub_SS_register)
-    table[166] = address(h_integerOrdered_i64_sub_SI_slot)
-    table[167] = address(h_integerOrdered_i64_sub_SI_register)
-    table[168] = address(h_integerOrdered_i64_sub_RS_slot)
-    table[169] = address(h_integerOrdered_i64_sub_RS_register)
-    table[170] = address(h_integerOrdered_i64_sub_RI_slot)
-    table[171] = address(h_integerOrdered_i64_sub_RI_register)
-    table[172] = address(h_integerOrdered_i64_sub_SR_slot)
-    table[173] = address(h_integerOrdered_i64_sub_SR_register)
-    table[174] = address(h_integerOrdered_i64_sub_IS_slot)
-    table[175] = address(h_integerOrdered_i64_sub_IS_register)
-    table[176] = address(h_integerOrdered_i64_sub_IR_slot)
-    table[177] = address(h_integerOrdered_i64_sub_IR_register)
-    table[178] = address(h_integerOrdered_i64_shl_SS_slot)
-    table[179] = address(h_integerOrdered_i64_shl_SS_register)
-    table[180] = address(h_integerOrdered_i64_shl_SI_slot)
-    table[181] = address(h_integerOrdered_i64_shl_SI_register)
-    table[182] = address(h_integerOrdered_i64_shl_RS_slot)
-    table[183] = address(h_integerOrdered_i64_shl_RS_register)
-    table[184] = address(h_integerOrdered_i64_shl_RI_slot)
-    table[185] = address(h_integerOrdered_i64_shl_RI_register)
-    table[186] = address(h_integerOrdered_i64_shl_SR_slot)
-    table[187] = address(h_integerOrdered_i64_shl_SR_register)
-    table[188] = address(h_integerOrdered_i64_shl_IS_slot)
-    table[189] = address(h_integerOrdered_i64_shl_IS_register)
-    table[190] = address(h_integerOrdered_i64_shl_IR_slot)
-    table[191] = address(h_integerOrdered_i64_shl_IR_register)
-    table[192] = address(h_integerOrdered_i64_shr_s_SS_slot)
-    table[193] = address(h_integerOrdered_i64_shr_s_SS_register)
-    table[194] = address(h_integerOrdered_i64_shr_s_SI_slot)
-    table[195] = address(h_integerOrdered_i64_shr_s_SI_register)
-    table[196] = address(h_integerOrdered_i64_shr_s_RS_slot)
-    table[197] = address(h_integerOrdered_i64_shr_s_RS_register)
-    table[198] = address(h_integerOrdered_i64_shr_s_RI_slot)
-    table[199] = address(h_integerOrdered_i64_shr_s_RI_register)
-    table[200] = address(h_integerOrdered_i64_shr_s_SR_slot)
-    table[201] = address(h_integerOrdered_i64_shr_s_SR_register)
-    table[202] = address(h_integerOrdered_i64_shr_s_IS_slot)
-    table[203] = address(h_integerOrdered_i64_shr_s_IS_register)
-    table[204] = address(h_integerOrdered_i64_shr_s_IR_slot)
-    table[205] = address(h_integerOrdered_i64_shr_s_IR_register)
-    table[206] = address(h_integerOrdered_i64_shr_u_SS_slot)
-    table[207] = address(h_integerOrdered_i64_shr_u_SS_register)
-    table[208] = address(h_integerOrdered_i64_shr_u_SI_slot)
-    table[209] = address(h_integerOrdered_i64_shr_u_SI_register)
-    table[210] = address(h_integerOrdered_i64_shr_u_RS_slot)
-    table[211] = address(h_integerOrdered_i64_shr_u_RS_register)
-    table[212] = address(h_integerOrdered_i64_shr_u_RI_slot)
-    table[213] = address(h_integerOrdered_i64_shr_u_RI_register)
-    table[214] = address(h_integerOrdered_i64_shr_u_SR_slot)
-    table[215] = address(h_integerOrdered_i64_shr_u_SR_register)
-    table[216] = address(h_integerOrdered_i64_shr_u_IS_slot)
-    table[217] = address(h_integerOrdered_i64_shr_u_IS_register)
-    table[218] = address(h_integerOrdered_i64_shr_u_IR_slot)
-    table[219] = address(h_integerOrdered_i64_shr_u_IR_register)
-    table[220] = address(h_integerOrdered_i64_rotl_SS_slot)
-    table[221] = address(h_integerOrdered_i64_rotl_SS_register)
-    table[222] = address(h_integerOrdered_i64_rotl_SI_slot)
-    table[223] = address(h_integerOrdered_i64_rotl_SI_register)
-    table[224] = address(h_integerOrdered_i64_rotl_RS_slot)
-    table[225] = address(h_integerOrdered_i64_rotl_RS_register)
-    table[226] = address(h_integerOrdered_i64_rotl_RI_slot)
-    table[227] = address(h_integerOrdered_i64_rotl_RI_register)
-    table[228] = address(h_integerOrdered_i64_rotl_SR_slot)
-    table[229] = address(h_integerOrdered_i64_rotl_SR_register)
-    table[230] = address(h_integerOrdered_i64_rotl_IS_slot)
-    table[231] = address(h_integerOrdered_i64_rotl_IS_register)
-    table[232] = address(h_integerOrdered_i64_rotl_IR_slot)
-    table[233] = address(h_integerOrdered_i64_rotl_IR_register)
-    table[234] = address(h_integerOrdered_i64_rotr_SS_slot)
-    table[235] = address(h_integerOrdered_i64_rotr_SS_register)
-    table[236] = address(h_integerOrdered_i64_rotr_SI_slot)
-    table[237] = address(h_integerOrdered_i64_rotr_SI_register)
-    table[238] = address(h_integerOrdered_i64_rotr_RS_slot)
-    table[239] = address(h_integerOrdered_i64_rotr_RS_register)
-    table[240] = address(h_integerOrdered_i64_rotr_RI_slot)
-    table[241] = address(h_integerOrdered_i64_rotr_RI_register)
-    table[242] = address(h_integerOrdered_i64_rotr_SR_slot)
-    table[243] = address(h_integerOrdered_i64_rotr_SR_register)
-    table[244] = address(h_integerOrdered_i64_rotr_IS_slot)
-    table[245] = address(h_integerOrdered_i64_rotr_IS_register)
-    table[246] = address(h_integerOrdered_i64_rotr_IR_slot)
-    table[247] = address(h_integerOrdered_i64_rotr_IR_register)
-    table[248] = address(h_division_i32_div_s_SS)
-    table[249] = address(h_division_i32_div_s_SI)
-    table[250] = address(h_division_i32_div_s_RS)
-    table[251] = address(h_division_i32_div_s_RI)
-    table[252] = address(h_division_i32_div_s_SR)
-    table[253] = address(h_division_i32_div_s_IS)
-    table[254] = address(h_division_i32_div_s_IR)
-    table[255] = address(h_division_i32_div_u_SS)
-    table[256] = address(h_division_i32_div_u_SI)
-    table[257] = address(h_division_i32_div_u_RS)
-    table[258] = address(h_division_i32_div_u_RI)
-    table[259] = address(h_division_i32_div_u_SR)
-    table[260] = address(h_division_i32_div_u_IS)
-    table[261] = address(h_division_i32_div_u_IR)
-    table[262] = address(h_division_i32_rem_s_SS)
-    table[263] = address(h_division_i32_rem_s_SI)
-    table[264] = address(h_division_i32_rem_s_RS)
-    table[265] = address(h_division_i32_rem_s_RI)
-    table[266] = address(h_division_i32_rem_s_SR)
-    table[267] = address(h_division_i32_rem_s_IS)
-    table[268] = address(h_division_i32_rem_s_IR)
-    table[269] = address(h_division_i32_rem_u_SS)
-    table[270] = address(h_division_i32_rem_u_SI)
-    table[271] = address(h_division_i32_rem_u_RS)
-    table[272] = address(h_division_i32_rem_u_RI)
-    table[273] = address(h_division_i32_rem_u_SR)
-    table[274] = address(h_division_i32_rem_u_IS)
-    table[275] = address(h_division_i32_rem_u_IR)
-    table[276] = address(h_division_i64_div_s_SS)
-    table[277] = address(h_division_i64_div_s_SI)
-    table[278] = address(h_division_i64_div_s_RS)
-    table[279] = address(h_division_i64_div_s_RI)
-    table[280] = address(h_division_i64_div_s_SR)
-    table[281] = address(h_division_i64_div_s_IS)
-    table[282] = address(h_division_i64_div_s_IR)
-    table[283] = address(h_division_i64_div_u_SS)
-    table[284] = address(h_division_i64_div_u_SI)
-    table[285] = address(h_division_i64_div_u_RS)
-    table[286] = address(h_division_i64_div_u_RI)
-    table[287] = address(h_division_i64_div_u_SR)
-    table[288] = address(h_division_i64_div_u_IS)
-    table[289] = address(h_division_i64_div_u_IR)
-    table[290] = address(h_division_i64_rem_s_SS)
-    table[291] = address(h_division_i64_rem_s_SI)
-    table[292] = address(h_division_i64_rem_s_RS)
-    table[293] = address(h_division_i64_rem_s_RI)
-    table[294] = address(h_division_i64_rem_s_SR)
-    table[295] = address(h_division_i64_rem_s_IS)
-    table[296] = address(h_division_i64_rem_s_IR)
-    table[297] = address(h_division_i64_rem_u_SS)
-    table[298] = address(h_division_i64_rem_u_SI)
-    table[299] = address(h_division_i64_rem_u_RS)
-    table[300] = address(h_division_i64_rem_u_RI)
-    table[301] = address(h_division_i64_rem_u_SR)
-    table[302] = address(h_division_i64_rem_u_IS)
-    table[303] = address(h_division_i64_rem_u_IR)
-    table[304] = address(h_integerCompare_i32_eq_SS_slot)
-    table[305] = address(h_integerCompare_i32_eq_SS_register)
-    table[306] = address(h_integerCompare_i32_eq_SI_slot)
-    table[307] = address(h_integerCompare_i32_eq_SI_register)
-    table[308] = address(h_integerCompare_i32_eq_RS_slot)
-    table[309] = address(h_integerCompare_i32_eq_RS_register)
-    table[310] = address(h_integerCompare_i32_eq_RI_slot)
-    table[311] = address(h_integerCompare_i32_eq_RI_register)
-    table[312] = address(h_integerCompare_i32_ne_SS_slot)
-    table[313] = address(h_integerCompare_i32_ne_SS_register)
-    table[314] = address(h_integerCompare_i32_ne_SI_slot)
-    table[315] = address(h_integerCompare_i32_ne_SI_register)
-    table[316] = address(h_integerCompare_i32_ne_RS_slot)
-    table[317] = address(h_integerCompare_i32_ne_RS_register)
-    table[318] = address(h_integerCompare_i32_ne_RI_slot)
-    table[319] = address(h_integerCompare_i32_ne_RI_register)
-    table[320] = address(h_integerCompare_i32_lt_s_SS_slot)
-    table[321] = address(h_integerCompare_i32_lt_s_SS_register)
-    table[322] = address(h_integerCompare_i32_lt_s_SI_slot)
-    table[323] = address(h_integerCompare_i32_lt_s_SI_register)
-    table[324] = address(h_integerCompare_i32_lt_s_RS_slot)
-    table[325] = address(h_integerCompare_i32_lt_s_RS_register)
-    table[326] = address(h_integerCompare_i32_lt_s_RI_slot)
-    table[327] = address(h_integerCompare_i32_lt_s_RI_register)
-    table[328] = address(h_integerCompare_i32_lt_u_SS_slot)
-    table[329] = address(h_integerCompare_i32_lt_u_SS_register)
-    table[330] = address(h_integerCompare_i32_lt_u_SI_slot)
-    table[331] = address(h_integerCompare_i32_lt_u_SI_register)
-    table[332] = address(h_integerCompare_i32_lt_u_RS_slot)
-    table[333] = address(h_integerCompare_i32_lt_u_RS_register)
-    table[334] = address(h_integerCompare_i32_lt_u_RI_slot)
-    table[335] = address(h_integerCompare_i32_lt_u_RI_register)
-    table[336] = address(h_integerCompare_i32_gt_s_SS_slot)
-    table[337] = address(h_integerCompare_i32_gt_s_SS_register)
-    table[338] = address(h_integerCompare_i32_gt_s_SI_slot)
-    table[339] = address(h_integerCompare_i32_gt_s_SI_register)
-    table[340] = address(h_integerCompare_i32_gt_s_RS_slot)
-    table[341] = address(h_integerCompare_i32_gt_s_RS_register)
-    table[342] = address(h_integerCompare_i32_gt_s_RI_slot)
-    table[343] = address(h_integerCompare_i32_gt_s_RI_register)
-    table[344] = address(h_integerCompare_i32_gt_u_SS_slot)
-    table[345] = address(h_integerCompare_i32_gt_u_SS_register)
-    table[346] = address(h_integerCompare_i32_gt_u_SI_slot)
-    table[347] = address(h_integerCompare_i32_gt_u_SI_register)
-    table[348] = address(h_integerCompare_i32_gt_u_RS_slot)
-    table[349] = address(h_integerCompare_i32_gt_u_RS_register)
-    table[350] = address(h_integerCompare_i32_gt_u_RI_slot)
-    table[351] = address(h_integerCompare_i32_gt_u_RI_register)
-    table[352] = address(h_integerCompare_i32_le_s_SS_slot)
-    table[353] = address(h_integerCompare_i32_le_s_SS_register)
-    table[354] = address(h_integerCompare_i32_le_s_SI_slot)
-    table[355] = address(h_integerCompare_i32_le_s_SI_register)
-    table[356] = address(h_integerCompare_i32_le_s_RS_slot)
-    table[357] = address(h_integerCompare_i32_le_s_RS_register)
-    table[358] = address(h_integerCompare_i32_le_s_RI_slot)
-    table[359] = address(h_integerCompare_i32_le_s_RI_register)
-    table[360] = address(h_integerCompare_i32_le_u_SS_slot)
-    table[361] = address(h_integerCompare_i32_le_u_SS_register)
-    table[362] = address(h_integerCompare_i32_le_u_SI_slot)
-    table[363] = address(h_integerCompare_i32_le_u_SI_register)
-    table[364] = address(h_integerCompare_i32_le_u_RS_slot)
-    table[365] = address(h_integerCompare_i32_le_u_RS_register)
-    table[366] = address(h_integerCompare_i32_le_u_RI_slot)
-    table[367] = address(h_integerCompare_i32_le_u_RI_register)
-    table[368] = address(h_integerCompare_i32_ge_s_SS_slot)
-    table[369] = address(h_integerCompare_i32_ge_s_SS_register)
-    table[370] = address(h_integerCompare_i32_ge_s_SI_slot)
-    table[371] = address(h_integerCompare_i32_ge_s_SI_register)
-    table[372] = address(h_integerCompare_i32_ge_s_RS_slot)
-    table[373] = address(h_integerCompare_i32_ge_s_RS_register)
-    table[374] = address(h_integerCompare_i32_ge_s_RI_slot)
-    table[375] = address(h_integerCompare_i32_ge_s_RI_register)
-    table[376] = address(h_integerCompare_i32_ge_u_SS_slot)
-    table[377] = address(h_integerCompare_i32_ge_u_SS_register)
-    table[378] = address(h_integerCompare_i32_ge_u_SI_slot)
-    table[379] = address(h_integerCompare_i32_ge_u_SI_register)
-    table[380] = address(h_integerCompare_i32_ge_u_RS_slot)
-    table[381] = address(h_integerCompare_i32_ge_u_RS_register)
-    table[382] = address(h_integerCompare_i32_ge_u_RI_slot)
-    table[383] = address(h_integerCompare_i32_ge_u_RI_register)
-    table[384] = address(h_integerCompare_i64_eq_SS_slot)
-    table[385] = address(h_integerCompare_i64_eq_SS_register)
-    table[386] = address(h_integerCompare_i64_eq_SI_slot)
-    table[387] = address(h_integerCompare_i64_eq_SI_register)
-    table[388] = address(h_integerCompare_i64_eq_RS_slot)
-    table[389] = address(h_integerCompare_i64_eq_RS_register)
-    table[390] = address(h_integerCompare_i64_eq_RI_slot)
-    table[391] = address(h_integerCompare_i64_eq_RI_register)
-    table[392] = address(h_integerCompare_i64_ne_SS_slot)
-    table[393] = address(h_integerCompare_i64_ne_SS_register)
-    table[394] = address(h_integerCompare_i64_ne_SI_slot)
-    table[395] = address(h_integerCompare_i64_ne_SI_register)
-    table[396] = address(h_integerCompare_i64_ne_RS_slot)
-    table[397] = address(h_integerCompare_i64_ne_RS_register)
-    table[398] = address(h_integerCompare_i64_ne_RI_slot)
-    table[399] = address(h_integerCompare_i64_ne_RI_register)
+    table[80] = address(h_integerWide_i64_add_SI_slot)
+    table[81] = address(h_integerWide_i64_add_SI_register)
+    table[82] = address(h_integerWide_i64_add_RI_slot)
+    table[83] = address(h_integerWide_i64_add_RI_register)
+    table[84] = address(h_integerWide_i64_mul_SI_slot)
+    table[85] = address(h_integerWide_i64_mul_SI_register)
+    table[86] = address(h_integerWide_i64_mul_RI_slot)
+    table[87] = address(h_integerWide_i64_mul_RI_register)
+    table[88] = address(h_integerWide_i64_and_SI_slot)
+    table[89] = address(h_integerWide_i64_and_SI_register)
+    table[90] = address(h_integerWide_i64_and_RI_slot)
+    table[91] = address(h_integerWide_i64_and_RI_register)
+    table[92] = address(h_integerWide_i64_or_SI_slot)
+    table[93] = address(h_integerWide_i64_or_SI_register)
+    table[94] = address(h_integerWide_i64_or_RI_slot)
+    table[95] = address(h_integerWide_i64_or_RI_register)
+    table[96] = address(h_integerWide_i64_xor_SI_slot)
+    table[97] = address(h_integerWide_i64_xor_SI_register)
+    table[98] = address(h_integerWide_i64_xor_RI_slot)
+    table[99] = address(h_integerWide_i64_xor_RI_register)
+    table[100] = address(h_integerOrdered_i32_sub_SS_slot)
+    table[101] = address(h_integerOrdered_i32_sub_SS_register)
+    table[102] = address(h_integerOrdered_i32_sub_SI_slot)
+    table[103] = address(h_integerOrdered_i32_sub_SI_register)
+    table[104] = address(h_integerOrdered_i32_sub_RS_slot)
+    table[105] = address(h_integerOrdered_i32_sub_RS_register)
+    table[106] = address(h_integerOrdered_i32_sub_RI_slot)
+    table[107] = address(h_integerOrdered_i32_sub_RI_register)
+    table[108] = address(h_integerOrdered_i32_sub_SR_slot)
+    table[109] = address(h_integerOrdered_i32_sub_SR_register)
+    table[110] = address(h_integerOrdered_i32_sub_IS_slot)
+    table[111] = address(h_integerOrdered_i32_sub_IS_register)
+    table[112] = address(h_integerOrdered_i32_sub_IR_slot)
+    table[113] = address(h_integerOrdered_i32_sub_IR_register)
+    table[114] = address(h_integerOrdered_i32_shl_SS_slot)
+    table[115] = address(h_integerOrdered_i32_shl_SS_register)
+    table[116] = address(h_integerOrdered_i32_shl_SI_slot)
+    table[117] = address(h_integerOrdered_i32_shl_SI_register)
+    table[118] = address(h_integerOrdered_i32_shl_RS_slot)
+    table[119] = address(h_integerOrdered_i32_shl_RS_register)
+    table[120] = address(h_integerOrdered_i32_shl_RI_slot)
+    table[121] = address(h_integerOrdered_i32_shl_RI_register)
+    table[122] = address(h_integerOrdered_i32_shl_SR_slot)
+    table[123] = address(h_integerOrdered_i32_shl_SR_register)
+    table[124] = address(h_integerOrdered_i32_shl_IS_slot)
+    table[125] = address(h_integerOrdered_i32_shl_IS_register)
+    table[126] = address(h_integerOrdered_i32_shl_IR_slot)
+    table[127] = address(h_integerOrdered_i32_shl_IR_register)
+    table[128] = address(h_integerOrdered_i32_shr_s_SS_slot)
+    table[129] = address(h_integerOrdered_i32_shr_s_SS_register)
+    table[130] = address(h_integerOrdered_i32_shr_s_SI_slot)
+    table[131] = address(h_integerOrdered_i32_shr_s_SI_register)
+    table[132] = address(h_integerOrdered_i32_shr_s_RS_slot)
+    table[133] = address(h_integerOrdered_i32_shr_s_RS_register)
+    table[134] = address(h_integerOrdered_i32_shr_s_RI_slot)
+    table[135] = address(h_integerOrdered_i32_shr_s_RI_register)
+    table[136] = address(h_integerOrdered_i32_shr_s_SR_slot)
+    table[137] = address(h_integerOrdered_i32_shr_s_SR_register)
+    table[138] = address(h_integerOrdered_i32_shr_s_IS_slot)
+    table[139] = address(h_integerOrdered_i32_shr_s_IS_register)
+    table[140] = address(h_integerOrdered_i32_shr_s_IR_slot)
+    table[141] = address(h_integerOrdered_i32_shr_s_IR_register)
+    table[142] = address(h_integerOrdered_i32_shr_u_SS_slot)
+    table[143] = address(h_integerOrdered_i32_shr_u_SS_register)
+    table[144] = address(h_integerOrdered_i32_shr_u_SI_slot)
+    table[145] = address(h_integerOrdered_i32_shr_u_SI_register)
+    table[146] = address(h_integerOrdered_i32_shr_u_RS_slot)
+    table[147] = address(h_integerOrdered_i32_shr_u_RS_register)
+    table[148] = address(h_integerOrdered_i32_shr_u_RI_slot)
+    table[149] = address(h_integerOrdered_i32_shr_u_RI_register)
+    table[150] = address(h_integerOrdered_i32_shr_u_SR_slot)
+    table[151] = address(h_integerOrdered_i32_shr_u_SR_register)
+    table[152] = address(h_integerOrdered_i32_shr_u_IS_slot)
+    table[153] = address(h_integerOrdered_i32_shr_u_IS_register)
+    table[154] = address(h_integerOrdered_i32_shr_u_IR_slot)
+    table[155] = address(h_integerOrdered_i32_shr_u_IR_register)
+    table[156] = address(h_integerOrdered_i32_rotl_SS_slot)
+    table[157] = address(h_integerOrdered_i32_rotl_SS_register)
+    table[158] = address(h_integerOrdered_i32_rotl_SI_slot)
+    table[159] = address(h_integerOrdered_i32_rotl_SI_register)
+    table[160] = address(h_integerOrdered_i32_rotl_RS_slot)
+    table[161] = address(h_integerOrdered_i32_rotl_RS_register)
+    table[162] = address(h_integerOrdered_i32_rotl_RI_slot)
+    table[163] = address(h_integerOrdered_i32_rotl_RI_register)
+    table[164] = address(h_integerOrdered_i32_rotl_SR_slot)
+    table[165] = address(h_integerOrdered_i32_rotl_SR_register)
+    table[166] = address(h_integerOrdered_i32_rotl_IS_slot)
+    table[167] = address(h_integerOrdered_i32_rotl_IS_register)
+    table[168] = address(h_integerOrdered_i32_rotl_IR_slot)
+    table[169] = address(h_integerOrdered_i32_rotl_IR_register)
+    table[170] = address(h_integerOrdered_i32_rotr_SS_slot)
+    table[171] = address(h_integerOrdered_i32_rotr_SS_register)
+    table[172] = address(h_integerOrdered_i32_rotr_SI_slot)
+    table[173] = address(h_integerOrdered_i32_rotr_SI_register)
+    table[174] = address(h_integerOrdered_i32_rotr_RS_slot)
+    table[175] = address(h_integerOrdered_i32_rotr_RS_register)
+    table[176] = address(h_integerOrdered_i32_rotr_RI_slot)
+    table[177] = address(h_integerOrdered_i32_rotr_RI_register)
+    table[178] = address(h_integerOrdered_i32_rotr_SR_slot)
+    table[179] = address(h_integerOrdered_i32_rotr_SR_register)
+    table[180] = address(h_integerOrdered_i32_rotr_IS_slot)
+    table[181] = address(h_integerOrdered_i32_rotr_IS_register)
+    table[182] = address(h_integerOrdered_i32_rotr_IR_slot)
+    table[183] = address(h_integerOrdered_i32_rotr_IR_register)
+    table[184] = address(h_integerOrdered_i64_sub_SS_slot)
+    table[185] = address(h_integerOrdered_i64_sub_SS_register)
+    table[186] = address(h_integerOrdered_i64_sub_SI_slot)
+    table[187] = address(h_integerOrdered_i64_sub_SI_register)
+    table[188] = address(h_integerOrdered_i64_sub_RS_slot)
+    table[189] = address(h_integerOrdered_i64_sub_RS_register)
+    table[190] = address(h_integerOrdered_i64_sub_RI_slot)
+    table[191] = address(h_integerOrdered_i64_sub_RI_register)
+    table[192] = address(h_integerOrdered_i64_sub_SR_slot)
+    table[193] = address(h_integerOrdered_i64_sub_SR_register)
+    table[194] = address(h_integerOrdered_i64_sub_IS_slot)
+    table[195] = address(h_integerOrdered_i64_sub_IS_register)
+    table[196] = address(h_integerOrdered_i64_sub_IR_slot)
+    table[197] = address(h_integerOrdered_i64_sub_IR_register)
+    table[198] = address(h_integerOrdered_i64_shl_SS_slot)
+    table[199] = address(h_integerOrdered_i64_shl_SS_register)
+    table[200] = address(h_integerOrdered_i64_shl_SI_slot)
+    table[201] = address(h_integerOrdered_i64_shl_SI_register)
+    table[202] = address(h_integerOrdered_i64_shl_RS_slot)
+    table[203] = address(h_integerOrdered_i64_shl_RS_register)
+    table[204] = address(h_integerOrdered_i64_shl_RI_slot)
+    table[205] = address(h_integerOrdered_i64_shl_RI_register)
+    table[206] = address(h_integerOrdered_i64_shl_SR_slot)
+    table[207] = address(h_integerOrdered_i64_shl_SR_register)
+    table[208] = address(h_integerOrdered_i64_shl_IS_slot)
+    table[209] = address(h_integerOrdered_i64_shl_IS_register)
+    table[210] = address(h_integerOrdered_i64_shl_IR_slot)
+    table[211] = address(h_integerOrdered_i64_shl_IR_register)
+    table[212] = address(h_integerOrdered_i64_shr_s_SS_slot)
+    table[213] = address(h_integerOrdered_i64_shr_s_SS_register)
+    table[214] = address(h_integerOrdered_i64_shr_s_SI_slot)
+    table[215] = address(h_integerOrdered_i64_shr_s_SI_register)
+    table[216] = address(h_integerOrdered_i64_shr_s_RS_slot)
+    table[217] = address(h_integerOrdered_i64_shr_s_RS_register)
+    table[218] = address(h_integerOrdered_i64_shr_s_RI_slot)
+    table[219] = address(h_integerOrdered_i64_shr_s_RI_register)
+    table[220] = address(h_integerOrdered_i64_shr_s_SR_slot)
+    table[221] = address(h_integerOrdered_i64_shr_s_SR_register)
+    table[222] = address(h_integerOrdered_i64_shr_s_IS_slot)
+    table[223] = address(h_integerOrdered_i64_shr_s_IS_register)
+    table[224] = address(h_integerOrdered_i64_shr_s_IR_slot)
+    table[225] = address(h_integerOrdered_i64_shr_s_IR_register)
+    table[226] = address(h_integerOrdered_i64_shr_u_SS_slot)
+    table[227] = address(h_integerOrdered_i64_shr_u_SS_register)
+    table[228] = address(h_integerOrdered_i64_shr_u_SI_slot)
+    table[229] = address(h_integerOrdered_i64_shr_u_SI_register)
+    table[230] = address(h_integerOrdered_i64_shr_u_RS_slot)
+    table[231] = address(h_integerOrdered_i64_shr_u_RS_register)
+    table[232] = address(h_integerOrdered_i64_shr_u_RI_slot)
+    table[233] = address(h_integerOrdered_i64_shr_u_RI_register)
+    table[234] = address(h_integerOrdered_i64_shr_u_SR_slot)
+    table[235] = address(h_integerOrdered_i64_shr_u_SR_register)
+    table[236] = address(h_integerOrdered_i64_shr_u_IS_slot)
+    table[237] = address(h_integerOrdered_i64_shr_u_IS_register)
+    table[238] = address(h_integerOrdered_i64_shr_u_IR_slot)
+    table[239] = address(h_integerOrdered_i64_shr_u_IR_register)
+    table[240] = address(h_integerOrdered_i64_rotl_SS_slot)
+    table[241] = address(h_integerOrdered_i64_rotl_SS_register)
+    table[242] = address(h_integerOrdered_i64_rotl_SI_slot)
+    table[243] = address(h_integerOrdered_i64_rotl_SI_register)
+    table[244] = address(h_integerOrdered_i64_rotl_RS_slot)
+    table[245] = address(h_integerOrdered_i64_rotl_RS_register)
+    table[246] = address(h_integerOrdered_i64_rotl_RI_slot)
+    table[247] = address(h_integerOrdered_i64_rotl_RI_register)
+    table[248] = address(h_integerOrdered_i64_rotl_SR_slot)
+    table[249] = address(h_integerOrdered_i64_rotl_SR_register)
+    table[250] = address(h_integerOrdered_i64_rotl_IS_slot)
+    table[251] = address(h_integerOrdered_i64_rotl_IS_register)
+    table[252] = address(h_integerOrdered_i64_rotl_IR_slot)
+    table[253] = address(h_integerOrdered_i64_rotl_IR_register)
+    table[254] = address(h_integerOrdered_i64_rotr_SS_slot)
+    table[255] = address(h_integerOrdered_i64_rotr_SS_register)
+    table[256] = address(h_integerOrdered_i64_rotr_SI_slot)
+    table[257] = address(h_integerOrdered_i64_rotr_SI_register)
+    table[258] = address(h_integerOrdered_i64_rotr_RS_slot)
+    table[259] = address(h_integerOrdered_i64_rotr_RS_register)
+    table[260] = address(h_integerOrdered_i64_rotr_RI_slot)
+    table[261] = address(h_integerOrdered_i64_rotr_RI_register)
+    table[262] = address(h_integerOrdered_i64_rotr_SR_slot)
+    table[263] = address(h_integerOrdered_i64_rotr_SR_register)
+    table[264] = address(h_integerOrdered_i64_rotr_IS_slot)
+    table[265] = address(h_integerOrdered_i64_rotr_IS_register)
+    table[266] = address(h_integerOrdered_i64_rotr_IR_slot)
+    table[267] = address(h_integerOrdered_i64_rotr_IR_register)
+    table[268] = address(h_division_i32_div_s_SS)
+    table[269] = address(h_division_i32_div_s_SI)
+    table[270] = address(h_division_i32_div_s_RS)
+    table[271] = address(h_division_i32_div_s_RI)
+    table[272] = address(h_division_i32_div_s_SR)
+    table[273] = address(h_division_i32_div_s_IS)
+    table[274] = address(h_division_i32_div_s_IR)
+    table[275] = address(h_division_i32_div_u_SS)
+    table[276] = address(h_division_i32_div_u_SI)
+    table[277] = address(h_division_i32_div_u_RS)
+    table[278] = address(h_division_i32_div_u_RI)
+    table[279] = address(h_division_i32_div_u_SR)
+    table[280] = address(h_division_i32_div_u_IS)
+    table[281] = address(h_division_i32_div_u_IR)
+    table[282] = address(h_division_i32_rem_s_SS)
+    table[283] = address(h_division_i32_rem_s_SI)
+    table[284] = address(h_division_i32_rem_s_RS)
+    table[285] = address(h_division_i32_rem_s_RI)
+    table[286] = address(h_division_i32_rem_s_SR)
+    table[287] = address(h_division_i32_rem_s_IS)
+    table[288] = address(h_division_i32_rem_s_IR)
+    table[289] = address(h_division_i32_rem_u_SS)
+    table[290] = address(h_division_i32_rem_u_SI)
+    table[291] = address(h_division_i32_rem_u_RS)
+    table[292] = address(h_division_i32_rem_u_RI)
+    table[293] = address(h_division_i32_rem_u_SR)
+    table[294] = address(h_division_i32_rem_u_IS)
+    table[295] = address(h_division_i32_rem_u_IR)
+    table[296] = address(h_division_i64_div_s_SS)
+    table[297] = address(h_division_i64_div_s_SI)
+    table[298] = address(h_division_i64_div_s_RS)
+    table[299] = address(h_division_i64_div_s_RI)
+    table[300] = address(h_division_i64_div_s_SR)
+    table[301] = address(h_division_i64_div_s_IS)
+    table[302] = address(h_division_i64_div_s_IR)
+    table[303] = address(h_division_i64_div_u_SS)
+    table[304] = address(h_division_i64_div_u_SI)
+    table[305] = address(h_division_i64_div_u_RS)
+    table[306] = address(h_division_i64_div_u_RI)
+    table[307] = address(h_division_i64_div_u_SR)
+    table[308] = address(h_division_i64_div_u_IS)
+    table[309] = address(h_division_i64_div_u_IR)
+    table[310] = address(h_division_i64_rem_s_SS)
+    table[311] = address(h_division_i64_rem_s_SI)
+    table[312] = address(h_division_i64_rem_s_RS)
+    table[313] = address(h_division_i64_rem_s_RI)
+    table[314] = address(h_division_i64_rem_s_SR)
+    table[315] = address(h_division_i64_rem_s_IS)
+    table[316] = address(h_division_i64_rem_s_IR)
+    table[317] = address(h_division_i64_rem_u_SS)
+    table[318] = address(h_division_i64_rem_u_SI)
+    table[319] = address(h_division_i64_rem_u_RS)
+    table[320] = address(h_division_i64_rem_u_RI)
+    table[321] = address(h_division_i64_rem_u_SR)
+    table[322] = address(h_division_i64_rem_u_IS)
+    table[323] = address(h_division_i64_rem_u_IR)
+    table[324] = address(h_integerCompare_i32_eq_SS_slot)
+    table[325] = address(h_integerCompare_i32_eq_SS_register)
+    table[326] = address(h_integerCompare_i32_eq_SI_slot)
+    table[327] = address(h_integerCompare_i32_eq_SI_register)
+    table[328] = address(h_integerCompare_i32_eq_RS_slot)
+    table[329] = address(h_integerCompare_i32_eq_RS_register)
+    table[330] = address(h_integerCompare_i32_eq_RI_slot)
+    table[331] = address(h_integerCompare_i32_eq_RI_register)
+    table[332] = address(h_integerCompare_i32_ne_SS_slot)
+    table[333] = address(h_integerCompare_i32_ne_SS_register)
+    table[334] = address(h_integerCompare_i32_ne_SI_slot)
+    table[335] = address(h_integerCompare_i32_ne_SI_register)
+    table[336] = address(h_integerCompare_i32_ne_RS_slot)
+    table[337] = address(h_integerCompare_i32_ne_RS_register)
+    table[338] = address(h_integerCompare_i32_ne_RI_slot)
+    table[339] = address(h_integerCompare_i32_ne_RI_register)
+    table[340] = address(h_integerCompare_i32_lt_s_SS_slot)
+    table[341] = address(h_integerCompare_i32_lt_s_SS_register)
+    table[342] = address(h_integerCompare_i32_lt_s_SI_slot)
+    table[343] = address(h_integerCompare_i32_lt_s_SI_register)
+    table[344] = address(h_integerCompare_i32_lt_s_RS_slot)
+    table[345] = address(h_integerCompare_i32_lt_s_RS_register)
+    table[346] = address(h_integerCompare_i32_lt_s_RI_slot)
+    table[347] = address(h_integerCompare_i32_lt_s_RI_register)
+    table[348] = address(h_integerCompare_i32_lt_u_SS_slot)
+    table[349] = address(h_integerCompare_i32_lt_u_SS_register)
+    table[350] = address(h_integerCompare_i32_lt_u_SI_slot)
+    table[351] = address(h_integerCompare_i32_lt_u_SI_register)
+    table[352] = address(h_integerCompare_i32_lt_u_RS_slot)
+    table[353] = address(h_integerCompare_i32_lt_u_RS_register)
+    table[354] = address(h_integerCompare_i32_lt_u_RI_slot)
+    table[355] = address(h_integerCompare_i32_lt_u_RI_register)
+    table[356] = address(h_integerCompare_i32_gt_s_SS_slot)
+    table[357] = address(h_integerCompare_i32_gt_s_SS_register)
+    table[358] = address(h_integerCompare_i32_gt_s_SI_slot)
+    table[359] = address(h_integerCompare_i32_gt_s_SI_register)
+    table[360] = address(h_integerCompare_i32_gt_s_RS_slot)
+    table[361] = address(h_integerCompare_i32_gt_s_RS_register)
+    table[362] = address(h_integerCompare_i32_gt_s_RI_slot)
+    table[363] = address(h_integerCompare_i32_gt_s_RI_register)
+    table[364] = address(h_integerCompare_i32_gt_u_SS_slot)
+    table[365] = address(h_integerCompare_i32_gt_u_SS_register)
+    table[366] = address(h_integerCompare_i32_gt_u_SI_slot)
+    table[367] = address(h_integerCompare_i32_gt_u_SI_register)
+    table[368] = address(h_integerCompare_i32_gt_u_RS_slot)
+    table[369] = address(h_integerCompare_i32_gt_u_RS_register)
+    table[370] = address(h_integerCompare_i32_gt_u_RI_slot)
+    table[371] = address(h_integerCompare_i32_gt_u_RI_register)
+    table[372] = address(h_integerCompare_i32_le_s_SS_slot)
+    table[373] = address(h_integerCompare_i32_le_s_SS_register)
+    table[374] = address(h_integerCompare_i32_le_s_SI_slot)
+    table[375] = address(h_integerCompare_i32_le_s_SI_register)
+    table[376] = address(h_integerCompare_i32_le_s_RS_slot)
+    table[377] = address(h_integerCompare_i32_le_s_RS_register)
+    table[378] = address(h_integerCompare_i32_le_s_RI_slot)
+    table[379] = address(h_integerCompare_i32_le_s_RI_register)
+    table[380] = address(h_integerCompare_i32_le_u_SS_slot)
+    table[381] = address(h_integerCompare_i32_le_u_SS_register)
+    table[382] = address(h_integerCompare_i32_le_u_SI_slot)
+    table[383] = address(h_integerCompare_i32_le_u_SI_register)
+    table[384] = address(h_integerCompare_i32_le_u_RS_slot)
+    table[385] = address(h_integerCompare_i32_le_u_RS_register)
+    table[386] = address(h_integerCompare_i32_le_u_RI_slot)
+    table[387] = address(h_integerCompare_i32_le_u_RI_register)
+    table[388] = address(h_integerCompare_i32_ge_s_SS_slot)
+    table[389] = address(h_integerCompare_i32_ge_s_SS_register)
+    table[390] = address(h_integerCompare_i32_ge_s_SI_slot)
+    table[391] = address(h_integerCompare_i32_ge_s_SI_register)
+    table[392] = address(h_integerCompare_i32_ge_s_RS_slot)
+    table[393] = address(h_integerCompare_i32_ge_s_RS_register)
+    table[394] = address(h_integerCompare_i32_ge_s_RI_slot)
+    table[395] = address(h_integerCompare_i32_ge_s_RI_register)
+    table[396] = address(h_integerCompare_i32_ge_u_SS_slot)
+    table[397] = address(h_integerCompare_i32_ge_u_SS_register)
+    table[398] = address(h_integerCompare_i32_ge_u_SI_slot)
+    table[399] = address(h_integerCompare_i32_ge_u_SI_register)
 }
