@@ -47,7 +47,7 @@ let package = Package(
 
         // Microseconds of instances: made, forked, restored, saved.
         .executableTarget(
-            name: "instance-benchmark", dependencies: ["WasmInterpreter", "WasmText"],
+            name: "measure-instances", dependencies: ["WasmInterpreter", "WasmText"],
             path: "Benchmarks/instances"),
         // How fast limits hold, and what they cost.
         .executableTarget(
@@ -56,7 +56,7 @@ let package = Package(
 
         // What calls between Swift and guests cost.
         .executableTarget(
-            name: "embedding-benchmark", dependencies: ["Wasmd"], path: "Benchmarks/embedding"),
+            name: "measure-embedding", dependencies: ["Wasmd"], path: "Benchmarks/embedding"),
 
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
@@ -80,8 +80,6 @@ let package = Package(
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
             name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
-        .testTarget(
-            name: "EmbeddingTests", dependencies: ["Wasmd"], path: "Tests/EmbeddingTests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

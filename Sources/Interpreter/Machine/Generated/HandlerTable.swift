@@ -10,4 +10,5 @@ func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {
     registerHandlers6(table)
     registerHandlers7(table)
     registerHandlers8(table)
+    registerHandlers9(table)
 }

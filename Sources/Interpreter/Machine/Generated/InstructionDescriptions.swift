@@ -28,7 +28,26 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 80, count: 168, words: 2, fields: "",
+        base: 80, count: 20, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i64.add", "", 0),
+                InstructionChoice("i64.mul", "", 0),
+                InstructionChoice("i64.and", "", 0),
+                InstructionChoice("i64.or", "", 0),
+                InstructionChoice("i64.xor", "", 0),
+            ],
+            [
+                InstructionChoice("SI", "s1 w", 1),
+                InstructionChoice("RI", "r w", 1),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 100, count: 168, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.sub", "", 0),
@@ -59,7 +78,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 248, count: 56, words: 2, fields: "s0",
+        base: 268, count: 56, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32.div_s", "", 0),
@@ -82,7 +101,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 304, count: 160, words: 2, fields: "",
+        base: 324, count: 160, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -118,7 +137,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 464, count: 264, words: 2, fields: "b",
+        base: 484, count: 264, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -158,7 +177,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 728, count: 56, words: 2, fields: "",
+        base: 748, count: 56, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.clz", "", 0),
@@ -186,7 +205,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 784, count: 64, words: 2, fields: "",
+        base: 804, count: 64, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.add", "", 0),
@@ -210,7 +229,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 848, count: 84, words: 2, fields: "",
+        base: 868, count: 84, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.sub", "", 0),
@@ -235,7 +254,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 932, count: 96, words: 2, fields: "",
+        base: 952, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.eq", "", 0),
@@ -263,7 +282,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1028, count: 160, words: 2, fields: "b",
+        base: 1048, count: 160, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("f32.eq", "", 0),
@@ -299,7 +318,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1188, count: 56, words: 2, fields: "",
+        base: 1208, count: 56, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.abs", "", 0),
@@ -327,7 +346,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1244, count: 8, words: 2, fields: "",
+        base: 1264, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.canonicalize", "", 0),
@@ -343,7 +362,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1252, count: 40, words: 2, fields: "",
+        base: 1272, count: 40, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.convert_i32_s", "", 0),
@@ -367,7 +386,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1292, count: 32, words: 2, fields: "",
+        base: 1312, count: 32, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.trunc_f32_s", "", 0),
@@ -389,7 +408,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1324, count: 32, words: 2, fields: "",
+        base: 1344, count: 32, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.trunc_sat_f32_s", "", 0),
@@ -411,7 +430,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1356, count: 220, words: 2, fields: "",
+        base: 1376, count: 264, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -437,6 +456,8 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("SR1", "s1 r<<1 n3", 0),
                 InstructionChoice("SR2", "s1 r<<2 n3", 0),
                 InstructionChoice("SR3", "s1 r<<3 n3", 0),
+                InstructionChoice("SW", "s1 i", 0),
+                InstructionChoice("RW", "r n1 i", 0),
             ],
             [
                 InstructionChoice("slot", "s0", 0),
@@ -444,7 +465,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1576, count: 80, words: 2, fields: "",
+        base: 1640, count: 64, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i32.load SSn", "s1 s2<<2 n3", 0),
+                InstructionChoice("i32.load RSn", "r s2<<2 n3", 0),
+                InstructionChoice("i32.load SnW", "s1<<2 i", 0),
+                InstructionChoice("i32.load RnW", "r<<2 n1 i", 0),
+                InstructionChoice("i32.load16_s SSn", "s1 s2<<1 n3", 0),
+                InstructionChoice("i32.load16_s RSn", "r s2<<1 n3", 0),
+                InstructionChoice("i32.load16_s SnW", "s1<<1 i", 0),
+                InstructionChoice("i32.load16_s RnW", "r<<1 n1 i", 0),
+                InstructionChoice("i32.load16_u SSn", "s1 s2<<1 n3", 0),
+                InstructionChoice("i32.load16_u RSn", "r s2<<1 n3", 0),
+                InstructionChoice("i32.load16_u SnW", "s1<<1 i", 0),
+                InstructionChoice("i32.load16_u RnW", "r<<1 n1 i", 0),
+                InstructionChoice("i64.load SSn", "s1 s2<<3 n3", 0),
+                InstructionChoice("i64.load RSn", "r s2<<3 n3", 0),
+                InstructionChoice("i64.load SnW", "s1<<3 i", 0),
+                InstructionChoice("i64.load RnW", "r<<3 n1 i", 0),
+                InstructionChoice("i64.load16_s SSn", "s1 s2<<1 n3", 0),
+                InstructionChoice("i64.load16_s RSn", "r s2<<1 n3", 0),
+                InstructionChoice("i64.load16_s SnW", "s1<<1 i", 0),
+                InstructionChoice("i64.load16_s RnW", "r<<1 n1 i", 0),
+                InstructionChoice("i64.load32_s SSn", "s1 s2<<2 n3", 0),
+                InstructionChoice("i64.load32_s RSn", "r s2<<2 n3", 0),
+                InstructionChoice("i64.load32_s SnW", "s1<<2 i", 0),
+                InstructionChoice("i64.load32_s RnW", "r<<2 n1 i", 0),
+                InstructionChoice("f32.load SSn", "s1 s2<<2 n3", 0),
+                InstructionChoice("f32.load RSn", "r s2<<2 n3", 0),
+                InstructionChoice("f32.load SnW", "s1<<2 i", 0),
+                InstructionChoice("f32.load RnW", "r<<2 n1 i", 0),
+                InstructionChoice("f64.load SSn", "s1 s2<<3 n3", 0),
+                InstructionChoice("f64.load RSn", "r s2<<3 n3", 0),
+                InstructionChoice("f64.load SnW", "s1<<3 i", 0),
+                InstructionChoice("f64.load RnW", "r<<3 n1 i", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1704, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -463,6 +526,8 @@ let instructionFamilies: [InstructionFamily] = [
                 InstructionChoice("SR1", "s1 r<<1 n3", 0),
                 InstructionChoice("SR2", "s1 r<<2 n3", 0),
                 InstructionChoice("SR3", "s1 r<<3 n3", 0),
+                InstructionChoice("SW", "s1 i", 0),
+                InstructionChoice("RW", "r n1 i", 0),
             ],
             [
                 InstructionChoice("S", "s0", 0),
@@ -470,7 +535,29 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1656, count: 8, words: 2, fields: "",
+        base: 1800, count: 24, words: 2, fields: "",
+        axes: [
+            [
+                InstructionChoice("i32.store16 SSn", "s1 s2<<1 n3", 0),
+                InstructionChoice("i32.store16 RSn", "r s2<<1 n3", 0),
+                InstructionChoice("i32.store16 SnW", "s1<<1 i", 0),
+                InstructionChoice("i32.store16 RnW", "r<<1 n1 i", 0),
+                InstructionChoice("i32.store SSn", "s1 s2<<2 n3", 0),
+                InstructionChoice("i32.store RSn", "r s2<<2 n3", 0),
+                InstructionChoice("i32.store SnW", "s1<<2 i", 0),
+                InstructionChoice("i32.store RnW", "r<<2 n1 i", 0),
+                InstructionChoice("i64.store SSn", "s1 s2<<3 n3", 0),
+                InstructionChoice("i64.store RSn", "r s2<<3 n3", 0),
+                InstructionChoice("i64.store SnW", "s1<<3 i", 0),
+                InstructionChoice("i64.store RnW", "r<<3 n1 i", 0),
+            ],
+            [
+                InstructionChoice("S", "s0", 0),
+                InstructionChoice("I", "i0", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1824, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -487,7 +574,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1664, count: 20, words: 2, fields: "",
+        base: 1832, count: 20, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32.store", "", 0),
@@ -510,7 +597,17 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1684, count: 11, words: 3, fields: "s0 s1 n2 w",
+        base: 1852, count: 4, words: 2, fields: "s0 n2 s1 n3",
+        axes: [
+            [
+                InstructionChoice("move8", "", 0),
+                InstructionChoice("move16", "", 0),
+                InstructionChoice("move32", "", 0),
+                InstructionChoice("move64", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1856, count: 11, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -527,7 +624,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1695, count: 4, words: 3, fields: "s0 s1 n2 w",
+        base: 1867, count: 4, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -537,56 +634,56 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1699, count: 1, words: 2, fields: "s0",
+        base: 1871, count: 1, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1700, count: 1, words: 2, fields: "s0 n2 n3",
+        base: 1872, count: 1, words: 2, fields: "s0 n2 n3",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1701, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1873, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("memory.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1702, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1874, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1703, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1875, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.fill", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1704, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
+        base: 1876, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("bulk", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1705, count: 1, words: 2, fields: "n0 u",
+        base: 1877, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
                 InstructionChoice("drop", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1706, count: 2, words: 2, fields: "b",
+        base: 1878, count: 2, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -597,7 +694,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1708, count: 8, words: 2, fields: "b",
+        base: 1880, count: 8, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br_if", "", 0),
@@ -613,7 +710,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1716, count: 2, words: 2, fields: "u",
+        base: 1888, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("br_table", "", 0),
@@ -621,10 +718,12 @@ let instructionFamilies: [InstructionFamily] = [
             [
                 InstructionChoice("S", "s1", 0),
                 InstructionChoice("R", "r", 0),
+                InstructionChoice("SI", "s1 i0", 0),
+                InstructionChoice("RI", "r i0", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1718, count: 2, words: 2, fields: "s0 s1 b",
+        base: 1892, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
                 InstructionChoice("copy+br", "", 0),
@@ -635,7 +734,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1720, count: 2, words: 2, fields: "s0 i1 b",
+        base: 1894, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
                 InstructionChoice("const+br", "", 0),
@@ -646,35 +745,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1722, count: 1, words: 2, fields: "u",
+        base: 1896, count: 1, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("charge", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1723, count: 1, words: 2, fields: "",
+        base: 1897, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("unreachable", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1724, count: 1, words: 2, fields: "",
+        base: 1898, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("halt", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1725, count: 1, words: 2, fields: "n0",
+        base: 1899, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1726, count: 6, words: 2, fields: "n0",
+        base: 1900, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -687,7 +786,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1732, count: 1, words: 2, fields: "n0",
+        base: 1906, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -697,21 +796,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1733, count: 1, words: 3, fields: "c n4 n5",
+        base: 1907, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
                 InstructionChoice("call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1734, count: 1, words: 3, fields: "u n4 n5",
+        base: 1908, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1735, count: 2, words: 3, fields: "u n4 n5",
+        base: 1909, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
@@ -722,105 +821,105 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1737, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1911, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1738, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1912, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
                 InstructionChoice("call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1739, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1913, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1740, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1914, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1741, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1915, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
                 InstructionChoice("return_call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1742, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1916, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1743, count: 1, words: 2, fields: "",
+        base: 1917, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("cross_return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1744, count: 1, words: 2, fields: "w",
+        base: 1918, count: 1, words: 2, fields: "w",
         axes: [
             [
                 InstructionChoice("translate", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1745, count: 1, words: 2, fields: "s0 s1",
+        base: 1919, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1746, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1920, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("copy2", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1747, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1921, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("copy.range", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1748, count: 1, words: 2, fields: "s0 u",
+        base: 1922, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1749, count: 1, words: 3, fields: "s0 w",
+        base: 1923, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1750, count: 1, words: 2, fields: "s0 u",
+        base: 1924, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("zero", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1751, count: 12, words: 2, fields: "u",
+        base: 1925, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.get", "", 0),
@@ -837,7 +936,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1763, count: 4, words: 2, fields: "u",
+        base: 1937, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set", "", 0),
@@ -852,7 +951,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1767, count: 4, words: 2, fields: "u",
+        base: 1941, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -867,7 +966,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1771, count: 12, words: 2, fields: "",
+        base: 1945, count: 1, words: 2, fields: "s0 n1 i",
+        axes: [
+            [
+                InstructionChoice("global.add", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1946, count: 1, words: 2, fields: "n0 s1 i",
+        axes: [
+            [
+                InstructionChoice("global.set.add", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1947, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -884,7 +997,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1783, count: 4, words: 2, fields: "",
+        base: 1959, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -899,49 +1012,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1787, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1963, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.get", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1788, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1964, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.set", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1789, count: 1, words: 2, fields: "s0 n2",
+        base: 1965, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
                 InstructionChoice("table.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1790, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1966, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("table.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1791, count: 1, words: 2, fields: "s0 u",
+        base: 1967, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("ref.func", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1792, count: 1, words: 2, fields: "s1",
+        base: 1968, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("ref.as_non_null", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1793, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1969, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
@@ -951,7 +1064,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1797, count: 80, words: 2, fields: "b16",
+        base: 1973, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -985,7 +1098,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1877, count: 40, words: 3, fields: "i b2",
+        base: 2053, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -1015,7 +1128,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1917, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 2093, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
@@ -1023,14 +1136,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1919, count: 1, words: 2, fields: "s0 s1 i",
+        base: 2095, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
                 InstructionChoice("i32.postinc", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1920, count: 48, words: 3, fields: "b2",
+        base: 2096, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1055,7 +1168,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1968, count: 4, words: 2, fields: "n2 n3",
+        base: 2144, count: 288, words: 3, fields: "s4 b2",
+        axes: [
+            [
+                InstructionChoice("i32.load", "", 0),
+                InstructionChoice("i32.load8_u", "", 0),
+                InstructionChoice("i32.load16_u", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s1 u", 0),
+                InstructionChoice("R", "r u", 0),
+            ],
+            [
+                InstructionChoice("i32.eq", "", 0),
+                InstructionChoice("i32.ne", "", 0),
+                InstructionChoice("i32.lt_s", "", 0),
+                InstructionChoice("i32.lt_u", "", 0),
+                InstructionChoice("i32.gt_s", "", 0),
+                InstructionChoice("i32.gt_u", "", 0),
+                InstructionChoice("i32.le_s", "", 0),
+                InstructionChoice("i32.le_u", "", 0),
+                InstructionChoice("i32.ge_s", "", 0),
+                InstructionChoice("i32.ge_u", "", 0),
+                InstructionChoice("i32.test", "", 0),
+                InstructionChoice("i32.test_not", "", 0),
+            ],
+            [
+                InstructionChoice("S", "s0", 0),
+                InstructionChoice("I", "i0", 0),
+            ],
+            [
+                InstructionChoice("forward", "", 0),
+                InstructionChoice("loop", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2432, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
                 InstructionChoice("i32.bits", "", 0),
@@ -1070,7 +1218,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1972, count: 16, words: 2, fields: "",
+        base: 2436, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1088,7 +1236,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1988, count: 8, words: 2, fields: "",
+        base: 2452, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1105,7 +1253,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1996, count: 12, words: 2, fields: "n3",
+        base: 2460, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),
@@ -1122,7 +1270,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2008, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2472, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.load8", "", 0),
@@ -1132,7 +1280,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2012, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2476, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.store8", "", 0),
@@ -1142,7 +1290,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2016, count: 24, words: 4, fields: "s0 s1 s2 w",
+        base: 2480, count: 24, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.add8", "", 0),
@@ -1172,7 +1320,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2040, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2504, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.cmpxchg8", "", 0),
@@ -1182,42 +1330,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2044, count: 1, words: 4, fields: "s0 s1 s2 w",
+        base: 2508, count: 1, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.notify", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2045, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2509, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.wait", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2046, count: 1, words: 2, fields: "",
+        base: 2510, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("atomic.fence", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2047, count: 1, words: 2, fields: "s0 u",
+        base: 2511, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("throw", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2048, count: 1, words: 2, fields: "s1",
+        base: 2512, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("throw_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2049, count: 32, words: 2, fields: "u",
+        base: 2513, count: 32, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.get", "", 0),
@@ -1239,7 +1387,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2081, count: 16, words: 2, fields: "u",
+        base: 2545, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set8", "", 0),
@@ -1255,7 +1403,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2097, count: 4, words: 2, fields: "u",
+        base: 2561, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set.f32", "", 0),
@@ -1267,35 +1415,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2101, count: 1, words: 2, fields: "s0 s1 u",
+        base: 2565, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("struct.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2102, count: 1, words: 2, fields: "s1 s0 u",
+        base: 2566, count: 1, words: 2, fields: "s1 s0 u",
         axes: [
             [
                 InstructionChoice("struct.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2103, count: 1, words: 3, fields: "s0 u n5 n6",
+        base: 2567, count: 1, words: 3, fields: "s0 u n5 n6",
         axes: [
             [
                 InstructionChoice("struct.new", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2104, count: 1, words: 3, fields: "s0 u",
+        base: 2568, count: 1, words: 3, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("struct.new_default", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2105, count: 48, words: 2, fields: "",
+        base: 2569, count: 48, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.get", "", 0),
@@ -1318,7 +1466,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2153, count: 16, words: 2, fields: "",
+        base: 2617, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set8", "", 0),
@@ -1334,7 +1482,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2169, count: 2, words: 2, fields: "",
+        base: 2633, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set.f32", "", 0),
@@ -1345,21 +1493,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2171, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2635, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("array.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2172, count: 1, words: 2, fields: "s1 s2 s0",
+        base: 2636, count: 1, words: 2, fields: "s1 s2 s0",
         axes: [
             [
                 InstructionChoice("array.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2173, count: 4, words: 2, fields: "",
+        base: 2637, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.len", "", 0),
@@ -1374,14 +1522,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2177, count: 1, words: 4, fields: "n2 s0 s1 w",
+        base: 2641, count: 1, words: 4, fields: "n2 s0 s1 w",
         axes: [
             [
                 InstructionChoice("array", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2178, count: 4, words: 2, fields: "",
+        base: 2642, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("ref.i31", "", 0),
@@ -1396,7 +1544,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2182, count: 8, words: 2, fields: "",
+        base: 2646, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i31.get_s", "", 0),
@@ -1412,7 +1560,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2190, count: 28, words: 3, fields: "u n5",
+        base: 2654, count: 28, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.test", "", 0),
@@ -1436,7 +1584,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2218, count: 10, words: 3, fields: "u n5",
+        base: 2682, count: 10, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.cast", "", 0),
@@ -1454,7 +1602,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2228, count: 28, words: 3, fields: "u n5 b2",
+        base: 2692, count: 28, words: 3, fields: "u n5 b2",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -1478,7 +1626,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2256, count: 48, words: 2, fields: "s0 s1",
+        base: 2720, count: 48, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.not", "", 0),
@@ -1532,7 +1680,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2304, count: 2, words: 2, fields: "s0 s1",
+        base: 2768, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.sqrt", "", 0),
@@ -1540,7 +1688,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2306, count: 2, words: 2, fields: "s0 s1",
+        base: 2770, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.canonicalize", "", 0),
@@ -1548,7 +1696,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2308, count: 88, words: 2, fields: "",
+        base: 2772, count: 88, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1602,7 +1750,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2396, count: 12, words: 2, fields: "",
+        base: 2860, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.zipLow", "s0", 0),
@@ -1623,7 +1771,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2408, count: 96, words: 2, fields: "",
+        base: 2872, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1681,7 +1829,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2504, count: 16, words: 2, fields: "s0 s1 s2",
+        base: 2968, count: 16, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.min_s", "", 0),
@@ -1703,7 +1851,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2520, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2984, count: 12, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
@@ -1721,7 +1869,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2532, count: 4, words: 2, fields: "s0 s1 s2 s3",
+        base: 2996, count: 4, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
@@ -1731,7 +1879,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2536, count: 36, words: 2, fields: "",
+        base: 3000, count: 36, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "s0 s1", 0),
@@ -1754,7 +1902,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2572, count: 18, words: 2, fields: "s1",
+        base: 3036, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1773,7 +1921,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2590, count: 8, words: 2, fields: "",
+        base: 3054, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "s0", 0),
@@ -1787,7 +1935,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2598, count: 2, words: 2, fields: "",
+        base: 3062, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "s0", 0),
@@ -1798,7 +1946,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2600, count: 16, words: 2, fields: "u",
+        base: 3064, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1816,7 +1964,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2616, count: 8, words: 4, fields: "v",
+        base: 3080, count: 8, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "s0 s1", 0),
@@ -1830,7 +1978,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2624, count: 2, words: 4, fields: "v",
+        base: 3088, count: 2, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "s0 s1", 0),
@@ -1841,21 +1989,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2626, count: 1, words: 4, fields: "s0 v",
+        base: 3090, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
                 InstructionChoice("v128.const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2627, count: 1, words: 2, fields: "s0 s1",
+        base: 3091, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2628, count: 2, words: 2, fields: "",
+        base: 3092, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.select", "s0", 0),
@@ -1866,7 +2014,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2630, count: 2, words: 2, fields: "u",
+        base: 3094, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("v128.global.get", "s0", 0),
@@ -1877,7 +2025,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2632, count: 2, words: 2, fields: "s1 u",
+        base: 3096, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
                 InstructionChoice("v128.global.set", "", 0),
@@ -1888,42 +2036,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2634, count: 1, words: 10, fields: "s0",
+        base: 3098, count: 1, words: 10, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2635, count: 1, words: 6, fields: "s0",
+        base: 3099, count: 1, words: 6, fields: "s0",
         axes: [
             [
                 InstructionChoice("i16x8.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2636, count: 1, words: 4, fields: "s0",
+        base: 3100, count: 1, words: 4, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32x4.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2637, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 3101, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i64x2.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2638, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        base: 3102, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("v128.half", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2639, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        base: 3103, count: 2, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("v128.window.low", "", 0),
@@ -1931,14 +2079,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2641, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 3105, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.swizzle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2642, count: 130, words: 2, fields: "",
+        base: 3106, count: 130, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.load", "s0", 0),
@@ -1969,7 +2117,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2772, count: 10, words: 2, fields: "s0",
+        base: 3236, count: 10, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
@@ -1988,7 +2136,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2782, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 3246, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -2007,14 +2155,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2795, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 3259, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2796, count: 80, words: 3, fields: "s4",
+        base: 3260, count: 80, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -2046,7 +2194,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2876, count: 4, words: 3, fields: "s4",
+        base: 3340, count: 4, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -2059,7 +2207,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2880, count: 96, words: 3, fields: "s4 s5",
+        base: 3344, count: 96, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2095,7 +2243,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2976, count: 18, words: 3, fields: "s4",
+        base: 3440, count: 18, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2114,7 +2262,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2994, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 3458, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -2169,7 +2317,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3043, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 3507, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -2190,7 +2338,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3058, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 3522, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
@@ -2200,7 +2348,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3062, count: 36, words: 3, fields: "s3 s1 s2 s0 s4 s5",
+        base: 3526, count: 36, words: 3, fields: "s3 s1 s2 s0 s4 s5",
         axes: [
             [
                 InstructionChoice("f32x4.add;add", "", 0),
@@ -2242,7 +2390,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3098, count: 36, words: 3, fields: "s4 s5",
+        base: 3562, count: 36, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -2263,7 +2411,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3134, count: 36, words: 3, fields: "s4 s5 u2",
+        base: 3598, count: 36, words: 3, fields: "s4 s5 u2",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "", 0),
@@ -2284,7 +2432,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3170, count: 36, words: 3, fields: "s4",
+        base: 3634, count: 36, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i16x8.mul.loads", "s0", 0),
@@ -2307,7 +2455,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3206, count: 48, words: 3, fields: "s4",
+        base: 3670, count: 48, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i16x8.add.load8x8_s", "s0", 0),
@@ -2331,7 +2479,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3254, count: 120, words: 2, fields: "",
+        base: 3718, count: 120, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -2364,7 +2512,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3374, count: 36, words: 2, fields: "s1 b",
+        base: 3838, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -2387,14 +2535,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3374, count: 1, words: 2, fields: "",
+        base: 3874, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("count", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3375, count: 1, words: 2, fields: "n0 u",
+        base: 3875, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
                 InstructionChoice("observe", "", 0),

@@ -4,369 +4,394 @@ extension Instruction {
     static func integerCommutative(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
         Instruction(0 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
+    static func integerWide(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(80 &+ ((a &* 2 &+ b) &* 2 &+ c))
+    }
     static func integerOrdered(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(80 &+ ((a &* 7 &+ b) &* 2 &+ c))
+        Instruction(100 &+ ((a &* 7 &+ b) &* 2 &+ c))
     }
     static func division(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(248 &+ (a &* 7 &+ b))
+        Instruction(268 &+ (a &* 7 &+ b))
     }
     static func integerCompare(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(304 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(324 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func integerBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(464 &+ ((a &* 6 &+ b) &* 2 &+ c))
+        Instruction(484 &+ ((a &* 6 &+ b) &* 2 &+ c))
     }
     static func integerUnary(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(728 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(748 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func floatCommutative(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(784 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(804 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatOrdered(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(848 &+ ((a &* 7 &+ b) &* 2 &+ c))
+        Instruction(868 &+ ((a &* 7 &+ b) &* 2 &+ c))
     }
     static func floatCompare(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(932 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(952 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1028 &+ ((a &* 4 &+ b) &* 2 &+ c))
+        Instruction(1048 &+ ((a &* 4 &+ b) &* 2 &+ c))
     }
     static func floatUnary(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1188 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1208 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func floatCanonicalize(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1244 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1264 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func floatConvert(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1252 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1272 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func truncate(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1292 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1312 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func truncateSaturating(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1324 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1344 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func load(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1356 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1376 &+ ((a &* 12 &+ b) &* 2 &+ c))
+    }
+    static func loadScaled(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(1640 &+ (a &* 2 &+ b))
     }
     static func store(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1576 &+ ((a &* 10 &+ b) &* 2 &+ c))
+        Instruction(1704 &+ ((a &* 12 &+ b) &* 2 &+ c))
+    }
+    static func storeScaled(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(1800 &+ (a &* 2 &+ b))
     }
     static func storeRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1656 &+ (a &* 2 &+ b))
+        Instruction(1824 &+ (a &* 2 &+ b))
     }
     static func storeFloatRegister(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1664 &+ (a &* 10 &+ b))
+        Instruction(1832 &+ (a &* 10 &+ b))
+    }
+    /// memory to memory
+    static func move(_ a: Int) -> Instruction {
+        Instruction(1852 &+ (a))
     }
     static func loadFar(_ a: Int) -> Instruction {
-        Instruction(1684 &+ (a))
+        Instruction(1856 &+ (a))
     }
     static func storeFar(_ a: Int) -> Instruction {
-        Instruction(1695 &+ (a))
+        Instruction(1867 &+ (a))
     }
-    static let memorySize = Instruction(1699)
-    static let memorySizeFar = Instruction(1700)
-    static let memoryGrow = Instruction(1701)
-    static let memoryCopy = Instruction(1702)
-    static let memoryFill = Instruction(1703)
+    static let memorySize = Instruction(1871)
+    static let memorySizeFar = Instruction(1872)
+    static let memoryGrow = Instruction(1873)
+    static let memoryCopy = Instruction(1874)
+    static let memoryFill = Instruction(1875)
     /// field 3 is a `BulkOperation`; three slots; word 2 holds two indices
-    static let bulk = Instruction(1704)
+    static let bulk = Instruction(1876)
     /// field 0: 0 for a data segment, 1 for an element segment
-    static let dropSegment = Instruction(1705)
+    static let dropSegment = Instruction(1877)
     static func branch(_ a: Int) -> Instruction {
-        Instruction(1706 &+ (a))
+        Instruction(1878 &+ (a))
     }
     static func branchIf(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1708 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1880 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func branchTable(_ a: Int) -> Instruction {
-        Instruction(1716 &+ (a))
+        Instruction(1888 &+ (a))
     }
     static func copyBranch(_ a: Int) -> Instruction {
-        Instruction(1718 &+ (a))
+        Instruction(1892 &+ (a))
     }
     static func constantBranch(_ a: Int) -> Instruction {
-        Instruction(1720 &+ (a))
+        Instruction(1894 &+ (a))
     }
-    static let charge = Instruction(1722)
-    static let unreachable = Instruction(1723)
-    static let halt = Instruction(1724)
-    static let returnNone = Instruction(1725)
+    static let charge = Instruction(1896)
+    static let unreachable = Instruction(1897)
+    static let halt = Instruction(1898)
+    static let returnNone = Instruction(1899)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1726 &+ (a &* 2 &+ b))
+        Instruction(1900 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1732)
-    static let call = Instruction(1733)
-    static let callImport = Instruction(1734)
+    static let returnConstant = Instruction(1906)
+    static let call = Instruction(1907)
+    static let callImport = Instruction(1908)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1735 &+ (a))
+        Instruction(1909 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1737)
-    static let callReference = Instruction(1738)
-    static let returnCall = Instruction(1739)
-    static let returnCallImport = Instruction(1740)
+    static let callIndirectFar = Instruction(1911)
+    static let callReference = Instruction(1912)
+    static let returnCall = Instruction(1913)
+    static let returnCallImport = Instruction(1914)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1741)
-    static let returnCallReference = Instruction(1742)
-    static let crossReturn = Instruction(1743)
-    static let translateStub = Instruction(1744)
-    static let copy = Instruction(1745)
-    static let copyTwo = Instruction(1746)
-    static let copyRange = Instruction(1747)
-    static let constant32 = Instruction(1748)
-    static let constant64 = Instruction(1749)
-    static let zero = Instruction(1750)
+    static let returnCallIndirect = Instruction(1915)
+    static let returnCallReference = Instruction(1916)
+    static let crossReturn = Instruction(1917)
+    static let translateStub = Instruction(1918)
+    static let copy = Instruction(1919)
+    static let copyTwo = Instruction(1920)
+    static let copyRange = Instruction(1921)
+    static let constant32 = Instruction(1922)
+    static let constant64 = Instruction(1923)
+    static let zero = Instruction(1924)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1751 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1925 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1763 &+ (a &* 2 &+ b))
+        Instruction(1937 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1767 &+ (a &* 2 &+ b))
+        Instruction(1941 &+ (a &* 2 &+ b))
     }
+    /// adds to a global, and notes the sum
+    static let globalAdd = Instruction(1945)
+    /// sets a global to a sum
+    static let globalSetSum = Instruction(1946)
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1771 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1947 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1783 &+ (a &* 2 &+ b))
+        Instruction(1959 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1787)
-    static let tableSet = Instruction(1788)
-    static let tableSize = Instruction(1789)
-    static let tableGrow = Instruction(1790)
-    static let functionReference = Instruction(1791)
-    static let nullCheck = Instruction(1792)
+    static let tableGet = Instruction(1963)
+    static let tableSet = Instruction(1964)
+    static let tableSize = Instruction(1965)
+    static let tableGrow = Instruction(1966)
+    static let functionReference = Instruction(1967)
+    static let nullCheck = Instruction(1968)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1793 &+ (a))
+        Instruction(1969 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1797 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1973 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1877 &+ (a &* 2 &+ b))
+        Instruction(2053 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(1917 &+ (a))
+        Instruction(2093 &+ (a))
     }
-    static let postIncrement = Instruction(1919)
+    static let postIncrement = Instruction(2095)
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(1920 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(2096 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+    }
+    /// a load, and the comparison of what it loaded
+    static func loadCompareBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
+        Instruction(2144 &+ ((((a &* 2 &+ b) &* 12 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1968 &+ (a &* 2 &+ b))
+        Instruction(2432 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1972 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2436 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1988 &+ (a &* 2 &+ b))
+        Instruction(2452 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1996 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2460 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     /// offset in word 2, index of the memory in word 3
     static func atomicLoad(_ a: Int) -> Instruction {
-        Instruction(2008 &+ (a))
+        Instruction(2472 &+ (a))
     }
     /// the value in field 0
     static func atomicStore(_ a: Int) -> Instruction {
-        Instruction(2012 &+ (a))
+        Instruction(2476 &+ (a))
     }
     static func atomicModify(_ a: Int) -> Instruction {
-        Instruction(2016 &+ (a))
+        Instruction(2480 &+ (a))
     }
     /// expected value in field 2, replacement in field 3
     static func atomicCompareExchange(_ a: Int) -> Instruction {
-        Instruction(2040 &+ (a))
+        Instruction(2504 &+ (a))
     }
-    static let atomicNotify = Instruction(2044)
+    static let atomicNotify = Instruction(2508)
     /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
-    static let atomicWait = Instruction(2045)
-    static let atomicFence = Instruction(2046)
+    static let atomicWait = Instruction(2509)
+    static let atomicFence = Instruction(2510)
     /// field 0: the first slot of the payload; upper half of word 1: the tag
-    static let throwException = Instruction(2047)
-    static let throwReference = Instruction(2048)
+    static let throwException = Instruction(2511)
+    static let throwReference = Instruction(2512)
     static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2049 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2513 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func structSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2081 &+ (a &* 4 &+ b))
+        Instruction(2545 &+ (a &* 4 &+ b))
     }
     static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2097 &+ (a &* 2 &+ b))
+        Instruction(2561 &+ (a &* 2 &+ b))
     }
-    static let structGetVector = Instruction(2101)
-    static let structSetVector = Instruction(2102)
+    static let structGetVector = Instruction(2565)
+    static let structSetVector = Instruction(2566)
     /// a word for every field follows
-    static let structNew = Instruction(2103)
-    static let structNewDefault = Instruction(2104)
+    static let structNew = Instruction(2567)
+    static let structNewDefault = Instruction(2568)
     static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2105 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2569 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     static func arraySet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2153 &+ (a &* 4 &+ b))
+        Instruction(2617 &+ (a &* 4 &+ b))
     }
     static func arraySetFloat(_ a: Int) -> Instruction {
-        Instruction(2169 &+ (a))
+        Instruction(2633 &+ (a))
     }
-    static let arrayGetVector = Instruction(2171)
-    static let arraySetVector = Instruction(2172)
+    static let arrayGetVector = Instruction(2635)
+    static let arraySetVector = Instruction(2636)
     static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2173 &+ (a &* 2 &+ b))
+        Instruction(2637 &+ (a &* 2 &+ b))
     }
     /// field 2 is an `AggregateOperation`
-    static let aggregate = Instruction(2177)
+    static let aggregate = Instruction(2641)
     static func makeI31(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2178 &+ (a &* 2 &+ b))
+        Instruction(2642 &+ (a &* 2 &+ b))
     }
     static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2182 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2646 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2190 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2654 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the value stays where it is
     static func refCast(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2218 &+ (a &* 2 &+ b))
+        Instruction(2682 &+ (a &* 2 &+ b))
     }
     /// on_cast_fail by 0 bytes: a cast, which traps
     static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2228 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2692 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func vectorUnary(_ a: Int) -> Instruction {
-        Instruction(2256 &+ (a))
+        Instruction(2720 &+ (a))
     }
     static func vectorRoot(_ a: Int) -> Instruction {
-        Instruction(2304 &+ (a))
+        Instruction(2768 &+ (a))
     }
     static func vectorCanonicalize(_ a: Int) -> Instruction {
-        Instruction(2306 &+ (a))
+        Instruction(2770 &+ (a))
     }
     static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2308 &+ (a &* 2 &+ b))
+        Instruction(2772 &+ (a &* 2 &+ b))
     }
     static func vectorZip(_ a: Int) -> Instruction {
-        Instruction(2396 &+ (a))
+        Instruction(2860 &+ (a))
     }
     static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2408 &+ (a &* 2 &+ b))
+        Instruction(2872 &+ (a &* 2 &+ b))
     }
     static func vectorChoose(_ a: Int) -> Instruction {
-        Instruction(2504 &+ (a))
+        Instruction(2968 &+ (a))
     }
     static func vectorExtended(_ a: Int) -> Instruction {
-        Instruction(2520 &+ (a))
+        Instruction(2984 &+ (a))
     }
     static func vectorTernary(_ a: Int) -> Instruction {
-        Instruction(2532 &+ (a))
+        Instruction(2996 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2536 &+ (a &* 3 &+ b))
+        Instruction(3000 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2572 &+ (a &* 2 &+ b))
+        Instruction(3036 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2590 &+ (a &* 2 &+ b))
+        Instruction(3054 &+ (a &* 2 &+ b))
     }
     static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(2598 &+ (a))
-    }
-    static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2600 &+ (a &* 2 &+ b))
-    }
-    static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2616 &+ (a &* 2 &+ b))
-    }
-    static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(2624 &+ (a))
-    }
-    static let vectorConstant = Instruction(2626)
-    static let vectorCopy = Instruction(2627)
-    static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(2628 &+ (a))
-    }
-    static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(2630 &+ (a))
-    }
-    static func vectorGlobalSet(_ a: Int) -> Instruction {
-        Instruction(2632 &+ (a))
-    }
-    static let vectorShuffle8 = Instruction(2634)
-    static let vectorShuffle16 = Instruction(2635)
-    static let vectorShuffle32 = Instruction(2636)
-    static let vectorJoin = Instruction(2637)
-    /// eight bytes, and one byte eight times
-    static let vectorHalf = Instruction(2638)
-    static func vectorWindow(_ a: Int) -> Instruction {
-        Instruction(2639 &+ (a))
-    }
-    static let vectorSwizzle = Instruction(2641)
-    static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2642 &+ (a &* 10 &+ b))
-    }
-    static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(2772 &+ (a))
-    }
-    static func vectorLoadFar(_ a: Int) -> Instruction {
-        Instruction(2782 &+ (a))
-    }
-    static let vectorStoreFar = Instruction(2795)
-    static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2796 &+ (a &* 4 &+ b))
-    }
-    static func vectorCompareLoad(_ a: Int) -> Instruction {
-        Instruction(2876 &+ (a))
-    }
-    static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2880 &+ (a &* 4 &+ b))
-    }
-    static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2976 &+ (a &* 2 &+ b))
-    }
-    static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(2994 &+ (a))
-    }
-    static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(3043 &+ (a))
-    }
-    static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(3058 &+ (a))
-    }
-    static func vectorTwo(_ a: Int) -> Instruction {
         Instruction(3062 &+ (a))
     }
+    static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(3064 &+ (a &* 2 &+ b))
+    }
+    static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(3080 &+ (a &* 2 &+ b))
+    }
+    static func vectorReplaceFloat(_ a: Int) -> Instruction {
+        Instruction(3088 &+ (a))
+    }
+    static let vectorConstant = Instruction(3090)
+    static let vectorCopy = Instruction(3091)
+    static func vectorSelect(_ a: Int) -> Instruction {
+        Instruction(3092 &+ (a))
+    }
+    static func vectorGlobalGet(_ a: Int) -> Instruction {
+        Instruction(3094 &+ (a))
+    }
+    static func vectorGlobalSet(_ a: Int) -> Instruction {
+        Instruction(3096 &+ (a))
+    }
+    static let vectorShuffle8 = Instruction(3098)
+    static let vectorShuffle16 = Instruction(3099)
+    static let vectorShuffle32 = Instruction(3100)
+    static let vectorJoin = Instruction(3101)
+    /// eight bytes, and one byte eight times
+    static let vectorHalf = Instruction(3102)
+    static func vectorWindow(_ a: Int) -> Instruction {
+        Instruction(3103 &+ (a))
+    }
+    static let vectorSwizzle = Instruction(3105)
+    static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(3106 &+ (a &* 10 &+ b))
+    }
+    static func vectorStore(_ a: Int) -> Instruction {
+        Instruction(3236 &+ (a))
+    }
+    static func vectorLoadFar(_ a: Int) -> Instruction {
+        Instruction(3246 &+ (a))
+    }
+    static let vectorStoreFar = Instruction(3259)
+    static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(3260 &+ (a &* 4 &+ b))
+    }
+    static func vectorCompareLoad(_ a: Int) -> Instruction {
+        Instruction(3340 &+ (a))
+    }
+    static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(3344 &+ (a &* 4 &+ b))
+    }
+    static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(3440 &+ (a &* 2 &+ b))
+    }
+    static func vectorPair(_ a: Int) -> Instruction {
+        Instruction(3458 &+ (a))
+    }
+    static func vectorShiftPair(_ a: Int) -> Instruction {
+        Instruction(3507 &+ (a))
+    }
+    static func vectorPairShift(_ a: Int) -> Instruction {
+        Instruction(3522 &+ (a))
+    }
+    static func vectorTwo(_ a: Int) -> Instruction {
+        Instruction(3526 &+ (a))
+    }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3098 &+ (a &* 4 &+ b))
+        Instruction(3562 &+ (a &* 4 &+ b))
     }
     /// (slot 5 + upper half of word 2) += (field 4) * (memory)
     static func vectorMultiplyUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3134 &+ (a &* 4 &+ b))
+        Instruction(3598 &+ (a &* 4 &+ b))
+    }
+    /// both factors from memory; slot 4 is for the first one
+    static func vectorMultiplyLoads(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
+        Instruction(3634 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func vectorBinaryExtend(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3170 &+ (a &* 4 &+ b))
+        Instruction(3670 &+ (a &* 4 &+ b))
     }
     /// stores the mask and branches if any lane holds, or none
     static func vectorCompareBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int) -> Instruction {
-        Instruction(3218 &+ (((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d))
+        Instruction(3718 &+ (((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3338 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3838 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// word 1: the address of a counter
-    static let countBlock = Instruction(3374)
+    static let countBlock = Instruction(3874)
     /// field 0: 0 on entry, 1 on return; upper half of word 1: the function's index
-    static let observeCall = Instruction(3375)
+    static let observeCall = Instruction(3875)
 
     /// How many instructions there are.
-    static let count = 3376
+    static let count = 3876
 }
