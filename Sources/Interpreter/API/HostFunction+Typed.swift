@@ -16,12 +16,11 @@ extension HostFunction {
             parameters: valueTypes(repeat (each Parameter).self),
             results: valueTypes(repeat (each Result).self))
         self.init(type) { caller, slots in
-            var place = SlotPlace()
+            var index = 0
             let results = try body(
-                caller,
-                repeat (each Parameter)(slots: slots, at: place.next((each Parameter).self)))
-            place = SlotPlace()
-            repeat try (each results).write(to: slots, at: place.next((each Result).self))
+                caller, repeat (each Parameter)(slots: slots, at: &index))
+            index = 0
+            repeat try (each results).write(to: slots, at: &index)
         }
     }
 

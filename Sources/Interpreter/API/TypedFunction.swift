@@ -28,11 +28,15 @@ extension TypedFunction {
     ) throws -> (repeat each Result)
     where Signature == (repeat each Parameter) -> (repeat each Result) {
         let slots = try function.beginCall()
-        var place = SlotPlace()
-        for argument in repeat each arguments { try place.write(argument, to: slots) }
+        var index = 0
+        do throws(ValueError) {
+            repeat try (each arguments).write(to: slots, at: &index)
+        } catch {
+            throw function.argumentError(error, slot: index)
+        }
         try function.run()
-        place = SlotPlace()
-        return (repeat (each Result)(slots: slots, at: place.next((each Result).self)))
+        index = 0
+        return (repeat (each Result)(slots: slots, at: &index))
     }
 
     /// The same for one result: Swift does not take a list of one type, if that is an optional, for
@@ -42,10 +46,15 @@ extension TypedFunction {
         _ arguments: repeat each Parameter
     ) throws -> Result where Signature == (repeat each Parameter) -> Result {
         let slots = try function.beginCall()
-        var place = SlotPlace()
-        for argument in repeat each arguments { try place.write(argument, to: slots) }
+        var index = 0
+        do throws(ValueError) {
+            repeat try (each arguments).write(to: slots, at: &index)
+        } catch {
+            throw function.argumentError(error, slot: index)
+        }
         try function.run()
-        return Result(slots: slots, at: 0)
+        index = 0
+        return Result(slots: slots, at: &index)
     }
 }
 
@@ -101,6 +110,17 @@ extension Function {
 
     @usableFromInline
     func run() throws { try store.run(record) }
+
+    /// The error for the argument that starts at a slot.
+    @usableFromInline
+    func argumentError(_ error: ValueError, slot: Int) -> CallError {
+        var next = 0
+        let index = type.parameters.firstIndex { parameter in
+            defer { next += parameter.slotCount }
+            return next == slot
+        }
+        return .argument(index: index ?? 0, error)
+    }
 }
 
 /// Single calls: the types are compared each time.
@@ -123,35 +143,6 @@ extension Function {
     @inlinable
     public func callAsFunction<each Argument: WasmValue>(_ arguments: repeat each Argument) throws {
         try typed(as: ((repeat each Argument) -> Void).self)(repeat each arguments)
-    }
-}
-
-/// Where the next of several values stands.
-@usableFromInline
-struct SlotPlace {
-    @usableFromInline var slot = 0
-    @usableFromInline var value = 0
-
-    @inlinable init() {}
-
-    /// The slot of the next value, which is of this type.
-    @inlinable
-    mutating func next<Value: WasmValue>(_ type: Value.Type) -> Int {
-        defer { slot += Value.valueType.slotCount }
-        return slot
-    }
-
-    /// Writes the next argument.
-    @inlinable
-    mutating func write(
-        _ argument: some WasmValue, to slots: borrowing CallSlots
-    ) throws(CallError) {
-        do throws(ValueError) {
-            try argument.write(to: slots, at: next(type(of: argument)))
-        } catch {
-            throw .argument(index: value, error)
-        }
-        value += 1
     }
 }
 

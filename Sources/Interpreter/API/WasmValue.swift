@@ -14,81 +14,110 @@ import WasmDecoder
 public protocol WasmValue {
     /// The WebAssembly type.
     static var valueType: ValueType { get }
-    /// Reads the value that starts at slot `index`, which is of the type.
-    init(slots: borrowing CallSlots, at index: Int)
-    /// Writes the value to the slots from `index` on.
+    /// Reads the value that starts at slot `index`, which is of the type, and moves the index behind
+    /// it.
+    init(slots: borrowing CallSlots, at index: inout Int)
+    /// Writes the value to the slots from `index` on, and moves the index behind it.
     ///
     /// - Throws: `ValueError` if it belongs to another store; numbers never do.
-    func write(to slots: borrowing CallSlots, at index: Int) throws(ValueError)
+    func write(to slots: borrowing CallSlots, at index: inout Int) throws(ValueError)
 }
 
 extension Int32: WasmValue {
     @inlinable public static var valueType: ValueType { .i32 }
-    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.i32(index) }
-    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+    @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
+        self = slots.i32(index)
+        index += 1
+    }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, i32: self)
+        index += 1
     }
 }
 
 extension UInt32: WasmValue {
     @inlinable public static var valueType: ValueType { .i32 }
-    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.u32(index) }
-    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+    @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
+        self = slots.u32(index)
+        index += 1
+    }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, u32: self)
+        index += 1
     }
 }
 
 extension Bool: WasmValue {
     @inlinable public static var valueType: ValueType { .i32 }
-    @inlinable public init(slots: borrowing CallSlots, at index: Int) {
+    @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = slots.u32(index) != 0
+        index += 1
     }
-    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+    @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, u32: self ? 1 : 0)
+        index += 1
     }
 }
 
 extension Int64: WasmValue {
     @inlinable public static var valueType: ValueType { .i64 }
-    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.i64(index) }
-    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+    @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
+        self = slots.i64(index)
+        index += 1
+    }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, i64: self)
+        index += 1
     }
 }
 
 extension UInt64: WasmValue {
     @inlinable public static var valueType: ValueType { .i64 }
-    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.u64(index) }
-    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+    @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
+        self = slots.u64(index)
+        index += 1
+    }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, u64: self)
+        index += 1
     }
 }
 
 extension Float: WasmValue {
     @inlinable public static var valueType: ValueType { .f32 }
-    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.f32(index) }
-    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+    @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
+        self = slots.f32(index)
+        index += 1
+    }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, f32: self)
+        index += 1
     }
 }
 
 extension Double: WasmValue {
     @inlinable public static var valueType: ValueType { .f64 }
-    @inlinable public init(slots: borrowing CallSlots, at index: Int) { self = slots.f64(index) }
-    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+    @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
+        self = slots.f64(index)
+        index += 1
+    }
+    @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, f64: self)
+        index += 1
     }
 }
 
 extension SIMD16: WasmValue where Scalar == UInt8 {
     @inlinable public static var valueType: ValueType { .v128 }
-    @inlinable public init(slots: borrowing CallSlots, at index: Int) {
+    @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = unsafeBitCast(SIMD2<UInt64>(slots[index], slots[index + 1]), to: Self.self)
+        index += 2
     }
-    @inlinable public func write(to slots: borrowing CallSlots, at index: Int) {
+    @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         let words = unsafeBitCast(self, to: SIMD2<UInt64>.self)
         slots[index] = words[0]
         slots[index + 1] = words[1]
+        index += 2
     }
 }
 
@@ -105,12 +134,14 @@ public protocol WasmReference {
 extension Optional: WasmValue where Wrapped: WasmReference {
     public static var valueType: ValueType { ValueType(Wrapped.referenceType) }
 
-    public init(slots: borrowing CallSlots, at index: Int) {
+    public init(slots: borrowing CallSlots, at index: inout Int) {
         self = Wrapped(slots.value(index, as: Self.valueType))
+        index += 1
     }
 
-    public func write(to slots: borrowing CallSlots, at index: Int) throws(ValueError) {
+    public func write(to slots: borrowing CallSlots, at index: inout Int) throws(ValueError) {
         try slots.setResult(index, Wrapped.value(of: self), as: Self.valueType)
+        index += 1
     }
 }
 
