@@ -106,10 +106,10 @@ extension Execution {
 /// that it asks often enough where a unit is slow (cache misses, copies below what is charged for),
 /// and costs nothing where it is fast.
 struct Pace {
-    private var units: UInt64 = 10_000
+    private var units = Self.range.lowerBound
     private var last: ContinuousClock.Instant?
 
-    static let range: ClosedRange<UInt64> = 512...100_000
+    static let range: ClosedRange<UInt64> = 512...50_000
     private static let nanoseconds: UInt64 = 250_000
 
     /// The next amount; time with the host counts as well, which makes it smaller for a while only.
