@@ -124,19 +124,21 @@ def peak_memory(command, job):
 class Ratio:
     """How many times as long the others took: ratio of the medians, and how far it spreads.
 
-    The spread is half of what lies between the quartiles of the ratios of single rounds.
+    The spread is half of what lies between the quartiles of the ratios of single rounds; there is none
+    of fewer than three.
     """
 
     def __init__(self, others, own):
         self.value = statistics.median(others) / max(statistics.median(own), 1e-9)
         rounds = [other / max(mine, 1e-9) for other, mine in zip(others, own)]
-        self.spread = 0.0
+        self.spread = None
         if len(rounds) >= 3:
             low, _, high = statistics.quantiles(rounds, n=4)
             self.spread = (high - low) / 2 / self.value
 
     def __str__(self):
-        return f"{self.value:.2f} ±{100 * self.spread:.0f}%"
+        spread = "" if self.spread is None else f" ±{100 * self.spread:.0f}%"
+        return f"{self.value:.2f}{spread}"
 
 
 def geometric_mean(values):
