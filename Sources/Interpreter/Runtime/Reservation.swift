@@ -58,11 +58,12 @@ struct Reservation: @unchecked Sendable {
     /// The image must not have more bytes than are committed. Cannot fail: where the system maps
     /// nothing any more, bytes are copied.
     mutating func reset(to wanted: MemoryImage?) {
-        let isSame = holds(wanted)
-        if isSame, image != nil || fileByteCount == 0 {
-            return SystemMemory.discard(base, committedByteCount)
+        let isSame = holds(wanted) && (image != nil || fileByteCount == 0)
+        if isSame && SystemMemory.discard(base, committedByteCount) { return }
+        let rest = committedByteCount - fileByteCount
+        if !SystemMemory.discard(base + fileByteCount, rest) {
+            (base + fileByteCount).initializeMemory(as: UInt8.self, repeating: 0, count: rest)
         }
-        SystemMemory.discard(base + fileByteCount, committedByteCount - fileByteCount)
         replaceImage(by: wanted)
     }
 
@@ -96,8 +97,10 @@ struct Reservation: @unchecked Sendable {
         let warm = mayStay ? min(committedByteCount, SystemMemory.roundedUp(warm) ?? 0) : 0
         base.initializeMemory(as: UInt8.self, repeating: 0, count: warm)
         isReused = true
-        if fileByteCount > 0, image == nil { return reset(to: nil) }
-        SystemMemory.discard(base + warm, committedByteCount - warm)
+        let hidesFile = fileByteCount > 0 && image == nil
+        if hidesFile || !SystemMemory.discard(base + warm, committedByteCount - warm) {
+            reset(to: nil)
+        }
     }
 }
 

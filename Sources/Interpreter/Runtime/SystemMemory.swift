@@ -39,9 +39,11 @@ enum SystemMemory {
         byteCount == 0 || mprotect(address, byteCount, PROT_READ | PROT_WRITE) == 0
     }
 
-    /// Gives whole pages back to the system; they read as zeros afterwards.
-    static func discard(_ address: UnsafeMutableRawPointer, _ byteCount: Int) {
-        if byteCount > 0 { madvise(address, byteCount, MADV_DONTNEED) }
+    /// Gives whole pages back to the system; they read as zeros, or as the file that is mapped there,
+    /// afterwards. False if the system refuses, as it does for memory that is locked.
+    @discardableResult
+    static func discard(_ address: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool {
+        byteCount == 0 || madvise(address, byteCount, MADV_DONTNEED) == 0
     }
 
     static func release(_ address: UnsafeMutableRawPointer, _ byteCount: Int) {
