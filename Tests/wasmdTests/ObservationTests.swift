@@ -88,7 +88,8 @@ import Testing
         let result = try run(
             "/usr/bin/env",
             [
-                "timeout", "--preserve-status", "--signal=INT", "1", Wasmd.path, "run",
+                "timeout", "--preserve-status", "--kill-after=30", "--signal=INT", "2",
+                Wasmd.path, "run",
                 "--flamegraph", "\(folder.path)/out.svg", file,
             ])
         // As the shell says of a process that an interrupt ended.

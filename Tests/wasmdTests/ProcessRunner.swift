@@ -27,6 +27,15 @@ func run(
         posix_spawn_file_actions_adddup2(&actions, file.descriptor, Int32(target))
     }
 
+    // Threads of tests block signals, which a program would inherit.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+
     // The shell goes to the folder: not every C library can do that when it starts a process.
     let script = "cd \"$0\" && exec \"$@\""
     let line =
@@ -35,7 +44,7 @@ func run(
     var variables = environment.map { strdup($0) } + [nil]
     defer { (words + variables).forEach { free($0) } }
     var process = pid_t()
-    let failure = posix_spawn(&process, line[0], &actions, nil, &words, &variables)
+    let failure = posix_spawn(&process, line[0], &actions, &attributes, &words, &variables)
     guard failure == 0 else { throw ProcessFailure(errno: failure) }
 
     var status: Int32 = 0
