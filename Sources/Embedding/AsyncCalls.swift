@@ -28,12 +28,12 @@ extension Function {
             var slot = 0
             return types.map { type in
                 defer { slot += type.slotCount }
-                return slots.value(slot, as: type, in: store)
+                return slots.value(slot, as: type)
             }
         }
     }
 
-    /// Calls the function with Swift numbers.
+    /// Calls the function with Swift values.
     ///
     ///     let sum = try await add.call(2 as Int32, 3 as Int32, returning: Int32.self)
     ///
@@ -43,28 +43,11 @@ extension Function {
             _ arguments: repeat each Argument, returning: Result.Type = Result.self
         ) async throws -> Result
     {
-        try check(repeat (each Argument).self, results: [Result.wasmType])
-        let execution = try start { slots in
-            var slot = 0
-            repeat try (each arguments).write(slots, at: &slot)
-        }
-        return try await finish(execution) { slots in
-            var slot = 0
-            return Result.read(slots, at: &slot)
-        }
-    }
-
-    private func check<each Argument: WasmValue>(
-        _ arguments: repeat (each Argument).Type, results: [ValueType]
-    ) throws(CallError) {
-        var parameters: [ValueType] = []
-        repeat parameters.append((each Argument).wasmType)
-        let given = FunctionType(parameters: parameters, results: results)
-        guard given == type else { throw .signature(expected: type, given: given) }
+        try await typed(as: ((repeat each Argument) -> Result).self).call(repeat each arguments)
     }
 
     nonisolated(nonsending)
-        private func finish<Results>(
+        fileprivate func finish<Results>(
             _ execution: Execution, reading: (borrowing CallSlots) throws -> Results
         ) async throws -> Results
     {
@@ -73,6 +56,55 @@ extension Function {
             try await execution.finish(cancellation, reading: reading)
         } onCancel: {
             cancellation.cancel()
+        }
+    }
+}
+
+extension TypedFunction {
+    /// Calls the function and suspends the task until it returns.
+    ///
+    ///     let add = try instance.function("add", as: ((Int32, Int32) -> Int32).self)
+    ///     let sum = try await add.call(2, 3)
+    ///
+    /// - Throws: as `Function.call(_:)` with `await`.
+    nonisolated(nonsending)
+        public func call<each Parameter: WasmValue, each Result: WasmValue>(
+            _ arguments: repeat each Parameter
+        ) async throws -> (repeat each Result)
+    where Signature == (repeat each Parameter) -> (repeat each Result) {
+        let execution = try function.start(with: repeat each arguments)
+        return try await function.finish(execution) { slots in
+            var slot = 0
+            return (repeat (each Result)(slots: slots, at: &slot))
+        }
+    }
+
+    /// The same for one result: see `TypedFunction.callAsFunction`.
+    nonisolated(nonsending)
+        public func call<each Parameter: WasmValue, Result: WasmValue>(
+            _ arguments: repeat each Parameter
+        ) async throws -> Result where Signature == (repeat each Parameter) -> Result
+    {
+        let execution = try function.start(with: repeat each arguments)
+        return try await function.finish(execution) { slots in
+            var slot = 0
+            return Result(slots: slots, at: &slot)
+        }
+    }
+}
+
+extension Function {
+    /// Prepares a call with arguments of the function's types.
+    fileprivate func start<each Argument: WasmValue>(
+        with arguments: repeat each Argument
+    ) throws -> Execution {
+        try start { slots in
+            var slot = 0
+            do throws(ValueError) {
+                repeat try (each arguments).write(to: slots, at: &slot)
+            } catch {
+                throw argumentError(error, slot: slot)
+            }
         }
     }
 }

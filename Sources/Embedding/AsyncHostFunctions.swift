@@ -23,56 +23,33 @@ struct AsyncRequest {
 }
 
 extension HostFunction {
-    /// An asynchronous function with typed parameters and one result.
+    /// An asynchronous function with typed parameters and results.
     ///
     /// Its guest is suspended while it works and holds no thread. So guests that call it must be
     /// called with `await`; for others it is an error, `SuspensionError.cannotWait`.
     ///
     /// The closure runs in the isolation of whoever called the guest, and is cancelled with it.
-    public convenience init<each Parameter: WasmValue, Result: WasmValue>(
+    public convenience init<each Parameter: WasmValue, each Result: WasmValue>(
         async body:
             nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter)
-            async throws -> Result
+            async throws -> (repeat each Result)
     ) {
-        self.init(
-            parameters: repeat (each Parameter).self, results: [Result.wasmType]
-        ) { (caller: AsyncCaller, arguments: repeat each Parameter) in
-            let result = try await body(caller, repeat each arguments)
-            return { slots in
-                var slot = 0
-                try result.write(slots, at: &slot)
-            }
-        }
-    }
-
-    /// An asynchronous function with typed parameters and no result.
-    public convenience init<each Parameter: WasmValue>(
-        async body:
-            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter)
-            async throws -> Void
-    ) {
-        self.init(
-            parameters: repeat (each Parameter).self, results: []
-        ) { (caller: AsyncCaller, arguments: repeat each Parameter) in
-            try await body(caller, repeat each arguments)
-            return { _ in }
-        }
-    }
-
-    private convenience init<each Parameter: WasmValue>(
-        parameters: repeat (each Parameter).Type, results: [ValueType],
-        _ body:
-            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter) async throws
-            -> AsyncRequest.Results
-    ) {
-        var types: [ValueType] = []
-        repeat types.append((each Parameter).wasmType)
-        self.init(FunctionType(parameters: types, results: results)) { caller, slots in
+        var parameters: [ValueType] = []
+        repeat parameters.append((each Parameter).valueType)
+        var results: [ValueType] = []
+        repeat results.append((each Result).valueType)
+        self.init(FunctionType(parameters: parameters, results: results)) { caller, slots in
             var slot = 0
-            let arguments = (repeat (each Parameter).read(slots, at: &slot))
+            let arguments = (repeat (each Parameter)(slots: slots, at: &slot))
             let asyncCaller = AsyncCaller(store: caller.store, instance: caller.instance)
             throw Suspension(
-                AsyncRequest { try await body(asyncCaller, repeat each arguments) })
+                AsyncRequest {
+                    let results = try await body(asyncCaller, repeat each arguments)
+                    return { slots in
+                        var slot = 0
+                        repeat try (each results).write(to: slots, at: &slot)
+                    }
+                })
         }
     }
 }
@@ -86,21 +63,21 @@ extension Linker {
     ///     }
     ///
     /// See `HostFunction.init(async:)`.
+    public func define<each Parameter: WasmValue, each Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body:
+            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter) async throws
+            -> (repeat each Result)
+    ) {
+        define(module, name, HostFunction(async: body))
+    }
+
+    /// Gives an asynchronous Swift closure with one result a name.
     public func define<each Parameter: WasmValue, Result: WasmValue>(
         _ module: Name, _ name: Name,
         _ body:
             nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter) async throws
             -> Result
-    ) {
-        define(module, name, HostFunction(async: body))
-    }
-
-    /// Gives an asynchronous Swift closure without result a name.
-    public func define<each Parameter: WasmValue>(
-        _ module: Name, _ name: Name,
-        _ body:
-            nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter) async throws
-            -> Void
     ) {
         define(module, name, HostFunction(async: body))
     }

@@ -143,7 +143,10 @@ public final class Execution {
         try check(input)
         guard try store.goOn(self, with: input) else { return nil }
         defer { store.end(self) }
-        return try reading(CallSlots(start, count: function.signature.headerIndex))
+        return try reading(
+            CallSlots(
+                start, count: function.signature.headerIndex,
+                of: Unmanaged.passUnretained(store)))
     }
 
     private func check(_ input: Input) throws(SuspensionError) {
@@ -170,7 +173,10 @@ extension Function {
     /// The same with arguments that `write` puts into slots.
     package func start(writing write: (borrowing CallSlots) throws -> Void) throws -> Execution {
         let execution = Execution(self, stack: try store.takeStack())
-        try write(CallSlots(execution.start, count: signature.headerIndex))
+        try write(
+            CallSlots(
+                execution.start, count: signature.headerIndex,
+                of: Unmanaged.passUnretained(store)))
         execution.stack?.top += signature.headerIndex
         store.executions.insert(execution)
         return execution

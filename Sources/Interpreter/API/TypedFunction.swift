@@ -113,7 +113,7 @@ extension Function {
 
     /// The error for the argument that starts at a slot.
     @usableFromInline
-    func argumentError(_ error: ValueError, slot: Int) -> CallError {
+    package func argumentError(_ error: ValueError, slot: Int) -> CallError {
         var next = 0
         let index = type.parameters.firstIndex { parameter in
             defer { next += parameter.slotCount }

@@ -66,7 +66,8 @@ extension Store {
         if callDepth > 0 { try checkNesting() }
         if case .results(let write) = input, let call = run.pendingCall {
             let header = Int(call.record.pointee.headerIndex)
-            try write(CallSlots(call.slots, count: header))
+            try write(
+                CallSlots(call.slots, count: header, of: Unmanaged.passUnretained(self)))
         }
         guard let stack = run.stack, let outerStack = exchangeStack(stack) else {
             throw SuspensionError.notSuspended
