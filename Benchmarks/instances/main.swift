@@ -4,7 +4,7 @@
 //
 // with PERCENT for fewer or more repetitions.
 //
-// Every row is the average of a series, the fastest of five series.
+// Every row is the average of a series, the fastest of fifty series.
 
 import WasmInterpreter
 import WasmText
