@@ -85,7 +85,7 @@ extension Linker {
 
 extension Store {
     /// Whether no guest is in the midst of anything.
-    var isIdle: Bool { callDepth == 0 }
+    var isIdle: Bool { callDepth == 0 && executions.all.isEmpty }
 
     /// Makes an instance as a snapshot has it, with what the module's imports were resolved to.
     func instantiate(_ snapshot: Snapshot, imports: [External?]) throws -> InstanceStorage {
