@@ -581,17 +581,16 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1844, count: 4, words: 2, fields: "s0 n2 s1 n3",
+        base: 1844, count: 3, words: 2, fields: "s0 n2 s1 n3",
         axes: [
             [
                 InstructionChoice("move8", "", 0),
-                InstructionChoice("move16", "", 0),
                 InstructionChoice("move32", "", 0),
                 InstructionChoice("move64", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1848, count: 11, words: 3, fields: "s0 s1 n2 w",
+        base: 1847, count: 11, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -608,7 +607,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1859, count: 4, words: 3, fields: "s0 s1 n2 w",
+        base: 1858, count: 4, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -618,56 +617,56 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1863, count: 1, words: 2, fields: "s0",
+        base: 1862, count: 1, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1864, count: 1, words: 2, fields: "s0 n2 n3",
+        base: 1863, count: 1, words: 2, fields: "s0 n2 n3",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1865, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1864, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("memory.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1866, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1865, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1867, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1866, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.fill", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1868, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
+        base: 1867, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("bulk", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1869, count: 1, words: 2, fields: "n0 u",
+        base: 1868, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
                 InstructionChoice("drop", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1870, count: 2, words: 2, fields: "b",
+        base: 1869, count: 2, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -678,7 +677,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1872, count: 8, words: 2, fields: "b",
+        base: 1871, count: 8, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br_if", "", 0),
@@ -694,7 +693,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1880, count: 4, words: 2, fields: "u",
+        base: 1879, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("br_table", "", 0),
@@ -707,7 +706,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1884, count: 2, words: 2, fields: "s0 s1 b",
+        base: 1883, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
                 InstructionChoice("copy+br", "", 0),
@@ -718,7 +717,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1886, count: 2, words: 2, fields: "s0 i1 b",
+        base: 1885, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
                 InstructionChoice("const+br", "", 0),
@@ -729,35 +728,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1888, count: 1, words: 2, fields: "u",
+        base: 1887, count: 1, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("charge", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1889, count: 1, words: 2, fields: "",
+        base: 1888, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("unreachable", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1890, count: 1, words: 2, fields: "",
+        base: 1889, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("halt", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1891, count: 1, words: 2, fields: "n0",
+        base: 1890, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1892, count: 6, words: 2, fields: "n0",
+        base: 1891, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -770,7 +769,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1898, count: 1, words: 2, fields: "n0",
+        base: 1897, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -780,21 +779,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1899, count: 1, words: 3, fields: "c n4 n5",
+        base: 1898, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
                 InstructionChoice("call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1900, count: 1, words: 3, fields: "u n4 n5",
+        base: 1899, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1901, count: 2, words: 3, fields: "u n4 n5",
+        base: 1900, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
@@ -805,105 +804,119 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1903, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1902, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1904, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1903, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
                 InstructionChoice("call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1905, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1904, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1906, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1905, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1907, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1906, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
                 InstructionChoice("return_call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1908, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1907, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1909, count: 1, words: 2, fields: "",
+        base: 1908, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("cross_return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1910, count: 1, words: 2, fields: "w",
+        base: 1909, count: 1, words: 2, fields: "w",
         axes: [
             [
                 InstructionChoice("translate", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1911, count: 1, words: 2, fields: "s0 s1",
+        base: 1910, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1912, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1911, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("copy2", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1913, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1912, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        axes: [
+            [
+                InstructionChoice("copy+const", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1913, count: 1, words: 2, fields: "s0 n1 s2 n3",
+        axes: [
+            [
+                InstructionChoice("const2", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1914, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("copy.range", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1914, count: 1, words: 2, fields: "s0 u",
+        base: 1915, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1915, count: 1, words: 3, fields: "s0 w",
+        base: 1916, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1916, count: 1, words: 2, fields: "s0 u",
+        base: 1917, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("zero", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1917, count: 12, words: 2, fields: "u",
+        base: 1918, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.get", "", 0),
@@ -920,7 +933,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1929, count: 4, words: 2, fields: "u",
+        base: 1930, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set", "", 0),
@@ -935,7 +948,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1933, count: 4, words: 2, fields: "u",
+        base: 1934, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -950,21 +963,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1937, count: 1, words: 2, fields: "s0 n1 i",
+        base: 1938, count: 1, words: 2, fields: "s0 n1 i",
         axes: [
             [
                 InstructionChoice("global.add", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1938, count: 1, words: 2, fields: "n0 s1 i",
+        base: 1939, count: 1, words: 2, fields: "n0 s1 i",
         axes: [
             [
                 InstructionChoice("global.set.add", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1939, count: 12, words: 2, fields: "",
+        base: 1940, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -981,7 +994,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1951, count: 4, words: 2, fields: "",
+        base: 1952, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -996,49 +1009,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1955, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1956, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.get", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1956, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1957, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.set", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1957, count: 1, words: 2, fields: "s0 n2",
+        base: 1958, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
                 InstructionChoice("table.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1958, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1959, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("table.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1959, count: 1, words: 2, fields: "s0 u",
+        base: 1960, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("ref.func", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1960, count: 1, words: 2, fields: "s1",
+        base: 1961, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("ref.as_non_null", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1961, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1962, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
@@ -1048,7 +1061,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1965, count: 80, words: 2, fields: "b16",
+        base: 1966, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -1082,7 +1095,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2045, count: 40, words: 3, fields: "i b2",
+        base: 2046, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -1112,7 +1125,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2085, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 2086, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
@@ -1120,14 +1133,34 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2087, count: 1, words: 2, fields: "s0 s1 i",
+        base: 2088, count: 1, words: 3, fields: "s2 s3 h5 s0 s1 h4",
+        axes: [
+            [
+                InstructionChoice("i32.sum2", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2089, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
                 InstructionChoice("i32.postinc", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2088, count: 48, words: 3, fields: "b2",
+        base: 2090, count: 6, words: 3, fields: "s1 u4 s2 s3 u5",
+        axes: [
+            [
+                InstructionChoice("i32.load2", "", 0),
+                InstructionChoice("i32.load8_u2", "", 0),
+                InstructionChoice("i64.load2", "", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2096, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1152,7 +1185,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2136, count: 288, words: 3, fields: "s4 b2",
+        base: 2144, count: 288, words: 3, fields: "s4 b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1187,7 +1220,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2424, count: 4, words: 2, fields: "n2 n3",
+        base: 2432, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
                 InstructionChoice("i32.bits", "", 0),
@@ -1202,7 +1235,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2428, count: 16, words: 2, fields: "",
+        base: 2436, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1220,7 +1253,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2444, count: 8, words: 2, fields: "",
+        base: 2452, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1237,7 +1270,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2452, count: 12, words: 2, fields: "n3",
+        base: 2460, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),
@@ -1254,7 +1287,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2464, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2472, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.load8", "", 0),
@@ -1264,7 +1297,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2468, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2476, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.store8", "", 0),
@@ -1274,7 +1307,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2472, count: 24, words: 4, fields: "s0 s1 s2 w",
+        base: 2480, count: 24, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.add8", "", 0),
@@ -1304,7 +1337,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2496, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2504, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.cmpxchg8", "", 0),
@@ -1314,42 +1347,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2500, count: 1, words: 4, fields: "s0 s1 s2 w",
+        base: 2508, count: 1, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.notify", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2501, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2509, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.wait", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2502, count: 1, words: 2, fields: "",
+        base: 2510, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("atomic.fence", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2503, count: 1, words: 2, fields: "s0 u",
+        base: 2511, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("throw", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2504, count: 1, words: 2, fields: "s1",
+        base: 2512, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("throw_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2505, count: 32, words: 2, fields: "u",
+        base: 2513, count: 32, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.get", "", 0),
@@ -1371,7 +1404,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2537, count: 16, words: 2, fields: "u",
+        base: 2545, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set8", "", 0),
@@ -1387,7 +1420,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2553, count: 4, words: 2, fields: "u",
+        base: 2561, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set.f32", "", 0),
@@ -1399,35 +1432,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2557, count: 1, words: 2, fields: "s0 s1 u",
+        base: 2565, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("struct.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2558, count: 1, words: 2, fields: "s1 s0 u",
+        base: 2566, count: 1, words: 2, fields: "s1 s0 u",
         axes: [
             [
                 InstructionChoice("struct.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2559, count: 1, words: 3, fields: "s0 u n5 n6",
+        base: 2567, count: 1, words: 3, fields: "s0 u n5 n6",
         axes: [
             [
                 InstructionChoice("struct.new", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2560, count: 1, words: 3, fields: "s0 u",
+        base: 2568, count: 1, words: 3, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("struct.new_default", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2561, count: 48, words: 2, fields: "",
+        base: 2569, count: 48, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.get", "", 0),
@@ -1450,7 +1483,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2609, count: 16, words: 2, fields: "",
+        base: 2617, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set8", "", 0),
@@ -1466,7 +1499,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2625, count: 2, words: 2, fields: "",
+        base: 2633, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set.f32", "", 0),
@@ -1477,21 +1510,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2627, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2635, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("array.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2628, count: 1, words: 2, fields: "s1 s2 s0",
+        base: 2636, count: 1, words: 2, fields: "s1 s2 s0",
         axes: [
             [
                 InstructionChoice("array.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2629, count: 4, words: 2, fields: "",
+        base: 2637, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.len", "", 0),
@@ -1506,14 +1539,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2633, count: 1, words: 4, fields: "n2 s0 s1 w",
+        base: 2641, count: 1, words: 4, fields: "n2 s0 s1 w",
         axes: [
             [
                 InstructionChoice("array", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2634, count: 4, words: 2, fields: "",
+        base: 2642, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("ref.i31", "", 0),
@@ -1528,7 +1561,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2638, count: 8, words: 2, fields: "",
+        base: 2646, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i31.get_s", "", 0),
@@ -1544,7 +1577,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2646, count: 28, words: 3, fields: "u n5",
+        base: 2654, count: 28, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.test", "", 0),
@@ -1568,7 +1601,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2674, count: 10, words: 3, fields: "u n5",
+        base: 2682, count: 10, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.cast", "", 0),
@@ -1586,7 +1619,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2684, count: 28, words: 3, fields: "u n5 b2",
+        base: 2692, count: 28, words: 3, fields: "u n5 b2",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -1610,7 +1643,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2712, count: 48, words: 2, fields: "s0 s1",
+        base: 2720, count: 48, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.not", "", 0),
@@ -1664,7 +1697,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2760, count: 2, words: 2, fields: "s0 s1",
+        base: 2768, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.sqrt", "", 0),
@@ -1672,7 +1705,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2762, count: 88, words: 2, fields: "",
+        base: 2770, count: 88, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1726,7 +1759,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2850, count: 12, words: 2, fields: "",
+        base: 2858, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.zipLow", "s0", 0),
@@ -1747,7 +1780,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2862, count: 96, words: 2, fields: "",
+        base: 2870, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1805,7 +1838,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2958, count: 16, words: 2, fields: "s0 s1 s2",
+        base: 2966, count: 16, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.min_s", "", 0),
@@ -1827,7 +1860,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2974, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2982, count: 12, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
@@ -1845,7 +1878,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2986, count: 4, words: 2, fields: "s0 s1 s2 s3",
+        base: 2994, count: 4, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
@@ -1855,7 +1888,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2990, count: 36, words: 2, fields: "",
+        base: 2998, count: 36, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "s0 s1", 0),
@@ -1878,7 +1911,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3026, count: 18, words: 2, fields: "s1",
+        base: 3034, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1897,7 +1930,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3044, count: 8, words: 2, fields: "",
+        base: 3052, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "s0", 0),
@@ -1911,7 +1944,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3052, count: 2, words: 2, fields: "",
+        base: 3060, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "s0", 0),
@@ -1922,7 +1955,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3054, count: 16, words: 2, fields: "u",
+        base: 3062, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1940,7 +1973,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3070, count: 8, words: 4, fields: "v",
+        base: 3078, count: 8, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "s0 s1", 0),
@@ -1954,7 +1987,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3078, count: 2, words: 4, fields: "v",
+        base: 3086, count: 2, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "s0 s1", 0),
@@ -1965,21 +1998,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3080, count: 1, words: 4, fields: "s0 v",
+        base: 3088, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
                 InstructionChoice("v128.const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3081, count: 1, words: 2, fields: "s0 s1",
+        base: 3089, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3082, count: 2, words: 2, fields: "",
+        base: 3090, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.select", "s0", 0),
@@ -1990,7 +2023,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3084, count: 2, words: 2, fields: "u",
+        base: 3092, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("v128.global.get", "s0", 0),
@@ -2001,7 +2034,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3086, count: 2, words: 2, fields: "s1 u",
+        base: 3094, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
                 InstructionChoice("v128.global.set", "", 0),
@@ -2012,42 +2045,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3088, count: 1, words: 10, fields: "s0",
+        base: 3096, count: 1, words: 10, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3089, count: 1, words: 6, fields: "s0",
+        base: 3097, count: 1, words: 6, fields: "s0",
         axes: [
             [
                 InstructionChoice("i16x8.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3090, count: 1, words: 4, fields: "s0",
+        base: 3098, count: 1, words: 4, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32x4.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3091, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 3099, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i64x2.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3092, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        base: 3100, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("v128.half", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3093, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        base: 3101, count: 2, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("v128.window.low", "", 0),
@@ -2055,14 +2088,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3095, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 3103, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.swizzle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3096, count: 130, words: 2, fields: "",
+        base: 3104, count: 130, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.load", "s0", 0),
@@ -2093,7 +2126,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3226, count: 10, words: 2, fields: "s0",
+        base: 3234, count: 10, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
@@ -2112,7 +2145,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3236, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 3244, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -2131,14 +2164,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3249, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 3257, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3250, count: 80, words: 3, fields: "s4",
+        base: 3258, count: 80, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -2170,7 +2203,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3330, count: 4, words: 3, fields: "s4",
+        base: 3338, count: 4, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -2183,7 +2216,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3334, count: 96, words: 3, fields: "s4 s5",
+        base: 3342, count: 96, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2219,7 +2252,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3430, count: 18, words: 3, fields: "s4",
+        base: 3438, count: 18, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2238,7 +2271,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3448, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 3456, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -2293,7 +2326,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3497, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 3505, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -2314,7 +2347,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3512, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 3520, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
@@ -2324,7 +2357,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3516, count: 20, words: 3, fields: "s4 s5",
+        base: 3524, count: 20, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -2341,7 +2374,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3536, count: 36, words: 2, fields: "s1 b",
+        base: 3544, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),

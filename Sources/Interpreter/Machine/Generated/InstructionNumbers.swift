@@ -69,301 +69,309 @@ extension Instruction {
         Instruction(1844 &+ (a))
     }
     static func loadFar(_ a: Int) -> Instruction {
-        Instruction(1848 &+ (a))
+        Instruction(1847 &+ (a))
     }
     static func storeFar(_ a: Int) -> Instruction {
-        Instruction(1859 &+ (a))
+        Instruction(1858 &+ (a))
     }
-    static let memorySize = Instruction(1863)
-    static let memorySizeFar = Instruction(1864)
-    static let memoryGrow = Instruction(1865)
-    static let memoryCopy = Instruction(1866)
-    static let memoryFill = Instruction(1867)
+    static let memorySize = Instruction(1862)
+    static let memorySizeFar = Instruction(1863)
+    static let memoryGrow = Instruction(1864)
+    static let memoryCopy = Instruction(1865)
+    static let memoryFill = Instruction(1866)
     /// field 3 is a `BulkOperation`; three slots; word 2 holds two indices
-    static let bulk = Instruction(1868)
+    static let bulk = Instruction(1867)
     /// field 0: 0 for a data segment, 1 for an element segment
-    static let dropSegment = Instruction(1869)
+    static let dropSegment = Instruction(1868)
     static func branch(_ a: Int) -> Instruction {
-        Instruction(1870 &+ (a))
+        Instruction(1869 &+ (a))
     }
     static func branchIf(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1872 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1871 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func branchTable(_ a: Int) -> Instruction {
-        Instruction(1880 &+ (a))
+        Instruction(1879 &+ (a))
     }
     static func copyBranch(_ a: Int) -> Instruction {
-        Instruction(1884 &+ (a))
+        Instruction(1883 &+ (a))
     }
     static func constantBranch(_ a: Int) -> Instruction {
-        Instruction(1886 &+ (a))
+        Instruction(1885 &+ (a))
     }
-    static let charge = Instruction(1888)
-    static let unreachable = Instruction(1889)
-    static let halt = Instruction(1890)
-    static let returnNone = Instruction(1891)
+    static let charge = Instruction(1887)
+    static let unreachable = Instruction(1888)
+    static let halt = Instruction(1889)
+    static let returnNone = Instruction(1890)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1892 &+ (a &* 2 &+ b))
+        Instruction(1891 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1898)
-    static let call = Instruction(1899)
-    static let callImport = Instruction(1900)
+    static let returnConstant = Instruction(1897)
+    static let call = Instruction(1898)
+    static let callImport = Instruction(1899)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1901 &+ (a))
+        Instruction(1900 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1903)
-    static let callReference = Instruction(1904)
-    static let returnCall = Instruction(1905)
-    static let returnCallImport = Instruction(1906)
+    static let callIndirectFar = Instruction(1902)
+    static let callReference = Instruction(1903)
+    static let returnCall = Instruction(1904)
+    static let returnCallImport = Instruction(1905)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1907)
-    static let returnCallReference = Instruction(1908)
-    static let crossReturn = Instruction(1909)
-    static let translateStub = Instruction(1910)
-    static let copy = Instruction(1911)
-    static let copyTwo = Instruction(1912)
-    static let copyRange = Instruction(1913)
-    static let constant32 = Instruction(1914)
-    static let constant64 = Instruction(1915)
-    static let zero = Instruction(1916)
+    static let returnCallIndirect = Instruction(1906)
+    static let returnCallReference = Instruction(1907)
+    static let crossReturn = Instruction(1908)
+    static let translateStub = Instruction(1909)
+    static let copy = Instruction(1910)
+    static let copyTwo = Instruction(1911)
+    static let copyConstant = Instruction(1912)
+    static let constantTwo = Instruction(1913)
+    static let copyRange = Instruction(1914)
+    static let constant32 = Instruction(1915)
+    static let constant64 = Instruction(1916)
+    static let zero = Instruction(1917)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1917 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1918 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1929 &+ (a &* 2 &+ b))
+        Instruction(1930 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1933 &+ (a &* 2 &+ b))
+        Instruction(1934 &+ (a &* 2 &+ b))
     }
     /// adds to a global, and notes the sum
-    static let globalAdd = Instruction(1937)
+    static let globalAdd = Instruction(1938)
     /// sets a global to a sum
-    static let globalSetSum = Instruction(1938)
+    static let globalSetSum = Instruction(1939)
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1939 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1940 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1951 &+ (a &* 2 &+ b))
+        Instruction(1952 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1955)
-    static let tableSet = Instruction(1956)
-    static let tableSize = Instruction(1957)
-    static let tableGrow = Instruction(1958)
-    static let functionReference = Instruction(1959)
-    static let nullCheck = Instruction(1960)
+    static let tableGet = Instruction(1956)
+    static let tableSet = Instruction(1957)
+    static let tableSize = Instruction(1958)
+    static let tableGrow = Instruction(1959)
+    static let functionReference = Instruction(1960)
+    static let nullCheck = Instruction(1961)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1961 &+ (a))
+        Instruction(1962 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1965 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1966 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2045 &+ (a &* 2 &+ b))
+        Instruction(2046 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(2085 &+ (a))
+        Instruction(2086 &+ (a))
     }
-    static let postIncrement = Instruction(2087)
+    /// two sums of a slot and an immediate, the one of fields 2 and 3 first
+    static let sumTwo = Instruction(2088)
+    static let postIncrement = Instruction(2089)
+    /// two loads, the one of fields 2 and 3 first
+    static func loadTwo(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2090 &+ (a &* 2 &+ b))
+    }
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(2088 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(2096 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// a load, and the comparison of what it loaded
     static func loadCompareBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(2136 &+ ((((a &* 2 &+ b) &* 12 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(2144 &+ ((((a &* 2 &+ b) &* 12 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2424 &+ (a &* 2 &+ b))
+        Instruction(2432 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2428 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2436 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2444 &+ (a &* 2 &+ b))
+        Instruction(2452 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2452 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2460 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     /// offset in word 2, index of the memory in word 3
     static func atomicLoad(_ a: Int) -> Instruction {
-        Instruction(2464 &+ (a))
+        Instruction(2472 &+ (a))
     }
     /// the value in field 0
     static func atomicStore(_ a: Int) -> Instruction {
-        Instruction(2468 &+ (a))
+        Instruction(2476 &+ (a))
     }
     static func atomicModify(_ a: Int) -> Instruction {
-        Instruction(2472 &+ (a))
+        Instruction(2480 &+ (a))
     }
     /// expected value in field 2, replacement in field 3
     static func atomicCompareExchange(_ a: Int) -> Instruction {
-        Instruction(2496 &+ (a))
+        Instruction(2504 &+ (a))
     }
-    static let atomicNotify = Instruction(2500)
+    static let atomicNotify = Instruction(2508)
     /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
-    static let atomicWait = Instruction(2501)
-    static let atomicFence = Instruction(2502)
+    static let atomicWait = Instruction(2509)
+    static let atomicFence = Instruction(2510)
     /// field 0: the first slot of the payload; upper half of word 1: the tag
-    static let throwException = Instruction(2503)
-    static let throwReference = Instruction(2504)
+    static let throwException = Instruction(2511)
+    static let throwReference = Instruction(2512)
     static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2505 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2513 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func structSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2537 &+ (a &* 4 &+ b))
+        Instruction(2545 &+ (a &* 4 &+ b))
     }
     static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2553 &+ (a &* 2 &+ b))
+        Instruction(2561 &+ (a &* 2 &+ b))
     }
-    static let structGetVector = Instruction(2557)
-    static let structSetVector = Instruction(2558)
+    static let structGetVector = Instruction(2565)
+    static let structSetVector = Instruction(2566)
     /// a word for every field follows
-    static let structNew = Instruction(2559)
-    static let structNewDefault = Instruction(2560)
+    static let structNew = Instruction(2567)
+    static let structNewDefault = Instruction(2568)
     static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2561 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2569 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     static func arraySet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2609 &+ (a &* 4 &+ b))
+        Instruction(2617 &+ (a &* 4 &+ b))
     }
     static func arraySetFloat(_ a: Int) -> Instruction {
-        Instruction(2625 &+ (a))
+        Instruction(2633 &+ (a))
     }
-    static let arrayGetVector = Instruction(2627)
-    static let arraySetVector = Instruction(2628)
+    static let arrayGetVector = Instruction(2635)
+    static let arraySetVector = Instruction(2636)
     static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2629 &+ (a &* 2 &+ b))
+        Instruction(2637 &+ (a &* 2 &+ b))
     }
     /// field 2 is an `AggregateOperation`
-    static let aggregate = Instruction(2633)
+    static let aggregate = Instruction(2641)
     static func makeI31(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2634 &+ (a &* 2 &+ b))
+        Instruction(2642 &+ (a &* 2 &+ b))
     }
     static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2638 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2646 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2646 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2654 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the value stays where it is
     static func refCast(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2674 &+ (a &* 2 &+ b))
+        Instruction(2682 &+ (a &* 2 &+ b))
     }
     /// on_cast_fail by 0 bytes: a cast, which traps
     static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2684 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2692 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func vectorUnary(_ a: Int) -> Instruction {
-        Instruction(2712 &+ (a))
+        Instruction(2720 &+ (a))
     }
     static func vectorRoot(_ a: Int) -> Instruction {
-        Instruction(2760 &+ (a))
+        Instruction(2768 &+ (a))
     }
     static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2762 &+ (a &* 2 &+ b))
+        Instruction(2770 &+ (a &* 2 &+ b))
     }
     static func vectorZip(_ a: Int) -> Instruction {
-        Instruction(2850 &+ (a))
+        Instruction(2858 &+ (a))
     }
     static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2862 &+ (a &* 2 &+ b))
+        Instruction(2870 &+ (a &* 2 &+ b))
     }
     static func vectorChoose(_ a: Int) -> Instruction {
-        Instruction(2958 &+ (a))
+        Instruction(2966 &+ (a))
     }
     static func vectorExtended(_ a: Int) -> Instruction {
-        Instruction(2974 &+ (a))
+        Instruction(2982 &+ (a))
     }
     static func vectorTernary(_ a: Int) -> Instruction {
-        Instruction(2986 &+ (a))
+        Instruction(2994 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2990 &+ (a &* 3 &+ b))
+        Instruction(2998 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3026 &+ (a &* 2 &+ b))
+        Instruction(3034 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3044 &+ (a &* 2 &+ b))
+        Instruction(3052 &+ (a &* 2 &+ b))
     }
     static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(3052 &+ (a))
+        Instruction(3060 &+ (a))
     }
     static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3054 &+ (a &* 2 &+ b))
+        Instruction(3062 &+ (a &* 2 &+ b))
     }
     static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3070 &+ (a &* 2 &+ b))
+        Instruction(3078 &+ (a &* 2 &+ b))
     }
     static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(3078 &+ (a))
-    }
-    static let vectorConstant = Instruction(3080)
-    static let vectorCopy = Instruction(3081)
-    static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(3082 &+ (a))
-    }
-    static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(3084 &+ (a))
-    }
-    static func vectorGlobalSet(_ a: Int) -> Instruction {
         Instruction(3086 &+ (a))
     }
-    static let vectorShuffle8 = Instruction(3088)
-    static let vectorShuffle16 = Instruction(3089)
-    static let vectorShuffle32 = Instruction(3090)
-    static let vectorJoin = Instruction(3091)
-    /// eight bytes, and one byte eight times
-    static let vectorHalf = Instruction(3092)
-    static func vectorWindow(_ a: Int) -> Instruction {
-        Instruction(3093 &+ (a))
+    static let vectorConstant = Instruction(3088)
+    static let vectorCopy = Instruction(3089)
+    static func vectorSelect(_ a: Int) -> Instruction {
+        Instruction(3090 &+ (a))
     }
-    static let vectorSwizzle = Instruction(3095)
+    static func vectorGlobalGet(_ a: Int) -> Instruction {
+        Instruction(3092 &+ (a))
+    }
+    static func vectorGlobalSet(_ a: Int) -> Instruction {
+        Instruction(3094 &+ (a))
+    }
+    static let vectorShuffle8 = Instruction(3096)
+    static let vectorShuffle16 = Instruction(3097)
+    static let vectorShuffle32 = Instruction(3098)
+    static let vectorJoin = Instruction(3099)
+    /// eight bytes, and one byte eight times
+    static let vectorHalf = Instruction(3100)
+    static func vectorWindow(_ a: Int) -> Instruction {
+        Instruction(3101 &+ (a))
+    }
+    static let vectorSwizzle = Instruction(3103)
     static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3096 &+ (a &* 10 &+ b))
+        Instruction(3104 &+ (a &* 10 &+ b))
     }
     static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(3226 &+ (a))
+        Instruction(3234 &+ (a))
     }
     static func vectorLoadFar(_ a: Int) -> Instruction {
-        Instruction(3236 &+ (a))
+        Instruction(3244 &+ (a))
     }
-    static let vectorStoreFar = Instruction(3249)
+    static let vectorStoreFar = Instruction(3257)
     static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3250 &+ (a &* 4 &+ b))
+        Instruction(3258 &+ (a &* 4 &+ b))
     }
     static func vectorCompareLoad(_ a: Int) -> Instruction {
-        Instruction(3330 &+ (a))
+        Instruction(3338 &+ (a))
     }
     static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3334 &+ (a &* 4 &+ b))
+        Instruction(3342 &+ (a &* 4 &+ b))
     }
     static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3430 &+ (a &* 2 &+ b))
+        Instruction(3438 &+ (a &* 2 &+ b))
     }
     static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(3448 &+ (a))
+        Instruction(3456 &+ (a))
     }
     static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(3497 &+ (a))
+        Instruction(3505 &+ (a))
     }
     static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(3512 &+ (a))
+        Instruction(3520 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3516 &+ (a &* 4 &+ b))
+        Instruction(3524 &+ (a &* 4 &+ b))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3536 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3544 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
 
     /// How many instructions there are.
-    static let count = 3572
+    static let count = 3580
 }
