@@ -38,6 +38,7 @@ public typealias Axis = [Choice]
 /// | `i` | signed 32-bit immediate in the upper half of word 1 |
 /// | `u`, `u2` | unsigned 32-bit immediate, there; in the upper half of word 2 |
 /// | `n0` ... `n7` | unsigned 16-bit number in field 0 ... 7 |
+/// | `h4`, `h5`, `u4`, `u5` | 32-bit immediate in the lower, upper half of word 2, (un)signed |
 /// | `w` | 64-bit immediate in word 2 |
 /// | `v` | vector immediate in words 2 and 3 |
 /// | `b`, `b2`, `b16` | branch offset: upper half of word 1, of word 2, field 3 in words |

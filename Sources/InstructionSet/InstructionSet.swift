@@ -211,8 +211,8 @@ let memoryFamilies = [
         "move", "moveMemory",
         [
             [
-                Choice("move8", "UInt8.self"), Choice("move16", "UInt16.self"),
-                Choice("move32", "UInt32.self"), Choice("move64", "UInt64.self"),
+                Choice("move8", "UInt8.self"), Choice("move32", "UInt32.self"),
+                Choice("move64", "UInt64.self"),
             ]
         ], fields: "s0 n2 s1 n3", "memory to memory"),
     // Any other memory, or a 64-bit one: address in a slot, memory index, 64-bit offset.
@@ -312,6 +312,8 @@ let globalPlaces: Axis = [
 let dataFamilies = [
     Family("copy", "copy", [[Choice("copy", "")]], fields: "s0 s1"),
     Family("copyTwo", "copyTwo", [[Choice("copy2", "")]], fields: "s0 s1 s2 s3"),
+    Family("copyConstant", "copyConstant", [[Choice("copy+const", "")]], fields: "s0 s1 s2 n3"),
+    Family("constantTwo", "constantTwo", [[Choice("const2", "")]], fields: "s0 n1 s2 n3"),
     Family("copyRange", "copyRange", [[Choice("copy.range", "")]], fields: "s0 s1 u"),
     Family("constant32", "constant32", [[Choice("const", "")]], fields: "s0 u"),
     Family("constant64", "constant64", [[Choice("const", "")]], fields: "s0 w", words: 3),
@@ -405,7 +407,21 @@ let fusedFamilies = [
         "addTwo", "addTwo",
         [[Choice("i32.add2", "UInt32.self"), Choice("i64.add2", "UInt64.self")]],
         fields: "s0 i1 s2 i3", "two slots, an immediate added to each"),
+    Family(
+        "sumTwo", "sumTwo", [[Choice("i32.sum2", "")]], fields: "s2 s3 h5 s0 s1 h4", words: 3,
+        "two sums of a slot and an immediate, the one of fields 2 and 3 first"),
     Family("postIncrement", "postIncrement", [[Choice("i32.postinc", "")]], fields: "s0 s1 i"),
+    Family(
+        "loadTwo", "loadTwo",
+        [
+            [
+                Choice("i32.load2", "Access<UInt32, UInt32>.self"),
+                Choice("i32.load8_u2", "Access<UInt8, UInt32>.self"),
+                Choice("i64.load2", "Access<UInt64, UInt64>.self"),
+            ],
+            toSlotOrRegister,
+        ], fields: "s1 u4 s2 s3 u5", words: 3,
+        "two loads, the one of fields 2 and 3 first"),
     Family(
         "loadBranch", "loadBranch",
         [

@@ -96,7 +96,7 @@ import WasmText
 
     // MARK: Memory to memory
 
-    @Test(arguments: ["i32.load8_u i32.store8", "i32.load16_s i32.store16", "i32.load i32.store"])
+    @Test(arguments: ["i32.load8_u i32.store8", "i32.load i32.store"])
     func loadedValuesAreStored(_ instructions: String) throws {
         let names = instructions.split(separator: " ")
         let program = try Program(
@@ -245,5 +245,79 @@ import WasmText
             "(param i64) (result i64)"
                 + "(i64.extend_i32_u (i32.wrap_i64 (i64.shr_u (local.get 0) (i64.const 31))))")
         #expect(try wide.instance.call("f", .i64(-1)) == [.i64(0xffff_ffff)])
+    }
+
+    // MARK: Two of a kind
+
+    @Test func loadsComeInPairs() throws {
+        let program = try Program(
+            "(param i32 i32) (result i32)"
+                + "(i32.sub (i32.load offset=4 (local.get 0)) (i32.load offset=8 (local.get 1)))")
+        #expect(
+            try program.code() == [
+                "i32.load2 r, s1, #8, s4, s0, #4", "i32.sub r, s4, r", "return r, #2",
+            ])
+        #expect(try program.instance.number("f", 40, 8) == 33 - 12)
+        #expect(throws: Trap.self) { try program.instance.number("f", -1, 8) }
+        #expect(throws: Trap.self) { try program.instance.number("f", 40, -1) }
+
+        // What is on the stack keeps the value that the local had between the two.
+        let local = try Program(
+            "(param i32 i32) (result i32)"
+                + "(local.tee 0 (i32.load8_u offset=4 (local.get 1)))"
+                + "(local.set 0 (i32.load8_u offset=8 (local.get 1)))"
+                + "(i32.shl (i32.const 4)) (i32.add (local.get 0))")
+        #expect(try local.instance.number("f", 0, 8) == 9 << 4 + 12)
+    }
+
+    @Test func chainsOfLoadsFollowTheirPointers() throws {
+        let program = try Program(
+            "(param i32) (result i32)"
+                + "(local.set 0 (i32.load (local.get 0)))"
+                + "(i32.load offset=4 (local.get 0))")
+        // From 16 to 12, from there to what is at 16.
+        #expect(try program.instance.number("f", 16) == 12)
+    }
+
+    @Test func sumsComeInPairs() throws {
+        let program = try Program(
+            "(param i32) (result i32) (local i32 i32)"
+                + "(local.set 1 (i32.add (local.get 0) (i32.const 100000)))"
+                + "(local.set 2 (i32.add (local.get 0) (i32.const -7)))"
+                + "(i32.xor (local.get 1) (local.get 2))")
+        #expect(try program.code()[0] == "i32.sum2 s3, s0, #100000, s4, s0, #-7")
+        #expect(try program.instance.number("f", 5) == 100_005 ^ -2)
+
+        // The second reads what the first wrote; then an increment before.
+        let chain = try Program(
+            "(param i32) (result i32) (local i32)"
+                + "(local.set 0 (i32.add (local.get 0) (i32.const 1)))"
+                + "(local.set 1 (i32.add (local.get 0) (i32.const 2)))"
+                + "(i32.mul (local.get 0) (local.get 1))")
+        #expect(try chain.instance.number("f", 4) == 35)
+    }
+
+    @Test func copiesAndConstantsComeInPairs() throws {
+        let program = try Program(
+            "(param i32 i32) (result i32) (local i32 i32)"
+                + "(block (local.set 2 (local.get 0)) (local.set 3 (i32.const 9))"
+                + "(br_if 0 (local.get 1))"
+                + "(local.set 2 (i32.const 4)) (local.set 3 (local.get 0))"
+                + "(br_if 0 (i32.eq (local.get 0) (i32.const 1)))"
+                + "(local.set 2 (i32.const 7)) (local.set 3 (i32.const 65535)))"
+                + "(i32.sub (local.get 2) (local.get 3))")
+        let code = try program.code().joined(separator: "\n")
+        #expect(code.contains("copy+const s4, s0, s5, #9"))
+        #expect(code.contains("copy+const s5, s0, s4, #4"))
+        #expect(code.contains("const2 s4, #7, s5, #65535"))
+        #expect(try program.instance.number("f", 3, 1) == 3 - 9)
+        #expect(try program.instance.number("f", 1, 0) == 4 - 1)
+        #expect(try program.instance.number("f", 3, 0) == 7 - 65535)
+
+        // A copy that reads what the constant wrote stays behind it.
+        let order = try Program(
+            "(param i32) (result i32) (local i32)"
+                + "(local.set 0 (i32.const 3)) (local.set 1 (local.get 0)) (local.get 1)")
+        #expect(try order.instance.number("f", 8) == 3)
     }
 }

@@ -154,6 +154,15 @@ func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
     second.advance(m, 2)
 }
 
+/// slot 2 = slot 3 + an immediate; slot 0 = slot 1 + an immediate
+@inline(__always) func sumTwo(_ m: State) {
+    let first = Slot3.get(m, UInt32.self) &+ UInt32(bitPattern: m.farHalf)
+    m.sp[m.field(2)] = first.bits
+    let second = Slot1.get(m, UInt32.self) &+ UInt32(bitPattern: m.nearHalf)
+    m.sp[m.field(0)] = second.bits
+    second.advance(m, 3)
+}
+
 /// slot 0 = slot 1; slot 1 += immediate
 @inline(__always) func postIncrement(_ m: State) {
     let slot = m.field(1)

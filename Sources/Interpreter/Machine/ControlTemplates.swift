@@ -86,6 +86,20 @@ extension State {
     m.next(2)
 }
 
+/// The constant is an unsigned 16-bit number.
+@inline(__always) func copyConstant(_ m: State) {
+    m.sp[m.field(0)] = m.sp[m.field(1)]
+    m.sp[m.field(2)] = UInt64(truncatingIfNeeded: m.field(3))
+    m.next(2)
+}
+
+/// Two such constants.
+@inline(__always) func constantTwo(_ m: State) {
+    m.sp[m.field(0)] = UInt64(truncatingIfNeeded: m.field(1))
+    m.sp[m.field(2)] = UInt64(truncatingIfNeeded: m.field(3))
+    m.next(2)
+}
+
 /// The ranges may overlap.
 @inline(__always) func copyRange(_ m: State) {
     (m.sp + m.field(0)).update(from: m.sp + m.field(1), count: Int(bitPattern: m.unsignedHalf))

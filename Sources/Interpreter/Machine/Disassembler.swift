@@ -127,12 +127,18 @@ struct Disassembler {
         func half(_ at: Int) -> UInt32 {
             at < words.count ? UInt32(truncatingIfNeeded: words[at] >> 32) : 0
         }
+        func quarter(_ index: Int) -> UInt32 {
+            guard word + 2 < words.count else { return 0 }
+            return UInt32(truncatingIfNeeded: words[word + 2] >> (index == 4 ? 0 : 32))
+        }
         func target(_ bytes: Int32) -> String { "-> \(word + Int(bytes) / 8)" }
         let index = token.dropFirst().first?.wholeNumberValue
         switch (token.first, index) {
         case ("s", let index?): return "s\(field(index))\(token.drop { $0 != "<" })"
         case ("i", let index?): return "#\(Int16(truncatingIfNeeded: field(index)))"
         case ("n", let index?): return "#\(field(index))"
+        case ("h", let index?): return "#\(Int32(bitPattern: quarter(index)))"
+        case ("u", let index?): return "#\(quarter(index))"
         case ("i", nil): return "#\(Int32(bitPattern: half(word + 1)))"
         case ("u", nil): return "#\(half(word + 1))"
         case ("u", _): return "#\(half(word + 2))"

@@ -85,6 +85,25 @@ func loadBranch<O: MemoryAccess, A: Address, C: Condition, N: Direction, D: Dest
     }
 }
 
+/// slot 2 = what slot 3 points at, and then the same for slots 0 and 1. If only the second address is
+/// out of bounds the first load was made, and can be made again: slot 2 is neither address.
+@inline(__always) func loadTwo<O: MemoryAccess, D: Destination>(
+    _: O.Type, _: D.Type, _ m: State
+) {
+    let size = UInt(bitPattern: MemoryLayout<O.Stored>.size)
+    let first = UInt(Slot3.get(m, UInt32.self)) &+ UInt(UInt32(bitPattern: m.farHalf))
+    if _slowPath(first &+ size > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    m.sp[m.field(2)] =
+        O.extend(m.md.loadUnaligned(fromByteOffset: Int(bitPattern: first), as: O.Stored.self))
+        .bits
+    let second = UInt(Slot1.get(m, UInt32.self)) &+ UInt(UInt32(bitPattern: m.nearHalf))
+    if _slowPath(second &+ size > m.ms) { return m.trap(.outOfBoundsMemoryAccess) }
+    let value = O.extend(
+        m.md.loadUnaligned(fromByteOffset: Int(bitPattern: second), as: O.Stored.self))
+    D.put(m, value.bits)
+    value.advance(m, 3)
+}
+
 /// The loaded value goes to the slot of field 4.
 @inline(__always)
 func loadCompareBranch<

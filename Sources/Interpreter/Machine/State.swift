@@ -62,6 +62,8 @@ extension State {
     }
     /// Upper half of word 2.
     @inline(__always) var farHalf: Int32 { raw.load(fromByteOffset: 20, as: Int32.self) }
+    /// Lower half of word 2.
+    @inline(__always) var nearHalf: Int32 { raw.load(fromByteOffset: 16, as: Int32.self) }
     @inline(__always) func word(_ index: Int) -> UInt64 { pc[index] }
 }
 

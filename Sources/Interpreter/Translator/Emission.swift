@@ -114,6 +114,16 @@ extension Translator {
             // It writes two slots: nobody may take it for what made one operand.
             last.kind = .other
             last.destination = -1
+        } else if last.kind == .constant, last.end == code.count, last.destination != source,
+            last.destination != destination
+        {
+            let constant = code[last.start + 1]
+            code[last.start] = Instruction.copyConstant.handler
+            code[last.start + 1] =
+                codeWord(destination, source) | (constant & 0xffff) &<< 32
+                | (constant &>> 32) &<< 48
+            last.kind = .other
+            last.destination = -1
         } else {
             emit(.copy, word: codeWord(destination, source))
             last.kind = .copy
@@ -124,6 +134,22 @@ extension Translator {
     }
 
     mutating func emitConstant(to destination: Int, _ bits: UInt64) {
+        if bits <= 0xffff, last.end == code.count,
+            last.kind == .copy || last.kind == .constant
+        {
+            // One instruction with the copy or the constant before.
+            let first = code[last.start + 1]
+            let isCopy = last.kind == .copy
+            code[last.start] =
+                (isCopy ? Instruction.copyConstant : Instruction.constantTwo).handler
+            code[last.start + 1] =
+                first & 0xffff | (isCopy ? first & 0xffff_0000 : (first &>> 32) &<< 16)
+                | codeWord(0, 0, destination, Int(truncatingIfNeeded: bits))
+            last.kind = .other
+            last.destination = -1
+            registers.forget(slot: destination)
+            return
+        }
         if bits <= 0xffff_ffff {
             emit(
                 .constant32,

@@ -38,6 +38,7 @@ extension Translator {
         }
         let entry = pop()
         let addressing = address(entry, argument.offset, scale: loadScale(operation))
+        if loadTwo(operation, addressing) { return }
         pushResult(
             addressing.isScaled
                 ? .loadScaled(scaledLoad(operation) * Form.scaledCount + addressing.form, 0)
@@ -50,6 +51,34 @@ extension Translator {
                 form: addressing.form == Form.slot ? .slot : .register, slot: slot(of: entry),
                 bits: argument.offset, isTemporary: entry.kind == .temporary)
         }
+    }
+
+    /// Makes one instruction of the load that was just emitted and this one, if both are of a kind
+    /// and neither needs an accumulator.
+    private mutating func loadTwo(_ operation: Int, _ addressing: Addressing) -> Bool {
+        let first = last
+        let axis: Int
+        switch operation {
+        case 0: axis = 0
+        case 2: axis = 1
+        case 5: axis = 2
+        default: return false
+        }
+        let slot = Int(truncatingIfNeeded: addressing.fields &>> 16 & 0xffff)
+        guard first.kind == .load || first.kind == .loadToLocal, first.end == code.count,
+            first.operation == operation, first.a.form == .slot,
+            addressing.form == Form.slot, !addressing.isScaled, first.destination != slot,
+            first.destination != first.a.slot,
+            code[first.start] == Instruction.load(operation, Form.slot, 0).handler
+        else { return false }
+        let word = code[first.start + 1]
+        let before = registers
+        code.removeSubrange(first.start...)
+        pushResult(
+            .loadTwo(axis, 0), word: codeWord(0, slot) | word &<< 32,
+            third: addressing.fields &>> 32 | (word &>> 32) &<< 32, .integer, before: before,
+            kind: .loadTwo)
+        return true
     }
 
     mutating func store(_ raw: Int, _ argument: MemoryArgument) {
@@ -87,14 +116,14 @@ extension Translator {
     private mutating func move(
         _ value: Entry, _ scale: Int, to address: Entry, _ offset: UInt64
     ) -> Bool {
-        guard last.kind == .load, last.a.form == .slot, isLastResult(value),
+        guard scale != 1, last.kind == .load, last.a.form == .slot, isLastResult(value),
             address.kind != .constant,
             loadScale(last.operation) == scale, offset <= 0xffff, last.a.bits <= 0xffff
         else { return false }
         let from = last.a
         rewind()
         emit(
-            .move(scale),
+            .move(max(scale - 1, 0)),
             word: codeWord(
                 slot(of: address), from.slot, Int(truncatingIfNeeded: offset),
                 Int(truncatingIfNeeded: from.bits)))

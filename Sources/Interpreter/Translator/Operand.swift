@@ -169,6 +169,10 @@ struct Emitted {
         case globalGet
         /// A global plus or minus an immediate, which went to a local.
         case globalSum
+        /// Two loads; the operand is the result of the second.
+        case loadTwo
+        /// A local plus an immediate, which went to another local.
+        case sumToLocal
         /// Like `load`, but the value went to a local.
         case loadToLocal
         case vectorConstant

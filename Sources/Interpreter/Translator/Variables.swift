@@ -12,7 +12,9 @@ extension Translator {
         let target = Int(localSlots[local])
         let entry = pop()
         assigned.insert(local)
-        if isLastResult(entry), entry.valueClass == localClasses[local] {
+        // Values to save would have to be saved between two loads.
+        let isWritable = last.kind != .loadTwo || aliases[local] < 0
+        if isLastResult(entry), entry.valueClass == localClasses[local], isWritable {
             retarget(to: local)
         } else {
             // The value itself may stand for this local; then nothing changes.
@@ -105,6 +107,8 @@ extension Translator {
             if b.form == .immediate {
                 if a.slot == target, fitsSigned16(b.bits, is64: instruction.is64) {
                     fuseIncrement(target, instruction)
+                } else if !instruction.is64, a.form == .slot || !a.isTemporary {
+                    fuseSum(target, instruction)
                 }
             } else if a.slot == target {
                 last.kind = .incrementBySlot
@@ -115,6 +119,25 @@ extension Translator {
             }
         default: break
         }
+    }
+
+    /// `slot = slot + immediate`: one instruction with another such before it.
+    private mutating func fuseSum(_ target: Int, _ instruction: Emitted) {
+        let first = previous
+        guard first.kind == .sumToLocal || first.kind == .increment && !first.is64,
+            first.end == instruction.start, instruction.a.slot != first.destination
+        else {
+            last.kind = .sumToLocal
+            return
+        }
+        let source =
+            first.kind == .increment ? first.destination : first.a.slot
+        code.removeSubrange(first.start...)
+        let start = code.count
+        code.append(Instruction.sumTwo.handler)
+        code.append(codeWord(target, instruction.a.slot, first.destination, source))
+        code.append(instruction.b.bits & 0xffff_ffff | first.b.bits &<< 32)
+        replaceWindow(start)
     }
 
     /// Whether this adds an immediate to the global that was read just before.
