@@ -597,17 +597,16 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1852, count: 4, words: 2, fields: "s0 n2 s1 n3",
+        base: 1852, count: 3, words: 2, fields: "s0 n2 s1 n3",
         axes: [
             [
                 InstructionChoice("move8", "", 0),
-                InstructionChoice("move16", "", 0),
                 InstructionChoice("move32", "", 0),
                 InstructionChoice("move64", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1856, count: 11, words: 3, fields: "s0 s1 n2 w",
+        base: 1855, count: 11, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -624,7 +623,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1867, count: 4, words: 3, fields: "s0 s1 n2 w",
+        base: 1866, count: 4, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("i32.store8", "", 0),
@@ -634,56 +633,56 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1871, count: 1, words: 2, fields: "s0",
+        base: 1870, count: 1, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1872, count: 1, words: 2, fields: "s0 n2 n3",
+        base: 1871, count: 1, words: 2, fields: "s0 n2 n3",
         axes: [
             [
                 InstructionChoice("memory.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1873, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1872, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("memory.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1874, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1873, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1875, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 1874, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("memory.fill", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1876, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
+        base: 1875, count: 1, words: 3, fields: "n3 s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("bulk", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1877, count: 1, words: 2, fields: "n0 u",
+        base: 1876, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
                 InstructionChoice("drop", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1878, count: 2, words: 2, fields: "b",
+        base: 1877, count: 2, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -694,7 +693,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1880, count: 8, words: 2, fields: "b",
+        base: 1879, count: 8, words: 2, fields: "b",
         axes: [
             [
                 InstructionChoice("br_if", "", 0),
@@ -710,7 +709,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1888, count: 4, words: 2, fields: "u",
+        base: 1887, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("br_table", "", 0),
@@ -723,7 +722,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1892, count: 2, words: 2, fields: "s0 s1 b",
+        base: 1891, count: 2, words: 2, fields: "s0 s1 b",
         axes: [
             [
                 InstructionChoice("copy+br", "", 0),
@@ -734,7 +733,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1894, count: 2, words: 2, fields: "s0 i1 b",
+        base: 1893, count: 2, words: 2, fields: "s0 i1 b",
         axes: [
             [
                 InstructionChoice("const+br", "", 0),
@@ -745,35 +744,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1896, count: 1, words: 2, fields: "u",
+        base: 1895, count: 1, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("charge", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1897, count: 1, words: 2, fields: "",
+        base: 1896, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("unreachable", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1898, count: 1, words: 2, fields: "",
+        base: 1897, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("halt", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1899, count: 1, words: 2, fields: "n0",
+        base: 1898, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1900, count: 6, words: 2, fields: "n0",
+        base: 1899, count: 6, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -786,7 +785,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1906, count: 1, words: 2, fields: "n0",
+        base: 1905, count: 1, words: 2, fields: "n0",
         axes: [
             [
                 InstructionChoice("return", "", 0),
@@ -796,21 +795,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1907, count: 1, words: 3, fields: "c n4 n5",
+        base: 1906, count: 1, words: 3, fields: "c n4 n5",
         axes: [
             [
                 InstructionChoice("call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1908, count: 1, words: 3, fields: "u n4 n5",
+        base: 1907, count: 1, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1909, count: 2, words: 3, fields: "u n4 n5",
+        base: 1908, count: 2, words: 3, fields: "u n4 n5",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
@@ -821,105 +820,119 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1911, count: 1, words: 3, fields: "s1 u n4 n5 b2",
+        base: 1910, count: 1, words: 3, fields: "s1 u n4 n5 b2",
         axes: [
             [
                 InstructionChoice("call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1912, count: 1, words: 3, fields: "s1 n4 n5",
+        base: 1911, count: 1, words: 3, fields: "s1 n4 n5",
         axes: [
             [
                 InstructionChoice("call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1913, count: 1, words: 3, fields: "c n4 n5 n6 n7",
+        base: 1912, count: 1, words: 3, fields: "c n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1914, count: 1, words: 3, fields: "u n4 n5 n6 n7",
+        base: 1913, count: 1, words: 3, fields: "u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call.import", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1915, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
+        base: 1914, count: 1, words: 4, fields: "s1 u n4 n5 n6 n7 w",
         axes: [
             [
                 InstructionChoice("return_call_indirect", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1916, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
+        base: 1915, count: 1, words: 3, fields: "s1 n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("return_call_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1917, count: 1, words: 2, fields: "",
+        base: 1916, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("cross_return", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1918, count: 1, words: 2, fields: "w",
+        base: 1917, count: 1, words: 2, fields: "w",
         axes: [
             [
                 InstructionChoice("translate", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1919, count: 1, words: 2, fields: "s0 s1",
+        base: 1918, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1920, count: 1, words: 2, fields: "s0 s1 s2 s3",
+        base: 1919, count: 1, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("copy2", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1921, count: 1, words: 2, fields: "s0 s1 u",
+        base: 1920, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        axes: [
+            [
+                InstructionChoice("copy+const", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1921, count: 1, words: 2, fields: "s0 n1 s2 n3",
+        axes: [
+            [
+                InstructionChoice("const2", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 1922, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("copy.range", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1922, count: 1, words: 2, fields: "s0 u",
+        base: 1923, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1923, count: 1, words: 3, fields: "s0 w",
+        base: 1924, count: 1, words: 3, fields: "s0 w",
         axes: [
             [
                 InstructionChoice("const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1924, count: 1, words: 2, fields: "s0 u",
+        base: 1925, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("zero", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1925, count: 12, words: 2, fields: "u",
+        base: 1926, count: 12, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.get", "", 0),
@@ -936,7 +949,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1937, count: 4, words: 2, fields: "u",
+        base: 1938, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set", "", 0),
@@ -951,7 +964,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1941, count: 4, words: 2, fields: "u",
+        base: 1942, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("global.set.f32", "", 0),
@@ -966,21 +979,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1945, count: 1, words: 2, fields: "s0 n1 i",
+        base: 1946, count: 1, words: 2, fields: "s0 n1 i",
         axes: [
             [
                 InstructionChoice("global.add", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1946, count: 1, words: 2, fields: "n0 s1 i",
+        base: 1947, count: 1, words: 2, fields: "n0 s1 i",
         axes: [
             [
                 InstructionChoice("global.set.add", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1947, count: 12, words: 2, fields: "",
+        base: 1948, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -997,7 +1010,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1959, count: 4, words: 2, fields: "",
+        base: 1960, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("select", "", 0),
@@ -1012,49 +1025,49 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1963, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1964, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.get", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1964, count: 1, words: 2, fields: "s0 s1 n2",
+        base: 1965, count: 1, words: 2, fields: "s0 s1 n2",
         axes: [
             [
                 InstructionChoice("table.set", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1965, count: 1, words: 2, fields: "s0 n2",
+        base: 1966, count: 1, words: 2, fields: "s0 n2",
         axes: [
             [
                 InstructionChoice("table.size", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1966, count: 1, words: 2, fields: "s0 s1 s2 n3",
+        base: 1967, count: 1, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("table.grow", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1967, count: 1, words: 2, fields: "s0 u",
+        base: 1968, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("ref.func", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1968, count: 1, words: 2, fields: "s1",
+        base: 1969, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("ref.as_non_null", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 1969, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
+        base: 1970, count: 4, words: 3, fields: "s0 s1 s2 s4 s5",
         axes: [
             [
                 InstructionChoice("i64.add128", "", 0),
@@ -1064,7 +1077,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 1973, count: 80, words: 2, fields: "b16",
+        base: 1974, count: 80, words: 2, fields: "b16",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -1098,7 +1111,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2053, count: 40, words: 3, fields: "i b2",
+        base: 2054, count: 40, words: 3, fields: "i b2",
         axes: [
             [
                 InstructionChoice("i32.eq", "", 0),
@@ -1128,7 +1141,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2093, count: 2, words: 2, fields: "s0 i1 s2 i3",
+        base: 2094, count: 2, words: 2, fields: "s0 i1 s2 i3",
         axes: [
             [
                 InstructionChoice("i32.add2", "", 0),
@@ -1136,14 +1149,34 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2095, count: 1, words: 2, fields: "s0 s1 i",
+        base: 2096, count: 1, words: 3, fields: "s2 s3 h5 s0 s1 h4",
+        axes: [
+            [
+                InstructionChoice("i32.sum2", "", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2097, count: 1, words: 2, fields: "s0 s1 i",
         axes: [
             [
                 InstructionChoice("i32.postinc", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2096, count: 48, words: 3, fields: "b2",
+        base: 2098, count: 6, words: 3, fields: "s1 u4 s2 s3 u5",
+        axes: [
+            [
+                InstructionChoice("i32.load2", "", 0),
+                InstructionChoice("i32.load8_u2", "", 0),
+                InstructionChoice("i64.load2", "", 0),
+            ],
+            [
+                InstructionChoice("slot", "s0", 0),
+                InstructionChoice("register", "r", 0),
+            ],
+        ]),
+    InstructionFamily(
+        base: 2104, count: 48, words: 3, fields: "b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1168,7 +1201,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2144, count: 288, words: 3, fields: "s4 b2",
+        base: 2152, count: 288, words: 3, fields: "s4 b2",
         axes: [
             [
                 InstructionChoice("i32.load", "", 0),
@@ -1203,7 +1236,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2432, count: 4, words: 2, fields: "n2 n3",
+        base: 2440, count: 4, words: 2, fields: "n2 n3",
         axes: [
             [
                 InstructionChoice("i32.bits", "", 0),
@@ -1218,7 +1251,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2436, count: 16, words: 2, fields: "",
+        base: 2444, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+add", "", 0),
@@ -1236,7 +1269,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2452, count: 8, words: 2, fields: "",
+        base: 2460, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i32.mul+sub", "", 0),
@@ -1253,7 +1286,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2460, count: 12, words: 2, fields: "n3",
+        base: 2468, count: 12, words: 2, fields: "n3",
         axes: [
             [
                 InstructionChoice("i32.shl+add", "", 0),
@@ -1270,7 +1303,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2472, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2480, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.load8", "", 0),
@@ -1280,7 +1313,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2476, count: 4, words: 4, fields: "s0 s1 w",
+        base: 2484, count: 4, words: 4, fields: "s0 s1 w",
         axes: [
             [
                 InstructionChoice("atomic.store8", "", 0),
@@ -1290,7 +1323,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2480, count: 24, words: 4, fields: "s0 s1 s2 w",
+        base: 2488, count: 24, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.add8", "", 0),
@@ -1320,7 +1353,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2504, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2512, count: 4, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.rmw.cmpxchg8", "", 0),
@@ -1330,42 +1363,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2508, count: 1, words: 4, fields: "s0 s1 s2 w",
+        base: 2516, count: 1, words: 4, fields: "s0 s1 s2 w",
         axes: [
             [
                 InstructionChoice("atomic.notify", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2509, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
+        base: 2517, count: 1, words: 4, fields: "s0 s1 s2 s3 w",
         axes: [
             [
                 InstructionChoice("atomic.wait", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2510, count: 1, words: 2, fields: "",
+        base: 2518, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("atomic.fence", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2511, count: 1, words: 2, fields: "s0 u",
+        base: 2519, count: 1, words: 2, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("throw", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2512, count: 1, words: 2, fields: "s1",
+        base: 2520, count: 1, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("throw_ref", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2513, count: 32, words: 2, fields: "u",
+        base: 2521, count: 32, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.get", "", 0),
@@ -1387,7 +1420,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2545, count: 16, words: 2, fields: "u",
+        base: 2553, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set8", "", 0),
@@ -1403,7 +1436,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2561, count: 4, words: 2, fields: "u",
+        base: 2569, count: 4, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("struct.set.f32", "", 0),
@@ -1415,35 +1448,35 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2565, count: 1, words: 2, fields: "s0 s1 u",
+        base: 2573, count: 1, words: 2, fields: "s0 s1 u",
         axes: [
             [
                 InstructionChoice("struct.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2566, count: 1, words: 2, fields: "s1 s0 u",
+        base: 2574, count: 1, words: 2, fields: "s1 s0 u",
         axes: [
             [
                 InstructionChoice("struct.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2567, count: 1, words: 3, fields: "s0 u n5 n6",
+        base: 2575, count: 1, words: 3, fields: "s0 u n5 n6",
         axes: [
             [
                 InstructionChoice("struct.new", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2568, count: 1, words: 3, fields: "s0 u",
+        base: 2576, count: 1, words: 3, fields: "s0 u",
         axes: [
             [
                 InstructionChoice("struct.new_default", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2569, count: 48, words: 2, fields: "",
+        base: 2577, count: 48, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.get", "", 0),
@@ -1466,7 +1499,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2617, count: 16, words: 2, fields: "",
+        base: 2625, count: 16, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set8", "", 0),
@@ -1482,7 +1515,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2633, count: 2, words: 2, fields: "",
+        base: 2641, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.set.f32", "", 0),
@@ -1493,21 +1526,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2635, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 2643, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("array.get.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2636, count: 1, words: 2, fields: "s1 s2 s0",
+        base: 2644, count: 1, words: 2, fields: "s1 s2 s0",
         axes: [
             [
                 InstructionChoice("array.set.v128", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2637, count: 4, words: 2, fields: "",
+        base: 2645, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("array.len", "", 0),
@@ -1522,14 +1555,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2641, count: 1, words: 4, fields: "n2 s0 s1 w",
+        base: 2649, count: 1, words: 4, fields: "n2 s0 s1 w",
         axes: [
             [
                 InstructionChoice("array", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 2642, count: 4, words: 2, fields: "",
+        base: 2650, count: 4, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("ref.i31", "", 0),
@@ -1544,7 +1577,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2646, count: 8, words: 2, fields: "",
+        base: 2654, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i31.get_s", "", 0),
@@ -1560,7 +1593,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2654, count: 28, words: 3, fields: "u n5",
+        base: 2662, count: 28, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.test", "", 0),
@@ -1584,7 +1617,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2682, count: 10, words: 3, fields: "u n5",
+        base: 2690, count: 10, words: 3, fields: "u n5",
         axes: [
             [
                 InstructionChoice("ref.cast", "", 0),
@@ -1602,7 +1635,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2692, count: 28, words: 3, fields: "u n5 b2",
+        base: 2700, count: 28, words: 3, fields: "u n5 b2",
         axes: [
             [
                 InstructionChoice("br", "", 0),
@@ -1626,7 +1659,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2720, count: 48, words: 2, fields: "s0 s1",
+        base: 2728, count: 48, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.not", "", 0),
@@ -1680,7 +1713,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2768, count: 2, words: 2, fields: "s0 s1",
+        base: 2776, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.sqrt", "", 0),
@@ -1688,7 +1721,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2770, count: 2, words: 2, fields: "s0 s1",
+        base: 2778, count: 2, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("f32x4.canonicalize", "", 0),
@@ -1696,7 +1729,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2772, count: 88, words: 2, fields: "",
+        base: 2780, count: 88, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -1750,7 +1783,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2860, count: 12, words: 2, fields: "",
+        base: 2868, count: 12, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.zipLow", "s0", 0),
@@ -1771,7 +1804,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2872, count: 96, words: 2, fields: "",
+        base: 2880, count: 96, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -1829,7 +1862,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2968, count: 16, words: 2, fields: "s0 s1 s2",
+        base: 2976, count: 16, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.min_s", "", 0),
@@ -1851,7 +1884,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2984, count: 12, words: 2, fields: "s0 s1 s2",
+        base: 2992, count: 12, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i16x8.extmul_low_i8x16_s", "", 0),
@@ -1869,7 +1902,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 2996, count: 4, words: 2, fields: "s0 s1 s2 s3",
+        base: 3004, count: 4, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("v128.bitselect", "", 0),
@@ -1879,7 +1912,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3000, count: 36, words: 2, fields: "",
+        base: 3008, count: 36, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.shl", "s0 s1", 0),
@@ -1902,7 +1935,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3036, count: 18, words: 2, fields: "s1",
+        base: 3044, count: 18, words: 2, fields: "s1",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -1921,7 +1954,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3054, count: 8, words: 2, fields: "",
+        base: 3062, count: 8, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.splat", "s0", 0),
@@ -1935,7 +1968,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3062, count: 2, words: 2, fields: "",
+        base: 3070, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("f32x4.splat", "s0", 0),
@@ -1946,7 +1979,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3064, count: 16, words: 2, fields: "u",
+        base: 3072, count: 16, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("i8x16.extract_lane_s", "", 0),
@@ -1964,7 +1997,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3080, count: 8, words: 4, fields: "v",
+        base: 3088, count: 8, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("i8x16.replace_lane", "s0 s1", 0),
@@ -1978,7 +2011,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3088, count: 2, words: 4, fields: "v",
+        base: 3096, count: 2, words: 4, fields: "v",
         axes: [
             [
                 InstructionChoice("f32x4.replace_lane", "s0 s1", 0),
@@ -1989,21 +2022,21 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3090, count: 1, words: 4, fields: "s0 v",
+        base: 3098, count: 1, words: 4, fields: "s0 v",
         axes: [
             [
                 InstructionChoice("v128.const", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3091, count: 1, words: 2, fields: "s0 s1",
+        base: 3099, count: 1, words: 2, fields: "s0 s1",
         axes: [
             [
                 InstructionChoice("v128.copy", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3092, count: 2, words: 2, fields: "",
+        base: 3100, count: 2, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.select", "s0", 0),
@@ -2014,7 +2047,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3094, count: 2, words: 2, fields: "u",
+        base: 3102, count: 2, words: 2, fields: "u",
         axes: [
             [
                 InstructionChoice("v128.global.get", "s0", 0),
@@ -2025,7 +2058,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3096, count: 2, words: 2, fields: "s1 u",
+        base: 3104, count: 2, words: 2, fields: "s1 u",
         axes: [
             [
                 InstructionChoice("v128.global.set", "", 0),
@@ -2036,42 +2069,42 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3098, count: 1, words: 10, fields: "s0",
+        base: 3106, count: 1, words: 10, fields: "s0",
         axes: [
             [
                 InstructionChoice("i8x16.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3099, count: 1, words: 6, fields: "s0",
+        base: 3107, count: 1, words: 6, fields: "s0",
         axes: [
             [
                 InstructionChoice("i16x8.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3100, count: 1, words: 4, fields: "s0",
+        base: 3108, count: 1, words: 4, fields: "s0",
         axes: [
             [
                 InstructionChoice("i32x4.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3101, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 3109, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i64x2.shuffle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3102, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
+        base: 3110, count: 1, words: 3, fields: "s0 u n4 n5 n6 n7",
         axes: [
             [
                 InstructionChoice("v128.half", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3103, count: 2, words: 2, fields: "s0 s1 s2 n3",
+        base: 3111, count: 2, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("v128.window.low", "", 0),
@@ -2079,14 +2112,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3105, count: 1, words: 2, fields: "s0 s1 s2",
+        base: 3113, count: 1, words: 2, fields: "s0 s1 s2",
         axes: [
             [
                 InstructionChoice("i8x16.swizzle", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3106, count: 130, words: 2, fields: "",
+        base: 3114, count: 130, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("v128.load", "s0", 0),
@@ -2117,7 +2150,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3236, count: 10, words: 2, fields: "s0",
+        base: 3244, count: 10, words: 2, fields: "s0",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
@@ -2136,7 +2169,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3246, count: 13, words: 3, fields: "s0 s1 n2 w",
+        base: 3254, count: 13, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.load", "", 0),
@@ -2155,14 +2188,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3259, count: 1, words: 3, fields: "s0 s1 n2 w",
+        base: 3267, count: 1, words: 3, fields: "s0 s1 n2 w",
         axes: [
             [
                 InstructionChoice("v128.store", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3260, count: 80, words: 3, fields: "s4",
+        base: 3268, count: 80, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "s0", 0),
@@ -2194,7 +2227,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3340, count: 4, words: 3, fields: "s4",
+        base: 3348, count: 4, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -2207,7 +2240,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3344, count: 96, words: 3, fields: "s4 s5",
+        base: 3352, count: 96, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2243,7 +2276,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3440, count: 18, words: 3, fields: "s4",
+        base: 3448, count: 18, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("v128.and", "", 0),
@@ -2262,7 +2295,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3458, count: 49, words: 2, fields: "s0 s1 s2 s3",
+        base: 3466, count: 49, words: 2, fields: "s0 s1 s2 s3",
         axes: [
             [
                 InstructionChoice("f32x4.mul+add", "", 0),
@@ -2317,7 +2350,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3507, count: 15, words: 2, fields: "s0 s1 n2 s3",
+        base: 3515, count: 15, words: 2, fields: "s0 s1 n2 s3",
         axes: [
             [
                 InstructionChoice("i16x8.shl+add", "", 0),
@@ -2338,7 +2371,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3522, count: 4, words: 2, fields: "s0 s1 s2 n3",
+        base: 3530, count: 4, words: 2, fields: "s0 s1 s2 n3",
         axes: [
             [
                 InstructionChoice("i16x8.add+shr_s", "", 0),
@@ -2348,7 +2381,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3526, count: 36, words: 3, fields: "s3 s1 s2 s0 s4 s5",
+        base: 3534, count: 36, words: 3, fields: "s3 s1 s2 s0 s4 s5",
         axes: [
             [
                 InstructionChoice("f32x4.add;add", "", 0),
@@ -2390,7 +2423,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3562, count: 36, words: 3, fields: "s4 s5",
+        base: 3570, count: 36, words: 3, fields: "s4 s5",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "s0", 0),
@@ -2411,7 +2444,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3598, count: 36, words: 3, fields: "s4 s5 u2",
+        base: 3606, count: 36, words: 3, fields: "s4 s5 u2",
         axes: [
             [
                 InstructionChoice("i16x8.mul+add", "", 0),
@@ -2432,7 +2465,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3634, count: 36, words: 3, fields: "s4",
+        base: 3642, count: 36, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i16x8.mul.loads", "s0", 0),
@@ -2455,7 +2488,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3670, count: 48, words: 3, fields: "s4",
+        base: 3678, count: 48, words: 3, fields: "s4",
         axes: [
             [
                 InstructionChoice("i16x8.add.load8x8_s", "s0", 0),
@@ -2479,7 +2512,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3718, count: 120, words: 2, fields: "",
+        base: 3726, count: 120, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("i8x16.eq", "s0", 0),
@@ -2512,7 +2545,7 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3838, count: 36, words: 2, fields: "s1 b",
+        base: 3846, count: 36, words: 2, fields: "s1 b",
         axes: [
             [
                 InstructionChoice("v128.any_true", "", 0),
@@ -2535,14 +2568,14 @@ let instructionFamilies: [InstructionFamily] = [
             ],
         ]),
     InstructionFamily(
-        base: 3874, count: 1, words: 2, fields: "",
+        base: 3882, count: 1, words: 2, fields: "",
         axes: [
             [
                 InstructionChoice("count", "", 0),
             ],
         ]),
     InstructionFamily(
-        base: 3875, count: 1, words: 2, fields: "n0 u",
+        base: 3883, count: 1, words: 2, fields: "n0 u",
         axes: [
             [
                 InstructionChoice("observe", "", 0),

@@ -72,326 +72,334 @@ extension Instruction {
         Instruction(1852 &+ (a))
     }
     static func loadFar(_ a: Int) -> Instruction {
-        Instruction(1856 &+ (a))
+        Instruction(1855 &+ (a))
     }
     static func storeFar(_ a: Int) -> Instruction {
-        Instruction(1867 &+ (a))
+        Instruction(1866 &+ (a))
     }
-    static let memorySize = Instruction(1871)
-    static let memorySizeFar = Instruction(1872)
-    static let memoryGrow = Instruction(1873)
-    static let memoryCopy = Instruction(1874)
-    static let memoryFill = Instruction(1875)
+    static let memorySize = Instruction(1870)
+    static let memorySizeFar = Instruction(1871)
+    static let memoryGrow = Instruction(1872)
+    static let memoryCopy = Instruction(1873)
+    static let memoryFill = Instruction(1874)
     /// field 3 is a `BulkOperation`; three slots; word 2 holds two indices
-    static let bulk = Instruction(1876)
+    static let bulk = Instruction(1875)
     /// field 0: 0 for a data segment, 1 for an element segment
-    static let dropSegment = Instruction(1877)
+    static let dropSegment = Instruction(1876)
     static func branch(_ a: Int) -> Instruction {
-        Instruction(1878 &+ (a))
+        Instruction(1877 &+ (a))
     }
     static func branchIf(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1880 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1879 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func branchTable(_ a: Int) -> Instruction {
-        Instruction(1888 &+ (a))
+        Instruction(1887 &+ (a))
     }
     static func copyBranch(_ a: Int) -> Instruction {
-        Instruction(1892 &+ (a))
+        Instruction(1891 &+ (a))
     }
     static func constantBranch(_ a: Int) -> Instruction {
-        Instruction(1894 &+ (a))
+        Instruction(1893 &+ (a))
     }
-    static let charge = Instruction(1896)
-    static let unreachable = Instruction(1897)
-    static let halt = Instruction(1898)
-    static let returnNone = Instruction(1899)
+    static let charge = Instruction(1895)
+    static let unreachable = Instruction(1896)
+    static let halt = Instruction(1897)
+    static let returnNone = Instruction(1898)
     static func returnValue(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1900 &+ (a &* 2 &+ b))
+        Instruction(1899 &+ (a &* 2 &+ b))
     }
-    static let returnConstant = Instruction(1906)
-    static let call = Instruction(1907)
-    static let callImport = Instruction(1908)
+    static let returnConstant = Instruction(1905)
+    static let call = Instruction(1906)
+    static let callImport = Instruction(1907)
     static func callIndirect(_ a: Int) -> Instruction {
-        Instruction(1909 &+ (a))
+        Instruction(1908 &+ (a))
     }
     /// any table; its index in the upper half of word 2
-    static let callIndirectFar = Instruction(1911)
-    static let callReference = Instruction(1912)
-    static let returnCall = Instruction(1913)
-    static let returnCallImport = Instruction(1914)
+    static let callIndirectFar = Instruction(1910)
+    static let callReference = Instruction(1911)
+    static let returnCall = Instruction(1912)
+    static let returnCallImport = Instruction(1913)
     /// table index in word 3
-    static let returnCallIndirect = Instruction(1915)
-    static let returnCallReference = Instruction(1916)
-    static let crossReturn = Instruction(1917)
-    static let translateStub = Instruction(1918)
-    static let copy = Instruction(1919)
-    static let copyTwo = Instruction(1920)
-    static let copyRange = Instruction(1921)
-    static let constant32 = Instruction(1922)
-    static let constant64 = Instruction(1923)
-    static let zero = Instruction(1924)
+    static let returnCallIndirect = Instruction(1914)
+    static let returnCallReference = Instruction(1915)
+    static let crossReturn = Instruction(1916)
+    static let translateStub = Instruction(1917)
+    static let copy = Instruction(1918)
+    static let copyTwo = Instruction(1919)
+    static let copyConstant = Instruction(1920)
+    static let constantTwo = Instruction(1921)
+    static let copyRange = Instruction(1922)
+    static let constant32 = Instruction(1923)
+    static let constant64 = Instruction(1924)
+    static let zero = Instruction(1925)
     static func globalGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1925 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1926 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func globalSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1937 &+ (a &* 2 &+ b))
+        Instruction(1938 &+ (a &* 2 &+ b))
     }
     static func globalSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1941 &+ (a &* 2 &+ b))
+        Instruction(1942 &+ (a &* 2 &+ b))
     }
     /// adds to a global, and notes the sum
-    static let globalAdd = Instruction(1945)
+    static let globalAdd = Instruction(1946)
     /// sets a global to a sum
-    static let globalSetSum = Instruction(1946)
+    static let globalSetSum = Instruction(1947)
     static func select(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1947 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1948 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func selectImmediate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(1959 &+ (a &* 2 &+ b))
+        Instruction(1960 &+ (a &* 2 &+ b))
     }
-    static let tableGet = Instruction(1963)
-    static let tableSet = Instruction(1964)
-    static let tableSize = Instruction(1965)
-    static let tableGrow = Instruction(1966)
-    static let functionReference = Instruction(1967)
-    static let nullCheck = Instruction(1968)
+    static let tableGet = Instruction(1964)
+    static let tableSet = Instruction(1965)
+    static let tableSize = Instruction(1966)
+    static let tableGrow = Instruction(1967)
+    static let functionReference = Instruction(1968)
+    static let nullCheck = Instruction(1969)
     /// destination of two slots, up to four sources
     static func wide(_ a: Int) -> Instruction {
-        Instruction(1969 &+ (a))
+        Instruction(1970 &+ (a))
     }
     /// add to a slot, compare the sum, branch back
     static func addBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(1973 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(1974 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the same with a 32-bit immediate
     static func addBranchWide(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2053 &+ (a &* 2 &+ b))
+        Instruction(2054 &+ (a &* 2 &+ b))
     }
     /// two slots, an immediate added to each
     static func addTwo(_ a: Int) -> Instruction {
-        Instruction(2093 &+ (a))
+        Instruction(2094 &+ (a))
     }
-    static let postIncrement = Instruction(2095)
+    /// two sums of a slot and an immediate, the one of fields 2 and 3 first
+    static let sumTwo = Instruction(2096)
+    static let postIncrement = Instruction(2097)
+    /// two loads, the one of fields 2 and 3 first
+    static func loadTwo(_ a: Int, _ b: Int) -> Instruction {
+        Instruction(2098 &+ (a &* 2 &+ b))
+    }
     static func loadBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(2096 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(2104 &+ ((((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// a load, and the comparison of what it loaded
     static func loadCompareBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Instruction {
-        Instruction(2144 &+ ((((a &* 2 &+ b) &* 12 &+ c) &* 2 &+ d) &* 2 &+ e))
+        Instruction(2152 &+ ((((a &* 2 &+ b) &* 12 &+ c) &* 2 &+ d) &* 2 &+ e))
     }
     /// (a >> field 3) & field 2
     static func bitField(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2432 &+ (a &* 2 &+ b))
+        Instruction(2440 &+ (a &* 2 &+ b))
     }
     static func multiplyAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2436 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2444 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// c - a * b
     static func multiplySubtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2452 &+ (a &* 2 &+ b))
+        Instruction(2460 &+ (a &* 2 &+ b))
     }
     /// (a << field 3) + b
     static func shiftAdd(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2460 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2468 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     /// offset in word 2, index of the memory in word 3
     static func atomicLoad(_ a: Int) -> Instruction {
-        Instruction(2472 &+ (a))
+        Instruction(2480 &+ (a))
     }
     /// the value in field 0
     static func atomicStore(_ a: Int) -> Instruction {
-        Instruction(2476 &+ (a))
+        Instruction(2484 &+ (a))
     }
     static func atomicModify(_ a: Int) -> Instruction {
-        Instruction(2480 &+ (a))
+        Instruction(2488 &+ (a))
     }
     /// expected value in field 2, replacement in field 3
     static func atomicCompareExchange(_ a: Int) -> Instruction {
-        Instruction(2504 &+ (a))
+        Instruction(2512 &+ (a))
     }
-    static let atomicNotify = Instruction(2508)
+    static let atomicNotify = Instruction(2516)
     /// word 3: the memory, and in its upper half the bytes to compare, 4 or 8
-    static let atomicWait = Instruction(2509)
-    static let atomicFence = Instruction(2510)
+    static let atomicWait = Instruction(2517)
+    static let atomicFence = Instruction(2518)
     /// field 0: the first slot of the payload; upper half of word 1: the tag
-    static let throwException = Instruction(2511)
-    static let throwReference = Instruction(2512)
+    static let throwException = Instruction(2519)
+    static let throwReference = Instruction(2520)
     static func structGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2513 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2521 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func structSet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2545 &+ (a &* 4 &+ b))
+        Instruction(2553 &+ (a &* 4 &+ b))
     }
     static func structSetFloat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2561 &+ (a &* 2 &+ b))
+        Instruction(2569 &+ (a &* 2 &+ b))
     }
-    static let structGetVector = Instruction(2565)
-    static let structSetVector = Instruction(2566)
+    static let structGetVector = Instruction(2573)
+    static let structSetVector = Instruction(2574)
     /// a word for every field follows
-    static let structNew = Instruction(2567)
-    static let structNewDefault = Instruction(2568)
+    static let structNew = Instruction(2575)
+    static let structNewDefault = Instruction(2576)
     static func arrayGet(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2569 &+ ((a &* 3 &+ b) &* 2 &+ c))
+        Instruction(2577 &+ ((a &* 3 &+ b) &* 2 &+ c))
     }
     static func arraySet(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2617 &+ (a &* 4 &+ b))
+        Instruction(2625 &+ (a &* 4 &+ b))
     }
     static func arraySetFloat(_ a: Int) -> Instruction {
-        Instruction(2633 &+ (a))
+        Instruction(2641 &+ (a))
     }
-    static let arrayGetVector = Instruction(2635)
-    static let arraySetVector = Instruction(2636)
+    static let arrayGetVector = Instruction(2643)
+    static let arraySetVector = Instruction(2644)
     static func arrayLength(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2637 &+ (a &* 2 &+ b))
+        Instruction(2645 &+ (a &* 2 &+ b))
     }
     /// field 2 is an `AggregateOperation`
-    static let aggregate = Instruction(2641)
+    static let aggregate = Instruction(2649)
     static func makeI31(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2642 &+ (a &* 2 &+ b))
+        Instruction(2650 &+ (a &* 2 &+ b))
     }
     static func i31Get(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2646 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2654 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func refTest(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2654 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2662 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// the value stays where it is
     static func refCast(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2682 &+ (a &* 2 &+ b))
+        Instruction(2690 &+ (a &* 2 &+ b))
     }
     /// on_cast_fail by 0 bytes: a cast, which traps
     static func castBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(2692 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(2700 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func vectorUnary(_ a: Int) -> Instruction {
-        Instruction(2720 &+ (a))
+        Instruction(2728 &+ (a))
     }
     static func vectorRoot(_ a: Int) -> Instruction {
-        Instruction(2768 &+ (a))
+        Instruction(2776 &+ (a))
     }
     static func vectorCanonicalize(_ a: Int) -> Instruction {
-        Instruction(2770 &+ (a))
+        Instruction(2778 &+ (a))
     }
     static func vectorBinary(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2772 &+ (a &* 2 &+ b))
+        Instruction(2780 &+ (a &* 2 &+ b))
     }
     static func vectorZip(_ a: Int) -> Instruction {
-        Instruction(2860 &+ (a))
+        Instruction(2868 &+ (a))
     }
     static func vectorCompare(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(2872 &+ (a &* 2 &+ b))
+        Instruction(2880 &+ (a &* 2 &+ b))
     }
     static func vectorChoose(_ a: Int) -> Instruction {
-        Instruction(2968 &+ (a))
+        Instruction(2976 &+ (a))
     }
     static func vectorExtended(_ a: Int) -> Instruction {
-        Instruction(2984 &+ (a))
+        Instruction(2992 &+ (a))
     }
     static func vectorTernary(_ a: Int) -> Instruction {
-        Instruction(2996 &+ (a))
+        Instruction(3004 &+ (a))
     }
     static func vectorShift(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3000 &+ (a &* 3 &+ b))
+        Instruction(3008 &+ (a &* 3 &+ b))
     }
     static func vectorTest(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3036 &+ (a &* 2 &+ b))
+        Instruction(3044 &+ (a &* 2 &+ b))
     }
     static func vectorSplat(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3054 &+ (a &* 2 &+ b))
+        Instruction(3062 &+ (a &* 2 &+ b))
     }
     static func vectorSplatFloat(_ a: Int) -> Instruction {
-        Instruction(3062 &+ (a))
+        Instruction(3070 &+ (a))
     }
     static func vectorExtract(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3064 &+ (a &* 2 &+ b))
+        Instruction(3072 &+ (a &* 2 &+ b))
     }
     static func vectorReplace(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3080 &+ (a &* 2 &+ b))
+        Instruction(3088 &+ (a &* 2 &+ b))
     }
     static func vectorReplaceFloat(_ a: Int) -> Instruction {
-        Instruction(3088 &+ (a))
-    }
-    static let vectorConstant = Instruction(3090)
-    static let vectorCopy = Instruction(3091)
-    static func vectorSelect(_ a: Int) -> Instruction {
-        Instruction(3092 &+ (a))
-    }
-    static func vectorGlobalGet(_ a: Int) -> Instruction {
-        Instruction(3094 &+ (a))
-    }
-    static func vectorGlobalSet(_ a: Int) -> Instruction {
         Instruction(3096 &+ (a))
     }
-    static let vectorShuffle8 = Instruction(3098)
-    static let vectorShuffle16 = Instruction(3099)
-    static let vectorShuffle32 = Instruction(3100)
-    static let vectorJoin = Instruction(3101)
-    /// eight bytes, and one byte eight times
-    static let vectorHalf = Instruction(3102)
-    static func vectorWindow(_ a: Int) -> Instruction {
-        Instruction(3103 &+ (a))
+    static let vectorConstant = Instruction(3098)
+    static let vectorCopy = Instruction(3099)
+    static func vectorSelect(_ a: Int) -> Instruction {
+        Instruction(3100 &+ (a))
     }
-    static let vectorSwizzle = Instruction(3105)
+    static func vectorGlobalGet(_ a: Int) -> Instruction {
+        Instruction(3102 &+ (a))
+    }
+    static func vectorGlobalSet(_ a: Int) -> Instruction {
+        Instruction(3104 &+ (a))
+    }
+    static let vectorShuffle8 = Instruction(3106)
+    static let vectorShuffle16 = Instruction(3107)
+    static let vectorShuffle32 = Instruction(3108)
+    static let vectorJoin = Instruction(3109)
+    /// eight bytes, and one byte eight times
+    static let vectorHalf = Instruction(3110)
+    static func vectorWindow(_ a: Int) -> Instruction {
+        Instruction(3111 &+ (a))
+    }
+    static let vectorSwizzle = Instruction(3113)
     static func vectorLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3106 &+ (a &* 10 &+ b))
+        Instruction(3114 &+ (a &* 10 &+ b))
     }
     static func vectorStore(_ a: Int) -> Instruction {
-        Instruction(3236 &+ (a))
+        Instruction(3244 &+ (a))
     }
     static func vectorLoadFar(_ a: Int) -> Instruction {
-        Instruction(3246 &+ (a))
+        Instruction(3254 &+ (a))
     }
-    static let vectorStoreFar = Instruction(3259)
+    static let vectorStoreFar = Instruction(3267)
     static func vectorBinaryLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3260 &+ (a &* 4 &+ b))
+        Instruction(3268 &+ (a &* 4 &+ b))
     }
     static func vectorCompareLoad(_ a: Int) -> Instruction {
-        Instruction(3340 &+ (a))
+        Instruction(3348 &+ (a))
     }
     static func vectorBinaryStore(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3344 &+ (a &* 4 &+ b))
+        Instruction(3352 &+ (a &* 4 &+ b))
     }
     static func vectorUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3440 &+ (a &* 2 &+ b))
+        Instruction(3448 &+ (a &* 2 &+ b))
     }
     static func vectorPair(_ a: Int) -> Instruction {
-        Instruction(3458 &+ (a))
+        Instruction(3466 &+ (a))
     }
     static func vectorShiftPair(_ a: Int) -> Instruction {
-        Instruction(3507 &+ (a))
+        Instruction(3515 &+ (a))
     }
     static func vectorPairShift(_ a: Int) -> Instruction {
-        Instruction(3522 &+ (a))
+        Instruction(3530 &+ (a))
     }
     static func vectorTwo(_ a: Int) -> Instruction {
-        Instruction(3526 &+ (a))
+        Instruction(3534 &+ (a))
     }
     static func vectorMultiplyAddLoad(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3562 &+ (a &* 4 &+ b))
+        Instruction(3570 &+ (a &* 4 &+ b))
     }
     /// (slot 5 + upper half of word 2) += (field 4) * (memory)
     static func vectorMultiplyUpdate(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3598 &+ (a &* 4 &+ b))
+        Instruction(3606 &+ (a &* 4 &+ b))
     }
     /// both factors from memory; slot 4 is for the first one
     static func vectorMultiplyLoads(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3634 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3642 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     static func vectorBinaryExtend(_ a: Int, _ b: Int) -> Instruction {
-        Instruction(3670 &+ (a &* 4 &+ b))
+        Instruction(3678 &+ (a &* 4 &+ b))
     }
     /// stores the mask and branches if any lane holds, or none
     static func vectorCompareBranch(_ a: Int, _ b: Int, _ c: Int, _ d: Int) -> Instruction {
-        Instruction(3718 &+ (((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d))
+        Instruction(3726 &+ (((a &* 2 &+ b) &* 2 &+ c) &* 2 &+ d))
     }
     static func vectorTestBranch(_ a: Int, _ b: Int, _ c: Int) -> Instruction {
-        Instruction(3838 &+ ((a &* 2 &+ b) &* 2 &+ c))
+        Instruction(3846 &+ ((a &* 2 &+ b) &* 2 &+ c))
     }
     /// word 1: the address of a counter
-    static let countBlock = Instruction(3874)
+    static let countBlock = Instruction(3882)
     /// field 0: 0 on entry, 1 on return; upper half of word 1: the function's index
-    static let observeCall = Instruction(3875)
+    static let observeCall = Instruction(3883)
 
     /// How many instructions there are.
-    static let count = 3876
+    static let count = 3884
 }
