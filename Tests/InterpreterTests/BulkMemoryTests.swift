@@ -15,7 +15,7 @@ import WasmInterpreter
         let memory = try #require(instance.memory("m"))
         var expected = (0..<300).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }
         func check(_ name: String, _ to: Int, _ from: Int, _ count: Int) throws {
-            try memory.bytes.write(expected, at: 0)
+            try memory.store(contentsOf: expected, at: 0)
             try instance.call(name, .i32(Int32(to)), .i32(Int32(from)), .i32(Int32(count)))
             if name == "copy" {
                 let bytes = Array(expected[from..<(from + count)])
@@ -25,7 +25,7 @@ import WasmInterpreter
                     to..<(to + count), with: repeatElement(UInt8(from & 0xff), count: count))
             }
             #expect(
-                try memory.bytes.read(at: 0, count: 300) == expected,
+                try memory.loadArray(of: UInt8.self, count: 300, at: 0) == expected,
                 "\(name) \(to) \(from) \(count)")
         }
         for count in 0...80 {

@@ -100,16 +100,16 @@ import Testing
         let pool = ReservationPool()
         let type = MemoryType(limits: Limits(minimum: 2, maximum: 4))
         let memory = try MemoryStorage(type, limit: 1 << 32, pool: pool)
-        let bytes = GuestMemory(memory.record.pointee)
-        try bytes.write([1], at: 4095)
-        try bytes.write([2], at: 65_536)
-        try bytes.write([3], at: 131_071)
+        let bytes = memory.record.pointee.base
+        bytes.storeBytes(of: 1, toByteOffset: 4095, as: UInt8.self)
+        bytes.storeBytes(of: 2, toByteOffset: 65_536, as: UInt8.self)
+        bytes.storeBytes(of: 3, toByteOffset: 131_071, as: UInt8.self)
         let image = try memory.makeImage(pool: pool)
         #expect(image.byteCount == 131_072)
         #expect(image.runs == [0..<4096, 65_536..<69_632, 126_976..<131_072])
         #expect(image.bytes(of: 65_536..<69_632)[0] == 2)
         // The image does not change with the memory.
-        try bytes.write([9], at: 65_536)
+        bytes.storeBytes(of: 9, toByteOffset: 65_536, as: UInt8.self)
         #expect(image.bytes(of: 65_536..<69_632)[0] == 2)
     }
 }

@@ -53,11 +53,11 @@ import WasmText
         #expect(instance.global("n")?.value == .i32(2))
         #expect(instance.global("v")?.value == .v128(low: 3, high: 4))
         #expect(instance.global("f")?.value == .f64(-1))
-        let bytes = try #require(instance.memory("memory")).bytes
-        #expect(try bytes.string(at: 0 as UInt64, count: 5) == "hello")
-        #expect(try bytes.string(at: 100 as UInt64, count: 6) == "active")
-        #expect(try bytes.load(at: 70000 as UInt64, as: UInt32.self) == 2)
-        #expect(try bytes.load(at: 196_604 as UInt64, as: UInt32.self) == 0)
+        let bytes = try #require(instance.memory("memory"))
+        #expect(try bytes.loadString(at: 0, count: 5) == "hello")
+        #expect(try bytes.loadString(at: 100, count: 6) == "active")
+        #expect(try bytes.load(at: 70000, as: UInt32.self) == 2)
+        #expect(try bytes.load(at: 196_604, as: UInt32.self) == 0)
         #expect(try instance.number("call", 1) == 1)
         #expect(throws: Trap.self) { try instance.call("call", .i32(0)) }
         #expect(throws: Trap.self) { try instance.call("initText") }
@@ -168,11 +168,13 @@ import WasmText
             (func $start (call $started)) (start $start)
             (func (export "call") (call $started))
             """)
-        #expect(try #require(instance.memory("memory")).bytes.write([0x79], at: 0) == ())
+        #expect(
+            try #require(instance.memory("memory")).store(contentsOf: [0x79] as [UInt8], at: 0)
+                == ())
         let fork = try house.linker.instantiate(
             from: instance.snapshot(), in: Store(engine: house.engine))
         #expect(starts == 1)
-        #expect(try fork.memory("memory")?.bytes.string(at: 0 as UInt64, count: 1) == "y")
+        #expect(try fork.memory("memory")?.loadString(at: 0, count: 1) == "y")
         try fork.call("call")
         #expect(starts == 2)
     }
@@ -196,7 +198,7 @@ import WasmText
             linker.define(
                 "env", "g", .global(try Global(store: store, type: type, value: .i32(value))))
             let memory = try Memory(store: store, type: MemoryType(limits: Limits(minimum: 1)))
-            try memory.bytes.store(value, at: 0 as UInt64)
+            try memory.store(value, at: 0)
             linker.define("env", "m", .memory(memory))
             return memory
         }
@@ -313,7 +315,7 @@ import WasmText
             """
         let module = try Module(parseModule(Array(text.utf8)), engine: engine)
         let instance = try Instance(module, in: Store(engine: engine))
-        try instance.memory("memory")?.bytes.write([7], at: 4999)
+        try instance.memory("memory")?.store(contentsOf: [7] as [UInt8], at: 4999)
         let bytes = try instance.snapshot().encoded()
         let snapshot = try Snapshot(decoding: bytes, for: module)
         #expect(snapshot.memoryByteCount == 904)
@@ -321,12 +323,12 @@ import WasmText
         #expect(fork.memory("memory")?.byteCount == 5000)
         #expect(try fork.number("grow") == 5000)
         let memory = try #require(fork.memory("memory"))
-        #expect(try memory.bytes.read(at: 4998, count: 4) == [0, 7, 0, 0])
-        try memory.bytes.write([1], at: 6000)
+        #expect(try memory.loadArray(of: UInt8.self, count: 4, at: 4998) == [0, 7, 0, 0])
+        try memory.store(contentsOf: [1] as [UInt8], at: 6000)
         try fork.restore(snapshot)
         #expect(memory.byteCount == 5000)
         #expect(try fork.number("grow") == 5000)
-        #expect(try memory.bytes.read(at: 6000, count: 1) == [0])
+        #expect(try memory.loadArray(of: UInt8.self, count: 1, at: 6000) == [0])
     }
 
     @Test func forksOnThreads() throws {

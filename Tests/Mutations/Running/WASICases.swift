@@ -75,7 +75,7 @@ struct WASICases {
         guard let memory = instance.memory("memory") else { return }
         for (index, path) in Self.paths.enumerated() {
             for (offset, byte) in path.utf8.enumerated() {
-                try memory.bytes.store(
+                try memory.store(
                     byte, at: UInt64(Self.pathBase + index * Self.pathStride + offset))
             }
         }
@@ -100,7 +100,7 @@ struct WASICases {
     private mutating func prepare(_ memory: Memory) throws {
         let base = UInt64(8 * random.below(64))
         for word in 0..<UInt64(random.between(1...12)) {
-            try memory.bytes.store(UInt32(truncatingIfNeeded: pointer()), at: base + 4 * word)
+            try memory.store(UInt32(truncatingIfNeeded: pointer()), at: base + 4 * word)
         }
     }
 
