@@ -8,14 +8,13 @@ extension Store {
     /// - Returns: 0, `suspended`, or the trap code of what stops the guest.
     func refill(owing units: UInt64, inOperation: Bool = false) -> UInt64 {
         execution.pointee.budget = 0
-        let now = ContinuousClock.now
-        if let code = stopRequest(at: now) { return code.answer }
+        if let code = stopRequest() { return code.answer }
         if let missing = missingFuel(units) {
             let code = supply(missing, of: units, inOperation: inOperation)
             // Nothing, or a debt that the next refill has to pay.
             if code != 0 || execution.pointee.budget < 0 { return code }
         }
-        var slice = pace.next(at: now)
+        var slice = pace.next(at: .now)
         if execution.pointee.isProfiled, let profiler { slice = min(slice, profiler.nextSlice()) }
         if let run = suspendable, let left = run.sliceLeft {
             guard left > 0 || inOperation else {
@@ -84,14 +83,14 @@ extension Store {
     /// The machine looks by itself; a host function that waits should look too, from time to time,
     /// and throw a `Trap` with this code.
     public func stopRequest() -> TrapCode? {
-        stopRequest(at: hasDeadline ? ContinuousClock.now : nil)
+        if interruptHandle.consume() { return .interrupted }
+        return hasDeadline && isOverdue ? .interrupted : nil
     }
 
-    private func stopRequest(at now: ContinuousClock.Instant?) -> TrapCode? {
-        if interruptHandle.consume() { return .interrupted }
-        if let deadline, let now, now >= deadline { return .interrupted }
-        return nil
-    }
+    // Not inlined: an instant's layout is known to its own library only, which takes a frame of its
+    // own to look at.
+    @inline(never)
+    private var isOverdue: Bool { deadline.map { .now >= $0 } ?? false }
 }
 
 extension Execution {
