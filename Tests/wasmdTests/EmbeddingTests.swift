@@ -18,17 +18,15 @@ import WasmInterpreter
         let module = try Module(path: path, engine: engine)
 
         let linker = Linker()
-        linker.define("env", "log") { (_: borrowing Caller, value: Int32) in
+        linker.define("env", "log") { (value: Int32) in
             logged.append(value)
         }
         let store = Store(engine: engine)
         store.fuel = 1_000_000
         let instance = try linker.instantiate(module, in: store)
 
-        if let add = instance.function("add") {
-            let sum: Int32 = try add(2 as Int32, 3 as Int32)
-            #expect(sum == 5)
-        }
+        let add = try instance.function("add", as: ((Int32, Int32) -> Int32).self)
+        #expect(try add(2, 3) == 5)
         #expect(logged == [2])
     }
 }

@@ -49,6 +49,6 @@ public enum OutOfFuelPolicy {
     /// traps.
     case suspend
     /// The closure is asked for more; it gets the units that are missing at least. If it answers
-    /// less, the guest traps. It may not call into the store.
+    /// less, the guest traps. It cannot call guests of the store.
     case ask((_ missing: UInt64) -> UInt64)
 }
