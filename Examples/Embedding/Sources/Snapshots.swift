@@ -25,7 +25,7 @@ func snapshots() throws {
         print("restored:", try next())
     }
 
-    let bytes = try snapshot.encoded()
+    let bytes = snapshot.encoded()
     let decoded = try Snapshot(decoding: bytes, for: module)
     let fork = try Instance(decoded, in: Store(engine: engine))
     print("from \(bytes.count >> 10) KiB:", try fork.function("next", as: (() -> Int32).self)())
