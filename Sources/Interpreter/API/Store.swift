@@ -71,7 +71,7 @@ public final class Store {
     var tags: [TagStorage] = []
     /// Cells of globals made by the host; those of modules stand in context blocks.
     private var globalCells: [UnsafeMutablePointer<UInt64>] = []
-    private var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
+    private(set) var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
     private var hostFunctions: [HostFunction] = []
     /// By `TypeID`. Dictionaries with one type of keys cost the start of a process less: the runtime
     /// searches all conformances of the program for each.

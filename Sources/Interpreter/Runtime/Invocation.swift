@@ -111,6 +111,7 @@ extension Store {
                 try $0.body(
                     Caller(store: store, context: context),
                     CallSlots(arguments, count: header, of: store))
+                if $0.mustCheckResults { try checkResults(of: $0.type, in: arguments) }
             }
             collectIfDue(top: top)
             heap.externs.releaseDead()
