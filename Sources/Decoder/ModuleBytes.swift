@@ -25,7 +25,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 /// Keeps the bytes of a module alive and in place: a copy of an array or of a file.
 public final class ModuleBytes: Sendable {
     /// Valid as long as this object lives; `count` bytes may be read.
-    nonisolated(unsafe) public let base: UnsafePointer<UInt8>
+    nonisolated(unsafe) package let base: UnsafePointer<UInt8>
     public let count: Int
 
     /// The buffer for a file whose size the system does not tell.

@@ -67,6 +67,38 @@ import WasmText
         #expect(total + waited <= profile.duration)
     }
 
+    @Test func timeOfAGuestThatWaitsIsNobodys() throws {
+        let house = ExecutionTests.house()
+        let milliseconds: UInt64 = 30
+        var waited: UInt64 = 0
+        let profile = try profile(
+            house,
+            """
+            \(ExecutionTests.ask)
+            (func (export "main") (param $n i32) (result i32) (local $i i32)
+              (loop
+                (local.set $i (i32.const 30000))
+                (loop (br_if 0 (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+                (drop (call $ask (local.get $n)))
+                (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+              (local.get $n))
+            """
+        ) { instance in
+            let execution = try #require(instance.function("main")).start([.i32(3)])
+            var outcome = try execution.resume()
+            while case .suspended = outcome {
+                let start = ContinuousClock.now
+                while .now - start < .milliseconds(milliseconds) {}
+                waited += milliseconds * 1_000_000
+                outcome = try execution.resume(returning: [.i32(0)])
+            }
+        }
+        let total = profile.samples.reduce(0) { $0 + $1.weight }
+        #expect(waited == 3 * milliseconds * 1_000_000)
+        #expect(total > 0)
+        #expect(total + waited <= profile.duration)
+    }
+
     @Test func functionsOfTheHostAreFrames() throws {
         let house = TextHouse()
         house.linker.define("env", "wait") { (_: borrowing Caller) in

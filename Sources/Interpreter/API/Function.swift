@@ -41,8 +41,9 @@ public struct Function {
     ///   throws and does not catch, `GuestExit` or whatever else a host function throws, unchanged.
     public func call(_ arguments: [Value] = []) throws -> [Value] {
         let slots = try store.beginCall(signature)
+        defer { store.endCall(slots) }
         try store.write(arguments: arguments, of: signature, to: slots)
-        try store.run(record)
+        try store.run(record, slots)
         return store.values(of: signature.type.results, in: slots)
     }
 }

@@ -15,7 +15,7 @@ extension HostFunction {
         let type = FunctionType(
             parameters: valueTypes(repeat (each Parameter).self),
             results: valueTypes(repeat (each Result).self))
-        self.init(type) { caller, slots in
+        self.init(typed: type) { caller, slots in
             var index = 0
             let results = try body(
                 caller, repeat (each Parameter)(slots: slots, at: &index))
@@ -43,7 +43,7 @@ extension HostFunction {
     public convenience init(
         _ type: FunctionType, values body: @escaping (borrowing Caller, [Value]) throws -> [Value]
     ) {
-        self.init(type) { caller, slots in
+        self.init(typed: type) { caller, slots in
             var slot = 0
             var arguments: [Value] = []
             arguments.reserveCapacity(type.parameters.count)

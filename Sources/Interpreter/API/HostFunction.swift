@@ -11,11 +11,25 @@ public final class HostFunction {
 
     public let type: FunctionType
     let body: Body
+    /// Whether `body` may leave bits that are no value of a result's type, as not all are.
+    let mustCheckResults: Bool
 
     /// Type indices in `type` are numbers of the engine's registry.
+    ///
+    /// A result that `body` does not write is what stood in its slot. If that is no reference of the
+    /// result's type, the call ends with `CallError.result`.
     public init(_ type: FunctionType, _ body: @escaping Body) {
         self.type = type
         self.body = body
+        mustCheckResults = type.results.contains { $0 == .i32 || $0 == .f32 || $0.isReference }
+    }
+
+    /// A function whose results are written by values of Swift types, which know how.
+    @usableFromInline
+    init(typed type: FunctionType, _ body: @escaping Body) {
+        self.type = type
+        self.body = body
+        mustCheckResults = false
     }
 }
 

@@ -1,10 +1,13 @@
-// Invariants: pointers come from `GuestMemory.bytes(at:count:)`, which checks the range, and are used
-// while the handle keeps the store alive. Other threads may write to the bytes of a shared memory at
-// any time: what is checked is copied first.
+// Invariants: pointers come from `range`, which checks; they are used while the handle keeps memory
+// and store alive, which the compiler must be told: perhaps nothing else does. Other threads may
+// write to the bytes of a shared memory at any time: what is checked is copied first.
 
 import Glibc
 
 /// A number as it stands in linear memory: little-endian, as in the processors that wasmd runs on.
+///
+/// Only for types of which every bit pattern is a value, since guests choose the bits: no `Bool`, no
+/// enumeration.
 public protocol MemoryNumber: BitwiseCopyable {}
 
 extension Int8: MemoryNumber {}
@@ -31,6 +34,7 @@ extension Memory {
         at address: some FixedWidthInteger, as type: Number.Type = Number.self
     ) throws(AccessError) -> Number {
         let start = try range(address, MemoryLayout<Number>.size)
+        defer { extendLifetime(self) }
         return UnsafeRawPointer(start).loadUnaligned(as: Number.self)
     }
 
@@ -42,6 +46,7 @@ extension Memory {
         _ number: Number, at address: some FixedWidthInteger
     ) throws(AccessError) {
         let start = try range(address, MemoryLayout<Number>.size)
+        defer { extendLifetime(self) }
         start.storeBytes(of: number, as: Number.self)
     }
 
@@ -55,8 +60,9 @@ extension Memory {
     ) throws(AccessError) -> [Number] {
         let count = UInt64(unsigned: count)
         let (size, overflow) = count.multipliedReportingOverflow(
-            by: UInt64(MemoryLayout<Number>.size))
+            by: UInt64(MemoryLayout<Number>.stride))
         let start = try range(address, overflow ? UInt64.max : size)
+        defer { extendLifetime(self) }
         let number = Int(truncatingIfNeeded: count)
         return [Number](unsafeUninitializedCapacity: number) { buffer, initialized in
             UnsafeMutableRawBufferPointer(buffer).copyMemory(
@@ -72,8 +78,9 @@ extension Memory {
     public func store<Number: MemoryNumber>(
         contentsOf numbers: [Number], at address: some FixedWidthInteger
     ) throws(AccessError) {
-        let size = numbers.count * MemoryLayout<Number>.size
+        let size = numbers.count * MemoryLayout<Number>.stride
         let start = try range(address, size)
+        defer { extendLifetime(self) }
         numbers.withUnsafeBytes { bytes in
             UnsafeMutableRawBufferPointer(start: start, count: size).copyMemory(from: bytes)
         }
@@ -84,6 +91,7 @@ extension Memory {
         at address: some FixedWidthInteger, count: some FixedWidthInteger, with value: UInt8 = 0
     ) throws(AccessError) {
         let start = try range(address, count)
+        defer { extendLifetime(self) }
         memset(start, Int32(value), Int(truncatingIfNeeded: UInt64(unsigned: count)))
     }
 }
@@ -122,6 +130,7 @@ extension Memory {
         // One byte more than the text may have: the 0.
         let most = min(size - address, UInt64(max(limit, 0)) + 1)
         let start = try range(address, most)
+        defer { extendLifetime(self) }
         guard let end = memchr(start, 0, Int(truncatingIfNeeded: most)) else {
             throw .unterminatedText(address: address)
         }
@@ -170,7 +179,7 @@ extension Memory {
         let bytes = UnsafeBufferPointer(
             start: start.assumingMemoryBound(to: UInt8.self),
             count: Int(truncatingIfNeeded: count))
-        return try withExtendedLifetime(store) { try body(bytes.span) }
+        return try withExtendedLifetime(self) { try body(bytes.span) }
     }
 
     /// Lends `count` bytes for reading and writing.
@@ -187,7 +196,7 @@ extension Memory {
         let bytes = UnsafeMutableBufferPointer(
             start: start.assumingMemoryBound(to: UInt8.self),
             count: Int(truncatingIfNeeded: count))
-        return try withExtendedLifetime(store) {
+        return try withExtendedLifetime(self) {
             var span = bytes.mutableSpan
             return try body(&span)
         }

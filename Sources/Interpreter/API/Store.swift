@@ -71,7 +71,7 @@ public final class Store {
     var tags: [TagStorage] = []
     /// Cells of globals made by the host; those of modules stand in context blocks.
     private var globalCells: [UnsafeMutablePointer<UInt64>] = []
-    private var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
+    private(set) var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
     private var hostFunctions: [HostFunction] = []
     /// By `TypeID`. Dictionaries with one type of keys cost the start of a process less: the runtime
     /// searches all conformances of the program for each.
@@ -201,7 +201,7 @@ extension Store {
         }
         let memory = try MemoryStorage(
             type, limit: limits.memoryBytes, image: image, pool: engine.reservations)
-        try approve(memory)
+        try approveMemory(to: UInt64(memory.record.pointee.byteCount))
         memories.append(memory)
         return memory
     }
@@ -213,7 +213,7 @@ extension Store {
             throw .tooManyMemories(limit: limits.memories)
         }
         let view = MemoryStorage(sharing: shared)
-        try approve(view)
+        try approveMemory(to: UInt64(view.record.pointee.byteCount))
         memories.append(view)
         sharesMemories = true
         return view
@@ -225,7 +225,7 @@ extension Store {
     ) throws(ResourceError) -> TableStorage {
         guard tables.count < limits.tables else { throw .tooManyTables(limit: limits.tables) }
         let table = try TableStorage(type, count: count, fill: fill, limit: limits.tableElements)
-        try approve(table)
+        try approveTable(to: table.count)
         tables.append(table)
         return table
     }

@@ -11,8 +11,8 @@
 ///     }
 ///     store.limiter = Budget()
 ///
-/// It is asked when a memory or table is made (growing from 0 to its minimum) and when it grows,
-/// never otherwise: between, it costs nothing. What the store's `StoreLimits` or the type forbid is
+/// It is asked when a memory or table is made (growing from 0 to its minimum) and when it grows, also
+/// by `Instance.restore(_:)`, never otherwise: between, it costs nothing. What the store's `StoreLimits` or the type forbid is
 /// refused without asking; what it allows can still fail for want of the system's memory. It cannot
 /// call guests of the store. A refusal is a `ResourceError.refused` for what is made, and -1 for the guest
 /// whose `memory.grow` or `table.grow` asked.
@@ -61,19 +61,18 @@ extension Store {
         return table.grow(by: delta, fill: fill)
     }
 
-    /// Asks the limiter about a memory that was just made.
-    func approve(_ memory: MemoryStorage) throws(ResourceError) {
-        let size = UInt64(memory.record.pointee.byteCount)
-        guard let limiter, size > 0 else { return }
-        guard holdingGuest({ limiter.shouldGrowMemory(from: 0, to: size) }) else {
+    /// Asks the limiter about a memory that was just made, or gets the size of a snapshot.
+    func approveMemory(from current: UInt64 = 0, to wanted: UInt64) throws(ResourceError) {
+        guard let limiter, wanted > current else { return }
+        guard holdingGuest({ limiter.shouldGrowMemory(from: current, to: wanted) }) else {
             throw .refused(.memory)
         }
     }
 
-    /// Asks the limiter about a table that was just made.
-    func approve(_ table: TableStorage) throws(ResourceError) {
-        guard let limiter, table.count > 0 else { return }
-        guard holdingGuest({ limiter.shouldGrowTable(from: 0, to: table.count) }) else {
+    /// Asks the limiter about a table that was just made, or gets the size of a snapshot.
+    func approveTable(from current: UInt64 = 0, to wanted: UInt64) throws(ResourceError) {
+        guard let limiter, wanted > current else { return }
+        guard holdingGuest({ limiter.shouldGrowTable(from: current, to: wanted) }) else {
             throw .refused(.table)
         }
     }

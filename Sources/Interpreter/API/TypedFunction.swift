@@ -32,11 +32,15 @@ extension TypedFunction {
         do throws(ValueError) {
             repeat try (each arguments).write(to: slots, at: &index)
         } catch {
+            function.endCall(slots)
             throw function.argumentError(error, slot: index)
         }
-        try function.run()
+        try function.run(slots)
         index = 0
-        return (repeat (each Result)(slots: slots, at: &index))
+        // No `defer`: Swift does not compile it beside lists of types.
+        let results = (repeat (each Result)(slots: slots, at: &index))
+        function.endCall(slots)
+        return results
     }
 
     /// The same for one result: Swift does not take a list of one type, if that is an optional, for
@@ -50,11 +54,14 @@ extension TypedFunction {
         do throws(ValueError) {
             repeat try (each arguments).write(to: slots, at: &index)
         } catch {
+            function.endCall(slots)
             throw function.argumentError(error, slot: index)
         }
-        try function.run()
+        try function.run(slots)
         index = 0
-        return Result(slots: slots, at: &index)
+        let result = Result(slots: slots, at: &index)
+        function.endCall(slots)
+        return result
     }
 }
 
@@ -109,7 +116,17 @@ extension Function {
     }
 
     @usableFromInline
-    func run() throws { try store.run(record) }
+    func run(_ slots: borrowing CallSlots) throws {
+        do {
+            try store.run(record, slots.base)
+        } catch {
+            endCall(slots)
+            throw error
+        }
+    }
+
+    @usableFromInline
+    func endCall(_ slots: borrowing CallSlots) { store.endCall(slots.base) }
 
     /// The error for the argument that starts at a slot.
     @usableFromInline

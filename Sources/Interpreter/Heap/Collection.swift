@@ -44,8 +44,10 @@ extension Store {
     func keeping<Result, Failure>(
         _ slots: [(low: UInt64, high: UInt64)], _ allocation: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        temporaries = slots
-        defer { temporaries = [] }
+        // Others may be in use already: observers, who are told of collections, make objects too.
+        let count = temporaries.count
+        temporaries.append(contentsOf: slots)
+        defer { temporaries.removeSubrange(count...) }
         return try allocation()
     }
 

@@ -197,6 +197,11 @@ struct HeapSpace {
         }
     }
 
+    /// The raw value of the `ObjectKind` of an object, by its address.
+    func kind(ofObject value: UInt64) -> UInt32 {
+        pointer(UInt(truncatingIfNeeded: value)).load(as: UInt32.self) &>> ObjectKind.shift
+    }
+
     // MARK: Marks
 
     @inline(__always)

@@ -166,6 +166,14 @@ final class InstanceStorage {
         return record
     }
 
+    /// Whether the address is that of the record of a function of the instance, which was asked for.
+    func owns(_ record: UnsafeMutablePointer<FunctionRecord>) -> Bool {
+        let size = UInt(MemoryLayout<FunctionRecord>.stride)
+        let offset = UInt(bitPattern: record) &- UInt(bitPattern: functionRecords)
+        return offset % size == 0 && offset / size < UInt(module.parsed.bodies.count)
+            && record.pointee.context == context
+    }
+
     /// Where the value of a global stands; nil if there is no such global.
     func globalCell(_ index: Int) -> UnsafeMutablePointer<UInt64>? {
         let layout = module.layout

@@ -29,20 +29,29 @@ extension Store {
         try prepareStack()
 
         heap.register(module.valid.typeIDs, of: engine.types)
-        let memoryCount = memories.count
-        let tableCount = tables.count
-        let tagCount = tags.count
+        let instance = try InstanceStorage(module, imports: imports, in: self)
         do {
-            let instance = try InstanceStorage(module, imports: imports, in: self)
             unfinishedInstances.append(instance)
             defer { unfinishedInstances.removeLast() }
             try define(instance)
             instances.append(instance)
             return instance
         } catch {
-            memories.removeSubrange(memoryCount...)
-            tables.removeSubrange(tableCount...)
-            tags.removeSubrange(tagCount...)
+            // And nothing else: a limiter or observer may have made others meanwhile.
+            let parsed = module.parsed
+            var own = Set<ObjectIdentifier>()
+            for memory in instance.memories.dropFirst(parsed.importedMemoryCount) {
+                own.insert(ObjectIdentifier(memory))
+            }
+            for table in instance.tables.dropFirst(parsed.importedTableCount) {
+                own.insert(ObjectIdentifier(table))
+            }
+            for tag in instance.tags.dropFirst(parsed.importedTagCount) {
+                own.insert(ObjectIdentifier(tag))
+            }
+            memories.removeAll { own.contains(ObjectIdentifier($0)) }
+            tables.removeAll { own.contains(ObjectIdentifier($0)) }
+            tags.removeAll { own.contains(ObjectIdentifier($0)) }
             throw error
         }
     }
@@ -84,9 +93,16 @@ extension Store {
                 guard count <= size, start <= size - count else {
                     throw Trap(.outOfBoundsTableAccess)
                 }
-                // Straight into the table: constant expressions cannot change its size.
-                try evaluator.evaluate(
-                    segment, into: record.pointee.elements + Int(truncatingIfNeeded: start))
+                let target = record.pointee.elements + Int(truncatingIfNeeded: start)
+                // Objects were made before: now a collection could tell an observer, who may make
+                // the table grow and so move it.
+                if case .ready(let made) = instance.elementStates[index] {
+                    if let origin = made.baseAddress {
+                        target.update(from: origin, count: made.count)
+                    }
+                } else {
+                    try evaluator.evaluate(segment, into: target)
+                }
             }
             instance.dropElements(index)
         }
@@ -117,7 +133,8 @@ extension Store {
         guard let start = instance.module.parsed.start,
             let record = instance.functionRecord(Int(start))
         else { return }
-        _ = try beginCall(signature(record.pointee.typeID))
-        try run(record)
+        let slots = try beginCall(signature(record.pointee.typeID))
+        defer { endCall(slots) }
+        try run(record, slots)
     }
 }

@@ -1,10 +1,11 @@
 // Invariants: `execution.top` is the first slot that no frame in use covers, at most `stackLimit`
 // when a run starts, so that behind it there is room for every legal frame; it is restored however
-// a run ends. `beginCall` and `run` are used in pairs with nothing between that runs guest code.
+// a run ends. Between `beginCall` and `endCall`, it is behind the slots of the call.
 
 /// Calls from the host into guests, and from guests into the host.
 extension Store {
-    /// Checks that a call can start and answers where its arguments go.
+    /// Checks that a call can start and answers where its arguments go. They, and the results, are
+    /// nobody else's until `endCall`, even if who writes or reads them calls guests.
     ///
     /// - Throws: `Trap` if calls are nested too deep or the guest was asked to stop.
     @inline(__always)
@@ -15,16 +16,20 @@ extension Store {
             signature.headerIndex < Int(UInt16.max)
         else { throw Trap(.stackExhausted) }
         if callDepth > 0 { try checkNesting() }
+        execution.pointee.top = top + signature.headerIndex
         return top
     }
 
-    /// Runs a function whose arguments are in the slots from `execution.top` on; its results are in
-    /// the same slots afterwards.
+    /// Gives up the slots of a call, whether it ran or not.
+    @inline(__always)
+    func endCall(_ slots: StackPointer) { execution.pointee.top = slots }
+
+    /// Runs a function whose arguments are in the slots from `top` on, which `beginCall` answered;
+    /// its results are in the same slots afterwards.
     ///
     /// - Throws: `Trap`, `Exception`, or what a host function threw.
-    func run(_ record: UnsafeMutablePointer<FunctionRecord>) throws {
+    func run(_ record: UnsafeMutablePointer<FunctionRecord>, _ top: StackPointer) throws {
         if let code = stopRequest() { throw Trap(code) }
-        let top = execution.pointee.top
         let behind = top + Int(record.pointee.headerIndex)
         collectIfDue(top: behind)
         if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
@@ -39,7 +44,6 @@ extension Store {
             execution.pointee.top = behind
             execution.pointee.place = outer
             heap.externs.releaseDead()
-            execution.pointee.top = top
         }
         if execution.pointee.budget < 0 {
             // The call of the host function that calls us took a unit that was not there.
@@ -107,6 +111,7 @@ extension Store {
                 try $0.body(
                     Caller(store: store, context: context),
                     CallSlots(arguments, count: header, of: store))
+                if $0.mustCheckResults { try checkResults(of: $0.type, in: arguments) }
             }
             collectIfDue(top: top)
             heap.externs.releaseDead()

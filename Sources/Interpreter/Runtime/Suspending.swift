@@ -72,6 +72,7 @@ extension Store {
         guard let stack = run.stack, let outerStack = exchangeStack(stack) else {
             throw SuspensionError.notSuspended
         }
+        if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
         let outerPlace = execution.pointee.place
         let outerRun = executions.current
         run.stack = outerStack
@@ -86,6 +87,8 @@ extension Store {
 
         executions.current = outerRun
         callDepth -= 1
+        // Nobody's time passes while the guest waits.
+        if execution.pointee.isProfiled { profiler?.pause(depth: callDepth) }
         if callDepth > 0 { suspendedRuns.removeLast() }
         execution.pointee.place = outerPlace
         run.stack = exchangeStack(outerStack)

@@ -99,6 +99,60 @@ extension Store {
     }
 }
 
+// MARK: Slots that the host wrote
+
+extension Store {
+    /// Makes sure that slots which the host wrote as bits, or did not write, hold values of the
+    /// result types: guests take them for what their types say, addresses included.
+    @inline(never)
+    func checkResults(
+        of type: FunctionType, in slots: UnsafeMutablePointer<UInt64>
+    ) throws(CallError) {
+        var slot = slots
+        for (index, type) in type.results.enumerated() {
+            if type == .i32 || type == .f32 {
+                slot[0] &= 0xffff_ffff
+            } else if type.isReference, !isReference(slot[0], of: type) {
+                throw .result(index: index, .typeMismatch(expected: type))
+            }
+            slot += type.slotCount
+        }
+    }
+
+    private func isReference(_ slot: UInt64, of type: ValueType) -> Bool {
+        guard slot != 0 else { return type.isDefaultable }
+        guard let expected = type.reference else { return false }
+        let actual: HeapType
+        switch engine.types.top(of: expected.heapType) {
+        case .func:
+            guard let record = functionRecord(at: slot) else { return false }
+            actual = .index(record.pointee.typeID)
+        case .exn:
+            guard slot & 7 == 0, heap.space.isObject(slot),
+                heap.space.kind(ofObject: slot) == ObjectKind.slots.rawValue
+            else { return false }
+            actual = .exn
+        case let top:
+            guard let reference = anyReference(slot: slot), slot & 1 == 0 || slot >> 32 == 0,
+                slot & 7 != 0
+                    || heap.space.kind(ofObject: slot) != ObjectKind.slots.rawValue
+            else { return false }
+            actual = top == .extern ? .extern : reference.heapType
+        }
+        return engine.types.matches(.ref(actual, nullable: false), type)
+    }
+
+    /// The function at an address, if there is one of this store.
+    private func functionRecord(at slot: UInt64) -> UnsafeMutablePointer<FunctionRecord>? {
+        guard slot & 7 == 0,
+            let record = UnsafeMutablePointer<FunctionRecord>(
+                bitPattern: UInt(truncatingIfNeeded: slot)),
+            hostRecords.values.contains(record) || instances.contains(where: { $0.owns(record) })
+        else { return nil }
+        return record
+    }
+}
+
 // MARK: Lists of values
 
 extension Store {

@@ -42,8 +42,15 @@ struct Restoration {
         defer { store.temporaries = [] }
         let objects: [UInt64]
         do throws(ResourceError) {
-            for (memory, image) in zip(memories, state.memories) { try memory.prepare(for: image) }
-            for (table, saved) in zip(tables, state.tables) { try table.prepare(for: saved.count) }
+            for (memory, image) in zip(memories, state.memories) {
+                let size = UInt64(memory.record.pointee.byteCount)
+                try store.approveMemory(from: size, to: UInt64(image.byteCount))
+                try memory.prepare(for: image)
+            }
+            for (table, saved) in zip(tables, state.tables) {
+                try store.approveTable(from: table.count, to: saved.count)
+                try table.prepare(for: saved.count)
+            }
             objects = try makeObjects()
         } catch {
             throw .resource(error)
