@@ -198,6 +198,20 @@ import WasmText
         }
     }
 
+    /// A sum of floats whose bits select is no sum of integers, though its constant is a small number.
+    @Test func selectorsAreNoSumsOfFloats() throws {
+        let program = try Program(
+            "(param i32) (result i32)"
+                + "(block (block (block (br_table 0 1 2 (i32.reinterpret_f32 (f32.add (f32.mul"
+                + "(f32.reinterpret_i32 (local.get 0)) (f32.const 1)) (f32.const 0)))))"
+                + "(return (i32.const 10))) (return (i32.const 11))) (i32.const 12)")
+        // 0, -0 (the sum is 0), the least number above, 1
+        for (bits, result) in [(0, 10), (.min, 10), (1, 11), (0x3f80_0000, 12)] as [(Int32, Int32)]
+        {
+            #expect(try program.instance.number("f", bits) == result)
+        }
+    }
+
     // MARK: The stack pointer
 
     @Test func stackPointersMoveInOneInstruction() throws {

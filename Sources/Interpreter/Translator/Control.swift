@@ -263,8 +263,9 @@ extension Translator {
         let areInHomes = unsettledTop(count).allSatisfy { $0.kind == .temporary }
         // Values that do not begin at 0 have something added before.
         var addend = 0
-        if isLastResult(index), last.kind == .add, !last.is64, last.a.form != .immediate,
-            last.b.form == .immediate, fitsSigned16(last.b.bits, is64: false)
+        if isLastResult(index), last.kind == .add, last.valueClass == .integer, !last.is64,
+            last.a.form != .immediate, last.b.form == .immediate,
+            fitsSigned16(last.b.bits, is64: false)
         {
             selector = last.a
             addend = Int(truncatingIfNeeded: last.b.bits)

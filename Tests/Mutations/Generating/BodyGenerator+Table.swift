@@ -105,6 +105,8 @@ extension BodyGenerator {
         code.opcode(.localGet, local)
         code.opcode(isSmall ? .f32x4Eq : .f64x2Eq)
         code.opcode(.v128And)
+        // Others may read the local.
+        code.opcode(.localTee, local)
         remaining -= 4
     }
 

@@ -21,7 +21,7 @@ enum DifferentialCases {
         let first = Execution.lines(modules, .lazy, fuelPerCall: fuel)
         var others: [Execution.Mode] = [.eager]
         if isStressed { others.append(.stressed) }
-        if fuel == nil { others += [.unlimited, .interrupted] }
+        if fuel == nil { others += [.unlimited, .interrupted, .observed, .canonical] }
         var tally = Tally(.ran)
         for mode in others where Execution.lines(modules, mode, fuelPerCall: fuel) != first {
             tally = Tally(.disagreed)

@@ -76,6 +76,8 @@ struct Execution {
             return try function.call(arguments).map(text).joined(separator: " ")
         } catch let trap as Trap {
             return "trap: \(trap)"
+        } catch let exception as Exception {
+            return "exception: \(exception.values.map(text).joined(separator: " "))"
         } catch {
             return "error: \(error)"
         }
@@ -131,12 +133,19 @@ extension Execution {
         case unlimited
         /// With fuel of which the machine has used up most of a slice when a call begins.
         case interrupted
+        /// With fuel; every call is observed, every block counted.
+        case observed
+        /// With fuel; every NaN that an operation may choose is the canonical one.
+        case canonical
 
         fileprivate var configuration: Engine.Configuration {
             var configuration = Engine.Configuration()
             configuration.features = .all
             configuration.eagerTranslation = self == .eager || self == .unlimited
             configuration.collectsAtEveryAllocation = self == .stressed
+            configuration.observesCalls = self == .observed
+            configuration.countsBlocks = self == .observed
+            configuration.canonicalizesNaNs = self == .canonical
             return configuration
         }
     }
@@ -159,8 +168,11 @@ extension Execution {
                 let instance = try instance(of: module, before: before, limits: limits)
                 let clock = mode == .interrupted ? try BudgetClock(instance.store) : nil
                 if mode == .unlimited { instance.store.fuel = nil }
+                let watch = mode == .observed ? CallWatch() : nil
+                instance.store.observer = watch
                 lines += Execution(instance: instance, clock: clock, fuelPerCall: fuelPerCall)
                     .lines()
+                if let watch, watch.leavesMoreThanItEnters { lines.append("left, not entered") }
                 before = instance
             } catch {
                 lines.append("\(error)")
@@ -168,6 +180,17 @@ extension Execution {
         }
         return lines
     }
+}
+
+/// Counts calls that are entered and left.
+private final class CallWatch: StoreObserver {
+    private var entered = 0
+    private var left = 0
+
+    func didEnter(_ function: ObservedFunction) { entered += 1 }
+    func willLeave(_ function: ObservedFunction) { left += 1 }
+
+    var leavesMoreThanItEnters: Bool { left > entered }
 }
 
 /// Uses up most of what the machine runs on before it asks the store for more, so that it asks soon
