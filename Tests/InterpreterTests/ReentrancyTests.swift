@@ -104,6 +104,7 @@ import WasmInterpreter
             if (try? store.makeArray(type, [.any(nil), .any(AnyReference(i31: 1))])) != nil {
                 made += 1
             }
+            if made == 20 { _ = try? Instance(snapshot, in: store) }
         }
         house.store.observer = observer
         try instance.restore(snapshot)

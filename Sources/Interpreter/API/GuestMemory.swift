@@ -1,5 +1,6 @@
 // Invariants: `base` is the start of `byteCount` accessible bytes that stay so until the store dies
-// (memories never move or shrink); every accessor checks its range before it touches a byte.
+// (memories never move, and what was committed stays so); every accessor checks its range before it
+// touches a byte.
 
 /// The bytes of a linear memory as host functions of this package see them: no reference is counted,
 /// so it must not outlive the call that it was made for. Embedders use `Memory`.

@@ -28,7 +28,8 @@ struct Restoration {
             let type = instance.module.valid.canonical(definition.type)
             instance.add(try store.makeTable(type, count: table.count))
         }
-        defer { store.temporaries = [] }
+        let known = store.temporaries.count
+        defer { store.temporaries.removeSubrange(known...) }
         fill(objects: try makeObjects())
     }
 
@@ -39,7 +40,8 @@ struct Restoration {
         for (index, memory) in zip(memories.indices, memories) where memory.shared != nil {
             throw .sharedMemory(index: index)
         }
-        defer { store.temporaries = [] }
+        let known = store.temporaries.count
+        defer { store.temporaries.removeSubrange(known...) }
         let objects: [UInt64]
         do throws(ResourceError) {
             for (memory, image) in zip(memories, state.memories) {
