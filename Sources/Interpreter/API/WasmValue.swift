@@ -1,3 +1,6 @@
+// Invariant: bits are taken for another type only between vectors of 16 bytes, of which all are
+// values.
+
 import WasmDecoder
 
 /// A Swift type whose values are WebAssembly values of one type: what typed calls pass, in both

@@ -1,3 +1,6 @@
+// Invariants: both tables are allocated once, with as many entries as their masks say, and never
+// freed; only one thread counts.
+
 #if COUNT_DISPATCHES
     /// Exact counts of the instructions that ran, for `Benchmarks/count`: not in ordinary builds.
     ///

@@ -1,3 +1,5 @@
+// Invariants: word 1 of `countBlock` is the address of a counter that lives as long as the code.
+//
 // What observes. The translator emits these only if the engine's configuration asks for it.
 
 import Synchronization

@@ -1,3 +1,6 @@
+// Invariants: bytes are lent for the time of a call; the handler of a signal is compared as a number
+// and not called.
+
 import Glibc
 import WasmInterpreter
 

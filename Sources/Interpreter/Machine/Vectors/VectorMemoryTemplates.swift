@@ -1,4 +1,6 @@
-// The generic handlers of vector loads and stores. The invariants are those of `MemoryTemplates`.
+// Invariants: those of `MemoryTemplates`; slots are the frame's, as the translator numbered them.
+//
+// The generic handlers of vector loads and stores.
 
 @inline(__always) func vectorLoad<Stored: BitwiseCopyable, R: Vector, A: Address>(
     _: Stored.Type, _ extend: (Stored) -> R, _: A.Type, _ m: State
