@@ -15,6 +15,7 @@ extension WASI {
     /// - Parameters:
     ///   - path: a module in the binary format. Without `arguments`, the program's name is the last
     ///     component of this path.
+    ///   - engine: what translates the module.
     ///   - limits: what the program may use.
     /// - Returns: its exit code, 0 for success.
     /// - Throws: `ModuleError` if the file is no module, `WASISetupError` if a folder cannot be
@@ -37,7 +38,10 @@ extension WASI {
     ///     store.deadline = .now + .seconds(2)
     ///     let status = try WASI(arguments: ["greet"]).run(module, in: store)
     ///
-    /// - Parameter linker: what the program may import beside WASI. WASI's names are added to it.
+    /// - Parameters:
+    ///   - module: a program: it exports `_start`.
+    ///   - store: where it runs, with its limits.
+    ///   - linker: what the program may import beside WASI. WASI's names are added to it.
     /// - Returns: the exit code, 0 for success.
     /// - Throws: as `run(_:engine:limits:)`, and errors of host functions.
     public func run(

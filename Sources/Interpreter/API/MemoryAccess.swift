@@ -118,7 +118,9 @@ extension Memory {
 
     /// Reads text up to the byte 0 that ends it, as C keeps it.
     ///
-    /// - Parameter limit: how many bytes the text may have at most.
+    /// - Parameters:
+    ///   - address: of the text's first byte.
+    ///   - limit: how many bytes the text may have at most.
     /// - Throws: `AccessError.unterminatedText` if there is no 0 within the limit and the memory,
     ///   `.malformedText` if it is no UTF-8.
     public func loadCString(

@@ -63,7 +63,10 @@ extension Instance {
     ///
     /// Cost: that of the imports, globals and tables; not of the size of memories.
     ///
-    /// - Parameter imports: in the module's order.
+    /// - Parameters:
+    ///   - snapshot: of an instance of a module of the same engine.
+    ///   - imports: in the module's order.
+    ///   - store: where the instance is to live.
     /// - Throws: `LinkError` if an import does not match, `ResourceError`, `EngineMismatch`.
     public init(_ snapshot: Snapshot, imports: [External] = [], in store: Store) throws {
         self.init(
