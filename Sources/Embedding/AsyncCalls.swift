@@ -46,14 +46,15 @@ extension Function {
         try await typed(as: ((repeat each Argument) -> Result).self).call(repeat each arguments)
     }
 
-    nonisolated(nonsending)
-        fileprivate func finish<Results>(
-            _ execution: Execution, reading: (borrowing CallSlots) throws -> Results
-        ) async throws -> Results
-    {
+    /// - Parameter isolation: the caller's. The operation below would leave it if it did not name it.
+    fileprivate func finish<Results>(
+        _ execution: Execution, isolation: isolated (any Actor)? = #isolation,
+        reading: (borrowing CallSlots) throws -> Results
+    ) async throws -> Results {
         let cancellation = Cancellation(store.interruptHandle)
         return try await withTaskCancellationHandler {
-            try await execution.finish(cancellation, reading: reading)
+            _ = isolation
+            return try await execution.finish(cancellation, reading: reading)
         } onCancel: {
             cancellation.cancel()
         }
