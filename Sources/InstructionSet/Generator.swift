@@ -84,12 +84,14 @@ private func numbersFile() -> GeneratedFile {
     return GeneratedFile(name: "InstructionNumbers.swift", text: text)
 }
 
-/// What the disassembler knows of every family.
+/// What the disassembler knows of every family. Each family is a statement of its own: the type
+/// checker needs 5 GB for one literal that holds them all.
 private func descriptionsFile() -> GeneratedFile {
-    var text = notice + "let instructionFamilies: [InstructionFamily] = [\n"
+    var text = notice + "let instructionFamilies: [InstructionFamily] = {\n"
+    text += "    var families: [InstructionFamily] = []\n"
     var base = 0
     for family in instructionSet {
-        text += "    InstructionFamily(\n"
+        text += "    families.append(InstructionFamily(\n"
         text += "        base: \(base), count: \(family.count), words: \(family.words), "
         text += "fields: \"\(family.fields)\",\n        axes: [\n"
         for axis in family.axes {
@@ -101,9 +103,9 @@ private func descriptionsFile() -> GeneratedFile {
             }
             text += "            ],\n"
         }
-        text += "        ]),\n"
+        text += "        ]))\n"
         base += family.count
     }
-    text += "]\n"
+    text += "    return families\n}()\n"
     return GeneratedFile(name: "InstructionDescriptions.swift", text: text)
 }
