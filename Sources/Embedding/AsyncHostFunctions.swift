@@ -34,11 +34,10 @@ extension HostFunction {
             nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter)
             async throws -> (repeat each Result)
     ) {
-        var parameters: [ValueType] = []
-        repeat parameters.append((each Parameter).valueType)
-        var results: [ValueType] = []
-        repeat results.append((each Result).valueType)
-        self.init(FunctionType(parameters: parameters, results: results)) { caller, slots in
+        let type = FunctionType(
+            parameters: valueTypes(repeat (each Parameter).self),
+            results: valueTypes(repeat (each Result).self))
+        self.init(type) { caller, slots in
             var slot = 0
             let arguments = (repeat (each Parameter)(slots: slots, at: &slot))
             let asyncCaller = AsyncCaller(store: caller.store, instance: caller.instance)

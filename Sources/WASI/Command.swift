@@ -49,12 +49,7 @@ extension WASI {
     ) throws -> UInt32 {
         let guest = try linker.define(self)
         do {
-            guard GuestThreads.areWanted(by: module) else {
-                return try linker.instantiate(module, in: store).runCommand()
-            }
-            let threads = try GuestThreads(
-                of: module, guest, memoryLimit: store.limits.memoryBytes)
-            try threads.define(on: linker, in: store)
+            let threads = try linker.defineThreads(of: module, guest, in: store)
             return try linker.instantiate(module, in: store).runCommand(threads)
         } catch let exit as GuestExit {
             // The module's start function may have ended the program.

@@ -4,8 +4,7 @@ import WasmInterpreter
 /// with pthreads do.
 ///
 ///     let guest = try linker.define(wasi)
-///     let threads = try GuestThreads(of: module, guest)
-///     try threads.define(on: linker, in: store)
+///     let threads = try linker.defineThreads(of: module, guest, in: store)
 ///     let instance = try linker.instantiate(module, in: store)
 ///     print("exit code", try instance.runCommand(threads))
 ///
@@ -220,5 +219,24 @@ public final class GuestThreads: Sendable {
             program.end = end
             for handle in program.handles.values { handle.interrupt() }
         }
+    }
+}
+
+extension Linker {
+    /// Defines what a module imports for threads, if it does.
+    ///
+    /// - Parameters:
+    ///   - module: the program.
+    ///   - guest: what the threads see of the world.
+    ///   - store: where the first thread's instance will live; its limit holds for shared memories.
+    /// - Returns: the threads, to run the program with; nil if the module wants none.
+    /// - Throws: `ResourceError` if a memory is too large for the store's limits.
+    public func defineThreads(
+        of module: Module, _ guest: WASIGuest, in store: Store
+    ) throws(ResourceError) -> GuestThreads? {
+        guard GuestThreads.areWanted(by: module) else { return nil }
+        let threads = try GuestThreads(of: module, guest, memoryLimit: store.limits.memoryBytes)
+        try threads.define(on: self, in: store)
+        return threads
     }
 }

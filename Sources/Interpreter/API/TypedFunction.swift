@@ -165,7 +165,7 @@ extension Function {
 
 /// The value types of a list of Swift types.
 @inlinable
-func valueTypes<each T: WasmValue>(_ types: repeat (each T).Type) -> [ValueType] {
+package func valueTypes<each T: WasmValue>(_ types: repeat (each T).Type) -> [ValueType] {
     var list: [ValueType] = []
     repeat list.append((each types).valueType)
     return list

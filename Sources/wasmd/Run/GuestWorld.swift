@@ -16,14 +16,7 @@ struct GuestWorld {
             return
         }
         let guest = try linker.define(try Self.wasi(options))
-        guard wantsThreads else {
-            threads = nil
-            return
-        }
-        let threads = try GuestThreads(
-            of: module, guest, memoryLimit: store.limits.memoryBytes)
-        try threads.define(on: linker, in: store)
-        self.threads = threads
+        threads = try linker.defineThreads(of: module, guest, in: store)
     }
 
     /// Runs `body` as the guest's first thread.

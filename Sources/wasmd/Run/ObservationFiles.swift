@@ -49,15 +49,9 @@ struct ObservationFiles {
         _ text: String, to file: String, _ console: Console
     ) throws(Refusal) {
         let bytes = Array(text.utf8)
-        let result = bytes.withUnsafeBufferPointer { bytes -> Result<Void, Refusal> in
-            do throws(Refusal) {
-                try OutputFile(file).write(bytes, console)
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
+        try bytes.withUnsafeBufferPointer { (bytes) throws(Refusal) in
+            try OutputFile(file).write(bytes, console)
         }
-        try result.get()
     }
 }
 
