@@ -38,15 +38,16 @@ public struct Exception: Error, @unchecked Sendable {
             payload.append(slots.low)
             if type.isVector { payload.append(slots.high) }
         }
-        let reference = store.keeping(contents) {
-            payload.withUnsafeBufferPointer {
-                store.makeException(tag.storage, payload: $0.baseAddress)
+        do throws(GuestStop) {
+            let reference = try store.keeping(contents) { () throws(GuestStop) in
+                try payload.withUnsafeBufferPointer { (payload) throws(GuestStop) in
+                    try store.makeException(tag.storage, payload: payload.baseAddress)
+                }
             }
-        }
-        guard let reference else {
+            self.init(store: store, reference: reference)
+        } catch {
             throw .resource(.heapTooLarge(limit: store.limits.heapBytes))
         }
-        self.init(store: store, reference: reference)
     }
 
     private var content: ThrownException { ThrownException(reference: reference) }

@@ -219,12 +219,14 @@ extension Store {
         return view
     }
 
+    /// A table of nulls.
+    ///
     /// - Parameter count: elements at the start; nil for the type's minimum.
     func makeTable(
-        _ type: TableType, count: UInt64? = nil, fill: UInt64 = 0
+        _ type: TableType, count: UInt64? = nil
     ) throws(ResourceError) -> TableStorage {
         guard tables.count < limits.tables else { throw .tooManyTables(limit: limits.tables) }
-        let table = try TableStorage(type, count: count, fill: fill, limit: limits.tableElements)
+        let table = try TableStorage(type, count: count, limit: limits.tableElements)
         try approveTable(to: table.count)
         tables.append(table)
         return table

@@ -32,10 +32,12 @@ public struct Table {
         }
         let storage: TableStorage
         do throws(ResourceError) {
-            storage = try store.makeTable(type, fill: fill)
+            storage = try store.makeTable(type)
         } catch {
             throw .resource(error)
         }
+        let count = Int(truncatingIfNeeded: storage.count)
+        if fill != 0 { storage.record.pointee.elements.update(repeating: fill, count: count) }
         self.init(store: store, storage: storage)
     }
 
@@ -66,7 +68,8 @@ public struct Table {
     /// - Returns: the size before, or nil if the table cannot grow so far.
     /// - Throws: `AccessError.value` if the value is not of the element type.
     public func grow(by count: UInt64, filledWith value: Value) throws(AccessError) -> UInt64? {
-        store.grow(storage, by: count, fill: try slot(of: value))
+        let slot = try slot(of: value)
+        return store.grow(storage, by: count) { $0.update(repeating: slot, count: $1) }
     }
 
     private func slot(of value: Value) throws(AccessError) -> UInt64 {

@@ -54,7 +54,7 @@ public struct Backtrace: Sendable {
 
     /// The innermost frames, at most `frameLimit`.
     public var frames: [Frame] = []
-    /// How many more frames there were.
+    /// How many more frames there were; of deep stacks only a million frames are counted.
     public var omittedFrameCount = 0
 
     /// How many frames are kept.

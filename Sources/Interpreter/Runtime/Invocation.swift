@@ -31,7 +31,7 @@ extension Store {
     func run(_ record: UnsafeMutablePointer<FunctionRecord>, _ top: StackPointer) throws {
         if let code = stopRequest() { throw Trap(code) }
         let behind = top + Int(record.pointee.headerIndex)
-        collectIfDue(top: behind)
+        if let code = collectIfDue(top: behind) { throw Trap(code) }
         if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
         let outer = execution.pointee.place
         if callDepth > 0 { suspendedRuns.append(outer) }
@@ -113,7 +113,7 @@ extension Store {
                     CallSlots(arguments, count: header, of: store))
                 if $0.mustCheckResults { try checkResults(of: $0.type, in: arguments) }
             }
-            collectIfDue(top: top)
+            if let code = collectIfDue(top: top) { return code.answer }
             heap.externs.releaseDead()
             return 0
         } catch let suspension as Suspension {

@@ -121,7 +121,7 @@ extension Store {
         execution.pointee.place = nil
         if try payDebts(of: run) { return suspended }
         let header = run.start + Int(record.pointee.headerIndex)
-        collectIfDue(top: header)
+        if let code = collectIfDue(top: header) { throw failure(code) }
         guard let context = record.pointee.context else {
             let code = callHost(record, run.start, context: nil)
             if code == suspended { return code }
