@@ -58,7 +58,9 @@ final class InstanceStorage {
         fillHeader()
         place(imports)
         for type in parsed.tags.dropFirst(parsed.importedTagCount) {
-            tags.append(store.makeTag(module.valid.typeIDs[Int(type)]))
+            tags.append(
+                store.makeTag(
+                    module.valid.typeIDs[Int(type)], definition: (module, tags.count)))
         }
     }
 
