@@ -143,10 +143,12 @@ public final class Execution {
         try check(input)
         guard try store.goOn(self, with: input) else { return nil }
         defer { store.end(self) }
-        return try reading(
+        let results = try reading(
             CallSlots(
                 start, count: function.signature.headerIndex,
                 of: Unmanaged.passUnretained(store)))
+        try store.checkSlotFault()
+        return results
     }
 
     private func check(_ input: Input) throws(SuspensionError) {
@@ -177,6 +179,8 @@ extension Function {
             CallSlots(
                 execution.start, count: signature.headerIndex,
                 of: Unmanaged.passUnretained(store)))
+        try store.checkSlotFault()
+        try store.checkArguments(of: signature.type, in: execution.start)
         execution.stack?.top += signature.headerIndex
         store.executions.insert(execution)
         return execution

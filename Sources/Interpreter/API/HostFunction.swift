@@ -25,11 +25,13 @@ public final class HostFunction {
     }
 
     /// A function whose results are written by values of Swift types, which know how.
+    ///
+    /// - Parameter isChecked: there are types of the embedder among them, which may not.
     @usableFromInline
-    init(typed type: FunctionType, _ body: @escaping Body) {
+    init(typed type: FunctionType, isChecked: Bool = false, _ body: @escaping Body) {
         self.type = type
         self.body = body
-        mustCheckResults = false
+        mustCheckResults = isChecked
     }
 }
 
@@ -82,6 +84,9 @@ public struct Caller: ~Copyable {
 /// Arguments stand in slots 0 and up, results are written to slots 0 and up: read all arguments
 /// before writing a result. i32 and f32 use the low half, the high half is zero; v128 takes two
 /// slots. References have a form of their own: see `value(_:as:)`.
+///
+/// A slot that does not exist reads as 0 and swallows what is written to it, and the call ends with
+/// `CallError.slot`, whatever the function does afterwards.
 public struct CallSlots: ~Copyable {
     @usableFromInline let base: UnsafeMutablePointer<UInt64>
     /// Slots of the arguments or of the results, whichever are more.
@@ -94,17 +99,27 @@ public struct CallSlots: ~Copyable {
         unretainedStore = store
     }
 
-    /// The bits in a slot. `index` must be below `count`.
+    /// The bits in a slot. `index` should be below `count`.
     @inlinable
     public subscript(index: Int) -> UInt64 {
         get {
-            precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "no such slot")
+            guard UInt(bitPattern: index) < UInt(bitPattern: count) else {
+                noteMissing(index)
+                return 0
+            }
             return base[index]
         }
         nonmutating set {
-            precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "no such slot")
+            guard UInt(bitPattern: index) < UInt(bitPattern: count) else {
+                return noteMissing(index)
+            }
             base[index] = newValue
         }
+    }
+
+    @usableFromInline @inline(never)
+    func noteMissing(_ index: Int) {
+        unretainedStore.takeUnretainedValue().note(.slot(index: index, count: count))
     }
 
     @inlinable public func u32(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
@@ -132,9 +147,19 @@ public struct CallSlots: ~Copyable {
     }
 
     /// The value of `type` that starts at slot `index`; for references.
+    ///
+    /// If the slot holds no reference of the type, the answer is null, and the call ends with
+    /// `CallError.slotType`.
     public func value(_ index: Int = 0, as type: ValueType) -> Value {
-        let high = type.isVector ? self[index + 1] : 0
-        return unretainedStore._withUnsafeGuaranteedRef { $0.value(self[index], high, as: type) }
+        let low = self[index]
+        let high = type.isVector ? self[index &+ 1] : 0
+        return unretainedStore._withUnsafeGuaranteedRef { store in
+            if low != 0, type.isReference, !store.isReference(low, of: type) {
+                store.note(.slotType(index: index, .typeMismatch(expected: type)))
+                return store.value(0, 0, as: type)
+            }
+            return store.value(low, high, as: type)
+        }
     }
 
     /// Writes a value as a result of `type` at slot `index`; for references.
@@ -145,6 +170,6 @@ public struct CallSlots: ~Copyable {
     ) throws(ValueError) {
         let slots = try unretainedStore.takeUnretainedValue().slots(of: value, as: type)
         self[index] = slots.low
-        if type.isVector { self[index + 1] = slots.high }
+        if type.isVector { self[index &+ 1] = slots.high }
     }
 }

@@ -25,7 +25,7 @@ public final class Linker {
 
     /// Gives an entity of a store a name.
     public func define(_ module: Name, _ name: Name, _ external: External) {
-        definitions[Key(module: module, name: name)] = .external(external)
+        replace(Key(module: module, name: name), by: .external(external))
     }
 
     /// Gives all exports of an instance names of a module.
@@ -35,7 +35,13 @@ public final class Linker {
 
     /// Gives a function of the host a name.
     public func define(_ module: Name, _ name: Name, _ function: HostFunction) {
-        definitions[Key(module: module, name: name)] = .host(function)
+        replace(Key(module: module, name: name), by: .host(function))
+    }
+
+    /// What was defined before goes when the change is over: its end may run code of the embedder.
+    private func replace(_ key: Key, by definition: Definition) {
+        let replaced = definitions.updateValue(definition, forKey: key)
+        withExtendedLifetime(replaced) {}
     }
 
     /// Gives a function of the host that reads and writes slots a name.

@@ -51,6 +51,10 @@ public final class Store {
     /// Calls from the host into guests or host functions that have not returned.
     var callDepth = 0
     var nativeStack = NativeStackBounds()
+    /// An address in the native stack of the thread that runs guests, while `callDepth` is not 0.
+    var runningStack: UInt = 0
+    /// A mistake that a host function made with its slots.
+    private var slotFault: CallError?
     /// Where guests wait for host functions that called into the store again, outermost first.
     var suspendedRuns: [GuestPlace?] = []
     /// Runs that can stop and go on later.
@@ -148,6 +152,20 @@ public final class Store {
 }
 
 extension Store {
+    /// Notes a mistake that a host made with the slots of a call. The first one counts.
+    func note(_ fault: CallError) {
+        if slotFault == nil { slotFault = fault }
+        heap.externs.attention |= ExternTable.hasSlotFault
+    }
+
+    /// Throws the mistake that a host made with the slots of a call, if it made one.
+    func checkSlotFault() throws(CallError) {
+        guard let fault = slotFault else { return }
+        slotFault = nil
+        heap.externs.attention &= ~ExternTable.hasSlotFault
+        throw fault
+    }
+
     /// Parameters and results of a function type by its canonical number.
     func signature(_ id: TypeID) -> Signature {
         if let known = signatures[Int(id)] { return known }
@@ -232,8 +250,12 @@ extension Store {
         return table
     }
 
-    func makeTag(_ type: TypeID) -> TagStorage {
-        let tag = TagStorage(typeID: type, slotCount: signature(type).parameterSlots)
+    /// - Parameter definition: the module that defines it, and its index there.
+    func makeTag(
+        _ type: TypeID, definition: (module: Module, index: Int)? = nil
+    ) -> TagStorage {
+        let tag = TagStorage(
+            typeID: type, slotCount: signature(type).parameterSlots, definition: definition)
         tags.append(tag)
         return tag
     }

@@ -7,11 +7,12 @@
 ///
 /// Only the guest of an `Execution` can wait, and only if no other host function lies between the
 /// two; else the call ends with `SuspensionError.cannotWait`. See `Execution`.
-public struct Suspension: Error, @unchecked Sendable {
-    /// What the host function asks for; handed on as it is. It stays with the thread of its store.
-    public let request: Any
+public struct Suspension: Error {
+    /// What the host function asks for; handed on as it is. As part of an error it can go to other
+    /// threads, so it holds nothing of the store.
+    public let request: any Sendable
 
-    public init(_ request: Any) { self.request = request }
+    public init(_ request: any Sendable) { self.request = request }
 }
 
 /// Why a guest cannot wait, or not go on so.

@@ -59,8 +59,10 @@ public struct Table {
     ///
     /// - Throws: `AccessError.outOfBounds`, or `.value` if it is not of the element type.
     public func set(_ index: UInt64, _ value: Value) throws(AccessError) {
+        // Comparing values of the embedder runs its code, which may make the table grow and so move.
+        let slot = try slot(of: value)
         guard index < storage.count else { throw .outOfBounds(index: index) }
-        storage.record.pointee.elements[Int(truncatingIfNeeded: index)] = try slot(of: value)
+        storage.record.pointee.elements[Int(truncatingIfNeeded: index)] = slot
     }
 
     /// Adds `count` elements that hold `value`.

@@ -66,7 +66,9 @@ final class InstanceStorage {
         for (index, type) in module.parsed.tags.enumerated()
         where index >= module.parsed.importedTagCount {
             if index & 1023 == 1023 { try store.checkStop() }
-            tags.append(store.makeTag(module.valid.typeIDs[Int(type)]))
+            tags.append(
+                store.makeTag(
+                    module.valid.typeIDs[Int(type)], definition: (module, tags.count)))
         }
     }
 

@@ -39,6 +39,7 @@ extension Store {
         _ module: Module, imports: [External?], define: (InstanceStorage) throws -> Void
     ) throws -> InstanceStorage {
         guard module.engine === engine else { throw EngineMismatch() }
+        guard callDepth == 0 || isGuestHeld || isOwnThread else { throw CallError.storeInUse }
         let imports = try ImportMatching(module: module, store: self).resolve(imports)
         guard instances.count < limits.instances else {
             throw ResourceError.tooManyInstances(limit: limits.instances)

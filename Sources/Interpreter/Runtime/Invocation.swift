@@ -10,12 +10,12 @@ extension Store {
     /// - Throws: `Trap` if calls are nested too deep or the guest was asked to stop.
     @inline(__always)
     func beginCall(_ signature: Signature) throws -> UnsafeMutablePointer<UInt64> {
+        if callDepth > 0 { try checkNesting() }
         if valueStack == nil { try prepareStack() }
         let top = execution.pointee.top
         guard UnsafeMutableRawPointer(top) <= stackLimit,
             signature.headerIndex < Int(UInt16.max)
         else { throw Trap(.stackExhausted) }
-        if callDepth > 0 { try checkNesting() }
         execution.pointee.top = top + signature.headerIndex
         return top
     }
@@ -34,7 +34,11 @@ extension Store {
         if let code = collectIfDue(top: behind) { throw Trap(code) }
         if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
         let outer = execution.pointee.place
-        if callDepth > 0 { suspendedRuns.append(outer) }
+        if callDepth > 0 {
+            suspendedRuns.append(outer)
+        } else {
+            runningStack = NativeStack.address()
+        }
         callDepth += 1
         defer {
             callDepth -= 1
@@ -114,7 +118,10 @@ extension Store {
                 if $0.mustCheckResults { try checkResults(of: $0.type, in: arguments) }
             }
             if let code = collectIfDue(top: top) { return code.answer }
-            heap.externs.releaseDead()
+            if heap.externs.attention != 0 {
+                heap.externs.releaseDead()
+                try checkSlotFault()
+            }
             return 0
         } catch let suspension as Suspension {
             guard let run = suspendable else {
@@ -143,6 +150,8 @@ struct NativeStackBounds {
     static let freeDepth = 8
     /// What a host function may need on its own.
     static let reserve: UInt = 128 << 10
+    /// Addresses so near to each other are taken for those of one stack.
+    static let near: UInt = 64 << 10
 }
 
 extension Store {
@@ -162,6 +171,7 @@ extension Store {
 
     @inline(never)
     func checkNesting() throws {
+        guard isOwnThread else { throw CallError.storeInUse }
         guard !isGuestHeld else { throw CallError.guestIsHeld }
         guard callDepth < limits.nestedCalls else { throw exhausted() }
         guard callDepth >= NativeStackBounds.freeDepth else { return }
@@ -174,6 +184,16 @@ extension Store {
                 ).partialValue
         }
         guard NativeStack.currentAddress() > nativeStack.lowest else { throw exhausted() }
+    }
+
+    /// Whether the thread that runs guests is this one, if there is one. To be asked while
+    /// `callDepth` is not 0.
+    ///
+    /// Nested calls lie below the outer one on the same native stack, mostly near; only for others the
+    /// stack's bounds are looked up.
+    var isOwnThread: Bool {
+        runningStack == 0 || runningStack &- NativeStack.address() < NativeStackBounds.near
+            || NativeStack.contains(runningStack)
     }
 
     private func exhausted() -> Trap {

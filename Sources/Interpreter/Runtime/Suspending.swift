@@ -68,6 +68,8 @@ extension Store {
             let header = Int(call.record.pointee.headerIndex)
             try write(
                 CallSlots(call.slots, count: header, of: Unmanaged.passUnretained(self)))
+            try checkSlotFault()
+            try checkResults(of: signature(call.record.pointee.typeID).type, in: call.slots)
         }
         guard let stack = run.stack, let outerStack = exchangeStack(stack) else {
             throw SuspensionError.notSuspended
@@ -76,7 +78,11 @@ extension Store {
         let outerPlace = execution.pointee.place
         let outerRun = executions.current
         run.stack = outerStack
-        if callDepth > 0 { suspendedRuns.append(outerPlace) }
+        if callDepth > 0 {
+            suspendedRuns.append(outerPlace)
+        } else {
+            runningStack = NativeStack.address()
+        }
         callDepth += 1
         executions.current = (.passUnretained(run), callDepth)
         let isFirst = if case .ready = run.state { true } else { false }

@@ -1,10 +1,10 @@
 /// `wasmd inspect`: shows what a module consists of.
 struct InspectCommand {
-    private let file: String
+    private let file: Word
     private let printsJSON: Bool
 
     init(_ arguments: ParsedArguments) {
-        file = arguments.operands.first ?? ""
+        file = arguments.words.first ?? ""
         printsJSON = arguments.has(.json)
     }
 

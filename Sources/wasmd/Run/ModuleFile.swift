@@ -13,9 +13,9 @@ struct ModuleFile {
     var isText: Bool { text != nil }
 
     /// Reads a file and makes a text binary; `-` is standard input.
-    init(_ path: String) throws(Refusal) {
-        self.path = path
-        let content = try openModule(path)
+    init(_ file: Word) throws(Refusal) {
+        path = file.text
+        let content = try openModule(file)
         guard Self.isText(content, path) else {
             text = nil
             bytes = content

@@ -24,7 +24,7 @@ struct ObservationFiles {
     /// Writes the files.
     func write(_ module: Module, _ console: Console) throws(Refusal) {
         if let profile = profiler?.profile() {
-            let name = options.file.split(separator: "/").last.map(String.init) ?? options.file
+            let name = (options.path.lastComponent ?? options.path).text
             if let file = options.profile {
                 let text = profile.firefoxProfile(product: name, moduleFile: options.file)
                 try write(text, to: file, console)
@@ -34,19 +34,19 @@ struct ObservationFiles {
             }
         }
         if let file = options.coverage, let coverage = module.coverage {
-            try write(coverage.lcov(moduleFile: absolute(options.file)), to: file, console)
+            try write(coverage.lcov(moduleFile: absolute(options.path)), to: file, console)
         }
     }
 
     /// lcov is used in other folders.
-    private func absolute(_ file: String) -> String {
-        guard let path = realpath(file, nil) else { return file }
+    private func absolute(_ file: Word) -> String {
+        guard let path = file.withCString({ realpath($0, nil) }) else { return file.text }
         defer { free(path) }
-        return String(cString: path)
+        return Word(cString: path).text
     }
 
     private func write(
-        _ text: String, to file: String, _ console: Console
+        _ text: String, to file: Word, _ console: Console
     ) throws(Refusal) {
         let bytes = Array(text.utf8)
         try bytes.withUnsafeBufferPointer { (bytes) throws(Refusal) in

@@ -104,10 +104,12 @@ extension Refusal {
 }
 
 /// Opens a module's file; `-` is standard input.
-func openModule(_ file: String) throws(Refusal) -> ModuleBytes {
+func openModule(_ file: Word) throws(Refusal) -> ModuleBytes {
     do throws(FileError) {
-        return try ModuleBytes(path: file == "-" ? "/dev/stdin" : file)
+        // Its own descriptor: opening it by a name needs /proc, and no socket can be opened so.
+        if file == "-" { return try ModuleBytes(descriptor: STDIN_FILENO) }
+        return try ModuleBytes(path: file.bytes)
     } catch {
-        throw Refusal(error, file: file)
+        throw Refusal(error, file: file.text)
     }
 }

@@ -53,10 +53,10 @@ struct RunCommand {
     }
 
     private mutating func load() throws(Refusal) -> Module {
-        if let folder = options.workingFolder, chdir(folder) != 0 {
-            throw Refusal(FileError(errno: errno, path: folder), file: folder)
+        if let folder = options.workingFolder, folder.withCString({ chdir($0) }) != 0 {
+            throw Refusal(FileError(errno: errno, path: folder.text), file: folder.text)
         }
-        let file = try ModuleFile(options.file)
+        let file = try ModuleFile(options.path)
         statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("read")
         var configuration =
@@ -103,6 +103,11 @@ struct RunCommand {
         }
         do {
             let world = try GuestWorld(options, for: module, in: store)
+            defer { world.end() }
+            for address in world.chosenAddresses {
+                console.complain("listening on \(address)")
+                console.error.flush()
+            }
             let instance = try world.linker.instantiate(module, in: store)
             if let initializer = entry.initializer {
                 _ = try instance.function(initializer)?.call()

@@ -4,15 +4,15 @@ import WasmValidator
 
 /// `wasmd wat2wasm`: makes a module of its text.
 struct TextToWasmCommand {
-    private let file: String
+    private let file: Word
     private let output: OutputFile
     private let keepsNames: Bool
     private let checks: Bool
 
     init(_ arguments: ParsedArguments) {
-        file = arguments.operands.first ?? ""
+        file = arguments.words.first ?? ""
         output =
-            arguments.value(of: .output).map(OutputFile.init)
+            arguments.word(of: .output).map(OutputFile.init)
             ?? OutputFile(insteadOf: file, ending: ".wasm")
         keepsNames = !arguments.has(.noNames)
         checks = !arguments.has(.noCheck)
@@ -62,13 +62,13 @@ struct TextToWasmCommand {
         let text = content[content.range]
         if text.starts(with: [0x00, 0x61, 0x73, 0x6d]) {
             throw Refusal(
-                file: file, reason: "this is a module in the binary format already",
-                hint: "Print it with: wasmd wasm2wat \(shellQuoted(file))")
+                file: file.text, reason: "this is a module in the binary format already",
+                hint: "Print it with: wasmd wasm2wat \(shellQuoted(file.text))")
         }
         do throws(TextError) {
             return try parseModule(text)
         } catch {
-            throw Refusal(error, in: text, file: file)
+            throw Refusal(error, in: text, file: file.text)
         }
     }
 

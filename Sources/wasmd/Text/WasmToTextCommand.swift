@@ -3,13 +3,13 @@ import WasmText
 
 /// `wasmd wasm2wat`: prints a module in the text format.
 struct WasmToTextCommand {
-    private let file: String
+    private let file: Word
     private let output: OutputFile
     private var printer = TextPrinter()
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
-        file = arguments.operands.first ?? ""
-        output = arguments.value(of: .output).map(OutputFile.init) ?? .standardOutput
+        file = arguments.words.first ?? ""
+        output = arguments.word(of: .output).map(OutputFile.init) ?? .standardOutput
         printer.isFolded = arguments.has(.fold)
         printer.showsOffsets = arguments.has(.offsets)
         if arguments.has(.noNames), arguments.has(.generateNames) {
