@@ -12,14 +12,28 @@ import WasmDecoder
 ///
 /// Specification: 6 (text format).
 public func parseModule(_ text: [UInt8]) throws(TextError) -> [UInt8] {
+    try assembleModule(text).bytes
+}
+
+/// A module that was made of its text.
+public struct AssembledModule: Sendable {
+    /// The module in the binary format.
+    public var bytes: [UInt8]
+    /// Custom sections that the text has and the module has not: they hold offsets into the code of
+    /// the module that the text was printed from, and the text was changed since.
+    public var droppedSections: [Name] = []
+}
+
+/// The same as ``parseModule(_:)``, and what was left out.
+public func assembleModule(_ text: [UInt8]) throws(TextError) -> AssembledModule {
     var text = text
     var outermostQuote: Range<Int>?
     while true {
         do {
             let parsed = try parse(text, allowed: .all)
-            guard let quote = parsed.quote else { return parsed.bytes }
+            guard let quote = parsed.quote else { return parsed.module }
             outermostQuote = outermostQuote ?? quote
-            text = parsed.bytes
+            text = parsed.module.bytes
         } catch {
             throw TextError(error.reason, outermostQuote ?? error.range)
         }
@@ -54,14 +68,14 @@ func placeOfInstruction(
 
 /// The module of a quoted text, which must not be binary or quoted itself.
 func parseQuotedModule(_ text: [UInt8]) throws(TextError) -> [UInt8] {
-    try parse(text, allowed: .fields).bytes
+    try parse(text, allowed: .fields).module.bytes
 }
 
 /// The module in a range of a script that was checked to be UTF-8: `(module ...)`, with
 /// `definition` if the script says so, or bare fields.
 func parseModule(_ script: ModuleBytes, _ range: Range<Int>) throws(TextError) -> [UInt8] {
     defer { withExtendedLifetime(script) {} }
-    return try parse(Lexer(checked: script, range), allowed: .fieldsOfScript).bytes
+    return try parse(Lexer(checked: script, range), allowed: .fieldsOfScript).module.bytes
 }
 
 /// Which forms of `(module ...)` may stand in a text.
@@ -74,8 +88,8 @@ private enum ModuleForms {
 }
 
 private struct ParsedText {
-    /// A binary module, or the text of one.
-    var bytes: [UInt8]
+    /// A module; its bytes are the text of one if that is quoted.
+    var module: AssembledModule
     /// Where the text is quoted, if it is text.
     var quote: Range<Int>?
     /// The place of the instruction that was asked for.
@@ -96,8 +110,8 @@ private func parse(
     var parser = ModuleParser(try TokenList(lexer))
     parser.sought = position
     guard parser.opens(.module) else {
-        let bytes = try parser.module(until: parser.tokens.tokens.count - 1)
-        return ParsedText(bytes: bytes, found: parser.found)
+        let module = try parser.module(until: parser.tokens.tokens.count - 1)
+        return ParsedText(module: module, found: parser.found)
     }
     let form = parser.token
     let close = Int(form.link)
@@ -108,12 +122,13 @@ private func parse(
     if allowed == .fieldsOfScript { _ = parser.keywordIfPresent(.definition) }
     parser.names.module = try parser.entityName()
     guard allowed == .all, parser.token.kind == .word else {
-        return ParsedText(bytes: try parser.module(until: close), found: parser.found)
+        return ParsedText(module: try parser.module(until: close), found: parser.found)
     }
     let isBinary = parser.keywordIfPresent(.binary)
     if !isBinary, !parser.keywordIfPresent(.quote) { throw parser.unexpected(.moduleField) }
     let content = try parser.strings()
     let quote = Int(form.start)..<Int(parser.tokens[close].end)
     try parser.expectClose()
-    return ParsedText(bytes: content, quote: isBinary ? nil : quote)
+    return ParsedText(
+        module: AssembledModule(bytes: content), quote: isBinary ? nil : quote)
 }

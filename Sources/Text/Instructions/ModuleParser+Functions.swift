@@ -14,16 +14,43 @@ extension ModuleParser {
         try instructions()
         function.mark(cursor)
         function.code.opcode(.end)
-        if let sought, index == sought.function {
-            found = function.token(at: sought.offset).map { TextPlace(tokens[$0].range) }
-        }
         sections.add(.function) { $0.index(type) }
-        let code = function.code.bytes
-        sections.add(.code) { $0.vector(code) }
-        if function.hintCount > 0 {
-            branchHints.append((index, function.hintCount, function.hints))
+        let shifts = addCode(try functionPadding())
+        if let sought, index == sought.function {
+            found = function.token(at: sought.offset, shifts)
+                .map { TextPlace(tokens[$0].range) }
         }
+        if !function.hints.isEmpty { addHints(index, shifts) }
         function.begin(nil)
+    }
+
+    /// Adds the body of the function to the code section. Returns where its instructions are there.
+    private mutating func addCode(_ padding: Padding?) -> PaddingShifts {
+        var code = function.code.bytes
+        guard let padding else {
+            sections.add(.code) { $0.vector(code) }
+            return PaddingShifts()
+        }
+        var shifts = PaddingShifts()
+        if !padding.edits.isEmpty, let padded = padding.applied(to: code) {
+            shifts = PaddingShifts(padding, in: code)
+            code = padded
+        }
+        sections.add(.code) { section in
+            section.count(code.count, width: padding.sizeWidth ?? 1)
+            section.append(code)
+        }
+        return shifts
+    }
+
+    private mutating func addHints(_ index: UInt32, _ shifts: PaddingShifts) {
+        var content = ByteWriter()
+        for hint in function.hints {
+            content.count(shifts.shifted(hint.offset))
+            content.count(1)
+            content.byte(hint.value)
+        }
+        branchHints.append((index, function.hints.count, content))
     }
 
     /// `(local ...)*` of a function of the type.

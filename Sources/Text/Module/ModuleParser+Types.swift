@@ -198,6 +198,8 @@ extension ModuleParser {
         case ignored
         /// They name locals: in functions.
         case recorded
+        /// They only go into the name section: in imported functions.
+        case imported
         /// They may not be there: in blocks and `call_indirect`.
         case refused
     }
@@ -253,6 +255,8 @@ extension ModuleParser {
         let name = try nameAnnotation() ?? identifier
         if mode == .recorded {
             try nameLocal(index, identifier: identifier, name: name, at: token)
+        } else if mode == .imported, let name {
+            names.locals.append(.init(outer: defined.functions, index: index, name: name))
         }
         return identifier != nil
     }

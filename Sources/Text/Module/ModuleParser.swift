@@ -58,7 +58,7 @@ struct ModuleParser {
 
     /// Parses the fields from the cursor to the token at `end` (a closing parenthesis, or the end
     /// of the text) and encodes the module.
-    mutating func module(until end: Int) throws(TextError) -> [UInt8] {
+    mutating func module(until end: Int) throws(TextError) -> AssembledModule {
         let start = cursor
         try numberDefinitions(until: end)
         cursor = start
@@ -74,7 +74,8 @@ struct ModuleParser {
         }
         try checkAnnotations()
         finishSections()
-        return sections.encode()
+        let (bytes, dropped) = sections.encode()
+        return AssembledModule(bytes: bytes, droppedSections: dropped)
     }
 
     private mutating func finishSections() {
@@ -94,10 +95,7 @@ struct ModuleParser {
                 Array("metadata.code.branch_hint".utf8), content.bytes,
                 at: ModuleSections.Placement(before: .code))
         }
-        if let content = names.encode(tokens.symbols) {
-            sections.addCustom(
-                Array("name".utf8), content, at: ModuleSections.Placement(after: .data))
-        }
+        sections.addNames(names.encode(tokens.symbols))
     }
 
     /// The third pass: one field.

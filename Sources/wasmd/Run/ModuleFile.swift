@@ -9,6 +9,8 @@ struct ModuleFile {
     let bytes: ModuleBytes
     /// The text that the module was made of, if it was.
     private let text: [UInt8]?
+    /// Custom sections of the text that are not right any more, and not in the module.
+    private(set) var droppedSections: [Name] = []
 
     var isText: Bool { text != nil }
 
@@ -24,7 +26,9 @@ struct ModuleFile {
         let text = content[content.range]
         self.text = text
         do throws(TextError) {
-            bytes = ModuleBytes(try parseModule(text))
+            let module = try assembleModule(text)
+            bytes = ModuleBytes(module.bytes)
+            droppedSections = module.droppedSections
         } catch {
             throw Refusal(error, in: text, file: path)
         }
