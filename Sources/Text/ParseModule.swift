@@ -56,6 +56,16 @@ public func placeOfInstruction(
     return try? parse(text, allowed: .all, seeking: position).found
 }
 
+/// The places of all instructions, and of entries of sections, in the text of a module.
+///
+/// - Throws: also if the text quotes its module.
+func placesOfInstructions(in text: [UInt8]) throws(TextError) -> TextMap.Places {
+    try text.withUnsafeBufferPointer { (bytes) throws(TextError) in
+        let parsed = try parse(try Lexer(bytes), allowed: .fields, recordsPlaces: true)
+        return parsed.places
+    }
+}
+
 /// The same in a range of a script.
 func placeOfInstruction(
     in script: ModuleBytes, _ range: Range<Int>, function: UInt32, offset: Int
@@ -94,6 +104,7 @@ private struct ParsedText {
     var quote: Range<Int>?
     /// The place of the instruction that was asked for.
     var found: TextPlace?
+    var places = TextMap.Places()
 }
 
 private func parse(
@@ -105,13 +116,15 @@ private func parse(
 }
 
 private func parse(
-    _ lexer: Lexer, allowed: ModuleForms, seeking position: InstructionPosition? = nil
+    _ lexer: Lexer, allowed: ModuleForms, seeking position: InstructionPosition? = nil,
+    recordsPlaces: Bool = false
 ) throws(TextError) -> ParsedText {
     var parser = ModuleParser(try TokenList(lexer))
     parser.sought = position
+    if recordsPlaces { parser.places = PlaceRecorder() }
     guard parser.opens(.module) else {
         let module = try parser.module(until: parser.tokens.tokens.count - 1)
-        return ParsedText(module: module, found: parser.found)
+        return ParsedText(module: module, found: parser.found, places: parser.foundPlaces)
     }
     let form = parser.token
     let close = Int(form.link)
@@ -122,7 +135,8 @@ private func parse(
     if allowed == .fieldsOfScript { _ = parser.keywordIfPresent(.definition) }
     parser.names.module = try parser.entityName()
     guard allowed == .all, parser.token.kind == .word else {
-        return ParsedText(module: try parser.module(until: close), found: parser.found)
+        let module = try parser.module(until: close)
+        return ParsedText(module: module, found: parser.found, places: parser.foundPlaces)
     }
     let isBinary = parser.keywordIfPresent(.binary)
     if !isBinary, !parser.keywordIfPresent(.quote) { throw parser.unexpected(.moduleField) }

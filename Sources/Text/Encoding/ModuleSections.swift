@@ -122,15 +122,51 @@ struct ModuleSections {
         }
     }
 
+    /// Notes that what sections grew by was made of a token.
+    func notePlaces(of token: Int, in recorder: inout PlaceRecorder) {
+        for kind in SectionKind.allCases {
+            recorder.note(kind, upTo: size(kind), token)
+        }
+    }
+
+    /// How many entries a section has, and how many bytes they have.
+    func size(_ kind: SectionKind) -> (bytes: Int, entries: Int) {
+        (sections[kind.rawValue].content.count, sections[kind.rawValue].entries)
+    }
+
+    /// Where the entries of a section are in the encoded module.
+    struct EntryOffsets {
+        fileprivate var content: Int
+        fileprivate var headCount: Int
+        fileprivate var shifts = PaddingShifts()
+
+        func offset(_ entry: Int) -> Int { content + shifts.shifted(headCount + entry) }
+    }
+
+    /// Nil for a section that the encoded module has not.
+    func entryOffsets(_ kind: SectionKind, in module: EncodedModule) -> EntryOffsets? {
+        guard let content = module.layout.first(where: { $0.id == kind.id })?.content else {
+            return nil
+        }
+        let section = sections[kind.rawValue]
+        let head = head(kind)
+        var offsets = EntryOffsets(content: content.lowerBound, headCount: head.count)
+        let written = kind == .code ? head.bytes : head.bytes + section.content.bytes
+        if let padding = section.padding, padding.applied(to: written) != nil {
+            offsets.shifts = PaddingShifts(padding, in: written)
+        }
+        return offsets
+    }
+
     // MARK: The module
 
     /// The whole module; custom sections at the same place stand in the order they were added in.
     ///
     /// Sections with offsets that were made for other code are left out: `dropped` are their names.
-    mutating func encode() -> (bytes: [UInt8], dropped: [Name]) {
+    mutating func encode() -> (module: EncodedModule, dropped: [Name]) {
         var module = EncodedModule()
         write(to: &module)
-        guard let wanted = offsetChecks else { return (module.bytes.bytes, []) }
+        guard let wanted = offsetChecks else { return (module, []) }
         let checks = module.bytes.bytes.withUnsafeBytes { OffsetChecks($0, module.layout) }
         var dropped: [Name] = []
         for (index, section) in customSections.enumerated() {
@@ -138,20 +174,20 @@ struct ModuleSections {
             customSections[index].isDropped = true
             dropped.append(Name(utf8: section.name))
         }
-        guard !dropped.isEmpty else { return (module.bytes.bytes, []) }
+        guard !dropped.isEmpty else { return (module, []) }
         module = EncodedModule()
         write(to: &module)
-        return (module.bytes.bytes, dropped)
+        return (module, dropped)
     }
 
-    private struct EncodedModule {
+    struct EncodedModule {
         var bytes = ByteWriter()
         var layout: [(id: UInt8, content: Range<Int>)] = []
-        var customCount = 0
+        fileprivate var customCount = 0
 
         init() { bytes.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]) }
 
-        mutating func add(_ id: UInt8, _ parts: [ByteWriter], sizeWidth: Int?) {
+        fileprivate mutating func add(_ id: UInt8, _ parts: [ByteWriter], sizeWidth: Int?) {
             bytes.byte(id)
             bytes.count(parts.reduce(0) { $0 + $1.count }, width: sizeWidth ?? 1)
             let start = bytes.count
@@ -183,11 +219,17 @@ struct ModuleSections {
         }
     }
 
+    /// The number of entries, where it stands before them.
+    private func head(_ kind: SectionKind) -> ByteWriter {
+        var head = ByteWriter()
+        let count = sections[kind.rawValue].entries
+        if count > 0, kind != .start && kind != .dataCount { head.count(count) }
+        return head
+    }
+
     private func write(_ kind: SectionKind, to module: inout EncodedModule) {
         let section = sections[kind.rawValue]
-        var head = ByteWriter()
-        // These two are no vectors.
-        if section.entries > 0, kind != .start && kind != .dataCount { head.count(section.entries) }
+        let head = head(kind)
         guard let padding = section.padding else {
             guard section.entries > 0 else { return }
             return module.add(kind.id, [head, section.content], sizeWidth: nil)

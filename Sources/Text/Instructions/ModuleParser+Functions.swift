@@ -5,10 +5,11 @@ extension ModuleParser {
     /// Stands behind `(func`.
     mutating func functionField() throws(TextError) {
         let index = defined.functions
+        let head = cursor - 1
         try nameFunction()
         if try inlineExportsAndImport(.func, .function, index) { return }
         defined.functions += 1
-        function.begin(index, recordsPlaces: index == sought?.function)
+        function.begin(index, recordsPlaces: places != nil || index == sought?.function)
         let type = try typeUse(parameters: .recorded)
         try locals(type)
         try instructions()
@@ -20,6 +21,7 @@ extension ModuleParser {
             found = function.token(at: sought.offset, shifts)
                 .map { TextPlace(tokens[$0].range) }
         }
+        if places != nil { notePlaces(head, shifts) }
         if !function.hints.isEmpty { addHints(index, shifts) }
         function.begin(nil)
     }
@@ -28,6 +30,7 @@ extension ModuleParser {
     private mutating func addCode(_ padding: Padding?) -> PaddingShifts {
         var code = function.code.bytes
         guard let padding else {
+            bodySize = code.count
             sections.add(.code) { $0.vector(code) }
             return PaddingShifts()
         }
@@ -36,11 +39,20 @@ extension ModuleParser {
             shifts = PaddingShifts(padding, in: code)
             code = padded
         }
+        bodySize = code.count
         sections.add(.code) { section in
             section.count(code.count, width: padding.sizeWidth ?? 1)
             section.append(code)
         }
         return shifts
+    }
+
+    /// Notes the instructions of the body that was added last.
+    private mutating func notePlaces(_ head: Int, _ shifts: PaddingShifts) {
+        let end = sections.size(.code)
+        places?.note(.code, upTo: end, head)
+        places?.noteBody(
+            at: end.bytes - bodySize, (function.marks ?? []).map { (shifts.shifted($0.offset), $0.token) })
     }
 
     private mutating func addHints(_ index: UInt32, _ shifts: PaddingShifts) {

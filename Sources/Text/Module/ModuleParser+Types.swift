@@ -22,12 +22,16 @@ extension ModuleParser {
             cursor += 1
             if keywordIfPresent(.type) {
                 cursor -= 2
+                let head = cursor + 1
                 var content = ByteWriter()
                 try typeDefinition(isAlone: true, to: &content)
                 sections.add(.type) { $0.append(content) }
+                places?.note(.type, upTo: sections.size(.type), head)
             } else if keywordIfPresent(.rec) {
+                let head = cursor - 1
                 try recursionGroup()
                 try expectClose()
+                places?.note(.type, upTo: sections.size(.type), head)
             }
             cursor = close + 1
         }

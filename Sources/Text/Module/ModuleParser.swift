@@ -33,6 +33,11 @@ struct ModuleParser {
     /// The instruction whose place is asked for, and its place.
     var sought: InstructionPosition?
     var found: TextPlace?
+    /// Notes where everything stands, if that is asked for.
+    var places: PlaceRecorder?
+    /// How many bytes the body has that was added last.
+    var bodySize = 0
+    var foundPlaces = TextMap.Places()
 
     struct FieldName: Hashable {
         var type: UInt32
@@ -66,7 +71,13 @@ struct ModuleParser {
         cursor = start
         while cursor < end {
             try customAnnotations()
+            let head = cursor + 1
             try field()
+            if var recorder = places {
+                places = nil
+                sections.notePlaces(of: head, in: &recorder)
+                places = recorder
+            }
         }
         try customAnnotations()
         for (type, token) in uncertainLocals where types.parameterCount(at: type) ?? 0 > 0 {
@@ -74,8 +85,11 @@ struct ModuleParser {
         }
         try checkAnnotations()
         finishSections()
-        let (bytes, dropped) = sections.encode()
-        return AssembledModule(bytes: bytes, droppedSections: dropped)
+        let (encoded, dropped) = sections.encode()
+        if let places {
+            foundPlaces = places.entries(tokens) { sections.entryOffsets($0, in: encoded) }
+        }
+        return AssembledModule(bytes: encoded.bytes.bytes, droppedSections: dropped)
     }
 
     private mutating func finishSections() {
