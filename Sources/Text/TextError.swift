@@ -99,6 +99,7 @@ public struct TextError: Error, Hashable, Sendable {
         case malformedHint = "a branch hint is \"\\00\" or \"\\01\""
         case invalidTarget = "invalid target"
         case outsideOfFunction = "not in a function"
+        case malformedPadding = "malformed padding"
     }
 
     public let reason: Reason

@@ -2,24 +2,37 @@ import Glibc
 
 // Soundness: `start` points at memory of this writer's own, from `start` to `limit`; it is written
 // from `start` to `next`, which stays between the two: `reserve` is called before anything is
-// written. Nobody else has the pointers but for the time of `withText`.
+// written. Nobody else has the pointers but for the time of `withText` and of a call of the sink.
 
-/// The text that a printer makes, byte by byte; it is read only when it is complete.
+/// The text that a printer makes, byte by byte. It is read when it is complete, or handed on in
+/// pieces as it grows.
 struct TextWriter: ~Copyable {
+    /// Gets a piece of the text; false if it wants no more.
+    typealias Sink = (UnsafeBufferPointer<UInt8>) -> Bool
+
     private var start: UnsafeMutablePointer<UInt8>
     private var next: UnsafeMutablePointer<UInt8>
     private var limit: UnsafeMutablePointer<UInt8>
-    /// Where the current line begins, from `start`.
+    /// Where the current line begins, from the start of the text.
     private var lineStart = 0
+    /// How many bytes of the text were handed on.
+    private var flushed = 0
+    private let sink: Sink?
     /// Whether the text got larger than a parser reads. It is then of no use, and what is written
     /// replaces what was there.
     private(set) var isFull = false
+    /// Whether the sink wants no more: what is written goes nowhere.
+    private(set) var isUnwanted = false
+
+    /// Bytes that are collected for a sink.
+    private static var pieceSize: Int { 256 << 10 }
 
     /// Deeper levels are not indented further: the text stays linear in the depth of nesting.
     private static var deepestLevel: Int { 40 }
 
-    init(capacity: Int) {
-        let capacity = max(capacity, 64)
+    init(capacity: Int, sink: Sink? = nil) {
+        let capacity = max(sink == nil ? capacity : min(capacity, Self.pieceSize), 64)
+        self.sink = sink
         start = Self.allocate(nil, capacity)
         next = start
         limit = start + capacity
@@ -51,10 +64,15 @@ struct TextWriter: ~Copyable {
 
     @inline(never)
     private mutating func grow(_ count: Int) {
-        if next - start > TextLimits.bytes - count {
+        if flushed + (next - start) > TextLimits.bytes - count {
             isFull = true
             next = start
+            flushed = 0
             lineStart = 0
+        }
+        if sink != nil, limit - start >= Self.pieceSize {
+            flush()
+            if limit - next >= count { return }
         }
         let length = next - start
         let capacity = max(2 * (limit - start), length + count)
@@ -63,11 +81,24 @@ struct TextWriter: ~Copyable {
         limit = start + capacity
     }
 
+    /// Hands on what was written since the last time, if there is a sink.
+    mutating func flush() {
+        guard let sink else { return }
+        if !isFull, !isUnwanted {
+            isUnwanted = !sink(UnsafeBufferPointer(start: start, count: next - start))
+        }
+        flushed += next - start
+        next = start
+    }
+
+    /// Whether printing more is of no use.
+    var isStopped: Bool { isFull || isUnwanted }
+
     /// Whether a line was begun behind the first one.
     var hasLines: Bool { lineStart > 0 }
 
     /// How many bytes the current line has.
-    var column: Int { next - start - lineStart }
+    var column: Int { flushed + (next - start) - lineStart }
 
     /// A new line, two spaces for each level.
     @inline(__always)
@@ -75,7 +106,7 @@ struct TextWriter: ~Copyable {
         let count = 2 * max(0, min(level, Self.deepestLevel))
         reserve(count + 1)
         next.pointee = 0x0a
-        lineStart = next + 1 - start
+        lineStart = flushed + (next + 1 - start)
         (next + 1).initialize(repeating: 0x20, count: count)
         next += count + 1
     }

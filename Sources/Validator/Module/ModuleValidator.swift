@@ -48,10 +48,10 @@ struct ModuleValidator {
         for (index, segment) in module.elementSegments.enumerated() {
             try validate(segment, index, &expressions, globals: visible)
         }
-        for segment in module.dataSegments {
+        for (position, segment) in module.dataSegments.enumerated() {
             guard case .active(let memory, let offset) = segment.mode else { continue }
             guard tables.view.memories.contains(memory) else {
-                throw error(.unknown(.memory, memory), 11)
+                throw error(.unknown(.memory, memory), 11, position)
             }
             try expressions.validate(
                 offset, type: tables.view.memories[Int(memory)], globals: visible)
@@ -72,11 +72,11 @@ struct ModuleValidator {
         }
         guard case .active(let tableIndex, let offset) = segment.mode else { return }
         guard tables.view.tables.contains(tableIndex) else {
-            throw error(.unknown(.table, tableIndex), 9)
+            throw error(.unknown(.table, tableIndex), 9, index)
         }
         let table = tables.view.tables[Int(tableIndex)]
         guard registry.matches(type, table.element) else {
-            throw error(.typeMismatch(.elements), 9)
+            throw error(.typeMismatch(.elements), 9, index)
         }
         try expressions.validate(offset, type: table.address, globals: globals)
     }
@@ -96,12 +96,12 @@ struct ModuleValidator {
                 case .global: (module.globals.count, .global)
                 case .tag: (module.tags.count, .tag)
                 }
-            guard Int(index) < count else { throw error(.unknown(entity, index), 7) }
+            guard Int(index) < count else { throw error(.unknown(entity, index), 7, position) }
             let isNew =
                 names?.insert(export.name).inserted
                 ?? !module.exports.prefix(position).contains { $0.name == export.name }
             guard isNew else {
-                throw error(.duplicateExport(export.name), 7)
+                throw error(.duplicateExport(export.name), 7, position)
             }
             if export.kind == .function { tables.view.declared[Int(index)] = 1 }
         }
@@ -110,13 +110,19 @@ struct ModuleValidator {
     private func validateStart() throws(ValidationError) {
         guard let start = module.start else { return }
         guard let type = module.functionType(at: start) else {
-            throw error(.unknown(.function, start), 8)
+            throw error(.unknown(.function, start), 8, 0)
         }
-        guard type.parameters.isEmpty, type.results.isEmpty else { throw error(.startFunction, 8) }
+        guard type.parameters.isEmpty, type.results.isEmpty else {
+            throw error(.startFunction, 8, 0)
+        }
     }
 
-    private func error(_ reason: ValidationError.Reason, _ section: UInt8) -> ValidationError {
-        ValidationError(reason, at: module.offset(ofSection: section))
+    private func error(
+        _ reason: ValidationError.Reason, _ section: UInt8, _ position: Int
+    ) -> ValidationError {
+        ValidationError(
+            reason, at: module.offset(ofSection: section),
+            entry: .init(section: section, position: position))
     }
 }
 

@@ -99,6 +99,10 @@ extension Command {
             "Reads the text format of WebAssembly 3.0, with threads, custom page sizes, wide "
                 + "arithmetic and the older exceptions. Identifiers become the names in the "
                 + "module's name section. A module that is not valid is refused.",
+            "In a text that wasm2wat printed and that was changed since, custom sections with "
+                + "offsets into the code (.debug_*, reloc.*, linking, sourceMappingURL, "
+                + "external_debug_info, metadata.code.*) are left out with a warning, unless all "
+                + "that they are about is where it was.",
             "Without --output the module goes to the current folder, under the name of FILE with "
                 + "the ending .wasm. FILE may be - for standard input; then the module goes to "
                 + "standard output.",
@@ -112,11 +116,15 @@ extension Command {
         verb: .wasm2wat,
         summary: "Print a module as text",
         operands: [Operand("FILE", .one, .binary)],
-        options: [.output, .fold, .offsets, .noNames, .generateNames, .help],
+        options: [.output, .fold, .offsets, .noPadding, .noNames, .generateNames, .help],
         notes: [
-            "The text becomes the same module again with 'wasmd wat2wasm', unless names are "
-                + "left out or made up. Modules that are not valid are printed too, as long as "
-                + "they can be decoded.",
+            "The text becomes the same module again with 'wasmd wat2wasm', byte for byte, unless "
+                + "names or padding are left out or names are made up. Modules that are not valid "
+                + "are printed too, as long as they can be decoded.",
+            "Linkers leave room in numbers. Annotations (@wasmd.padding ...) keep that; other "
+                + "tools skip them. With --no-padding, custom sections with offsets into the code "
+                + "(.debug_*, reloc.*, linking, sourceMappingURL, external_debug_info, "
+                + "metadata.code.*) are left out with a warning if the code gets shorter.",
             "FILE may be - for standard input.",
         ],
         examples: [
@@ -227,6 +235,10 @@ extension Option {
         "fold", letter: "f", help: "Put operands into the parentheses of their instruction")
     static let offsets = Option(
         "offsets", help: "Say before each instruction where it stands in the file")
+    static let noPadding = Option(
+        "no-padding",
+        help: "Do not say where numbers are longer than need be: the text is shorter, and the "
+            + "module that it gives is smaller")
     static let noNames = Option("no-names", help: "Leave the name section out")
     static let generateNames = Option(
         "generate-names", help: "Make up names for what has none")

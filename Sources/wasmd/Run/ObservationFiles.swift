@@ -22,7 +22,11 @@ struct ObservationFiles {
     }
 
     /// Writes the files.
-    func write(_ module: Module, _ console: Console) throws(Refusal) {
+    ///
+    /// - Parameter source: the program's file; coverage of a text is that of its lines.
+    func write(
+        _ module: Module, _ source: ModuleFile?, _ console: Console
+    ) throws(Refusal) {
         if let profile = profiler?.profile() {
             let name = (options.path.lastComponent ?? options.path).text
             if let file = options.profile {
@@ -34,7 +38,12 @@ struct ObservationFiles {
             }
         }
         if let file = options.coverage, let coverage = module.coverage {
-            try write(coverage.lcov(moduleFile: absolute(options.path)), to: file, console)
+            let path = absolute(options.path)
+            let text = source.flatMap { SourceText($0, module) }
+            let lines = text.map { text in
+                { (function: Coverage.Function) in text.lines(of: function.body, in: path) }
+            }
+            try write(coverage.lcov(moduleFile: path, lines: lines), to: file, console)
         }
     }
 

@@ -94,9 +94,6 @@ extension Refusal {
             let first = start.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0a && $0 != 0x0d }
             guard first == UInt8(ascii: "(") || first == UInt8(ascii: ";") else { return nil }
             return "This looks like the text format."
-        case .unknownBinaryVersion:
-            guard start.count >= 8, start[4...7] == [0x0d, 0, 1, 0] else { return nil }
-            return "This is a component; wasmd runs core modules."
         default:
             return nil
         }

@@ -8,6 +8,8 @@ import WasmWASI
 struct RunCommand {
     private let options: RunOptions
     private var statistics: Statistics?
+    /// The program's file, once it is loaded.
+    private var file: ModuleFile?
 
     init(_ options: RunOptions) {
         self.options = options
@@ -31,7 +33,7 @@ struct RunCommand {
         let observation = ObservationFiles(options, store)
         var status = run(entry, of: module, in: store, console)
         do throws(Refusal) {
-            try observation?.write(module, console)
+            try observation?.write(module, file, console)
         } catch {
             console.complain(error.text)
             status = ExitCode.refused
@@ -57,6 +59,7 @@ struct RunCommand {
             throw Refusal(FileError(errno: errno, path: folder.text), file: folder.text)
         }
         let file = try ModuleFile(options.path)
+        self.file = file
         statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("read")
         var configuration =
@@ -126,19 +129,24 @@ struct RunCommand {
             return Int32(truncatingIfNeeded: exit.code)
         } catch let trap as Trap {
             statistics?.finish("run")
-            console.error.write(TrapReport(trap: trap, options: options).text)
+            console.error.write(TrapReport(trap: trap, options: options, text: source(module)).text)
             return ExitCode.trap
         } catch let refusal as Refusal {
             console.complain(refusal.text)
             return ExitCode.refused
         } catch let exception as Exception {
             statistics?.finish("run")
-            console.error.write(TrapReport(uncaught: exception).text)
+            console.error.write(TrapReport(uncaught: exception, text: source(module)).text)
             return ExitCode.trap
         } catch {
             console.complain(Refusal(instantiation: error, file: options.file).text)
             return ExitCode.refused
         }
+    }
+
+    /// The text that the program was made of, if it was.
+    private func source(_ module: Module) -> SourceText? {
+        file.flatMap { SourceText($0, module) }
     }
 
     private mutating func finishStatistics(_ store: Store, _ module: Module) {

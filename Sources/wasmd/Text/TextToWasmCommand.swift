@@ -20,9 +20,15 @@ struct TextToWasmCommand {
 
     func perform(_ console: Console) -> Int32 {
         do throws(Refusal) {
-            let module = try module()
+            let (module, dropped) = try module()
             try module.withUnsafeBufferPointer { (bytes) throws(Refusal) in
                 try output.write(bytes, console)
+            }
+            if !dropped.isEmpty {
+                console.complain(
+                    "warning: \(printable(file)): the code was changed since the text was printed; "
+                        + "these sections hold offsets into it and are left out: "
+                        + sectionNames(dropped))
             }
             return ExitCode.success
         } catch {
@@ -32,11 +38,11 @@ struct TextToWasmCommand {
     }
 
     /// The module in the binary format, checked and without names, as far as that is asked for.
-    private func module() throws(Refusal) -> [UInt8] {
+    private func module() throws(Refusal) -> (bytes: [UInt8], dropped: [Name]) {
         let file = try ModuleFile(file)
         guard file.isText else { return try parse(notText: file.bytes) }
         let binary = file.bytes[file.bytes.range]
-        if !checks && keepsNames { return binary }
+        if !checks && keepsNames { return (binary, file.droppedSections) }
         let module: ParsedModule
         do throws(DecodingError) {
             module = try decode(file.bytes, features: [.all, .legacyExceptions])
@@ -44,7 +50,8 @@ struct TextToWasmCommand {
             throw file.refusal(error)
         }
         if checks { try check(module, file) }
-        return keepsNames ? binary : Self.withoutNames(binary, module)
+        return (
+            keepsNames ? binary : Self.withoutNames(binary, module), file.droppedSections)
     }
 
     private func check(_ module: ParsedModule, _ file: ModuleFile) throws(Refusal) {
@@ -58,7 +65,9 @@ struct TextToWasmCommand {
     }
 
     /// What does not look like text is a mistake, or blank.
-    private func parse(notText content: ModuleBytes) throws(Refusal) -> [UInt8] {
+    private func parse(
+        notText content: ModuleBytes
+    ) throws(Refusal) -> (bytes: [UInt8], dropped: [Name]) {
         let text = content[content.range]
         if text.starts(with: [0x00, 0x61, 0x73, 0x6d]) {
             throw Refusal(
@@ -66,7 +75,7 @@ struct TextToWasmCommand {
                 hint: "Print it with: wasmd wasm2wat \(shellQuoted(file.text))")
         }
         do throws(TextError) {
-            return try parseModule(text)
+            return (try parseModule(text), [])
         } catch {
             throw Refusal(error, in: text, file: file.text)
         }
