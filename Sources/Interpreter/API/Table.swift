@@ -47,7 +47,7 @@ public struct Table {
     /// The element at `index`.
     ///
     /// - Throws: `AccessError.outOfBounds`
-    public func get(_ index: UInt64) throws(AccessError) -> Value {
+    public func get(at index: UInt64) throws(AccessError) -> Value {
         guard index < storage.count else { throw .outOfBounds(index: index) }
         let slot = storage.record.pointee.elements[Int(truncatingIfNeeded: index)]
         return store.value(slot, 0, as: ValueType(type.element))
@@ -56,7 +56,7 @@ public struct Table {
     /// Replaces the element at `index`.
     ///
     /// - Throws: `AccessError.outOfBounds`, or `.value` if it is not of the element type.
-    public func set(_ index: UInt64, _ value: Value) throws(AccessError) {
+    public func set(_ value: Value, at index: UInt64) throws(AccessError) {
         guard index < storage.count else { throw .outOfBounds(index: index) }
         storage.record.pointee.elements[Int(truncatingIfNeeded: index)] = try slot(of: value)
     }
@@ -67,6 +67,14 @@ public struct Table {
     /// - Throws: `AccessError.value` if the value is not of the element type.
     public func grow(by count: UInt64, filledWith value: Value) throws(AccessError) -> UInt64? {
         store.grow(storage, by: count, fill: try slot(of: value))
+    }
+
+    @available(*, deprecated, renamed: "get(at:)")
+    public func get(_ index: UInt64) throws(AccessError) -> Value { try get(at: index) }
+
+    @available(*, deprecated, renamed: "set(_:at:)")
+    public func set(_ index: UInt64, _ value: Value) throws(AccessError) {
+        try set(value, at: index)
     }
 
     private func slot(of value: Value) throws(AccessError) -> UInt64 {
