@@ -96,14 +96,22 @@ public final class GuestThreads: Sendable {
     ///
     /// - Throws: `ResourceError` if the store's limits do not allow the memories.
     public func define(on linker: Linker, in store: Store) throws(ResourceError) {
+        try define(on: linker, in: store, thread: Self.main)
+    }
+
+    private func define(
+        on linker: Linker, in store: Store, thread: UInt32
+    ) throws(ResourceError) {
         for (module, name, memory) in memories {
             linker.define(module, name, .memory(try Memory(store: store, sharing: memory)))
         }
-        linker.defineFunction("wasi", "thread-spawn", parameters: [.i32], results: [.i32]) {
-            caller, slots in
+        let body: HostFunction.Body = { caller, slots in
             let answer = self.spawn(argument: slots.i32(0), from: caller.store)
             slots.setResult(i32: answer)
         }
+        linker.defineFunction(
+            "wasi", "thread-spawn", parameters: [.i32], results: [.i32],
+            guest.trace?.traced("thread-spawn", thread: thread, .preview1, guest, body) ?? body)
     }
 
     /// Runs the program: `body` is its first thread, on the thread of the host that calls. Ends the
@@ -202,8 +210,8 @@ public final class GuestThreads: Sendable {
     private func enter(_ store: consuming Store?, _ start: Start) throws {
         guard let store else { return }
         let linker = Linker()
-        guest.define(on: linker, only: names)
-        try define(on: linker, in: store)
+        guest.define(on: linker, only: names, thread: start.id)
+        try define(on: linker, in: store, thread: start.id)
         try imports(linker, store)
         let instance = try linker.instantiate(module, in: store)
         let entry = instance.function(Self.entry)

@@ -18,6 +18,7 @@ public final class WASIGuest: Sendable {
     /// Bytes that may still be written to files; nil if there is no limit.
     let quota: WriteQuota?
     let threadLimit: Int
+    let trace: CallTrace?
     /// The folders in memory, by what they call their device.
     private let memoryDevices: [UInt64]
 
@@ -37,6 +38,7 @@ public final class WASIGuest: Sendable {
         resolver = PathResolver(configuration.pathResolution)
         quota = configuration.limits.writtenBytes.map(WriteQuota.init)
         threadLimit = configuration.limits.threads
+        trace = configuration.trace
         memoryDevices = configuration.folders.compactMap { $0.memory?.device }
         table = DescriptorTable(limit: configuration.limits.descriptors)
         do throws(Errno) {

@@ -31,15 +31,18 @@ extension Linker {
     ///
     /// - Parameters:
     ///   - store: where memories, tables, globals and tags are made, for `zero`.
+    ///   - onCall: is told of each call of such a function, with the arguments.
     /// - Returns: the imports that it defined.
     /// - Throws: `ResourceError` if the store's limits do not allow a memory or table.
     @discardableResult
     public func defineUnknownImports(
-        of module: Module, in store: Store, as kind: UnknownImports
+        of module: Module, in store: Store, as kind: UnknownImports,
+        onCall: ((UnknownImport, [Value]) -> Void)? = nil
     ) throws(ResourceError) -> [Import] {
         var defined: [Import] = []
         for wanted in module.imports where !isDefined(wanted.module, wanted.name) {
-            guard let external = try standIn(for: wanted, of: module, in: store, kind) else {
+            guard let external = try standIn(for: wanted, of: module, in: store, kind, onCall)
+            else {
                 continue
             }
             define(wanted.module, wanted.name, external)
@@ -49,7 +52,8 @@ extension Linker {
     }
 
     private func standIn(
-        for wanted: Import, of module: Module, in store: Store, _ kind: UnknownImports
+        for wanted: Import, of module: Module, in store: Store, _ kind: UnknownImports,
+        _ onCall: ((UnknownImport, [Value]) -> Void)?
     ) throws(ResourceError) -> External? {
         let valid = module.valid
         func functionType(_ index: TypeIndex) -> FunctionType? {
@@ -58,7 +62,7 @@ extension Linker {
         switch wanted.type {
         case .function(let index):
             guard let type = functionType(index) else { return nil }
-            return .function(Function(store: store, standIn(for: wanted, type, kind)))
+            return .function(Function(store: store, standIn(for: wanted, type, kind, onCall)))
         case .memory(let type) where kind == .zero:
             return .memory(try Memory(store: store, type: type))
         case .table(let type) where kind == .zero:
@@ -84,14 +88,23 @@ extension Linker {
     }
 
     private func standIn(
-        for wanted: Import, _ type: FunctionType, _ kind: UnknownImports
+        for wanted: Import, _ type: FunctionType, _ kind: UnknownImports,
+        _ onCall: ((UnknownImport, [Value]) -> Void)?
     ) -> HostFunction {
+        let called = UnknownImport(module: wanted.module, name: wanted.name)
         let slotCount = type.results.reduce(0) { $0 + $1.slotCount }
-        guard kind == .zero, type.results.allSatisfy(\.isDefaultable) else {
-            let error = UnknownImport(module: wanted.module, name: wanted.name)
-            return HostFunction(type) { _, _ in throw Trap(.hostError, cause: error) }
-        }
+        let traps = kind == .trap || !type.results.allSatisfy(\.isDefaultable)
         return HostFunction(type) { _, slots in
+            if let onCall {
+                var slot = 0
+                var arguments: [Value] = []
+                for type in type.parameters {
+                    arguments.append(slots.value(slot, as: type))
+                    slot += type.slotCount
+                }
+                onCall(called, arguments)
+            }
+            if traps { throw Trap(.hostError, cause: called) }
             for slot in 0..<slotCount { slots[slot] = 0 }
         }
     }
