@@ -22,7 +22,7 @@ public final class GuestThreads: Sendable {
     private let imports: Imports
     private let memories: [(module: Name, name: Name, memory: SharedMemory)]
     private let threadLimit: Int
-    /// Names of what the module imports: a thread's linker needs no others.
+    /// Names of what the modules import: a thread's linker needs no others.
     private let names: Set<Name>
     /// Whether the module exports what a thread is to start with.
     private let hasEntry: Bool
@@ -55,19 +55,21 @@ public final class GuestThreads: Sendable {
     /// - Parameters:
     ///   - guest: what the threads see of the world.
     ///   - module: what all threads run.
+    ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - memoryLimit: bytes that each memory may grow to.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
     ///     on that thread, with its store.
     /// - Throws: `ResourceError` if a memory is too large.
     public init(
-        of module: Module, _ guest: WASIGuest, memoryLimit: UInt64 = 1 << 32,
+        of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,
+        memoryLimit: UInt64 = 1 << 32,
         imports: @escaping Imports = { _, _ in }
     ) throws(ResourceError) {
         self.module = module
         self.guest = guest
         self.imports = imports
         threadLimit = guest.threadLimit
-        names = Set(module.imports.map(\.name))
+        names = Set((neighbours + [module]).flatMap { $0.imports.map(\.name) })
         var memories: [(Name, Name, SharedMemory)] = []
         for wanted in module.imports {
             guard case .memory(let type) = wanted.type, type.isShared,

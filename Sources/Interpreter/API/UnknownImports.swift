@@ -94,12 +94,14 @@ extension Linker {
         let called = UnknownImport(module: wanted.module, name: wanted.name)
         let slotCount = type.results.reduce(0) { $0 + $1.slotCount }
         let traps = kind == .trap || !type.results.allSatisfy(\.isDefaultable)
-        return HostFunction(type) { _, slots in
+        return HostFunction(type) { caller, slots in
             if let onCall {
+                let store = caller.store
                 var slot = 0
                 var arguments: [Value] = []
                 for type in type.parameters {
-                    arguments.append(slots.value(slot, as: type))
+                    let high = type.isVector ? slots[slot + 1] : 0
+                    arguments.append(store.value(slots[slot], high, as: type))
                     slot += type.slotCount
                 }
                 onCall(called, arguments)

@@ -33,6 +33,24 @@ struct RunOptions {
     let profile: String?
     let flamegraph: String?
     let coverage: String?
+    let coredump: String?
+    let trace: Trace?
+    /// Modules that are linked first, in this order.
+    let preloads: [Preload]
+    /// What stands in for imports that are missing; nil to refuse the module.
+    let unknownImports: UnknownImports?
+
+    /// Where `--trace` writes.
+    enum Trace: Equatable {
+        case standardError
+        case file(String)
+    }
+
+    /// A module under a name: `--preload`.
+    struct Preload: Equatable {
+        let name: String
+        let file: String
+    }
 
     /// Part of `--env`.
     enum EnvironmentEntry: Equatable {
@@ -55,6 +73,15 @@ struct RunOptions {
         profile = arguments.value(of: .profile)
         flamegraph = arguments.value(of: .flamegraph)
         coverage = arguments.value(of: .coverage)
+        coredump = arguments.value(of: .coredump)
+        trace = arguments.value(of: .trace).map { text in
+            text.isEmpty || text == "-" ? .standardError : .file(text)
+        }
+        preloads = try arguments.readAll(
+            .preload, expected: "NAME=FILE, for example math=math.wasm", Self.preload)
+        unknownImports = try arguments.read(
+            .unknownImports, expected: UnknownImports.words.joined(separator: " or "),
+            UnknownImports.init(word:))
 
         var folders: [WASI.Folder] = []
         for text in arguments.values(of: .dir) { folders.append(try Self.folder(text)) }
@@ -88,6 +115,10 @@ struct RunOptions {
         self.features = isDeterministic ? features.subtracting(.threads) : features
     }
 
+    /// Whether there is something to write when a signal ends the program, apart from what
+    /// `ObservationFiles` does.
+    var isWorthStopping: Bool { showsStatistics || coredump != nil || trace != nil }
+
     private static let sizes = "a size, for example 64MiB"
     /// No machine has more address space to give.
     private static let largestStack: UInt64 = 1 << 40
@@ -103,12 +134,19 @@ struct RunOptions {
             host = rest[..<colons]
             guest = rest[rest.index(colons, offsetBy: 2)...]
         }
-        guard !host.isEmpty, !guest.isEmpty else {
+        guard !host.isEmpty, !guest.isEmpty, !rest.hasSuffix(":rw") else {
             throw .invalidValue(
                 text, of: "--dir", expected: "a folder, for example data::/data:ro", .run)
         }
         return WASI.Folder(
             hostPath: String(host), guestPath: String(guest), isReadOnly: isReadOnly)
+    }
+
+    /// Reads `NAME=FILE`.
+    private static func preload(_ text: String) -> Preload? {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else { return nil }
+        return Preload(name: String(parts[0]), file: String(parts[1]))
     }
 
     private static func firstDoubleColon(in text: Substring) -> Substring.Index? {
@@ -128,6 +166,19 @@ struct RunOptions {
         }
         guard parts.count == 2 else { return .copy(name: String(name)) }
         return .set(name: String(name), value: String(parts[1]))
+    }
+}
+
+extension UnknownImports {
+    /// What `--unknown-imports` takes.
+    static let words = ["trap", "zero"]
+
+    init?(word: String) {
+        switch word {
+        case "trap": self = .trap
+        case "zero": self = .zero
+        default: return nil
+        }
     }
 }
 
