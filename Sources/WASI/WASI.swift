@@ -37,6 +37,9 @@ public struct WASI: Sendable {
     public var clock: ClockSource = .system
     public var random: RandomSource = .system
 
+    /// Is told of every call that the guest makes; nil, the default, costs nothing.
+    public var trace: CallTrace?
+
     public var limits = Limits()
     /// How paths are kept beneath their folder.
     public var pathResolution: PathResolution = .automatic

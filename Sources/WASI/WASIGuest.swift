@@ -18,6 +18,7 @@ public final class WASIGuest: Sendable {
     /// Bytes that may still be written to files; nil if there is no limit.
     let quota: WriteQuota?
     let threadLimit: Int
+    let trace: CallTrace?
     /// The folders in memory, by what they call their device.
     private let memoryDevices: [UInt64]
     /// Positions in directories that the guest's descriptors know, all together.
@@ -43,6 +44,7 @@ public final class WASIGuest: Sendable {
         resolver = PathResolver(configuration.pathResolution)
         quota = configuration.limits.writtenBytes.map(WriteQuota.init)
         threadLimit = configuration.limits.threads
+        trace = configuration.trace
         memoryDevices = configuration.folders.compactMap { $0.memory?.device }
         let table = DescriptorTable(limit: configuration.limits.descriptors)
         self.table = table

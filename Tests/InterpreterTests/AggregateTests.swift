@@ -200,7 +200,7 @@ import Testing
         #expect(outside.guest == first)
         #expect(AnyReference(internalizing: outside) == first)
         let table = try #require(instance.table("table"))
-        #expect(try table.get(0) == table.get(2))
+        #expect(try table.get(at: 0) == table.get(at: 2))
     }
 
     @Test func vectors() throws {

@@ -291,7 +291,7 @@ import WasmInterpreter
 
         module.start = fails
         #expect(trapCode { _ = try house.instantiate(module) } == .unreachable)
-        guard case .function(.some(let left)) = try table.get(0) else {
+        guard case .function(.some(let left)) = try table.get(at: 0) else {
             Issue.record("the table lost its function")
             return
         }

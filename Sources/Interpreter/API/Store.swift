@@ -18,7 +18,7 @@ public final class Store {
     /// Stops the guest from other threads and from signal handlers.
     public let interruptHandle = InterruptHandle()
 
-    /// When the guest is stopped with `TrapCode.interrupted`; nil for never. Looked at when a call
+    /// When the guest is stopped with `TrapCode.deadlineExceeded`; nil for never. Looked at when a call
     /// starts and about every millisecond of guest time.
     public var deadline: ContinuousClock.Instant? {
         didSet { hasDeadline = deadline != nil }

@@ -49,7 +49,7 @@ public struct Table {
     /// The element at `index`.
     ///
     /// - Throws: `AccessError.outOfBounds`
-    public func get(_ index: UInt64) throws(AccessError) -> Value {
+    public func get(at index: UInt64) throws(AccessError) -> Value {
         guard index < storage.count else { throw .outOfBounds(index: index) }
         let slot = storage.record.pointee.elements[Int(truncatingIfNeeded: index)]
         return store.value(slot, 0, as: ValueType(type.element))
@@ -58,7 +58,7 @@ public struct Table {
     /// Replaces the element at `index`.
     ///
     /// - Throws: `AccessError.outOfBounds`, or `.value` if it is not of the element type.
-    public func set(_ index: UInt64, _ value: Value) throws(AccessError) {
+    public func set(_ value: Value, at index: UInt64) throws(AccessError) {
         // Comparing values of the embedder runs its code, which may make the table grow and so move.
         let slot = try slot(of: value)
         guard index < storage.count else { throw .outOfBounds(index: index) }
@@ -72,6 +72,14 @@ public struct Table {
     public func grow(by count: UInt64, filledWith value: Value) throws(AccessError) -> UInt64? {
         let slot = try slot(of: value)
         return store.grow(storage, by: count) { $0.update(repeating: slot, count: $1) }
+    }
+
+    @available(*, deprecated, renamed: "get(at:)")
+    public func get(_ index: UInt64) throws(AccessError) -> Value { try get(at: index) }
+
+    @available(*, deprecated, renamed: "set(_:at:)")
+    public func set(_ index: UInt64, _ value: Value) throws(AccessError) {
+        try set(value, at: index)
     }
 
     private func slot(of value: Value) throws(AccessError) -> UInt64 {

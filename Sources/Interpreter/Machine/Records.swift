@@ -69,7 +69,7 @@ struct ExecutionState {
     var isProfiled = false
     /// The unretained `Store`.
     var store: UnsafeMutableRawPointer?
-    /// Of a run that was suspended when its budget was used up.
+    /// Of a run that was suspended when its budget was used up, or that trapped.
     var accumulators = Accumulators()
     #if DEBUG || DRIVER_LOOP
         /// Where the driver loop goes on; nil ends it.

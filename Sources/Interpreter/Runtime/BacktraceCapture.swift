@@ -94,12 +94,22 @@ private struct FrameWalk {
             guard let found = find(place) else { return }
             frameCount += 1
             if frames.count < Backtrace.frameLimit {
-                let module = InstanceStorage.of(place.context).module
+                let instance = InstanceStorage.of(place.context)
+                let module = instance.module
                 let index = module.layout.importedFunctionCount + found.function
-                frames.append(
-                    Backtrace.Frame(
-                        module: module, functionIndex: UInt32(truncatingIfNeeded: index),
-                        word: max(0, isReturnAddress ? found.word - 1 : found.word)))
+                var frame = Backtrace.Frame(
+                    module: module, functionIndex: UInt32(truncatingIfNeeded: index),
+                    word: max(0, isReturnAddress ? found.word - 1 : found.word),
+                    instance: ObjectIdentifier(instance))
+                // In a stub, or before the code that zeroes them, locals have no values yet.
+                if module.engine.configuration.capturesLocals,
+                    found.word >= TranslatedCode.prologueWords,
+                    module.code.isTranslated(at: place.code)
+                {
+                    frame.locals = module.locals(
+                        ofDefined: found.function, in: place.stack, limit: Backtrace.localLimit)
+                }
+                frames.append(frame)
             }
             next = place.caller(found.headerIndex)
             isReturnAddress = true

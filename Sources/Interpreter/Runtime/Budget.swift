@@ -96,7 +96,7 @@ extension Store {
     /// and throw a `Trap` with this code.
     public func stopRequest() -> TrapCode? {
         if interruptHandle.consume() { return .interrupted }
-        return hasDeadline && isOverdue ? .interrupted : nil
+        return hasDeadline && isOverdue ? .deadlineExceeded : nil
     }
 
     // Not inlined: an instant's layout is known to its own library only, which takes a frame of its

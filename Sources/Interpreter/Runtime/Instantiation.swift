@@ -131,7 +131,10 @@ extension Store {
                 let count = UInt64(segment.count)
                 let size = UInt64(record.pointee.count)
                 guard count <= size, start <= size - count else {
-                    throw Trap(.outOfBoundsTableAccess)
+                    var trap = Trap(.outOfBoundsTableAccess)
+                    trap.detail = .tableAccess(
+                        table: Int(table), index: start, count: count, tableCount: size)
+                    throw trap
                 }
                 let target = record.pointee.elements + Int(truncatingIfNeeded: start)
                 // Objects were made before: now a collection could tell an observer, who may make
@@ -161,8 +164,12 @@ extension Store {
             let bytes = GuestMemory(instance.memories[Int(memory)].record.pointee)
             let start = try evaluator.evaluate(offset).low
             let count = segment.content.count
-            guard bytes.contains(start, count: UInt64(count)) else {
-                throw Trap(.outOfBoundsMemoryAccess)
+            guard bytes.contains(at: start, count: UInt64(count)) else {
+                var trap = Trap(.outOfBoundsMemoryAccess)
+                trap.detail = .memoryAccess(
+                    memory: Int(memory), address: start, byteCount: UInt64(count),
+                    memoryByteCount: UInt64(bytes.byteCount))
+                throw trap
             }
             if count > 0 {
                 let target = bytes.base + Int(truncatingIfNeeded: start)

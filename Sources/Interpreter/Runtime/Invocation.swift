@@ -83,7 +83,8 @@ extension Store {
             trap.backtrace = Backtrace(of: self, atCall: true)
             return trap
         }
-        let trap = Trap(code, backtrace: Backtrace(of: self, atCall: false))
+        var trap = Trap(code, backtrace: Backtrace(of: self, atCall: false))
+        trap.detail = TrapDetail(code, of: self)
         if observer != nil { notify { $0.didTrap(trap) } }
         return trap
     }

@@ -211,6 +211,12 @@ final class CodeTable: Sendable {
         }
     }
 
+    /// Whether the code is a function's own, and not the stub that translates it.
+    func isTranslated(at code: CodePointer) -> Bool {
+        let stub = code - stubs
+        return stub < 0 || stub >= 2 * count
+    }
+
     /// Slots that a frame of the function uses whose code `code` points into; 0 if it is not of this
     /// module.
     func slotCount(at code: CodePointer) -> Int {

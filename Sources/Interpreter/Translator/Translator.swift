@@ -27,6 +27,9 @@ struct TranslatedCode {
     var blocks: [BlockProbe]
     /// Slots of a frame.
     var slotCount: Int
+
+    /// Words before the body: what they charge for, and what they zero.
+    static let prologueWords = 4
 }
 
 /// Translates the body of a validated function to register code, in one pass.
@@ -279,7 +282,8 @@ struct Translator {
         aliases.append(contentsOf: repeatElement(-1, count: localSlots.count))
         assigned = AssignedLocals(parameterCount: parameterCount)
         // Locals beyond those that are tracked are zeroed whether they are read or not.
-        let tracked = parameterCount + AssignedLocals.capacity
+        let tracked =
+            parameterCount + (options.contains(.zeroedLocals) ? 0 : AssignedLocals.capacity)
         let first =
             localSlots.count > tracked ? Int(localSlots[tracked]) : farLocals.first?.slot
         if let first { zeroSlots.add(first, operandBase - first) }
@@ -327,7 +331,7 @@ struct Translator {
 
     private mutating func finish() -> TranslatedCode {
         let handlers = handlers.isEmpty ? nil : handlers
-        var entry = 4
+        var entry = TranslatedCode.prologueWords
         if !zeroSlots.isEmpty {
             entry = 2
             let count = UInt32(truncatingIfNeeded: zeroSlots.upper - zeroSlots.lower)

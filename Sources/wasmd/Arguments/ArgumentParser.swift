@@ -2,8 +2,9 @@ import WasmText
 
 /// Matches the words of a command line with the table of commands.
 ///
-/// Options are `--name`, `--name VALUE`, `--name=VALUE`, `-n`, `-n VALUE` and `-nVALUE`; `--` ends
-/// them. They may stand before and after operands, except where the operands belong to the guest.
+/// Options are `--name`, `--name VALUE`, `--name=VALUE`, `-n`, `-n VALUE` and `-nVALUE`; where the
+/// value is optional, only `--name` and `--name=VALUE`. `--` ends them. They may stand before and
+/// after operands, except where the operands belong to the guest.
 struct ArgumentParser {
     private var words: ArraySlice<Word>
     private let command: Command
@@ -82,6 +83,8 @@ struct ArgumentParser {
             parsed.options.append((name, ""))
         } else if let value = parts?.after {
             parsed.options.append((name, value))
+        } else if option.isValueOptional {
+            parsed.options.append((name, ""))
         } else {
             parsed.options.append((name, try takeValue(of: option)))
         }
@@ -105,7 +108,7 @@ struct ArgumentParser {
             guard let option = command.options.first(where: { $0.letter == letter }) else {
                 throw unknown(word.text)
             }
-            if option.value == nil {
+            if option.value == nil || (option.isValueOptional && letters.isEmpty) {
                 parsed.options.append((option.name, ""))
             } else if letters.isEmpty {
                 parsed.options.append((option.name, try takeValue(of: option)))

@@ -26,13 +26,20 @@ extension Command {
         summary: "Run a WebAssembly program",
         operands: [Operand("FILE", .one, .module), Operand("ARGS", .guest, .file)],
         options: [
-            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke, .fuel,
-            .timeout, .maxMemory, .maxHeap, .stackSize, .deterministic,
-            .features, .stats, .profile, .flamegraph, .coverage, .help,
+            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
+            .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
+            .deterministic, .features, .trace, .stats, .profile, .flamegraph, .coverage,
+            .coredump, .help,
         ],
         notes: [
-            "FILE is a binary or a text (.wat). Everything after it belongs to the program. It sees "
+            "FILE is a binary or a text (.wat). Everything after it belongs to the program, also "
+                + "what looks like an option of wasmd: options stand before FILE. The program sees "
                 + "no files, no environment and no network unless an option says so.",
+            "A module is run by its start function, then its export _initialize, then _start; "
+                + "--invoke takes the place of the last. A module with none of them needs --invoke.",
+            "ARGS of a function that --invoke calls are numbers as the text format writes them: 7, "
+                + "-7, 0xff, 1.5, inf, nan. A v128 is 0x and up to 32 digits, or its lanes: "
+                + "i32x4:1,2,3,4 (i8x16, i16x8, i32x4, i64x2, f32x4, f64x2). A reference is null.",
             "The program's exit code becomes the exit code of wasmd. A trap or an uncaught "
                 + "exception ends with 134 and prints where it happened, a module that is refused "
                 + "ends with 1, wrong usage with 2.",
@@ -46,6 +53,8 @@ extension Command {
             ("wasmd run --timeout 2s --max-memory 64MiB guest.wasm", "with limits"),
             ("wasmd run --tcplisten 127.0.0.1:8080 server.wasm", "a program that accepts"),
             ("wasmd run --flamegraph out.svg slow.wasm", "what does it spend its time on?"),
+            ("wasmd run --trace --dir . app.wasm", "what does it ask the system for?"),
+            ("wasmd run --preload math=math.wasm app.wasm", "a program that imports another module"),
         ])
 
     static let validate = Command(
@@ -180,8 +189,8 @@ extension Option {
 
     static let dir = Option(
         "dir", value: "HOST[::GUEST][:ro]", .folder, repeats: true,
-        help: "Let the program use the folder HOST, under the name GUEST if there is one; ':ro' "
-            + "lets it only read. May be repeated")
+        help: "Let the program use the folder HOST, under the name GUEST if there is one (two "
+            + "colons stand between them); ':ro' lets it only read. May be repeated")
     static let env = Option(
         "env", value: "NAME[=VALUE]", repeats: true,
         help: "Set a variable of the program's environment; without VALUE it is copied from "
@@ -208,6 +217,22 @@ extension Option {
     static let invoke = Option(
         "invoke", value: "NAME",
         help: "Call the exported function NAME with ARGS as numbers and print its results")
+    static let preload = Option(
+        "preload", value: "NAME=FILE", .file, repeats: true,
+        help: "Instantiate the module FILE first and offer its exports under the module name NAME "
+            + "to those after it and to the program. May be repeated")
+    static let unknownImports = Option(
+        "unknown-imports", value: "MODE", .word(.unknownImports),
+        help: "Run a module although imports are missing: 'trap' lets functions trap when they are "
+            + "called, 'zero' lets them return zeros and makes memories, tables and globals of zeros")
+    static let trace = Option(
+        "trace", value: "FILE", .file, isValueOptional: true,
+        help: "Write each WASI call of the program with its arguments and results to FILE, or to "
+            + "standard error")
+    static let coredump = Option(
+        "coredump", value: "OUT", .file,
+        help: "Write a core dump (stack with locals, globals, memories) to OUT if the program is "
+            + "stopped by a trap or an uncaught exception")
     static let fuel = Option(
         "fuel", value: "N", help: "Stop the program after N backward branches and calls")
     static let timeout = Option(

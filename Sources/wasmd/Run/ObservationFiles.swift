@@ -1,11 +1,10 @@
-// Invariants: bytes are lent for the time of a call; the handler of a signal is compared as a number
-// and not called.
+// Invariant: bytes are lent for the time of a call.
 
 import Glibc
 import WasmInterpreter
 
 /// The files that `--profile`, `--flamegraph` and `--coverage` ask for. They are written however the
-/// program ends, also when it is interrupted from the keyboard.
+/// program ends, also by a signal: see `StopSignals`.
 struct ObservationFiles {
     private let options: RunOptions
     private var profiler: Profiler?
@@ -18,7 +17,6 @@ struct ObservationFiles {
             profiler = Profiler()
             store.profiler = profiler
         }
-        KeyboardInterrupt.stops(store)
     }
 
     /// Writes the files.
@@ -61,35 +59,5 @@ struct ObservationFiles {
         try bytes.withUnsafeBufferPointer { (bytes) throws(Refusal) in
             try OutputFile(file).write(bytes, console)
         }
-    }
-}
-
-/// Ctrl-C while a program is observed: stops the guest first, and the process when it is done.
-enum KeyboardInterrupt {
-    /// Set before the handler is, and never changed again.
-    nonisolated(unsafe) private static var handle: InterruptHandle?
-    nonisolated(unsafe) private static var hasHappened: sig_atomic_t = 0
-
-    /// From now on the first interrupt stops the guest of `store`; another one ends the process.
-    /// Where interrupts are ignored, as in the background of a shell, they stay so.
-    static func stops(_ store: Store) {
-        handle = store.interruptHandle
-        var action = sigaction()
-        sigaction(SIGINT, nil, &action)
-        if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 { return }
-        action = sigaction()
-        action.__sigaction_handler.sa_handler = { _ in
-            KeyboardInterrupt.hasHappened = 1
-            KeyboardInterrupt.handle?.interrupt()
-        }
-        action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
-        sigaction(SIGINT, &action, nil)
-    }
-
-    /// Ends the process as the interrupt would have done, if there was one.
-    static func pass() {
-        guard hasHappened != 0 else { return }
-        signal(SIGINT, SIG_DFL)
-        raise(SIGINT)
     }
 }

@@ -2,6 +2,7 @@ import Glibc
 import WasmInterpreter
 import WasmText
 import WasmValidator
+import WasmWASI
 
 /// Why a file, or what it asks for, is refused: the one place that makes such errors into text.
 struct Refusal: Error, Equatable {
@@ -77,6 +78,13 @@ extension Refusal {
         case let error as LinkError:
             let lines = error.failures.map { "\n  " + printable($0.description) }
             reason = "these imports are not there or do not match:" + lines.joined()
+            hint = Self.hint(for: error)
+        case let error as Refusal:
+            self = error
+            return
+        case .folder(let path, _) as WASISetupError where path.contains(":"):
+            reason = printable("\(error)")
+            hint = "Between HOST and GUEST stand two colons: --dir \(Self.twoColons(path))"
         case let error as ResourceError:
             reason = error.description
             if case .memoryTooLarge = error { hint = "Allow more with --max-memory SIZE." }
@@ -84,6 +92,21 @@ extension Refusal {
             reason = printable("\(error)")
         }
         self.init(file: file, reason: reason, hint: hint)
+    }
+
+    /// The options that give a module what it lacks.
+    private static func hint(for error: LinkError) -> String? {
+        let unknown = error.failures.filter { $0.reason == .unknown }
+        guard !unknown.isEmpty else { return nil }
+        let areFunctions = unknown.allSatisfy { $0.type.kind == .function }
+        return "Give them with --preload NAME=FILE, or run without them: --unknown-imports "
+            + (areFunctions ? "trap" : "zero")
+    }
+
+    /// `data::/data` for `data:/data`.
+    private static func twoColons(_ path: String) -> String {
+        let parts = path.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        return parts.map { shellQuoted(String($0)) }.joined(separator: "::")
     }
 
     /// What the file is, if it is no module but something that is easily taken for one.

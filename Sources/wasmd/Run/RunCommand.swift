@@ -26,12 +26,23 @@ struct RunCommand {
             return ExitCode.refused
         }
         let entry = try EntryPoint(options, in: module)
+        let preloads: [PreloadedModule]
+        let trace: TraceFile?
+        do throws(Refusal) {
+            preloads = try loadNeighbours(of: module)
+            trace = try options.trace.map { place throws(Refusal) in try TraceFile(place) }
+        } catch {
+            console.complain(error.text)
+            return ExitCode.refused
+        }
         let store = makeStore(module)
         // The process is about to end: taking the guest's world apart would only cost time.
         _ = Unmanaged.passRetained(store)
         _ = Unmanaged.passRetained(module)
         let observation = ObservationFiles(options, store)
-        var status = run(entry, of: module, in: store, console)
+        let stops = observation != nil || options.isWorthStopping
+        if stops { StopSignals.stop(store) }
+        var status = run(entry, of: module, preloads, trace, in: store, console)
         do throws(Refusal) {
             try observation?.write(module, file, console)
         } catch {
@@ -47,9 +58,14 @@ struct RunCommand {
                 for line in DispatchCounts.lines() { console.error.writeLine(line) }
             #endif
         }
-        if observation != nil {
+        if stops {
             console.flush()
-            KeyboardInterrupt.pass()
+            StopSignals.pass()
+        }
+        if status != ExitCode.success,
+            let hint = UsageError.misplacedOption(in: options.arguments, options.file)
+        {
+            console.complain(hint)
         }
         return status
     }
@@ -66,6 +82,7 @@ struct RunCommand {
             options.isDeterministic ? .deterministic : Engine.Configuration()
         configuration.features = options.features
         configuration.countsBlocks = options.coverage != nil
+        configuration.capturesLocals = options.coredump != nil
         let parsed: ParsedModule
         do throws(DecodingError) {
             parsed = try decode(file.bytes, features: options.features)
@@ -84,6 +101,23 @@ struct RunCommand {
         return module
     }
 
+    /// The modules of `--preload`, with the engine of the program.
+    private func loadNeighbours(of module: Module) throws(Refusal) -> [PreloadedModule] {
+        var preloads: [PreloadedModule] = []
+        for preload in options.preloads {
+            let file = try ModuleFile(preload.file)
+            do throws(ModuleError) {
+                let module = try Module(file.bytes, engine: module.engine)
+                preloads.append(
+                    PreloadedModule(
+                        name: Name(preload.name.bytes), module: module, file: preload.file.text))
+            } catch {
+                throw file.refusal(error)
+            }
+        }
+        return preloads
+    }
+
     private func makeStore(_ module: Module) -> Store {
         var limits = StoreLimits()
         if let size = options.maximumMemory { limits.memoryBytes = size }
@@ -98,26 +132,29 @@ struct RunCommand {
     private static let countingFuel = UInt64.max >> 1
 
     private mutating func run(
-        _ entry: EntryPoint, of module: Module, in store: Store, _ console: Console
+        _ entry: EntryPoint, of module: Module, _ preloads: [PreloadedModule],
+        _ trace: TraceFile?, in store: Store, _ console: Console
     ) -> Int32 {
         if let timeout = options.timeout {
             store.deadline = .now + .nanoseconds(timeout.nanoseconds)
             Watchdog.start(timeout)
         }
         do {
-            let world = try GuestWorld(options, for: module, in: store)
+            let world = try GuestWorld(options, for: module, preloads, trace, in: store)
             defer { world.end() }
             for address in world.chosenAddresses {
                 console.complain("listening on \(address)")
                 console.error.flush()
             }
-            let instance = try world.linker.instantiate(module, in: store)
-            if let initializer = entry.initializer {
-                _ = try instance.function(initializer)?.call()
-            }
-            statistics?.finish("instantiate")
+            // What runs before the entry point may start threads as well.
             let results = try world.run(in: store) {
-                try instance.function(entry.export)?.call(entry.arguments) ?? []
+                let instance = try world.linker.instantiate(module, in: store)
+                if let initializer = entry.initializer {
+                    _ = try instance.function(initializer)?.call()
+                }
+                statistics?.finish("instantiate")
+                return try entry.export.flatMap { instance.function($0) }?.call(entry.arguments)
+                    ?? []
             }
             statistics?.finish("run")
             if entry.printsResults {
@@ -130,6 +167,7 @@ struct RunCommand {
         } catch let trap as Trap {
             statistics?.finish("run")
             console.error.write(TrapReport(trap: trap, options: options, text: source(module)).text)
+            dumpCore(store, trap.backtrace, console)
             return ExitCode.trap
         } catch let refusal as Refusal {
             console.complain(refusal.text)
@@ -137,6 +175,7 @@ struct RunCommand {
         } catch let exception as Exception {
             statistics?.finish("run")
             console.error.write(TrapReport(uncaught: exception, text: source(module)).text)
+            dumpCore(store, exception.backtrace, console)
             return ExitCode.trap
         } catch {
             console.complain(Refusal(instantiation: error, file: options.file).text)
@@ -147,6 +186,17 @@ struct RunCommand {
     /// The text that the program was made of, if it was.
     private func source(_ module: Module) -> SourceText? {
         file.flatMap { SourceText($0, module) }
+    }
+
+    private func dumpCore(_ store: Store, _ backtrace: Backtrace, _ console: Console) {
+        guard let path = options.coredump else { return }
+        do throws(Refusal) {
+            let name = (options.path.lastComponent ?? options.path).text
+            try CoreDumpFile.write(to: path, store, backtrace, program: name)
+            console.complain("core dump written to \(printable(path.text))")
+        } catch {
+            console.complain(error.text)
+        }
     }
 
     private mutating func finishStatistics(_ store: Store, _ module: Module) {

@@ -34,11 +34,29 @@ struct RunOptions {
     let profile: Word?
     let flamegraph: Word?
     let coverage: Word?
+    let coredump: Word?
+    let trace: Trace?
+    /// Modules that are linked first, in this order.
+    let preloads: [Preload]
+    /// What stands in for imports that are missing; nil to refuse the module.
+    let unknownImports: UnknownImports?
 
     /// The file as messages name it.
     var file: String { path.text }
-    /// The words behind the file as text: see `Word.text`.
+    /// The words after the file as text: see `Word.text`.
     var arguments: [String] { words.map(\.text) }
+
+    /// Where `--trace` writes.
+    enum Trace: Equatable {
+        case standardError
+        case file(Word)
+    }
+
+    /// A module under a name: `--preload`.
+    struct Preload: Equatable {
+        let name: Word
+        let file: Word
+    }
 
     /// Part of `--env`.
     enum EnvironmentEntry: Equatable {
@@ -61,6 +79,15 @@ struct RunOptions {
         profile = arguments.word(of: .profile)
         flamegraph = arguments.word(of: .flamegraph)
         coverage = arguments.word(of: .coverage)
+        coredump = arguments.word(of: .coredump)
+        trace = arguments.word(of: .trace).map { word in
+            word.isEmpty || word == "-" ? .standardError : .file(word)
+        }
+        preloads = try arguments.readAll(
+            .preload, expected: "NAME=FILE, for example math=math.wasm", Self.preload)
+        unknownImports = try arguments.read(
+            .unknownImports, expected: UnknownImports.words.joined(separator: " or "),
+            UnknownImports.init(word:))
 
         var folders: [WASI.Folder] = []
         for word in arguments.words(of: .dir) { folders.append(try Self.folder(word)) }
@@ -95,6 +122,10 @@ struct RunOptions {
         self.features = isDeterministic ? features.subtracting(.threads) : features
     }
 
+    /// Whether there is something to write when a signal ends the program, apart from what
+    /// `ObservationFiles` does.
+    var isWorthStopping: Bool { showsStatistics || coredump != nil || trace != nil }
+
     private static let sizes = "a size, for example 64MiB"
     /// No machine has more address space to give.
     private static let largestStack: UInt64 = 1 << 40
@@ -104,12 +135,20 @@ struct RunOptions {
         let isReadOnly = word.hasSuffix(":ro")
         let paths = isReadOnly ? Word(bytes: word.bytes.dropLast(3)) : word
         let (host, guest) = paths.split(at: "::") ?? (paths, paths)
-        guard !host.isEmpty, !guest.isEmpty else {
+        guard !host.isEmpty, !guest.isEmpty, !paths.hasSuffix(":rw") else {
             throw .invalidValue(
                 word.text, of: "--dir", expected: "a folder, for example data::/data:ro", .run)
         }
         return WASI.Folder(
             hostPath: host.bytes, guestPath: guest.bytes, isReadOnly: isReadOnly)
+    }
+
+    /// Reads `NAME=FILE`.
+    private static func preload(_ word: Word) -> Preload? {
+        guard let (name, file) = word.split(at: "="), !name.isEmpty, !file.isEmpty else {
+            return nil
+        }
+        return Preload(name: name, file: file)
     }
 
     /// Reads `NAME=VALUE` or `NAME`.
@@ -121,6 +160,19 @@ struct RunOptions {
         }
         guard let value = parts?.after else { return .copy(name: name) }
         return .set(name: name, value: value)
+    }
+}
+
+extension UnknownImports {
+    /// What `--unknown-imports` takes.
+    static let words = ["trap", "zero"]
+
+    init?(word: String) {
+        switch word {
+        case "trap": self = .trap
+        case "zero": self = .zero
+        default: return nil
+        }
     }
 }
 

@@ -33,16 +33,16 @@ struct TrapReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// The trap in the specification's words, with the option that caused it.
+    /// The trap in the specification's words, with the values or the option that caused it.
     private static func reason(_ trap: Trap, _ options: RunOptions) -> String {
         switch trap.code {
         case .outOfFuel:
             trap.code.message + (options.fuel.map { " (--fuel \($0))" } ?? "")
-        case .interrupted:
+        case .deadlineExceeded:
             options.timeout.map(timeoutReason) ?? trap.code.message
         case .stackExhausted:
             trap.code.message + " (allow more with --stack-size SIZE)"
-        default: trap.code.message
+        default: printable(trap.description)
         }
     }
 
