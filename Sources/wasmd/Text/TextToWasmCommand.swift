@@ -26,7 +26,7 @@ struct TextToWasmCommand {
             }
             if !dropped.isEmpty {
                 console.complain(
-                    "warning: \(printable(file)): the code was changed since the text was printed; "
+                    "warning: \(printable(file.text)): the code was changed since the text was printed; "
                         + "these sections hold offsets into it and are left out: "
                         + sectionNames(dropped))
             }
