@@ -120,7 +120,8 @@ public final class ModuleBytes: Sendable {
                 count += length
             } else if Glibc.errno == EAGAIN {
                 // Somebody who shares the stream made it so that it does not wait.
-                var stream = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                let events = Int16(truncatingIfNeeded: POLLIN)
+                var stream = pollfd(fd: descriptor, events: events, revents: 0)
                 poll(&stream, 1, -1)
             } else if Glibc.errno != EINTR {
                 let number = Glibc.errno

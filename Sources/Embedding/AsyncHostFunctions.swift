@@ -14,9 +14,8 @@ public struct AsyncCaller {
     }
 }
 
-/// What an asynchronous host function asks for when its guest begins to wait. Only this module looks
-/// into it, in the isolation of the caller.
-struct AsyncRequest: @unchecked Sendable {
+/// What an asynchronous host function asks for when its guest begins to wait.
+struct AsyncRequest {
     /// Puts results into the slots that the guest reads.
     typealias Results = (borrowing CallSlots) throws -> Void
 

@@ -56,8 +56,13 @@ extension MemoryDirectory {
         }
 
         func remove() {
-            parent.entries.remove(name)
+            removeName()
             parent.fileSystem.release(MemoryFileSystem.byteCount(ofEntry: name))
+        }
+
+        /// The same, but the bytes stay reserved.
+        func removeName() {
+            parent.entries.remove(name)
             parent.touch()
         }
     }
@@ -199,16 +204,14 @@ extension MemoryDirectory {
                 MemoryFileSystem.byteCount(ofEntry: old.name)
                 + (new.node == nil ? 0 : MemoryFileSystem.byteCount(ofEntry: new.name))
             let wanted = MemoryFileSystem.byteCount(ofEntry: new.name)
-            guard wanted <= given || wanted - given <= fileSystem.freeByteCount else {
-                throw .nospc
-            }
+            try fileSystem.reserve(max(wanted - given, 0))
             if let replaced = new.node {
-                new.remove()
+                new.removeName()
                 replaced.nlink -= 1
             }
-            old.remove()
-            try fileSystem.reserve(wanted)
+            old.removeName()
             new.insertReserved(moved)
+            fileSystem.release(max(given - wanted, 0))
             moved.ctim = fileSystem.now
         }
     }

@@ -211,11 +211,10 @@ struct MemoryEntries {
         entries.remove(at: index(from: number))
         // A directory that was large must not keep the room that its entries do not count any more.
         guard entries.count < entries.capacity / 4, entries.capacity > 64 else { return }
-        entries = Array(entries[...])
-        var kept: [GuestPath: UInt64] = [:]
-        kept.reserveCapacity(entries.count)
-        for entry in entries { kept[entry.name] = entry.number }
-        numbers = kept
+        // A slice of all would be the same array.
+        entries = entries.map { $0 }
+        numbers = Dictionary(
+            entries.map { ($0.name, $0.number) }, uniquingKeysWith: { first, _ in first })
     }
 }
 
@@ -262,9 +261,6 @@ final class MemoryFileSystem: Sendable {
         guard count <= byteLimit - before else { throw .nospc }
         used.wrappingAdd(count, ordering: .relaxed)
     }
-
-    /// Bytes that are left.
-    var freeByteCount: Int { max(byteLimit - usedByteCount, 0) }
 
     func release(_ count: Int) { used.wrappingSubtract(count, ordering: .relaxed) }
 }

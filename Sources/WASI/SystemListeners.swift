@@ -51,12 +51,13 @@ extension System {
         return name
     }
 
-    /// Whether there is a socket at the path, and nobody listens on it.
+    /// Whether there is a socket at the path, and no process has it open. Asked by a socket of another
+    /// type, which a server that listens does not notice.
     private static func isAbandoned(_ name: sockaddr_un, _ path: CString) -> Bool {
         // A file that is no socket refuses connections as well.
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
-        let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+        let type = SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         guard let made = try? aboveStandardStreams(socket(AF_UNIX, Int32(bitPattern: type), 0))
         else { return false }
         defer { try? close(made) }

@@ -168,7 +168,7 @@ extension Descriptor {
     /// A standard stream of this process, which the guest may use as `stream` says. A stream that
     /// this process has not is there, and fails when used: what gets its number later is another
     /// file.
-    private convenience init(inherited number: Int32, _ stream: Rights) {
+    convenience init(inherited number: Int32, _ stream: Rights) {
         guard let filetype = try? System.filestat(number).filetype else {
             self.init(
                 .virtualFile(ClosedStream()), filetype: .unknown,

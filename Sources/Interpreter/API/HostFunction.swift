@@ -1,5 +1,6 @@
 // Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that got them;
-// they are lent and cannot be copied, and so cannot leave it.
+// they are lent and cannot be copied, and so cannot leave it. `state` is the store's `ExecutionState`,
+// which begins with the two words that `noteMissing` writes.
 
 /// A function of the host that guests can call, not yet bound to a store.
 public final class HostFunction {
@@ -91,12 +92,23 @@ public struct CallSlots: ~Copyable {
     @usableFromInline let base: UnsafeMutablePointer<UInt64>
     /// Slots of the arguments or of the results, whichever are more.
     public let count: Int
-    private let unretainedStore: Unmanaged<Store>
+    /// The store's `ExecutionState`.
+    @usableFromInline let state: UnsafeMutableRawPointer
 
-    init(_ base: UnsafeMutablePointer<UInt64>, count: Int, of store: Unmanaged<Store>) {
+    init(
+        _ base: UnsafeMutablePointer<UInt64>, count: Int,
+        of state: UnsafeMutablePointer<ExecutionState>
+    ) {
         self.base = base
         self.count = count
-        unretainedStore = store
+        self.state = UnsafeMutableRawPointer(state)
+    }
+
+    private func withStore<Result, Failure>(
+        _ body: (Store) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        let store = state.assumingMemoryBound(to: ExecutionState.self).pointee.unretainedStore
+        return try store.map { (store) throws(Failure) in try body(store.takeUnretainedValue()) }
     }
 
     /// The bits in a slot. `index` should be below `count`.
@@ -117,9 +129,13 @@ public struct CallSlots: ~Copyable {
         }
     }
 
-    @usableFromInline @inline(never)
+    /// Notes the mistake for the end of the call. No call of a function: the registers that one needs
+    /// would cost those who make no mistake.
+    @inlinable
     func noteMissing(_ index: Int) {
-        unretainedStore.takeUnretainedValue().note(.slot(index: index, count: count))
+        guard state.load(fromByteOffset: 8, as: Int.self) == 0 else { return }
+        state.storeBytes(of: index, as: Int.self)
+        state.storeBytes(of: count &+ 1, toByteOffset: 8, as: Int.self)
     }
 
     @inlinable public func u32(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
@@ -153,13 +169,14 @@ public struct CallSlots: ~Copyable {
     public func value(_ index: Int = 0, as type: ValueType) -> Value {
         let low = self[index]
         let high = type.isVector ? self[index &+ 1] : 0
-        return unretainedStore._withUnsafeGuaranteedRef { store in
+        let value = withStore { store in
             if low != 0, type.isReference, !store.isReference(low, of: type) {
                 store.note(.slotType(index: index, .typeMismatch(expected: type)))
                 return store.value(0, 0, as: type)
             }
             return store.value(low, high, as: type)
         }
+        return value ?? .i32(0)
     }
 
     /// Writes a value as a result of `type` at slot `index`; for references.
@@ -168,7 +185,10 @@ public struct CallSlots: ~Copyable {
     public func setResult(
         _ index: Int = 0, _ value: Value, as type: ValueType
     ) throws(ValueError) {
-        let slots = try unretainedStore.takeUnretainedValue().slots(of: value, as: type)
+        let found = try withStore { (store) throws(ValueError) in
+            try store.slots(of: value, as: type)
+        }
+        guard let slots = found else { return }
         self[index] = slots.low
         if type.isVector { self[index &+ 1] = slots.high }
     }

@@ -160,6 +160,11 @@ extension Store {
 
     /// Throws the mistake that a host made with the slots of a call, if it made one.
     func checkSlotFault() throws(CallError) {
+        let mark = execution.pointee.missingSlotMark
+        if mark != 0 {
+            execution.pointee.missingSlotMark = 0
+            throw .slot(index: execution.pointee.missingSlot, count: mark &- 1)
+        }
         guard let fault = slotFault else { return }
         slotFault = nil
         heap.externs.attention &= ~ExternTable.hasSlotFault

@@ -7,12 +7,12 @@
 ///
 /// Only the guest of an `Execution` can wait, and only if no other host function lies between the
 /// two; else the call ends with `SuspensionError.cannotWait`. See `Execution`.
-public struct Suspension: Error {
-    /// What the host function asks for; handed on as it is. As part of an error it can go to other
-    /// threads, so it holds nothing of the store.
-    public let request: any Sendable
+public struct Suspension: Error, @unchecked Sendable {
+    // Sendable: the request is given only to who has the execution, which is not.
+    let request: Any
 
-    public init(_ request: any Sendable) { self.request = request }
+    /// - Parameter request: what the host function asks for; handed on as it is to `Execution.HostCall`.
+    public init(_ request: Any) { self.request = request }
 }
 
 /// Why a guest cannot wait, or not go on so.

@@ -128,7 +128,7 @@ extension Function {
     func beginCall() throws -> CallSlots {
         CallSlots(
             try store.beginCall(signature), count: signature.headerIndex,
-            of: Unmanaged.passUnretained(store))
+            of: store.execution)
     }
 
     @usableFromInline

@@ -112,14 +112,13 @@ extension Store {
         }
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
-                let store = Unmanaged.passUnretained(self)
                 try $0.body(
-                    Caller(store: store, context: context),
-                    CallSlots(arguments, count: header, of: store))
+                    Caller(store: Unmanaged.passUnretained(self), context: context),
+                    CallSlots(arguments, count: header, of: execution))
                 if $0.mustCheckResults { try checkResults(of: $0.type, in: arguments) }
             }
             if let code = collectIfDue(top: top) { return code.answer }
-            if heap.externs.attention != 0 {
+            if heap.externs.attention != 0 || execution.pointee.missingSlotMark != 0 {
                 heap.externs.releaseDead()
                 try checkSlotFault()
             }
@@ -130,7 +129,8 @@ extension Store {
                 return TrapCode.hostError.answer
             }
             run.pendingCall = (record, arguments)
-            run.state = .waiting(.hostFunction(suspension))
+            run.state = .waiting(
+                .hostFunction(Execution.HostCall(request: suspension.request)))
             return suspended
         } catch {
             pendingError = error
@@ -161,6 +161,7 @@ extension Store {
     func holdingGuest<Answer>(_ body: () -> Answer) -> Answer {
         let wasHeld = isGuestHeld
         isGuestHeld = true
+        if callDepth == 0 { runningStack = NativeStack.address() }
         // A nested call looks at `isGuestHeld` only if another has not returned.
         callDepth += 1
         defer {

@@ -67,7 +67,7 @@ extension Store {
         if case .results(let write) = input, let call = run.pendingCall {
             let header = Int(call.record.pointee.headerIndex)
             try write(
-                CallSlots(call.slots, count: header, of: Unmanaged.passUnretained(self)))
+                CallSlots(call.slots, count: header, of: execution))
             try checkSlotFault()
             try checkResults(of: signature(call.record.pointee.typeID).type, in: call.slots)
         }

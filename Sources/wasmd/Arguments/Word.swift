@@ -1,3 +1,6 @@
+// Invariants: strings of C end with a NUL, before which all bytes can be read; buffers are lent for the
+// time of a call.
+
 /// A word of the command line or of the environment: bytes, which need not be UTF-8.
 ///
 /// The system takes paths and arguments as bytes. A string would repair what is no UTF-8, and so name

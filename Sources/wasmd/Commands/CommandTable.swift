@@ -209,7 +209,8 @@ extension Option {
         "tcplisten", value: "ADDR", repeats: true,
         help: "Let the program accept connections at ADDR: 127.0.0.1:8080, [::1]:8080 or "
             + "unix:PATH. It finds the listening socket behind its folders, as the first number "
-            + "from 3 on that is free. May be repeated")
+            + "from 3 on that is free. For port 0 the system chooses one, which is printed to "
+            + "standard error. May be repeated")
     static let listenFd = Option(
         "listen-fd", value: "N", repeats: true,
         help: "Give the program the open descriptor N of wasmd, a socket or a pipe; it finds it "
