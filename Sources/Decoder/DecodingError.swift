@@ -92,6 +92,8 @@ public struct DecodingError: Error, Hashable, Sendable {
         case featureRequired
         /// The module is larger than `DecodingLimits` allow: see `limit`.
         case limitExceeded
+        /// Nothing is wrong: decoding was to end before it was done. See `Cancellation`.
+        case cancelled
     }
 }
 
@@ -134,6 +136,7 @@ extension DecodingError: CustomStringConvertible {
         case .malformedCatchClause: "malformed catch clause"
         case .malformedCastFlags: "malformed cast flags"
         case .featureRequired: Self.requirement(Features(rawValue: payload))
+        case .cancelled: "decoding was cancelled"
         case .limitExceeded: "\(limit?.excess ?? "limit exceeded") (at most \(payload))"
         }
     }

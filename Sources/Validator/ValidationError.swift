@@ -80,6 +80,8 @@ public struct ValidationError: Error, Hashable, Sendable {
 
         // Limits of this implementation
         case limitExceeded(Limit)
+        /// Nothing is wrong: validation was to end before it was done. See `Cancellation`.
+        case cancelled
     }
 
     /// What an index should have named.

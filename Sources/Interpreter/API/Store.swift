@@ -128,8 +128,10 @@ public final class Store {
     }
 
     /// Fuel left; nil (the default) is no limit. A backward branch or a call uses one unit, a bulk
-    /// operation (`memory.fill` and the like) one per KiB from 64 KiB on, and so does a stretch of code of
-    /// thousands of instructions without either, in proportion. What happens to a guest that needs
+    /// operation (`memory.fill` and the like) one per KiB from 4 KiB on, and so does a stretch of code of
+    /// thousands of instructions without either, in proportion; so do arrays, tables and segments that
+    /// instantiation makes, and functions of 64 KiB or more, one unit per KiB, for the first store of all
+    /// that share the module to call them. What happens to a guest that needs
     /// more, `onOutOfFuel` says. May be read and set between calls and by host functions.
     public var fuel: UInt64? {
         get {

@@ -1,3 +1,6 @@
+// Invariant: elements that are given out to be filled are behind those that the table has, in memory that
+// it owns; nobody keeps their address.
+
 /// Decides, while guests run, whether they get more memory or a larger table.
 ///
 ///     final class Budget: StoreLimiter {

@@ -122,11 +122,11 @@ extension Store {
     }
 
     /// Calls `body` with the ranges of pieces of `byteCount` bytes, in order, each after a look whether
-    /// the guest is to stop; from 64 KiB on each KiB costs a unit of budget. No guest code may run.
+    /// the guest is to stop; from 4 KiB on each KiB costs a unit of budget. No guest code may run.
     ///
     /// - Throws: what stops the guest; the pieces before were done.
     func inPieces(_ byteCount: Int, _ body: (Range<Int>) -> Void) throws(GuestStop) {
-        guard byteCount >= 1 << 16 else { return body(0..<byteCount) }
+        guard byteCount >= Int(bulkChargeLimit) else { return body(0..<byteCount) }
         var start = 0
         while start < byteCount {
             let end = min(byteCount, start + Self.pieceByteCount)

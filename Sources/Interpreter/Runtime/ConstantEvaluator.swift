@@ -47,7 +47,7 @@ struct ConstantEvaluator {
 
     /// Instructions that use one unit of budget, and after which it is looked at.
     private static let stepsPerUnit = 64
-    private static let stepsAtOnce = 4096
+    private static let stepsAtOnce = 1024
 
     private mutating func step() throws(GuestStop) {
         steps += 1
@@ -132,7 +132,7 @@ struct ConstantEvaluator {
     /// A cell for an object; operands on the stack stay alive meanwhile. A few bytes of a module
     /// ask for gigabytes, again and again: before each large object is the time to stop.
     private func allocate(_ byteCount: Int) throws(GuestStop) -> UnsafeMutableRawPointer {
-        if byteCount >= 1 << 16 { try store.checkStop() }
+        if byteCount >= Int(bulkChargeLimit) { try store.checkStop() }
         return try store.allocate(
             byteCount, top: store.execution.pointee.top, isInterruptible: true)
     }

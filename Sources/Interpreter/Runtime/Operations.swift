@@ -29,8 +29,9 @@ private func place(
     memory.pointee.base + Int(truncatingIfNeeded: address)
 }
 
-/// Bytes from which on a bulk operation costs fuel: below, it is as fast as a few instructions.
-private let bulkChargeLimit: UInt64 = 1 << 16
+/// Bytes from which on a bulk operation costs fuel. Below, it takes no longer than a few units: the slice
+/// that a guest got while its units were fast must not last a hundred milliseconds.
+let bulkChargeLimit: UInt64 = 1 << 12
 
 /// Takes a unit of the budget per KiB of a large bulk operation, so that neither fuel nor deadlines
 /// can be evaded by moving gigabytes.

@@ -89,7 +89,8 @@ extension Store {
 
     /// Takes what a search has used from the budget.
     private func chargeSteps(_ steps: inout Int) throws(GuestStop) {
-        if let code = charge(UInt64(steps / stepsPerUnit)) { throw GuestStop(code: code) }
+        let stop = steps >= stepsAtOnce ? stopRequest() : nil
+        if let code = stop ?? charge(UInt64(steps / stepsPerUnit)) { throw GuestStop(code: code) }
         steps = 0
     }
 

@@ -36,6 +36,8 @@ final class CodeTable: Sendable {
         var blocks: [Int: CodeBlock] = [:]
         /// The blocks by address, for backtraces and exceptions.
         var places = CodePlaces()
+        /// Where code came from, as far as backtraces asked.
+        var offsets: [CodePlace: Int] = [:]
     }
 
     init(_ module: ValidModule, layout: ContextLayout, options: CodeOptions) {
@@ -252,16 +254,38 @@ final class CodeTable: Sendable {
         return (code, translator.positions)
     }
 
-    /// The file offset of the instruction whose code has word `word`.
+    /// The file offset of the instruction whose code has word `word`; nil if it takes longer than a
+    /// quarter of a second to find out, as in a function of megabytes.
+    ///
+    /// Cost: that of translating the function up to there; the last answers are kept.
     func offset(ofWord word: Int, in definedFunction: Int) -> Int? {
-        let annotation: [(word: Int, offset: Int)]?
+        let place = CodePlace(function: definedFunction, word: word)
+        if let known = state.withLock({ $0.offsets[place] }) { return known }
+        var translator = makeTranslator()
+        translator.recordsPositions = true
+        translator.lastWord = word
+        translator.client.cancellation = .after(.now + .milliseconds(250))
         do throws(TranslationError) {
-            annotation = try annotated(definedFunction).positions
+            _ = try translator.translate(definedFunction)
         } catch {
-            annotation = nil
+            guard translator.isPastLastWord else { return nil }
         }
-        guard let annotation else { return nil }
-        return annotation.last { $0.word <= word }?.offset ?? annotation.first?.offset
+        let positions = translator.positions
+        let found = positions.last { $0.word <= word }?.offset ?? positions.first?.offset
+        guard let found else { return nil }
+        state.withLock { state in
+            if state.offsets.count >= Self.keptOffsets { state.offsets.removeAll() }
+            state.offsets[place] = found
+        }
+        return found
+    }
+
+    /// Offsets that are kept, as many as the frames of a few backtraces.
+    private static let keptOffsets = 256
+
+    private struct CodePlace: Hashable {
+        var function: Int
+        var word: Int
     }
 }
 

@@ -165,6 +165,10 @@ struct Translator {
     /// Notes (code word, file offset) of every instruction, for disassembly and backtraces.
     var recordsPositions = false
     var positions: [(word: Int, offset: Int)] = []
+    /// Nobody wants to know of code behind this word.
+    var lastWord = Int.max
+    /// Whether what stands up to `lastWord` stays: later instructions change the last few only.
+    var isPastLastWord: Bool { code.count - 64 > lastWord }
 
     init(
         _ module: ValidModule, layout: ContextLayout, shapes: FunctionShapes, options: CodeOptions,
@@ -227,6 +231,7 @@ struct Translator {
         guard code.count < Self.codeLimit, labels.count <= Self.labelLimit,
             highestSlot < Self.slotLimit
         else { throw .tooLarge }
+        if isPastLastWord { throw .stopped(.interrupted) }
         if let stop = client.stop(after: reader.offset - start, of: module.bodies[body].count) {
             throw .stopped(stop)
         }
@@ -239,9 +244,10 @@ struct Translator {
 
     /// Constructs that may be open at once.
     static let labelLimit = 250_000
-    /// Words of code that use budget of their own: for every 256 one unit, so that a unit never stands
-    /// for more than some microseconds.
+    /// Words of code that use budget of their own: for every 16 one unit, so that a unit stands for no
+    /// more than some instructions, whatever each of them takes.
     static let chargedWords = 4096
+    static let wordsPerUnit = 16
 
     /// Where the code stands that no budget was charged for yet.
     var lastCharge = 0
@@ -250,7 +256,7 @@ struct Translator {
     mutating func noteWork(_ words: Int) { lastCharge -= words }
 
     mutating func chargeStretch() {
-        let units = UInt32(truncatingIfNeeded: (code.count - lastCharge) / 256)
+        let units = UInt32(truncatingIfNeeded: (code.count - lastCharge) / Self.wordsPerUnit)
         emit(.charge, word: codeWord(0, 0, unsigned: units))
         lastCharge = code.count
     }

@@ -17,7 +17,8 @@ extension FunctionValidator {
         _ count: Int, expressionsIn range: ByteRange, type: ValueType, globals: Int
     ) throws(ValidationError) {
         var range = range
-        for _ in 0..<count {
+        for index in 0..<count {
+            if index & 1023 == 1023 { try checkCancellation() }
             range.start = try validateConstant(range, type: type, globals: globals)
         }
     }

@@ -11,25 +11,41 @@ struct ModuleValidator {
     /// What the module needs outside of function bodies.
     private(set) var required: Features
 
-    init(_ module: ParsedModule, _ registry: TypeRegistry) throws(ValidationError) {
+    private let cancellation: Cancellation?
+
+    init(
+        _ module: ParsedModule, _ registry: TypeRegistry, _ cancellation: Cancellation?
+    ) throws(ValidationError) {
         self.module = module
+        self.cancellation = cancellation
         self.registry = registry
         do {
             ids = try registry.register(types: module.types, groupEnds: module.recursionGroupEnds)
         } catch {
             throw ValidationError(error, at: module.offset(ofSection: 1))
         }
+        try Self.check(cancellation)
         try DeclarationValidator(module: module).validate()
+        try Self.check(cancellation)
         tables = ModuleTables(module, ids: ids)
         required = module.requiredFeatures
+        try checkCancellation()
         try validateDefinitions()
         try validateExports()
         try validateStart()
     }
 
+    private func checkCancellation() throws(ValidationError) { try Self.check(cancellation) }
+
+    private static func check(_ cancellation: Cancellation?) throws(ValidationError) {
+        if let cancellation, cancellation.isCancelled {
+            throw ValidationError(.cancelled, at: 0)
+        }
+    }
+
     /// Initializers and segments, in the order in which they can use each other.
     private mutating func validateDefinitions() throws(ValidationError) {
-        var expressions = FunctionValidator(module, tables, registry)
+        var expressions = FunctionValidator(module, tables, registry, cancellation)
         let imported = max(module.importedGlobalCount, 0)
         // Up to 2.0 only imported globals are constant; a proposal of 3.0 lets in all earlier ones.
         let extended = module.features.contains(.extendedConstants)
@@ -39,6 +55,7 @@ struct ModuleValidator {
             try expressions.validate(initializer, type: type, globals: imported)
         }
         for (position, global) in module.globalDefinitions.enumerated() {
+            if position & 1023 == 1023 { try checkCancellation() }
             let index = imported + position
             try expressions.validate(
                 global.initializer, type: tables.view.globals[index].type,
@@ -46,6 +63,7 @@ struct ModuleValidator {
         }
         let visible = extended ? module.globals.count : imported
         for (index, segment) in module.elementSegments.enumerated() {
+            if index & 1023 == 1023 { try checkCancellation() }
             try validate(segment, index, &expressions, globals: visible)
         }
         for (position, segment) in module.dataSegments.enumerated() {
@@ -87,6 +105,7 @@ struct ModuleValidator {
         var names: Set<Name>? = module.exports.count <= 8 ? nil : []
         names?.reserveCapacity(module.exports.count)
         for (position, export) in module.exports.enumerated() {
+            if position & 1023 == 1023 { try checkCancellation() }
             let index = export.index
             let (count, entity): (Int, ValidationError.Entity) =
                 switch export.kind {

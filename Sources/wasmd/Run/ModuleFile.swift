@@ -59,6 +59,7 @@ extension ModuleFile {
         case .file(let error): Refusal(error, file: path)
         case .malformed(let error): refusal(error)
         case .invalid(let error): refusal(error)
+        case .cancelled: Refusal(file: path, reason: "loading was cancelled")
         }
     }
 

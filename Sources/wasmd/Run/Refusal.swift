@@ -55,6 +55,7 @@ extension Refusal {
         case .file(let error): self.init(error, file: file)
         case .malformed(let error): self.init(error, bytes: bytes, file: file)
         case .invalid(let error): self.init(error, file: file)
+        case .cancelled: self.init(file: file, reason: "loading was cancelled")
         }
     }
 

@@ -62,6 +62,7 @@ struct CaseRunner {
         case .invalid(let error):
             _ = "\(error)"
             return .refusedByValidation
+        case .cancelled: return .refusedByValidation
         }
     }
 
