@@ -126,8 +126,10 @@ import WasmDecoder
         let sections: [[UInt8]] = [
             // Types: groups of one, final without supertypes, padded counts, long references.
             section(1, [2, 0x4e, 1, 0x60, 0, 0, 0x4e, 0x81, 0, 0x4f, 0, 0x60, 0, 0]),
-            section(1, [0x83, 0, 0x4f, 0x80, 0, 0x5f, 0, 0x50, 0x81, 0] + long + [0x5e, 0x78, 1]
-                + [0x60, 0x81, 0, 0x63, 0x70, 0x80, 0]),
+            section(
+                1,
+                [0x83, 0, 0x4f, 0x80, 0, 0x5f, 0, 0x50, 0x81, 0] + long + [0x5e, 0x78, 1]
+                    + [0x60, 0x81, 0, 0x63, 0x70, 0x80, 0]),
             section(1, [0]), section(1, [0x80, 0]), section(2, [0]), section(3, [0]),
             section(4, [0]), section(5, [0]), section(13, [0]), section(6, [0]), section(7, [0]),
             section(9, [0]), section(10, [0]), section(11, [0]), section(12, [0]),
@@ -154,7 +156,8 @@ import WasmDecoder
             section(9, [1, 7, 0x70, 0x80, 0]),
             // Data segments
             section(11, [1, 0x80, 0, 0x41, 0, 0x0b, 0x81, 0, 0x61]), section(11, [1, 0x81, 0, 0]),
-            section(11, [1, 2, 0, 0x41, 0, 0x0b, 0]), section(11, [1, 2, 0x80, 0, 0x41, 0, 0x0b, 0]),
+            section(11, [1, 2, 0, 0x41, 0, 0x0b, 0]),
+            section(11, [1, 2, 0x80, 0, 0x41, 0, 0x0b, 0]),
             section(11, [1, 2, 0x81, 0, 0x41, 0, 0x0b, 0]),
             // A data count that nothing needs
             section(12, [0x80, 0]), section(12, [1]) + section(11, [1, 1, 0]),
@@ -205,7 +208,8 @@ import WasmDecoder
     @Test func secondNameSection() throws {
         // The first counts; the second is malformed.
         let binary =
-            Self.header + custom("name", [1, 4, 1, 0, 1, 0x66]) + custom("name", [2, 0x87, 7, 0x57])
+            Self.header + custom("name", [1, 4, 1, 0, 1, 0x66])
+            + custom("name", [2, 0x87, 7, 0x57])
             + section(1, [1, 0x60, 0, 0]) + section(3, [1, 0]) + section(10, [1, 2, 0, 0x0b])
         try expectSameBytes(binary)
         var printer = TextPrinter()
@@ -243,8 +247,9 @@ import WasmDecoder
         let moved = text.replacing("(func (;0;)", with: "(func (;0;) (export \"f\")")
         #expect(try dropped(moved) == ["linking", "reloc.CODE", "sourceMappingURL"])
         // Data is behind the code.
-        #expect(try dropped(text.replacing("\n)", with: "\n(data \"x\"))"))
-            == ["linking", "reloc.CODE"])
+        #expect(
+            try dropped(text.replacing("\n)", with: "\n(data \"x\"))"))
+                == ["linking", "reloc.CODE"])
         // Written by hand: nothing is known, nothing is left out.
         let hand = "(module (@custom \".debug_line\" \"x\") (func))"
         #expect(try assembleModule(Array(hand.utf8)).droppedSections == [])
@@ -256,7 +261,9 @@ import WasmDecoder
         func report(_ binary: [UInt8]) throws -> (dropped: [Name], text: String) {
             var text: [UInt8] = []
             let module = try decode(ModuleBytes(binary))
-            let report = try printer.print(module) { text += $0; return true }
+            let report = try printer.print(module) {
+                text += $0; return true
+            }
             return (report.droppedSections, String(decoding: text, as: UTF8.self))
         }
         let line = custom(".debug_line", [1])
@@ -280,7 +287,8 @@ import WasmDecoder
     @Test func malformedAnnotations() {
         let malformed = TextError.Reason.malformedAnnotation(.malformedPadding)
         for content in [
-            "x", "1 x", "1 2:", "1 2:11", "1 2:-", "1 2/", "1 2/x", "1 -1", "size:6", "size:0", "size:",
+            "x", "1 x", "1 2:", "1 2:11", "1 2:-", "1 2/", "1 2/x", "1 -1", "size:6", "size:0",
+            "size:",
             "1 2 \"x\"", "0x100000000 1", "1 9999999999",
         ] {
             #expect(reason("(func (@wasmd.padding \(content)))") == malformed, "\(content)")
@@ -294,8 +302,9 @@ import WasmDecoder
         #expect(reason("(func nop (@wasmd.padding) nop)") == .misplacedAnnotation)
         #expect(reason("(func (@wasmd.padding) (@wasmd.padding))") == .duplicateAnnotation)
         #expect(reason("(@wasmd.padding type) (@wasmd.padding type)") == .duplicateAnnotation)
-        #expect(reason("(@wasmd.names (after code)) (@wasmd.names (after code))")
-            == .duplicateAnnotation)
+        #expect(
+            reason("(@wasmd.names (after code)) (@wasmd.names (after code))")
+                == .duplicateAnnotation)
         // Right in form, made for something else: they mean nothing.
         for content in ["1 0", "1 5", "1 900:10", "1 0/700 \"x\"", "1 0/0 \"x\" 0:-3"] {
             #expect(
@@ -313,7 +322,8 @@ import WasmDecoder
         var found = 0
         for _ in 0..<300 {
             let binary = Self.loosened(source, &random)
-            guard let module = try? decode(ModuleBytes(binary), features: [.all, .legacyExceptions])
+            guard
+                let module = try? decode(ModuleBytes(binary), features: [.all, .legacyExceptions])
             else { continue }
             for printer in [TextPrinter(), TextPrinter(folded: true)] {
                 guard let text = try? printer.print(module) else { continue }

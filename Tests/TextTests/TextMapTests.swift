@@ -63,7 +63,9 @@ import WasmDecoder
             } catch { return "\(error)" }
         }
         #expect(description(Array("(module\n  (func i32.ad))".utf8)) == "2:9: unknown operator")
-        #expect(description([0xef, 0xbb, 0xbf, 0x28])?.hasPrefix("1:1: this begins with a byte") == true)
+        #expect(
+            description([0xef, 0xbb, 0xbf, 0x28])?.hasPrefix("1:1: this begins with a byte") == true
+        )
         #expect(description([0xff, 0xfe, 0x28, 0])?.contains("UTF-16") == true)
         #expect(description([0x1f, 0x8b, 8])?.contains("gunzip") == true)
         #expect(description([]) == nil)

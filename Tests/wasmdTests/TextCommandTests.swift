@@ -231,7 +231,9 @@ import Testing
         let functions = [UInt8(count & 0x7f | 0x80), UInt8(count >> 7)]
         func section(_ id: UInt8, _ content: [UInt8]) -> [UInt8] {
             let size = content.count
-            return [id, UInt8(size & 0x7f | 0x80), UInt8(size >> 7 & 0x7f | 0x80), UInt8(size >> 14)]
+            return [
+                id, UInt8(size & 0x7f | 0x80), UInt8(size >> 7 & 0x7f | 0x80), UInt8(size >> 14),
+            ]
                 + content
         }
         let bodies = (0..<count).flatMap { _ in [UInt8(body.count)] + body }
@@ -242,13 +244,19 @@ import Testing
         let file = try folder.write("locals.wasm", module)
         let result = try run(
             "/bin/sh",
-            ["-c", "ulimit -v 200000; \"$0\" wasm2wat \"$1\" | head -c 30000000 | wc -c", Wasmd.path, file])
+            [
+                "-c", "ulimit -v 200000; \"$0\" wasm2wat \"$1\" | head -c 30000000 | wc -c",
+                Wasmd.path, file,
+            ])
         #expect(result.output == "30000000\n", "\(result.error)")
     }
 
     @Test func filesThatAreNoModules() throws {
         let files: [(String, [UInt8], String)] = [
-            ("a.wasm.gz", [0x1f, 0x8b, 8, 0], "this is gzip, not a module: unpack it with gunzip first"),
+            (
+                "a.wasm.gz", [0x1f, 0x8b, 8, 0],
+                "this is gzip, not a module: unpack it with gunzip first"
+            ),
             ("empty.wasm", [], "the file is empty"),
             (
                 "bom.wat", [0xef, 0xbb, 0xbf] + Array("(module)".utf8),
@@ -268,7 +276,8 @@ import Testing
             let file = try folder.write(name, bytes)
             for verb in ["run", "validate", "inspect", "explore", "wasm2wat", "wat2wasm"] {
                 let result = try wasmd(verb, file)
-                #expect(result.status == 1 && result.error == "wasmd: \(file): \(message)\n", "\(verb)")
+                #expect(
+                    result.status == 1 && result.error == "wasmd: \(file): \(message)\n", "\(verb)")
             }
         }
     }
@@ -293,11 +302,16 @@ import Testing
             #expect(result.output.contains("\n\(line)\n"), "\(line)")
         }
         // Outside of functions.
-        let start = try folder.write("b.wat", Array("(module\n  (func (param i32))\n  (start 0))".utf8))
+        let start = try folder.write(
+            "b.wat", Array("(module\n  (func (param i32))\n  (start 0))".utf8))
         #expect(try wasmd("validate", start).error.hasPrefix("wasmd: \(start):3:4: start function"))
         let twice = try folder.write(
-            "c.wat", Array("(module\n (memory 1)\n (export \"a\" (memory 0))\n (export \"a\" (memory 0)))".utf8))
-        #expect(try wasmd("validate", twice).error.hasPrefix("wasmd: \(twice):4:3: duplicate export"))
+            "c.wat",
+            Array(
+                "(module\n (memory 1)\n (export \"a\" (memory 0))\n (export \"a\" (memory 0)))".utf8
+            ))
+        #expect(
+            try wasmd("validate", twice).error.hasPrefix("wasmd: \(twice):4:3: duplicate export"))
     }
 
     /// Line tables that have no rows: functions count as functions.
@@ -312,14 +326,18 @@ import Testing
         }
         let module: [UInt8] =
             [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 3, 2, 0, 0]
-            + [7, 10, 1, 6, 0x5f, 0x73, 0x74, 0x61, 0x72, 0x74, 0, 0, 10, 7, 2, 2, 0, 0x0b, 2, 0, 0x0b]
+            + [
+                7, 10, 1, 6, 0x5f, 0x73, 0x74, 0x61, 0x72, 0x74, 0, 0, 10, 7, 2, 2, 0, 0x0b, 2, 0,
+                0x0b,
+            ]
             + custom(".debug_info", info)
             + custom(".debug_abbrev", [1, 0x11, 0, 0x10, 0x17, 3, 8, 0, 0, 0])
             + custom(".debug_line", lines)
         let file = try folder.write("a.wasm", module)
         let result = try wasmd("run", "--coverage", "-", file)
         #expect(result.status == 0, "\(result.error)")
-        #expect(result.output.contains("FNDA:1,_start\n") && result.output.contains("FNF:2\nFNH:1\n"))
+        #expect(
+            result.output.contains("FNDA:1,_start\n") && result.output.contains("FNF:2\nFNH:1\n"))
     }
 
     @Test func hintsThatHelp() throws {
@@ -331,7 +349,8 @@ import Testing
         #expect(!refused.error.contains("--features"))
         #expect(try wasmd("run", file).status == 0)
         let legacy = "(module (tag $t) (func (try (do (throw $t)) (catch_all))))"
-        #expect(try wasmd("validate", "--features", "all", "-", input: Array(legacy.utf8)).status == 0)
+        #expect(
+            try wasmd("validate", "--features", "all", "-", input: Array(legacy.utf8)).status == 0)
         #expect(try wasmd("validate", "-", input: Array(legacy.utf8)).status == 1)
     }
 }
