@@ -1,5 +1,5 @@
 /// What a file is that is easily taken for a module, by its first bytes.
-public enum FileFormat: Hashable, Sendable {
+public enum FileFormat: Hashable, Sendable, CaseIterable {
     case empty
     case gzip, zip, zstandard, xz, bzip2
     case elf, machO, windowsProgram

@@ -76,7 +76,12 @@ struct ModuleDecoder {
             throw DecodingError(.unexpectedEnd, at: reader.endOffset)
         }
         for expected in signature where try reader.byte() != expected {
-            throw DecodingError(reason, at: position)
+            // What stands there instead says what the file is.
+            reader.offset = 0
+            var start = [UInt8](repeating: 0, count: min(8, reader.remaining))
+            for index in start.indices { start[index] = try reader.byte() }
+            throw DecodingError(
+                reason, at: position, payload: 0, detail: DecodingError.detail(of: start))
         }
     }
 

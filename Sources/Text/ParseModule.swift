@@ -26,6 +26,21 @@ public struct AssembledModule: Sendable {
 
 /// The same as ``parseModule(_:)``, and what was left out.
 public func assembleModule(_ text: [UInt8]) throws(TextError) -> AssembledModule {
+    do {
+        try checkFormat(text)
+        return try assembleQuoted(text)
+    } catch {
+        throw error.located(in: text)
+    }
+}
+
+/// Refuses what is no text in UTF-8, by its first bytes. Nothing at all is a text.
+func checkFormat(_ text: [UInt8]) throws(TextError) {
+    guard let format = FileFormat(text.prefix(16)), format != .empty else { return }
+    throw TextError(.foreignFormat(format), at: 0)
+}
+
+private func assembleQuoted(_ text: [UInt8]) throws(TextError) -> AssembledModule {
     var text = text
     var outermostQuote: Range<Int>?
     while true {

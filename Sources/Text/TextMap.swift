@@ -43,7 +43,8 @@ public struct TextMap: Sendable {
         var lines = [0]
         for (index, byte) in text.enumerated() {
             let isBreak =
-                byte == 0x0a || (byte == 0x0d && (index + 1 == text.count || text[index + 1] != 0x0a))
+                byte == 0x0a
+                || (byte == 0x0d && (index + 1 == text.count || text[index + 1] != 0x0a))
             if isBreak { lines.append(index + 1) }
         }
         self.lines = lines

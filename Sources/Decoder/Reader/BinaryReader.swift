@@ -201,7 +201,9 @@ public struct BinaryReader {
             next += 1
             shift &+= 7
             if byte < 0x80 {
-                if next - cursor > 1, byte == ((next - 2).pointee & 0x40 == 0 ? 0 : 0x7f) {
+                if byte == 0 || byte == 0x7f, next - cursor > 1,
+                    ((next - 2).pointee & 0x40 == 0) == (byte == 0)
+                {
                     hasRedundantForms = true
                 }
                 try move(to: next)

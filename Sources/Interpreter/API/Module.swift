@@ -79,7 +79,8 @@ public final class Module: Sendable {
         try self.init(ModuleBytes(bytes), engine: engine, cancellation: cancellation)
     }
 
-    /// Decodes and validates the file at `path`, which may change afterwards.
+    /// Decodes and validates the file at `path`, which may change afterwards. It must be in the binary
+    /// format; for one in the text format there is `Module(textPath:engine:)`.
     public convenience init(path: String, engine: Engine) throws(ModuleError) {
         let bytes: ModuleBytes
         do throws(FileError) {
@@ -160,4 +161,15 @@ public enum ModuleError: Error {
     case invalid(ValidationError)
     /// Nothing is known to be wrong: the work was to end before it was done.
     case cancelled
+}
+
+extension ModuleError: CustomStringConvertible {
+    /// `offset 0x1f: illegal opcode ff`
+    public var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .malformed(let error): error.description
+        case .invalid(let error): "\(error)"
+        }
+    }
 }

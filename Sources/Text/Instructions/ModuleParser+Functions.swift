@@ -52,7 +52,8 @@ extension ModuleParser {
         let end = sections.size(.code)
         places?.note(.code, upTo: end, head)
         places?.noteBody(
-            at: end.bytes - bodySize, (function.marks ?? []).map { (shifts.shifted($0.offset), $0.token) })
+            at: end.bytes - bodySize,
+            (function.marks ?? []).map { (shifts.shifted($0.offset), $0.token) })
     }
 
     private mutating func addHints(_ index: UInt32, _ shifts: PaddingShifts) {

@@ -210,7 +210,9 @@ extension ModulePrinter {
         module.bytes.withUnsafeBytes { file in
             checks = OffsetChecks(
                 file,
-                module.sections.map { ($0.id, $0.range.start + 1 + sizeLength(of: $0)..<$0.range.end) })
+                module.sections.map {
+                    ($0.id, $0.range.start + 1 + sizeLength(of: $0)..<$0.range.end)
+                })
         }
         field("@wasmd.offsets code:")
         out.hexadecimal(UInt64(checks.code), digits: 8)

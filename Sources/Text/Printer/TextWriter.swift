@@ -13,7 +13,7 @@ struct TextWriter: ~Copyable {
     private var start: UnsafeMutablePointer<UInt8>
     private var next: UnsafeMutablePointer<UInt8>
     private var limit: UnsafeMutablePointer<UInt8>
-    /// Where the current line begins, from the start of the text.
+    /// Where the current line begins, from `start`; negative if its begin was handed on.
     private var lineStart = 0
     /// How many bytes of the text were handed on.
     private var flushed = 0
@@ -22,7 +22,9 @@ struct TextWriter: ~Copyable {
     /// replaces what was there.
     private(set) var isFull = false
     /// Whether the sink wants no more: what is written goes nowhere.
-    private(set) var isUnwanted = false
+    private var isUnwanted = false
+    /// Whether printing more is of no use.
+    private(set) var isStopped = false
 
     /// Bytes that are collected for a sink.
     private static var pieceSize: Int { 256 << 10 }
@@ -66,6 +68,7 @@ struct TextWriter: ~Copyable {
     private mutating func grow(_ count: Int) {
         if flushed + (next - start) > TextLimits.bytes - count {
             isFull = true
+            isStopped = true
             next = start
             flushed = 0
             lineStart = 0
@@ -86,19 +89,18 @@ struct TextWriter: ~Copyable {
         guard let sink else { return }
         if !isFull, !isUnwanted {
             isUnwanted = !sink(UnsafeBufferPointer(start: start, count: next - start))
+            if isUnwanted { isStopped = true }
         }
         flushed += next - start
+        lineStart -= next - start
         next = start
     }
 
-    /// Whether printing more is of no use.
-    var isStopped: Bool { isFull || isUnwanted }
-
     /// Whether a line was begun behind the first one.
-    var hasLines: Bool { lineStart > 0 }
+    var hasLines: Bool { lineStart > 0 || flushed > 0 }
 
     /// How many bytes the current line has.
-    var column: Int { flushed + (next - start) - lineStart }
+    var column: Int { next - start - lineStart }
 
     /// A new line, two spaces for each level.
     @inline(__always)
@@ -106,7 +108,7 @@ struct TextWriter: ~Copyable {
         let count = 2 * max(0, min(level, Self.deepestLevel))
         reserve(count + 1)
         next.pointee = 0x0a
-        lineStart = flushed + (next + 1 - start)
+        lineStart = next + 1 - start
         (next + 1).initialize(repeating: 0x20, count: count)
         next += count + 1
     }

@@ -55,7 +55,8 @@ struct DeclarationValidator {
                 }
             let imports = module.imports.indices.filter { module.imports[$0].type.kind == kind }
             let index = imports.count + place.position
-            place = Place(section: 2, position: imports.indices.contains(index) ? imports[index] : 0)
+            place = Place(
+                section: 2, position: imports.indices.contains(index) ? imports[index] : 0)
         }
         return ValidationError(
             reason, at: module.offset(ofSection: place.section), entry: place)

@@ -41,9 +41,7 @@ extension Refusal {
     }
 
     init(_ error: DecodingError, bytes: ModuleBytes, file: String) {
-        self.init(
-            file: file, offset: error.offset, reason: error.message,
-            hint: Self.hint(for: error.reason, bytes))
+        self.init(file: file, offset: error.offset, reason: error.message)
     }
 
     init(_ error: ValidationError, file: String) {
@@ -110,17 +108,18 @@ extension Refusal {
         return parts.map { shellQuoted(String($0)) }.joined(separator: "::")
     }
 
-    /// What the file is, if it is no module but something that is easily taken for one.
-    private static func hint(for reason: DecodingError.Reason, _ bytes: ModuleBytes) -> String? {
-        let start = bytes[ByteRange(start: 0, end: 64)]
-        switch reason {
-        case .magicHeaderNotDetected:
-            let first = start.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0a && $0 != 0x0d }
-            guard first == UInt8(ascii: "(") || first == UInt8(ascii: ";") else { return nil }
-            return "This looks like the text format."
-        default:
-            return nil
+    /// The same without `--features +threads`, which cannot help where `--deterministic` is given.
+    func withoutThreads() -> Refusal {
+        func explained(_ text: String) -> String {
+            text.split(separator: " (--features +threads)", omittingEmptySubsequences: false)
+                .joined(separator: ", which --deterministic turns off")
         }
+        var result = Refusal(
+            file: file, offset: offset, reason: explained(reason), hint: hint)
+        result.line = line
+        result.column = column
+        result.rendered = rendered.map(explained)
+        return result
     }
 }
 

@@ -87,14 +87,14 @@ struct RunCommand {
         do throws(DecodingError) {
             parsed = try decode(file.bytes, features: options.features)
         } catch {
-            throw file.refusal(error)
+            throw refusal(file.refusal(error))
         }
         statistics?.finish("decode")
         let module: Module
         do throws(ModuleError) {
             module = try Module(parsed, engine: Engine(configuration))
         } catch {
-            throw file.refusal(error)
+            throw refusal(file.refusal(error))
         }
         statistics?.finish("validate")
         statistics?.add("functions", grouped(module.parsed.bodies.count))
@@ -116,6 +116,10 @@ struct RunCommand {
             }
         }
         return preloads
+    }
+
+    private func refusal(_ refusal: Refusal) -> Refusal {
+        options.isDeterministic ? refusal.withoutThreads() : refusal
     }
 
     private func makeStore(_ module: Module) -> Store {

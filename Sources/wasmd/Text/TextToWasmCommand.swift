@@ -51,7 +51,8 @@ struct TextToWasmCommand {
         }
         if checks { try check(module, file) }
         return (
-            keepsNames ? binary : Self.withoutNames(binary, module), file.droppedSections)
+            keepsNames ? binary : Self.withoutNames(binary, module), file.droppedSections
+        )
     }
 
     private func check(_ module: ParsedModule, _ file: ModuleFile) throws(Refusal) {
