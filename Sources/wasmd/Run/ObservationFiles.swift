@@ -32,7 +32,9 @@ struct ObservationFiles {
             }
         }
         if let file = options.coverage, let coverage = module.coverage {
-            try write(coverage.lcov(moduleFile: absolute(options.file)), to: file, console)
+            let sources = CoverageSources(coverage.lcov(moduleFile: absolute(options.file)))
+            try write(sources.text, to: file, console)
+            if let note = sources.note { console.complain(note) }
         }
     }
 

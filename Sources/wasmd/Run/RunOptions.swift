@@ -136,7 +136,8 @@ struct RunOptions {
         }
         guard !host.isEmpty, !guest.isEmpty, !rest.hasSuffix(":rw") else {
             throw .invalidValue(
-                text, of: "--dir", expected: "a folder, for example data::/data:ro", .run)
+                text, of: "--dir",
+                expected: "a folder, for example data::/data, or data::/data:ro to only read", .run)
         }
         return WASI.Folder(
             hostPath: String(host), guestPath: String(guest), isReadOnly: isReadOnly)
