@@ -167,7 +167,11 @@ import WasmText
         #expect(try memory.loadString(at: 200_000, count: 3) == "abc")
         #expect(try other.loadString(at: 5, count: 1) == "x")
         let globals = (0..<7).compactMap { (index: Int) -> Value? in
-            if case .global(let global)? = copy.external(.global, index) { global.value } else { nil }
+            if case .global(let global)? = copy.external(.global, index) {
+                global.value
+            } else {
+                nil
+            }
         }
         #expect(
             globals == [
@@ -175,7 +179,8 @@ import WasmText
                 .extern(nil),
             ])
         var instances = try section("coreinstances", bytes)
-        #expect((0..<13).map { _ in instances.number() } == [2, 0, 0, 1, 0, 7, 0, 1, 2, 3, 4, 5, 6])
+        #expect(
+            (0..<13).map { _ in instances.number() } == [2, 0, 0, 1, 0, 7, 0, 1, 2, 3, 4, 5, 6])
         #expect((0..<6).map { _ in instances.number() } == [0, 1, 2, 1, 2, 0])
     }
 

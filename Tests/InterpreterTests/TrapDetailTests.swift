@@ -51,7 +51,10 @@ import WasmInterpreter
         ("(i32.add (local.get 0) (i32.shl (local.get 1) (i32.const 1)))", { $0 &+ $1 << 1 }),
         ("(i32.add (local.get 0) (i32.shl (local.get 1) (i32.const 2)))", { $0 &+ $1 << 2 }),
         ("(i32.add (local.get 0) (i32.shl (local.get 1) (i32.const 3)))", { $0 &+ $1 << 3 }),
-        ("(i32.add (i32.shl (local.get 1) (i32.const 2)) (i32.const 65000))", { 65_000 &+ $1 << 2 }),
+        (
+            "(i32.add (i32.shl (local.get 1) (i32.const 2)) (i32.const 65000))",
+            { 65_000 &+ $1 << 2 }
+        ),
         ("(i32.mul (local.get 0) (local.get 1))", { a, b in a &* b }),
         ("(i32.add (i32.mul (local.get 0) (local.get 1)) (local.get 0))", { $0 &* $1 &+ $0 }),
         ("(i32.add (i32.mul (local.get 0) (local.get 1)) (i32.const 16))", { $0 &* $1 &+ 16 }),
@@ -62,7 +65,8 @@ import WasmInterpreter
     ]
 
     /// Checks that functions tell the addresses that they were made with.
-    private func check(_ functions: [(text: String, address: (UInt32, UInt32) -> UInt64, Int)]) throws
+    private func check(_ functions: [(text: String, address: (UInt32, UInt32) -> UInt64, Int)])
+        throws
     {
         let fields = functions.enumerated().map {
             "(func (export \"\($0.offset)\") (param i32 i32) (local v128) \($0.element.text))"
@@ -177,14 +181,22 @@ import WasmInterpreter
             (func (export "far") (param i64) (drop (i64.load16_u $n offset=7 (local.get 0))))
             (func (export "farther") (param i64) (v128.store $n (local.get 0) (v128.const i64x2 0 0)))
             """)
-        #expect(detail { try instance.call("copy", .i32(0), .i32(65_000), .i32(537)) } == access(65_000, 537))
-        #expect(detail { try instance.call("copy", .i32(65_530), .i32(0), .i32(7)) } == access(65_530, 7))
+        #expect(
+            detail { try instance.call("copy", .i32(0), .i32(65_000), .i32(537)) }
+                == access(65_000, 537))
+        #expect(
+            detail { try instance.call("copy", .i32(65_530), .i32(0), .i32(7)) }
+                == access(65_530, 7))
         #expect(
             detail { try instance.call("between", .i64(131_072), .i32(0), .i32(1)) }
                 == access(131_072, 1, memory: 1, of: 131_072))
-        #expect(detail { try instance.call("between", .i64(0), .i32(1), .i32(65_536)) } == access(1, 65_536))
+        #expect(
+            detail { try instance.call("between", .i64(0), .i32(1), .i32(65_536)) }
+                == access(1, 65_536))
         #expect(detail { try instance.call("fill", .i32(-1), .i32(2)) } == access(0xffff_ffff, 2))
-        #expect(detail { try instance.call("init", .i32(65_530), .i32(0), .i32(10)) } == access(65_530, 10))
+        #expect(
+            detail { try instance.call("init", .i32(65_530), .i32(0), .i32(10)) }
+                == access(65_530, 10))
         #expect(
             detail { try instance.call("init", .i32(0), .i32(5), .i32(6)) }
                 == .dataSegment(segment: 0, offset: 5, byteCount: 6, segmentByteCount: 10))
@@ -264,9 +276,12 @@ import WasmInterpreter
         #expect(detail { try instance.call("get", .i32(5)) } == table(1, 5, 1, 5))
         #expect(detail { try instance.call("set", .i32(-1)) } == table(0, 0xffff_ffff, 1, 4))
         #expect(detail { try instance.call("fill", .i32(2), .i32(4)) } == table(1, 2, 4, 5))
-        #expect(detail { try instance.call("copy", .i32(0), .i32(3), .i32(2)) } == table(0, 3, 2, 4))
-        #expect(detail { try instance.call("copy", .i32(3), .i32(0), .i32(2)) } == table(0, 3, 2, 4))
-        #expect(detail { try instance.call("init", .i32(3), .i32(0), .i32(2)) } == table(0, 3, 2, 4))
+        #expect(
+            detail { try instance.call("copy", .i32(0), .i32(3), .i32(2)) } == table(0, 3, 2, 4))
+        #expect(
+            detail { try instance.call("copy", .i32(3), .i32(0), .i32(2)) } == table(0, 3, 2, 4))
+        #expect(
+            detail { try instance.call("init", .i32(3), .i32(0), .i32(2)) } == table(0, 3, 2, 4))
         #expect(
             detail { try instance.call("init", .i32(0), .i32(1), .i32(2)) }
                 == .elementSegment(segment: 0, offset: 1, count: 2, segmentCount: 2))
@@ -313,7 +328,9 @@ import WasmInterpreter
     // MARK: Numbers and objects
 
     @Test func conversions() throws {
-        let operators = ["i32.trunc_f32_s", "i32.trunc_f64_u", "i64.trunc_f32_u", "i64.trunc_f64_s"]
+        let operators = [
+            "i32.trunc_f32_s", "i32.trunc_f64_u", "i64.trunc_f32_u", "i64.trunc_f64_s",
+        ]
         let fields = operators.map { name in
             let type = name.contains("f32") ? "f32" : "f64"
             return """
@@ -424,7 +441,8 @@ import WasmInterpreter
         #expect(text("array", .i32(3)) == nil)
         #expect(text("i31", .i32(3)) == "expected (ref i31), found (ref (array i8))")
         #expect(text("none", .i32(3)) == "expected null, found a reference")
-        #expect(text("function") == "expected (ref (func (i32) -> ())), found (ref (func () -> ()))")
+        #expect(
+            text("function") == "expected (ref (func (i32) -> ())), found (ref (func () -> ()))")
         #expect(
             text("host", .extern(ExternReference(handle: 1)))
                 == "expected (ref eq), found a value of the host")
@@ -450,6 +468,7 @@ import WasmInterpreter
         let trap = #expect(throws: Trap.self) { try instance.call("f") }
         #expect(
             trap?.description
-                == "out of bounds memory access: 4 bytes at 0xfffd of memory 0, which has 65536 bytes")
+                == "out of bounds memory access: 4 bytes at 0xfffd of memory 0, which has 65536 bytes"
+        )
     }
 }

@@ -79,7 +79,9 @@ import WasmWASI
 
     @Test func processes() throws {
         let guest = try Traced()
-        #expect(try guest.call("args_sizes_get", 0, 4) == "args_sizes_get() = success argc=3 argv_buf_size=19")
+        #expect(
+            try guest.call("args_sizes_get", 0, 4)
+                == "args_sizes_get() = success argc=3 argv_buf_size=19")
         #expect(
             try guest.call("args_get", 0, 100)
                 == #"args_get() = success argv=["prog", "two words", "ü\x1b"]"#)
@@ -137,7 +139,8 @@ import WasmWASI
         let stat = try guest.call("fd_filestat_get", 4, 400)
         #expect(
             stat?.hasPrefix(
-                "fd_filestat_get(fd=4) = success filetype=regular_file size=6 nlink=1 dev=") == true)
+                "fd_filestat_get(fd=4) = success filetype=regular_file size=6 nlink=1 dev=") == true
+        )
         #expect(try guest.call("fd_close", 4) == "fd_close(fd=4) = success")
         #expect(try guest.call("fd_close", 4) == "fd_close(fd=4) = badf")
         _ = try guest.place("a\n", at: 200)
@@ -152,7 +155,9 @@ import WasmWASI
 
     @Test func folders() throws {
         let guest = try Traced()
-        #expect(try guest.call("fd_prestat_get", 3, 0) == "fd_prestat_get(fd=3) = success pr_name_len=5")
+        #expect(
+            try guest.call("fd_prestat_get", 3, 0) == "fd_prestat_get(fd=3) = success pr_name_len=5"
+        )
         #expect(
             try guest.call("fd_prestat_dir_name", 3, 0, 5)
                 == #"fd_prestat_dir_name(fd=3, path_len=5) = success path="/data""#)
@@ -161,7 +166,8 @@ import WasmWASI
                 == #"fd_readdir(fd=3, buf_len=500, cookie=0) = success bufused=107 "#
                 + #"entries=[".", "..", "file", "sub"]"#)
         let stat = try guest.call("fd_fdstat_get", 3, 0)
-        #expect(stat?.contains("fs_filetype=directory fs_flags=0 fs_rights_base=~(fd_read|") == true)
+        #expect(
+            stat?.contains("fs_filetype=directory fs_flags=0 fs_rights_base=~(fd_read|") == true)
         let old = try guest.place("file", at: 100), new = try guest.place("other", at: 120)
         #expect(
             try guest.call("path_rename", 3, 100, old, 3, 120, new)
@@ -177,7 +183,8 @@ import WasmWASI
                 == #"path_unlink_file(fd=3, path="file") = success"#)
         // Bits that have no name.
         #expect(
-            try guest.call("path_open", 3, 0, 100, old, 9, 1 << 30 | 1 as Int64, 1 << 40 as Int64, 0x8001, 0)
+            try guest.call(
+                "path_open", 3, 0, 100, old, 9, 1 << 30 | 1 as Int64, 1 << 40 as Int64, 0x8001, 0)
                 == #"path_open(fd=3, dirflags=0, path="file", oflags=creat|trunc, "#
                 + "fs_rights_base=fd_datasync|0x40000000, fs_rights_inheriting=0x10000000000, "
                 + "fdflags=append|0x8000) = inval")
@@ -231,7 +238,9 @@ import WasmWASI
             }
         }
         // Subscriptions are made of what stands in memory; nothing that would wait.
-        for (input, count) in [(131_000, 4), (0xffff_ff00, 2), (0, 0xffff_ffff)] as [(UInt32, UInt32)] {
+        for (input, count) in [(131_000, 4), (0xffff_ff00, 2), (0, 0xffff_ffff)]
+            as [(UInt32, UInt32)]
+        {
             let line = try traced.call("poll_oneoff", input, 0, count, 0)
             #expect(line?.hasPrefix("poll_oneoff(in=") == true)
         }

@@ -166,7 +166,8 @@ import Testing
               (func (export "run") (result i32) (call $twice (i32.const 1))))
             """)
         let options = ["--preload", "math=\(math)", "--preload", "twice=\(twice)"]
-        #expect(try run(Wasmd.path, ["run"] + options + ["--invoke", "run", main]).output == "21\n")
+        #expect(
+            try run(Wasmd.path, ["run"] + options + ["--invoke", "run", main]).output == "21\n")
         // In the other order, the second is missing for the first.
         let reversed = try wasmd(
             "run", "--preload", "twice=\(twice)", "--preload", "math=\(math)", "--invoke", "run",
@@ -175,7 +176,9 @@ import Testing
         #expect(reversed.error.hasPrefix("wasmd: \(twice): these imports"))
         #expect(reversed.error.contains("--preload NAME=FILE"))
         #expect(try wasmd("run", "--preload", "math", main).status == ExitCode.usage)
-        #expect(try wasmd("run", "--preload", "math=\(math)x", "--invoke", "run", main).status == ExitCode.refused)
+        #expect(
+            try wasmd("run", "--preload", "math=\(math)x", "--invoke", "run", main).status
+                == ExitCode.refused)
     }
 
     @Test func unknownImports() throws {
