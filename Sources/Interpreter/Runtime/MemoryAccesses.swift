@@ -38,6 +38,8 @@ extension FaultingInstruction {
         case Instruction.memoryFill.number:
             [BytesOfMemory(address: unsigned32(0), byteCount: unsigned32(2))]
         case Instruction.bulk.number: bulkAccesses
+        // These read segments.
+        case Instruction.aggregate.number: []
         case Instruction.loadScaled(0, 0).number, Instruction.storeScaled(0, 0).number:
             [BytesOfMemory(address: address(tokens(0)), byteCount: accessSize)]
         case Instruction.vectorMultiplyLoads(0, 0, 0).number:
