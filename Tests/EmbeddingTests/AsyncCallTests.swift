@@ -323,7 +323,7 @@ import Wasmd
         instance.store.fuel = nil
         instance.store.deadline = .now + .milliseconds(20)
         let trap = await #expect(throws: Trap.self) { _ = try await forever.call() }
-        #expect(trap?.code == .interrupted)
+        #expect(trap?.code == .deadlineExceeded)
     }
 }
 

@@ -38,6 +38,8 @@ extension FaultingInstruction {
         case Instruction.memoryFill.number:
             [BytesOfMemory(address: unsigned32(0), byteCount: unsigned32(2))]
         case Instruction.bulk.number: bulkAccesses
+        // These read segments.
+        case Instruction.aggregate.number: []
         case Instruction.loadScaled(0, 0).number, Instruction.storeScaled(0, 0).number:
             [BytesOfMemory(address: address(tokens(0)), byteCount: accessSize)]
         case Instruction.vectorMultiplyLoads(0, 0, 0).number:
@@ -81,7 +83,9 @@ extension FaultingInstruction {
         if family == Instruction.atomicWait.number { return UInt64(upperHalf(3)) }
         if family == Instruction.atomicNotify.number { return 4 }
         var name = name
-        // Two loads in one.
+        // Two factors from memory: `i16x8.mul.load8x8_s.loads`.
+        if name.hasSuffix(".loads") { name = name.dropLast(6) }
+        // Two loads in one: `i32.load2`.
         if family == Instruction.loadTwo(0, 0).number { name = name.dropLast() }
         if name.hasPrefix("atomic.") || name.hasPrefix("move") {
             return UInt64(name.reversed().prefix(while: \.isNumber).reversed().digits) / 8

@@ -69,7 +69,8 @@ extension FaultingInstruction {
             (segment, offset, byteCount) = (Int(upperHalf(2)), slot(1), slot(2))
         } else {
             guard let aggregate, aggregate.usesSegment else { return nil }
-            let size = UInt64(FieldStorage(rawValue: UInt8(truncatingIfNeeded: word(3)))?.byteCount ?? 1)
+            let size = UInt64(
+                FieldStorage(rawValue: UInt8(truncatingIfNeeded: word(3)))?.byteCount ?? 1)
             (segment, offset, byteCount) = (
                 Int(upperHalf(2)), aggregate.offset, aggregate.count &* size
             )

@@ -53,7 +53,8 @@ struct TraceReader {
     /// `"text"`, or `"beginning"...+960` if there is more.
     private func quoted(_ address: UInt64, _ count: UInt64, _ limit: Int) -> String {
         guard let bytes = bytes(address, count, limit) else { return bad(address) }
-        return TraceText.quoted(bytes) + (count > UInt64(limit) ? "...+\(count - UInt64(limit))" : "")
+        return TraceText.quoted(bytes)
+            + (count > UInt64(limit) ? "...+\(count - UInt64(limit))" : "")
     }
 
     private func list(_ shown: [String], of count: UInt64) -> String {
@@ -183,7 +184,8 @@ struct TraceReader {
         guard let kind = load(address + 16, UInt8.self), let dev = load(address, UInt64.self),
             let ino = load(address + 8, UInt64.self),
             let nlink = isNew
-                ? load(address + 24, UInt64.self) : load(address + 20, UInt32.self).map(UInt64.init),
+                ? load(address + 24, UInt64.self)
+                : load(address + 20, UInt32.self).map(UInt64.init),
             let byteCount = load(size, UInt64.self), let atim = load(size + 8, UInt64.self),
             let mtim = load(size + 16, UInt64.self), let ctim = load(size + 24, UInt64.self)
         else { return "" }

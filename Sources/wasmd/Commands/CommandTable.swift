@@ -54,7 +54,10 @@ extension Command {
             ("wasmd run --tcplisten 127.0.0.1:8080 server.wasm", "a program that accepts"),
             ("wasmd run --flamegraph out.svg slow.wasm", "what does it spend its time on?"),
             ("wasmd run --trace --dir . app.wasm", "what does it ask the system for?"),
-            ("wasmd run --preload math=math.wasm app.wasm", "a program that imports another module"),
+            (
+                "wasmd run --preload math=math.wasm app.wasm",
+                "a program that imports another module"
+            ),
         ])
 
     static let validate = Command(
@@ -225,7 +228,8 @@ extension Option {
     static let unknownImports = Option(
         "unknown-imports", value: "MODE", .word(.unknownImports),
         help: "Run a module although imports are missing: 'trap' lets functions trap when they are "
-            + "called, 'zero' lets them return zeros and makes memories, tables and globals of zeros")
+            + "called, 'zero' lets them return zeros and makes memories, tables and globals of zeros"
+    )
     static let trace = Option(
         "trace", value: "FILE", .file, isValueOptional: true,
         help: "Write each WASI call of the program with its arguments and results to FILE, or to "

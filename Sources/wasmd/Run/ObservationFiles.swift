@@ -41,7 +41,9 @@ struct ObservationFiles {
             let lines = text.map { text in
                 { (function: Coverage.Function) in text.lines(of: function.body, in: path) }
             }
-            try write(coverage.lcov(moduleFile: path, lines: lines), to: file, console)
+            let sources = CoverageSources(coverage.lcov(moduleFile: path, lines: lines))
+            try write(sources.text, to: file, console)
+            if let note = sources.note { console.complain(note) }
         }
     }
 

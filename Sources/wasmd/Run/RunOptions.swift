@@ -137,7 +137,8 @@ struct RunOptions {
         let (host, guest) = paths.split(at: "::") ?? (paths, paths)
         guard !host.isEmpty, !guest.isEmpty, !paths.hasSuffix(":rw") else {
             throw .invalidValue(
-                word.text, of: "--dir", expected: "a folder, for example data::/data:ro", .run)
+                word.text, of: "--dir",
+                expected: "a folder, for example data::/data, or data::/data:ro to only read", .run)
         }
         return WASI.Folder(
             hostPath: host.bytes, guestPath: guest.bytes, isReadOnly: isReadOnly)
