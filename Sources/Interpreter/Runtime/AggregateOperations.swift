@@ -7,36 +7,6 @@
 import Glibc
 import WasmValidator
 
-/// Operations on whole arrays; the raw value is in the instruction.
-enum AggregateOperation: Int {
-    case arrayNew
-    case arrayNewDefault
-    case arrayNewFixed
-    case arrayNewData
-    case arrayNewElements
-    /// A structure of many fields; the instruction names the type.
-    case structNew
-    // From here on without result.
-    case arrayFill
-    case arrayCopy
-    case arrayInitData
-    case arrayInitElements
-
-    /// Operands in slots, a vector counting once; nil for as many as the instruction says.
-    var operandCount: Int? {
-        switch self {
-        case .arrayNew, .arrayNewData, .arrayNewElements: 2
-        case .arrayNewDefault: 1
-        case .arrayNewFixed, .structNew: nil
-        case .arrayFill: 4
-        case .arrayInitData, .arrayInitElements: 4
-        case .arrayCopy: 5
-        }
-    }
-
-    var hasResult: Bool { rawValue < AggregateOperation.arrayFill.rawValue }
-}
-
 /// Puts a cell for an object of a structure type into the free list of its class; answers 0, or the
 /// trap code of what stops the guest.
 @inline(never)

@@ -84,19 +84,19 @@ struct FunctionValidator: ~Copyable {
     }
 
     private mutating func readLocals(bodySize: Int) throws(Stop) {
-        do {
-            var groups = try reader.localGroupCount()
-            var total: UInt32 = 0
-            while groups > 0 {
-                start = reader.offset
-                let (count, type) = try reader.localGroup(total: &total)
-                locals.append(try canonical(type), count: count, bodySize: bodySize)
-                groups -= 1
+        var groups: Int
+        do { groups = try reader.localGroupCount() } catch { throw malformed(error) }
+        var total: UInt32 = 0
+        while groups > 0 {
+            start = reader.offset
+            let count: UInt32, type: ValueType
+            do {
+                (count, type) = try reader.localGroup(total: &total)
+            } catch {
+                throw malformed(error)
             }
-        } catch let error as DecodingError {
-            throw malformed(error)
-        } catch {
-            throw Stop()
+            locals.append(try canonical(type), count: count, bodySize: bodySize)
+            groups -= 1
         }
     }
 
