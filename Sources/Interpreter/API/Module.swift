@@ -170,6 +170,7 @@ extension ModuleError: CustomStringConvertible {
         case .file(let error): error.description
         case .malformed(let error): error.description
         case .invalid(let error): "\(error)"
+        case .cancelled: "loading was cancelled"
         }
     }
 }

@@ -24,7 +24,7 @@ struct FaultingInstruction {
         else { return nil }
         self.family = family.base
         fields = family.fields
-        choices = Disassembler.choices(family, number - family.base)
+        choices = family.choices(at: number - family.base)
         context = ContextView(place.context)
         words = place.code
         slots = place.stack

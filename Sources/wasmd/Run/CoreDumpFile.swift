@@ -25,6 +25,8 @@ enum CoreDumpFile {
             failure = failure ?? EIO
         }
         if close(descriptor) != 0 { failure = failure ?? errno }
-        if let failure { throw Refusal(FileError(errno: failure, path: path.text), file: path.text) }
+        if let failure {
+            throw Refusal(FileError(errno: failure, path: path.text), file: path.text)
+        }
     }
 }

@@ -110,7 +110,8 @@ struct RunCommand {
                 let module = try Module(file.bytes, engine: module.engine)
                 preloads.append(
                     PreloadedModule(
-                        name: Name(utf8: preload.name.bytes), module: module, file: preload.file.text))
+                        name: Name(utf8: preload.name.bytes), module: module,
+                        file: preload.file.text))
             } catch {
                 throw file.refusal(error)
             }

@@ -70,7 +70,9 @@ struct OutputDraft {
     private mutating func open(_ path: Word) {
         var old = stat()
         let exists = path.withCString { lstat($0, &old) } == 0
-        if !exists || (old.st_mode & S_IFMT == S_IFREG && path.withCString { access($0, W_OK) } == 0) {
+        if !exists
+            || (old.st_mode & S_IFMT == S_IFREG && path.withCString { access($0, W_OK) } == 0)
+        {
             let draft = Word(bytes: path.bytes + ".\(getpid())".utf8)
             let file = draft.withCString {
                 Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
