@@ -12,6 +12,7 @@ func errors() throws {
         switch error {
         case .file(let error): print("file:", error)
         case .malformed(let error): print("malformed:", error)
+        case .cancelled: print("cancelled")
         case .invalid(let error): print("invalid:", error)
         }
     }
