@@ -51,14 +51,16 @@ extension Store {
 
     /// Adds elements to a table; answers the size before, or nil if that is not possible or allowed.
     func grow(_ table: TableStorage, by delta: UInt64, fill: UInt64) -> UInt64? {
-        if let limiter, delta > 0 {
-            let current = table.count
-            let (wanted, overflow) = current.addingReportingOverflow(delta)
-            guard !overflow, wanted <= table.maximumCount,
-                holdingGuest({ limiter.shouldGrowTable(from: current, to: wanted) })
-            else { return nil }
-        }
-        return table.grow(by: delta, fill: fill)
+        mayGrow(table, by: delta) ? table.grow(by: delta, fill: fill) : nil
+    }
+
+    /// Asks the limiter whether a table may grow.
+    func mayGrow(_ table: TableStorage, by delta: UInt64) -> Bool {
+        guard let limiter, delta > 0 else { return true }
+        let current = table.count
+        let (wanted, overflow) = current.addingReportingOverflow(delta)
+        return !overflow && wanted <= table.maximumCount
+            && holdingGuest { limiter.shouldGrowTable(from: current, to: wanted) }
     }
 
     /// Asks the limiter about a memory that was just made, or gets the size of a snapshot.

@@ -91,8 +91,8 @@ extension Store {
         if heap.externs.isCollectionDue { collect(top: top) }
     }
 
-    /// - Returns: what stopped the collection, if it is interruptible. It has freed nothing then, and
-    ///   the next one is still due.
+    /// - Returns: what stops the guest, if the collection is interruptible. Unless an observer took the
+    ///   time, it has freed nothing then, and the next one is still due.
     @discardableResult
     private func collect(
         top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
@@ -131,7 +131,7 @@ extension Store {
             number: heap.collectionCount, duration: .now - start,
             liveByteCount: heap.liveByteCount)
         notify { $0.didCollectGarbage(collection) }
-        return nil
+        return guest?.stopRequest()
     }
 
     /// Forgets what ended calls left behind on the value stack, from `start` to some frames above

@@ -74,9 +74,12 @@ private struct FrameWalk {
     var frames: [Backtrace.Frame] = []
     var frameCount = 0
 
-    /// Recursion returns to few places, so that most are found here.
-    private var known: [CodePointer: Known] = [:]
+    /// Recursion returns to few places, so that most are found here, by the low bits of their
+    /// address: half a million frames must not take longer than some milliseconds.
+    private var known: [Known?] = Array(repeating: nil, count: FrameWalk.knownCount)
+    private static let knownCount = 64
     private struct Known {
+        let code: CodePointer
         let function: Int
         let word: Int
         let headerIndex: Int
@@ -86,10 +89,10 @@ private struct FrameWalk {
         var isReturnAddress = isReturnAddress
         var next = place
         while let place = next {
-            let module = InstanceStorage.of(place.context).module
-            guard let found = find(place.code, in: module) else { return }
+            guard let found = find(place) else { return }
             frameCount += 1
             if frames.count < Backtrace.frameLimit {
+                let module = InstanceStorage.of(place.context).module
                 let index = module.layout.importedFunctionCount + found.function
                 frames.append(
                     Backtrace.Frame(
@@ -101,12 +104,16 @@ private struct FrameWalk {
         }
     }
 
-    private mutating func find(_ code: CodePointer, in module: Module) -> Known? {
-        if let known = known[code] { return known }
+    private mutating func find(_ place: GuestPlace) -> Known? {
+        let code = place.code
+        let index = Int(bitPattern: UInt(bitPattern: code) &>> 3 & UInt(Self.knownCount &- 1))
+        if let known = known[index], known.code == code { return known }
+        let module = InstanceStorage.of(place.context).module
         guard let (function, word) = module.code.function(containing: code) else { return nil }
         let found = Known(
-            function: function, word: word, headerIndex: module.code.headerIndex(of: function))
-        known[code] = found
+            code: code, function: function, word: word,
+            headerIndex: module.code.headerIndex(of: function))
+        known[index] = found
         return found
     }
 }

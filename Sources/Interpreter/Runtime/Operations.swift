@@ -98,11 +98,33 @@ private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
 
 // MARK: Memories
 
-/// `memory.grow`: the size before in pages, or `UInt64.max` if the memory cannot grow so far.
+/// What growing answers if the guest is to stop: no size is so large.
+enum GrowthStop {
+    /// Answers above this one are trap codes from here on; the last one is a refusal.
+    static let first = UInt64.max - 256
+
+    static func answer(_ code: UInt64) -> UInt64 { first &+ code }
+}
+
+/// `memory.grow`: the size before in pages, `UInt64.max` if the memory cannot grow so far, or a
+/// `GrowthStop`.
 @inline(never)
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
-    let instance = ContextView(cx).instance
-    return instance.store.grow(instance.memories[memory], by: delta) ?? refused
+    let context = ContextView(cx)
+    let instance = context.instance
+    let old = instance.store.grow(instance.memories[memory], by: delta) ?? refused
+    return stopAfterGrowth(context) ?? old
+}
+
+/// Growing asks the limiter and tells the observer, who may take their time.
+@inline(__always)
+private func stopAfterGrowth(_ context: ContextView) -> UInt64? {
+    let execution = context.execution
+    guard
+        execution.pointee.stopWord.pointee.load(ordering: .relaxed) & InterruptHandle.stopBits != 0
+    else { return nil }
+    let stop = runtimeStopRequest(execution)
+    return stop == 0 ? nil : GrowthStop.answer(stop)
 }
 
 /// `memory.init`
@@ -171,13 +193,25 @@ func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
 
 // MARK: Tables
 
-/// `table.grow`: the size before, or `UInt64.max` if the table cannot grow so far.
+/// `table.grow`: the size before, `UInt64.max` if the table cannot grow so far, or a `GrowthStop`.
 @inline(never)
 func runtimeTableGrow(
     _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
 ) -> UInt64 {
-    let instance = ContextView(cx).instance
-    return instance.store.grow(instance.tables[table], by: delta, fill: value) ?? refused
+    let context = ContextView(cx)
+    let storage = context.instance.tables[table]
+    let store = context.instance.store
+    guard store.mayGrow(storage, by: delta) else { return stopAfterGrowth(context) ?? refused }
+    if let stop = stopAfterGrowth(context) { return stop }
+    let old = storage.count
+    guard storage.makeRoom(for: delta) else { return refused }
+    // Until all are filled the table has its old size: a guest that must stop leaves it as it was.
+    let stop = inPieces(cx, delta &* 8) {
+        storage.fillRoom($0.lowerBound / 8..<$0.upperBound / 8, with: value)
+    }
+    guard stop == 0 else { return GrowthStop.answer(stop) }
+    storage.addRoom(delta)
+    return old
 }
 
 /// `table.fill`
@@ -277,6 +311,14 @@ func runtimeCallHost(
         let code = $0.callHost(record, arguments, context: cx)
         return code == TrapCode.hostError.answer ? $0.unwindHostError() : code
     }
+}
+
+/// Called after a call of the host when somebody may want the guest to stop; answers why it must,
+/// or 0.
+@inline(never)
+func runtimeStopRequest(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
+    guard let store = execution.pointee.unretainedStore else { return 0 }
+    return store._withUnsafeGuaranteedRef { $0.confirmedStopRequest()?.answer ?? 0 }
 }
 
 /// Called when more budget was used than there was: refills `execution.budget`, which is negative by what

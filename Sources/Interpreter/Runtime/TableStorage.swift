@@ -57,14 +57,28 @@ final class TableStorage {
     /// Adds `delta` elements that hold `value`; answers the size before, or nil if it cannot grow.
     func grow(by delta: UInt64, fill value: UInt64) -> UInt64? {
         let old = count
-        let (sum, overflow) = old.addingReportingOverflow(delta)
-        guard !overflow, sum <= maximumCount else { return nil }
-        let newCount = Int(truncatingIfNeeded: sum)
-        let oldCount = Int(truncatingIfNeeded: old)
-        guard makeRoom(newCount) else { return nil }
-        (record.pointee.elements + oldCount).update(repeating: value, count: newCount - oldCount)
-        record.pointee.count = UInt(bitPattern: newCount)
+        guard makeRoom(for: delta) else { return nil }
+        fillRoom(0..<Int(truncatingIfNeeded: delta), with: value)
+        addRoom(delta)
         return old
+    }
+
+    /// Makes room for `delta` more elements, which are no part of the table yet; false if the table
+    /// cannot grow so far.
+    func makeRoom(for delta: UInt64) -> Bool {
+        let (sum, overflow) = count.addingReportingOverflow(delta)
+        return !overflow && sum <= maximumCount && makeRoom(Int(truncatingIfNeeded: sum))
+    }
+
+    /// Writes to elements that `makeRoom(for:)` made room for, counted from the table's end.
+    func fillRoom(_ range: Range<Int>, with value: UInt64) {
+        let end = record.pointee.elements + Int(bitPattern: record.pointee.count)
+        (end + range.lowerBound).update(repeating: value, count: range.count)
+    }
+
+    /// Makes `delta` filled elements part of the table.
+    func addRoom(_ delta: UInt64) {
+        record.pointee.count &+= UInt(truncatingIfNeeded: delta)
     }
 
     /// Makes room for as many elements, which may be more than there are; false without memory.
