@@ -43,7 +43,9 @@ extension WASIGuest {
         seen(try descriptor.filestat()).store(to: result, version)
     }
 
-    func fd_filestat_set_size(_ fd: UInt32, _ size: UInt64) throws(Errno) {
+    func fd_filestat_set_size(
+        _ fd: UInt32, _ size: UInt64, _ stop: StopSignal? = nil
+    ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireFile(.fdFilestatSetSize)
         guard let size = Int64(exactly: size) else { throw .inval }
@@ -52,7 +54,7 @@ extension WASIGuest {
             let current = try descriptor.filestat().size
             try quota.take(UInt64(size).saturatingSubtracting(current))
         }
-        try descriptor.setSize(size)
+        try descriptor.setSize(size, stop)
     }
 
     func fd_filestat_set_times(
@@ -78,7 +80,7 @@ extension WASIGuest {
     }
 
     func fd_advise(
-        _ fd: UInt32, _ offset: UInt64, _ count: UInt64, _ advice: UInt32
+        _ fd: UInt32, _ offset: UInt64, _ count: UInt64, _ advice: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
         let descriptor = try table[fd]
         guard let advice = UInt8(exactly: advice).flatMap(Advice.init) else { throw .inval }
@@ -86,16 +88,18 @@ extension WASIGuest {
         guard let offset = Int64(exactly: offset), let count = Int64(exactly: count) else {
             throw .inval
         }
-        try descriptor.advise(offset, count, advice)
+        try descriptor.advise(offset, count, advice, stop)
     }
 
-    func fd_allocate(_ fd: UInt32, _ offset: UInt64, _ count: UInt64) throws(Errno) {
+    func fd_allocate(
+        _ fd: UInt32, _ offset: UInt64, _ count: UInt64, _ stop: StopSignal? = nil
+    ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireFile(.fdAllocate)
         guard count > 0, let offset = Int64(exactly: offset), let count = Int64(exactly: count)
         else { throw .inval }
         try quota?.take(UInt64(count))
-        try descriptor.allocate(offset, count)
+        try descriptor.allocate(offset, count, stop)
     }
 }
 

@@ -36,7 +36,7 @@ extension WASIGuest {
             }
             return .success(
                 try writingWithinQuota(vectors) { (vectors) throws(Errno) in
-                    try descriptor.write(vectors)
+                    try descriptor.write(vectors, caller.stopSignal)
                 })
         }
         result.store(UInt32(clamping: try byteCount.get()))
@@ -44,7 +44,7 @@ extension WASIGuest {
 
     func fd_pread(
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
-        _ result: UInt32
+        _ result: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdRead)
@@ -52,14 +52,14 @@ extension WASIGuest {
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
         let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
-            try descriptor.read(vectors, at: offset)
+            try descriptor.read(vectors, at: offset, stop)
         }
         result.store(UInt32(clamping: byteCount))
     }
 
     func fd_pwrite(
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
-        _ result: UInt32
+        _ result: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdWrite)
@@ -68,7 +68,7 @@ extension WASIGuest {
         let result = try memory.result32(result)
         let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
             try writingWithinQuota(vectors) { (vectors) throws(Errno) in
-                try descriptor.write(vectors, at: offset)
+                try descriptor.write(vectors, at: offset, stop)
             }
         }
         result.store(UInt32(clamping: byteCount))

@@ -273,21 +273,23 @@ extension MemoryDirectory {
         from position: UInt64, _ body: (DirectoryEntry) throws(Errno) -> Bool
     ) throws(Errno) {
         // `body` runs without the lock: it may look at files.
-        let (ino, entries) = fileSystem.lock.locked { () -> (UInt64, [MemoryEntries.Entry]) in
-            let entries = node.entries
-            return (node.ino, Array(entries.entries[entries.index(from: position)...]))
-        }
         let dots: [CChar] = [GuestPath.dot, GuestPath.dot]
         for number in position..<max(position, 2) {
-            guard try Self.hand(number, ino, .directory, dots[...Int(number)], body) else {
+            guard try Self.hand(number, node.ino, .directory, dots[...Int(number)], body) else {
                 return
             }
         }
-        for entry in entries {
-            let (name, node) = (entry.name.bytes, entry.node)
-            guard try Self.hand(entry.number, node.ino, node.filetype, name, body) else {
-                return
+        var next = position
+        while true {
+            let entries = fileSystem.lock.locked { node.entries.some(from: next) }
+            guard let last = entries.last else { return }
+            for entry in entries {
+                let (name, node) = (entry.name.bytes, entry.node)
+                guard try Self.hand(entry.number, node.ino, node.filetype, name, body) else {
+                    return
+                }
             }
+            next = last.number + 1
         }
     }
 

@@ -84,7 +84,7 @@ public final class MemoryFolder: Sendable {
             var found: [String] = []
             var folders: [(path: String, node: MemoryNode)] = [("", root.node)]
             while let (path, node) = folders.popLast() {
-                for entry in node.entries.entries {
+                for entry in node.entries.all {
                     let name = path + entry.name.description
                     switch entry.node.filetype {
                     case .directory: folders.append((name + "/", entry.node))

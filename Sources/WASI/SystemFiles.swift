@@ -170,6 +170,13 @@ extension System {
         }
     }
 
+    /// Opens what is behind a descriptor again, not to wait; -1 if the host does not allow it.
+    static func reopen(_ descriptor: Int32) -> Int32 {
+        let mode = fcntl(descriptor, F_GETFL) & O_ACCMODE
+        return open(
+            "/proc/self/fd/\(descriptor)", mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+    }
+
     static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 }
 
