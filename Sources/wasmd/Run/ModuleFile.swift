@@ -13,7 +13,9 @@ struct ModuleFile {
     var isText: Bool { text != nil }
 
     /// Reads a file and makes a text binary; `-` is standard input.
-    init(_ path: String) throws(Refusal) {
+    ///
+    /// - Parameter willParse: is told that the file was read and is a text.
+    init(_ path: String, willParse: () -> Void = {}) throws(Refusal) {
         self.path = path
         let content = try openModule(path)
         guard Self.isText(content, path) else {
@@ -23,6 +25,7 @@ struct ModuleFile {
         }
         let text = content[content.range]
         self.text = text
+        willParse()
         do throws(TextError) {
             bytes = ModuleBytes(try parseModule(text))
         } catch {

@@ -21,6 +21,20 @@ struct ObservationFiles {
         KeyboardInterrupt.stops(store)
     }
 
+    /// Has the files written also if the program does not come back from a call of the host.
+    func writeWhenStuck(_ module: Module, _ console: Console, _ watchdog: Watchdog?) {
+        // The thread that ends the process is the only one left then.
+        nonisolated(unsafe) let files = self, module = module, console = console
+        watchdog?.onEnd {
+            do throws(Refusal) {
+                try files.write(module, console)
+            } catch {
+                console.complain(error.text)
+            }
+            console.flush()
+        }
+    }
+
     /// Writes the files.
     func write(_ module: Module, _ console: Console) throws(Refusal) {
         if let profile = profiler?.profile() {

@@ -7,10 +7,13 @@ import WasmWASI
 /// `wasmd run`: loads a module, gives it its world, calls its entry point.
 struct RunCommand {
     private let options: RunOptions
+    private let watchdog: Watchdog?
     private var statistics: Statistics?
 
     init(_ options: RunOptions) {
         self.options = options
+        // Its time runs from here on.
+        watchdog = options.timeout.map(Watchdog.init)
         if options.showsStatistics { statistics = Statistics() }
     }
 
@@ -29,7 +32,9 @@ struct RunCommand {
         _ = Unmanaged.passRetained(store)
         _ = Unmanaged.passRetained(module)
         let observation = ObservationFiles(options, store)
+        observation?.writeWhenStuck(module, console, watchdog)
         var status = run(entry, of: module, in: store, console)
+        watchdog?.finish()
         do throws(Refusal) {
             try observation?.write(module, console)
         } catch {
@@ -56,13 +61,14 @@ struct RunCommand {
         if let folder = options.workingFolder, chdir(folder) != 0 {
             throw Refusal(FileError(errno: errno, path: folder), file: folder)
         }
-        let file = try ModuleFile(options.file)
+        let file = try ModuleFile(options.file) { [watchdog] in watchdog?.begin(.parsing) }
         statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("read")
         var configuration =
             options.isDeterministic ? .deterministic : Engine.Configuration()
         configuration.features = options.features
         configuration.countsBlocks = options.coverage != nil
+        watchdog?.begin(.decoding)
         let parsed: ParsedModule
         do throws(DecodingError) {
             parsed = try decode(file.bytes, features: options.features)
@@ -70,6 +76,7 @@ struct RunCommand {
             throw file.refusal(error)
         }
         statistics?.finish("decode")
+        watchdog?.begin(.validating)
         let module: Module
         do throws(ModuleError) {
             module = try Module(parsed, engine: Engine(configuration))
@@ -97,13 +104,13 @@ struct RunCommand {
     private mutating func run(
         _ entry: EntryPoint, of module: Module, in store: Store, _ console: Console
     ) -> Int32 {
-        if let timeout = options.timeout {
-            store.deadline = .now + .nanoseconds(timeout.nanoseconds)
-            Watchdog.start(timeout)
-        }
+        store.deadline = watchdog?.deadline
         do {
+            watchdog?.begin(.preparing)
             let world = try GuestWorld(options, for: module, in: store)
+            watchdog?.begin(.instantiating)
             let instance = try world.linker.instantiate(module, in: store)
+            watchdog?.begin(.running)
             if let initializer = entry.initializer {
                 _ = try instance.function(initializer)?.call()
             }
@@ -121,7 +128,8 @@ struct RunCommand {
             return Int32(truncatingIfNeeded: exit.code)
         } catch let trap as Trap {
             statistics?.finish("run")
-            console.error.write(TrapReport(trap: trap, options: options).text)
+            let report = TrapReport(trap: trap, options: options, timeout: watchdog?.reason)
+            console.error.write(report.text)
             return ExitCode.trap
         } catch let refusal as Refusal {
             console.complain(refusal.text)

@@ -5,8 +5,9 @@ struct TrapReport {
     private let reason: String
     private let backtrace: Backtrace
 
-    init(trap: Trap, options: RunOptions) {
-        reason = "trap: " + Self.reason(trap, options)
+    /// - Parameter timeout: what to say of an interruption, if the program's time is over.
+    init(trap: Trap, options: RunOptions, timeout: String? = nil) {
+        reason = "trap: " + Self.reason(trap, options, timeout)
         backtrace = trap.backtrace
     }
 
@@ -30,20 +31,23 @@ struct TrapReport {
     }
 
     /// The trap in the specification's words, with the option that caused it.
-    private static func reason(_ trap: Trap, _ options: RunOptions) -> String {
+    private static func reason(
+        _ trap: Trap, _ options: RunOptions, _ timeout: String?
+    ) -> String {
         switch trap.code {
         case .outOfFuel:
             trap.code.message + (options.fuel.map { " (--fuel \($0))" } ?? "")
         case .interrupted:
-            options.timeout.map(timeoutReason) ?? trap.code.message
+            timeout ?? trap.code.message
         case .stackExhausted:
             trap.code.message + " (allow more with --stack-size SIZE)"
         default: trap.code.message
         }
     }
 
-    static func timeoutReason(_ timeout: RunOptions.Timeout) -> String {
+    static func timeoutReason(_ timeout: RunOptions.Timeout, _ phase: Watchdog.Phase) -> String {
         "interrupted after \(timeout.text) (--timeout)"
+            + (phase.description.map { ", " + $0 } ?? "")
     }
 
     /// `name (func[12]) at 0x1a2f`, with `in main.c:12:5` if the module says so; and before it the
