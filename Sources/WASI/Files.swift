@@ -14,7 +14,8 @@ extension WASIGuest {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdRead)
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
+        let byteCount = try memory.withVectors(iovs, count: count, caller.stopSignal) {
+            (vectors) throws(Errno) in
             try descriptor.read(vectors, caller)
         }
         result.store(UInt32(clamping: try byteCount.get()))
@@ -29,7 +30,7 @@ extension WASIGuest {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdWrite)
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) {
+        let byteCount = try memory.withVectors(iovs, count: count, caller.stopSignal) {
             (vectors) throws(Errno) -> Result<Int, Trap> in
             guard quota != nil, descriptor.filetype == .regularFile else {
                 return try descriptor.write(vectors, caller)
@@ -51,7 +52,8 @@ extension WASIGuest {
         try descriptor.requirePosition(.fdSeek)
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
+        let byteCount = try memory.withVectors(iovs, count: count, stop) {
+            (vectors) throws(Errno) in
             try descriptor.read(vectors, at: offset, stop)
         }
         result.store(UInt32(clamping: byteCount))
@@ -66,7 +68,8 @@ extension WASIGuest {
         try descriptor.requirePosition(.fdSeek)
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
+        let byteCount = try memory.withVectors(iovs, count: count, stop) {
+            (vectors) throws(Errno) in
             try writingWithinQuota(vectors) { (vectors) throws(Errno) in
                 try descriptor.write(vectors, at: offset, stop)
             }
@@ -125,6 +128,17 @@ final class WriteQuota: Sendable {
         try left.withLock { (left) throws(Errno) in
             guard count <= left else { throw .dquot }
             left &-= count
+        }
+    }
+
+    /// Counts bytes for a call, unless it fails.
+    func charging(_ count: UInt64, _ call: () throws(Errno) -> Void) throws(Errno) {
+        try take(count)
+        do throws(Errno) {
+            try call()
+        } catch {
+            giveBack(count)
+            throw error
         }
     }
 

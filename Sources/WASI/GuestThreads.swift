@@ -22,7 +22,7 @@ public final class GuestThreads: Sendable {
     private let imports: Imports
     private let memories: [(module: Name, name: Name, memory: SharedMemory)]
     private let threadLimit: Int
-    /// Names of what the module imports: a thread's linker needs no others.
+    /// Names of what the modules import: a thread's linker needs no others.
     private let names: Set<Name>
     /// Whether the module exports what a thread is to start with.
     private let hasEntry: Bool
@@ -55,19 +55,21 @@ public final class GuestThreads: Sendable {
     /// - Parameters:
     ///   - guest: what the threads see of the world.
     ///   - module: what all threads run.
+    ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - memoryLimit: bytes that each memory may grow to.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
     ///     on that thread, with its store.
     /// - Throws: `ResourceError` if a memory is too large.
     public init(
-        of module: Module, _ guest: WASIGuest, memoryLimit: UInt64 = 1 << 32,
+        of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,
+        memoryLimit: UInt64 = 1 << 32,
         imports: @escaping Imports = { _, _ in }
     ) throws(ResourceError) {
         self.module = module
         self.guest = guest
         self.imports = imports
         threadLimit = guest.threadLimit
-        names = Set(module.imports.map(\.name))
+        names = Set((neighbours + [module]).flatMap { $0.imports.map(\.name) })
         var memories: [(Name, Name, SharedMemory)] = []
         for wanted in module.imports {
             guard case .memory(let type) = wanted.type, type.isShared,
@@ -96,14 +98,22 @@ public final class GuestThreads: Sendable {
     ///
     /// - Throws: `ResourceError` if the store's limits do not allow the memories.
     public func define(on linker: Linker, in store: Store) throws(ResourceError) {
+        try define(on: linker, in: store, thread: Self.main)
+    }
+
+    private func define(
+        on linker: Linker, in store: Store, thread: UInt32
+    ) throws(ResourceError) {
         for (module, name, memory) in memories {
             linker.define(module, name, .memory(try Memory(store: store, sharing: memory)))
         }
-        linker.defineFunction("wasi", "thread-spawn", parameters: [.i32], results: [.i32]) {
-            caller, slots in
+        let body: HostFunction.Body = { caller, slots in
             let answer = self.spawn(argument: slots.i32(0), from: caller.store)
             slots.setResult(i32: answer)
         }
+        linker.defineFunction(
+            "wasi", "thread-spawn", parameters: [.i32], results: [.i32],
+            guest.trace?.traced("thread-spawn", thread: thread, .preview1, guest, body) ?? body)
     }
 
     /// Runs the program: `body` is its first thread, on the thread of the host that calls. Ends the
@@ -202,8 +212,8 @@ public final class GuestThreads: Sendable {
     private func enter(_ store: consuming Store?, _ start: Start) throws {
         guard let store else { return }
         let linker = Linker()
-        guest.define(on: linker, only: names)
-        try define(on: linker, in: store)
+        guest.define(on: linker, only: names, thread: start.id)
+        try define(on: linker, in: store, thread: start.id)
         try imports(linker, store)
         let instance = try linker.instantiate(module, in: store)
         let entry = instance.function(Self.entry)
@@ -227,15 +237,21 @@ extension Linker {
     ///
     /// - Parameters:
     ///   - module: the program.
+    ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - guest: what the threads see of the world.
     ///   - store: where the first thread's instance will live; its limit holds for shared memories.
+    ///   - imports: defines for every further thread what the module imports beside WASI; called
+    ///     on that thread, with its store.
     /// - Returns: the threads, to run the program with; nil if the module wants none.
     /// - Throws: `ResourceError` if a memory is too large for the store's limits.
     public func defineThreads(
-        of module: Module, _ guest: WASIGuest, in store: Store
+        of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,
+        in store: Store, imports: @escaping GuestThreads.Imports = { _, _ in }
     ) throws(ResourceError) -> GuestThreads? {
         guard GuestThreads.areWanted(by: module) else { return nil }
-        let threads = try GuestThreads(of: module, guest, memoryLimit: store.limits.memoryBytes)
+        let threads = try GuestThreads(
+            of: module, linkedWith: neighbours, guest, memoryLimit: store.limits.memoryBytes,
+            imports: imports)
         try threads.define(on: self, in: store)
         return threads
     }

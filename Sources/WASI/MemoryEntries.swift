@@ -18,6 +18,11 @@ struct MemoryEntries {
 
     var isEmpty: Bool { chunks.isEmpty }
 
+    /// How many entries, and how many names, there is room for.
+    var capacities: (entries: Int, names: Int) {
+        (chunks.reduce(0) { $0 + $1.capacity }, numbers.capacity)
+    }
+
     /// All entries, ascending by number.
     var all: some Sequence<Entry> { chunks.joined() }
 
@@ -65,6 +70,7 @@ struct MemoryEntries {
             chunks[chunk][index].node = node
             return
         }
+        let name = name.compact
         numbers[name] = nextNumber
         if chunks.last.map({ $0.count >= Self.chunkCount }) ?? true { chunks.append([]) }
         chunks[chunks.count - 1].append(Entry(number: nextNumber, name: name, node: node))
@@ -75,7 +81,14 @@ struct MemoryEntries {
         guard let (chunk, index) = place(of: name) else { return }
         numbers[name] = nil
         chunks[chunk].remove(at: index)
-        if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
+        // A directory that was large must not keep the room that its entries do not count any more.
+        if chunks[chunk].isEmpty {
+            chunks.remove(at: chunk)
+            if chunks.isEmpty { (chunks, numbers) = ([], NameTable()) }
+        } else if chunks[chunk].count < chunks[chunk].capacity / 4, chunks[chunk].capacity > 16 {
+            // A slice of all would be the same array.
+            chunks[chunk] = chunks[chunk].map { $0 }
+        }
     }
 
     /// Empties the directory of nodes that nobody looks for any more.
@@ -93,14 +106,22 @@ private struct NameTable {
     /// So that nobody can choose names that all go to one table.
     private var seed: UInt32 = 0
 
+    var capacity: Int { tables.reduce(0) { $0 + $1.capacity } }
+
     private static let smallCount = 4096
     private static let tableCount = 64
 
     subscript(name: GuestPath) -> UInt64? {
         get { tables[index(of: name)][name] }
         set {
-            tables[index(of: name)][name] = newValue
-            if tables.count == 1, tables[0].count > Self.smallCount { spread() }
+            let index = index(of: name)
+            tables[index][name] = newValue
+            if tables.count == 1, tables[0].count > Self.smallCount { return spread() }
+            // Many names were taken out.
+            let (count, capacity) = (tables[index].count, tables[index].capacity)
+            guard newValue == nil, count < capacity / 4, capacity > 64 else { return }
+            tables[index] = Dictionary(
+                tables[index].map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
         }
     }
 

@@ -21,18 +21,38 @@ final class MemoryNode {
     weak var parent: MemoryNode?
     /// Where a symbolic link leads.
     let target: GuestPath?
+    /// What `target` counts against the limit.
+    private let targetByteCount: Int
 
-    init(_ fileSystem: MemoryFileSystem, _ filetype: Filetype, target: GuestPath? = nil) {
+    /// A file or directory.
+    convenience init(_ fileSystem: MemoryFileSystem, _ filetype: Filetype) {
+        self.init(fileSystem, filetype, target: nil, 0)
+    }
+
+    /// A symbolic link.
+    ///
+    /// - Throws: `nospc` if that is more than there may be.
+    convenience init(_ fileSystem: MemoryFileSystem, target: GuestPath) throws(Errno) {
+        let count = MemoryFileSystem.byteCount(ofTarget: target)
+        try fileSystem.reserve(count)
+        self.init(fileSystem, .symbolicLink, target: target.compact, count)
+    }
+
+    private init(
+        _ fileSystem: MemoryFileSystem, _ filetype: Filetype, target: GuestPath?,
+        _ targetByteCount: Int
+    ) {
         self.fileSystem = fileSystem
         self.filetype = filetype
         self.target = target
+        self.targetByteCount = targetByteCount
         ino = fileSystem.makeNumber()
         let now = fileSystem.now
         (atim, mtim, ctim) = (now, now, now)
     }
 
     deinit {
-        fileSystem.release(content.count)
+        fileSystem.release(content.count + targetByteCount)
         fileSystem.discard(content.setCount(0))
         // One after the other: a guest may have made directories deeper than a recursion can go.
         var pending = entries.takeNodes()
@@ -93,6 +113,16 @@ extension MemoryNode {
         return count
     }
 
+    /// Makes `bytes` the whole content; `nospc`, and nothing has happened, if that is more than there
+    /// may be.
+    func replace(by bytes: [UInt8]) throws(Errno) {
+        if bytes.count > content.count { try fileSystem.reserve(bytes.count - content.count) }
+        if bytes.count < content.count { fileSystem.release(content.count - bytes.count) }
+        content = FileContent()
+        bytes.withUnsafeBytes { content.write($0, at: 0) }
+        touch()
+    }
+
     /// Cuts the file off or fills it up with zeros; `nospc` if that is more than there may be.
     func setSize(_ size: Int) throws(Errno) {
         if size > content.count {
@@ -129,11 +159,22 @@ final class MemoryFileSystem: Sendable {
     /// Numbers for file systems, far from those of the host's devices.
     static let firstDevice: UInt64 = 1 << 48
     private static let lastDevice = Atomic<UInt64>(firstDevice)
-    /// What a name counts against the limit beside the content: about what it takes.
-    static let entryByteCount = 256
+    /// What an entry of a directory counts against the limit beside its name: about what it and the
+    /// file, directory or link that it names take.
+    static let entryByteCount = 448
+    /// What a link's target counts beside its bytes.
+    private static let targetByteCount = 48
+
+    /// What an entry with this name counts against the limit.
+    static func byteCount(ofEntry name: GuestPath) -> Int { entryByteCount + name.bytes.count }
+
+    /// What a link with this target counts against the limit, beside its entry.
+    static func byteCount(ofTarget target: GuestPath) -> Int {
+        targetByteCount + target.bytes.count
+    }
 
     init(byteLimit: Int, clock: ClockSource) {
-        self.byteLimit = byteLimit
+        self.byteLimit = max(byteLimit, 0)
         self.clock = clock
         dev = Self.lastDevice.wrappingAdd(1, ordering: .relaxed).newValue
     }
@@ -145,6 +186,7 @@ final class MemoryFileSystem: Sendable {
 
     /// Counts bytes against the limit; `nospc` if there are not so many left.
     func reserve(_ count: Int) throws(Errno) {
+        guard count > 0 else { return }
         let before = used.load(ordering: .relaxed)
         guard count <= byteLimit - before else { throw .nospc }
         used.wrappingAdd(count, ordering: .relaxed)

@@ -59,11 +59,13 @@ extension System {
     static func write(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
     ) throws(Errno) -> Int {
-        if vectors.count == 1 {
-            let vector = vectors[0]
-            return try retrying { Glibc.write(descriptor, vector.iov_base, vector.iov_len) }
+        try withoutWriteSignals { () throws(Errno) in
+            if vectors.count == 1 {
+                let vector = vectors[0]
+                return try retrying { Glibc.write(descriptor, vector.iov_base, vector.iov_len) }
+            }
+            return try retrying { writev(descriptor, vectors.baseAddress, Int32(vectors.count)) }
         }
-        return try retrying { writev(descriptor, vectors.baseAddress, Int32(vectors.count)) }
     }
 
     /// Reads what is there without waiting; `again` if there is nothing. Nil if the host cannot
@@ -85,9 +87,11 @@ extension System {
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
     ) throws(Errno) -> Int? {
         try unlessUnsupported { () throws(Errno) in
-            try retrying {
-                symbol_pwritev2(
-                    descriptor, vectors.baseAddress, Int32(vectors.count), -1, RWF_NOWAIT)
+            try withoutWriteSignals { () throws(Errno) in
+                try retrying {
+                    symbol_pwritev2(
+                        descriptor, vectors.baseAddress, Int32(vectors.count), -1, RWF_NOWAIT)
+                }
             }
         }
     }
@@ -110,7 +114,9 @@ extension System {
     static func write(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int
     ) throws(Errno) -> Int {
-        try retrying { pwritev(descriptor, vectors.baseAddress, Int32(vectors.count), offset) }
+        try withoutWriteSignals { () throws(Errno) in
+            try retrying { pwritev(descriptor, vectors.baseAddress, Int32(vectors.count), offset) }
+        }
     }
 
     static func seek(
@@ -161,7 +167,9 @@ extension System {
     }
 
     static func setSize(_ descriptor: Int32, _ size: Int64) throws(Errno) {
-        try retrying { ftruncate(descriptor, Int(size)) }
+        _ = try withoutWriteSignals { () throws(Errno) in
+            try retrying { ftruncate(descriptor, Int(size)) }
+        }
     }
 
     static func setTimes(_ descriptor: Int32, _ times: FileTimes) throws(Errno) {
@@ -173,8 +181,9 @@ extension System {
     /// Opens what is behind a descriptor again, not to wait; -1 if the host does not allow it.
     static func reopen(_ descriptor: Int32) -> Int32 {
         let mode = fcntl(descriptor, F_GETFL) & O_ACCMODE
-        return open(
+        let opened = open(
             "/proc/self/fd/\(descriptor)", mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        return opened < 0 ? -1 : (try? aboveStandardStreams(opened)) ?? -1
     }
 
     static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
@@ -210,17 +219,14 @@ extension System {
     /// Reserves space, and makes the file longer if it ends before the range does. Not
     /// `posix_fallocate`, which writes every block itself where the file system cannot reserve.
     static func allocate(_ descriptor: Int32, _ offset: Int64, _ count: Int64) throws(Errno) {
-        try retrying { symbol_fallocate(descriptor, 0, Int(offset), Int(count)) }
+        _ = try withoutWriteSignals { () throws(Errno) in
+            try retrying { symbol_fallocate(descriptor, 0, Int(offset), Int(count)) }
+        }
     }
 
     static func close(_ descriptor: Int32) throws(Errno) {
         // Linux releases the number even when it reports EINTR: closing again could hit another.
         guard Glibc.close(descriptor) == 0 || errno == EINTR else { throw .ofHost }
-    }
-
-    /// A new number for the same open file, not inherited by programs that the process starts.
-    static func duplicate(_ descriptor: Int32) throws(Errno) -> Int32 {
-        try retrying { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
     }
 
     static func makePipe() throws(Errno) -> (read: Int32, write: Int32) {
@@ -230,10 +236,16 @@ extension System {
             return symbol_pipe2(start.assumingMemoryBound(to: Int32.self), O_CLOEXEC)
         }
         guard answer == 0 else { throw .ofHost }
-        return ends
+        let read = Result { () throws(Errno) in try aboveStandardStreams(ends.0) }
+        let write = Result { () throws(Errno) in try aboveStandardStreams(ends.1) }
+        switch (read, write) {
+        case (.success(let read), .success(let write)): return (read, write)
+        case (.success(let end), .failure(let error)), (.failure(let error), .success(let end)):
+            try? close(end)
+            throw error
+        case (.failure(let error), .failure): throw error
+        }
     }
-
-    static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }
 
 // MARK: Conversions

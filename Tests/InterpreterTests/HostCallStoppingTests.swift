@@ -184,7 +184,7 @@ import Testing
         }
         let (house, run) = try instantiate(fields, work)
         let trap = #expect(throws: Trap.self, "\(name)") { try run() }
-        #expect(trap?.code == .interrupted, "\(name)")
+        #expect(trap?.code == .deadlineExceeded, "\(name)")
         // Until another one is set, it stops whatever is called.
         #expect(throws: Trap.self) { try run() }
         #expect(throws: Trap.self) { try run() }
@@ -275,7 +275,7 @@ import Testing
         house.store.deadline = .now
         let exception = try Exception(tag: tag)
         let trap = #expect(throws: Trap.self) { try execution.resume(throwing: exception) }
-        #expect(trap?.code == .interrupted)
+        #expect(trap?.code == .deadlineExceeded)
         #expect(try instance.global("caught")?.value == .i32(0))
     }
 

@@ -180,9 +180,13 @@ extension Store {
     private func makeCell(
         _ byteCount: Int, for contents: [(low: UInt64, high: UInt64)]
     ) throws(CreationError) -> UnsafeMutableRawPointer {
-        let cell = keeping(contents) { allocate(byteCount, top: execution.pointee.top) }
-        guard let cell else { throw .resource(.heapTooLarge(limit: limits.heapBytes)) }
-        return cell
+        do throws(GuestStop) {
+            return try keeping(contents) { () throws(GuestStop) in
+                try allocate(byteCount, top: execution.pointee.top)
+            }
+        } catch {
+            throw .resource(.heapTooLarge(limit: limits.heapBytes))
+        }
     }
 
     private func reference(_ cell: UnsafeMutableRawPointer) -> AnyReference {

@@ -29,8 +29,9 @@ private func place(
     memory.pointee.base + Int(truncatingIfNeeded: address)
 }
 
-/// Bytes from which on a bulk operation costs fuel: below, it is as fast as a few instructions.
-private let bulkChargeLimit: UInt64 = 1 << 16
+/// Bytes from which on a bulk operation costs fuel. Below, it takes no longer than a few units: the slice
+/// that a guest got while its units were fast must not last a hundred milliseconds.
+let bulkChargeLimit: UInt64 = 1 << 12
 
 /// Takes a unit of the budget per KiB of a large bulk operation, so that neither fuel nor deadlines
 /// can be evaded by moving gigabytes.
@@ -98,34 +99,18 @@ private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
 
 // MARK: Memories
 
-/// What growing answers if the guest is to stop: no size is so large.
-enum GrowthStop {
-    /// Answers above this one are trap codes from here on; the last one is a refusal.
-    static let first = UInt64.max - 256
-
-    static func answer(_ code: UInt64) -> UInt64 { first &+ code }
-}
-
-/// `memory.grow`: the size before in pages, `UInt64.max` if the memory cannot grow so far, or a
-/// `GrowthStop`.
+/// `memory.grow`: the size before in pages, `UInt64.max` if the memory cannot grow so far, or
+/// `growthStopped` and the code of what stops the guest.
 @inline(never)
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
-    let context = ContextView(cx)
-    let instance = context.instance
-    let old = instance.store.grow(instance.memories[memory], by: delta) ?? refused
-    return stopAfterGrowth(context) ?? old
+    let instance = ContextView(cx).instance
+    let store = instance.store
+    let old = store.grow(instance.memories[memory], by: delta) ?? refused
+    return store.stopAfterClosure().map { growthStopped | $0.answer } ?? old
 }
 
-/// Growing asks the limiter and tells the observer, who may take their time.
-@inline(__always)
-private func stopAfterGrowth(_ context: ContextView) -> UInt64? {
-    let execution = context.execution
-    guard
-        execution.pointee.stopWord.pointee.load(ordering: .relaxed) & InterruptHandle.stopBits != 0
-    else { return nil }
-    let stop = runtimeStopRequest(execution)
-    return stop == 0 ? nil : GrowthStop.answer(stop)
-}
+/// No size of a memory or table has this bit and not the one above.
+let growthStopped: UInt64 = 1 << 62
 
 /// `memory.init`
 @inline(never)
@@ -193,25 +178,59 @@ func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
 
 // MARK: Tables
 
-/// `table.grow`: the size before, `UInt64.max` if the table cannot grow so far, or a `GrowthStop`.
+/// `table.grow`: the size before, `UInt64.max` if the table cannot grow so far, or `growthStopped` and
+/// the code of what stops the guest; the table is as it was then.
 @inline(never)
 func runtimeTableGrow(
     _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
 ) -> UInt64 {
-    let context = ContextView(cx)
-    let storage = context.instance.tables[table]
-    let store = context.instance.store
-    guard store.mayGrow(storage, by: delta) else { return stopAfterGrowth(context) ?? refused }
-    if let stop = stopAfterGrowth(context) { return stop }
-    let old = storage.count
-    guard storage.makeRoom(for: delta) else { return refused }
-    // Until all are filled the table has its old size: a guest that must stop leaves it as it was.
-    let stop = inPieces(cx, delta &* 8) {
-        storage.fillRoom($0.lowerBound / 8..<$0.upperBound / 8, with: value)
+    let instance = ContextView(cx).instance
+    do throws(GuestStop) {
+        let old = try withBudget(of: cx) { (store) throws(GuestStop) in
+            let old = try store.grow(instance.tables[table], by: delta) {
+                (elements, count) throws(GuestStop) in
+                // The limiter may have taken any time.
+                if let code = store.stopAfterClosure() { throw GuestStop(code: code) }
+                try store.inPieces(count * 8) {
+                    (elements + $0.lowerBound / 8).update(repeating: value, count: $0.count / 8)
+                }
+            }
+            if old == nil, let code = store.stopAfterClosure() { throw GuestStop(code: code) }
+            return old
+        }
+        return old ?? refused
+    } catch {
+        return growthStopped | error.code.answer
     }
-    guard stop == 0 else { return GrowthStop.answer(stop) }
-    storage.addRoom(delta)
-    return old
+}
+
+/// Runs what the store does for the guest that stands in the middle of an instruction: the store counts
+/// its budget in `execution.budget`.
+private func withBudget<Result, Failure>(
+    of cx: ContextPointer, _ body: (Store) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    let context = ContextView(cx)
+    let execution = context.execution
+    execution.pointee.budget = context.budget
+    defer { context.budget = execution.pointee.budget }
+    return try body(context.instance.store)
+}
+
+/// The references of an element segment, which are made if nobody asked for them; or the trap code of
+/// what stops the guest meanwhile. None if the segment was dropped.
+func runtimeElements(
+    _ cx: ContextPointer, _ segment: Int
+) -> (UnsafeMutableBufferPointer<UInt64>, stop: UInt64) {
+    let instance = ContextView(cx).instance
+    let none = UnsafeMutableBufferPointer<UInt64>(start: nil, count: 0)
+    if case .ready(let elements) = instance.elementStates[segment] { return (elements, 0) }
+    do {
+        let elements = try withBudget(of: cx) { _ in try instance.elements(segment) }
+        return (elements ?? none, 0)
+    } catch {
+        // Segments whose elements can allocate were made at instantiation; others cannot fail.
+        return (none, (error as? GuestStop)?.code.answer ?? TrapCode.unreachable.answer)
+    }
 }
 
 /// `table.fill`
@@ -260,12 +279,12 @@ func runtimeTableInit(
 ) -> UInt64 {
     let context = ContextView(cx)
     let record = context.table(table)
-    // Constant expressions of a validated module fail only where instantiation refused it before.
-    let elements = (try? context.instance.elements(segment)) ?? nil
-    guard fits(source, count, in: UInt(bitPattern: elements?.count ?? 0)),
+    let (elements, stop) = runtimeElements(cx, segment)
+    guard stop == 0 else { return stop }
+    guard fits(source, count, in: UInt(bitPattern: elements.count)),
         fits(destination, count, in: record.pointee.count)
     else { return TrapCode.outOfBoundsTableAccess.answer }
-    guard count > 0, let base = elements?.baseAddress else { return 0 }
+    guard count > 0, let base = elements.baseAddress else { return 0 }
     let target = record.pointee.elements + Int(truncatingIfNeeded: destination)
     let origin = base + Int(truncatingIfNeeded: source)
     return inPieces(cx, count &* 8) {

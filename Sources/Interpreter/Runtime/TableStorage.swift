@@ -13,11 +13,11 @@ final class TableStorage {
     let maximumCount: UInt64
     private var capacity: Int
 
-    /// Allocates a table of `count` elements, or of the minimum size, filled with `value`.
+    /// Allocates a table of `count` nulls, or of the minimum size.
     ///
     /// - Throws: `ResourceError` if the size is above the limit or there is no memory.
     init(
-        _ type: TableType, count: UInt64? = nil, fill value: UInt64 = 0, limit: UInt64
+        _ type: TableType, count: UInt64? = nil, limit: UInt64
     ) throws(ResourceError) {
         // Byte counts of tables stay below half of what an Int can hold.
         let limit = min(limit, 1 << 40)
@@ -36,7 +36,6 @@ final class TableStorage {
             to: TableRecord(
                 elements: elements.bindMemory(to: UInt64.self, capacity: capacity),
                 count: UInt(bitPattern: count)))
-        if value != 0 { record.pointee.elements.update(repeating: value, count: count) }
     }
 
     deinit {
@@ -54,31 +53,21 @@ final class TableStorage {
         return current
     }
 
-    /// Adds `delta` elements that hold `value`; answers the size before, or nil if it cannot grow.
-    func grow(by delta: UInt64, fill value: UInt64) -> UInt64? {
+    /// Adds `delta` elements, which `fill` writes; answers the size before, or nil if it cannot grow.
+    ///
+    /// - Throws: what `fill` throws; then the table is as it was.
+    func grow<Failure>(
+        by delta: UInt64, fill: (UnsafeMutablePointer<UInt64>, Int) throws(Failure) -> Void
+    ) throws(Failure) -> UInt64? {
         let old = count
-        guard makeRoom(for: delta) else { return nil }
-        fillRoom(0..<Int(truncatingIfNeeded: delta), with: value)
-        addRoom(delta)
+        let (sum, overflow) = old.addingReportingOverflow(delta)
+        guard !overflow, sum <= maximumCount else { return nil }
+        let newCount = Int(truncatingIfNeeded: sum)
+        let oldCount = Int(truncatingIfNeeded: old)
+        guard makeRoom(newCount) else { return nil }
+        try fill(record.pointee.elements + oldCount, newCount - oldCount)
+        record.pointee.count = UInt(bitPattern: newCount)
         return old
-    }
-
-    /// Makes room for `delta` more elements, which are no part of the table yet; false if the table
-    /// cannot grow so far.
-    func makeRoom(for delta: UInt64) -> Bool {
-        let (sum, overflow) = count.addingReportingOverflow(delta)
-        return !overflow && sum <= maximumCount && makeRoom(Int(truncatingIfNeeded: sum))
-    }
-
-    /// Writes to elements that `makeRoom(for:)` made room for, counted from the table's end.
-    func fillRoom(_ range: Range<Int>, with value: UInt64) {
-        let end = record.pointee.elements + Int(bitPattern: record.pointee.count)
-        (end + range.lowerBound).update(repeating: value, count: range.count)
-    }
-
-    /// Makes `delta` filled elements part of the table.
-    func addRoom(_ delta: UInt64) {
-        record.pointee.count &+= UInt(truncatingIfNeeded: delta)
     }
 
     /// Makes room for as many elements, which may be more than there are; false without memory.

@@ -99,6 +99,7 @@ final class Watchdog: Sendable {
                 BackgroundThread.start {
                     // Writing needs what the other thread may have locked after all.
                     Self.sleep(until: Statistics.now() + 10 * Self.grace)
+                    ListenerFiles.remove()
                     _exit(ExitCode.trap)
                 }
                 writeFiles()
@@ -112,6 +113,7 @@ final class Watchdog: Sendable {
 
     private func die(with message: String) {
         writeAll(Array(message.utf8), to: STDERR_FILENO)
+        ListenerFiles.remove()
         _exit(ExitCode.trap)
     }
 
