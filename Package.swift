@@ -51,7 +51,7 @@ let package = Package(
             path: "Benchmarks/instances"),
         // How fast limits hold, and what they cost.
         .executableTarget(
-            name: "measure-limits", dependencies: ["WasmInterpreter", "WasmText"],
+            name: "measure-limits", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
             path: "Benchmarks/limits"),
 
         // What calls between Swift and guests cost.

@@ -1,11 +1,16 @@
 // Measures what limits cost and how fast they hold:
 //
 //     swift run -c release measure-limits [ROUNDS]
+//     swift run -c release measure-limits --deadlines [ROUNDS [WORD...]]
 //
 // - how long a guest goes on after `InterruptHandle.interrupt()`, by what it does;
 // - what a deadline costs that is armed and not reached;
 // - what it takes to suspend a guest and to resume it.
+//
+// With `--deadlines` how long guests of embedders go on after a deadline: rows for
+// `Benchmarks/overshoot`.
 
+import Glibc
 import Synchronization
 import WasmInterpreter
 import WasmText
@@ -211,6 +216,12 @@ func measureSuspension() throws {
     print(padded("start, wait once, finish", 28), (now() - begin) / count, "ns")
 }
 
+if CommandLine.arguments.dropFirst().first == "--deadlines" {
+    let words = CommandLine.arguments.dropFirst(2)
+    try measureDeadlines(
+        rounds: words.first.flatMap { Int($0) } ?? 5, words: Array(words.dropFirst()))
+    exit(0)
+}
 let rounds = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 100
 try measureInterruptions(rounds: rounds)
 print()

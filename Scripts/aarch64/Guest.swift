@@ -177,7 +177,7 @@ final class Guest {
         Stage.memoryPointers[0] = Stage.number(Stage.memories)
         Stage.tablePointers[0] = Stage.number(Stage.tables)
         Stage.execution.pointee = ExecutionState(
-            top: stack.assumingMemoryBound(to: UInt64.self))
+            top: stack.assumingMemoryBound(to: UInt64.self), stopWord: Stage.stopWord)
         set(ContextOffset.stackLimit, Stage.number(stack + (7 << 20)))
         set(ContextOffset.budget, 1 << 40)
         set(ContextOffset.memory0, Stage.number(Stage.memories))

@@ -1,6 +1,12 @@
 // What the machine calls in the runtime, by name only: enough to compile the handlers for another
 // processor without a system, so that `Scripts/scan-handlers` can read their machine code.
 
+import Synchronization
+
+/// What handlers look at after calls of the host: see `InterruptHandle` in the engine.
+enum Futex { typealias Word = UnsafeMutablePointer<Atomic<UInt32>> }
+enum InterruptHandle { static let stopBits: UInt32 = 5 }
+
 @_silgen_name("runtimeMemoryGrow")
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64
 @_silgen_name("runtimeMemoryInit")
@@ -43,10 +49,12 @@ func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32
 func runtimeCallHost(
     _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer, _ cx: ContextPointer
 ) -> UInt64
+@_silgen_name("runtimeStopRequest")
+func runtimeStopRequest(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64
 @_silgen_name("runtimeBudgetExhausted")
 func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64
 @_silgen_name("runtimeTranslate")
-func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> CodePointer?
+func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64
 @_silgen_name("runtimeNotify")
 func runtimeNotify(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ count: UInt64

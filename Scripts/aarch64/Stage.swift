@@ -5,6 +5,7 @@
 // areas below do not overlap.
 
 import Glibc
+import Synchronization
 
 enum Stage {
     static let address: UInt = 0x20_0000_0000
@@ -54,6 +55,8 @@ enum Stage {
     static var execution: UnsafeMutablePointer<ExecutionState> {
         at(0x1d0_0000).assumingMemoryBound(to: ExecutionState.self)
     }
+    /// Of the interrupt handle.
+    static var stopWord: Futex.Word { at(0x1d1_0000).assumingMemoryBound(to: Atomic<UInt32>.self) }
     /// Bytes of the two memories; the first one has room to grow.
     static var memory0: UnsafeMutableRawPointer { at(0x100_1000) }
     static var memory1: UnsafeMutableRawPointer { at(0x140_1000) }

@@ -1,6 +1,12 @@
 // What handlers call in the runtime. Each notes its arguments and, where it can, does what the
 // engine's own function does to the state that handlers see; `Script` says how it ends.
 
+import Synchronization
+
+/// What handlers look at after calls of the host: see `InterruptHandle` in the engine.
+enum Futex { typealias Word = UnsafeMutablePointer<Atomic<UInt32>> }
+enum InterruptHandle { static let stopBits: UInt32 = 5 }
+
 /// How the calls out of the current run end, and a digest of their arguments.
 enum Script {
     nonisolated(unsafe) static var log = Digest()
@@ -29,6 +35,9 @@ enum Script {
     }
 }
 
+/// As in the engine.
+private let growthStopped: UInt64 = 1 << 62
+
 private func number(_ value: Int) -> UInt64 { UInt64(truncatingIfNeeded: value) }
 
 @inline(never)
@@ -36,7 +45,8 @@ func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> 
     if let guest = Script.guest { return guest.growMemory(memory, delta) }
     Script.note(1, number(memory), delta)
     let old = Stage.memories[memory].byteCount
-    if Script.choice % 2 == 1 { return .max }
+    if Script.choice % 4 == 1 { return .max }
+    if Script.choice % 4 == 3 { return growthStopped | UInt64(TrapCode.interrupted.rawValue) }
     Stage.memories[memory].byteCount += 8
     return UInt64(old)
 }
@@ -74,7 +84,8 @@ func runtimeTableGrow(
 ) -> UInt64 {
     Script.note(7, number(table), value, delta)
     let old = Stage.tables[table].count
-    if Script.choice % 2 == 1 { return .max }
+    if Script.choice % 4 == 1 { return .max }
+    if Script.choice % 4 == 3 { return growthStopped | UInt64(TrapCode.interrupted.rawValue) }
     Stage.tables[table].count += 1
     return UInt64(old)
 }
@@ -126,6 +137,16 @@ func runtimeCallHost(
     default: return 0
     }
 }
+/// The bit may be there without a reason to stop.
+@inline(never)
+func runtimeStopRequest(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
+    Script.note(24)
+    switch Script.choice / 8 % 4 {
+    case 0: return 0
+    case 1: return UInt64(TrapCode.interrupted.rawValue)
+    default: return UInt64(TrapCode.deadlineExceeded.rawValue)
+    }
+}
 @inline(never)
 func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
     if Script.guest != nil {
@@ -143,9 +164,10 @@ func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -
     }
 }
 @inline(never)
-func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> CodePointer? {
+func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
     Script.note(15, number(definedFunction))
-    return Script.choice % 4 == 3 ? nil : Stage.code + Landing.callee
+    return Script.choice % 4 == 3
+        ? UInt64(TrapCode.interrupted.rawValue) : Stage.number(Stage.code + Landing.callee)
 }
 @inline(never)
 func runtimeNotify(

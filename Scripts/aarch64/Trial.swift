@@ -166,7 +166,10 @@ struct Trial {
         for cell in 0..<4 { Stage.importedCells[cell] = random.of(subject.edges) }
         Stage.counter[0] = random.next()
         Stage.entries[0] = Stage.number(Stage.code + Landing.callee)
-        Stage.execution.pointee = ExecutionState(top: Stage.frame)
+        Stage.execution.pointee = ExecutionState(top: Stage.frame, stopWord: Stage.stopWord)
+        // Whoever looks whether the guest is to stop finds a bit in half of the runs.
+        Stage.stopWord.pointee.store(
+            run / 4 % 2 == 1 ? InterruptHandle.stopBits : 0, ordering: .relaxed)
     }
 
     /// What does not change between runs.

@@ -2,6 +2,7 @@
 // which is changed by whoever holds the only reference.
 
 import Synchronization
+import WasmInterpreter
 
 /// An open file, folder, stream or socket of a guest, with what the guest may do with it.
 ///
@@ -41,6 +42,9 @@ final class Descriptor: @unchecked Sendable {
     let isStream: Bool
     /// Whether the host can do so by itself; found out by the first call.
     private let worksAtOnce = Atomic(true)
+    /// The pipe or terminal, opened again; see `ownWay`.
+    private let reopened = Atomic<Int32>(Descriptor.notOpened)
+    private static let notOpened: Int32 = -2
     /// Beneath a folder that was given read-only.
     let isReadOnly: Bool
     /// The name under which the guest finds a preopened folder.
@@ -98,6 +102,8 @@ final class Descriptor: @unchecked Sendable {
     }
 
     deinit {
+        let reopened = reopened.load(ordering: .relaxed)
+        if reopened >= 0 { try? System.close(reopened) }
         if isOwned, !isClosed, let number = hostNumber { try? System.close(number) }
     }
 
@@ -289,6 +295,7 @@ extension Descriptor {
                 guard error == .again else { throw error }
             }
         }
+        if let ready = try ownWay { return try System.read(ready, vectors) }
         // Asked even after `again`: a device that never reads at once must not be tried for ever.
         guard try System.isReady(number, isReading: true) else { throw .again }
         return try System.read(number, vectors)
@@ -299,8 +306,29 @@ extension Descriptor {
             if let count = try System.writeAtOnce(number, vectors) { return count }
             worksAtOnce.store(false, ordering: .relaxed)
         }
+        if let ready = try ownWay { return try System.write(ready, vectors) }
         guard try System.isReady(number, isReading: false) else { throw .again }
         return try System.write(number, vectors)
+    }
+
+    /// A descriptor of what is behind this one on which calls do not wait: this one, if the host has
+    /// been told so, or a pipe or terminal opened again. They may be ready and still let a long call
+    /// wait, and the flag on the host's descriptor would belong to everybody who has it. Nil for other
+    /// devices, and where the host does not allow it.
+    private var ownWay: Int32? {
+        get throws(Errno) {
+            var known = reopened.load(ordering: .acquiring)
+            if known >= 0 { return known }
+            if try System.flags(number).flags.contains(.nonblock) { return number }
+            guard known == Self.notOpened else { return nil }
+            let canBe = System.isTerminal(number) || System.isPipe(number)
+            let opened = canBe ? System.reopen(number) : -1
+            let result = reopened.compareExchange(
+                expected: Self.notOpened, desired: opened, ordering: .acquiringAndReleasing)
+            known = result.exchanged ? opened : result.original
+            if !result.exchanged, opened >= 0 { try? System.close(opened) }
+            return known >= 0 ? known : nil
+        }
     }
 
     func read(
@@ -344,14 +372,14 @@ extension Descriptor {
         throw .badf
     }
 
-    func setSize(_ size: Int64) throws(Errno) {
+    func setSize(_ size: Int64, _ stop: StopSignal?) throws(Errno) {
         if let virtualFile { return try virtualFile.setSize(size) }
-        try System.setSize(try regularFileNumber, size)
+        try System.setSize(try regularFileNumber, size, stop)
     }
 
-    func allocate(_ offset: Int64, _ count: Int64) throws(Errno) {
+    func allocate(_ offset: Int64, _ count: Int64, _ stop: StopSignal?) throws(Errno) {
         if let virtualFile { return try virtualFile.allocate(offset, count) }
-        try System.allocate(try regularFileNumber, offset, count)
+        try System.allocate(try regularFileNumber, offset, count, stop)
     }
 
     func setTimes(_ times: FileTimes) throws(Errno) {
@@ -367,10 +395,12 @@ extension Descriptor {
         try virtualFile?.sync()
     }
 
-    func advise(_ offset: Int64, _ count: Int64, _ advice: Advice) throws(Errno) {
+    func advise(
+        _ offset: Int64, _ count: Int64, _ advice: Advice, _ stop: StopSignal?
+    ) throws(Errno) {
         // What is in memory needs no advice.
         guard let number = hostNumber else { return }
-        try System.advise(number, offset, count, advice)
+        try System.advise(number, offset, count, advice, stop)
     }
 
     /// Bytes that a stream in memory can read at once, as far as is known; 1 for other things.

@@ -23,7 +23,7 @@ extension WASIGuest {
     /// which tells the guest that there are more; a buffer that is not full ends the directory.
     func fd_readdir(
         _ memory: GuestMemory, _ fd: UInt32, _ buffer: UInt32, _ byteCount: UInt32,
-        _ cookie: UInt64, _ result: UInt32
+        _ cookie: UInt64, _ result: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
         let descriptor = try table[fd]
         guard let cookies = descriptor.cookies else { throw .notdir }
@@ -36,13 +36,15 @@ extension WASIGuest {
             let position = try cookies.position(of: cookie)
             guard !target.isEmpty else { return }
             var last = cookie
+            var count = 0
             try descriptor.readDirectory(from: position, byteCount: target.count) {
                 (entry) throws(Errno) in
                 var entry = entry
                 last = cookies.cookie(for: entry.next, after: last, cookieBudget)
                 entry.next = last
                 try writer.append(entry)
-                return !writer.isFull
+                count &+= 1
+                return !writer.isFull && (count & 255 != 0 || !stop.isRaised)
             }
         }
         result.store(UInt32(clamping: writer.byteCount))

@@ -43,14 +43,16 @@ extension WASIGuest {
         seen(try descriptor.filestat()).store(to: result, version)
     }
 
-    func fd_filestat_set_size(_ fd: UInt32, _ size: UInt64) throws(Errno) {
+    func fd_filestat_set_size(
+        _ fd: UInt32, _ size: UInt64, _ stop: StopSignal? = nil
+    ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireFile(.fdFilestatSetSize)
         guard let size = Int64(exactly: size) else { throw .inval }
-        guard let quota else { return try descriptor.setSize(size) }
+        guard let quota else { return try descriptor.setSize(size, stop) }
         // The new bytes take no room, but reading them back must not be free of charge.
         let added = UInt64(size).saturatingSubtracting(try descriptor.filestat().size)
-        try quota.charging(added) { () throws(Errno) in try descriptor.setSize(size) }
+        try quota.charging(added) { () throws(Errno) in try descriptor.setSize(size, stop) }
     }
 
     func fd_filestat_set_times(
@@ -76,7 +78,7 @@ extension WASIGuest {
     }
 
     func fd_advise(
-        _ fd: UInt32, _ offset: UInt64, _ count: UInt64, _ advice: UInt32
+        _ fd: UInt32, _ offset: UInt64, _ count: UInt64, _ advice: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
         let descriptor = try table[fd]
         guard let advice = UInt8(exactly: advice).flatMap(Advice.init) else { throw .inval }
@@ -84,17 +86,19 @@ extension WASIGuest {
         guard let offset = Int64(exactly: offset), let count = Int64(exactly: count) else {
             throw .inval
         }
-        try descriptor.advise(offset, count, advice)
+        try descriptor.advise(offset, count, advice, stop)
     }
 
-    func fd_allocate(_ fd: UInt32, _ offset: UInt64, _ count: UInt64) throws(Errno) {
+    func fd_allocate(
+        _ fd: UInt32, _ offset: UInt64, _ count: UInt64, _ stop: StopSignal? = nil
+    ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireFile(.fdAllocate)
         guard count > 0, let offset = Int64(exactly: offset), let count = Int64(exactly: count)
         else { throw .inval }
-        guard let quota else { return try descriptor.allocate(offset, count) }
+        guard let quota else { return try descriptor.allocate(offset, count, stop) }
         try quota.charging(UInt64(count)) { () throws(Errno) in
-            try descriptor.allocate(offset, count)
+            try descriptor.allocate(offset, count, stop)
         }
     }
 }

@@ -14,7 +14,8 @@ extension WASIGuest {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdRead)
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
+        let byteCount = try memory.withVectors(iovs, count: count, caller.stopSignal) {
+            (vectors) throws(Errno) in
             try descriptor.read(vectors, caller)
         }
         result.store(UInt32(clamping: try byteCount.get()))
@@ -29,14 +30,14 @@ extension WASIGuest {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdWrite)
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) {
+        let byteCount = try memory.withVectors(iovs, count: count, caller.stopSignal) {
             (vectors) throws(Errno) -> Result<Int, Trap> in
             guard quota != nil, descriptor.filetype == .regularFile else {
                 return try descriptor.write(vectors, caller)
             }
             return .success(
                 try writingWithinQuota(vectors) { (vectors) throws(Errno) in
-                    try descriptor.write(vectors)
+                    try descriptor.write(vectors, caller.stopSignal)
                 })
         }
         result.store(UInt32(clamping: try byteCount.get()))
@@ -44,31 +45,33 @@ extension WASIGuest {
 
     func fd_pread(
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
-        _ result: UInt32
+        _ result: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdRead)
         try descriptor.requirePosition(.fdSeek)
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
-            try descriptor.read(vectors, at: offset)
+        let byteCount = try memory.withVectors(iovs, count: count, stop) {
+            (vectors) throws(Errno) in
+            try descriptor.read(vectors, at: offset, stop)
         }
         result.store(UInt32(clamping: byteCount))
     }
 
     func fd_pwrite(
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ offset: UInt64,
-        _ result: UInt32
+        _ result: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
         let descriptor = try table[fd]
         try descriptor.requireAccess(.fdWrite)
         try descriptor.requirePosition(.fdSeek)
         guard let offset = Int(exactly: offset) else { throw .inval }
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
+        let byteCount = try memory.withVectors(iovs, count: count, stop) {
+            (vectors) throws(Errno) in
             try writingWithinQuota(vectors) { (vectors) throws(Errno) in
-                try descriptor.write(vectors, at: offset)
+                try descriptor.write(vectors, at: offset, stop)
             }
         }
         result.store(UInt32(clamping: byteCount))

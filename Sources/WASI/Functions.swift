@@ -41,6 +41,9 @@ extension WASIGuest {
 private struct FunctionTable {
     typealias Body = (WASIGuest, GuestMemory, borrowing CallSlots) throws(Errno) -> Void
     typealias PlainBody = (WASIGuest, borrowing CallSlots) throws(Errno) -> Void
+    typealias LongBody = (WASIGuest, GuestMemory, StopSignal, borrowing CallSlots) throws(Errno) ->
+        Void
+    typealias LongPlainBody = (WASIGuest, StopSignal, borrowing CallSlots) throws(Errno) -> Void
     typealias CallerBody = (WASIGuest, borrowing Caller, borrowing CallSlots) throws -> Void
 
     let guest: WASIGuest
@@ -95,6 +98,33 @@ private struct FunctionTable {
         }
     }
 
+    /// Defines a function that uses memory and can take long: it looks at the signal.
+    private func defineLong(_ name: Name, _ parameters: String, _ body: @escaping LongBody) {
+        add(name, parameters) { [guest] caller, slots in
+            do throws(Errno) {
+                guard let memory = caller.guestMemory else { throw .fault }
+                try body(guest, memory, caller.stopSignal, slots)
+                slots.setResult(u32: 0)
+            } catch {
+                slots.setResult(u32: UInt32(error.rawValue))
+            }
+        }
+    }
+
+    /// Defines a function that uses no memory and can take long.
+    private func defineLongPlain(
+        _ name: Name, _ parameters: String, _ body: @escaping LongPlainBody
+    ) {
+        add(name, parameters) { [guest] caller, slots in
+            do throws(Errno) {
+                try body(guest, caller.stopSignal, slots)
+                slots.setResult(u32: 0)
+            } catch {
+                slots.setResult(u32: UInt32(error.rawValue))
+            }
+        }
+    }
+
     /// Defines a function that may wait or end the guest: what it throws besides `Errno` does.
     private func defineWaiting(_ name: Name, _ parameters: String, _ body: @escaping CallerBody) {
         add(name, parameters) { [guest] caller, slots in
@@ -139,8 +169,8 @@ extension FunctionTable {
         define("clock_time_get", "iIi") { (guest, memory, slots) throws(Errno) in
             try guest.clock_time_get(memory, slots.u32(0), slots.u32(2))
         }
-        define("random_get", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.random_get(memory, slots.u32(0), slots.u32(1))
+        defineLong("random_get", "ii") { (guest, memory, stop, slots) throws(Errno) in
+            try guest.random_get(memory, slots.u32(0), slots.u32(1), stop)
         }
         defineWaiting("poll_oneoff", "iiii") { [version] guest, caller, slots in
             guard let memory = caller.guestMemory else { throw Errno.fault }
@@ -160,13 +190,13 @@ extension FunctionTable {
             try guest.fd_write(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), caller)
         }
-        define("fd_pread", "iiiIi") { (guest, memory, slots) throws(Errno) in
+        defineLong("fd_pread", "iiiIi") { (guest, memory, stop, slots) throws(Errno) in
             try guest.fd_pread(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4))
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4), stop)
         }
-        define("fd_pwrite", "iiiIi") { (guest, memory, slots) throws(Errno) in
+        defineLong("fd_pwrite", "iiiIi") { (guest, memory, stop, slots) throws(Errno) in
             try guest.fd_pwrite(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4))
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4), stop)
         }
         define("fd_seek", "iIii") { [version] (guest, memory, slots) throws(Errno) in
             let whence = Whence(slots.u32(2), version)
@@ -181,14 +211,14 @@ extension FunctionTable {
         definePlain("fd_datasync", "i") { (guest, slots) throws(Errno) in
             try guest.fd_datasync(slots.u32(0))
         }
-        definePlain("fd_advise", "iIIi") { (guest, slots) throws(Errno) in
-            try guest.fd_advise(slots.u32(0), slots.u64(1), slots.u64(2), slots.u32(3))
+        defineLongPlain("fd_advise", "iIIi") { (guest, stop, slots) throws(Errno) in
+            try guest.fd_advise(slots.u32(0), slots.u64(1), slots.u64(2), slots.u32(3), stop)
         }
-        definePlain("fd_allocate", "iII") { (guest, slots) throws(Errno) in
-            try guest.fd_allocate(slots.u32(0), slots.u64(1), slots.u64(2))
+        defineLongPlain("fd_allocate", "iII") { (guest, stop, slots) throws(Errno) in
+            try guest.fd_allocate(slots.u32(0), slots.u64(1), slots.u64(2), stop)
         }
-        definePlain("fd_filestat_set_size", "iI") { (guest, slots) throws(Errno) in
-            try guest.fd_filestat_set_size(slots.u32(0), slots.u64(1))
+        defineLongPlain("fd_filestat_set_size", "iI") { (guest, stop, slots) throws(Errno) in
+            try guest.fd_filestat_set_size(slots.u32(0), slots.u64(1), stop)
         }
         definePlain("fd_filestat_set_times", "iIIi") { (guest, slots) throws(Errno) in
             try guest.fd_filestat_set_times(slots.u32(0), slots.u64(1), slots.u64(2), slots.u32(3))
@@ -220,56 +250,59 @@ extension FunctionTable {
         define("fd_prestat_dir_name", "iii") { (guest, memory, slots) throws(Errno) in
             try guest.fd_prestat_dir_name(memory, slots.u32(0), slots.u32(1), slots.u32(2))
         }
-        define("fd_readdir", "iiiIi") { (guest, memory, slots) throws(Errno) in
+        defineLong("fd_readdir", "iiiIi") { (guest, memory, stop, slots) throws(Errno) in
             try guest.fd_readdir(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4))
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4), stop)
         }
     }
 
     fileprivate func definePaths() {
-        define("path_open", "iiiiiIIii") { (guest, memory, slots) throws(Errno) in
-            try guest.path_open(
+        defineWaiting("path_open", "iiiiiIIii") { guest, caller, slots in
+            guard let memory = caller.guestMemory else { throw Errno.fault }
+            let trap = try guest.path_open(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u64(5), slots.u64(6),
-                slots.u32(7), slots.u32(8))
+                slots.u64(5), slots.u64(6), slots.u32(7), slots.u32(8), caller)
+            if let trap { throw trap }
         }
-        define("path_create_directory", "iii") { (guest, memory, slots) throws(Errno) in
-            try guest.path_create_directory(memory, slots.u32(0), slots.u32(1), slots.u32(2))
+        defineLong("path_create_directory", "iii") { (guest, memory, stop, slots) throws(Errno) in
+            try guest.path_create_directory(memory, slots.u32(0), slots.u32(1), slots.u32(2), stop)
         }
-        define("path_remove_directory", "iii") { (guest, memory, slots) throws(Errno) in
-            try guest.path_remove_directory(memory, slots.u32(0), slots.u32(1), slots.u32(2))
+        defineLong("path_remove_directory", "iii") { (guest, memory, stop, slots) throws(Errno) in
+            try guest.path_remove_directory(memory, slots.u32(0), slots.u32(1), slots.u32(2), stop)
         }
-        define("path_unlink_file", "iii") { (guest, memory, slots) throws(Errno) in
-            try guest.path_unlink_file(memory, slots.u32(0), slots.u32(1), slots.u32(2))
+        defineLong("path_unlink_file", "iii") { (guest, memory, stop, slots) throws(Errno) in
+            try guest.path_unlink_file(memory, slots.u32(0), slots.u32(1), slots.u32(2), stop)
         }
-        define("path_rename", "iiiiii") { (guest, memory, slots) throws(Errno) in
+        defineLong("path_rename", "iiiiii") { (guest, memory, stop, slots) throws(Errno) in
             try guest.path_rename(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u32(5))
+                slots.u32(5), stop)
         }
-        define("path_link", "iiiiiii") { (guest, memory, slots) throws(Errno) in
+        defineLong("path_link", "iiiiiii") { (guest, memory, stop, slots) throws(Errno) in
             try guest.path_link(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u32(5), slots.u32(6))
+                slots.u32(5), slots.u32(6), stop)
         }
-        define("path_symlink", "iiiii") { (guest, memory, slots) throws(Errno) in
+        defineLong("path_symlink", "iiiii") { (guest, memory, stop, slots) throws(Errno) in
             try guest.path_symlink(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4))
+                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4), stop)
         }
-        define("path_readlink", "iiiiii") { (guest, memory, slots) throws(Errno) in
+        defineLong("path_readlink", "iiiiii") { (guest, memory, stop, slots) throws(Errno) in
             try guest.path_readlink(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u32(5))
+                slots.u32(5), stop)
         }
-        define("path_filestat_get", "iiiii") { [version] (guest, memory, slots) throws(Errno) in
+        defineLong("path_filestat_get", "iiiii") {
+            [version] (guest, memory, stop, slots) throws(Errno) in
             try guest.path_filestat_get(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                version)
+                version, stop)
         }
-        define("path_filestat_set_times", "iiiiIIi") { (guest, memory, slots) throws(Errno) in
+        defineLong("path_filestat_set_times", "iiiiIIi") {
+            (guest, memory, stop, slots) throws(Errno) in
             try guest.path_filestat_set_times(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u64(4),
-                slots.u64(5), slots.u32(6))
+                slots.u64(5), slots.u32(6), stop)
         }
     }
 

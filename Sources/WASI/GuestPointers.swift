@@ -61,15 +61,16 @@ extension GuestMemory {
     /// any address.
     ///
     /// - Throws: `fault` if the iovecs or the buffers are not all in the memory; `inval` for more than
-    ///   `examinedVectorLimit` empty buffers and nothing else before the rest.
+    ///   `examinedVectorLimit` empty buffers and nothing else before the rest; `intr` if the guest is
+    ///   to stop, for which many are looked at.
     @inline(__always)
     func withVectors<Result>(
-        _ address: UInt32, count: UInt32,
+        _ address: UInt32, count: UInt32, _ stop: StopSignal? = nil,
         _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Result
     ) throws(Errno) -> Result {
         let count = Int(truncatingIfNeeded: count)
         let source = UnsafeRawPointer(try pointer(address, byteCount: count &* Iovec.size))
-        guard count <= vectorLimit else { return try withManyVectors(source, count, body) }
+        guard count <= vectorLimit else { return try withManyVectors(source, count, stop, body) }
         return try withUnsafeTemporaryAllocation(of: HostVector.self, capacity: count) {
             (vectors) throws(Errno) -> Result in
             var left = transferLimit
@@ -87,7 +88,7 @@ extension GuestMemory {
     /// The same for more iovecs than one call of the host takes: empty ones are left out.
     @inline(never)
     private func withManyVectors<Result>(
-        _ source: UnsafeRawPointer, _ count: Int,
+        _ source: UnsafeRawPointer, _ count: Int, _ stop: StopSignal?,
         _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Result
     ) throws(Errno) -> Result {
         try withUnsafeTemporaryAllocation(of: HostVector.self, capacity: vectorLimit) {
@@ -96,6 +97,7 @@ extension GuestMemory {
             var left = transferLimit
             for index in 0..<min(count, examinedVectorLimit) {
                 guard found < vectorLimit else { break }
+                if index & 0xffff == 0xffff, stop.isRaised { throw .intr }
                 let (start, length) = Iovec.load(from: source + index &* Iovec.size)
                 guard length > 0 else { continue }
                 let data = try pointer(start, byteCount: Int(length))

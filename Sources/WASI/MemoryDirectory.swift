@@ -323,6 +323,7 @@ extension MemoryDirectory {
     func readEntries(
         from position: UInt64, _ body: (DirectoryEntry) throws(Errno) -> Bool
     ) throws(Errno) {
+        // `body` runs without the lock: it may look at files.
         let dots: [CChar] = [GuestPath.dot, GuestPath.dot]
         for number in position..<max(position, 2) {
             guard try Self.hand(number, node.ino, .directory, dots[...Int(number)], body) else {
@@ -331,7 +332,7 @@ extension MemoryDirectory {
         }
         var next = max(position, 2)
         while true {
-            let entries = entries(from: next)
+            let entries = fileSystem.lock.locked { node.entries.some(from: next) }
             guard let last = entries.last else { return }
             for entry in entries {
                 let (name, node) = (entry.name.bytes, entry.node)
@@ -340,15 +341,6 @@ extension MemoryDirectory {
                 }
             }
             next = last.number + 1
-        }
-    }
-
-    /// Entries that are handed out without the lock, since those who get them may look at files: a
-    /// few at a time, so that reading a large directory with a small buffer costs no more.
-    private func entries(from number: UInt64) -> [MemoryEntries.Entry] {
-        fileSystem.lock.locked {
-            let entries = node.entries
-            return Array(entries.entries[entries.index(from: number)...].prefix(64))
         }
     }
 

@@ -25,7 +25,7 @@ final class MemoryFile: VirtualFile {
 
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         try locked { () throws(Errno) in
-            if appends { position = node.bytes.count }
+            if appends { position = node.content.count }
             let count = try node.write(vectors, at: position)
             position += count
             return count
@@ -43,7 +43,7 @@ final class MemoryFile: VirtualFile {
     ) throws(Errno) -> Int {
         // As on the host, appending goes before the offset.
         try locked { () throws(Errno) in
-            try node.write(vectors, at: appends ? node.bytes.count : offset)
+            try node.write(vectors, at: appends ? node.content.count : offset)
         }
     }
 
@@ -53,7 +53,7 @@ final class MemoryFile: VirtualFile {
                 switch whence {
                 case .set: 0
                 case .cur: position
-                case .end: node.bytes.count
+                case .end: node.content.count
                 }
             let (target, overflow) = Int64(origin).addingReportingOverflow(offset)
             guard !overflow else { throw .overflow }
@@ -79,7 +79,7 @@ final class MemoryFile: VirtualFile {
         let (end, overflow) = offset.addingReportingOverflow(count)
         guard !overflow else { throw .fbig }
         try locked { () throws(Errno) in
-            if end > node.bytes.count { try node.setSize(Int(end)) }
+            if end > node.content.count { try node.setSize(Int(end)) }
         }
     }
 
@@ -90,6 +90,6 @@ final class MemoryFile: VirtualFile {
     }
 
     var readableByteCount: Int {
-        node.fileSystem.lock.locked { max(node.bytes.count - position, 0) }
+        node.fileSystem.lock.locked { max(node.content.count - position, 0) }
     }
 }

@@ -111,7 +111,7 @@ public final class MemoryFolder: Sendable {
             var found: [[UInt8]] = []
             var folders: [(path: [UInt8], node: MemoryNode)] = [([], root.node)]
             while let (path, node) = folders.popLast() {
-                for entry in node.entries.entries {
+                for entry in node.entries.all {
                     let name = path + entry.name.unsignedBytes
                     guard name.count < GuestPath.limit else { continue }
                     switch entry.node.filetype {

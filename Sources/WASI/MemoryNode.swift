@@ -14,7 +14,7 @@ final class MemoryNode {
     var ctim: UInt64
 
     /// The content of a file. Its size was reserved with the file system.
-    fileprivate(set) var bytes: [UInt8] = []
+    fileprivate(set) var content = FileContent()
     /// What a directory holds.
     var entries = MemoryEntries()
     /// The directory that holds a directory.
@@ -52,7 +52,8 @@ final class MemoryNode {
     }
 
     deinit {
-        fileSystem.release(bytes.count + targetByteCount)
+        fileSystem.release(content.count + targetByteCount)
+        fileSystem.discard(content.setCount(0))
         // One after the other: a guest may have made directories deeper than a recursion can go.
         var pending = entries.takeNodes()
         while var node = pending.popLast() {
@@ -65,7 +66,7 @@ final class MemoryNode {
     var filestat: Filestat {
         Filestat(
             dev: fileSystem.dev, ino: ino, filetype: filetype, nlink: nlink,
-            size: UInt64(clamping: target?.bytes.count ?? bytes.count), atim: atim, mtim: mtim,
+            size: UInt64(clamping: target?.bytes.count ?? content.count), atim: atim, mtim: mtim,
             ctim: ctim)
     }
 
@@ -88,10 +89,8 @@ final class MemoryNode {
 extension MemoryNode {
     func read(_ vectors: UnsafeBufferPointer<HostVector>, at offset: Int) -> Int {
         var position = offset
-        for vector in vectors where position < bytes.count {
-            let count = min(vector.buffer.count, bytes.count - position)
-            vector.buffer.copyBytes(from: bytes[position..<(position + count)])
-            position += count
+        for vector in vectors where position < content.count {
+            position += content.read(into: vector.buffer, at: position)
         }
         return position - offset
     }
@@ -103,43 +102,35 @@ extension MemoryNode {
         guard count > 0 else { return 0 }
         let (end, overflow) = offset.addingReportingOverflow(count)
         guard !overflow else { throw .fbig }
-        if end > bytes.count { try setSize(end) }
+        fileSystem.freeSome()
+        if end > content.count { try fileSystem.reserve(end - content.count) }
         var position = offset
-        bytes.withUnsafeMutableBytes { bytes in
-            for vector in vectors where !vector.buffer.isEmpty {
-                let part = bytes[position..<(position + vector.buffer.count)]
-                UnsafeMutableRawBufferPointer(rebasing: part)
-                    .copyMemory(from: UnsafeRawBufferPointer(vector.buffer))
-                position += vector.buffer.count
-            }
+        for vector in vectors {
+            content.write(UnsafeRawBufferPointer(vector.buffer), at: position)
+            position += vector.buffer.count
         }
         touch()
         return count
     }
 
-    /// Makes `content` the whole content; `nospc`, and nothing has happened, if that is more than
-    /// there may be.
-    func replace(by content: [UInt8]) throws(Errno) {
-        if content.count > bytes.count { try fileSystem.reserve(content.count - bytes.count) }
-        if content.count < bytes.count { fileSystem.release(bytes.count - content.count) }
-        bytes = content
+    /// Makes `bytes` the whole content; `nospc`, and nothing has happened, if that is more than there
+    /// may be.
+    func replace(by bytes: [UInt8]) throws(Errno) {
+        if bytes.count > content.count { try fileSystem.reserve(bytes.count - content.count) }
+        if bytes.count < content.count { fileSystem.release(content.count - bytes.count) }
+        content = FileContent()
+        bytes.withUnsafeBytes { content.write($0, at: 0) }
         touch()
     }
 
     /// Cuts the file off or fills it up with zeros; `nospc` if that is more than there may be.
     func setSize(_ size: Int) throws(Errno) {
-        if size > bytes.count {
-            try fileSystem.reserve(size - bytes.count)
-            bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
+        if size > content.count {
+            try fileSystem.reserve(size - content.count)
         } else {
-            fileSystem.release(bytes.count - size)
-            // What is cut off is given back, unless it is little.
-            if size < bytes.count / 2 {
-                bytes = Array(bytes[..<size])
-            } else {
-                bytes.removeLast(bytes.count - size)
-            }
+            fileSystem.release(content.count - size)
         }
+        fileSystem.discard(content.setCount(size))
         touch()
     }
 }
@@ -155,69 +146,6 @@ extension FileTimes.Value {
     }
 }
 
-/// The entries of a directory, in the order in which they were made.
-struct MemoryEntries {
-    struct Entry {
-        /// Grows with every entry; a place to go on reading from.
-        var number: UInt64
-        var name: GuestPath
-        var node: MemoryNode
-    }
-
-    /// Ascending by number.
-    private(set) var entries: [Entry] = []
-    private var numbers: [GuestPath: UInt64] = [:]
-    /// `.` and `..` count as the first two.
-    private var nextNumber: UInt64 = 2
-
-    var isEmpty: Bool { entries.isEmpty }
-
-    subscript(name: GuestPath) -> MemoryNode? {
-        guard let number = numbers[name] else { return nil }
-        return entries[index(from: number)].node
-    }
-
-    /// The first entry with at least this number; the count if there is none.
-    func index(from number: UInt64) -> Int {
-        var (low, high) = (0, entries.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].number < number { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-
-    /// Adds an entry, or gives the name to another node.
-    mutating func insert(_ name: GuestPath, _ node: MemoryNode) {
-        if let number = numbers[name] {
-            entries[index(from: number)].node = node
-            return
-        }
-        let name = name.compact
-        numbers[name] = nextNumber
-        entries.append(Entry(number: nextNumber, name: name, node: node))
-        nextNumber &+= 1
-    }
-
-    /// Empties the directory of nodes that nobody looks for any more.
-    fileprivate mutating func takeNodes() -> [MemoryNode] {
-        let nodes = entries.map(\.node)
-        entries = []
-        return nodes
-    }
-
-    mutating func remove(_ name: GuestPath) {
-        guard let number = numbers.removeValue(forKey: name) else { return }
-        entries.remove(at: index(from: number))
-        // A directory that was large must not keep the room that its entries do not count any more.
-        guard entries.count < entries.capacity / 4, entries.capacity > 64 else { return }
-        // A slice of all would be the same array.
-        entries = entries.map { $0 }
-        numbers = Dictionary(
-            entries.map { ($0.name, $0.number) }, uniquingKeysWith: { first, _ in first })
-    }
-}
-
 /// What the nodes of one file system share.
 final class MemoryFileSystem: Sendable {
     let lock = HostLock()
@@ -226,6 +154,8 @@ final class MemoryFileSystem: Sendable {
     private let byteLimit: Int
     private let used = Atomic(0)
     private let lastNumber = Atomic<UInt64>(0)
+    /// What was removed and is still to be freed. Nodes end under any lock or none.
+    private let discarded = Mutex(DiscardedContent())
     /// Numbers for file systems, far from those of the host's devices.
     static let firstDevice: UInt64 = 1 << 48
     private static let lastDevice = Atomic<UInt64>(firstDevice)
@@ -263,4 +193,10 @@ final class MemoryFileSystem: Sendable {
     }
 
     func release(_ count: Int) { used.wrappingSubtract(count, ordering: .relaxed) }
+
+    /// Frees blocks of a file little by little.
+    func discard(_ blocks: [[UInt8]]) { discarded.withLock { $0.add(blocks) } }
+
+    /// Frees some of what was removed.
+    func freeSome() { discarded.withLock { $0.freeSome() } }
 }

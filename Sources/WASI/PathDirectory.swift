@@ -37,6 +37,8 @@ struct OpenedFile {
     var resource: Descriptor.Resource
     var filetype: Filetype
     var isTerminal = false
+    /// A pipe with a name.
+    var isPipe = false
 }
 
 /// A directory of the host.
@@ -54,14 +56,30 @@ struct HostDirectory: PathDirectory {
         let opened = try resolver.open(path, in: number, mode, follow: flags.follow)
         do throws(Errno) {
             let filetype = try System.filestat(opened).filetype
+            // A stream that we opened is ours alone, and never lets the host wait.
+            let isStream = filetype == .unknown || filetype == .characterDevice
+            if !isStream, !flags.fdflags.contains(.nonblock) {
+                try System.clearNonblock(opened, mode)
+            }
+            // Not by the host, for which a large file is one piece.
+            if flags.oflags.contains(.trunc), filetype == .regularFile {
+                try System.setSize(opened, 0, resolver.stop)
+            }
             return OpenedFile(
                 resource: filetype == .directory ? .directory(opened) : .file(opened),
                 filetype: filetype,
-                isTerminal: filetype == .characterDevice && System.isTerminal(opened))
+                isTerminal: filetype == .characterDevice && System.isTerminal(opened),
+                isPipe: filetype == .unknown && System.isPipe(opened))
         } catch {
             try? System.close(opened)
             throw error
         }
+    }
+
+    /// Whether the path names a pipe.
+    func isPipe(_ path: GuestPath, follow: Bool) -> Bool {
+        guard let location = try? locate(path, follow: follow) else { return false }
+        return System.isPipe(location.directory.number, location.name.cString)
     }
 
     func createDirectory(_ path: GuestPath) throws(Errno) {

@@ -1,3 +1,5 @@
+import WasmInterpreter
+
 /// Turns paths of a guest into descriptors of the host, and keeps them beneath a directory.
 ///
 /// Two ways lead to the same answers. Where the kernel has `openat2`, it resolves whole paths and
@@ -9,6 +11,8 @@
 /// single component that the host does not follow. A path that leads out is `perm`.
 struct PathResolver {
     private let usesOpenat2: Bool
+    /// Ends walks that a guest makes long.
+    private(set) var stop: StopSignal?
 
     /// Symbolic links followed in one resolution before it is `loop`, as the host counts.
     private static let linkLimit = 40
@@ -17,6 +21,13 @@ struct PathResolver {
 
     init(_ resolution: WASI.PathResolution) {
         usesOpenat2 = resolution == .automatic && System.hasOpenat2
+    }
+
+    /// The same for one call of a guest.
+    func watching(_ stop: StopSignal?) -> PathResolver {
+        var resolver = self
+        resolver.stop = stop
+        return resolver
     }
 }
 
@@ -181,6 +192,8 @@ extension PathResolver {
         var links = 0
         while true {
             guard !rest.isAbsolute else { throw .perm }
+            // What the call answers then, the guest does not see.
+            guard !stop.isRaised else { throw .intr }
             let (name, following) = rest.splitFirst()
             if name.isEmpty { break }
             rest = following.withoutLeadingSlashes()

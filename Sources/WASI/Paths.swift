@@ -3,13 +3,14 @@ import WasmInterpreter
 // Calls with paths. The directory behind the descriptor resolves them; see `PathDirectory`.
 
 extension WASIGuest {
+    /// - Returns: what stops the guest while it waits for somebody to open the other end of a pipe.
     func path_open(
         _ memory: GuestMemory, _ fd: UInt32, _ dirflags: UInt32, _ path: UInt32,
         _ pathByteCount: UInt32, _ oflags: UInt32, _ base: UInt64, _ inheriting: UInt64,
-        _ fdflags: UInt32, _ result: UInt32
-    ) throws(Errno) {
+        _ fdflags: UInt32, _ result: UInt32, _ caller: borrowing Caller
+    ) throws(Errno) -> Trap? {
         let parent = try table[fd]
-        let directory = try parent.directory(.pathOpen, resolver)
+        let directory = try parent.directory(.pathOpen, resolver.watching(caller.stopSignal))
         let oflags = try Oflags(checking: oflags)
         let fdflags = try Fdflags(checking: fdflags)
         let path = try memory.path(path, byteCount: pathByteCount)
@@ -25,36 +26,46 @@ extension WASIGuest {
             path: path, follow: Lookupflags(rawValue: dirflags).contains(.symlinkFollow),
             oflags: oflags, fdflags: fdflags, rights: Rights(rawValue: base),
             inheriting: Rights(rawValue: inheriting), parent: parent)
-        result.store(try table.insert(try request.open(in: directory)))
+        switch try request.open(in: directory, caller) {
+        case .success(let descriptor): result.store(try table.insert(descriptor))
+        case .failure(let trap): return trap
+        }
+        return nil
     }
 
     func path_create_directory(
-        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32, _ byteCount: UInt32
+        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32, _ byteCount: UInt32,
+        _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let directory = try table[fd].writableDirectory(.pathCreateDirectory, resolver)
+        let directory = try table[fd].writableDirectory(
+            .pathCreateDirectory, resolver.watching(stop))
         try directory.createDirectory(try memory.path(path, byteCount: byteCount))
     }
 
     func path_remove_directory(
-        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32, _ byteCount: UInt32
+        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32, _ byteCount: UInt32,
+        _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let directory = try table[fd].writableDirectory(.pathRemoveDirectory, resolver)
+        let directory = try table[fd].writableDirectory(
+            .pathRemoveDirectory, resolver.watching(stop))
         try directory.removeDirectory(try memory.path(path, byteCount: byteCount))
     }
 
     func path_unlink_file(
-        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32, _ byteCount: UInt32
+        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32, _ byteCount: UInt32,
+        _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let directory = try table[fd].writableDirectory(.pathUnlinkFile, resolver)
+        let directory = try table[fd].writableDirectory(.pathUnlinkFile, resolver.watching(stop))
         try directory.unlinkFile(try memory.path(path, byteCount: byteCount))
     }
 
     func path_rename(
-        _ memory: GuestMemory, _ fd: UInt32, _ oldPath: UInt32, _ oldByteCount: UInt32,
-        _ newFd: UInt32, _ newPath: UInt32, _ newByteCount: UInt32
+        _ memory: GuestMemory, _ fd: UInt32, _ oldPath: UInt32,
+        _ oldByteCount: UInt32,
+        _ newFd: UInt32, _ newPath: UInt32, _ newByteCount: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let old = try table[fd].writableDirectory(.pathRenameSource, resolver)
-        let new = try table[newFd].writableDirectory(.pathRenameTarget, resolver)
+        let old = try table[fd].writableDirectory(.pathRenameSource, resolver.watching(stop))
+        let new = try table[newFd].writableDirectory(.pathRenameTarget, resolver.watching(stop))
         let oldPath = try memory.path(oldPath, byteCount: oldByteCount)
         let newPath = try memory.path(newPath, byteCount: newByteCount)
         try old.rename(oldPath, to: new, newPath)
@@ -63,11 +74,13 @@ extension WASIGuest {
     /// A link to a file beneath a read-only folder would be a way to write to it: both sides must
     /// be writable.
     func path_link(
-        _ memory: GuestMemory, _ oldFd: UInt32, _ oldFlags: UInt32, _ oldPath: UInt32,
-        _ oldByteCount: UInt32, _ newFd: UInt32, _ newPath: UInt32, _ newByteCount: UInt32
+        _ memory: GuestMemory, _ oldFd: UInt32, _ oldFlags: UInt32,
+        _ oldPath: UInt32,
+        _ oldByteCount: UInt32, _ newFd: UInt32, _ newPath: UInt32, _ newByteCount: UInt32,
+        _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let old = try table[oldFd].writableDirectory(.pathLinkSource, resolver)
-        let new = try table[newFd].writableDirectory(.pathLinkTarget, resolver)
+        let old = try table[oldFd].writableDirectory(.pathLinkSource, resolver.watching(stop))
+        let new = try table[newFd].writableDirectory(.pathLinkTarget, resolver.watching(stop))
         let follow = Lookupflags(rawValue: oldFlags).contains(.symlinkFollow)
         let oldPath = try memory.path(oldPath, byteCount: oldByteCount)
         let newPath = try memory.path(newPath, byteCount: newByteCount)
@@ -77,10 +90,11 @@ extension WASIGuest {
     /// Links with absolute targets are refused: nobody beneath the folder could follow them, and
     /// programs of the host would follow them elsewhere.
     func path_symlink(
-        _ memory: GuestMemory, _ target: UInt32, _ targetByteCount: UInt32, _ fd: UInt32,
-        _ path: UInt32, _ byteCount: UInt32
+        _ memory: GuestMemory, _ target: UInt32, _ targetByteCount: UInt32,
+        _ fd: UInt32,
+        _ path: UInt32, _ byteCount: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let directory = try table[fd].writableDirectory(.pathSymlink, resolver)
+        let directory = try table[fd].writableDirectory(.pathSymlink, resolver.watching(stop))
         let target = try memory.path(target, byteCount: targetByteCount)
         let path = try memory.path(path, byteCount: byteCount)
         guard !target.isAbsolute else { throw .perm }
@@ -88,10 +102,11 @@ extension WASIGuest {
     }
 
     func path_readlink(
-        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32, _ byteCount: UInt32,
-        _ buffer: UInt32, _ bufferByteCount: UInt32, _ result: UInt32
+        _ memory: GuestMemory, _ fd: UInt32, _ path: UInt32,
+        _ byteCount: UInt32,
+        _ buffer: UInt32, _ bufferByteCount: UInt32, _ result: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let directory = try table[fd].directory(.pathReadlink, resolver)
+        let directory = try table[fd].directory(.pathReadlink, resolver.watching(stop))
         let path = try memory.path(path, byteCount: byteCount)
         let buffer = try memory.buffer(buffer, byteCount: bufferByteCount)
         let result = try memory.result32(result)
@@ -100,9 +115,9 @@ extension WASIGuest {
 
     func path_filestat_get(
         _ memory: GuestMemory, _ fd: UInt32, _ flags: UInt32, _ path: UInt32,
-        _ byteCount: UInt32, _ result: UInt32, _ version: Version
+        _ byteCount: UInt32, _ result: UInt32, _ version: Version, _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let directory = try table[fd].directory(.pathFilestatGet, resolver)
+        let directory = try table[fd].directory(.pathFilestatGet, resolver.watching(stop))
         let path = try memory.path(path, byteCount: byteCount)
         let result = try memory.pointer(result, byteCount: Filestat.size(version))
         let follow = Lookupflags(rawValue: flags).contains(.symlinkFollow)
@@ -111,9 +126,11 @@ extension WASIGuest {
 
     func path_filestat_set_times(
         _ memory: GuestMemory, _ fd: UInt32, _ flags: UInt32, _ path: UInt32,
-        _ byteCount: UInt32, _ atim: UInt64, _ mtim: UInt64, _ fstflags: UInt32
+        _ byteCount: UInt32, _ atim: UInt64, _ mtim: UInt64, _ fstflags: UInt32,
+        _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let directory = try table[fd].writableDirectory(.pathFilestatSetTimes, resolver)
+        let directory = try table[fd].writableDirectory(
+            .pathFilestatSetTimes, resolver.watching(stop))
         let path = try memory.path(path, byteCount: byteCount)
         let times = try FileTimes(atim: atim, mtim: mtim, flags: fstflags, clock)
         let follow = Lookupflags(rawValue: flags).contains(.symlinkFollow)
@@ -145,13 +162,45 @@ private struct OpenRequest {
         self.parent = parent
     }
 
-    func open(in directory: any PathDirectory) throws(Errno) -> Descriptor {
+    /// Opens what the path names. Where the host would wait, the guest waits here, and may be stopped.
+    func open(
+        in directory: any PathDirectory, _ caller: borrowing Caller
+    ) throws(Errno) -> Result<Descriptor, Trap> {
+        var patience = OpeningPatience(caller.store)
+        while true {
+            do throws(Errno) {
+                let (descriptor, isWaiting) = try open(in: directory)
+                guard isWaiting else { return .success(descriptor) }
+                return try patience.waitForWriter(of: descriptor).map { descriptor }
+            } catch {
+                guard !fdflags.contains(.nonblock),
+                    isTemporary(error, directory as? HostDirectory)
+                else { throw error }
+            }
+            if case .failure(let trap) = try patience.wait() { return .failure(trap) }
+        }
+    }
+
+    /// Whether what failed would have waited if the host had been let: for a reader of a pipe, or for
+    /// the holder of a lease on a file.
+    private func isTemporary(_ error: Errno, _ directory: HostDirectory?) -> Bool {
+        switch error {
+        case .again: directory != nil
+        case .nxio: directory?.isPipe(path, follow: follow) ?? false
+        default: false
+        }
+    }
+
+    /// What was opened, and whether it is a pipe that has no writer yet.
+    private func open(in directory: any PathDirectory) throws(Errno) -> (Descriptor, Bool) {
         guard parent.isReadOnly else { return try open(in: directory, oflags) }
         return try openReadOnly(in: directory)
     }
 
     /// As on a file system that is mounted read-only: what exists can be opened to read.
-    private func openReadOnly(in directory: any PathDirectory) throws(Errno) -> Descriptor {
+    private func openReadOnly(
+        in directory: any PathDirectory
+    ) throws(Errno) -> (Descriptor, Bool) {
         guard !rights.contains(.fdWrite), !oflags.contains(.trunc) else { throw .rofs }
         guard oflags.contains(.creat) else { return try open(in: directory, oflags) }
         do throws(Errno) {
@@ -165,7 +214,7 @@ private struct OpenRequest {
 
     private func open(
         in directory: any PathDirectory, _ oflags: Oflags
-    ) throws(Errno) -> Descriptor {
+    ) throws(Errno) -> (Descriptor, Bool) {
         // Emptying a file is writing to it, whatever the descriptor may do afterwards.
         let writes = rights.contains(.fdWrite) || oflags.contains(.trunc)
         let opened = try directory.open(
@@ -177,12 +226,14 @@ private struct OpenRequest {
         var allowed = applicable.intersection(parent.allowedInheriting)
         if !rights.contains(.fdRead) { allowed.remove(.fdRead) }
         if !rights.contains(.fdWrite) { allowed.subtract(.writing) }
-        return Descriptor(
+        let descriptor = Descriptor(
             opened.resource, filetype: opened.filetype,
             rights: rights.intersection(applicable).intersection(allowed),
             inheriting: inheriting, allowed: allowed,
             allowedInheriting: parent.allowedInheriting, flags: fdflags,
             isReadOnly: parent.isReadOnly)
+        let isWaiting = opened.isPipe && !writes && !fdflags.contains(.nonblock)
+        return (descriptor, isWaiting)
     }
 }
 

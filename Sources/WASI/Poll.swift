@@ -22,8 +22,10 @@ extension WASIGuest {
         let target = try memory.pointer(output, byteCount: count &* Event.size)
         let result = try memory.result32(result)
 
-        var wait = Wait(clock: clock)
+        let stop = caller.stopSignal
+        var wait = Wait(clock: clock, stop)
         for index in 0..<count {
+            if index & 255 == 255, stop.isRaised { throw Errno.intr }
             guard let subscription = Subscription(from: source + index &* size, version) else {
                 throw Errno.inval
             }

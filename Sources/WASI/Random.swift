@@ -6,7 +6,8 @@ public enum RandomSource: Sendable {
     case system
     /// The same bytes for the same seed, in every run. Not fit for secrets.
     case seeded(UInt64)
-    /// Fills the buffer, which may be empty.
+    /// Fills the buffer, which may be empty. For a large request called several times, with parts of
+    /// it.
     case closure(@Sendable (UnsafeMutableRawBufferPointer) throws(Errno) -> Void)
 }
 
@@ -40,13 +41,21 @@ struct SeededGenerator {
 
 extension WASIGuest {
     func random_get(
-        _ memory: GuestMemory, _ buffer: UInt32, _ byteCount: UInt32
+        _ memory: GuestMemory, _ buffer: UInt32, _ byteCount: UInt32, _ stop: StopSignal? = nil
     ) throws(Errno) {
-        let buffer = try memory.buffer(buffer, byteCount: byteCount)
-        switch random {
-        case .system: try System.random(buffer)
-        case .seeded: generator.withLock { $0.fill(buffer) }
-        case .closure(let fill): try fill(buffer)
-        }
+        var rest = try memory.buffer(buffer, byteCount: byteCount)[...]
+        repeat {
+            // A multiple of the words that the generator makes: pieces are the same bytes as the whole.
+            let piece = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(Self.pieceByteCount))
+            switch random {
+            case .system: try System.random(piece)
+            case .seeded: generator.withLock { $0.fill(piece) }
+            case .closure(let fill): try fill(piece)
+            }
+            rest = rest.dropFirst(piece.count)
+        } while !rest.isEmpty && !stop.isRaised
     }
+
+    /// Bytes that are made at once: some tenths of a millisecond.
+    private static let pieceByteCount = 1 << 16
 }

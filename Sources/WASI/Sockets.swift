@@ -36,7 +36,8 @@ extension WASIGuest {
         let byteCount = try memory.result32(byteCount)
         let roflags = try memory.pointer(roflags, byteCount: 2)
         var isTruncated = false
-        let received = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
+        let received = try memory.withVectors(iovs, count: count, caller.stopSignal) {
+            (vectors) throws(Errno) in
             let receive = { (vectors: UnsafeBufferPointer<HostVector>) throws(Errno) in
                 let received = try System.receive(number, vectors, options)
                 isTruncated = received.isTruncated
@@ -63,7 +64,8 @@ extension WASIGuest {
         // The specification has no flags for sending.
         guard flags == 0 else { throw Errno.inval }
         let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count) { (vectors) throws(Errno) in
+        let byteCount = try memory.withVectors(iovs, count: count, caller.stopSignal) {
+            (vectors) throws(Errno) in
             try descriptor.write(vectors, caller)
         }
         result.store(UInt32(clamping: try byteCount.get()))

@@ -72,7 +72,7 @@ final class ClosureSink: VirtualFile {
 ///     // after the run
 ///     print(output.string)
 public final class OutputBuffer: VirtualFile, Sendable {
-    private let storage = Mutex<[UInt8]>([])
+    private let storage = Mutex(FileContent())
     /// Bytes that the buffer takes at most; a write beyond them fails with `nospc`.
     public let limit: Int
 
@@ -80,18 +80,19 @@ public final class OutputBuffer: VirtualFile, Sendable {
     public init(limit: Int = 64 << 20) { self.limit = max(limit, 0) }
 
     /// What was written so far.
-    public var bytes: [UInt8] { storage.withLock { $0 } }
+    public var bytes: [UInt8] { storage.withLock { $0.bytes } }
 
     /// What was written so far as text, with malformed UTF-8 replaced.
     public var string: String { String(decoding: bytes, as: UTF8.self) }
 
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
-        let taken = storage.withLock { bytes in
-            let before = bytes.count
+        let taken = storage.withLock { content in
+            let before = content.count
             for vector in vectors {
-                bytes.append(contentsOf: vector.buffer.prefix(limit - bytes.count))
+                let part = vector.buffer.prefix(limit - content.count)
+                content.write(UnsafeRawBufferPointer(rebasing: part), at: content.count)
             }
-            return bytes.count - before
+            return content.count - before
         }
         guard taken > 0 || vectors.allSatisfy({ $0.buffer.isEmpty }) else { throw .nospc }
         return taken

@@ -100,8 +100,7 @@ extension System {
 extension System {
     /// Bytes that can be read without waiting, as far as the host tells: of a file, those behind
     /// the position. For writing the host does not tell; one byte is certain.
-    static func byteCount(_ descriptor: Int32, isReading: Bool) -> UInt64 {
-        guard isReading else { return 1 }
+    static func readableByteCount(_ descriptor: Int32) -> UInt64 {
         var count: Int32 = 0
         guard ioctl(descriptor, UInt(FIONREAD), &count) == 0 else { return 0 }
         return UInt64(clamping: count)

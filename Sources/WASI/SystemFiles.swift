@@ -178,6 +178,14 @@ extension System {
         }
     }
 
+    /// Opens what is behind a descriptor again, not to wait; -1 if the host does not allow it.
+    static func reopen(_ descriptor: Int32) -> Int32 {
+        let mode = fcntl(descriptor, F_GETFL) & O_ACCMODE
+        let opened = open(
+            "/proc/self/fd/\(descriptor)", mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        return opened < 0 ? -1 : (try? aboveStandardStreams(opened)) ?? -1
+    }
+
     static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 }
 
@@ -228,7 +236,15 @@ extension System {
             return symbol_pipe2(start.assumingMemoryBound(to: Int32.self), O_CLOEXEC)
         }
         guard answer == 0 else { throw .ofHost }
-        return ends
+        let read = Result { () throws(Errno) in try aboveStandardStreams(ends.0) }
+        let write = Result { () throws(Errno) in try aboveStandardStreams(ends.1) }
+        switch (read, write) {
+        case (.success(let read), .success(let write)): return (read, write)
+        case (.success(let end), .failure(let error)), (.failure(let error), .success(let end)):
+            try? close(end)
+            throw error
+        case (.failure(let error), .failure): throw error
+        }
     }
 }
 

@@ -16,7 +16,8 @@ private struct OpenHow {
     var resolve: UInt64
 }
 
-/// How a file is opened, in the host's flags.
+/// How a file is opened, in the host's flags. Whoever opens it empties it afterwards, and takes away
+/// `O_NONBLOCK` if nobody asked for it.
 struct OpenMode {
     var flags: Int32
 
@@ -31,9 +32,9 @@ struct OpenMode {
         if oflags.contains(.creat) { flags |= O_CREAT }
         if oflags.contains(.directory) { flags |= O_DIRECTORY }
         if oflags.contains(.excl) { flags |= O_EXCL }
-        if oflags.contains(.trunc) { flags |= O_TRUNC }
         if fdflags.contains(.append) { flags |= O_APPEND }
-        if fdflags.contains(.nonblock) { flags |= O_NONBLOCK }
+        // Opening never waits, for a guest in the kernel could not be stopped: see `OpeningPatience`.
+        flags |= O_NONBLOCK
         if fdflags.contains(.dsync) { flags |= O_DSYNC }
         if !fdflags.isDisjoint(with: [.rsync, .sync]) { flags |= O_SYNC }
         // A terminal that a guest opens must not become the one that signals this process.
@@ -87,6 +88,24 @@ extension System {
             try retrying {
                 openat(directory, name, mode.flags | O_NOFOLLOW | O_CLOEXEC, mode.permissions)
             })
+    }
+
+    /// Lets calls wait again on what was opened so.
+    static func clearNonblock(_ descriptor: Int32, _ mode: OpenMode) throws(Errno) {
+        try retrying { fcntl(descriptor, F_SETFL, mode.flags & ~O_NONBLOCK) }
+    }
+
+    /// Whether the descriptor is one of a pipe.
+    static func isPipe(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+    }
+
+    /// Whether the name is one of a pipe.
+    static func isPipe(_ directory: Int32, _ name: CString) -> Bool {
+        var status = stat()
+        return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0
+            && status.st_mode & S_IFMT == S_IFIFO
     }
 
     /// Opens a folder that the embedder names.

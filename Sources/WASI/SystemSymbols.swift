@@ -55,11 +55,15 @@ func symbol_accept4(
     _ length: UnsafeMutablePointer<socklen_t>?, _ flags: Int32
 ) -> Int32
 
+@_silgen_name("tee")
+func symbol_tee(_ source: Int32, _ target: Int32, _ count: Int, _ flags: UInt32) -> Int
+
 @_silgen_name("pipe2")
 func symbol_pipe2(_ descriptors: UnsafeMutablePointer<Int32>, _ flags: Int32) -> Int32
 
 /// The number of the system call `openat2` (Linux 5.6), the same on every architecture.
 let SYS_openat2 = 437
+let SPLICE_F_NONBLOCK: UInt32 = 2
 let O_PATH: Int32 = 0o10_000_000
 let RWF_NOWAIT: Int32 = 8
 let RESOLVE_NO_MAGICLINKS: UInt64 = 0x02

@@ -2,15 +2,23 @@ import WasmInterpreter
 
 // Reading and writing streams as a guest wants it that waits. The calls of the host never wait:
 // they answer `again`, the thread is parked here until there is more to say, or the guest stopped.
+//
+// No call of the host moves more than a piece, after which somebody may want the guest to stop.
+
+/// Bytes that one call of the host moves at most: about half a millisecond's.
+private let pieceByteCount = 1 << 20
 
 extension Descriptor {
-    /// Reads once into the buffers, waits before if need be.
+    /// Reads once into the buffers, waits before if need be. Of a stream that is a piece at most.
     @inline(__always)
     func read(
         _ vectors: UnsafeBufferPointer<HostVector>, _ caller: borrowing Caller
     ) throws(Errno) -> Result<Int, Trap> {
-        guard isStream else { return .success(try read(vectors)) }
-        return try waiting(isReading: true, caller) { () throws(Errno) in try read(vectors) }
+        guard isStream else { return .success(try read(vectors, caller.stopSignal)) }
+        let limit = transferLimit
+        return try waiting(isReading: true, caller) { () throws(Errno) in
+            try vectors.withFirst(limit) { (vectors) throws(Errno) in try read(vectors) }
+        }
     }
 
     /// Writes the buffers once; to a stream, if the guest waits, all of them.
@@ -18,10 +26,82 @@ extension Descriptor {
     func write(
         _ vectors: UnsafeBufferPointer<HostVector>, _ caller: borrowing Caller
     ) throws(Errno) -> Result<Int, Trap> {
-        guard isStream else { return .success(try write(vectors)) }
+        guard isStream else { return .success(try write(vectors, caller.stopSignal)) }
         return try transferringAll(vectors, isReading: false, caller) {
             (vectors) throws(Errno) in try write(vectors)
         }
+    }
+
+    /// Messages are not cut into pieces; they are short.
+    private var transferLimit: Int { filetype == .socketDgram ? .max : pieceByteCount }
+
+    /// Reads from a file, or once from what is no stream of the host but one of the embedder's.
+    @inline(__always)
+    func read(
+        _ vectors: UnsafeBufferPointer<HostVector>, _ stop: StopSignal?
+    ) throws(Errno) -> Int {
+        guard vectors.byteCount > pieceByteCount else { return try read(vectors) }
+        let isFile = filetype == .regularFile || filetype == .blockDevice
+        return try movingPieces(of: vectors, isFile ? stop : nil) {
+            (vectors, _) throws(Errno) in try read(vectors)
+        }
+    }
+
+    /// Writes to what is no stream of the host.
+    @inline(__always)
+    func write(
+        _ vectors: UnsafeBufferPointer<HostVector>, _ stop: StopSignal?
+    ) throws(Errno) -> Int {
+        guard vectors.byteCount > pieceByteCount else { return try write(vectors) }
+        return try movingPieces(of: vectors, stop) { (vectors, _) throws(Errno) in
+            try write(vectors)
+        }
+    }
+
+    func read(
+        _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int, _ stop: StopSignal?
+    ) throws(Errno) -> Int {
+        guard vectors.byteCount > pieceByteCount else { return try read(vectors, at: offset) }
+        return try movingPieces(of: vectors, stop) { (vectors, done) throws(Errno) in
+            try read(vectors, at: offset.saturatingAdding(done))
+        }
+    }
+
+    func write(
+        _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int, _ stop: StopSignal?
+    ) throws(Errno) -> Int {
+        guard vectors.byteCount > pieceByteCount else { return try write(vectors, at: offset) }
+        return try movingPieces(of: vectors, stop) { (vectors, done) throws(Errno) in
+            try write(vectors, at: offset.saturatingAdding(done))
+        }
+    }
+
+    /// Calls `move` with the buffers piece by piece and the bytes that it has moved, until it moves
+    /// less than a piece or the guest is to stop; only once without a signal. What was done before an
+    /// error counts; the guest meets it when it goes on.
+    @inline(never)
+    private func movingPieces(
+        of vectors: UnsafeBufferPointer<HostVector>, _ stop: StopSignal?,
+        _ move: (UnsafeBufferPointer<HostVector>, _ done: Int) throws(Errno) -> Int
+    ) throws(Errno) -> Int {
+        let total = vectors.byteCount
+        var rest = Array(vectors)
+        var done = 0
+        while done < total {
+            let wanted = min(total - done, pieceByteCount)
+            do throws(Errno) {
+                let count = try rest.withUnsafeBufferPointer { (rest) throws(Errno) in
+                    try rest.withFirst(wanted) { (piece) throws(Errno) in try move(piece, done) }
+                }
+                done &+= count
+                guard count == wanted, let stop, !stop.isRaised else { return done }
+                rest.drop(count)
+            } catch {
+                guard done > 0 else { throw error }
+                return done
+            }
+        }
+        return done
     }
 
     /// Runs `transfer`, which answers `again` instead of waiting, until it answers something else.
@@ -46,20 +126,21 @@ extension Descriptor {
         _ vectors: UnsafeBufferPointer<HostVector>, isReading: Bool, _ caller: borrowing Caller,
         _ transfer: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
     ) throws(Errno) -> Result<Int, Trap> {
+        let limit = transferLimit
         let first = try waiting(isReading: isReading, caller) { () throws(Errno) in
-            try transfer(vectors)
+            try vectors.withFirst(limit, transfer)
         }
-        let total = vectors.reduce(0) { $0 &+ $1.buffer.count }
+        let total = vectors.byteCount
         guard case .success(var done) = first, done > 0, done < total, isPatient else {
             return first
         }
         var rest = Array(vectors)
         rest.drop(done)
-        while done < total {
+        while done < total, !caller.stopSignal.isRaised {
             do throws(Errno) {
                 let next = try waiting(isReading: isReading, caller) { () throws(Errno) in
                     try rest.withUnsafeBufferPointer { (rest) throws(Errno) in
-                        try transfer(rest)
+                        try rest.withFirst(limit, transfer)
                     }
                 }
                 guard case .success(let count) = next else { return next }
@@ -71,6 +152,43 @@ extension Descriptor {
             }
         }
         return .success(done)
+    }
+}
+
+extension UnsafeBufferPointer<HostVector> {
+    /// Bytes of all buffers.
+    @inline(__always)
+    fileprivate var byteCount: Int { reduce(0) { $0 &+ Int(truncatingIfNeeded: $1.iov_len) } }
+
+    /// Hands `body` the first `limit` bytes, or all.
+    @inline(__always)
+    fileprivate func withFirst<Result>(
+        _ limit: Int, _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        guard byteCount > limit else { return try body(self) }
+        return try first(limit).withUnsafeBufferPointer { (first) throws(Errno) in
+            try body(first)
+        }
+    }
+
+    @inline(never)
+    private func first(_ limit: Int) -> [HostVector] {
+        var first: [HostVector] = []
+        var left = limit
+        for vector in self where left > 0 {
+            let part = vector.buffer.prefix(left)
+            first.append(HostVector(UnsafeMutableRawBufferPointer(rebasing: part)))
+            left -= part.count
+        }
+        return first
+    }
+}
+
+extension Int {
+    /// The sum, or the largest value if it does not fit.
+    fileprivate func saturatingAdding(_ other: Int) -> Int {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }
 

@@ -15,6 +15,10 @@ struct Wait {
     }
 
     private let clock: ClockSource
+    /// Thousands of subscriptions take milliseconds.
+    private let stop: StopSignal?
+    /// When the first of the timers was added that run from now on.
+    private var start: UInt64?
     /// Known before waiting: errors, and streams that are always ready.
     private var events: [Event] = []
     private var timers: [Timer] = []
@@ -26,7 +30,10 @@ struct Wait {
     /// What to tell when one of `descriptors` is ready.
     private var pending: [(index: Int, event: Event)] = []
 
-    init(clock: ClockSource) { self.clock = clock }
+    init(clock: ClockSource, _ stop: StopSignal? = nil) {
+        self.clock = clock
+        self.stop = stop
+    }
 
     mutating func add(_ event: Event) { events.append(event) }
 
@@ -49,8 +56,10 @@ struct Wait {
         guard !isAbsolute else {
             return timers.append(Timer(userdata: userdata, clock: clock, end: timeout))
         }
-        // A span is measured on the clock that nobody sets.
-        let end = try self.clock.time(.monotonic).saturatingAdding(timeout)
+        // A span is measured on the clock that nobody sets, and all of one call from the same moment.
+        let now = if let start { start } else { try self.clock.time(.monotonic) }
+        start = now
+        let end = now.saturatingAdding(timeout)
         timers.append(Timer(userdata: userdata, clock: .monotonic, end: end))
     }
 
@@ -81,9 +90,10 @@ struct Wait {
 
     /// Nanoseconds until the first clock is due; nil without clocks.
     private func remainingTime() throws(Errno) -> UInt64? {
+        var now = Now(clock)
         var least: UInt64?
         for timer in timers {
-            let remaining = timer.end.saturatingSubtracting(try clock.time(timer.clock))
+            let remaining = timer.end.saturatingSubtracting(try now.time(timer.clock))
             least = min(least ?? .max, remaining)
         }
         return least
@@ -119,7 +129,10 @@ struct Wait {
 
     /// Makes events of what is ready; answers whether there are any.
     private mutating func collect() throws(Errno) -> Bool {
-        for (index, event) in pending {
+        // Asked once for each descriptor.
+        var byteCounts: [Int: UInt64] = [:]
+        for (number, (index, event)) in pending.enumerated() {
+            if number & 255 == 255, stop.isRaised { throw .intr }
             let descriptor = descriptors[index]
             guard descriptor.isReady(isReading: event.type == .fdRead) else { continue }
             var event = event
@@ -127,15 +140,36 @@ struct Wait {
                 event.error = .badf
             } else {
                 event.isHangup = descriptor.isHangup
-                event.byteCount = System.byteCount(
-                    descriptor.fd, isReading: event.type == .fdRead)
+                event.byteCount = 1
+                if event.type == .fdRead {
+                    let count = byteCounts[index] ?? System.readableByteCount(descriptor.fd)
+                    byteCounts[index] = count
+                    event.byteCount = count
+                }
             }
             events.append(event)
         }
-        for timer in timers where try clock.time(timer.clock) >= timer.end {
+        var now = Now(clock)
+        for timer in timers where try now.time(timer.clock) >= timer.end {
             events.append(Event(userdata: timer.userdata, type: .clock))
         }
         return !events.isEmpty
+    }
+}
+
+/// The two times that guests can wait for, each looked at once.
+private struct Now {
+    private let source: ClockSource
+    private var realtime: UInt64?
+    private var monotonic: UInt64?
+
+    init(_ source: ClockSource) { self.source = source }
+
+    mutating func time(_ clock: ClockID) throws(Errno) -> UInt64 {
+        if let known = clock == .realtime ? realtime : monotonic { return known }
+        let time = try source.time(clock)
+        if clock == .realtime { realtime = time } else { monotonic = time }
+        return time
     }
 }
 

@@ -90,10 +90,29 @@ import Testing
         let names = try (0..<2000).map { try GuestPath(Array("n\($0)".utf8)) }
         for name in names { entries.insert(name, MemoryNode(fileSystem, .regularFile)) }
         for name in names.dropLast(10) { entries.remove(name) }
-        #expect(entries.entries.count == 10)
-        #expect(entries.entries.capacity <= 256)
+        #expect(Array(entries.all).count == 10)
+        #expect(entries.capacities.entries <= 256)
+        #expect(entries.capacities.names <= 256)
         for name in names.suffix(10) { #expect(entries[name] != nil) }
         #expect(entries[names[0]] == nil)
+    }
+
+    /// The same where names are spread over many tables, and what is left over many chunks.
+    @Test func thinnedDirectoriesShrink() throws {
+        let fileSystem = MemoryFileSystem(byteLimit: 1 << 20, clock: .system)
+        var entries = MemoryEntries()
+        let names = try (0..<20_000).map { try GuestPath(Array("n\($0)".utf8)) }
+        for name in names { entries.insert(name, MemoryNode(fileSystem, .regularFile)) }
+        for (index, name) in names.enumerated() where index % 100 != 0 { entries.remove(name) }
+        #expect(Array(entries.all).count == 200)
+        #expect(entries.capacities.entries <= 2000)
+        #expect(entries.capacities.names <= 4096)
+        for (index, name) in names.enumerated() {
+            #expect((entries[name] != nil) == (index % 100 == 0))
+        }
+        for name in names { entries.remove(name) }
+        #expect(entries.isEmpty)
+        #expect(entries.capacities.names <= 64)
     }
 
     @Test func largeDirectoriesAreReadInParts() throws {

@@ -99,9 +99,11 @@ final class TestGuest {
         inheriting: Rights = .directoryInheriting, flags: Fdflags = [], follow: Bool = true
     ) throws(Errno) -> UInt32 {
         let path = place(path)
-        try guest.path_open(
+        let trap = try guest.path_open(
             memory, fd, follow ? 1 : 0, path.0, path.1, UInt32(oflags.rawValue), rights.rawValue,
-            inheriting.rawValue, UInt32(flags.rawValue), Self.resultAddress)
+            inheriting.rawValue, UInt32(flags.rawValue), Self.resultAddress, caller)
+        // As the guest would not see anything any more.
+        guard trap == nil else { throw .canceled }
         return result
     }
 

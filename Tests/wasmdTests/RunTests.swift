@@ -112,13 +112,9 @@ import Testing
         // Opening a pipe waits for somebody to open its other end.
         let script = "mkfifo pipe; exec \"$0\" run --dir . --timeout 100ms \"$1\" pipe"
         let guest = Repository.root + "/Examples/wordcount/wordcount.wasm"
-        let start = Statistics.now()
         let result = try run("/bin/sh", ["-c", script, Wasmd.path, guest], folder: folder.path)
         #expect(result.status == 134)
-        #expect(
-            result.error
-                == "wasmd: trap: interrupted after 100ms (--timeout), in a call of the host\n")
-        #expect(Statistics.now() - start >= 1_100_000_000)
+        #expect(result.error.hasPrefix("wasmd: trap: interrupted after 100ms (--timeout)\n#0 "))
     }
 
     @Test func statistics() throws {

@@ -66,6 +66,9 @@ public struct Caller: ~Copyable {
         }
     }
 
+    /// Whether the guest is to stop, for functions that take long.
+    package var stopSignal: StopSignal { StopSignal(unretainedStore) }
+
     /// Memory 0 of the calling instance, as large as it is now, without counting a reference; nil
     /// without caller or memory.
     package var guestMemory: GuestMemory? {

@@ -13,9 +13,15 @@ public final class InterruptHandle: Sendable {
     /// Bits of `word`.
     private static let requested: UInt32 = 1
     private static let notified: UInt32 = 2
+    /// The store's deadline was over when somebody looked last.
+    private static let rung: UInt32 = 4
+    /// Whoever finds one of these must ask the store whether the guest is to stop.
+    static let stopBits = requested | rung
 
     // What the store's thread parks on. Allocated, since waiting needs an address that stays.
-    nonisolated(unsafe) private let word: Futex.Word
+    nonisolated(unsafe) let word: Futex.Word
+    /// When the bit `rung` is due.
+    let alarm = Alarm()
     // What the store's thread polls; -1 until it does so for the first time.
     private let eventDescriptor = Atomic<Int32>(-1)
 
@@ -45,9 +51,38 @@ public final class InterruptHandle: Sendable {
     /// Whether a request is there; it is gone afterwards.
     func consume() -> Bool {
         // The plain load keeps the common case cheap.
-        word.pointee.load(ordering: .relaxed) & Self.requested != 0
+        hasRequest
             && word.pointee.bitwiseAnd(~Self.requested, ordering: .acquiring).oldValue
                 & Self.requested != 0
+    }
+
+    /// Whether a request is there, which stays.
+    var hasRequest: Bool { word.pointee.load(ordering: .relaxed) & Self.requested != 0 }
+
+    /// Whether the guest may have to stop: see `Store.mustStop`. Costs a load.
+    @inline(__always)
+    var hasStopBits: Bool { word.pointee.load(ordering: .relaxed) & Self.stopBits != 0 }
+}
+
+// The deadline of the store; see `DeadlineAlarm`.
+extension InterruptHandle {
+    /// What the alarm knows of a handle.
+    struct Alarm: ~Copyable {
+        let time = Atomic<Int64>(DeadlineAlarm.never)
+        let isListed = Atomic(false)
+
+        /// There is no deadline any more.
+        func cancel() { time.store(DeadlineAlarm.never, ordering: .sequentiallyConsistent) }
+    }
+
+    /// Says that the deadline is over, or that somebody has to look whether it is.
+    func ring() { word.pointee.bitwiseOr(Self.rung, ordering: .releasing) }
+
+    /// Forgets what was said by `ring()`; answers whether it was.
+    @discardableResult
+    func silence() -> Bool {
+        word.pointee.load(ordering: .relaxed) & Self.rung != 0
+            && word.pointee.bitwiseAnd(~Self.rung, ordering: .acquiring).oldValue & Self.rung != 0
     }
 }
 
@@ -98,5 +133,9 @@ extension InterruptHandle {
     /// Parks the thread until it is notified or interrupted. May return early.
     ///
     /// - Parameter nanoseconds: how long at most; nil for ever.
-    func park(nanoseconds: Int64?) { Futex.wait(word, while: 0, nanoseconds: nanoseconds) }
+    func park(nanoseconds: Int64?) {
+        let value = word.pointee.load(ordering: .relaxed)
+        guard value & (Self.requested | Self.notified) == 0 else { return }
+        Futex.wait(word, while: value, nanoseconds: nanoseconds)
+    }
 }

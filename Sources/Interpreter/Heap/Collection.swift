@@ -95,8 +95,8 @@ extension Store {
         heap.externs.isCollectionDue ? collect(top: top, isInterruptible: true) : nil
     }
 
-    /// - Returns: what stopped the collection, if it is interruptible. The next one is still due, or
-    ///   goes on with freeing what this one found.
+    /// - Returns: what stops the guest, if the collection is interruptible. Unless an observer took the
+    ///   time, the next one is still due then, or goes on with freeing what this one found.
     @discardableResult
     private func collect(
         top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
@@ -118,7 +118,7 @@ extension Store {
             number: heap.collectionCount, duration: .now - start,
             liveByteCount: heap.liveByteCount)
         notify { $0.didCollectGarbage(collection) }
-        return nil
+        return guest?.stopRequest()
     }
 
     /// Marks what can be reached.

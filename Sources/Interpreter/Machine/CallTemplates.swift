@@ -226,6 +226,15 @@ let linkSlots = 4
         cx.storeBytes(
             of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
         let state = State(back, sp, cx, 0, cx, r, f, g)
+        // It may have taken any time. The budget does not tell: it counts calls, not how long they are.
+        if _slowPath(
+            execution.pointee.stopWord.pointee.load(ordering: .relaxed)
+                & InterruptHandle.stopBits != 0), code == 0 || code == landed
+        {
+            let stop = runtimeStopRequest(execution)
+            // The word before `back` is the call's own.
+            if stop != 0 { return leave(back - 1, sp, cx, UInt(stop), cx, r, f, g) }
+        }
         // It threw an exception that a guest catches.
         if code == landed { return state.land(execution) }
         if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }

@@ -198,6 +198,9 @@ extension UInt64 {
 /// The result of a 32-bit memory is truncated by the low half of the answer being all ones.
 @inline(__always) func memoryGrow(_ m: State) {
     let old = runtimeMemoryGrow(m.cx, m.field(2), m.sp[m.field(1)])
+    if _slowPath(old &>> 62 == 1) {
+        return leave(m.pc, m.sp, m.md, UInt(old & 0xff), m.cx, m.r, m.f, m.g)
+    }
     m.sp[m.field(0)] = m.field(3) == 0 ? old & 0xffff_ffff : old
     m.resume(m.pc + 2, m.sp, m.cx, m.sp[m.field(0)])
 }

@@ -67,6 +67,8 @@ struct ExecutionState {
     var context: ContextPointer?
     /// The first free slot of the value stack for a run that starts now.
     var top: StackPointer
+    /// The word of the store's `InterruptHandle`, for a look after each call of the host.
+    let stopWord: Futex.Word
     /// `ContextOffset.budget` while no guest code runs: handed over on entry and host calls.
     var budget: Int64 = 0
     /// Whether the store has a profiler.

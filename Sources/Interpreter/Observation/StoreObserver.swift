@@ -103,4 +103,5 @@ func runtimeObserveCall(_ cx: ContextPointer, _ event: Int, _ function: UInt32) 
         }
     }
     context.budget = execution.pointee.budget
+    store._withUnsafeGuaranteedRef { $0.lookSoon(context) }
 }

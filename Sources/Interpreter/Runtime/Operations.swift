@@ -99,12 +99,18 @@ private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
 
 // MARK: Memories
 
-/// `memory.grow`: the size before in pages, or `UInt64.max` if the memory cannot grow so far.
+/// `memory.grow`: the size before in pages, `UInt64.max` if the memory cannot grow so far, or
+/// `growthStopped` and the code of what stops the guest.
 @inline(never)
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
     let instance = ContextView(cx).instance
-    return instance.store.grow(instance.memories[memory], by: delta) ?? refused
+    let store = instance.store
+    let old = store.grow(instance.memories[memory], by: delta) ?? refused
+    return store.stopAfterClosure().map { growthStopped | $0.answer } ?? old
 }
+
+/// No size of a memory or table has this bit and not the one above.
+let growthStopped: UInt64 = 1 << 62
 
 /// `memory.init`
 @inline(never)
@@ -180,21 +186,23 @@ func runtimeTableGrow(
 ) -> UInt64 {
     let instance = ContextView(cx).instance
     do throws(GuestStop) {
-        return try withBudget(of: cx) { (store) throws(GuestStop) in
-            try store.grow(instance.tables[table], by: delta) {
+        let old = try withBudget(of: cx) { (store) throws(GuestStop) in
+            let old = try store.grow(instance.tables[table], by: delta) {
                 (elements, count) throws(GuestStop) in
+                // The limiter may have taken any time.
+                if let code = store.stopAfterClosure() { throw GuestStop(code: code) }
                 try store.inPieces(count * 8) {
                     (elements + $0.lowerBound / 8).update(repeating: value, count: $0.count / 8)
                 }
             }
-        } ?? refused
+            if old == nil, let code = store.stopAfterClosure() { throw GuestStop(code: code) }
+            return old
+        }
+        return old ?? refused
     } catch {
         return growthStopped | error.code.answer
     }
 }
-
-/// No size of a table has this bit and not the one above.
-let growthStopped: UInt64 = 1 << 62
 
 /// Runs what the store does for the guest that stands in the middle of an instruction: the store counts
 /// its budget in `execution.budget`.
@@ -322,6 +330,14 @@ func runtimeCallHost(
         let code = $0.callHost(record, arguments, context: cx)
         return code == TrapCode.hostError.answer ? $0.unwindHostError() : code
     }
+}
+
+/// Called after a call of the host when somebody may want the guest to stop; answers why it must,
+/// or 0.
+@inline(never)
+func runtimeStopRequest(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
+    guard let store = execution.pointee.unretainedStore else { return 0 }
+    return store._withUnsafeGuaranteedRef { $0.confirmedStopRequest()?.answer ?? 0 }
 }
 
 /// Called when more budget was used than there was: refills `execution.budget`, which is negative by what

@@ -158,6 +158,7 @@ extension Store {
             guard code == landed, let place = execution.pointee.place else {
                 return try outcome(of: code)
             }
+            if let code = stopRequest() { throw self.failure(code) }
             return try enter(run, at: place)
         }
         run.pendingCall = nil

@@ -241,7 +241,8 @@ extension Option {
     static let fuel = Option(
         "fuel", value: "N", help: "Stop the program after N backward branches and calls")
     static let timeout = Option(
-        "timeout", value: "DURATION", help: "Stop the program after this time, for example 500ms")
+        "timeout", value: "DURATION",
+        help: "Stop this long after the start of wasmd, for example 500ms")
     static let maxMemory = Option(
         "max-memory", value: "SIZE",
         help: "Let a memory of the program grow to at most SIZE, for example 64MiB")

@@ -13,10 +13,12 @@ struct GuestWorld {
     /// Sets up WASI for modules that ask for it, instantiates those of `--preload`, and stands in for
     /// what is missing if `--unknown-imports` says so.
     ///
-    /// - Parameter trace: what `--trace` writes to.
+    /// - Parameters:
+    ///   - trace: what `--trace` writes to.
+    ///   - willInstantiate: is told that all was opened, and that code of guests may run from now on.
     init(
         _ options: RunOptions, for module: Module, _ preloads: [PreloadedModule],
-        _ trace: TraceFile?, in store: Store
+        _ trace: TraceFile?, in store: Store, willInstantiate: () -> Void = {}
     ) throws {
         let modules = preloads.map(\.module) + [module]
         let wantsThreads = GuestThreads.areWanted(by: module)
@@ -27,6 +29,7 @@ struct GuestWorld {
             threads = nil
             guest = nil
             chosenAddresses = []
+            willInstantiate()
             try neighbours.define(on: linker, in: store)
             return
         }
@@ -40,6 +43,7 @@ struct GuestWorld {
         threads = try linker.defineThreads(
             of: module, linkedWith: preloads.map(\.module), guest, in: store,
             imports: neighbours.define)
+        willInstantiate()
         try neighbours.define(on: linker, in: store)
     }
 

@@ -18,7 +18,9 @@ struct ModuleFile {
     var textMap: TextMap? { text.flatMap { TextMap($0) } }
 
     /// Reads a file and makes a text binary; `-` is standard input.
-    init(_ file: Word) throws(Refusal) {
+    ///
+    /// - Parameter willParse: is told that the file was read and is a text.
+    init(_ file: Word, willParse: () -> Void = {}) throws(Refusal) {
         path = file.text
         let content = try openModule(file)
         if let format = content.foreignFormat {
@@ -31,6 +33,7 @@ struct ModuleFile {
         }
         let text = content[content.range]
         self.text = text
+        willParse()
         do throws(TextError) {
             let module = try assembleModule(text)
             bytes = ModuleBytes(module.bytes)

@@ -19,6 +19,22 @@ struct ObservationFiles {
         }
     }
 
+    /// Has the files written also if the program does not come back from a call of the host.
+    func writeWhenStuck(
+        _ module: Module, _ source: ModuleFile?, _ console: Console, _ watchdog: Watchdog?
+    ) {
+        // The thread that ends the process is the only one left then.
+        nonisolated(unsafe) let files = self, module = module, source = source, console = console
+        watchdog?.onEnd {
+            do throws(Refusal) {
+                try files.write(module, source, console)
+            } catch {
+                console.complain(error.text)
+            }
+            console.flush()
+        }
+    }
+
     /// Writes the files.
     ///
     /// - Parameter source: the program's file; coverage of a text is that of its lines.

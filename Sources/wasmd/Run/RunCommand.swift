@@ -7,12 +7,15 @@ import WasmWASI
 /// `wasmd run`: loads a module, gives it its world, calls its entry point.
 struct RunCommand {
     private let options: RunOptions
+    private let watchdog: Watchdog?
     private var statistics: Statistics?
     /// The program's file, once it is loaded.
     private var file: ModuleFile?
 
     init(_ options: RunOptions) {
         self.options = options
+        // Its time runs from here on.
+        watchdog = options.timeout.map(Watchdog.init)
         if options.showsStatistics { statistics = Statistics() }
     }
 
@@ -30,6 +33,7 @@ struct RunCommand {
         let trace: TraceFile?
         do throws(Refusal) {
             preloads = try loadNeighbours(of: module)
+            watchdog?.begin(.preparing)
             trace = try options.trace.map { place throws(Refusal) in try TraceFile(place) }
         } catch {
             console.complain(error.text)
@@ -40,9 +44,11 @@ struct RunCommand {
         _ = Unmanaged.passRetained(store)
         _ = Unmanaged.passRetained(module)
         let observation = ObservationFiles(options, store)
+        observation?.writeWhenStuck(module, file, console, watchdog)
         let stops = observation != nil || options.isWorthStopping
         if stops { StopSignals.stop(store) }
         var status = run(entry, of: module, preloads, trace, in: store, console)
+        watchdog?.finish()
         do throws(Refusal) {
             try observation?.write(module, file, console)
         } catch {
@@ -74,7 +80,7 @@ struct RunCommand {
         if let folder = options.workingFolder, folder.withCString({ chdir($0) }) != 0 {
             throw Refusal(FileError(errno: errno, path: folder.text), file: folder.text)
         }
-        let file = try ModuleFile(options.path)
+        let file = try ModuleFile(options.path) { [watchdog] in watchdog?.begin(.parsing) }
         self.file = file
         statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("read")
@@ -83,6 +89,7 @@ struct RunCommand {
         configuration.features = options.features
         configuration.countsBlocks = options.coverage != nil
         configuration.capturesLocals = options.coredump != nil
+        watchdog?.begin(.decoding)
         let parsed: ParsedModule
         do throws(DecodingError) {
             parsed = try decode(file.bytes, features: options.features)
@@ -90,6 +97,7 @@ struct RunCommand {
             throw refusal(file.refusal(error))
         }
         statistics?.finish("decode")
+        watchdog?.begin(.validating)
         let module: Module
         do throws(ModuleError) {
             module = try Module(parsed, engine: Engine(configuration))
@@ -105,7 +113,9 @@ struct RunCommand {
     private func loadNeighbours(of module: Module) throws(Refusal) -> [PreloadedModule] {
         var preloads: [PreloadedModule] = []
         for preload in options.preloads {
-            let file = try ModuleFile(preload.file)
+            watchdog?.begin(.reading)
+            let file = try ModuleFile(preload.file) { [watchdog] in watchdog?.begin(.parsing) }
+            watchdog?.begin(.validating)
             do throws(ModuleError) {
                 let module = try Module(file.bytes, engine: module.engine)
                 preloads.append(
@@ -140,12 +150,12 @@ struct RunCommand {
         _ entry: EntryPoint, of module: Module, _ preloads: [PreloadedModule],
         _ trace: TraceFile?, in store: Store, _ console: Console
     ) -> Int32 {
-        if let timeout = options.timeout {
-            store.deadline = .now + .nanoseconds(timeout.nanoseconds)
-            Watchdog.start(timeout)
-        }
+        store.deadline = watchdog?.deadline
         do {
-            let world = try GuestWorld(options, for: module, preloads, trace, in: store)
+            watchdog?.begin(.preparing)
+            let world = try GuestWorld(options, for: module, preloads, trace, in: store) {
+                [watchdog] in watchdog?.begin(.instantiating)
+            }
             defer { world.end() }
             for address in world.chosenAddresses {
                 console.complain("listening on \(address)")
@@ -154,6 +164,7 @@ struct RunCommand {
             // What runs before the entry point may start threads as well.
             let results = try world.run(in: store) {
                 let instance = try world.linker.instantiate(module, in: store)
+                watchdog?.begin(.running)
                 if let initializer = entry.initializer {
                     _ = try instance.function(initializer)?.call()
                 }
@@ -171,7 +182,9 @@ struct RunCommand {
             return Int32(truncatingIfNeeded: exit.code)
         } catch let trap as Trap {
             statistics?.finish("run")
-            console.error.write(TrapReport(trap: trap, options: options, text: source(module)).text)
+            let report = TrapReport(
+                trap: trap, options: options, timeout: watchdog?.reason, text: source(module))
+            console.error.write(report.text)
             dumpCore(store, trap.backtrace, console)
             return ExitCode.trap
         } catch let refusal as Refusal {
@@ -195,6 +208,8 @@ struct RunCommand {
 
     private func dumpCore(_ store: Store, _ backtrace: Backtrace, _ console: Console) {
         guard let path = options.coredump else { return }
+        // Writing takes as long as the memories are large.
+        watchdog?.finish()
         do throws(Refusal) {
             let name = (options.path.lastComponent ?? options.path).text
             try CoreDumpFile.write(to: path, store, backtrace, program: name)

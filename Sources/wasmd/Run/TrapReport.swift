@@ -7,9 +7,14 @@ struct TrapReport {
     /// The text of the frames' module, if it was made of one.
     private let source: SourceText?
 
-    init(trap: Trap, options: RunOptions, text source: SourceText? = nil) {
+    /// - Parameters:
+    ///   - timeout: what to say of a deadline, if the program's time is over.
+    ///   - source: the text of the frames' module, if it was made of one.
+    init(
+        trap: Trap, options: RunOptions, timeout: String? = nil, text source: SourceText? = nil
+    ) {
         self.source = source
-        reason = "trap: " + Self.reason(trap, options)
+        reason = "trap: " + Self.reason(trap, options, timeout)
         backtrace = trap.backtrace
     }
 
@@ -34,20 +39,23 @@ struct TrapReport {
     }
 
     /// The trap in the specification's words, with the values or the option that caused it.
-    private static func reason(_ trap: Trap, _ options: RunOptions) -> String {
+    private static func reason(
+        _ trap: Trap, _ options: RunOptions, _ timeout: String?
+    ) -> String {
         switch trap.code {
         case .outOfFuel:
             trap.code.message + (options.fuel.map { " (--fuel \($0))" } ?? "")
         case .deadlineExceeded:
-            options.timeout.map(timeoutReason) ?? trap.code.message
+            timeout ?? trap.code.message
         case .stackExhausted:
             trap.code.message + " (allow more with --stack-size SIZE)"
         default: printable(trap.description)
         }
     }
 
-    static func timeoutReason(_ timeout: RunOptions.Timeout) -> String {
+    static func timeoutReason(_ timeout: RunOptions.Timeout, _ phase: Watchdog.Phase) -> String {
         "interrupted after \(timeout.text) (--timeout)"
+            + (phase.description.map { ", " + $0 } ?? "")
     }
 
     /// `name (func[12]) at 0x1a2f`, with `in main.c:12:5` if the module says so; and before it the

@@ -1,65 +1,133 @@
-// Soundness: the thread owns the box that it is given and nothing else; it touches no object of
-// the rest of the program, which may be doing anything when the thread ends the process.
+// Soundness: what the thread shares with the program is atomic or behind `ending`. What it runs when
+// the program is stuck needs the main thread to stand still: it is parked in the handler of a signal
+// before, or as soon as the kernel lets go of it, and never goes on.
 
 import Glibc
+import Synchronization
+import WasmInterpreter
 
-/// Ends the process when a guest sits in a call of the host beyond its deadline.
+/// Ends a run that takes longer than `--timeout` allows, counted from the start of the program.
 ///
-/// Guest code stops at its deadline by itself. A blocking system call made for it does not: it has
-/// `grace` more to return, then the watchdog ends the process as a trap would have.
-enum Watchdog {
-    /// Nanoseconds between the deadline and the end.
-    static let grace: Int64 = 1_000_000_000
+/// Guest code, instantiation and calls of WASI end at the deadline by themselves: their store knows
+/// it. What comes before has no guest that could be stopped, so the process ends, at the deadline. A
+/// call of the kernel that does not return (a disk or a server that does not answer) has `grace` more
+/// before the process ends, with the files written that were asked for.
+final class Watchdog: Sendable {
+    /// What the program does, in order.
+    enum Phase: UInt8 {
+        case reading, parsing, decoding, validating, preparing, instantiating, running, finishing
 
-    private final class Order {
-        let end: timespec
-        let message: [UInt8]
+        /// Whether the program looks at the deadline by itself.
+        var endsByItself: Bool { rawValue >= Phase.instantiating.rawValue }
 
-        init(end: timespec, message: [UInt8]) {
-            self.end = end
-            self.message = message
+        /// What was under way when time was up; nil if that needs no words.
+        var description: String? {
+            switch self {
+            case .reading: "while reading the module"
+            case .parsing: "while reading the text"
+            case .decoding: "while decoding the module"
+            case .validating: "while validating the module"
+            case .preparing: "while opening what the program gets"
+            case .instantiating: "while instantiating the module"
+            case .running, .finishing: nil
+            }
         }
     }
 
-    /// Starts to watch. Costs one thread that sleeps.
-    static func start(_ timeout: RunOptions.Timeout) {
-        let reason = TrapReport.timeoutReason(timeout)
-        let message = Array("wasmd: trap: \(reason), in a call of the host\n".utf8)
-        let order = Order(end: time(after: timeout.nanoseconds), message: message)
+    /// When the guest stops.
+    let deadline: ContinuousClock.Instant
+    private let timeout: RunOptions.Timeout
+    private let phaseNumber = Atomic(Phase.reading.rawValue)
+    /// Held by whoever ends the process.
+    private let ending = Mutex(Ending())
+    private let mainThread = MainThread()
 
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 64 << 10)
-        var thread = pthread_t()
-        let argument = Unmanaged.passRetained(order)
-        let status = pthread_create(
-            &thread, &attributes,
-            { argument in
-                guard let argument else { return nil }
-                let order = Unmanaged<Order>.fromOpaque(argument).takeRetainedValue()
-                Watchdog.wait(until: order.end)
-                writeAll(order.message, to: STDERR_FILENO)
-                ListenerFiles.remove()
-                _exit(ExitCode.trap)
-            }, argument.toOpaque())
-        if status != 0 { argument.release() }
-        pthread_attr_destroy(&attributes)
+    private struct Ending {
+        var isFinished = false
+        /// Writes the files that were asked for; nil for none.
+        var writeFiles: (@Sendable () -> Void)?
     }
 
-    /// The moment at which patience ends; far in the future if numbers do not suffice.
-    private static func time(after nanoseconds: Int64) -> timespec {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        let (wait, overflow) = nanoseconds.addingReportingOverflow(grace)
-        let total = overflow ? Int64.max : wait
-        let fraction = Int64(now.tv_nsec) + total % 1_000_000_000
-        let seconds = Int64(now.tv_sec) &+ total / 1_000_000_000 &+ fraction / 1_000_000_000
-        return timespec(tv_sec: Int(seconds), tv_nsec: Int(fraction % 1_000_000_000))
+    /// Nanoseconds between the deadline and the end of a program that does not stop by itself.
+    static let grace: UInt64 = 1_000_000_000
+
+    /// Starts to watch, with the thread that calls as the one that runs the program. Costs a thread that
+    /// sleeps.
+    init(_ timeout: RunOptions.Timeout) {
+        self.timeout = timeout
+        deadline = .now + .nanoseconds(timeout.nanoseconds)
+        let end = Statistics.now().saturatingAdding(UInt64(clamping: timeout.nanoseconds))
+        BackgroundThread.start { self.watch(end) }
     }
 
-    private static func wait(until end: timespec) {
-        var end = end
+    // MARK: The program's thread
+
+    /// The program begins something else.
+    func begin(_ phase: Phase) { phaseNumber.store(phase.rawValue, ordering: .relaxed) }
+
+    private var phase: Phase { Phase(rawValue: phaseNumber.load(ordering: .relaxed)) ?? .running }
+
+    /// Why the guest was interrupted; nil if it was not for its time.
+    var reason: String? {
+        guard .now >= deadline else { return nil }
+        return TrapReport.timeoutReason(timeout, phase)
+    }
+
+    /// From now on `body` is called before the process ends because the program is stuck.
+    func onEnd(_ body: @escaping @Sendable () -> Void) { ending.withLock { $0.writeFiles = body } }
+
+    /// The guest has ended: what is left to do takes as long as it takes.
+    func finish() {
+        ending.withLock { $0.isFinished = true }
+        begin(.finishing)
+    }
+
+    // MARK: The watching thread
+
+    private func watch(_ end: UInt64) {
+        Self.sleep(until: end)
+        ending.withLock { ending in
+            guard !ending.isFinished, !phase.endsByItself else { return }
+            die(with: "wasmd: " + TrapReport.timeoutReason(timeout, phase) + "\n")
+        }
+        Self.sleep(until: end.saturatingAdding(Self.grace))
+        ending.withLock { ending in
+            guard !ending.isFinished else { return }
+            let isBlocked = mainThread.isBlocked
+            if let writeFiles = ending.writeFiles, isBlocked {
+                mainThread.suspend()
+                BackgroundThread.start {
+                    // Writing needs what the other thread may have locked after all.
+                    Self.sleep(until: Statistics.now() + 10 * Self.grace)
+                    ListenerFiles.remove()
+                    _exit(ExitCode.trap)
+                }
+                writeFiles()
+            }
+            let what =
+                isBlocked
+                ? "a call of the host does not return" : "the program does not stop"
+            die(with: "wasmd: \(TrapReport.timeoutReason(timeout, phase)): \(what)\n")
+        }
+    }
+
+    private func die(with message: String) {
+        writeAll(Array(message.utf8), to: STDERR_FILENO)
+        ListenerFiles.remove()
+        _exit(ExitCode.trap)
+    }
+
+    private static func sleep(until end: UInt64) {
+        var end = timespec(
+            tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
         while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nil) == EINTR {}
+    }
+}
+
+extension UInt64 {
+    /// The sum, or a time that is far enough away.
+    fileprivate func saturatingAdding(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

@@ -1,0 +1,155 @@
+// Invariant: `word` is allocated for the lifetime of the process and never moves. A handle that is
+// listed is kept by the list; it leaves the list under the lock only.
+
+import Glibc
+import Synchronization
+import WasmValidator
+
+/// Tells stores that their deadline has passed: sets a bit of their `InterruptHandle`, at which the
+/// machine looks after each call of the host.
+///
+/// A guest looks at the clock when its slice of the budget is used up, which may hold 50,000 calls
+/// of host functions. To look at the clock after each call would double what a call costs; to look
+/// after each hundredth would be late by a hundred slow calls. So one thread of the process sleeps
+/// until the next deadline, and the machine reads one word that is in its cache.
+///
+/// The thread is started with the first deadline. Where the system refuses it, the bit is set at
+/// once, and whoever looks at it looks at the clock.
+final class DeadlineAlarm: Sendable {
+    static let shared = DeadlineAlarm()
+
+    private struct State {
+        /// Those with a deadline, and some that had one.
+        var handles: [InterruptHandle] = []
+        /// When so many are listed, those without a deadline are left out.
+        var sizeOfNextCleaning = 64
+        var hasThread = false
+        var isThreadRefused = false
+    }
+
+    private let state = Mutex(State())
+    /// Changes when there is an earlier deadline than the thread knows of.
+    nonisolated(unsafe) private let word: Futex.Word
+    /// When the thread looks next; `never` also while it is about to find out.
+    private let wakeTime = Atomic<Int64>(DeadlineAlarm.never)
+    private let origin = ContinuousClock.now
+
+    /// A time that does not come.
+    static let never = Int64.max
+    /// Nanoseconds between two looks, so that many deadlines one after the other cost little.
+    private static let granularity: Int64 = 100_000
+    /// The longest sleep: the clock of the sleep stands still while the machine is suspended.
+    private static let longestSleep: Int64 = 10_000_000_000
+
+    private init() {
+        word = .allocate(capacity: 1)
+        word.initialize(to: Atomic(0))
+    }
+
+    /// Nanoseconds on the alarm's own scale; never before 0, and `never` if too far away.
+    private func time(of instant: ContinuousClock.Instant) -> Int64 {
+        let (seconds, attoseconds) = origin.duration(to: instant).components
+        guard seconds >= 0 else { return 0 }
+        guard seconds < 1 << 33 else { return Self.never }
+        return max(0, seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    }
+
+    // MARK: Setting
+
+    /// Sets the bit of `handle` at `deadline`, or at once if that is over, and not at a time that
+    /// was set before. Called by the thread of the handle's store.
+    func set(_ handle: InterruptHandle, to deadline: ContinuousClock.Instant) {
+        let time = time(of: deadline)
+        // The thread may read the old time, take the handle off its list, and look again: one of
+        // both sees what the other did.
+        handle.alarm.time.store(time, ordering: .sequentiallyConsistent)
+        guard time != Self.never else { return }
+        if !handle.alarm.isListed.load(ordering: .sequentiallyConsistent), !list(handle) {
+            return handle.ring()
+        }
+        if time < wakeTime.load(ordering: .sequentiallyConsistent) {
+            word.pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            Futex.wake(word)
+        }
+    }
+
+    /// False if there is no thread that would look at the list.
+    private func list(_ handle: InterruptHandle) -> Bool {
+        state.withLock { state in
+            if !state.hasThread {
+                guard !state.isThreadRefused, startThread() else {
+                    state.isThreadRefused = true
+                    return false
+                }
+                state.hasThread = true
+            }
+            if handle.alarm.isListed.load(ordering: .relaxed) { return true }
+            if state.handles.count >= state.sizeOfNextCleaning {
+                ring(in: &state, at: -1)
+                state.sizeOfNextCleaning = max(64, state.handles.count * 2)
+            }
+            state.handles.append(handle)
+            handle.alarm.isListed.store(true, ordering: .sequentiallyConsistent)
+            return true
+        }
+    }
+
+    // MARK: The thread
+
+    private func startThread() -> Bool {
+        // Signals are for the threads of the program.
+        var all = sigset_t()
+        var old = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, &old)
+        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
+        guard let thread = WasmValidator.startThread({ self.run() }) else { return false }
+        pthread_detach(thread)
+        return true
+    }
+
+    private func run() {
+        while true {
+            let ticket = word.pointee.load(ordering: .sequentiallyConsistent)
+            // Whoever sets a deadline from here on changes the word.
+            wakeTime.store(Self.never, ordering: .sequentiallyConsistent)
+            let now = time(of: .now)
+            let next = state.withLock { ring(in: &$0, at: now) }
+            let wake = next == Self.never ? next : max(next, now + Self.granularity)
+            wakeTime.store(wake, ordering: .sequentiallyConsistent)
+            Futex.wait(
+                word, while: ticket,
+                nanoseconds: wake == Self.never ? nil : min(wake - now, Self.longestSleep))
+        }
+    }
+
+    /// Rings for the handles whose time has come, and takes them and those without a time off the
+    /// list.
+    ///
+    /// - Returns: the earliest time of the others.
+    @discardableResult
+    private func ring(in state: inout State, at now: Int64) -> Int64 {
+        var next = Self.never
+        var index = 0
+        while index < state.handles.count {
+            let handle = state.handles[index]
+            let time = handle.alarm.time.load(ordering: .sequentiallyConsistent)
+            guard time <= now || time == Self.never else {
+                next = min(next, time)
+                index += 1
+                continue
+            }
+            handle.alarm.isListed.store(false, ordering: .sequentiallyConsistent)
+            guard handle.alarm.time.load(ordering: .sequentiallyConsistent) == time else {
+                // It was given another time meanwhile: look again.
+                handle.alarm.isListed.store(true, ordering: .sequentiallyConsistent)
+                continue
+            }
+            // Not before: a store that sets the same time again forgets what rang until then.
+            if time <= now { handle.ring() }
+            state.handles.swapAt(index, state.handles.count - 1)
+            state.handles.removeLast()
+        }
+        return next
+    }
+}
