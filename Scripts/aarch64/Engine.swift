@@ -7,5 +7,11 @@ enum Engine {
         var observesCalls = false
         var countsBlocks = false
         var canonicalizesNaNs = false
+        var capturesLocals = false
     }
+}
+
+/// Nobody stops a translation here.
+struct TranslationClient {
+    func stop(after byteCount: Int, of size: Int) -> TrapCode? { nil }
 }

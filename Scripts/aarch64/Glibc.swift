@@ -10,3 +10,7 @@ public var errno: Int32 { errnoLocation().pointee }
 /// Declared with a variable number of arguments, which Swift does not import.
 @_silgen_name("open")
 public func open(_ path: UnsafePointer<CChar>, _ flags: Int32) -> Int32
+
+/// The same: with a third argument of type `int`.
+@_silgen_name("fcntl")
+public func fcntl(_ descriptor: Int32, _ command: Int32, _ argument: Int32) -> Int32

@@ -2,6 +2,7 @@
 // jumping would use it up.
 
 import Glibc
+import Synchronization
 
 enum Torture {
     /// Times the loop goes round; it is six instructions long.

@@ -1,5 +1,7 @@
 // One run of one instruction: makes the state that it finds, runs it, and digests what it leaves.
 
+import Synchronization
+
 /// An instruction of the table, and what its operands mean.
 struct Subject {
     let number: Int

@@ -9,11 +9,6 @@ public struct Cancellation: Sendable {
     ///   several threads at the same time, and should take less than a microsecond.
     public init(_ isCancelled: @escaping @Sendable () -> Bool) { body = isCancelled }
 
-    /// Ends what is not finished at an instant.
-    public static func after(_ deadline: ContinuousClock.Instant) -> Cancellation {
-        Cancellation { .now >= deadline }
-    }
-
     /// Whether to end now.
     public var isCancelled: Bool { body() }
 }

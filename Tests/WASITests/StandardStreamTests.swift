@@ -80,7 +80,7 @@ import Testing
     @Test func missingStreams() throws {
         let number = open("/dev/null", O_RDWR)
         close(number)
-        let descriptor = try Descriptor(inherited: 1 << 20, .standardOutput)
+        let descriptor = Descriptor(inherited: 1 << 20, .standardOutput)
         #expect(descriptor.hostNumber == nil)
         #expect(descriptor.rights.contains(.fdWrite))
         #expect(throws: Errno.badf) {

@@ -1,6 +1,7 @@
 // The headers of the C library that the compared program uses.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -24,7 +24,7 @@ struct ObservationFiles {
         _ module: Module, _ source: ModuleFile?, _ console: Console, _ watchdog: Watchdog?
     ) {
         // The thread that ends the process is the only one left then.
-        nonisolated(unsafe) let files = self, module = module, source = source, console = console
+        nonisolated(unsafe) let files = self, console = console
         watchdog?.onEnd {
             do throws(Refusal) {
                 try files.write(module, source, console)
