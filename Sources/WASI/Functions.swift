@@ -22,6 +22,7 @@ extension WASIGuest {
 
     /// Defines the functions of these names, or all.
     func define(on linker: Linker, only names: Set<Name>?) {
+        linker.prepare { [self] in adopt($0) }
         for version in [Version.preview1, .unstable] {
             let table = FunctionTable(
                 guest: self, linker: linker, version: version, names: names)

@@ -20,6 +20,8 @@ public final class Linker {
     }
 
     private var definitions: [Key: Definition] = [:]
+    /// Are told of every store that the linker makes an instance in.
+    private var preparations: [(Store) -> Void] = []
 
     public init() {}
 
@@ -47,6 +49,9 @@ public final class Linker {
         define(module, name, HostFunction(type, body))
     }
 
+    /// Lets `body` see every store that the linker makes an instance in, before it does.
+    package func prepare(_ body: @escaping (Store) -> Void) { preparations.append(body) }
+
     /// Whether something has these names.
     public func isDefined(_ module: Name, _ name: Name) -> Bool {
         definitions[Key(module: module, name: name)] != nil
@@ -64,7 +69,8 @@ public final class Linker {
 
     /// What has the names of a module's imports, in their order.
     func resolve(_ module: Module, in store: Store) -> [External?] {
-        module.imports.map { wanted in
+        for prepare in preparations { prepare(store) }
+        return module.imports.map { wanted in
             switch definitions[Key(module: wanted.module, name: wanted.name)] {
             case .external(let external): external
             case .host(let function): .function(Function(store: store, function))

@@ -15,6 +15,8 @@ import WasmValidator
 public final class Store {
     public let engine: Engine
     public let limits: StoreLimits
+    /// What the program takes, of which this store is one: see `StoreLimits.totalBytes`.
+    public let account: ResourceAccount
     /// Stops the guest from other threads and from signal handlers.
     public let interruptHandle = InterruptHandle()
 
@@ -93,9 +95,18 @@ public final class Store {
     let emptyTable: UnsafeMutablePointer<TableRecord>
 
     /// Makes an empty store. Cheap: the value stack is mapped when the first instance is made.
-    public init(engine: Engine, limits: StoreLimits = .init()) {
+    ///
+    /// - Parameters:
+    ///   - engine: that of the modules that will be instantiated.
+    ///   - limits: what the guests may use.
+    ///   - account: of the program that the store belongs to, if it has other stores; its limit
+    ///     holds then, and not `limits.totalBytes`.
+    public init(
+        engine: Engine, limits: StoreLimits = .init(), account: ResourceAccount? = nil
+    ) {
         self.engine = engine
         self.limits = limits
+        self.account = account ?? ResourceAccount(limit: limits.totalBytes)
         heap = Heap(
             limit: limits.heapBytes, isStressed: engine.configuration.collectsAtEveryAllocation)
         execution = .allocate(capacity: 1)
