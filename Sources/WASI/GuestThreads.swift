@@ -12,6 +12,11 @@ import WasmInterpreter
 /// the descriptors and everything else of `guest`. When one exits or traps, the program is over:
 /// the others are interrupted. A thread that sits in a closure of the embedder is waited for.
 ///
+/// All threads are one program: they share the account of `store` (`StoreLimits.totalBytes` holds for
+/// all together), its fuel and its deadline, and its limiter, observer and closure for fuel are asked
+/// and told by all of them, by one at a time. Where the account has no room for another thread,
+/// `thread-spawn` fails with `nomem`; beyond `WASI.Limits.threads`, with `again`.
+///
 /// Specification: wasi-threads.
 public final class GuestThreads: Sendable {
     /// Gives a thread's linker what its module imports beside WASI.
@@ -56,12 +61,14 @@ public final class GuestThreads: Sendable {
     ///   - guest: what the threads see of the world.
     ///   - module: what all threads run.
     ///   - memoryLimit: bytes that each memory may grow to.
+    ///   - account: what the memories are charged to; nil for that of the store where they are defined
+    ///     first.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
     ///     on that thread, with its store.
     /// - Throws: `ResourceError` if a memory is too large.
     public init(
         of module: Module, _ guest: WASIGuest, memoryLimit: UInt64 = 1 << 32,
-        imports: @escaping Imports = { _, _ in }
+        account: ResourceAccount? = nil, imports: @escaping Imports = { _, _ in }
     ) throws(ResourceError) {
         self.module = module
         self.guest = guest
@@ -74,7 +81,10 @@ public final class GuestThreads: Sendable {
                 !memories.contains(where: { $0.0 == wanted.module && $0.1 == wanted.name })
             else { continue }
             memories.append(
-                (wanted.module, wanted.name, try SharedMemory(type, limit: memoryLimit)))
+                (
+                    wanted.module, wanted.name,
+                    try SharedMemory(type, limit: memoryLimit, account: account)
+                ))
         }
         self.memories = memories
         let export = module.export(Self.entry)
@@ -142,12 +152,26 @@ public final class GuestThreads: Sendable {
         let id: UInt32
         let argument: Int32
         private var store: Store?
+        private var instance: ResourceHolding
+        /// What the thread takes beside its store, until it is said to have ended.
+        private var thread: ResourceHolding
 
-        init(id: UInt32, argument: Int32, store: consuming Store) {
+        init(
+            id: UInt32, argument: Int32, store: consuming Store,
+            instance: consuming ResourceHolding, thread: consuming ResourceHolding
+        ) {
             self.id = id
             self.argument = argument
             self.store = store
+            self.instance = instance
+            self.thread = thread
         }
+
+        /// Gives up what was charged for the instance, which is about to be made.
+        func releaseInstance() { _ = instance.resize(to: 0) }
+
+        /// Gives up what was charged for the thread, which ends.
+        func releaseThread() { _ = thread.resize(to: 0) }
 
         /// The thread's store, which is nobody else's from then on.
         func takeStore() -> Store? {
@@ -159,21 +183,32 @@ public final class GuestThreads: Sendable {
     /// Starts a thread; answers its number, from 1 on, or an error code as a negative number.
     private func spawn(argument: Int32, from parent: Store) -> Int32 {
         guard hasEntry, !memories.isEmpty else { return -Int32(Errno.notsup.rawValue) }
-        let store = Store(engine: parent.engine, limits: parent.limits)
-        store.deadline = parent.deadline
         let again = -Int32(Errno.again.rawValue)
+        guard hasRoom else { return again }
+        // What the new thread needs at once is charged here, where lack of it is only an errno.
+        var instance = ResourceHolding(parent.account)
+        var thread = ResourceHolding(parent.account)
+        guard instance.resize(to: module.instanceByteCount),
+            thread.resize(to: Self.threadByteCount),
+            let store = try? parent.makeThreadStore()
+        else { return -Int32(Errno.nomem.rawValue) }
         guard let id = register(store.interruptHandle) else { return again }
-        // All threads together use no more than the first one had.
-        if let fuel = parent.fuel {
-            store.fuel = fuel / 2
-            parent.fuel = fuel - fuel / 2
-        }
-        let start = Start(id: id, argument: argument, store: store)
+        let start = Start(
+            id: id, argument: argument, store: store, instance: instance, thread: thread)
         guard System.startThread({ self.run(start) }) else {
             finish(id, nil)
             return again
         }
         return Int32(id)
+    }
+
+    /// What a thread takes of the process beside its value stack and its instance: the used part of its
+    /// native stack, its store, its host functions, and what the allocator keeps for it.
+    private static let threadByteCount = 256 << 10
+
+    /// Whether there may be another thread now.
+    private var hasRoom: Bool {
+        program.withLock { $0.isRunning && $0.end == nil && $0.handles.count <= threadLimit }
     }
 
     /// A number for a new thread; nil if there are too many or the program is over.
@@ -193,18 +228,22 @@ public final class GuestThreads: Sendable {
     private func run(_ start: Start) {
         do {
             try enter(start.takeStore(), start)
+            start.releaseThread()
             finish(start.id, nil)
         } catch {
+            start.releaseThread()
             finish(start.id, .thrown(error, by: start.id))
         }
     }
 
     private func enter(_ store: consuming Store?, _ start: Start) throws {
         guard let store else { return }
+        defer { store.returnFuel() }
         let linker = Linker()
         guest.define(on: linker, only: names)
         try define(on: linker, in: store)
         try imports(linker, store)
+        start.releaseInstance()
         let instance = try linker.instantiate(module, in: store)
         let entry = instance.function(Self.entry)
         _ = try entry?.call([.i32(Int32(start.id)), .i32(start.argument)])
@@ -235,7 +274,8 @@ extension Linker {
         of module: Module, _ guest: WASIGuest, in store: Store
     ) throws(ResourceError) -> GuestThreads? {
         guard GuestThreads.areWanted(by: module) else { return nil }
-        let threads = try GuestThreads(of: module, guest, memoryLimit: store.limits.memoryBytes)
+        let threads = try GuestThreads(
+            of: module, guest, memoryLimit: store.limits.memoryBytes, account: store.account)
         try threads.define(on: self, in: store)
         return threads
     }

@@ -18,8 +18,6 @@ public final class WASIGuest: Sendable {
     /// Bytes that may still be written to files; nil if there is no limit.
     let quota: WriteQuota?
     let threadLimit: Int
-    /// What the program takes as a whole: see `account`.
-    private let knownAccount = AtomicLazyReference<ResourceAccount>()
     /// The folders in memory, by what they call their device.
     private let memoryDevices: [UInt64]
 
@@ -79,10 +77,10 @@ public final class WASIGuest: Sendable {
 
     /// What the guest's program takes as a whole, to charge with what is kept for it: that of the
     /// store where the first instance is made with the guest's functions. Nil before.
-    var account: ResourceAccount? { knownAccount.load() }
+    var account: ResourceAccount? { table.account.load() }
 
     /// Charges to the account of `store` from now on, if the guest has none yet.
-    func adopt(_ store: Store) { _ = knownAccount.storeIfNil(store.account) }
+    func adopt(_ store: Store) { _ = table.account.storeIfNil(store.account) }
 
     private func insertAtStart(_ descriptor: Descriptor) throws(WASISetupError) {
         guard (try? table.insert(descriptor)) != nil else { throw .tooManyDescriptors }

@@ -44,7 +44,7 @@ public struct Exception: Error, @unchecked Sendable {
             }
         }
         guard let reference else {
-            throw .resource(.heapTooLarge(limit: store.limits.heapBytes))
+            throw .resource(store.heapError)
         }
         self.init(store: store, reference: reference)
     }

@@ -102,6 +102,21 @@ public struct ResourceHolding: ~Copyable, Sendable {
         return true
     }
 
+    /// The same.
+    ///
+    /// - Throws: `ResourceError.totalExceeded` if it does not fit.
+    mutating func take(_ byteCount: Int) throws(ResourceError) {
+        guard resize(to: byteCount) else { throw .totalExceeded(limit: account?.limit ?? 0) }
+    }
+
+    /// Throws if as many bytes in all would not fit now.
+    func check(_ byteCount: Int) throws(ResourceError) {
+        guard let account, byteCount > self.byteCount else { return }
+        if UInt64(clamping: byteCount - self.byteCount + account.byteCount) > account.limit {
+            throw .totalExceeded(limit: account.limit)
+        }
+    }
+
     /// Charges more bytes; whether they fit.
     public mutating func grow(by byteCount: Int) -> Bool {
         let (sum, overflow) = self.byteCount.addingReportingOverflow(byteCount)

@@ -86,7 +86,7 @@ extension ResourceError: CustomStringConvertible {
         case .tooManyTables(let limit): "the store holds \(limit) tables, its limit"
         case .heapTooLarge(let limit): "the heap is full, its limit is \(limit) bytes"
         case .totalExceeded(let limit):
-            "the program would take more than \(limit) bytes, its limit (totalBytes)"
+            "the program would take more than its limit of \(limit) bytes"
         case .refused(let kind): "the store's limiter refused the \(kind)"
         case .outOfMemory: "out of memory"
         }

@@ -26,7 +26,7 @@ extension Store {
             if heap.refill(sizeClass, byteCount) { return nil }
         }
         heap.hasRefused = true
-        return .heapExhausted
+        return heap.refusal
     }
 
     /// A cell for an object of `byteCount` bytes, which the caller must give a header and contents

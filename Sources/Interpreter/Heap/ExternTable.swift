@@ -14,17 +14,35 @@ final class ExternTable {
     /// runtime check for exclusive access, which takes longer than all the rest.
     private var hasDead = false
 
+    /// What the table's own memory is charged to; what the values themselves take is the host's.
+    private var holding: ResourceHolding
+    private static let chargedByteCount = 256
+    private static let chargedCount = 64
+
     static let minimumThreshold = 10_000
     /// The three low bits of a slot that refers to a value.
     static let tag: UInt64 = 2
+
+    init(account: ResourceAccount) { holding = ResourceHolding(account) }
 
     /// Values that guests may refer to.
     var count: Int { numbers.count }
     var isCollectionDue: Bool { addedCount >= threshold }
 
     /// The slot that refers to a value.
-    func slot(of value: AnyHashable) -> UInt64 {
+    ///
+    /// - Throws: `ResourceError` if the program has no room for another one; a collection may make some.
+    func slot(of value: AnyHashable) throws(ResourceError) -> UInt64 {
         if let number = numbers[value] { return UInt64(number) << 3 | Self.tag }
+        if freeNumbers.isEmpty, values.count % Self.chargedCount == 0 {
+            let count = values.count + Self.chargedCount
+            do throws(ResourceError) {
+                try holding.take(count * Self.chargedByteCount)
+            } catch {
+                addedCount = max(addedCount, threshold)
+                throw error
+            }
+        }
         addedCount += 1
         let number: Int
         if let free = freeNumbers.popLast() {

@@ -34,6 +34,8 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case expectedSharedMemory
     /// `throw_ref` of null.
     case nullExceptionReference
+    /// All that the program takes together would exceed `StoreLimits.totalBytes`.
+    case totalExhausted
 
     /// The suite's words for the trap.
     public var message: String {
@@ -63,6 +65,7 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
         case .unalignedAtomic: "unaligned atomic"
         case .expectedSharedMemory: "expected shared memory"
         case .nullExceptionReference: "null exception reference"
+        case .totalExhausted: "memory of the program exhausted"
         }
     }
 }

@@ -102,6 +102,8 @@ private struct Aggregate {
             }
             return make(operand(1)) { copy(source, to: $0, $1) }
         case .arrayNewElements:
+            let failure = prepareReferences()
+            guard failure == 0 else { return failure }
             guard let source = references(operand(0), operand(1)) else {
                 return TrapCode.outOfBoundsTableAccess.answer
             }
@@ -111,6 +113,8 @@ private struct Aggregate {
         case .arrayInitData:
             return initialize({ bytes($0, $1) }, orTrap: .outOfBoundsMemoryAccess)
         case .arrayInitElements:
+            let failure = prepareReferences()
+            guard failure == 0 else { return failure }
             return initialize({ references($0, $1) }, orTrap: .outOfBoundsTableAccess)
         }
     }
@@ -135,7 +139,7 @@ private struct Aggregate {
             }
             taken = store.heap.take(sizeClass)
         }
-        guard let cell = taken else { return TrapCode.heapExhausted.answer }
+        guard let cell = taken else { return store.heap.refusal.answer }
         // Without its header it is no object: if the guest must stop now, nobody reads the elements
         // that are missing.
         let stop = inPieces(cx, byteCount) { contents(cell + ArrayLayout.elementsOffset, $0) }
@@ -178,6 +182,16 @@ private struct Aggregate {
         return UnsafeRawBufferPointer(
             start: parsed.bytes.base + (content.start + Int(truncatingIfNeeded: start)),
             count: Int(truncatingIfNeeded: byteCount))
+    }
+
+    /// Makes the references of element segment `index`; answers 0, or why that cannot be.
+    private func prepareReferences() -> UInt64 {
+        do {
+            _ = try ContextView(cx).instance.elements(index)
+            return 0
+        } catch {
+            return elementsFailure(error)
+        }
     }
 
     /// References of element segment `index`.

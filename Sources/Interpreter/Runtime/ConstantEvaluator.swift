@@ -116,7 +116,7 @@ struct ConstantEvaluator {
         let cell = store.keeping(stack) {
             store.allocate(byteCount, top: store.execution.pointee.top)
         }
-        guard let cell else { throw Trap(.heapExhausted) }
+        guard let cell else { throw Trap(store.heap.refusal) }
         return cell
     }
 

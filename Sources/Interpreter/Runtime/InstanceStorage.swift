@@ -25,6 +25,8 @@ final class InstanceStorage {
     var elementStates: [ElementState]
     var isDataDropped: [Bool]
 
+    /// The context block, the records, and references of element segments.
+    private var holding: ResourceHolding
     private let functionRecords: UnsafeMutablePointer<FunctionRecord>
     private let memoryRecords: UnsafeMutablePointer<UnsafeMutablePointer<MemoryRecord>>
     private let tableRecords: UnsafeMutablePointer<UnsafeMutablePointer<TableRecord>>
@@ -35,6 +37,8 @@ final class InstanceStorage {
     /// - Parameter imports: what the module imports, checked.
     init(_ module: Module, imports: [External], in store: Store) throws(ResourceError) {
         let parsed = module.parsed
+        var holding = ResourceHolding(store.account)
+        try holding.take(Self.byteCount(module))
         guard let context = calloc(1, module.layout.byteCount) else { throw .outOfMemory }
         let size = MemoryLayout<FunctionRecord>.stride
         guard let functions = calloc(max(parsed.bodies.count, 1), size) else {
@@ -42,6 +46,7 @@ final class InstanceStorage {
             throw .outOfMemory
         }
         self.store = store
+        self.holding = holding
         self.module = module
         self.context = context
         functionRecords = functions.bindMemory(
@@ -68,6 +73,17 @@ final class InstanceStorage {
         memoryRecords.deallocate()
         free(functionRecords)
         free(context)
+    }
+
+    /// What an instance takes before it has anything of its own; the last part is for this object, its
+    /// arrays and the store's records of types.
+    static func byteCount(_ module: Module) -> Int {
+        let parsed = module.parsed
+        let entities = parsed.memories.count + parsed.tables.count + parsed.tags.count
+        let segments = parsed.elementSegments.count + parsed.dataSegments.count
+        return module.layout.byteCount
+            + parsed.bodies.count * MemoryLayout<FunctionRecord>.stride
+            + (entities + segments) * 32 + parsed.types.count * 64 + 512
     }
 
     /// The instance that a context block belongs to.
@@ -200,6 +216,9 @@ final class InstanceStorage {
         case .ready(let buffer): return buffer
         case .pending:
             let definition = module.parsed.elementSegments[segment]
+            guard holding.grow(by: definition.count * 8) else {
+                throw ResourceError.totalExceeded(limit: store.account.limit)
+            }
             let buffer = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: definition.count)
             buffer.initialize(repeating: 0)
             elementStates[segment] = .ready(buffer)
@@ -208,9 +227,30 @@ final class InstanceStorage {
         }
     }
 
+    /// Charges what `setElements` will set, in place of what is there then.
+    ///
+    /// - Throws: `ResourceError` if the program has no room for it.
+    func reserveElements(_ count: Int) throws(ResourceError) {
+        guard holding.grow(by: count * 8) else {
+            throw .totalExceeded(limit: store.account.limit)
+        }
+    }
+
+    /// Takes back what was reserved and is not needed.
+    func forgetElements(_ count: Int) { holding.shrink(by: count * 8) }
+
+    /// Makes references, for which room was reserved, those of a segment.
+    func setElements(_ segment: Int, _ buffer: UnsafeMutableBufferPointer<UInt64>) {
+        dropElements(segment)
+        elementStates[segment] = .ready(buffer)
+    }
+
     func dropElements(_ segment: Int) {
         guard elementStates.indices.contains(segment) else { return }
-        if case .ready(let buffer) = elementStates[segment] { buffer.deallocate() }
+        if case .ready(let buffer) = elementStates[segment] {
+            holding.shrink(by: buffer.count * 8)
+            buffer.deallocate()
+        }
         elementStates[segment] = .dropped
     }
 

@@ -37,6 +37,8 @@ extension Store {
             instances.append(instance)
             return instance
         } catch {
+            // Objects of these types may be on the heap.
+            hold(typesOf: module)
             // And nothing else: a limiter or observer may have made others meanwhile.
             let parsed = module.parsed
             var own = Set<ObjectIdentifier>()

@@ -226,8 +226,12 @@ func runtimeTableInit(
 ) -> UInt64 {
     let context = ContextView(cx)
     let record = context.table(table)
-    // Constant expressions of a validated module fail only where instantiation refused it before.
-    let elements = (try? context.instance.elements(segment)) ?? nil
+    let elements: UnsafeMutableBufferPointer<UInt64>?
+    do {
+        elements = try context.instance.elements(segment)
+    } catch {
+        return elementsFailure(error)
+    }
     guard fits(source, count, in: UInt(bitPattern: elements?.count ?? 0)),
         fits(destination, count, in: record.pointee.count)
     else { return TrapCode.outOfBoundsTableAccess.answer }
@@ -237,6 +241,12 @@ func runtimeTableInit(
     return inPieces(cx, count &* 8) {
         (target + $0.lowerBound / 8).update(from: origin + $0.lowerBound / 8, count: $0.count / 8)
     }
+}
+
+/// Constant expressions of a validated module fail only where instantiation refused it before; but there
+/// may be no room for what they make.
+func elementsFailure(_ error: any Error) -> UInt64 {
+    (error is ResourceError ? TrapCode.totalExhausted : .outOfBoundsTableAccess).answer
 }
 
 /// `elem.drop`
@@ -260,7 +270,23 @@ func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32
         || ContextView(cx).instance.module.engine.types.isSubtype(actual, of: expected)
 }
 
-// MARK: Host functions and budget
+// MARK: Stack, host functions and budget
+
+/// Lets frames start up to `frame`: 0, or the trap code of what forbids it.
+@inline(never)
+func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) -> UInt64 {
+    guard let store = ContextView(cx).execution.pointee.unretainedStore else {
+        return TrapCode.stackExhausted.answer
+    }
+    return store._withUnsafeGuaranteedRef { store in
+        if let code = store.growStack(to: frame) { return code.answer }
+        // An instance that is being made is not among the store's.
+        cx.storeBytes(
+            of: store.stackLimit, toByteOffset: ContextOffset.stackLimit,
+            as: UnsafeMutableRawPointer.self)
+        return 0
+    }
+}
 
 /// Calls a host function: arguments from and results to `arguments`. What it throws is kept in the
 /// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches;

@@ -121,7 +121,7 @@ extension Store {
         var reference = exception.reference
         if clause.reference >= 0, reference == 0 {
             guard let made = makeException(tag, payload: exception.payload) else {
-                return .trap(.heapExhausted)
+                return .trap(heap.refusal)
             }
             reference = made
         }
@@ -164,7 +164,7 @@ extension Store {
                 exception.reference = makeException(tag, payload: exception.payload) ?? 0
             }
             guard exception.reference != 0 else {
-                trap = .heapExhausted
+                trap = heap.refusal
                 break
             }
             pendingError = Exception(

@@ -29,7 +29,13 @@ final class CodeTable: Sendable {
         var handlers: CatchTable?
         var counters: BlockCounters?
         var slotCount: Int
+        /// What the code is charged to: the account of the program whose call caused the translation.
+        var account: ResourceAccount?
+        var byteCount: Int { 8 * words + CodeTable.byteCountOfBlock }
     }
+
+    /// What there is beside a function's code, without its handlers of exceptions.
+    private static let byteCountOfBlock = 256
 
     private struct State: @unchecked Sendable {
         var translator: Translator?
@@ -80,7 +86,10 @@ final class CodeTable: Sendable {
 
     deinit {
         state.withLock { state in
-            for block in state.blocks.values { block.start.deallocate() }
+            for block in state.blocks.values {
+                block.start.deallocate()
+                block.account?.release(block.byteCount)
+            }
         }
         stubs.deallocate()
         entries.deallocate()
@@ -108,7 +117,11 @@ final class CodeTable: Sendable {
     // MARK: Translation
 
     /// The code of a defined function; translates it if nobody has.
-    func translate(_ definedFunction: Int) throws(TranslationError) -> CodePointer {
+    ///
+    /// - Parameter account: what code that is made now is charged to.
+    func translate(
+        _ definedFunction: Int, account: ResourceAccount? = nil
+    ) throws(TranslationError) -> CodePointer {
         let result: Result<UInt, TranslationError> = state.withLock { state in
             if let block = state.blocks[definedFunction] {
                 return .success(UInt(bitPattern: block.start + block.entry))
@@ -117,12 +130,15 @@ final class CodeTable: Sendable {
             defer { state.duration += start.duration(to: .now) }
             do throws(TranslationError) {
                 let code = try Self.translated(definedFunction, in: &state, makeTranslator)
+                let charged = 8 * code.words.count + Self.byteCountOfBlock
+                guard account?.charge(charged) ?? true else { throw .noRoom }
                 let words = CodePointer.allocate(capacity: code.words.count)
                 words.initialize(from: code.words, count: code.words.count)
                 let counters = Self.counters(of: code, in: words)
                 state.blocks[definedFunction] = Block(
                     start: words, words: code.words.count, entry: code.entry,
-                    handlers: code.handlers, counters: counters, slotCount: code.slotCount)
+                    handlers: code.handlers, counters: counters, slotCount: code.slotCount,
+                    account: account)
                 let entry = UInt(bitPattern: words + code.entry)
                 entries[definedFunction].store(entry, ordering: .releasing)
                 return .success(entry)
@@ -230,20 +246,25 @@ final class CodeTable: Sendable {
     }
 }
 
-/// The code of a function of the running instance, translated if it must be; nil if it cannot be.
+/// The code of a function of the running instance, translated if it must be; else nil, and why not.
 @inline(never)
-func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> CodePointer? {
-    let module = InstanceStorage.of(cx).module
+func runtimeTranslate(
+    _ cx: ContextPointer, _ definedFunction: Int
+) -> (code: CodePointer?, failure: TrapCode) {
+    let instance = InstanceStorage.of(cx)
+    let module = instance.module
     do throws(TranslationError) {
-        let code = try module.code.translate(definedFunction)
+        let code = try module.code.translate(definedFunction, account: instance.store.account)
         // References to the function were made with the stub.
         let record =
             cx.load(
                 fromByteOffset: ContextOffset.functionRecords,
                 as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
         if UnsafeRawPointer(record).load(as: UInt.self) != 0 { record.pointee.code = code }
-        return code
+        return (code, .unreachable)
+    } catch .noRoom {
+        return (nil, .totalExhausted)
     } catch {
-        return nil
+        return (nil, .implementationLimit)
     }
 }

@@ -27,7 +27,8 @@ extension Command {
         operands: [Operand("FILE", .one, .module), Operand("ARGS", .guest, .file)],
         options: [
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke, .fuel,
-            .timeout, .maxMemory, .maxHeap, .stackSize, .deterministic,
+            .timeout, .maxMemory, .maxHeap, .stackSize, .maxTable, .maxThreads, .maxDescriptors,
+            .deterministic,
             .features, .stats, .profile, .flamegraph, .coverage, .help,
         ],
         notes: [
@@ -206,13 +207,24 @@ extension Option {
         "timeout", value: "DURATION", help: "Stop the program after this time, for example 500ms")
     static let maxMemory = Option(
         "max-memory", value: "SIZE",
-        help: "Let a memory of the program grow to at most SIZE, for example 64MiB")
+        help: "Let the program with all its threads take at most SIZE, for example 64MiB: its "
+            + "memories, tables, objects, stacks and code together; default 8GiB")
     static let maxHeap = Option(
         "max-heap", value: "SIZE",
-        help: "Let structures, arrays and exceptions take at most SIZE; default 4GiB")
+        help: "Let structures, arrays and exceptions of a thread take at most SIZE; default 4GiB")
     static let stackSize = Option(
         "stack-size", value: "SIZE",
-        help: "Room for the program's calls; default 16MiB")
+        help: "Room for the calls of a thread; default 16MiB")
+    static let maxTable = Option(
+        "max-table", value: "N",
+        help: "Let a table of the program have at most N elements; default 10 million")
+    static let maxThreads = Option(
+        "max-threads", value: "N",
+        help: "Let the program have at most N threads beside its first; default 1024")
+    static let maxDescriptors = Option(
+        "max-descriptors", value: "N",
+        help: "Let the program have at most N files, folders and sockets open; default is three "
+            + "quarters of what wasmd may open ('ulimit -n')")
     static let deterministic = Option(
         "deterministic",
         help: "Let every run see the same clock, random numbers and NaNs; without threads")

@@ -2,6 +2,7 @@ import Glibc
 import WasmInterpreter
 import WasmText
 import WasmValidator
+import WasmWASI
 
 /// Why a file, or what it asks for, is refused: the one place that makes such errors into text.
 struct Refusal: Error, Equatable {
@@ -79,11 +80,24 @@ extension Refusal {
             reason = "these imports are not there or do not match:" + lines.joined()
         case let error as ResourceError:
             reason = error.description
-            if case .memoryTooLarge = error { hint = "Allow more with --max-memory SIZE." }
+            hint = Self.option(for: error).map { "Allow more with \($0)." }
+        case let error as WASISetupError:
+            reason = printable(error.description)
+            if error == .tooManyDescriptors { hint = "Allow more with --max-descriptors N." }
         default:
             reason = printable("\(error)")
         }
         self.init(file: file, reason: reason, hint: hint)
+    }
+
+    /// The option that sets the limit which was reached.
+    private static func option(for error: ResourceError) -> String? {
+        switch error {
+        case .memoryTooLarge, .totalExceeded: "--max-memory SIZE"
+        case .heapTooLarge: "--max-heap SIZE"
+        case .tableTooLarge: "--max-table N"
+        case .tooManyInstances, .tooManyMemories, .tooManyTables, .refused, .outOfMemory: nil
+        }
     }
 
     /// What the file is, if it is no module but something that is easily taken for one.

@@ -38,6 +38,10 @@ struct TrapReport {
             options.timeout.map(timeoutReason) ?? trap.code.message
         case .stackExhausted:
             trap.code.message + " (allow more with --stack-size SIZE)"
+        case .heapExhausted:
+            trap.code.message + " (allow more with --max-heap SIZE)"
+        case .totalExhausted:
+            trap.code.message + " (allow more with --max-memory SIZE)"
         default: trap.code.message
         }
     }
