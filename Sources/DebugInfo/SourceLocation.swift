@@ -49,4 +49,10 @@ public struct LineEntry: Hashable, Sendable {
     public var location: SourceLocation?
     /// Whether the compiler recommends the place for a breakpoint: it begins a statement.
     public var isStatement: Bool
+
+    public init(offset: Int, location: SourceLocation?, isStatement: Bool) {
+        self.offset = offset
+        self.location = location
+        self.isStatement = isStatement
+    }
 }

@@ -92,6 +92,8 @@ public struct DecodingError: Error, Hashable, Sendable {
         case featureRequired
         /// The module is larger than `DecodingLimits` allow: see `limit`.
         case limitExceeded
+        /// Nothing is wrong: decoding was to end before it was done. See `Cancellation`.
+        case cancelled
     }
 }
 
@@ -99,8 +101,8 @@ extension DecodingError: CustomStringConvertible {
     /// The reason in the words of the official test suite, where it has any.
     public var message: String {
         switch reason {
-        case .magicHeaderNotDetected: "magic header not detected"
-        case .unknownBinaryVersion: "unknown binary version"
+        case .magicHeaderNotDetected: "magic header not detected" + formatMessage
+        case .unknownBinaryVersion: "unknown binary version" + formatMessage
         case .malformedSectionID: "malformed section id"
         case .unexpectedEnd: "unexpected end of section or function"
         case .lengthOutOfBounds: "length out of bounds"
@@ -134,12 +136,33 @@ extension DecodingError: CustomStringConvertible {
         case .malformedCatchClause: "malformed catch clause"
         case .malformedCastFlags: "malformed cast flags"
         case .featureRequired: Self.requirement(Features(rawValue: payload))
+        case .cancelled: "decoding was cancelled"
         case .limitExceeded: "\(limit?.excess ?? "limit exceeded") (at most \(payload))"
         }
     }
 
     /// `offset 0x1f: illegal opcode ff`
     public var description: String { "offset 0x\(hexadecimal(offset)): \(message)" }
+
+    /// What the file is instead of a module, if that is known.
+    private var formatMessage: String {
+        if detail == Self.textDetail { return ": this looks like the text format (.wat)" }
+        let place = Int(detail) - 1
+        guard FileFormat.allCases.indices.contains(place) else { return "" }
+        return ": \(FileFormat.allCases[place].message)"
+    }
+
+    /// For a file that starts with these bytes and is no module.
+    static func detail(of start: [UInt8]) -> UInt16 {
+        let first = start.first { $0 != 0x20 && !(0x09...0x0d ~= $0) }
+        if first == UInt8(ascii: "(") || first == UInt8(ascii: ";") { return textDetail }
+        guard let format = FileFormat(start),
+            let place = FileFormat.allCases.firstIndex(of: format)
+        else { return 0 }
+        return UInt16(truncatingIfNeeded: place + 1)
+    }
+
+    private static var textDetail: UInt16 { .max }
 
     /// `ff`, or `fc 7b` for an opcode of two parts.
     private var illegalOpcode: String {

@@ -47,21 +47,46 @@ public final class ModuleBytes: Sendable {
     ///
     /// - Throws: `FileError` if the file cannot be opened or read; `EFBIG` if it is larger than the
     ///   default limits allow a module to be.
-    public init(path: String) throws(FileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError(errno: Glibc.errno, path: path) }
-        defer { close(descriptor) }
+    public convenience init(path: String) throws(FileError) {
+        try self.init(path: Array(path.utf8))
+    }
 
+    /// The same for a path that need not be UTF-8.
+    public convenience init(path: [UInt8]) throws(FileError) {
+        let name = String(decoding: path, as: UTF8.self)
+        guard !path.contains(0) else { throw FileError(errno: EINVAL, path: name) }
+        var descriptor = open(path.map { CChar(bitPattern: $0) } + [0], O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError(errno: Glibc.errno, path: name) }
+        // The numbers of standard streams that are closed are not for files.
+        if descriptor <= STDERR_FILENO {
+            let moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+            let number = Glibc.errno
+            close(descriptor)
+            guard moved >= 0 else { throw FileError(errno: number, path: name) }
+            descriptor = moved
+        }
+        defer { close(descriptor) }
+        try self.init(descriptor: descriptor, name)
+    }
+
+    /// Reads what is left of an open file, pipe or socket, which the caller keeps.
+    ///
+    /// - Throws: `FileError` as for a path.
+    public convenience init(descriptor: Int32) throws(FileError) {
+        try self.init(descriptor: descriptor, "descriptor \(descriptor)")
+    }
+
+    private init(descriptor: Int32, _ name: String) throws(FileError) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            throw FileError(errno: Glibc.errno, path: path)
+            throw FileError(errno: Glibc.errno, path: name)
         }
         switch Self.readAll(descriptor, sizeHint: Int(truncatingIfNeeded: status.st_size)) {
         case .success((let buffer, let length)):
             base = UnsafePointer(buffer)
             count = length
         case .failure(let error):
-            throw FileError(errno: error.errno, path: path)
+            throw FileError(errno: error.errno, path: name)
         }
     }
 
@@ -93,6 +118,11 @@ public final class ModuleBytes: Sendable {
             if length == 0 { return .success((buffer, count)) }
             if length > 0 {
                 count += length
+            } else if Glibc.errno == EAGAIN {
+                // Somebody who shares the stream made it so that it does not wait.
+                let events = Int16(truncatingIfNeeded: POLLIN)
+                var stream = pollfd(fd: descriptor, events: events, revents: 0)
+                poll(&stream, 1, -1)
             } else if Glibc.errno != EINTR {
                 let number = Glibc.errno
                 buffer.deallocate()

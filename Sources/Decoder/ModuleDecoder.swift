@@ -7,13 +7,16 @@
 /// Cost: proportional to the number of entities, not to the size of bodies and data.
 ///
 /// - Throws: the first error in the order of the file. A module that needs a feature that is not
-///   in `features`, or is larger than `limits`, is refused too.
+///   in `features`, or is larger than `limits`, is refused too. `cancelled` if `cancellation`, which is
+///   asked every 64 KiB, says so.
 ///
 /// Specification: 5.5 (modules).
 public func decode(
-    _ bytes: ModuleBytes, features: Features = .default, limits: DecodingLimits = .default
+    _ bytes: ModuleBytes, features: Features = .default, limits: DecodingLimits = .default,
+    cancellation: Cancellation? = nil
 ) throws(DecodingError) -> ParsedModule {
     var decoder = ModuleDecoder(bytes, features: features, limits: limits)
+    decoder.cancellation = cancellation
     try decoder.decode()
     return decoder.module
 }
@@ -29,6 +32,9 @@ struct ModuleDecoder {
     private var inconsistency: DecodingError?
     private var hasCode = false
     private var hasData = false
+    fileprivate(set) var cancellation: Cancellation?
+    /// Where it is asked next.
+    private var checkpoint = 64 << 10
 
     var features: Features { module.features }
     var limits: DecodingLimits { module.limits }
@@ -44,7 +50,10 @@ struct ModuleDecoder {
         }
         try expect([0x00, 0x61, 0x73, 0x6d], orElse: .magicHeaderNotDetected)
         try expect([0x01, 0x00, 0x00, 0x00], orElse: .unknownBinaryVersion)
-        while !reader.isAtEnd { try section() }
+        while !reader.isAtEnd {
+            try checkCancellation(reader)
+            try section()
+        }
         let end = module.bytes.count
         if !hasCode, module.functions.count != module.importedFunctionCount {
             noteInconsistency(.functionAndCodeInconsistent, at: end)
@@ -67,7 +76,12 @@ struct ModuleDecoder {
             throw DecodingError(.unexpectedEnd, at: reader.endOffset)
         }
         for expected in signature where try reader.byte() != expected {
-            throw DecodingError(reason, at: position)
+            // What stands there instead says what the file is.
+            reader.offset = 0
+            var start = [UInt8](repeating: 0, count: min(8, reader.remaining))
+            for index in start.indices { start[index] = try reader.byte() }
+            throw DecodingError(
+                reason, at: position, payload: 0, detail: DecodingError.detail(of: start))
         }
     }
 
@@ -139,6 +153,20 @@ struct ModuleDecoder {
                 name: name,
                 content: ByteRange(start: section.offset, end: section.endOffset),
                 position: module.sections.count - module.customSections.count))
+    }
+
+    /// Ends decoding if that is wanted; for each entity of a section.
+    @inline(__always)
+    mutating func checkCancellation(_ section: borrowing BinaryReader) throws(DecodingError) {
+        if section.offset >= checkpoint { try askCancellation(at: section.offset) }
+    }
+
+    @inline(never)
+    private mutating func askCancellation(at offset: Int) throws(DecodingError) {
+        checkpoint = offset + (64 << 10)
+        if let cancellation, cancellation.isCancelled {
+            throw DecodingError(.cancelled, at: offset)
+        }
     }
 
     // MARK: What sections share

@@ -126,8 +126,8 @@ extension Execution {
             input = .nothing
             switch reason {
             case .endOfSlice: await Task.yield()
-            case .hostFunction(let suspension):
-                guard let request = suspension.request as? AsyncRequest else {
+            case .hostFunction(let call):
+                guard let request = call.request as? AsyncRequest else {
                     throw SuspensionError.resultsMissing
                 }
                 do {

@@ -11,4 +11,18 @@ extension Module {
     public convenience init(text: String, engine: Engine) throws {
         try self.init(try parseModule(Array(text.utf8)), engine: engine)
     }
+
+    /// Reads the file at `path`, which is in the text format, and does the same. `Module(path:engine:)`
+    /// is for the binary format.
+    ///
+    /// - Throws: also `ModuleError.file` if the file cannot be read.
+    public convenience init(textPath path: String, engine: Engine) throws {
+        let file: ModuleBytes
+        do throws(FileError) {
+            file = try ModuleBytes(path: path)
+        } catch {
+            throw ModuleError.file(error)
+        }
+        try self.init(try parseModule(file[file.range]), engine: engine)
+    }
 }

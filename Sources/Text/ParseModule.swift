@@ -12,14 +12,43 @@ import WasmDecoder
 ///
 /// Specification: 6 (text format).
 public func parseModule(_ text: [UInt8]) throws(TextError) -> [UInt8] {
+    try assembleModule(text).bytes
+}
+
+/// A module that was made of its text.
+public struct AssembledModule: Sendable {
+    /// The module in the binary format.
+    public var bytes: [UInt8]
+    /// Custom sections that the text has and the module has not: they hold offsets into the code of
+    /// the module that the text was printed from, and the text was changed since.
+    public var droppedSections: [Name] = []
+}
+
+/// The same as ``parseModule(_:)``, and what was left out.
+public func assembleModule(_ text: [UInt8]) throws(TextError) -> AssembledModule {
+    do {
+        try checkFormat(text)
+        return try assembleQuoted(text)
+    } catch {
+        throw error.located(in: text)
+    }
+}
+
+/// Refuses what is no text in UTF-8, by its first bytes. Nothing at all is a text.
+func checkFormat(_ text: [UInt8]) throws(TextError) {
+    guard let format = FileFormat(text.prefix(16)), format != .empty else { return }
+    throw TextError(.foreignFormat(format), at: 0)
+}
+
+private func assembleQuoted(_ text: [UInt8]) throws(TextError) -> AssembledModule {
     var text = text
     var outermostQuote: Range<Int>?
     while true {
         do {
             let parsed = try parse(text, allowed: .all)
-            guard let quote = parsed.quote else { return parsed.bytes }
+            guard let quote = parsed.quote else { return parsed.module }
             outermostQuote = outermostQuote ?? quote
-            text = parsed.bytes
+            text = parsed.module.bytes
         } catch {
             throw TextError(error.reason, outermostQuote ?? error.range)
         }
@@ -42,6 +71,16 @@ public func placeOfInstruction(
     return try? parse(text, allowed: .all, seeking: position).found
 }
 
+/// The places of all instructions, and of entries of sections, in the text of a module.
+///
+/// - Throws: also if the text quotes its module.
+func placesOfInstructions(in text: [UInt8]) throws(TextError) -> TextMap.Places {
+    try text.withUnsafeBufferPointer { (bytes) throws(TextError) in
+        let parsed = try parse(try Lexer(bytes), allowed: .fields, recordsPlaces: true)
+        return parsed.places
+    }
+}
+
 /// The same in a range of a script.
 func placeOfInstruction(
     in script: ModuleBytes, _ range: Range<Int>, function: UInt32, offset: Int
@@ -54,14 +93,14 @@ func placeOfInstruction(
 
 /// The module of a quoted text, which must not be binary or quoted itself.
 func parseQuotedModule(_ text: [UInt8]) throws(TextError) -> [UInt8] {
-    try parse(text, allowed: .fields).bytes
+    try parse(text, allowed: .fields).module.bytes
 }
 
 /// The module in a range of a script that was checked to be UTF-8: `(module ...)`, with
 /// `definition` if the script says so, or bare fields.
 func parseModule(_ script: ModuleBytes, _ range: Range<Int>) throws(TextError) -> [UInt8] {
     defer { withExtendedLifetime(script) {} }
-    return try parse(Lexer(checked: script, range), allowed: .fieldsOfScript).bytes
+    return try parse(Lexer(checked: script, range), allowed: .fieldsOfScript).module.bytes
 }
 
 /// Which forms of `(module ...)` may stand in a text.
@@ -74,12 +113,13 @@ private enum ModuleForms {
 }
 
 private struct ParsedText {
-    /// A binary module, or the text of one.
-    var bytes: [UInt8]
+    /// A module; its bytes are the text of one if that is quoted.
+    var module: AssembledModule
     /// Where the text is quoted, if it is text.
     var quote: Range<Int>?
     /// The place of the instruction that was asked for.
     var found: TextPlace?
+    var places = TextMap.Places()
 }
 
 private func parse(
@@ -91,13 +131,15 @@ private func parse(
 }
 
 private func parse(
-    _ lexer: Lexer, allowed: ModuleForms, seeking position: InstructionPosition? = nil
+    _ lexer: Lexer, allowed: ModuleForms, seeking position: InstructionPosition? = nil,
+    recordsPlaces: Bool = false
 ) throws(TextError) -> ParsedText {
     var parser = ModuleParser(try TokenList(lexer))
     parser.sought = position
+    if recordsPlaces { parser.places = PlaceRecorder() }
     guard parser.opens(.module) else {
-        let bytes = try parser.module(until: parser.tokens.tokens.count - 1)
-        return ParsedText(bytes: bytes, found: parser.found)
+        let module = try parser.module(until: parser.tokens.tokens.count - 1)
+        return ParsedText(module: module, found: parser.found, places: parser.foundPlaces)
     }
     let form = parser.token
     let close = Int(form.link)
@@ -108,12 +150,14 @@ private func parse(
     if allowed == .fieldsOfScript { _ = parser.keywordIfPresent(.definition) }
     parser.names.module = try parser.entityName()
     guard allowed == .all, parser.token.kind == .word else {
-        return ParsedText(bytes: try parser.module(until: close), found: parser.found)
+        let module = try parser.module(until: close)
+        return ParsedText(module: module, found: parser.found, places: parser.foundPlaces)
     }
     let isBinary = parser.keywordIfPresent(.binary)
     if !isBinary, !parser.keywordIfPresent(.quote) { throw parser.unexpected(.moduleField) }
     let content = try parser.strings()
     let quote = Int(form.start)..<Int(parser.tokens[close].end)
     try parser.expectClose()
-    return ParsedText(bytes: content, quote: isBinary ? nil : quote)
+    return ParsedText(
+        module: AssembledModule(bytes: content), quote: isBinary ? nil : quote)
 }

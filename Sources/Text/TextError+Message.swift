@@ -3,6 +3,7 @@ extension TextError: CustomStringConvertible {
     /// is not part of it: see ``explanation(in:)``.
     public var message: String {
         switch reason {
+        case .foreignFormat(let format): format.message
         case .malformedUTF8: "malformed UTF-8 encoding"
         case .unexpectedCharacter: "illegal character"
         case .unclosedComment: "unclosed comment"
@@ -36,9 +37,13 @@ extension TextError: CustomStringConvertible {
         }
     }
 
-    /// `bytes 10..<14: unknown operator`
+    /// `3:6: unknown operator`: line and column, or `bytes 10..<14: unknown operator` if they are
+    /// not known.
     public var description: String {
-        "bytes \(range.lowerBound)..<\(range.upperBound): \(message)"
+        guard let line, let column else {
+            return "bytes \(range.lowerBound)..<\(range.upperBound): \(message)"
+        }
+        return "\(line):\(column): \(message)"
     }
 
     /// The message with the offending token, and what was probably meant instead:
@@ -54,7 +59,7 @@ extension TextError: CustomStringConvertible {
                 "unexpected end of the text: expected \(expectation.rawValue)"
             case (.expected(let expectation), _):
                 "unexpected token \(token): expected \(expectation.rawValue)"
-            case (_, ""): message
+            case (_, ""), (.foreignFormat, _): message
             default: "\(message): \(token)"
             }
         return explanation + (suggestion(for: token).map { ". Did you mean '\($0)'?" } ?? "")

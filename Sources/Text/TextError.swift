@@ -1,6 +1,10 @@
+import WasmDecoder
+
 /// Why a text is not a module or script, and where.
 public struct TextError: Error, Hashable, Sendable {
     public enum Reason: Hashable, Sendable {
+        /// The text is not UTF-8, begins with a byte order mark, or is no text.
+        case foreignFormat(FileFormat)
         // Characters and tokens
         case malformedUTF8
         /// A control character, or a character outside of ASCII, where only strings and comments
@@ -99,11 +103,16 @@ public struct TextError: Error, Hashable, Sendable {
         case malformedHint = "a branch hint is \"\\00\" or \"\\01\""
         case invalidTarget = "invalid target"
         case outsideOfFunction = "not in a function"
+        case malformedPadding = "malformed padding"
     }
 
     public let reason: Reason
     /// The offending bytes of the text.
     public let range: Range<Int>
+    /// Line and column of the start, both counted from 1; columns count bytes. Nil in errors of
+    /// scripts, see ``position(in:)``.
+    public private(set) var line: Int?
+    public private(set) var column: Int?
 
     init(_ reason: Reason, _ range: Range<Int>) {
         self.reason = reason
@@ -121,6 +130,13 @@ public struct TextError: Error, Hashable, Sendable {
         case .misplacedAnnotation, .duplicateAnnotation, .malformedAnnotation: true
         default: false
         }
+    }
+
+    /// The error with its line and column in the text.
+    func located(in text: [UInt8]) -> TextError {
+        var error = self
+        (error.line, error.column) = position(in: text)
+        return error
     }
 
     public var place: TextPlace { TextPlace(range) }

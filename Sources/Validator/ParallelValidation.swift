@@ -7,10 +7,11 @@ import WasmDecoder
 /// stops: every function with a lower index is in a run that was taken before, so that the lowest
 /// error is found whatever the threads do.
 func validateBodies(
-    of module: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry, threads: Int?
+    of module: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry, threads: Int?,
+    cancellation: Cancellation?
 ) throws(ValidationError) -> Features {
     let runs = Runs(module.bodies, allowed: threads)
-    let work = BodyWork(module, tables, registry, runs)
+    let work = BodyWork(module, tables, registry, runs, cancellation)
     if runs.threads > 1 {
         runOnThreads(runs.threads) { work.run() }
     } else {
@@ -65,12 +66,15 @@ private final class BodyWork: Sendable {
     private let tables: ModuleTables
     private let registry: TypeRegistry
     private let runs: Runs
+    private let cancellation: Cancellation?
     private let next = Atomic<Int>(0)
     private let result = Mutex<(required: UInt32, error: ValidationError?)>((0, nil))
 
     init(
-        _ module: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry, _ runs: Runs
+        _ module: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry, _ runs: Runs,
+        _ cancellation: Cancellation?
     ) {
+        self.cancellation = cancellation
         self.module = module
         self.tables = tables
         self.registry = registry
@@ -82,7 +86,7 @@ private final class BodyWork: Sendable {
 
     /// What one thread does.
     func run() {
-        var validator = FunctionValidator(module, tables, registry)
+        var validator = FunctionValidator(module, tables, registry, cancellation)
         var failure: ValidationError?
         do throws(ValidationError) {
             while true {
@@ -99,7 +103,12 @@ private final class BodyWork: Sendable {
         result.withLock { [failure] result in
             result.required |= required
             guard let failure else { return }
-            if let error = result.error, (error.function ?? 0) <= (failure.function ?? 0) { return }
+            if let error = result.error {
+                // Whoever was cancelled does not know whether its function is valid.
+                if error.reason == .cancelled { return }
+                let isFirst = (error.function ?? 0) > (failure.function ?? 0)
+                guard isFirst || failure.reason == .cancelled else { return }
+            }
             result.error = failure
         }
     }
@@ -109,6 +118,7 @@ private final class BodyWork: Sendable {
     ) throws(ValidationError) {
         let first = max(module.importedFunctionCount, 0)
         for position in run {
+            if position & 255 == 255 { try validator.checkCancellation() }
             let function = first + position
             guard function < module.functions.count else { return }
             try validator.validate(

@@ -40,22 +40,29 @@ public struct ValidModule: Sendable {
 ///   - types: the registry of the engine that the module is for.
 ///   - threads: how many threads may work, this one included; nil leaves it to the size of the code
 ///     and the processors there are, 1 starts none.
+///   - cancellation: asked by all threads, each after some tenths of a millisecond.
 /// - Throws: the first error: of types, then definitions, exports, then the function with the
-///   lowest index; but if any body is malformed, that error.
+///   lowest index; but if any body is malformed, that error. `cancelled` if that was wanted.
 ///
 /// Specification: 3.5 (modules).
 public func validate(
-    _ module: ParsedModule, types: TypeRegistry, threads: Int? = nil
+    _ module: ParsedModule, types: TypeRegistry, threads: Int? = nil,
+    cancellation: Cancellation? = nil
 ) throws(ValidationError) -> ValidModule {
     do throws(ValidationError) {
-        let outside = try ModuleValidator(module, types)
-        let required = try validateBodies(of: module, outside.tables, types, threads: threads)
+        let outside = try ModuleValidator(module, types, cancellation)
+        let required = try validateBodies(
+            of: module, outside.tables, types, threads: threads, cancellation: cancellation)
         return ValidModule(
             parsed: module, types: types, held: outside.held,
             requiredFeatures: outside.required.union(required))
     } catch {
         // The specification knows malformed modules and, among the others, invalid ones.
-        if !error.isMalformed, let malformed = firstMalformedBody(of: module) { throw malformed }
+        if !error.isMalformed, error.reason != .cancelled,
+            let malformed = firstMalformedBody(of: module, cancellation)
+        {
+            throw malformed
+        }
         throw error
     }
 }

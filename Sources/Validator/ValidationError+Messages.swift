@@ -46,6 +46,7 @@ extension ValidationError.Reason {
         case .duplicateExport(let name): "duplicate export name \"\(name)\""
         case .startFunction: "start function must have neither parameters nor results"
         case .limitExceeded(let limit): limit.message
+        case .cancelled: "validation was cancelled"
         }
     }
 

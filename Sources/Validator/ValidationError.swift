@@ -10,8 +10,22 @@ public struct ValidationError: Error, Hashable, Sendable {
     public let function: FunctionIndex?
     /// The instruction that is wrong, where there is one.
     public let opcode: Opcode?
+    /// What is wrong outside of instructions, where it is known.
+    public let entry: Entry?
 
-    init(_ reason: Reason, at offset: Int, function: FunctionIndex? = nil, opcode: Opcode? = nil) {
+    /// An entry of a section.
+    public struct Entry: Hashable, Sendable {
+        /// The number of the section in the binary format.
+        public var section: UInt8
+        /// The place of the entry in the section, from 0.
+        public var position: Int
+    }
+
+    init(
+        _ reason: Reason, at offset: Int, function: FunctionIndex? = nil, opcode: Opcode? = nil,
+        entry: Entry? = nil
+    ) {
+        self.entry = entry
         self.reason = reason
         self.offset = offset
         self.function = function
@@ -66,6 +80,8 @@ public struct ValidationError: Error, Hashable, Sendable {
 
         // Limits of this implementation
         case limitExceeded(Limit)
+        /// Nothing is wrong: validation was to end before it was done. See `Cancellation`.
+        case cancelled
     }
 
     /// What an index should have named.

@@ -6,26 +6,28 @@ struct PackedStrings {
     /// Where each string starts.
     private(set) var offsets: [UInt32] = []
 
-    init(arguments: [String]) throws(WASISetupError) {
+    init(arguments: [[UInt8]]) throws(WASISetupError) {
         for argument in arguments {
-            guard append(argument) else { throw .malformedArgument(argument) }
-        }
-    }
-
-    init(variables: [(name: String, value: String)]) throws(WASISetupError) {
-        for (name, value) in variables {
-            guard !name.isEmpty, !name.utf8.contains(0x3d), append("\(name)=\(value)") else {
-                throw .malformedVariable(name: name)
+            guard append(argument) else {
+                throw .malformedArgument(String(decoding: argument, as: UTF8.self))
             }
         }
     }
 
-    private mutating func append(_ string: String) -> Bool {
-        guard !string.utf8.contains(0), let offset = UInt32(exactly: bytes.count) else {
+    init(variables: [(name: [UInt8], value: [UInt8])]) throws(WASISetupError) {
+        for (name, value) in variables {
+            guard !name.isEmpty, !name.contains(0x3d), append(name + [0x3d] + value) else {
+                throw .malformedVariable(name: String(decoding: name, as: UTF8.self))
+            }
+        }
+    }
+
+    private mutating func append(_ string: [UInt8]) -> Bool {
+        guard !string.contains(0), let offset = UInt32(exactly: bytes.count) else {
             return false
         }
         offsets.append(offset)
-        bytes.append(contentsOf: string.utf8)
+        bytes.append(contentsOf: string)
         bytes.append(0)
         return true
     }

@@ -27,7 +27,7 @@ extension WASI {
         let module = try Module(path: path, engine: engine)
         var world = self
         if arguments.isEmpty, let name = path.split(separator: "/").last {
-            world.arguments = [String(name)]
+            world.argumentBytes = [Array(name.utf8)]
         }
         return try world.run(module, in: Store(engine: engine, limits: limits))
     }

@@ -32,6 +32,8 @@ final class Descriptor: @unchecked Sendable {
     private let memoryDirectory: MemoryDirectory?
     /// Whether the host's descriptor belongs to this object and is closed with it.
     private let isOwned: Bool
+    /// Whether others have the same open file, so that its flags are not the guest's to change.
+    private let isShared: Bool
     private var isClosed = false
     /// Whether calls can have to wait for somebody else: pipes, sockets, terminals. Then `nonblock`
     /// is kept here and not told to the host, where it would belong to everybody who shares the
@@ -60,7 +62,7 @@ final class Descriptor: @unchecked Sendable {
     init(
         _ resource: Resource, filetype: Filetype, rights: Rights, inheriting: Rights = [],
         allowed: Rights? = nil, allowedInheriting: Rights? = nil, flags: Fdflags = [],
-        isOwned: Bool = true, isReadOnly: Bool = false,
+        isOwned: Bool = true, isShared: Bool = false, isReadOnly: Bool = false,
         preopenName: [UInt8]? = nil
     ) {
         var number: Int32 = -1
@@ -83,9 +85,12 @@ final class Descriptor: @unchecked Sendable {
         checked = SharedRights(allowed ?? rights)
         checkedInheriting = SharedRights(allowedInheriting ?? inheriting)
         self.isOwned = isOwned
+        self.isShared = isShared
         self.isReadOnly = isReadOnly
         self.preopenName = preopenName
-        cookies = filetype == .directory ? DirectoryCookies() : nil
+        cookies =
+            filetype == .directory
+            ? DirectoryCookies(isIdentity: memoryDirectory != nil) : nil
         isStream =
             kind == .socket
             || kind == .file && filetype != .regularFile && filetype != .blockDevice
@@ -223,7 +228,7 @@ extension Descriptor {
     }
 
     /// Whether `nonblock` is kept here: of streams, and of files that others opened.
-    private var keepsFlags: Bool { isStream || !isOwned }
+    private var keepsFlags: Bool { isStream || isShared }
 
     /// Sets `append` and `nonblock`. When data reaches the disk was settled when the file was
     /// opened: the flags for that must be what they are.

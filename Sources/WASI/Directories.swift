@@ -35,49 +35,17 @@ extension WASIGuest {
             if cookie == 0 { cookies.removeAll() }
             let position = try cookies.position(of: cookie)
             guard !target.isEmpty else { return }
+            var last = cookie
             try descriptor.readDirectory(from: position, byteCount: target.count) {
                 (entry) throws(Errno) in
                 var entry = entry
-                entry.next = try cookies.cookie(for: entry.next)
+                last = cookies.cookie(for: entry.next, after: last, cookieBudget, account)
+                entry.next = last
                 try writer.append(entry)
                 return !writer.isFull
             }
         }
         result.store(UInt32(clamping: writer.byteCount))
-    }
-}
-
-/// Numbers for positions in a directory.
-///
-/// The host's positions are hashes of up to 63 bits; C libraries of 32-bit guests keep what
-/// `telldir` answers in 32. A position keeps its number until the guest starts from the beginning.
-/// Used under its lock, which also keeps threads apart that read one directory.
-final class DirectoryCookies {
-    let lock = HostLock()
-    private var positions: [UInt64] = []
-    private var cookies: [UInt64: UInt64] = [:]
-    /// Entries that one descriptor can tell apart; more are `nomem`.
-    private static let limit = 1 << 22
-
-    /// The host's position for a cookie; 0 is the start. `inval` for one that was never given out.
-    func position(of cookie: UInt64) throws(Errno) -> UInt64 {
-        guard cookie > 0 else { return 0 }
-        guard cookie <= UInt64(positions.count) else { throw .inval }
-        return positions[Int(truncatingIfNeeded: cookie &- 1)]
-    }
-
-    func removeAll() {
-        positions = []
-        cookies = [:]
-    }
-
-    func cookie(for position: UInt64) throws(Errno) -> UInt64 {
-        if let known = cookies[position] { return known }
-        guard positions.count < Self.limit else { throw .nomem }
-        positions.append(position)
-        let made = UInt64(positions.count)
-        cookies[position] = made
-        return made
     }
 }
 

@@ -47,12 +47,10 @@ extension WASIGuest {
         let descriptor = try table[fd]
         try descriptor.requireFile(.fdFilestatSetSize)
         guard let size = Int64(exactly: size) else { throw .inval }
-        if let quota {
-            // The new bytes take no room, but reading them back must not be free of charge.
-            let current = try descriptor.filestat().size
-            try quota.take(UInt64(size).saturatingSubtracting(current))
-        }
-        try descriptor.setSize(size)
+        guard let quota else { return try descriptor.setSize(size) }
+        // The new bytes take no room, but reading them back must not be free of charge.
+        let added = UInt64(size).saturatingSubtracting(try descriptor.filestat().size)
+        try quota.charging(added) { () throws(Errno) in try descriptor.setSize(size) }
     }
 
     func fd_filestat_set_times(
@@ -94,8 +92,10 @@ extension WASIGuest {
         try descriptor.requireFile(.fdAllocate)
         guard count > 0, let offset = Int64(exactly: offset), let count = Int64(exactly: count)
         else { throw .inval }
-        try quota?.take(UInt64(count))
-        try descriptor.allocate(offset, count)
+        guard let quota else { return try descriptor.allocate(offset, count) }
+        try quota.charging(UInt64(count)) { () throws(Errno) in
+            try descriptor.allocate(offset, count)
+        }
     }
 }
 

@@ -128,6 +128,17 @@ final class WriteQuota: Sendable {
         }
     }
 
+    /// Counts bytes for a call, unless it fails.
+    func charging(_ count: UInt64, _ call: () throws(Errno) -> Void) throws(Errno) {
+        try take(count)
+        do throws(Errno) {
+            try call()
+        } catch {
+            giveBack(count)
+            throw error
+        }
+    }
+
     /// Returns bytes that were not written after all.
     func giveBack(_ count: UInt64) { left.withLock { $0 &+= count } }
 }

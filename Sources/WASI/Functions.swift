@@ -21,11 +21,13 @@ extension WASIGuest {
     public func define(on linker: Linker) { define(on: linker, only: nil) }
 
     /// Defines the functions of these names, or all.
-    func define(on linker: Linker, only names: Set<Name>?) {
+    ///
+    /// - Parameter thread: the number of the guest's thread that will call them.
+    func define(on linker: Linker, only names: Set<Name>?, thread: UInt32 = 0) {
         linker.prepare { [self] in adopt($0) }
         for version in [Version.preview1, .unstable] {
             let table = FunctionTable(
-                guest: self, linker: linker, version: version, names: names)
+                guest: self, linker: linker, version: version, names: names, thread: thread)
             table.defineProcess()
             table.defineClocks()
             table.defineFiles()
@@ -47,6 +49,7 @@ private struct FunctionTable {
     let version: Version
     /// The functions to define; nil for all.
     let names: Set<Name>?
+    let thread: UInt32
 
     private var module: Name {
         version == .preview1 ? "wasi_snapshot_preview1" : "wasi_unstable"
@@ -56,7 +59,15 @@ private struct FunctionTable {
         guard names?.contains(name) ?? true else { return }
         linker.defineFunction(
             module, name, parameters: parameters.utf8.map { $0 == 0x49 ? .i64 : .i32 },
-            results: [.i32], body)
+            results: [.i32], traced(name, body))
+    }
+
+    /// The body, or one that is also written down.
+    fileprivate func traced(
+        _ name: Name, _ body: @escaping HostFunction.Body
+    ) -> HostFunction.Body {
+        guard let trace = guest.trace else { return body }
+        return trace.traced(name, thread: thread, version, guest, body)
     }
 
     /// Defines a function that uses memory. `parameters` has an `i` for each i32 and an `I` for
@@ -112,9 +123,9 @@ extension FunctionTable {
         define("environ_sizes_get", "ii") { (guest, memory, slots) throws(Errno) in
             try guest.environ_sizes_get(memory, slots.u32(0), slots.u32(1))
         }
-        linker.defineFunction(module, "proc_exit", parameters: [.i32], results: []) {
-            [guest] _, slots in try guest.proc_exit(slots.u32(0))
-        }
+        linker.defineFunction(
+            module, "proc_exit", parameters: [.i32], results: [],
+            traced("proc_exit") { [guest] _, slots in try guest.proc_exit(slots.u32(0)) })
         defineWaiting("proc_raise", "i") { try $0.proc_raise($2.u32(0)) }
         definePlain("sched_yield", "") { (guest, _) throws(Errno) in
             guest.sched_yield()

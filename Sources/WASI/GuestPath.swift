@@ -18,6 +18,12 @@ struct GuestPath: Hashable {
         self.bytes = bytes.map { CChar(truncatingIfNeeded: $0) }[...]
     }
 
+    /// The same path in memory of its own, which a part of a longer path has not.
+    var compact: GuestPath { GuestPath(unchecked: Array(bytes)[...]) }
+
+    /// The bytes as the embedder has them.
+    var unsignedBytes: [UInt8] { bytes.map { UInt8(truncatingIfNeeded: $0) } }
+
     /// The directory itself: `.`.
     static let current = GuestPath(unchecked: [dot])
 
@@ -70,6 +76,6 @@ struct GuestPath: Hashable {
 extension GuestPath: CustomStringConvertible {
     /// The path with malformed UTF-8 replaced.
     var description: String {
-        String(decoding: bytes.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
+        String(decoding: unsignedBytes, as: UTF8.self)
     }
 }

@@ -9,6 +9,10 @@ import WasmInterpreter
 
 /// More buffers than this are not passed to one system call; the call is then a short one.
 let vectorLimit = 1024
+/// Up to how many are looked at, to find as many that are not empty.
+private let examinedVectorLimit = 1 << 20
+/// Bytes that one call moves at most, as on the host: more would not fit the call's result.
+private let transferLimit = 0x7fff_f000
 
 extension GuestMemory {
     /// The start of `byteCount` bytes at `address`; `fault` if they are not all in the memory.
@@ -52,23 +56,56 @@ extension GuestMemory {
         return try GuestPath(Array(bytes))
     }
 
-    /// Hands `body` the buffers that the `count` iovecs at `address` describe, at most
-    /// `vectorLimit` of them. Empty buffers may have any address.
+    /// Hands `body` the buffers that the `count` iovecs at `address` describe: at most `vectorLimit`
+    /// of them and `transferLimit` bytes, but not 0 bytes where there are more. Empty buffers may have
+    /// any address.
+    ///
+    /// - Throws: `fault` if the iovecs or the buffers are not all in the memory; `inval` for more than
+    ///   `examinedVectorLimit` empty buffers and nothing else before the rest.
     @inline(__always)
     func withVectors<Result>(
         _ address: UInt32, count: UInt32,
         _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Result
     ) throws(Errno) -> Result {
-        let count = min(Int(truncatingIfNeeded: count), vectorLimit)
+        let count = Int(truncatingIfNeeded: count)
         let source = UnsafeRawPointer(try pointer(address, byteCount: count &* Iovec.size))
+        guard count <= vectorLimit else { return try withManyVectors(source, count, body) }
         return try withUnsafeTemporaryAllocation(of: HostVector.self, capacity: count) {
             (vectors) throws(Errno) -> Result in
+            var left = transferLimit
             for index in 0..<count {
                 let (start, length) = Iovec.load(from: source + index &* Iovec.size)
                 let data = length == 0 ? base : try pointer(start, byteCount: Int(length))
-                vectors.initializeElement(at: index, to: HostVector(data, Int(length)))
+                let taken = min(Int(length), left)
+                vectors.initializeElement(at: index, to: HostVector(data, taken))
+                left &-= taken
             }
             return try body(UnsafeBufferPointer(vectors))
+        }
+    }
+
+    /// The same for more iovecs than one call of the host takes: empty ones are left out.
+    @inline(never)
+    private func withManyVectors<Result>(
+        _ source: UnsafeRawPointer, _ count: Int,
+        _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        try withUnsafeTemporaryAllocation(of: HostVector.self, capacity: vectorLimit) {
+            (vectors) throws(Errno) -> Result in
+            var found = 0
+            var left = transferLimit
+            for index in 0..<min(count, examinedVectorLimit) {
+                guard found < vectorLimit else { break }
+                let (start, length) = Iovec.load(from: source + index &* Iovec.size)
+                guard length > 0 else { continue }
+                let data = try pointer(start, byteCount: Int(length))
+                let taken = min(Int(length), left)
+                vectors.initializeElement(at: found, to: HostVector(data, taken))
+                found &+= 1
+                left &-= taken
+            }
+            guard found > 0 || count <= examinedVectorLimit else { throw .inval }
+            return try body(UnsafeBufferPointer(rebasing: vectors[..<found]))
         }
     }
 }

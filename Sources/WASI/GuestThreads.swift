@@ -27,8 +27,10 @@ public final class GuestThreads: Sendable {
     private let imports: Imports
     private let memories: [(module: Name, name: Name, memory: SharedMemory)]
     private let threadLimit: Int
-    /// Names of what the module imports: a thread's linker needs no others.
+    /// Names of what the modules import: a thread's linker needs no others.
     private let names: Set<Name>
+    /// What the instances of a thread take.
+    private let instanceByteCount: Int
     /// Whether the module exports what a thread is to start with.
     private let hasEntry: Bool
     private let program = Monitor(Program())
@@ -60,6 +62,7 @@ public final class GuestThreads: Sendable {
     /// - Parameters:
     ///   - guest: what the threads see of the world.
     ///   - module: what all threads run.
+    ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - memoryLimit: bytes that each memory may grow to.
     ///   - account: what the memories are charged to; nil for that of the store where they are defined
     ///     first.
@@ -67,14 +70,16 @@ public final class GuestThreads: Sendable {
     ///     on that thread, with its store.
     /// - Throws: `ResourceError` if a memory is too large.
     public init(
-        of module: Module, _ guest: WASIGuest, memoryLimit: UInt64 = 1 << 32,
-        account: ResourceAccount? = nil, imports: @escaping Imports = { _, _ in }
+        of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,
+        memoryLimit: UInt64 = 1 << 32, account: ResourceAccount? = nil,
+        imports: @escaping Imports = { _, _ in }
     ) throws(ResourceError) {
         self.module = module
         self.guest = guest
         self.imports = imports
         threadLimit = guest.threadLimit
-        names = Set(module.imports.map(\.name))
+        names = Set((neighbours + [module]).flatMap { $0.imports.map(\.name) })
+        instanceByteCount = (neighbours + [module]).reduce(0) { $0 + $1.instanceByteCount }
         var memories: [(Name, Name, SharedMemory)] = []
         for wanted in module.imports {
             guard case .memory(let type) = wanted.type, type.isShared,
@@ -106,14 +111,22 @@ public final class GuestThreads: Sendable {
     ///
     /// - Throws: `ResourceError` if the store's limits do not allow the memories.
     public func define(on linker: Linker, in store: Store) throws(ResourceError) {
+        try define(on: linker, in: store, thread: Self.main)
+    }
+
+    private func define(
+        on linker: Linker, in store: Store, thread: UInt32
+    ) throws(ResourceError) {
         for (module, name, memory) in memories {
             linker.define(module, name, .memory(try Memory(store: store, sharing: memory)))
         }
-        linker.defineFunction("wasi", "thread-spawn", parameters: [.i32], results: [.i32]) {
-            caller, slots in
+        let body: HostFunction.Body = { caller, slots in
             let answer = self.spawn(argument: slots.i32(0), from: caller.store)
             slots.setResult(i32: answer)
         }
+        linker.defineFunction(
+            "wasi", "thread-spawn", parameters: [.i32], results: [.i32],
+            guest.trace?.traced("thread-spawn", thread: thread, .preview1, guest, body) ?? body)
     }
 
     /// Runs the program: `body` is its first thread, on the thread of the host that calls. Ends the
@@ -152,23 +165,23 @@ public final class GuestThreads: Sendable {
         let id: UInt32
         let argument: Int32
         private var store: Store?
-        private var instance: ResourceHolding
+        private var instances: ResourceHolding
         /// What the thread takes beside its store, until it is said to have ended.
         private var thread: ResourceHolding
 
         init(
             id: UInt32, argument: Int32, store: consuming Store,
-            instance: consuming ResourceHolding, thread: consuming ResourceHolding
+            instances: consuming ResourceHolding, thread: consuming ResourceHolding
         ) {
             self.id = id
             self.argument = argument
             self.store = store
-            self.instance = instance
+            self.instances = instances
             self.thread = thread
         }
 
-        /// Gives up what was charged for the instance, which is about to be made.
-        func releaseInstance() { _ = instance.resize(to: 0) }
+        /// Gives up what was charged for the instances, which are about to be made.
+        func releaseInstances() { _ = instances.resize(to: 0) }
 
         /// Gives up what was charged for the thread, which ends.
         func releaseThread() { _ = thread.resize(to: 0) }
@@ -186,15 +199,15 @@ public final class GuestThreads: Sendable {
         let again = -Int32(Errno.again.rawValue)
         guard hasRoom else { return again }
         // What the new thread needs at once is charged here, where lack of it is only an errno.
-        var instance = ResourceHolding(parent.account)
+        var instances = ResourceHolding(parent.account)
         var thread = ResourceHolding(parent.account)
-        guard instance.resize(to: module.instanceByteCount),
+        guard instances.resize(to: instanceByteCount),
             thread.resize(to: Self.threadByteCount),
             let store = try? parent.makeThreadStore()
         else { return -Int32(Errno.nomem.rawValue) }
         guard let id = register(store.interruptHandle) else { return again }
         let start = Start(
-            id: id, argument: argument, store: store, instance: instance, thread: thread)
+            id: id, argument: argument, store: store, instances: instances, thread: thread)
         guard System.startThread({ self.run(start) }) else {
             finish(id, nil)
             return again
@@ -240,10 +253,10 @@ public final class GuestThreads: Sendable {
         guard let store else { return }
         defer { store.returnFuel() }
         let linker = Linker()
-        guest.define(on: linker, only: names)
-        try define(on: linker, in: store)
+        guest.define(on: linker, only: names, thread: start.id)
+        try define(on: linker, in: store, thread: start.id)
+        start.releaseInstances()
         try imports(linker, store)
-        start.releaseInstance()
         let instance = try linker.instantiate(module, in: store)
         let entry = instance.function(Self.entry)
         _ = try entry?.call([.i32(Int32(start.id)), .i32(start.argument)])
@@ -266,16 +279,21 @@ extension Linker {
     ///
     /// - Parameters:
     ///   - module: the program.
+    ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - guest: what the threads see of the world.
     ///   - store: where the first thread's instance will live; its limit holds for shared memories.
+    ///   - imports: defines for every further thread what the module imports beside WASI; called
+    ///     on that thread, with its store.
     /// - Returns: the threads, to run the program with; nil if the module wants none.
     /// - Throws: `ResourceError` if a memory is too large for the store's limits.
     public func defineThreads(
-        of module: Module, _ guest: WASIGuest, in store: Store
+        of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,
+        in store: Store, imports: @escaping GuestThreads.Imports = { _, _ in }
     ) throws(ResourceError) -> GuestThreads? {
         guard GuestThreads.areWanted(by: module) else { return nil }
         let threads = try GuestThreads(
-            of: module, guest, memoryLimit: store.limits.memoryBytes, account: store.account)
+            of: module, linkedWith: neighbours, guest, memoryLimit: store.limits.memoryBytes,
+            account: store.account, imports: imports)
         try threads.define(on: self, in: store)
         return threads
     }

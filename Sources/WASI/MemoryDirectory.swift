@@ -44,15 +44,25 @@ extension MemoryDirectory {
         func insert(_ node: MemoryNode) throws(Errno) {
             // A directory that was removed while it was open takes no new names.
             guard parent.nlink > 0 else { throw .noent }
-            try parent.fileSystem.reserve(MemoryFileSystem.entryByteCount)
+            try parent.fileSystem.reserve(MemoryFileSystem.byteCount(ofEntry: name))
+            insertReserved(node)
+        }
+
+        /// The same when the bytes were reserved and the directory was looked at.
+        func insertReserved(_ node: MemoryNode) {
             parent.entries.insert(name, node)
             if node.isDirectory { node.parent = parent }
             parent.touch()
         }
 
         func remove() {
+            removeName()
+            parent.fileSystem.release(MemoryFileSystem.byteCount(ofEntry: name))
+        }
+
+        /// The same, but the bytes stay reserved.
+        func removeName() {
             parent.entries.remove(name)
-            parent.fileSystem.release(MemoryFileSystem.entryByteCount)
             parent.touch()
         }
     }
@@ -184,15 +194,24 @@ extension MemoryDirectory {
                 guard node !== moved else { throw .inval }
                 above = node.parent
             }
+            // All that can fail comes first: a name is not lost on the way.
+            guard new.parent.nlink > 0 else { throw .noent }
             if let replaced = new.node {
                 guard replaced !== moved else { return }
                 try Self.checkReplacing(replaced, by: moved)
-                new.remove()
+            }
+            let given =
+                MemoryFileSystem.byteCount(ofEntry: old.name)
+                + (new.node == nil ? 0 : MemoryFileSystem.byteCount(ofEntry: new.name))
+            let wanted = MemoryFileSystem.byteCount(ofEntry: new.name)
+            try fileSystem.reserve(max(wanted - given, 0))
+            if let replaced = new.node {
+                new.removeName()
                 replaced.nlink -= 1
             }
-            guard new.parent.nlink > 0 else { throw .noent }
-            old.remove()
-            try new.insert(moved)
+            old.removeName()
+            new.insertReserved(moved)
+            fileSystem.release(max(given - wanted, 0))
             moved.ctim = fileSystem.now
         }
     }
@@ -232,7 +251,7 @@ extension MemoryDirectory {
             let place = try locate(path, follow: false)
             guard place.node == nil else { throw .exist }
             guard !place.mustBeDirectory, !target.isEmpty else { throw .noent }
-            try place.insert(MemoryNode(fileSystem, .symbolicLink, target: target))
+            try place.insert(try MemoryNode(fileSystem, target: target))
         }
     }
 
@@ -242,8 +261,8 @@ extension MemoryDirectory {
         try locked { () throws(Errno) in
             let place = try locate(path, follow: path.hasTrailingSlash)
             guard let target = try place.existing.target else { throw .inval }
-            let bytes = target.bytes.prefix(buffer.count)
-            buffer.copyBytes(from: bytes.map { UInt8(truncatingIfNeeded: $0) })
+            let bytes = target.unsignedBytes.prefix(buffer.count)
+            buffer.copyBytes(from: bytes)
             return bytes.count
         }
     }
@@ -261,6 +280,38 @@ extension MemoryDirectory {
     }
 }
 
+// MARK: Calls of the embedder
+
+extension MemoryDirectory {
+    /// Makes `content` the whole content of a file, which is made if it is missing. If that is more
+    /// than there may be, nothing has happened.
+    func replaceFile(_ path: GuestPath, by content: [UInt8]) throws(Errno) {
+        try locked { () throws(Errno) in
+            let place = try locate(path, follow: true)
+            guard let found = place.node else {
+                guard !place.mustBeDirectory else { throw .isdir }
+                let made = MemoryNode(fileSystem, .regularFile)
+                try made.replace(by: content)
+                return try place.insert(made)
+            }
+            guard !found.isDirectory else { throw .isdir }
+            guard !place.mustBeDirectory else { throw .notdir }
+            try found.replace(by: content)
+        }
+    }
+
+    /// Makes a directory; answers whether it is new.
+    func ensureDirectory(_ path: GuestPath) throws(Errno) -> Bool {
+        do throws(Errno) {
+            try createDirectory(path)
+            return true
+        } catch .exist {
+            guard try filestat(path, follow: true).filetype == .directory else { throw .notdir }
+            return false
+        }
+    }
+}
+
 // MARK: The open directory
 
 extension MemoryDirectory {
@@ -272,22 +323,32 @@ extension MemoryDirectory {
     func readEntries(
         from position: UInt64, _ body: (DirectoryEntry) throws(Errno) -> Bool
     ) throws(Errno) {
-        // `body` runs without the lock: it may look at files.
-        let (ino, entries) = fileSystem.lock.locked { () -> (UInt64, [MemoryEntries.Entry]) in
-            let entries = node.entries
-            return (node.ino, Array(entries.entries[entries.index(from: position)...]))
-        }
         let dots: [CChar] = [GuestPath.dot, GuestPath.dot]
         for number in position..<max(position, 2) {
-            guard try Self.hand(number, ino, .directory, dots[...Int(number)], body) else {
+            guard try Self.hand(number, node.ino, .directory, dots[...Int(number)], body) else {
                 return
             }
         }
-        for entry in entries {
-            let (name, node) = (entry.name.bytes, entry.node)
-            guard try Self.hand(entry.number, node.ino, node.filetype, name, body) else {
-                return
+        var next = max(position, 2)
+        while true {
+            let entries = entries(from: next)
+            guard let last = entries.last else { return }
+            for entry in entries {
+                let (name, node) = (entry.name.bytes, entry.node)
+                guard try Self.hand(entry.number, node.ino, node.filetype, name, body) else {
+                    return
+                }
             }
+            next = last.number + 1
+        }
+    }
+
+    /// Entries that are handed out without the lock, since those who get them may look at files: a
+    /// few at a time, so that reading a large directory with a small buffer costs no more.
+    private func entries(from number: UInt64) -> [MemoryEntries.Entry] {
+        fileSystem.lock.locked {
+            let entries = node.entries
+            return Array(entries.entries[entries.index(from: number)...].prefix(64))
         }
     }
 

@@ -1,3 +1,5 @@
+import WasmInterpreter
+
 /// A folder that exists in memory only and can be given to guests as one of the host can.
 ///
 ///     let folder = MemoryFolder()
@@ -6,7 +8,8 @@
 ///     // after the run
 ///     print(try folder.read("output.txt"))
 ///
-/// May be shared by guests on several threads. Paths are relative to the folder.
+/// May be shared by guests on several threads. Paths are relative to the folder. They are bytes, and
+/// compared as such: guests can make names that are no UTF-8, which only the forms with bytes can tell.
 public final class MemoryFolder: Sendable {
     private let fileSystem: MemoryFileSystem
     /// Holds the root, which only the file system's lock makes safe to use.
@@ -19,7 +22,9 @@ public final class MemoryFolder: Sendable {
     /// An empty folder.
     ///
     /// - Parameters:
-    ///   - byteLimit: bytes of all files, and 256 a name; writing more fails with `nospc`.
+    ///   - byteLimit: bytes of all files, names and targets of links, and 448 for each name; writing
+    ///     more fails with `nospc`. What a guest adds also counts for its program's
+    ///     `StoreLimits.totalBytes`.
     ///   - clock: where the times of files come from.
     public init(byteLimit: Int = 256 << 20, clock: ClockSource = .system) {
         fileSystem = MemoryFileSystem(byteLimit: byteLimit, clock: clock)
@@ -29,48 +34,70 @@ public final class MemoryFolder: Sendable {
     var directory: MemoryDirectory { MemoryDirectory(root.node) }
     var device: UInt64 { fileSystem.dev }
 
-    /// Bytes in use: of all files, and 256 a name.
+    /// What the folder grows by from now on is charged to a program: the last one that uses it.
+    func adopt(_ account: ResourceAccount) { fileSystem.adopt(account) }
+
+    /// Bytes in use, as the limit counts them.
     public var byteCount: Int { fileSystem.usedByteCount }
 
     /// Makes `bytes` the content of a file. Folders on the way and the file are made if they are
     /// missing.
     ///
-    /// - Throws: `nospc` above the limit, `isdir`, `notdir`, and `perm` for a path that leads out.
+    /// - Throws: `nospc` above the limit, `isdir`, `notdir`, and `perm` for a path that leads out. The
+    ///   file is what it was then.
     public func write(_ bytes: [UInt8], to path: String) throws(Errno) {
-        let path = try GuestPath(Array(path.utf8))
-        try createFolders(path.withoutTrailingSlashes().splitLast().directory)
-        let file = try open(path, [.creat, .trunc])
-        try bytes.withUnsafeBufferPointer { (bytes) throws(Errno) in
-            try Self.withVector(UnsafeRawBufferPointer(bytes)) { (vectors) throws(Errno) in
-                _ = try file.write(vectors)
-            }
+        try write(bytes, to: Array(path.utf8))
+    }
+
+    /// The same for a path that need not be UTF-8.
+    public func write(_ bytes: [UInt8], to path: [UInt8]) throws(Errno) {
+        let path = try GuestPath(path)
+        let made = try createFolders(path.withoutTrailingSlashes().splitLast().directory)
+        do throws(Errno) {
+            try directory.replaceFile(path, by: bytes)
+        } catch {
+            for folder in made.reversed() { try? directory.removeDirectory(folder) }
+            throw error
         }
     }
 
     /// The content of a file.
     ///
     /// - Throws: `noent`, `isdir`, `notdir`, and `perm` for a path that leads out.
-    public func read(_ path: String) throws(Errno) -> [UInt8] {
-        let file = try open(try GuestPath(Array(path.utf8)), [])
+    public func read(_ path: String) throws(Errno) -> [UInt8] { try read(Array(path.utf8)) }
+
+    /// The same for a path that need not be UTF-8.
+    public func read(_ path: [UInt8]) throws(Errno) -> [UInt8] {
+        let opened = try directory.open(
+            try GuestPath(path),
+            OpenFlags(follow: true, reads: true, writes: false, oflags: [], fdflags: []))
+        guard case .virtualFile(let file) = opened.resource else { throw .isdir }
         var bytes = [UInt8](repeating: 0, count: Int(clamping: try file.filestat().size))
         let count = try bytes.withUnsafeMutableBufferPointer { (bytes) throws(Errno) in
-            try Self.withVector(UnsafeRawBufferPointer(bytes)) { (vectors) throws(Errno) in
-                try file.read(vectors)
+            let vector = HostVector(UnsafeMutableRawBufferPointer(bytes))
+            return try withUnsafePointer(to: vector) { (vector) throws(Errno) in
+                try file.read(UnsafeBufferPointer(start: vector, count: 1))
             }
         }
         return Array(bytes[..<count])
     }
 
     /// Makes a folder, and those on the way to it. It may exist.
-    public func createFolder(_ path: String) throws(Errno) {
-        try createFolders(try GuestPath(Array(path.utf8)))
+    public func createFolder(_ path: String) throws(Errno) { try createFolder(Array(path.utf8)) }
+
+    /// The same for a path that need not be UTF-8.
+    public func createFolder(_ path: [UInt8]) throws(Errno) {
+        _ = try createFolders(try GuestPath(path))
     }
 
     /// Removes a file or an empty folder.
     ///
     /// - Throws: `noent`, `notempty`, `notdir`, and `perm` for a path that leads out.
-    public func remove(_ path: String) throws(Errno) {
-        let path = try GuestPath(Array(path.utf8))
+    public func remove(_ path: String) throws(Errno) { try remove(Array(path.utf8)) }
+
+    /// The same for a path that need not be UTF-8.
+    public func remove(_ path: [UInt8]) throws(Errno) {
+        let path = try GuestPath(path)
         do throws(Errno) {
             try directory.unlinkFile(path)
         } catch .isdir {
@@ -78,59 +105,49 @@ public final class MemoryFolder: Sendable {
         }
     }
 
-    /// Paths of all files, ascending; links and folders are not listed.
+    /// Paths of all files, ascending; links and folders are not listed. Malformed UTF-8 is repaired.
     public var files: [String] {
+        filePaths.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Paths of all files as bytes, ascending; links and folders are not listed, and files whose path
+    /// is longer than the 4,095 bytes that a path can have.
+    public var filePaths: [[UInt8]] {
         fileSystem.lock.locked {
-            var found: [String] = []
-            var folders: [(path: String, node: MemoryNode)] = [("", root.node)]
+            var found: [[UInt8]] = []
+            var folders: [(path: [UInt8], node: MemoryNode)] = [([], root.node)]
             while let (path, node) = folders.popLast() {
                 for entry in node.entries.entries {
-                    let name = path + entry.name.description
+                    let name = path + entry.name.unsignedBytes
+                    guard name.count < GuestPath.limit else { continue }
                     switch entry.node.filetype {
-                    case .directory: folders.append((name + "/", entry.node))
+                    case .directory: folders.append((name + [UInt8(ascii: "/")], entry.node))
                     case .regularFile: found.append(name)
                     default: break
                     }
                 }
             }
-            return found.sorted()
+            return found.sorted { $0.lexicographicallyPrecedes($1) }
         }
     }
 
-    private func createFolders(_ path: GuestPath) throws(Errno) {
+    /// Makes the folders of a path; answers those that are new, outermost first. None is, if it throws.
+    private func createFolders(_ path: GuestPath) throws(Errno) -> [GuestPath] {
         guard !path.isAbsolute else { throw .perm }
-        var made = GuestPath.current
+        var made: [GuestPath] = []
+        var current = GuestPath.current
         var rest = path
         while true {
             let (name, following) = rest.splitFirst()
-            if name.isEmpty { return }
-            made = try made.appending(name)
+            if name.isEmpty { return made }
             rest = following
             do throws(Errno) {
-                try directory.createDirectory(made)
-            } catch .exist {
-                guard try directory.filestat(made, follow: true).filetype == .directory else {
-                    throw .notdir
-                }
+                current = try current.appending(name)
+                if try directory.ensureDirectory(current) { made.append(current) }
+            } catch {
+                for folder in made.reversed() { try? directory.removeDirectory(folder) }
+                throw error
             }
-        }
-    }
-
-    private func open(_ path: GuestPath, _ oflags: Oflags) throws(Errno) -> any VirtualFile {
-        let opened = try directory.open(
-            path,
-            OpenFlags(follow: true, reads: true, writes: false, oflags: oflags, fdflags: []))
-        guard case .virtualFile(let file) = opened.resource else { throw .isdir }
-        return file
-    }
-
-    private static func withVector<Result>(
-        _ bytes: UnsafeRawBufferPointer,
-        _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
-        let vector = HostVector(UnsafeMutableRawBufferPointer(mutating: bytes))
-        return try withUnsafePointer(to: vector) { (vector) throws(Errno) in
-            try body(UnsafeBufferPointer(start: vector, count: 1))
         }
     }
 }

@@ -1,4 +1,5 @@
 import Synchronization
+import WasmInterpreter
 
 /// A file, directory or symbolic link in memory.
 ///
@@ -21,18 +22,38 @@ final class MemoryNode {
     weak var parent: MemoryNode?
     /// Where a symbolic link leads.
     let target: GuestPath?
+    /// What `target` counts against the limit.
+    private let targetByteCount: Int
 
-    init(_ fileSystem: MemoryFileSystem, _ filetype: Filetype, target: GuestPath? = nil) {
+    /// A file or directory.
+    convenience init(_ fileSystem: MemoryFileSystem, _ filetype: Filetype) {
+        self.init(fileSystem, filetype, target: nil, 0)
+    }
+
+    /// A symbolic link.
+    ///
+    /// - Throws: `nospc` if that is more than there may be.
+    convenience init(_ fileSystem: MemoryFileSystem, target: GuestPath) throws(Errno) {
+        let count = MemoryFileSystem.byteCount(ofTarget: target)
+        try fileSystem.reserve(count)
+        self.init(fileSystem, .symbolicLink, target: target.compact, count)
+    }
+
+    private init(
+        _ fileSystem: MemoryFileSystem, _ filetype: Filetype, target: GuestPath?,
+        _ targetByteCount: Int
+    ) {
         self.fileSystem = fileSystem
         self.filetype = filetype
         self.target = target
+        self.targetByteCount = targetByteCount
         ino = fileSystem.makeNumber()
         let now = fileSystem.now
         (atim, mtim, ctim) = (now, now, now)
     }
 
     deinit {
-        fileSystem.release(bytes.count)
+        fileSystem.release(bytes.count + targetByteCount)
         // One after the other: a guest may have made directories deeper than a recursion can go.
         var pending = entries.takeNodes()
         while var node = pending.popLast() {
@@ -97,6 +118,15 @@ extension MemoryNode {
         return count
     }
 
+    /// Makes `content` the whole content; `nospc`, and nothing has happened, if that is more than
+    /// there may be.
+    func replace(by content: [UInt8]) throws(Errno) {
+        if content.count > bytes.count { try fileSystem.reserve(content.count - bytes.count) }
+        if content.count < bytes.count { fileSystem.release(bytes.count - content.count) }
+        bytes = content
+        touch()
+    }
+
     /// Cuts the file off or fills it up with zeros; `nospc` if that is more than there may be.
     func setSize(_ size: Int) throws(Errno) {
         if size > bytes.count {
@@ -104,7 +134,12 @@ extension MemoryNode {
             bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
         } else {
             fileSystem.release(bytes.count - size)
-            bytes.removeLast(bytes.count - size)
+            // What is cut off is given back, unless it is little.
+            if size < bytes.count / 2 {
+                bytes = Array(bytes[..<size])
+            } else {
+                bytes.removeLast(bytes.count - size)
+            }
         }
         touch()
     }
@@ -159,6 +194,7 @@ struct MemoryEntries {
             entries[index(from: number)].node = node
             return
         }
+        let name = name.compact
         numbers[name] = nextNumber
         entries.append(Entry(number: nextNumber, name: name, node: node))
         nextNumber &+= 1
@@ -174,6 +210,12 @@ struct MemoryEntries {
     mutating func remove(_ name: GuestPath) {
         guard let number = numbers.removeValue(forKey: name) else { return }
         entries.remove(at: index(from: number))
+        // A directory that was large must not keep the room that its entries do not count any more.
+        guard entries.count < entries.capacity / 4, entries.capacity > 64 else { return }
+        // A slice of all would be the same array.
+        entries = entries.map { $0 }
+        numbers = Dictionary(
+            entries.map { ($0.name, $0.number) }, uniquingKeysWith: { first, _ in first })
     }
 }
 
@@ -182,32 +224,69 @@ final class MemoryFileSystem: Sendable {
     let lock = HostLock()
     let dev: UInt64
     private let clock: ClockSource
-    private let byteLimit: Int
-    private let used = Atomic(0)
+    private let usage: Mutex<Usage>
     private let lastNumber = Atomic<UInt64>(0)
     /// Numbers for file systems, far from those of the host's devices.
     static let firstDevice: UInt64 = 1 << 48
     private static let lastDevice = Atomic<UInt64>(firstDevice)
-    /// What a name counts against the limit beside the content: about what it takes.
-    static let entryByteCount = 256
+    /// What an entry of a directory counts against the limit beside its name: about what it and the
+    /// file, directory or link that it names take.
+    static let entryByteCount = 448
+    /// What a link's target counts beside its bytes.
+    private static let targetByteCount = 48
+
+    /// What an entry with this name counts against the limit.
+    static func byteCount(ofEntry name: GuestPath) -> Int { entryByteCount + name.bytes.count }
+
+    /// What a link with this target counts against the limit, beside its entry.
+    static func byteCount(ofTarget target: GuestPath) -> Int {
+        targetByteCount + target.bytes.count
+    }
 
     init(byteLimit: Int, clock: ClockSource) {
-        self.byteLimit = byteLimit
+        usage = Mutex(Usage(limit: max(byteLimit, 0)))
         self.clock = clock
         dev = Self.lastDevice.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
     var now: UInt64 { (try? clock.time(.realtime)) ?? 0 }
-    var usedByteCount: Int { used.load(ordering: .relaxed) }
+    var usedByteCount: Int { usage.withLock { $0.used } }
 
     func makeNumber() -> UInt64 { lastNumber.wrappingAdd(1, ordering: .relaxed).newValue }
 
-    /// Counts bytes against the limit; `nospc` if there are not so many left.
+    /// Counts bytes against the limit, and charges them to the program that uses the folder; `nospc`
+    /// if there are not so many left.
     func reserve(_ count: Int) throws(Errno) {
-        let before = used.load(ordering: .relaxed)
-        guard count <= byteLimit - before else { throw .nospc }
-        used.wrappingAdd(count, ordering: .relaxed)
+        let isReserved = usage.withLock { $0.change(by: max(count, 0)) }
+        guard isReserved else { throw .nospc }
     }
 
-    func release(_ count: Int) { used.wrappingSubtract(count, ordering: .relaxed) }
+    func release(_ count: Int) { _ = usage.withLock { $0.change(by: -max(count, 0)) } }
+
+    func adopt(_ account: ResourceAccount) { usage.withLock { $0.adopt(account) } }
+
+    /// What is in use, of how much, and who pays for a part of it.
+    private struct Usage: ~Copyable {
+        let limit: Int
+        private(set) var used = 0
+        /// What was there before the program that pays came.
+        private var free = 0
+        private var holding = ResourceHolding(nil)
+
+        init(limit: Int) { self.limit = limit }
+
+        mutating func change(by count: Int) -> Bool {
+            guard count <= limit - used, holding.resize(to: used + count - free) else {
+                return false
+            }
+            used += count
+            return true
+        }
+
+        mutating func adopt(_ account: ResourceAccount) {
+            guard holding.account !== account else { return }
+            holding = ResourceHolding(account)
+            free = used
+        }
+    }
 }

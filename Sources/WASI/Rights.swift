@@ -69,6 +69,19 @@ extension Rights {
     /// What a file that was not opened to write does not have.
     static let writing: Rights = [.fdWrite, .fdAllocate, .fdFilestatSetSize]
 
+    /// What a guest may do with its standard input: read, also at other places of a file, look and
+    /// wait. The file is somebody else's.
+    static let standardInput: Rights = [
+        .fdRead, .fdSeek, .fdTell, .fdAdvise, .fdFdstatSetFlags, .fdFilestatGet, .pollFdReadwrite,
+    ]
+
+    /// What a guest may do with its standard output and error: write where the stream is, look and
+    /// wait. With seek it could overwrite what others wrote to the file before.
+    static let standardOutput: Rights = [
+        .fdWrite, .fdTell, .fdSync, .fdDatasync, .fdFdstatSetFlags, .fdFilestatGet,
+        .pollFdReadwrite,
+    ]
+
     /// All that applies to a descriptor of `filetype`.
     static func applicable(to filetype: Filetype, isTerminal: Bool) -> Rights {
         switch filetype {

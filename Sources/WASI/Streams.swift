@@ -29,6 +29,9 @@ final class NullSink: VirtualFile {
     }
 }
 
+/// A standard stream that the process does not have: there, and fails when it is used.
+final class ClosedStream: VirtualFile {}
+
 final class ClosureSource: VirtualFile {
     private let body: WASI.ReadBody
 

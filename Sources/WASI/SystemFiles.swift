@@ -59,11 +59,13 @@ extension System {
     static func write(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
     ) throws(Errno) -> Int {
-        if vectors.count == 1 {
-            let vector = vectors[0]
-            return try retrying { Glibc.write(descriptor, vector.iov_base, vector.iov_len) }
+        try withoutWriteSignals { () throws(Errno) in
+            if vectors.count == 1 {
+                let vector = vectors[0]
+                return try retrying { Glibc.write(descriptor, vector.iov_base, vector.iov_len) }
+            }
+            return try retrying { writev(descriptor, vectors.baseAddress, Int32(vectors.count)) }
         }
-        return try retrying { writev(descriptor, vectors.baseAddress, Int32(vectors.count)) }
     }
 
     /// Reads what is there without waiting; `again` if there is nothing. Nil if the host cannot
@@ -85,9 +87,11 @@ extension System {
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
     ) throws(Errno) -> Int? {
         try unlessUnsupported { () throws(Errno) in
-            try retrying {
-                symbol_pwritev2(
-                    descriptor, vectors.baseAddress, Int32(vectors.count), -1, RWF_NOWAIT)
+            try withoutWriteSignals { () throws(Errno) in
+                try retrying {
+                    symbol_pwritev2(
+                        descriptor, vectors.baseAddress, Int32(vectors.count), -1, RWF_NOWAIT)
+                }
             }
         }
     }
@@ -110,7 +114,9 @@ extension System {
     static func write(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int
     ) throws(Errno) -> Int {
-        try retrying { pwritev(descriptor, vectors.baseAddress, Int32(vectors.count), offset) }
+        try withoutWriteSignals { () throws(Errno) in
+            try retrying { pwritev(descriptor, vectors.baseAddress, Int32(vectors.count), offset) }
+        }
     }
 
     static func seek(
@@ -161,7 +167,9 @@ extension System {
     }
 
     static func setSize(_ descriptor: Int32, _ size: Int64) throws(Errno) {
-        try retrying { ftruncate(descriptor, Int(size)) }
+        _ = try withoutWriteSignals { () throws(Errno) in
+            try retrying { ftruncate(descriptor, Int(size)) }
+        }
     }
 
     static func setTimes(_ descriptor: Int32, _ times: FileTimes) throws(Errno) {
@@ -203,17 +211,14 @@ extension System {
     /// Reserves space, and makes the file longer if it ends before the range does. Not
     /// `posix_fallocate`, which writes every block itself where the file system cannot reserve.
     static func allocate(_ descriptor: Int32, _ offset: Int64, _ count: Int64) throws(Errno) {
-        try retrying { symbol_fallocate(descriptor, 0, Int(offset), Int(count)) }
+        _ = try withoutWriteSignals { () throws(Errno) in
+            try retrying { symbol_fallocate(descriptor, 0, Int(offset), Int(count)) }
+        }
     }
 
     static func close(_ descriptor: Int32) throws(Errno) {
         // Linux releases the number even when it reports EINTR: closing again could hit another.
         guard Glibc.close(descriptor) == 0 || errno == EINTR else { throw .ofHost }
-    }
-
-    /// A new number for the same open file, not inherited by programs that the process starts.
-    static func duplicate(_ descriptor: Int32) throws(Errno) -> Int32 {
-        try retrying { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
     }
 
     static func makePipe() throws(Errno) -> (read: Int32, write: Int32) {
@@ -225,8 +230,6 @@ extension System {
         guard answer == 0 else { throw .ofHost }
         return ends
     }
-
-    static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }
 
 // MARK: Conversions

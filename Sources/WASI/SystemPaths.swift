@@ -76,21 +76,23 @@ extension System {
                 }
             }
         }
-        return Int32(truncatingIfNeeded: answer)
+        return try aboveStandardStreams(Int32(truncatingIfNeeded: answer))
     }
 
     /// Opens the component `name` of `directory`, never what a symbolic link of that name says.
     static func openComponent(
         _ directory: Int32, _ name: CString, _ mode: OpenMode
     ) throws(Errno) -> Int32 {
-        try retrying {
-            openat(directory, name, mode.flags | O_NOFOLLOW | O_CLOEXEC, mode.permissions)
-        }
+        try aboveStandardStreams(
+            try retrying {
+                openat(directory, name, mode.flags | O_NOFOLLOW | O_CLOEXEC, mode.permissions)
+            })
     }
 
     /// Opens a folder that the embedder names.
     static func openFolder(_ path: CString) throws(Errno) -> Int32 {
-        try retrying { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        try aboveStandardStreams(
+            try retrying { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
     }
 
     /// Reads the target of a symbolic link into `buffer`; answers how many bytes there are of it.

@@ -19,7 +19,8 @@ extension System {
         // The flag to ask for it belongs to everybody who has the socket.
         guard try isReady(descriptor, isReading: true) else { throw .again }
         let flags = Int32(bitPattern: SOCK_CLOEXEC.rawValue)
-        return try retrying { symbol_accept4(descriptor, nil, nil, flags) }
+        return try aboveStandardStreams(
+            try retrying { symbol_accept4(descriptor, nil, nil, flags) })
     }
 
     /// Receives once; `isTruncated` says that a message was longer than the buffers.

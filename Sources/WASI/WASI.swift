@@ -10,14 +10,17 @@
 ///     try linker.define(wasi)
 ///     let instance = try linker.instantiate(module, in: store)
 ///
-/// A value: it can be kept and used for any number of guests. Writing to a pipe that nobody reads
-/// sends the process `SIGPIPE`, which ends it unless it is ignored: see `ignoreBrokenPipes()`.
+/// A value: it can be kept and used for any number of guests.
+///
+/// Arguments, variables and paths are bytes to the system, and need not be UTF-8. Where they have two
+/// forms, the one of bytes is what counts; the one of strings shows malformed UTF-8 repaired, and
+/// setting it replaces the bytes.
 public struct WASI: Sendable {
     /// The program's arguments; the first is its name. Without NUL bytes.
-    public var arguments: [String]
+    public var argumentBytes: [[UInt8]]
     /// Variables of the environment in the order in which the guest sees them. Without NUL bytes;
     /// names without `=`.
-    public var environment: [(name: String, value: String)]
+    public var environmentBytes: [(name: [UInt8], value: [UInt8])]
     /// Preopened folders. They get the numbers from 3 on, in this order.
     public var folders: [Folder] = []
     /// Addresses on which sockets listen for connections from the guest's start on. They get the
@@ -34,6 +37,9 @@ public struct WASI: Sendable {
     public var clock: ClockSource = .system
     public var random: RandomSource = .system
 
+    /// Is told of every call that the guest makes; nil, the default, costs nothing.
+    public var trace: CallTrace?
+
     public var limits = Limits()
     /// How paths are kept beneath their folder.
     public var pathResolution: PathResolution = .automatic
@@ -41,36 +47,73 @@ public struct WASI: Sendable {
     public init(
         arguments: [String] = [], environment: [(name: String, value: String)] = []
     ) {
-        self.arguments = arguments
-        self.environment = environment
+        argumentBytes = arguments.map { Array($0.utf8) }
+        environmentBytes = environment.map { (Array($0.name.utf8), Array($0.value.utf8)) }
     }
 
-    /// Lets writes to a pipe that nobody reads fail with `pipe` instead of ending the process:
-    /// ignores `SIGPIPE` in the whole process.
-    public static func ignoreBrokenPipes() { System.ignoreBrokenPipes() }
+    /// The arguments as strings: see `argumentBytes`.
+    public var arguments: [String] {
+        get { argumentBytes.map { String(decoding: $0, as: UTF8.self) } }
+        set { argumentBytes = newValue.map { Array($0.utf8) } }
+    }
+
+    /// The environment as strings: see `environmentBytes`.
+    public var environment: [(name: String, value: String)] {
+        get {
+            environmentBytes.map { name, value in
+                (String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
+            }
+        }
+        set { environmentBytes = newValue.map { (Array($0.name.utf8), Array($0.value.utf8)) } }
+    }
+
+    /// Ignores `SIGPIPE` and `SIGXFSZ` in the whole process.
+    ///
+    /// Guests do not need it: a pipe without a reader is `pipe` for them and a file above the process's
+    /// limit `fbig`, and the process gets no signal. But it saves two system calls for each write.
+    public static func ignoreBrokenPipes() { System.ignoreWriteSignals() }
 }
 
 extension WASI {
     /// A folder that the guest may use: of the host or in memory.
     public struct Folder: Sendable, Hashable {
         /// Where the folder is on the host; without meaning for one in memory.
-        public var hostPath: String
+        public var hostPathBytes: [UInt8]
         /// The folder, if it is in memory.
         public var memory: MemoryFolder?
         /// The name under which the guest finds it, for example `/data` or `.`.
-        public var guestPath: String
+        public var guestPathBytes: [UInt8]
         /// Whether the guest may only read; what would change the folder fails with `rofs`.
         public var isReadOnly: Bool
 
         public init(hostPath: String, guestPath: String, isReadOnly: Bool = false) {
-            self.hostPath = hostPath
-            self.guestPath = guestPath
+            self.init(
+                hostPath: Array(hostPath.utf8), guestPath: Array(guestPath.utf8),
+                isReadOnly: isReadOnly)
+        }
+
+        /// The same for paths that need not be UTF-8.
+        public init(hostPath: [UInt8], guestPath: [UInt8], isReadOnly: Bool = false) {
+            hostPathBytes = hostPath
+            guestPathBytes = guestPath
             self.isReadOnly = isReadOnly
         }
 
         public init(_ memory: MemoryFolder, guestPath: String, isReadOnly: Bool = false) {
             self.init(hostPath: "", guestPath: guestPath, isReadOnly: isReadOnly)
             self.memory = memory
+        }
+
+        /// `hostPathBytes` as a string.
+        public var hostPath: String {
+            get { String(decoding: hostPathBytes, as: UTF8.self) }
+            set { hostPathBytes = Array(newValue.utf8) }
+        }
+
+        /// `guestPathBytes` as a string.
+        public var guestPath: String {
+            get { String(decoding: guestPathBytes, as: UTF8.self) }
+            set { guestPathBytes = Array(newValue.utf8) }
         }
     }
 
@@ -82,26 +125,29 @@ extension WASI {
 
     /// What standard input reads from.
     public enum Input: Sendable {
-        /// Standard input of this process.
+        /// Standard input of this process, to read only. If the process has none when the guest is
+        /// made, reading fails with `badf`.
         case inherit
         /// Nothing: at its end from the start.
         case null
         /// The bytes, once.
         case bytes([UInt8])
         case closure(ReadBody)
-        /// A descriptor of the host, for example the end of a pipe. It is duplicated.
+        /// A descriptor of the host, for example the end of a pipe, to read only. It is duplicated.
         case descriptor(Int32)
     }
 
     /// What standard output or standard error write to.
     public enum Output: Sendable {
-        /// The same stream of this process, without a buffer in between.
+        /// The same stream of this process, to write only, without a buffer in between. If the
+        /// process has none when the guest is made, writing fails with `badf`.
         case inherit
         /// Nowhere.
         case null
         case buffer(OutputBuffer)
         case closure(WriteBody)
-        /// A descriptor of the host, for example the end of a pipe. It is duplicated.
+        /// A descriptor of the host, for example the end of a pipe, to write only. It is
+        /// duplicated.
         case descriptor(Int32)
     }
 
@@ -153,6 +199,8 @@ extension WASISetupError: CustomStringConvertible {
         case .malformedArgument(let argument): "argument \(argument.debugDescription) holds a NUL"
         case .malformedVariable(let name): "variable \(name.debugDescription) is malformed"
         case .folder(let path, let error): "folder \(path): \(error)"
+        case .listener(let address, .addrinuse) where address.path != nil:
+            "cannot listen on \(address): another program listens there, or it is no socket"
         case .listener(let address, let error): "cannot listen on \(address): \(error)"
         case .descriptor(let number, let error): "descriptor \(number): \(error)"
         case .tooManyDescriptors: "too many open descriptors"

@@ -18,15 +18,24 @@ public final class WASIGuest: Sendable {
     /// Bytes that may still be written to files; nil if there is no limit.
     let quota: WriteQuota?
     let threadLimit: Int
+    let trace: CallTrace?
     /// The folders in memory, by what they call their device.
     private let memoryDevices: [UInt64]
+    /// The folders in memory: what they grow by is charged to the program.
+    private let memoryFolders: [MemoryFolder]
+    /// Positions in directories that the guest's descriptors know, all together.
+    let cookieBudget = CookieBudget()
+    /// The addresses of `WASI.listeners`, with the ports that the system chose where they say 0.
+    public let listeners: [SocketAddress]
+    /// Files of unix sockets, which go with the guest.
+    private let boundSockets: Mutex<[BoundSocket]>
 
     /// Opens the folders and duplicates the descriptors that `configuration` names.
     ///
     /// - Throws: `WASISetupError` if one cannot be opened or a string is malformed.
     public init(_ configuration: WASI) throws(WASISetupError) {
-        arguments = try PackedStrings(arguments: configuration.arguments)
-        environment = try PackedStrings(variables: configuration.environment)
+        arguments = try PackedStrings(arguments: configuration.argumentBytes)
+        environment = try PackedStrings(variables: configuration.environmentBytes)
         clock = configuration.clock
         random = configuration.random
         if case .seeded(let seed) = random {
@@ -37,8 +46,14 @@ public final class WASIGuest: Sendable {
         resolver = PathResolver(configuration.pathResolution)
         quota = configuration.limits.writtenBytes.map(WriteQuota.init)
         threadLimit = configuration.limits.threads
-        memoryDevices = configuration.folders.compactMap { $0.memory?.device }
-        table = DescriptorTable(limit: configuration.limits.descriptors)
+        trace = configuration.trace
+        memoryFolders = configuration.folders.compactMap(\.memory)
+        memoryDevices = memoryFolders.map(\.device)
+        let table = DescriptorTable(limit: configuration.limits.descriptors)
+        self.table = table
+        func insertAtStart(_ descriptor: Descriptor) throws(WASISetupError) {
+            guard (try? table.insert(descriptor)) != nil else { throw .tooManyDescriptors }
+        }
         do throws(Errno) {
             _ = try table.insert(Descriptor(input: configuration.standardInput))
             _ = try table.insert(Descriptor(output: configuration.standardOutput, host: 1))
@@ -55,6 +70,8 @@ public final class WASIGuest: Sendable {
             }
             try insertAtStart(descriptor)
         }
+        var listeners: [SocketAddress] = []
+        var boundSockets: [BoundSocket] = []
         for address in configuration.listeners {
             let descriptor: Descriptor
             do throws(Errno) {
@@ -62,8 +79,15 @@ public final class WASIGuest: Sendable {
             } catch {
                 throw .listener(address, error)
             }
+            if let path = address.path, let bound = BoundSocket(path: path) {
+                boundSockets.append(bound)
+            }
+            let port = descriptor.hostNumber.flatMap(System.port)
+            listeners.append(port.map(address.with(port:)) ?? address)
             try insertAtStart(descriptor)
         }
+        self.listeners = listeners
+        self.boundSockets = Mutex(boundSockets)
         for number in configuration.descriptors {
             let descriptor: Descriptor
             do throws(Errno) {
@@ -80,10 +104,9 @@ public final class WASIGuest: Sendable {
     var account: ResourceAccount? { table.account.load() }
 
     /// Charges to the account of `store` from now on, if the guest has none yet.
-    func adopt(_ store: Store) { _ = table.account.storeIfNil(store.account) }
-
-    private func insertAtStart(_ descriptor: Descriptor) throws(WASISetupError) {
-        guard (try? table.insert(descriptor)) != nil else { throw .tooManyDescriptors }
+    func adopt(_ store: Store) {
+        let account = table.account.storeIfNil(store.account)
+        for folder in memoryFolders { folder.adopt(account) }
     }
 
     /// Gives the guest a descriptor of the host: a socket, a pipe, an open file. It is duplicated;
@@ -114,30 +137,34 @@ public final class WASIGuest: Sendable {
         return filestat
     }
 
-    /// Closes all descriptors of the guest. What it calls afterwards fails with `badf`.
-    public func closeAll() { table.removeAll() }
+    /// Closes all descriptors of the guest, and removes the files of the unix sockets among its
+    /// `listeners`. What it calls afterwards fails with `badf`.
+    public func closeAll() {
+        table.removeAll()
+        boundSockets.withLock { $0 = [] }
+    }
 }
 
 extension Descriptor {
     /// Standard input.
     convenience init(input: WASI.Input) throws(Errno) {
         switch input {
-        case .inherit: self.init(inherited: 0, .fdRead)
+        case .inherit: self.init(inherited: 0, .standardInput)
         case .null: self.init(source: MemorySource([]))
         case .bytes(let bytes): self.init(source: MemorySource(bytes))
         case .closure(let body): self.init(source: ClosureSource(body))
-        case .descriptor(let number): try self.init(duplicating: number)
+        case .descriptor(let number): try self.init(duplicating: number, .standardInput)
         }
     }
 
     /// Standard output or standard error, which are the host's descriptor `host` if inherited.
     convenience init(output: WASI.Output, host: Int32) throws(Errno) {
         switch output {
-        case .inherit: self.init(inherited: host, .fdWrite)
+        case .inherit: self.init(inherited: host, .standardOutput)
         case .null: self.init(sink: NullSink())
         case .buffer(let buffer): self.init(sink: buffer)
         case .closure(let body): self.init(sink: ClosureSink(body))
-        case .descriptor(let number): try self.init(duplicating: number)
+        case .descriptor(let number): try self.init(duplicating: number, .standardOutput)
         }
     }
 
@@ -151,25 +178,39 @@ extension Descriptor {
             .virtualFile(sink), filetype: .unknown, rights: Rights.stream.subtracting(.fdRead))
     }
 
-    /// A standard stream of this process, which the guest may use in `direction` only, unless it
-    /// is a socket. A stream that this process was started without is there, and fails when used.
-    private convenience init(inherited number: Int32, _ direction: Rights) {
-        let filetype = (try? System.filestat(number).filetype) ?? .unknown
+    /// A standard stream of this process, which the guest may use as `stream` says. A stream that
+    /// this process has not is there, and fails when used: what gets its number later is another
+    /// file.
+    convenience init(inherited number: Int32, _ stream: Rights) {
+        guard let filetype = try? System.filestat(number).filetype else {
+            self.init(
+                .virtualFile(ClosedStream()), filetype: .unknown,
+                rights: Rights.stream.intersection(stream))
+            return
+        }
         let rights = Rights.applicable(to: filetype, isTerminal: System.isTerminal(number))
-        let other = Rights([.fdRead, .fdWrite]).subtracting(direction)
         let isSocket = filetype == .socketStream || filetype == .socketDgram
         self.init(
             isSocket ? .socket(number) : .file(number), filetype: filetype,
-            rights: isSocket ? rights : rights.subtracting(other), isOwned: false)
+            rights: rights.intersection(isSocket ? Self.socketStream : stream), isOwned: false,
+            isShared: true)
     }
 
+    /// What a guest may do with a socket that is a standard stream: servers that are started for a
+    /// connection have it as all three, and use each of them in both directions.
+    private static let socketStream = Rights.stream.union(.sockShutdown)
+
     /// A descriptor of the host that somebody else keeps.
-    convenience init(duplicating number: Int32) throws(Errno) {
-        try self.init(owning: try System.duplicate(number))
+    ///
+    /// - Parameter stream: what the guest may do with it; nil for all that the host may.
+    convenience init(duplicating number: Int32, _ stream: Rights? = nil) throws(Errno) {
+        try self.init(owning: try System.duplicate(number), isShared: true, stream)
     }
 
     /// A descriptor of the host, which is closed with this object, or if this throws.
-    convenience init(owning number: Int32) throws(Errno) {
+    convenience init(
+        owning number: Int32, isShared: Bool = false, _ stream: Rights? = nil
+    ) throws(Errno) {
         do throws(Errno) {
             let filetype = try System.filestat(number).filetype
             // A folder would open the way to everything beneath it: those have names.
@@ -177,11 +218,12 @@ extension Descriptor {
             let mode = try System.flags(number)
             var rights = Rights.applicable(to: filetype, isTerminal: System.isTerminal(number))
             if !mode.reads { rights.remove(.fdRead) }
-            if !mode.writes { rights.subtract(.writing) }
+            if !mode.writes { rights.subtract(Rights.writing.union(.fdFilestatSetTimes)) }
             let isSocket = filetype == .socketStream || filetype == .socketDgram
+            if let stream { rights.formIntersection(isSocket ? Self.socketStream : stream) }
             self.init(
                 isSocket ? .socket(number) : .file(number), filetype: filetype, rights: rights,
-                flags: mode.flags.intersection(.nonblock))
+                flags: mode.flags.intersection(.nonblock), isShared: isShared)
         } catch {
             try? System.close(number)
             throw error
@@ -199,12 +241,12 @@ extension Descriptor {
         if let memory = folder.memory {
             resource = .memoryDirectory(memory.directory)
         } else {
-            let path = try GuestPath(Array(folder.hostPath.utf8))
+            let path = try GuestPath(folder.hostPathBytes)
             resource = .directory(try System.openFolder(path.cString))
         }
         self.init(
             resource, filetype: .directory,
             rights: .directory, inheriting: .directoryInheriting, isReadOnly: folder.isReadOnly,
-            preopenName: Array(folder.guestPath.utf8))
+            preopenName: folder.guestPathBytes)
     }
 }

@@ -1,15 +1,18 @@
 import Glibc
 import WasmDecoder
 import WasmText
+import WasmWASI
 
 /// The program. Does nothing that the command does not need: starting is part of every run.
 @main
 enum Main {
     static func main() {
-        // A reader that goes away is an error of a write, not the end of the process.
-        signal(SIGPIPE, SIG_IGN)
+        StandardStreams.fill()
+        // A reader that goes away, or a limit on the size of files, is an error of a write, not the
+        // end of the process.
+        WASI.ignoreBrokenPipes()
         let console = Console.standard()
-        let status = perform(Array(CommandLine.arguments.dropFirst()), console)
+        let status = perform(Word.commandLine(), console)
         exit(finish(console, status))
     }
 
@@ -23,7 +26,7 @@ enum Main {
     }
 
     /// Performs a command line and answers the exit code.
-    static func perform(_ arguments: [String], _ console: Console) -> Int32 {
+    static func perform(_ arguments: [Word], _ console: Console) -> Int32 {
         do throws(UsageError) {
             return try perform(ArgumentParser.parse(arguments), console)
         } catch {

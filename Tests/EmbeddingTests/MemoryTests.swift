@@ -32,10 +32,10 @@ import Wasmd
         }
         #expect(throws: AccessError.self) { try memory.load(at: -1, as: UInt8.self) }
         #expect(throws: AccessError.self) {
-            try memory.loadArray(of: Double.self, count: UInt64.max / 4, at: 0)
+            try memory.loadArray(of: Double.self, at: 0, count: UInt64.max / 4)
         }
         #expect(throws: AccessError.self) {
-            try memory.loadArray(of: UInt8.self, count: UInt64.max, at: 1)
+            try memory.loadArray(of: UInt8.self, at: 1, count: UInt64.max)
         }
         #expect(throws: AccessError.self) { try memory.fill(at: 1, count: 65_536) }
         #expect(throws: AccessError.self) { try memory.fill(at: 1, count: -1 as Int32) }
@@ -47,9 +47,9 @@ import Wasmd
 
     @Test func arrays() throws {
         try memory.store(contentsOf: [1, 2, 3] as [UInt32], at: 7)
-        #expect(try memory.loadArray(of: UInt32.self, count: 3, at: 7) == [1, 2, 3])
-        #expect(try memory.loadArray(of: UInt8.self, count: 5 as UInt32, at: 7) == [1, 0, 0, 0, 2])
-        #expect(try memory.loadArray(of: Double.self, count: 0, at: 65_536).isEmpty)
+        #expect(try memory.loadArray(of: UInt32.self, at: 7, count: 3) == [1, 2, 3])
+        #expect(try memory.loadArray(of: UInt8.self, at: 7, count: 5 as UInt32) == [1, 0, 0, 0, 2])
+        #expect(try memory.loadArray(of: Double.self, at: 65_536, count: 0).isEmpty)
         try memory.fill(at: 7, count: 3, with: 0xff)
         #expect(try memory.load(at: 7, as: UInt32.self) == 0x00ff_ffff)
         #expect(throws: AccessError.self) {
@@ -90,7 +90,7 @@ import Wasmd
         try memory.withMutableBytes(at: 4096, count: 6) { bytes in
             for index in bytes.indices { bytes[index] &-= 0x20 }
         }
-        #expect(try memory.loadArray(of: UInt8.self, count: 2, at: 4096) == [0x41, 0x00])
+        #expect(try memory.loadArray(of: UInt8.self, at: 4096, count: 2) == [0x41, 0x00])
         struct Refusal: Error {}
         #expect(throws: Refusal.self) {
             try memory.withBytes(at: 0, count: 1) { _ in throw Refusal() }

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import Wasmd
 
@@ -60,5 +61,22 @@ import Wasmd
         #expect(throws: ModuleError.self) { try module("(module (func (result i32)))") }
         #expect(throws: ModuleError.self) { try Module([0, 1, 2], engine: Engine()) }
         #expect(throws: ModuleError.self) { try Module(path: "/missing.wasm", engine: Engine()) }
+    }
+
+    @Test func textsOfFiles() throws {
+        let path = "/tmp/wasmd-text-\(getpid()).wat"
+        let stream = try #require(fopen(path, "w"))
+        defer { unlink(path) }
+        fputs("(module (func (export \"f\") (result i32) (i32.const 2)))", stream)
+        fclose(stream)
+        let engine = Engine()
+        #expect(try Module(textPath: path, engine: engine).exports.map(\.name) == ["f"])
+        do {
+            _ = try Module(path: path, engine: engine)
+            Issue.record("a text is no binary")
+        } catch {
+            #expect("\(error)".contains("looks like the text format"), "\(error)")
+        }
+        #expect(throws: ModuleError.self) { try Module(textPath: "/tmp/none.wat", engine: engine) }
     }
 }

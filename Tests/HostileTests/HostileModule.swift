@@ -88,7 +88,7 @@ struct Cage {
             case .invalid(let error):
                 if case .malformed(let inner) = error.reason { return inner.limit }
                 return nil
-            case .file: return nil
+            case .file, .cancelled: return nil
             }
         }
     }

@@ -25,7 +25,7 @@ import WasmInterpreter
                     to..<(to + count), with: repeatElement(UInt8(from & 0xff), count: count))
             }
             #expect(
-                try memory.loadArray(of: UInt8.self, count: 300, at: 0) == expected,
+                try memory.loadArray(of: UInt8.self, at: 0, count: 300) == expected,
                 "\(name) \(to) \(from) \(count)")
         }
         for count in 0...80 {

@@ -308,7 +308,7 @@ import Testing
         house.store.collectGarbage()
         #expect((2...4).contains(Token.live))
         let table = try #require(instance.table("t"))
-        if case .extern(let reference?) = try table.get(1) {
+        if case .extern(let reference?) = try table.get(at: 1) {
             #expect(reference.value is Token)
         } else {
             Issue.record("the value is gone")

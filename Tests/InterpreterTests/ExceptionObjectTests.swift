@@ -1,5 +1,5 @@
 import Testing
-import WasmInterpreter
+@testable import WasmInterpreter
 
 /// Exceptions as objects of the heap: what they carry lives as long as they do, and no longer.
 @Suite struct ExceptionObjectTests {

@@ -396,21 +396,21 @@ import Testing
             return
         }
         #expect(kept.values == [.i32(12)])
-        #expect(try instance.table("table")?.get(1) == .exception(kept))
-        #expect(try instance.table("table")?.get(0) == .exception(nil))
+        #expect(try instance.table("table")?.get(at: 1) == .exception(kept))
+        #expect(try instance.table("table")?.get(at: 0) == .exception(nil))
         let error = try #require(throws: Exception.self) { try instance.int("out", 0) }
         #expect(error == kept)
         #expect(Value.exception(error).hashValue == Value.exception(kept).hashValue)
 
-        try instance.table("table")?.set(0, .exception(kept))
+        try instance.table("table")?.set(.exception(kept), at: 0)
         #expect(try instance.int("again", 0) == 12)
         let other = Store(engine: house.engine)
         let foreign = try Exception(tag: Tag(store: other, parameters: []))
         #expect(throws: AccessError.value(.foreignStore)) {
-            try instance.table("table")?.set(0, .exception(foreign))
+            try instance.table("table")?.set(.exception(foreign), at: 0)
         }
         #expect(throws: AccessError.value(.typeMismatch(expected: .ref(.exn, nullable: true)))) {
-            try instance.table("table")?.set(0, .function(nil))
+            try instance.table("table")?.set(.function(nil), at: 0)
         }
     }
 

@@ -9,8 +9,9 @@ struct TextHouse {
     let linker = Linker()
 
     /// - Parameter stressed: collect garbage at every allocation.
-    init(stressed: Bool = false, limits: StoreLimits = .init()) {
+    init(stressed: Bool = false, translatesEarly: Bool = false, limits: StoreLimits = .init()) {
         var configuration = Engine.Configuration()
+        configuration.eagerTranslation = translatesEarly
         configuration.collectsAtEveryAllocation = stressed
         engine = Engine(configuration)
         store = Store(engine: engine, limits: limits)

@@ -142,7 +142,7 @@ import Testing
     private func compare(_ roots: [Item], _ table: Table) throws -> Int {
         var pending: [(Item, Value)] = []
         for (index, item) in roots.enumerated() {
-            pending.append((item, try table.get(UInt64(index))))
+            pending.append((item, try table.get(at: UInt64(index))))
         }
         var known: [ObjectIdentifier: AnyReference] = [:]
         var objects: Set<AnyReference> = []

@@ -50,7 +50,7 @@ import WasmInterpreter
         module.export("memory", .memory, 0)
         let memory = try #require(try house.instantiate(module).memory("memory"))
         #expect(memory.size == 1)
-        #expect(try memory.loadArray(of: UInt8.self, count: 4, at: 65_532) == [0, 1, 2, 3])
+        #expect(try memory.loadArray(of: UInt8.self, at: 65_532, count: 4) == [0, 1, 2, 3])
         #expect(memory.grow(by: 2) == 1)
         #expect(memory.grow(by: 1) == nil)
         #expect(memory.grow(by: UInt64.max) == nil)
@@ -76,9 +76,9 @@ import WasmInterpreter
         module.data(at: TestModule.i32(8), [5])
         let trap = #expect(throws: Trap.self) { try house.instantiate(module) }
         #expect(trap?.code == .outOfBoundsMemoryAccess)
-        #expect(try memory.loadArray(of: UInt8.self, count: 2, at: 0) == [1, 2])
-        #expect(try memory.loadArray(of: UInt8.self, count: 1, at: 65_535) == [0])
-        #expect(try memory.loadArray(of: UInt8.self, count: 1, at: 8) == [0])
+        #expect(try memory.loadArray(of: UInt8.self, at: 0, count: 2) == [1, 2])
+        #expect(try memory.loadArray(of: UInt8.self, at: 65_535, count: 1) == [0])
+        #expect(try memory.loadArray(of: UInt8.self, at: 8, count: 1) == [0])
     }
 
     @Test func tablesAndElementSegments() throws {
@@ -95,22 +95,22 @@ import WasmInterpreter
         module.export("first", .function, first)
         module.export("second", .function, second)
         let instance = try house.instantiate(module)
-        #expect(try table.get(0) == .function(nil))
-        #expect(try table.get(1) == .function(instance.function("second")))
-        #expect(try table.get(2) == .function(instance.function("first")))
+        #expect(try table.get(at: 0) == .function(nil))
+        #expect(try table.get(at: 1) == .function(instance.function("second")))
+        #expect(try table.get(at: 2) == .function(instance.function("first")))
         #expect(instance.function("first") != instance.function("second"))
-        #expect(throws: AccessError.outOfBounds(index: 4)) { try table.get(4) }
+        #expect(throws: AccessError.outOfBounds(index: 4)) { try table.get(at: 4) }
         #expect(try table.grow(by: 3, filledWith: .function(instance.function("first"))) == 4)
-        #expect(try table.get(6) == .function(instance.function("first")))
+        #expect(try table.get(at: 6) == .function(instance.function("first")))
         #expect(throws: AccessError.value(.typeMismatch(expected: .funcref))) {
-            try table.set(0, .extern(ExternReference(handle: 1)))
+            try table.set(.extern(ExternReference(handle: 1)), at: 0)
         }
 
         module.elements(at: TestModule.i32(5), [first, first, first])
         let trap = #expect(throws: Trap.self) { try house.instantiate(module) }
         #expect(trap?.code == .outOfBoundsTableAccess)
         // The functions of the instance that failed are reachable through the table.
-        #expect(try table.get(1) != .function(instance.function("second")))
+        #expect(try table.get(at: 1) != .function(instance.function("second")))
     }
 
     @Test func externalReferences() throws {
@@ -121,12 +121,12 @@ import WasmInterpreter
             .extern(ExternReference(handle: 0)), .extern(ExternReference("text")), .extern(nil),
             .extern(ExternReference(handle: UInt64.max)),
         ]
-        for (index, value) in values.enumerated() { try table.set(UInt64(index), value) }
+        for (index, value) in values.enumerated() { try table.set(value, at: UInt64(index)) }
         for (index, value) in values.enumerated() {
-            #expect(try table.get(UInt64(index)) == value)
+            #expect(try table.get(at: UInt64(index)) == value)
         }
-        try table.set(0, .extern(ExternReference("text")))
-        #expect(try table.get(0) == table.get(1))
+        try table.set(.extern(ExternReference("text")), at: 0)
+        #expect(try table.get(at: 0) == table.get(at: 1))
     }
 
     @Test func limits() throws {

@@ -261,17 +261,17 @@ import WasmText
             """)
         let own = try #require(instance.function("own"))
         let table = try #require(instance.table("t"))
-        try table.set(2, .function(own))
+        try table.set(.function(own), at: 2)
         _ = try instance.snapshot()
 
         let stranger = Function(store: house.store) { _, _ in }
-        try table.set(3, .function(stranger))
+        try table.set(.function(stranger), at: 3)
         #expect(
             throws: SnapshotError.reference(.foreignFunction, .table(index: 0, element: 3))
         ) {
             try instance.snapshot()
         }
-        try table.set(3, .function(nil))
+        try table.set(.function(nil), at: 3)
         try instance.global("extern")?.set(.extern(ExternReference(handle: 1)))
         #expect(throws: SnapshotError.reference(.host, .global(index: 0))) {
             try instance.snapshot()
@@ -323,12 +323,12 @@ import WasmText
         #expect(fork.memory("memory")?.byteCount == 5000)
         #expect(try fork.number("grow") == 5000)
         let memory = try #require(fork.memory("memory"))
-        #expect(try memory.loadArray(of: UInt8.self, count: 4, at: 4998) == [0, 7, 0, 0])
+        #expect(try memory.loadArray(of: UInt8.self, at: 4998, count: 4) == [0, 7, 0, 0])
         try memory.store(contentsOf: [1] as [UInt8], at: 6000)
         try fork.restore(snapshot)
         #expect(memory.byteCount == 5000)
         #expect(try fork.number("grow") == 5000)
-        #expect(try memory.loadArray(of: UInt8.self, count: 1, at: 6000) == [0])
+        #expect(try memory.loadArray(of: UInt8.self, at: 6000, count: 1) == [0])
     }
 
     @Test func forksOnThreads() throws {

@@ -334,7 +334,7 @@ import WasmScriptRunner
         #expect(report(script, options).failures.map(\.reason) == ["trap \"all fuel consumed\""])
         options.fuel = nil
         options.timeLimit = .milliseconds(20)
-        #expect(report(script, options).failures.map(\.reason) == ["trap \"interrupted\""])
+        #expect(report(script, options).failures.map(\.reason) == ["trap \"deadline exceeded\""])
     }
 
     /// Features are those of the options and of the folders.

@@ -56,7 +56,7 @@ import WasmDecoder
             #"""
             (module $m
               (rec (type $t (func)) (type $s (struct (field) (field i32) (field $z i32))))
-              (import "" "" (func $i (param $ignored i32)))
+              (import "" "" (func $i (param $parameter i32)))
               (table $tab 1 funcref) (memory $mem 1) (tag $tag)
               (global $g i32 (i32.const 0))
               (elem $e func) (data $d "")
@@ -69,7 +69,8 @@ import WasmDecoder
         func list(_ map: NameMap?) -> [String] { map?.all.map { "\($0.index) \($0.name)" } ?? [] }
         #expect(names.module == "m")
         #expect(list(names.functions) == ["0 i", "2 f"])
-        #expect(names.locals.indices == [2])
+        #expect(names.locals.indices == [0, 2])
+        #expect(list(names.locals[0]) == ["0 parameter"])
         #expect(list(names.locals[2]) == ["1 x", "2 y"])
         #expect(list(names.labels[2]) == ["1 l1", "2 l2", "3 l3"])
         #expect(list(names.types) == ["0 t", "1 s"])

@@ -71,7 +71,8 @@ import WasmDecoder
     private func check(_ module: ScriptModule, _ place: String) throws {
         var binary = try module.encode()
         if case .binary = module.form {
-            // Written by hand: its encoding need not be the usual one, that of its text is.
+            // Written by hand: its encoding need not be the usual one.
+            try expectSameBytes(binary, place)
             binary = assemble(try TextPrinter().string(binary))
         }
         try expectSameBytes(binary, place)

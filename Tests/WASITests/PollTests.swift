@@ -102,7 +102,7 @@ import Testing
         let start = ContinuousClock.now
         test.store.deadline = start + .milliseconds(20)
         let trap = #expect(throws: Trap.self) { try test.poll([.clock(1, 1, .max)]) }
-        #expect(trap?.code == .interrupted)
+        #expect(trap?.code == .deadlineExceeded)
         #expect(ContinuousClock.now - start >= .milliseconds(20))
         // An event that is there comes before the deadline.
         #expect(try test.poll([.clock(1, 1, 0)]).count == 1)

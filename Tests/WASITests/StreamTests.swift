@@ -68,7 +68,6 @@ import Testing
     }
 
     @Test func brokenPipe() throws {
-        WASI.ignoreBrokenPipes()
         let (reader, writer) = try System.makePipe()
         var wasi = WASI()
         wasi.standardOutput = .descriptor(writer)

@@ -143,9 +143,9 @@ import Testing
                 """
             ),
             (
-                .noEntryPoint(file: "lib.wasm", functions: ["add", "mul"]),
+                .noEntryPoint(file: "lib.wasm", functions: ["add", "mul"], arguments: []),
                 """
-                wasmd: lib.wasm: no export '_start' to run
+                wasmd: lib.wasm: no export '_start' to run, no '_initialize' and no start function
                 Functions it exports:
                   --invoke add
                   --invoke mul
@@ -169,8 +169,8 @@ import Testing
             ),
             (
                 .invalidArgument(
-                    "x1", position: 2, function: "add", type: "i32", reason: ""),
-                "wasmd: argument 2 of add: 'x1' is not i32\n"
+                    "x1", position: 2, function: "add", type: "i32", reason: "", form: "As 7."),
+                "wasmd: argument 2 of add: 'x1' is not i32\nAs 7.\n"
             ),
         ]
         for (error, text) in cases { #expect(error.text == text) }
@@ -178,12 +178,20 @@ import Testing
 
     @Test func longListsOfExportsAreCut() {
         let names = (0..<100).map { "function\($0)" }
-        let text = UsageError.noEntryPoint(file: "a", functions: names).text
+        let text = UsageError.noEntryPoint(file: "a", functions: names, arguments: []).text
         #expect(text.hasSuffix("  ... and 88 more\n"))
     }
 
     @Test func namesOfAModuleCannotCommandTheTerminal() {
-        let error = UsageError.noEntryPoint(file: "a", functions: ["\u{1b}[2J"])
+        let error = UsageError.noEntryPoint(file: "a", functions: ["\u{1b}[2J"], arguments: [])
         #expect(!error.text.unicodeScalars.contains("\u{1b}"))
+    }
+
+    @Test func optionalValues() throws {
+        let bare = try ArgumentParser.parse(["run", "--trace", "a.wasm", "b"])
+        #expect(bare.value(of: .trace) == "" && bare.operands == ["a.wasm", "b"])
+        let given = try ArgumentParser.parse(["run", "--trace=out", "a.wasm"])
+        #expect(given.value(of: .trace) == "out")
+        #expect(Option.trace.synopsis == "--trace[=FILE]")
     }
 }

@@ -8,7 +8,7 @@ import WasmDecoder
         let cases: [(String, Features)] = [
             ("", .default),
             ("default", .default),
-            ("all", .all),
+            ("all", [.all, .legacyExceptions]),
             ("wasm2", .wasm2),
             ("+custom-page-sizes", Features.default.union(.customPageSizes)),
             ("custom-page-sizes", Features.default.union(.customPageSizes)),
@@ -27,6 +27,11 @@ import WasmDecoder
         for (name, feature) in Features.named {
             #expect(try FeatureList.parse("wasm1,+\(name)", for: .run).contains(feature))
         }
+    }
+
+    @Test func allIsEverythingThatHasAName() throws {
+        let all = try FeatureList.parse("all", for: .validate)
+        for (name, feature) in Features.named { #expect(all.contains(feature), "\(name)") }
     }
 
     @Test func unknownNamesAreRefused() {

@@ -208,7 +208,8 @@ import Testing
                 + "expected an operand, found nothing\n")
         // The name says what it is if the first bytes do not.
         let marked = try folder.write("d.wat", Array("\u{feff}(module)".utf8))
-        #expect(try wasmd("validate", marked).error.contains("d.wat:1:1: illegal character"))
+        let message = try wasmd("validate", marked).error
+        #expect(message.contains("d.wat: this begins with a byte order mark"))
     }
 
     @Test func allMissingImportsAreNamed() throws {

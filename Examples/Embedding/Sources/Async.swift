@@ -31,6 +31,13 @@ func async() async throws {
     }
     print("300 guests:", total)
 
+    // A short call need not be waited for: the same thread goes on.
+    let answer = try Module(
+        text: #"(module (func (export "answer") (result i32) (i32.const 42)))"#, engine: engine)
+    if let function = try Instance(answer, in: Store(engine: engine)).function("answer") {
+        print("and one that is not waited for:", try function.callSynchronously()[0])
+    }
+
     // A cancelled task ends its guest.
     let endless = try Module(
         text: #"(module (func (export "forever") (loop $l (br $l))))"#, engine: engine)

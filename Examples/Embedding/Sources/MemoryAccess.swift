@@ -12,7 +12,7 @@ func memoryAccess() throws {
     print("a number", try memory.load(at: 16, as: Double.self))
 
     try memory.store(contentsOf: [1, 2, 3] as [UInt16], at: 32)
-    print("its bytes", try memory.loadArray(of: UInt8.self, count: 6, at: 32))
+    print("its bytes", try memory.loadArray(of: UInt8.self, at: 32, count: 6))
 
     let count = try memory.storeString("Grüße", at: 64)
     print("text", try memory.loadString(at: 64, count: count), "of", count, "bytes")

@@ -147,6 +147,7 @@ extension BinaryReader {
         if flags >= 0x40 {
             try require(.multiMemory, at: position)
             argument.memory = try unsigned32()
+            if argument.memory == 0 { hasRedundantForms = true }
         }
         argument.offset =
             Features.memory64.rawValue & refused == 0

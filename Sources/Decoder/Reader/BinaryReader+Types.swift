@@ -40,7 +40,9 @@ extension BinaryReader {
             return .funcref
         case 0x63:
             try require(.functionReferences, at: position)
-            return ReferenceType(try heapType(), nullable: true)
+            let type = try heapType()
+            if type.typeIndex == nil { hasRedundantForms = true }
+            return ReferenceType(type, nullable: true)
         case 0x64:
             try require(.functionReferences, at: position)
             return ReferenceType(try heapType(), nullable: false)
@@ -67,11 +69,12 @@ extension BinaryReader {
         let index = try signed33()
         guard index >= 0 else { throw DecodingError(.malformedHeapType, at: position) }
         try require(.functionReferences, at: position)
+        if index >= HeapType.indexLimit { hasRedundantForms = true }
         return .index(UInt32(clamping: min(index, Int64(HeapType.indexLimit) - 1)))
     }
 
     /// A packed type or value type, as fields have it.
-    mutating func storageType() throws(DecodingError) -> StorageType {
+    package mutating func storageType() throws(DecodingError) -> StorageType {
         switch nextByte {
         case 0x78:
             cursor += 1
@@ -86,12 +89,12 @@ extension BinaryReader {
         }
     }
 
-    mutating func fieldType() throws(DecodingError) -> FieldType {
+    package mutating func fieldType() throws(DecodingError) -> FieldType {
         let storage = try storageType()
         return FieldType(storage, mutable: try mutability())
     }
 
-    mutating func mutability() throws(DecodingError) -> Bool {
+    package mutating func mutability() throws(DecodingError) -> Bool {
         let position = offset
         switch try byte() {
         case 0: return false
@@ -100,7 +103,7 @@ extension BinaryReader {
         }
     }
 
-    mutating func globalType() throws(DecodingError) -> GlobalType {
+    package mutating func globalType() throws(DecodingError) -> GlobalType {
         let value = try valueType()
         return GlobalType(value, mutable: try mutability())
     }

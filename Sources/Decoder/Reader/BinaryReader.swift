@@ -5,8 +5,8 @@
 
 /// Reads the values of the binary format one after another, up to the end of a range.
 ///
-/// A reader is a position and knows nothing of what it has read; copies are independent. After a
-/// method has thrown, the position is somewhere in what it tried to read.
+/// A reader is a position and knows nothing of what it has read, but for `hasRedundantForms`; copies
+/// are independent. After a method has thrown, the position is somewhere in what it tried to read.
 ///
 /// - Important: it does not keep the bytes alive: the `ModuleBytes` must outlive it.
 ///
@@ -22,6 +22,9 @@ public struct BinaryReader {
     @usableFromInline let refused: UInt32
     @usableFromInline let maximumLocals: UInt32
     @usableFromInline let maximumLabels: UInt32
+    /// Whether a number or type that was read takes more bytes than it needs, or is an index that
+    /// was clamped. Set, never reset; numbers of one byte and other shortest forms do not touch it.
+    public internal(set) var hasRedundantForms = false
 
     /// Reads `range` of `bytes`, as far as it is inside the file.
     ///
@@ -170,6 +173,7 @@ public struct BinaryReader {
             }
             next += 1
             if byte < 0x80 {
+                if byte == 0, next - cursor > 1 { hasRedundantForms = true }
                 try move(to: next)
                 return result
             }
@@ -197,6 +201,11 @@ public struct BinaryReader {
             next += 1
             shift &+= 7
             if byte < 0x80 {
+                if byte == 0 || byte == 0x7f, next - cursor > 1,
+                    ((next - 2).pointee & 0x40 == 0) == (byte == 0)
+                {
+                    hasRedundantForms = true
+                }
                 try move(to: next)
                 let unused = shift < 64 ? 64 &- shift : 0
                 return Int64(bitPattern: result &<< unused) &>> Int64(bitPattern: unused)

@@ -6,6 +6,7 @@ extension ModuleDecoder {
         let count = try count(&section, .imports, limit: limits.imports)
         module.imports.reserveCapacity(min(count, section.remaining / 4))
         for _ in 0..<count {
+            try checkCancellation(section)
             let moduleName = try name(&section)
             let entityName = try name(&section)
             let type = try externalType(&section)
@@ -53,13 +54,17 @@ extension ModuleDecoder {
         let count = try count(
             &section, .functions, limit: limits.functions, present: module.functions.count)
         module.functions.reserveCapacity(module.functions.count + count)
-        for _ in 0..<count { module.functions.append(try section.unsigned32()) }
+        for _ in 0..<count {
+            try checkCancellation(section)
+            module.functions.append(try section.unsigned32())
+        }
     }
 
     mutating func tableSection(_ section: inout BinaryReader) throws(DecodingError) {
         let count = try count(
             &section, .tables, limit: limits.tables, present: module.tables.count)
         for _ in 0..<count {
+            try checkCancellation(section)
             let position = section.offset
             var definition: TableDefinition
             if section.nextByte == 0x40 {
@@ -114,6 +119,7 @@ extension ModuleDecoder {
             &section, .globals, limit: limits.globals, present: module.globals.count)
         module.globalDefinitions.reserveCapacity(min(count, section.remaining / 4))
         for _ in 0..<count {
+            try checkCancellation(section)
             let type = try section.globalType()
             let initializer = try section.constantExpression()
             module.globals.append(type)
@@ -124,7 +130,10 @@ extension ModuleDecoder {
 
     mutating func tagSection(_ section: inout BinaryReader) throws(DecodingError) {
         let count = try count(&section, .tags, limit: limits.tags, present: module.tags.count)
-        for _ in 0..<count { module.tags.append(try tagType(&section)) }
+        for _ in 0..<count {
+            try checkCancellation(section)
+            module.tags.append(try tagType(&section))
+        }
     }
 
     /// A zero byte (the attribute: exception) and a type index.

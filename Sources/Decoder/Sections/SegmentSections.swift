@@ -6,6 +6,7 @@ extension ModuleDecoder {
         let count = try count(&section, .exports, limit: limits.exports)
         module.exports.reserveCapacity(min(count, section.remaining / 3))
         for _ in 0..<count {
+            try checkCancellation(section)
             let name = try name(&section)
             let position = section.offset
             guard let kind = ExternalKind(rawValue: try section.byte()) else {
@@ -30,6 +31,7 @@ extension ModuleDecoder {
         }
         module.bodies.reserveCapacity(count)
         for _ in 0..<count {
+            try checkCancellation(section)
             let position = section.offset
             let size = Int(try section.unsigned32())
             if size > limits.bodySize { throw .exceeds(.bodySize, limits.bodySize, at: position) }
@@ -56,6 +58,7 @@ extension ModuleDecoder {
         }
         module.dataSegments.reserveCapacity(min(count, section.remaining / 2))
         for _ in 0..<count {
+            try checkCancellation(section)
             let mode = try dataMode(&section)
             let size = Int(try section.unsigned32())
             module.dataSegments.append(
@@ -78,7 +81,10 @@ extension ModuleDecoder {
     mutating func elementSection(_ section: inout BinaryReader) throws(DecodingError) {
         let count = try count(&section, .elementSegments, limit: limits.elementSegments)
         module.elementSegments.reserveCapacity(min(count, section.remaining / 3))
-        for _ in 0..<count { module.elementSegments.append(try elementSegment(&section)) }
+        for _ in 0..<count {
+            try checkCancellation(section)
+            module.elementSegments.append(try elementSegment(&section))
+        }
     }
 
     /// Bits of the number that a segment starts with.
@@ -91,7 +97,7 @@ extension ModuleDecoder {
         static let expressions: UInt32 = 4
     }
 
-    private func elementSegment(
+    private mutating func elementSegment(
         _ section: inout BinaryReader
     ) throws(DecodingError) -> ElementSegment {
         let position = section.offset
@@ -128,21 +134,27 @@ extension ModuleDecoder {
         }
     }
 
-    private func functionIndices(
+    private mutating func functionIndices(
         _ section: inout BinaryReader
     ) throws(DecodingError) -> ElementSegment.Items {
         let count = try count(&section, .elements, limit: limits.elements)
         let start = section.offset
-        for _ in 0..<count { _ = try section.unsigned32() }
+        for _ in 0..<count {
+            try checkCancellation(section)
+            _ = try section.unsigned32()
+        }
         return .functions(range: ByteRange(start: start, end: section.offset), count: count)
     }
 
-    private func expressions(
+    private mutating func expressions(
         _ section: inout BinaryReader
     ) throws(DecodingError) -> ElementSegment.Items {
         let count = try count(&section, .elements, limit: limits.elements)
         let start = section.offset
-        for _ in 0..<count { _ = try section.constantExpression() }
+        for _ in 0..<count {
+            try checkCancellation(section)
+            _ = try section.constantExpression()
+        }
         return .expressions(range: ByteRange(start: start, end: section.offset), count: count)
     }
 }

@@ -4,7 +4,10 @@ extension ModuleDecoder {
         let groups = try count(&section, .types, limit: limits.types)
         module.types.reserveCapacity(min(groups, section.remaining / 3))
         module.recursionGroupEnds.reserveCapacity(min(groups, section.remaining / 2))
-        for _ in 0..<groups { try recursionGroup(&section) }
+        for _ in 0..<groups {
+            try checkCancellation(section)
+            try recursionGroup(&section)
+        }
     }
 
     private mutating func recursionGroup(_ section: inout BinaryReader) throws(DecodingError) {
@@ -16,7 +19,10 @@ extension ModuleDecoder {
             let members = try count(
                 &section, .recursionGroupTypes, limit: limits.recursionGroupTypes)
             if members > limits.types - first { throw .exceeds(.types, limits.types, at: position) }
-            for _ in 0..<members { module.types.append(try subType(&section)) }
+            for _ in 0..<members {
+                try checkCancellation(section)
+                module.types.append(try subType(&section))
+            }
         } else {
             if first >= limits.types { throw .exceeds(.types, limits.types, at: position) }
             module.types.append(try subType(&section))

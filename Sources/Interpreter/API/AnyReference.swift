@@ -178,9 +178,13 @@ extension Store {
     private func makeCell(
         _ byteCount: Int, for contents: [(low: UInt64, high: UInt64)]
     ) throws(CreationError) -> UnsafeMutableRawPointer {
-        let cell = keeping(contents) { allocate(byteCount, top: execution.pointee.top) }
-        guard let cell else { throw .resource(heapError) }
-        return cell
+        do throws(GuestStop) {
+            return try keeping(contents) { () throws(GuestStop) in
+                try allocate(byteCount, top: execution.pointee.top)
+            }
+        } catch {
+            throw .resource(heapError)
+        }
     }
 
     /// Why there was no room for an object of the host.

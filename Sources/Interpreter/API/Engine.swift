@@ -28,6 +28,10 @@ public final class Engine: Sendable {
         /// Count how often each block of code runs, for `Module.coverage`. Guests take longer: see
         /// `docs/observation.md`.
         public var countsBlocks = false
+        /// Keep the values of parameters and locals in the frames of a trap's backtrace, for
+        /// `Store.writeCoreDump`. Functions take a little longer to enter, since all locals must have
+        /// a value from the start.
+        public var capturesLocals = false
 
         public init() {}
 

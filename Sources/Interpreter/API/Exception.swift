@@ -8,14 +8,23 @@ import WasmValidator
 /// throw one that it made or got, and guests can catch it; it stays the same exception on its way
 /// through guests and hosts.
 ///
-/// A handle of the store it belongs to, and used by the same thread as the store.
+/// As every error it can go to other threads, where nothing of the store may be touched: its tag and
+/// values are given only to those who have the store.
+///
+///     } catch let exception as Exception {
+///         if try exception.tag(in: store) == overflow { print(try exception.values(in: store)) }
+///     }
+///
 /// Specification: 4.2.11 (exception instances).
 public struct Exception: Error, @unchecked Sendable {
-    public var store: Store { handle.store }
+    // Sendable: the handle and what it refers to do not change, and letting go of it is for any thread.
+    // `store` and what follows from it are not for those who only have the exception.
+
     /// The guest functions that were running when it was thrown and not caught; empty otherwise.
     public let backtrace: Backtrace
     private let handle: ObjectHandle
 
+    var store: Store { handle.store }
     /// The slot of an exnref.
     var reference: UInt64 { handle.slot }
 
@@ -38,23 +47,42 @@ public struct Exception: Error, @unchecked Sendable {
             payload.append(slots.low)
             if type.isVector { payload.append(slots.high) }
         }
-        let reference = store.keeping(contents) {
-            payload.withUnsafeBufferPointer {
-                store.makeException(tag.storage, payload: $0.baseAddress)
+        do throws(GuestStop) {
+            let reference = try store.keeping(contents) { () throws(GuestStop) in
+                try payload.withUnsafeBufferPointer { (payload) throws(GuestStop) in
+                    try store.makeException(tag.storage, payload: payload.baseAddress)
+                }
             }
-        }
-        guard let reference else {
+            self.init(store: store, reference: reference)
+        } catch {
             throw .resource(store.heapError)
         }
-        self.init(store: store, reference: reference)
     }
 
     private var content: ThrownException { ThrownException(reference: reference) }
 
-    public var tag: Tag { Tag(store: store, storage: content.tag.takeUnretainedValue()) }
+    /// Whether the exception is one of `store`.
+    public func belongs(to store: Store) -> Bool { self.store === store }
+
+    /// The exception's tag.
+    ///
+    /// - Throws: `ValueError.foreignStore` if it belongs to another store.
+    public func tag(in store: Store) throws(ValueError) -> Tag {
+        guard belongs(to: store) else { throw .foreignStore }
+        return tag
+    }
 
     /// The values it carries, of the types that its tag has for parameters.
-    public var values: [Value] {
+    ///
+    /// - Throws: `ValueError.foreignStore` if it belongs to another store.
+    public func values(in store: Store) throws(ValueError) -> [Value] {
+        guard belongs(to: store) else { throw .foreignStore }
+        return values
+    }
+
+    var tag: Tag { Tag(store: store, storage: content.tag.takeUnretainedValue()) }
+
+    var values: [Value] {
         let content = content
         var slot = content.payload
         return tag.type.parameters.map { type in
@@ -72,15 +100,39 @@ extension Exception: Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(reference) }
 }
 
+// Any thread may ask for the text: it is made of what never changes, the object and its tag.
 extension Exception: CustomStringConvertible {
-    /// `exception overflow(3, 4)`, with the tag's name if it has one. An exception that it carries is
-    /// told without what that carries: guests can nest them without end.
+    /// `exception overflow(3, 4)`, with the tag's name if it has one. References are told by what they
+    /// are, and an exception that it carries without what that carries: guests can nest them without
+    /// end.
     public var description: String {
-        let values = values.map { value in
-            if case .exception(let inner?) = value { inner.title } else { value.description }
+        let content = content
+        let tag = content.tag.takeUnretainedValue()
+        let types = store.engine.types
+        var slot = content.payload
+        let values = types.definition(tag.typeID).composite.functionType?.parameters ?? []
+        let texts = values.map { type in
+            defer { slot += type.slotCount }
+            guard let reference = type.reference else {
+                return store.value(slot[0], type.isVector ? slot[1] : 0, as: type).description
+            }
+            return Self.text(of: slot[0], below: types.top(of: reference.heapType))
         }
-        return "\(title)(\(values.joined(separator: ", ")))"
+        return "\(Self.title(content))(\(texts.joined(separator: ", ")))"
     }
 
-    private var title: String { "exception \(tag.name ?? "")" }
+    private static func text(of slot: UInt64, below top: HeapType) -> String {
+        switch top {
+        case .func: slot == 0 ? "null function" : "function"
+        case .extern: slot == 0 ? "null external reference" : "external reference"
+        case .exn: slot == 0 ? "null exception" : title(ThrownException(reference: slot))
+        default:
+            slot == 0
+                ? "null reference" : slot & 1 != 0 ? "i31 \(I31.signed(slot))" : "reference"
+        }
+    }
+
+    private static func title(_ content: ThrownException) -> String {
+        "exception \(content.tag.takeUnretainedValue().name ?? "")"
+    }
 }

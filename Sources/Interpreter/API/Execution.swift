@@ -9,8 +9,8 @@
 ///     var outcome = try execution.resume()
 ///     while case .suspended(let reason) = outcome {
 ///         switch reason {
-///         case .hostFunction(let suspension):
-///             outcome = try execution.resume(returning: answer(suspension.request))
+///         case .hostFunction(let call):
+///             outcome = try execution.resume(returning: answer(call.request))
 ///         case .outOfFuel:
 ///             store.fuel = 1_000_000
 ///             outcome = try execution.resume()
@@ -27,12 +27,19 @@
 public final class Execution {
     /// Why a guest is suspended.
     public enum Reason {
-        /// A host function threw this: resume with `resume(returning:)` or `resume(throwing:)`.
-        case hostFunction(Suspension)
+        /// A host function threw a `Suspension`: resume with `resume(returning:)` or
+        /// `resume(throwing:)`.
+        case hostFunction(HostCall)
         /// The store's fuel is used up, and `Store.onOutOfFuel` is `.suspend`.
         case outOfFuel
         /// As much work was done as `slice` says.
         case endOfSlice
+    }
+
+    /// A call of a host function for which the guest waits.
+    public struct HostCall {
+        /// What the host function gave to its `Suspension`.
+        public let request: Any
     }
 
     /// What came of resuming.
@@ -143,10 +150,12 @@ public final class Execution {
         try check(input)
         guard try store.goOn(self, with: input) else { return nil }
         defer { store.end(self) }
-        return try reading(
+        let results = try reading(
             CallSlots(
                 start, count: function.signature.headerIndex,
-                of: Unmanaged.passUnretained(store)))
+                of: store.execution))
+        try store.checkSlotFault()
+        return results
     }
 
     private func check(_ input: Input) throws(SuspensionError) {
@@ -172,11 +181,17 @@ extension Function {
 
     /// The same with arguments that `write` puts into slots.
     package func start(writing write: (borrowing CallSlots) throws -> Void) throws -> Execution {
+        guard store.callDepth == 0 || store.isGuestHeld || store.isOwnThread else {
+            throw CallError.storeInUse
+        }
+        guard signature.headerIndex < Int(UInt16.max) else { throw Trap(.stackExhausted) }
         let execution = Execution(self, stack: try store.takeStack())
         try write(
             CallSlots(
                 execution.start, count: signature.headerIndex,
-                of: Unmanaged.passUnretained(store)))
+                of: store.execution))
+        try store.checkSlotFault()
+        try store.checkArguments(of: signature.type, in: execution.start)
         execution.stack?.top += signature.headerIndex
         store.executions.insert(execution)
         return execution

@@ -42,7 +42,9 @@ extension Instance {
     ) throws(ExportError) -> TypedFunction<(repeat each Parameter) -> (repeat each Result)> {
         try typed(
             name, parameters: valueTypes(repeat (each Parameter).self),
-            results: valueTypes(repeat (each Result).self))
+            results: valueTypes(repeat (each Result).self),
+            isChecked: !areOurs(repeat (each Parameter).self)
+                || !areOurs(repeat (each Result).self))
     }
 
     /// The same for one result: see `TypedFunction.callAsFunction`.
@@ -52,17 +54,18 @@ extension Instance {
     ) throws(ExportError) -> TypedFunction<(repeat each Parameter) -> Result> {
         try typed(
             name, parameters: valueTypes(repeat (each Parameter).self),
-            results: [Result.valueType])
+            results: [Result.valueType],
+            isChecked: !areOurs(repeat (each Parameter).self) || !isOurs(Result.self))
     }
 
     @usableFromInline
     func typed<Signature>(
-        _ name: Name, parameters: [ValueType], results: [ValueType]
+        _ name: Name, parameters: [ValueType], results: [ValueType], isChecked: Bool
     ) throws(ExportError) -> TypedFunction<Signature> {
         let function = try exportedFunction(name)
         let wanted = FunctionType(parameters: parameters, results: results)
         do throws(CallError) {
-            return try function.checked(wanted)
+            return try function.checked(wanted, isChecked: isChecked)
         } catch {
             throw .signature(name, expected: wanted, found: function.type)
         }

@@ -16,7 +16,7 @@ package struct GuestMemory {
     }
 
     /// Whether `count` bytes from `address` on are in the memory.
-    package func contains(_ address: UInt64, count: UInt64) -> Bool {
+    package func contains(at address: UInt64, count: UInt64) -> Bool {
         let size = UInt64(UInt(bitPattern: byteCount))
         return count <= size && address <= size &- count
     }
@@ -27,7 +27,7 @@ package struct GuestMemory {
     package func bytes(
         at address: UInt64, count: UInt64
     ) throws(AccessError) -> UnsafeMutableRawBufferPointer {
-        guard contains(address, count: count) else {
+        guard contains(at: address, count: count) else {
             throw .memoryOutOfBounds(address: address, count: count)
         }
         return UnsafeMutableRawBufferPointer(

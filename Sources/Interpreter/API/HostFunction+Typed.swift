@@ -15,7 +15,7 @@ extension HostFunction {
         let type = FunctionType(
             parameters: valueTypes(repeat (each Parameter).self),
             results: valueTypes(repeat (each Result).self))
-        self.init(typed: type) { caller, slots in
+        self.init(typed: type, isChecked: !areOurs(repeat (each Result).self)) { caller, slots in
             var index = 0
             let results = try body(
                 caller, repeat (each Parameter)(slots: slots, at: &index))

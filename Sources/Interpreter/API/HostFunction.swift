@@ -1,5 +1,6 @@
 // Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that got them;
-// they are lent and cannot be copied, and so cannot leave it.
+// they are lent and cannot be copied, and so cannot leave it. `state` is the store's `ExecutionState`,
+// which begins with the two words that `noteMissing` writes.
 
 /// A function of the host that guests can call, not yet bound to a store.
 public final class HostFunction {
@@ -25,11 +26,13 @@ public final class HostFunction {
     }
 
     /// A function whose results are written by values of Swift types, which know how.
+    ///
+    /// - Parameter isChecked: there are types of the embedder among them, which may not.
     @usableFromInline
-    init(typed type: FunctionType, _ body: @escaping Body) {
+    init(typed type: FunctionType, isChecked: Bool = false, _ body: @escaping Body) {
         self.type = type
         self.body = body
-        mustCheckResults = false
+        mustCheckResults = isChecked
     }
 }
 
@@ -82,29 +85,57 @@ public struct Caller: ~Copyable {
 /// Arguments stand in slots 0 and up, results are written to slots 0 and up: read all arguments
 /// before writing a result. i32 and f32 use the low half, the high half is zero; v128 takes two
 /// slots. References have a form of their own: see `value(_:as:)`.
+///
+/// A slot that does not exist reads as 0 and swallows what is written to it, and the call ends with
+/// `CallError.slot`, whatever the function does afterwards.
 public struct CallSlots: ~Copyable {
     @usableFromInline let base: UnsafeMutablePointer<UInt64>
     /// Slots of the arguments or of the results, whichever are more.
     public let count: Int
-    private let unretainedStore: Unmanaged<Store>
+    /// The store's `ExecutionState`.
+    @usableFromInline let state: UnsafeMutableRawPointer
 
-    init(_ base: UnsafeMutablePointer<UInt64>, count: Int, of store: Unmanaged<Store>) {
+    init(
+        _ base: UnsafeMutablePointer<UInt64>, count: Int,
+        of state: UnsafeMutablePointer<ExecutionState>
+    ) {
         self.base = base
         self.count = count
-        unretainedStore = store
+        self.state = UnsafeMutableRawPointer(state)
     }
 
-    /// The bits in a slot. `index` must be below `count`.
+    private func withStore<Result, Failure>(
+        _ body: (Store) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        let store = state.assumingMemoryBound(to: ExecutionState.self).pointee.unretainedStore
+        return try store.map { (store) throws(Failure) in try body(store.takeUnretainedValue()) }
+    }
+
+    /// The bits in a slot. `index` should be below `count`.
     @inlinable
     public subscript(index: Int) -> UInt64 {
         get {
-            precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "no such slot")
+            guard UInt(bitPattern: index) < UInt(bitPattern: count) else {
+                noteMissing(index)
+                return 0
+            }
             return base[index]
         }
         nonmutating set {
-            precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "no such slot")
+            guard UInt(bitPattern: index) < UInt(bitPattern: count) else {
+                return noteMissing(index)
+            }
             base[index] = newValue
         }
+    }
+
+    /// Notes the mistake for the end of the call. No call of a function: the registers that one needs
+    /// would cost those who make no mistake.
+    @inlinable
+    func noteMissing(_ index: Int) {
+        guard state.load(fromByteOffset: 8, as: Int.self) == 0 else { return }
+        state.storeBytes(of: index, as: Int.self)
+        state.storeBytes(of: count &+ 1, toByteOffset: 8, as: Int.self)
     }
 
     @inlinable public func u32(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: self[index]) }
@@ -132,9 +163,20 @@ public struct CallSlots: ~Copyable {
     }
 
     /// The value of `type` that starts at slot `index`; for references.
+    ///
+    /// If the slot holds no reference of the type, the answer is null, and the call ends with
+    /// `CallError.slotType`.
     public func value(_ index: Int = 0, as type: ValueType) -> Value {
-        let high = type.isVector ? self[index + 1] : 0
-        return unretainedStore._withUnsafeGuaranteedRef { $0.value(self[index], high, as: type) }
+        let low = self[index]
+        let high = type.isVector ? self[index &+ 1] : 0
+        let value = withStore { store in
+            if low != 0, type.isReference, !store.isReference(low, of: type) {
+                store.note(.slotType(index: index, .typeMismatch(expected: type)))
+                return store.value(0, 0, as: type)
+            }
+            return store.value(low, high, as: type)
+        }
+        return value ?? .i32(0)
     }
 
     /// Writes a value as a result of `type` at slot `index`; for references.
@@ -143,8 +185,11 @@ public struct CallSlots: ~Copyable {
     public func setResult(
         _ index: Int = 0, _ value: Value, as type: ValueType
     ) throws(ValueError) {
-        let slots = try unretainedStore.takeUnretainedValue().slots(of: value, as: type)
+        let found = try withStore { (store) throws(ValueError) in
+            try store.slots(of: value, as: type)
+        }
+        guard let slots = found else { return }
         self[index] = slots.low
-        if type.isVector { self[index + 1] = slots.high }
+        if type.isVector { self[index &+ 1] = slots.high }
     }
 }

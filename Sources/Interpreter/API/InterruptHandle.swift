@@ -63,7 +63,12 @@ extension InterruptHandle {
         if known >= 0 { return known }
         let made = WakeEvent.make()
         guard made >= 0 else { return nil }
-        eventDescriptor.store(made, ordering: .sequentiallyConsistent)
+        let (isFirst, first) = eventDescriptor.compareExchange(
+            expected: -1, desired: made, ordering: .sequentiallyConsistent)
+        guard isFirst else {
+            WakeEvent.close(made)
+            return first
+        }
         // A request that came too early for the descriptor is passed on.
         if word.pointee.load(ordering: .sequentiallyConsistent) & Self.requested != 0 {
             WakeEvent.signal(made)

@@ -27,7 +27,7 @@ public final class Linker {
 
     /// Gives an entity of a store a name.
     public func define(_ module: Name, _ name: Name, _ external: External) {
-        definitions[Key(module: module, name: name)] = .external(external)
+        replace(Key(module: module, name: name), by: .external(external))
     }
 
     /// Gives all exports of an instance names of a module.
@@ -37,7 +37,13 @@ public final class Linker {
 
     /// Gives a function of the host a name.
     public func define(_ module: Name, _ name: Name, _ function: HostFunction) {
-        definitions[Key(module: module, name: name)] = .host(function)
+        replace(Key(module: module, name: name), by: .host(function))
+    }
+
+    /// What was defined before goes when the change is over: its end may run code of the embedder.
+    private func replace(_ key: Key, by definition: Definition) {
+        let replaced = definitions.updateValue(definition, forKey: key)
+        withExtendedLifetime(replaced) {}
     }
 
     /// Gives a function of the host that reads and writes slots a name.
@@ -60,18 +66,22 @@ public final class Linker {
     /// Resolves the imports of a module, instantiates it and runs its start function.
     ///
     /// - Throws: `LinkError` with all imports that are missing or do not match; `ResourceError` if
-    ///   the store's limits do not allow it; and what the start function and active segments throw:
-    ///   `Trap`, `Exception`, errors of host functions.
+    ///   the store's limits do not allow it; what the start function and active segments throw:
+    ///   `Trap`, `Exception`, errors of host functions; and `Trap` if the store's deadline passes, it
+    ///   is interrupted, or its fuel is used up meanwhile.
     public func instantiate(_ module: Module, in store: Store) throws -> Instance {
-        let imports = resolve(module, in: store)
+        let imports = try resolve(module, in: store)
         return Instance(store: store, storage: try store.instantiate(module, imports: imports))
     }
 
     /// What has the names of a module's imports, in their order.
-    func resolve(_ module: Module, in store: Store) -> [External?] {
+    ///
+    /// - Throws: `Trap` if the guest that is being made must stop.
+    func resolve(_ module: Module, in store: Store) throws -> [External?] {
         for prepare in preparations { prepare(store) }
-        return module.imports.map { wanted in
-            switch definitions[Key(module: wanted.module, name: wanted.name)] {
+        return try module.imports.enumerated().map { index, wanted in
+            if index & 255 == 255, let code = store.stopRequest() { throw Trap(code) }
+            return switch definitions[Key(module: wanted.module, name: wanted.name)] {
             case .external(let external): external
             case .host(let function): .function(Function(store: store, function))
             case nil: nil

@@ -52,11 +52,11 @@ extension Memory {
 
     /// Reads `count` numbers that stand one after another.
     ///
-    ///     let samples = try memory.loadArray(of: Float.self, count: 256, at: address)
+    ///     let samples = try memory.loadArray(of: Float.self, at: address, count: 256)
     @inlinable
     public func loadArray<Number: MemoryNumber>(
-        of type: Number.Type = Number.self, count: some FixedWidthInteger,
-        at address: some FixedWidthInteger
+        of type: Number.Type = Number.self, at address: some FixedWidthInteger,
+        count: some FixedWidthInteger
     ) throws(AccessError) -> [Number] {
         let count = UInt64(unsigned: count)
         let (size, overflow) = count.multipliedReportingOverflow(
@@ -69,6 +69,15 @@ extension Memory {
                 from: UnsafeRawBufferPointer(start: start, count: Int(truncatingIfNeeded: size)))
             initialized = number
         }
+    }
+
+    @available(*, deprecated, renamed: "loadArray(of:at:count:)")
+    @inlinable
+    public func loadArray<Number: MemoryNumber>(
+        of type: Number.Type = Number.self, count: some FixedWidthInteger,
+        at address: some FixedWidthInteger
+    ) throws(AccessError) -> [Number] {
+        try loadArray(of: type, at: address, count: count)
     }
 
     /// Writes numbers one after another.
@@ -109,7 +118,7 @@ extension Memory {
     public func loadString(
         at address: some FixedWidthInteger, count: some FixedWidthInteger
     ) throws(AccessError) -> String {
-        let bytes = try loadArray(of: UInt8.self, count: count, at: address)
+        let bytes = try loadArray(of: UInt8.self, at: address, count: count)
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw .malformedText(address: UInt64(unsigned: address))
         }
@@ -220,7 +229,7 @@ extension Memory {
     ) throws(AccessError) -> UnsafeMutableRawPointer {
         storage.refresh()
         let bytes = GuestMemory(storage.record.pointee)
-        guard bytes.contains(address, count: count) else {
+        guard bytes.contains(at: address, count: count) else {
             throw .memoryOutOfBounds(address: address, count: count)
         }
         return bytes.base + Int(truncatingIfNeeded: address)

@@ -23,20 +23,25 @@ extension Module {
     }
 
     /// The type of an export, as `imports` have one; memories and tables with their size at the
-    /// start.
+    /// start. An export of another module, of an index that this one has not, has the type of a function
+    /// that `functionType(of:)` does not know.
     ///
     ///     for export in module.exports {
     ///         print(export.name, module.functionType(of: module.type(of: export)) ?? export.kind)
     ///     }
     public func type(of export: Export) -> ExternalType {
-        // Validation keeps the indices of exports in range.
-        let index = Int(export.index)
-        switch export.kind {
-        case .function: return .function(parsed.functions[index])
-        case .table: return .table(parsed.tables[index])
-        case .memory: return .memory(parsed.memories[index])
-        case .global: return .global(parsed.globals[index])
-        case .tag: return .tag(parsed.tags[index])
+        func element<Element>(_ elements: [Element]) -> Element? {
+            let index = Int(export.index)
+            return elements.indices.contains(index) ? elements[index] : nil
         }
+        let type: ExternalType? =
+            switch export.kind {
+            case .function: element(parsed.functions).map { .function($0) }
+            case .table: element(parsed.tables).map { .table($0) }
+            case .memory: element(parsed.memories).map { .memory($0) }
+            case .global: element(parsed.globals).map { .global($0) }
+            case .tag: element(parsed.tags).map { .tag($0) }
+            }
+        return type ?? .function(.max)
     }
 }

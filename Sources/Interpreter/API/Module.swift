@@ -21,24 +21,35 @@ public final class Module: Sendable {
 
     /// Decodes and validates.
     ///
-    /// - Throws: `ModuleError`, which says what is wrong and where in the file.
-    public convenience init(_ bytes: ModuleBytes, engine: Engine) throws(ModuleError) {
+    ///     let module = try Module(bytes, engine: engine, cancellation: .after(.now + .seconds(2)))
+    ///
+    /// - Parameter cancellation: asked about every tenth of a millisecond, in all threads that validate,
+    ///   whether to go on; also while functions are translated if the engine does that early.
+    /// - Throws: `ModuleError`, which says what is wrong and where in the file; `cancelled` if that is
+    ///   wanted.
+    public convenience init(
+        _ bytes: ModuleBytes, engine: Engine, cancellation: Cancellation? = nil
+    ) throws(ModuleError) {
         let parsed: ParsedModule
         do throws(DecodingError) {
-            parsed = try decode(bytes, features: engine.configuration.features)
+            parsed = try decode(
+                bytes, features: engine.configuration.features, cancellation: cancellation)
         } catch {
-            throw .malformed(error)
+            throw error.reason == .cancelled ? .cancelled : .malformed(error)
         }
-        try self.init(parsed, engine: engine)
+        try self.init(parsed, engine: engine, cancellation: cancellation)
     }
 
     /// Validates what was decoded with the features of `engine`.
-    package init(_ parsed: ParsedModule, engine: Engine) throws(ModuleError) {
+    package init(
+        _ parsed: ParsedModule, engine: Engine, cancellation: Cancellation? = nil
+    ) throws(ModuleError) {
         do throws(ValidationError) {
             valid = try validate(
-                parsed, types: engine.types, threads: engine.configuration.validationThreads)
+                parsed, types: engine.types, threads: engine.configuration.validationThreads,
+                cancellation: cancellation)
         } catch {
-            throw .invalid(error)
+            throw error.reason == .cancelled ? .cancelled : .invalid(error)
         }
         self.engine = engine
         layout = ContextLayout(
@@ -54,15 +65,22 @@ public final class Module: Sendable {
         }
         code = CodeTable(valid, layout: layout, options: CodeOptions(engine.configuration))
         // What cannot be translated traps when it is called, also when all is translated early.
-        if engine.configuration.eagerTranslation { code.translateAll() }
+        if engine.configuration.eagerTranslation,
+            code.translateAll(cancellation: cancellation) == nil
+        {
+            throw .cancelled
+        }
     }
 
     /// Copies, decodes and validates `bytes`.
-    public convenience init(_ bytes: [UInt8], engine: Engine) throws(ModuleError) {
-        try self.init(ModuleBytes(bytes), engine: engine)
+    public convenience init(
+        _ bytes: [UInt8], engine: Engine, cancellation: Cancellation? = nil
+    ) throws(ModuleError) {
+        try self.init(ModuleBytes(bytes), engine: engine, cancellation: cancellation)
     }
 
-    /// Decodes and validates the file at `path`, which may change afterwards.
+    /// Decodes and validates the file at `path`, which may change afterwards. It must be in the binary
+    /// format; for one in the text format there is `Module(textPath:engine:)`.
     public convenience init(path: String, engine: Engine) throws(ModuleError) {
         let bytes: ModuleBytes
         do throws(FileError) {
@@ -141,4 +159,18 @@ public enum ModuleError: Error {
     case malformed(DecodingError)
     /// The module breaks a rule of validation.
     case invalid(ValidationError)
+    /// Nothing is known to be wrong: the work was to end before it was done.
+    case cancelled
+}
+
+extension ModuleError: CustomStringConvertible {
+    /// `offset 0x1f: illegal opcode ff`
+    public var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .malformed(let error): error.description
+        case .invalid(let error): "\(error)"
+        case .cancelled: "loading was cancelled"
+        }
+    }
 }

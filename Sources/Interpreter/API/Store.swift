@@ -20,7 +20,7 @@ public final class Store {
     /// Stops the guest from other threads and from signal handlers.
     public let interruptHandle = InterruptHandle()
 
-    /// When the guest is stopped with `TrapCode.interrupted`; nil for never. Looked at when a call
+    /// When the guest is stopped with `TrapCode.deadlineExceeded`; nil for never. Looked at when a call
     /// starts and about every millisecond of guest time.
     public var deadline: ContinuousClock.Instant? {
         didSet { hasDeadline = deadline != nil }
@@ -57,6 +57,10 @@ public final class Store {
     /// Calls from the host into guests or host functions that have not returned.
     var callDepth = 0
     var nativeStack = NativeStackBounds()
+    /// An address in the native stack of the thread that runs guests, while `callDepth` is not 0.
+    var runningStack: UInt = 0
+    /// A mistake that a host function made with its slots.
+    private var slotFault: CallError?
     /// Where guests wait for host functions that called into the store again, outermost first.
     var suspendedRuns: [GuestPlace?] = []
     /// Runs that can stop and go on later.
@@ -145,8 +149,10 @@ public final class Store {
     }
 
     /// Fuel left; nil (the default) is no limit. A backward branch or a call uses one unit, a bulk
-    /// operation (`memory.fill` and the like) one per KiB from 64 KiB on, and so does a stretch of code of
-    /// thousands of instructions without either, in proportion. What happens to a guest that needs
+    /// operation (`memory.fill` and the like) one per KiB from 4 KiB on, and so does a stretch of code of
+    /// thousands of instructions without either, in proportion; so do arrays, tables and segments that
+    /// instantiation makes, and functions of 64 KiB or more, one unit per KiB, for the first store of all
+    /// that share the module to call them. What happens to a guest that needs
     /// more, `onOutOfFuel` says. May be read and set between calls and by host functions. The threads of
     /// a guest have it together (`GuestThreads`): what others have at hand is not counted while they run.
     public var fuel: UInt64? {
@@ -177,6 +183,25 @@ public final class Store {
 }
 
 extension Store {
+    /// Notes a mistake that a host made with the slots of a call. The first one counts.
+    func note(_ fault: CallError) {
+        if slotFault == nil { slotFault = fault }
+        heap.externs.attention |= ExternTable.hasSlotFault
+    }
+
+    /// Throws the mistake that a host made with the slots of a call, if it made one.
+    func checkSlotFault() throws(CallError) {
+        let mark = execution.pointee.missingSlotMark
+        if mark != 0 {
+            execution.pointee.missingSlotMark = 0
+            throw .slot(index: execution.pointee.missingSlot, count: mark &- 1)
+        }
+        guard let fault = slotFault else { return }
+        slotFault = nil
+        heap.externs.attention &= ~ExternTable.hasSlotFault
+        throw fault
+    }
+
     /// Parameters and results of a function type by its canonical number.
     func signature(_ id: TypeID) -> Signature {
         if let known = signatures[Int(id)] { return known }
@@ -285,20 +310,26 @@ extension Store {
         return view
     }
 
+    /// A table of nulls.
+    ///
     /// - Parameter count: elements at the start; nil for the type's minimum.
     func makeTable(
-        _ type: TableType, count: UInt64? = nil, fill: UInt64 = 0
+        _ type: TableType, count: UInt64? = nil
     ) throws(ResourceError) -> TableStorage {
         guard tables.count < limits.tables else { throw .tooManyTables(limit: limits.tables) }
         let table = try TableStorage(
-            type, count: count, fill: fill, limit: limits.tableElements, account: account)
+            type, count: count, limit: limits.tableElements, account: account)
         try approveTable(to: table.count)
         tables.append(table)
         return table
     }
 
-    func makeTag(_ type: TypeID) -> TagStorage {
-        let tag = TagStorage(typeID: type, slotCount: signature(type).parameterSlots)
+    /// - Parameter definition: the module that defines it, and its index there.
+    func makeTag(
+        _ type: TypeID, definition: (module: Module, index: Int)? = nil
+    ) -> TagStorage {
+        let tag = TagStorage(
+            typeID: type, slotCount: signature(type).parameterSlots, definition: definition)
         tags.append(tag)
         return tag
     }

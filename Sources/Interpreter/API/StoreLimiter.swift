@@ -1,3 +1,6 @@
+// Invariant: elements that are given out to be filled are behind those that the table has, in memory that
+// it owns; nobody keeps their address.
+
 /// Decides, while guests run, whether they get more memory or a larger table.
 ///
 ///     final class Budget: StoreLimiter {
@@ -52,8 +55,12 @@ extension Store {
         return old
     }
 
-    /// Adds elements to a table; answers the size before, or nil if that is not possible or allowed.
-    func grow(_ table: TableStorage, by delta: UInt64, fill: UInt64) -> UInt64? {
+    /// Adds elements to a table, which `fill` writes; answers the size before, or nil if that is not
+    /// possible or allowed.
+    func grow<Failure>(
+        _ table: TableStorage, by delta: UInt64,
+        fill: (UnsafeMutablePointer<UInt64>, Int) throws(Failure) -> Void
+    ) throws(Failure) -> UInt64? {
         if let limiter, delta > 0 {
             let current = table.count
             let (wanted, overflow) = current.addingReportingOverflow(delta)
@@ -61,7 +68,7 @@ extension Store {
                 holdingGuest({ limiter.shouldGrowTable(from: current, to: wanted) })
             else { return nil }
         }
-        return table.grow(by: delta, fill: fill)
+        return try table.grow(by: delta, fill: fill)
     }
 
     /// Asks the limiter about a memory that was just made, or gets the size of a snapshot.

@@ -8,9 +8,10 @@
 /// Only the guest of an `Execution` can wait, and only if no other host function lies between the
 /// two; else the call ends with `SuspensionError.cannotWait`. See `Execution`.
 public struct Suspension: Error, @unchecked Sendable {
-    /// What the host function asks for; handed on as it is. It stays with the thread of its store.
-    public let request: Any
+    // Sendable: the request is given only to who has the execution, which is not.
+    let request: Any
 
+    /// - Parameter request: what the host function asks for; handed on as it is to `Execution.HostCall`.
     public init(_ request: Any) { self.request = request }
 }
 

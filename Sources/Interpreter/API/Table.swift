@@ -35,10 +35,12 @@ public struct Table {
         }
         let storage: TableStorage
         do throws(ResourceError) {
-            storage = try store.makeTable(type, fill: fill)
+            storage = try store.makeTable(type)
         } catch {
             throw .resource(error)
         }
+        let count = Int(truncatingIfNeeded: storage.count)
+        if fill != 0 { storage.record.pointee.elements.update(repeating: fill, count: count) }
         self.init(store: store, storage: storage)
     }
 
@@ -50,7 +52,7 @@ public struct Table {
     /// The element at `index`.
     ///
     /// - Throws: `AccessError.outOfBounds`
-    public func get(_ index: UInt64) throws(AccessError) -> Value {
+    public func get(at index: UInt64) throws(AccessError) -> Value {
         guard index < storage.count else { throw .outOfBounds(index: index) }
         let slot = storage.record.pointee.elements[Int(truncatingIfNeeded: index)]
         return store.value(slot, 0, as: ValueType(type.element))
@@ -59,9 +61,11 @@ public struct Table {
     /// Replaces the element at `index`.
     ///
     /// - Throws: `AccessError.outOfBounds`, or `.value` if it is not of the element type.
-    public func set(_ index: UInt64, _ value: Value) throws(AccessError) {
+    public func set(_ value: Value, at index: UInt64) throws(AccessError) {
+        // Comparing values of the embedder runs its code, which may make the table grow and so move.
+        let slot = try slot(of: value)
         guard index < storage.count else { throw .outOfBounds(index: index) }
-        storage.record.pointee.elements[Int(truncatingIfNeeded: index)] = try slot(of: value)
+        storage.record.pointee.elements[Int(truncatingIfNeeded: index)] = slot
     }
 
     /// Adds `count` elements that hold `value`.
@@ -69,7 +73,16 @@ public struct Table {
     /// - Returns: the size before, or nil if the table cannot grow so far.
     /// - Throws: `AccessError.value` if the value is not of the element type.
     public func grow(by count: UInt64, filledWith value: Value) throws(AccessError) -> UInt64? {
-        store.grow(storage, by: count, fill: try slot(of: value))
+        let slot = try slot(of: value)
+        return store.grow(storage, by: count) { $0.update(repeating: slot, count: $1) }
+    }
+
+    @available(*, deprecated, renamed: "get(at:)")
+    public func get(_ index: UInt64) throws(AccessError) -> Value { try get(at: index) }
+
+    @available(*, deprecated, renamed: "set(_:at:)")
+    public func set(_ index: UInt64, _ value: Value) throws(AccessError) {
+        try set(value, at: index)
     }
 
     private func slot(of value: Value) throws(AccessError) -> UInt64 {

@@ -26,12 +26,7 @@ public struct Tag {
     public var name: String? {
         for instance in store.instances {
             guard let index = instance.tags.firstIndex(where: { $0 === storage }) else { continue }
-            let module = instance.module
-            if let name = module.names?.tags[UInt32(truncatingIfNeeded: index)] {
-                return name.description
-            }
-            let export = module.exports.first { $0.kind == .tag && Int($0.index) == index }
-            if let export { return export.name.description }
+            if let name = TagStorage.name(ofTag: index, in: instance.module) { return name }
         }
         return nil
     }
@@ -47,9 +42,23 @@ final class TagStorage {
     let typeID: TypeID
     /// Slots that the values of its exceptions take.
     let slotCount: Int
+    /// The module that defines it, and its index there; nil for a tag of the host.
+    private let definition: (module: Module, index: Int)?
 
-    init(typeID: TypeID, slotCount: Int) {
+    init(typeID: TypeID, slotCount: Int, definition: (module: Module, index: Int)?) {
         self.typeID = typeID
         self.slotCount = slotCount
+        self.definition = definition
+    }
+
+    /// What the module that defines it calls it, in the name section or as an export.
+    var name: String? { definition.flatMap { Self.name(ofTag: $0.index, in: $0.module) } }
+
+    static func name(ofTag index: Int, in module: Module) -> String? {
+        if let name = module.names?.tags[UInt32(truncatingIfNeeded: index)] {
+            return name.description
+        }
+        let export = module.exports.first { $0.kind == .tag && Int($0.index) == index }
+        return export?.name.description
     }
 }

@@ -16,6 +16,9 @@ public struct Trap: Error, Sendable {
     public internal(set) var backtrace: Backtrace
     /// The error of the host that a host function gave as the reason.
     public let cause: (any Error)?
+    /// The values that were wrong: an address and the size of the memory, an index, types. Nil where
+    /// the code says all, and for traps of host functions.
+    public internal(set) var detail: TrapDetail?
 
     /// A trap of the given kind. A host function that throws one stops the guest as if it had
     /// trapped itself; the backtrace is added if it has none.
@@ -35,9 +38,14 @@ public struct Trap: Error, Sendable {
 }
 
 extension Trap: CustomStringConvertible {
-    /// The suite's words for the trap, and its cause; without the backtrace.
+    /// The suite's words for the trap, and its values or its cause; without the backtrace.
+    ///
+    ///     out of bounds memory access: 4 bytes at 0x10000 of memory 0, which has 65536 bytes
     public var description: String {
-        cause.map { "\(code.message): \($0)" } ?? code.message
+        var text = code.message
+        if let detail { text += ": \(detail)" }
+        if let cause { text += ": \(cause)" }
+        return text
     }
 }
 
@@ -50,15 +58,22 @@ public struct Backtrace: Sendable {
         public let functionIndex: FunctionIndex
         /// The word of the function's register code that was running, or the last of a call.
         let word: Int
+        /// The instance that the function belongs to, as long as its store lives.
+        let instance: ObjectIdentifier
+        /// Values of parameters and locals, in the order of their indices, at most
+        /// `Backtrace.localLimit`. Empty unless `Engine.Configuration.capturesLocals` is set.
+        public internal(set) var locals: [CapturedValue] = []
     }
 
     /// The innermost frames, at most `frameLimit`.
     public var frames: [Frame] = []
-    /// How many more frames there were.
+    /// How many more frames there were; of deep stacks only a million frames are counted.
     public var omittedFrameCount = 0
 
     /// How many frames are kept.
     public static let frameLimit = 64
+    /// How many locals of a frame are kept.
+    public static let localLimit = 2000
 
     public init() {}
 }

@@ -13,8 +13,13 @@ import WasmDecoder
 public struct TypedFunction<Signature> {
     /// The same function without its Swift types.
     public let function: Function
+    /// Whether there are types of the embedder among them, which may write what is no value.
+    @usableFromInline let isChecked: Bool
 
-    init(_ function: Function) { self.function = function }
+    init(_ function: Function, isChecked: Bool) {
+        self.function = function
+        self.isChecked = isChecked
+    }
 }
 
 extension TypedFunction {
@@ -35,11 +40,13 @@ extension TypedFunction {
             function.endCall(slots)
             throw function.argumentError(error, slot: index)
         }
+        if isChecked { try function.checkArguments(slots) }
         try function.run(slots)
         index = 0
         // No `defer`: Swift does not compile it beside lists of types.
         let results = (repeat (each Result)(slots: slots, at: &index))
         function.endCall(slots)
+        if isChecked { try function.checkResults() }
         return results
     }
 
@@ -57,10 +64,12 @@ extension TypedFunction {
             function.endCall(slots)
             throw function.argumentError(error, slot: index)
         }
+        if isChecked { try function.checkArguments(slots) }
         try function.run(slots)
         index = 0
         let result = Result(slots: slots, at: &index)
         function.endCall(slots)
+        if isChecked { try function.checkResults() }
         return result
     }
 }
@@ -82,7 +91,10 @@ extension Function {
         let given = FunctionType(
             parameters: valueTypes(repeat (each Parameter).self),
             results: valueTypes(repeat (each Result).self))
-        return try checked(given)
+        return try checked(
+            given,
+            isChecked: !areOurs(repeat (each Parameter).self)
+                || !areOurs(repeat (each Result).self))
     }
 
     /// The same for one result: see `TypedFunction.callAsFunction`.
@@ -92,11 +104,15 @@ extension Function {
     ) throws(CallError) -> TypedFunction<(repeat each Parameter) -> Result> {
         let given = FunctionType(
             parameters: valueTypes(repeat (each Parameter).self), results: [Result.valueType])
-        return try checked(given)
+        return try checked(
+            given, isChecked: !areOurs(repeat (each Parameter).self) || !isOurs(Result.self))
     }
 
+    /// - Parameter isChecked: there are types of the embedder among the Swift types.
     @usableFromInline
-    func checked<Signature>(_ given: FunctionType) throws(CallError) -> TypedFunction<Signature> {
+    func checked<Signature>(
+        _ given: FunctionType, isChecked: Bool
+    ) throws(CallError) -> TypedFunction<Signature> {
         if given != type {
             let types = store.engine.types
             guard (given.parameters + given.results).allSatisfy({ store.holdsType(of: $0) }),
@@ -106,14 +122,14 @@ extension Function {
                 zip(type.results, given.results).allSatisfy({ types.matches($0, $1) })
             else { throw .signature(expected: type, given: given) }
         }
-        return TypedFunction(self)
+        return TypedFunction(self, isChecked: isChecked)
     }
 
     @usableFromInline
     func beginCall() throws -> CallSlots {
         CallSlots(
             try store.beginCall(signature), count: signature.headerIndex,
-            of: Unmanaged.passUnretained(store))
+            of: store.execution)
     }
 
     @usableFromInline
@@ -128,6 +144,22 @@ extension Function {
 
     @usableFromInline
     func endCall(_ slots: borrowing CallSlots) { store.endCall(slots.base) }
+
+    /// Makes sure that what types of the embedder wrote are arguments; ends the call if not.
+    @usableFromInline
+    func checkArguments(_ slots: borrowing CallSlots) throws {
+        do {
+            try store.checkSlotFault()
+            try store.checkArguments(of: signature.type, in: slots.base)
+        } catch {
+            endCall(slots)
+            throw error
+        }
+    }
+
+    /// Makes sure that types of the embedder read results only.
+    @usableFromInline
+    func checkResults() throws { try store.checkSlotFault() }
 
     /// The error for the argument that starts at a slot.
     @usableFromInline

@@ -32,6 +32,15 @@ public enum CallError: Error, Hashable {
     /// An observer, a limiter or a closure for fuel called a guest, while the store's guest stands
     /// in the middle of an instruction.
     case guestIsHeld
+    /// Slots of a call have no such index; `count` is how many there are. What was read is 0, what was
+    /// written is lost, and the call ends with this.
+    case slot(index: Int, count: Int)
+    /// A slot holds no reference of the type that was asked for. What was read is null, and the call
+    /// ends with this.
+    case slotType(index: Int, ValueError)
+    /// Another thread runs a guest of the store, which one thread uses at a time. Found as well as it
+    /// can be without a lock: not every mistake of the kind is.
+    case storeInUse
 }
 
 extension CallError: CustomStringConvertible {
@@ -46,6 +55,11 @@ extension CallError: CustomStringConvertible {
             "the host function has \(expected) result\(expected == 1 ? "" : "s"), answered: \(given)"
         case .result(let index, let error): "result \(index + 1): \(error)"
         case .guestIsHeld: "no guest can be called from an observer, a limiter or for fuel"
+        case .slot(let index, let count):
+            "the call has \(count) slot\(count == 1 ? "" : "s"), there is no slot \(index)"
+        case .slotType(let index, let error): "slot \(index): \(error)"
+        case .storeInUse:
+            "another thread runs a guest of this store: use a store from one thread at a time"
         }
     }
 }
@@ -117,9 +131,13 @@ extension Store {
         }
         var slots: [(low: UInt64, high: UInt64)] = []
         slots.reserveCapacity(types.count)
+        // Comparing values of the embedder runs its code, which may collect garbage.
+        let kept = temporaries.count
+        defer { temporaries.removeSubrange(kept...) }
         for (index, type) in types.enumerated() {
             do throws(ValueError) {
                 slots.append(try self.slots(of: values[index], as: type))
+                temporaries.append(slots[index])
             } catch {
                 throw .value(index: index, error)
             }

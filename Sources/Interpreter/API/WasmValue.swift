@@ -14,6 +14,9 @@ import WasmDecoder
 /// | `Float`, `Double` | f32, f64 |
 /// | `SIMD16<UInt8>` | v128, lane 0 in the lowest byte |
 /// | `Function?`, `ExternReference?`, `AnyReference?`, `Exception?` | funcref, externref, anyref, exnref |
+///
+/// Types of an embedder may conform as well. What they write is checked as other bits are that a host
+/// writes to slots: see `HostFunction` and `CallSlots`.
 public protocol WasmValue {
     /// The WebAssembly type.
     static var valueType: ValueType { get }
@@ -30,11 +33,11 @@ extension Int32: WasmValue {
     @inlinable public static var valueType: ValueType { .i32 }
     @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = slots.i32(index)
-        index += 1
+        index &+= 1
     }
     @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, i32: self)
-        index += 1
+        index &+= 1
     }
 }
 
@@ -42,11 +45,11 @@ extension UInt32: WasmValue {
     @inlinable public static var valueType: ValueType { .i32 }
     @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = slots.u32(index)
-        index += 1
+        index &+= 1
     }
     @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, u32: self)
-        index += 1
+        index &+= 1
     }
 }
 
@@ -54,11 +57,11 @@ extension Bool: WasmValue {
     @inlinable public static var valueType: ValueType { .i32 }
     @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = slots.u32(index) != 0
-        index += 1
+        index &+= 1
     }
     @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, u32: self ? 1 : 0)
-        index += 1
+        index &+= 1
     }
 }
 
@@ -66,11 +69,11 @@ extension Int64: WasmValue {
     @inlinable public static var valueType: ValueType { .i64 }
     @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = slots.i64(index)
-        index += 1
+        index &+= 1
     }
     @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, i64: self)
-        index += 1
+        index &+= 1
     }
 }
 
@@ -78,11 +81,11 @@ extension UInt64: WasmValue {
     @inlinable public static var valueType: ValueType { .i64 }
     @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = slots.u64(index)
-        index += 1
+        index &+= 1
     }
     @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, u64: self)
-        index += 1
+        index &+= 1
     }
 }
 
@@ -90,11 +93,11 @@ extension Float: WasmValue {
     @inlinable public static var valueType: ValueType { .f32 }
     @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = slots.f32(index)
-        index += 1
+        index &+= 1
     }
     @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, f32: self)
-        index += 1
+        index &+= 1
     }
 }
 
@@ -102,26 +105,43 @@ extension Double: WasmValue {
     @inlinable public static var valueType: ValueType { .f64 }
     @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
         self = slots.f64(index)
-        index += 1
+        index &+= 1
     }
     @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         slots.setResult(index, f64: self)
-        index += 1
+        index &+= 1
     }
 }
 
 extension SIMD16: WasmValue where Scalar == UInt8 {
     @inlinable public static var valueType: ValueType { .v128 }
     @inlinable public init(slots: borrowing CallSlots, at index: inout Int) {
-        self = unsafeBitCast(SIMD2<UInt64>(slots[index], slots[index + 1]), to: Self.self)
-        index += 2
+        self = unsafeBitCast(SIMD2<UInt64>(slots[index], slots[index &+ 1]), to: Self.self)
+        index &+= 2
     }
     @inlinable public func write(to slots: borrowing CallSlots, at index: inout Int) {
         let words = unsafeBitCast(self, to: SIMD2<UInt64>.self)
         slots[index] = words[0]
-        slots[index + 1] = words[1]
-        index += 2
+        slots[index &+ 1] = words[1]
+        index &+= 2
     }
+}
+
+/// Whether a type is one of those above, of which it is known that they write values of their type.
+@inlinable
+func isOurs<T: WasmValue>(_ type: T.Type) -> Bool {
+    type == Int32.self || type == UInt32.self || type == Int64.self || type == UInt64.self
+        || type == Double.self || type == Float.self || type == Bool.self
+        || type == SIMD16<UInt8>.self || type == Function?.self || type == ExternReference?.self
+        || type == AnyReference?.self || type == Exception?.self
+}
+
+@inlinable
+func areOurs<each T: WasmValue>(_ types: repeat (each T).Type) -> Bool {
+    for isKnown in repeat isOurs(each types) {
+        if !isKnown { return false }
+    }
+    return true
 }
 
 /// A reference that a `Value` can hold; its optional is a `WasmValue`, with nil for null.
@@ -139,12 +159,12 @@ extension Optional: WasmValue where Wrapped: WasmReference {
 
     public init(slots: borrowing CallSlots, at index: inout Int) {
         self = Wrapped(slots.value(index, as: Self.valueType))
-        index += 1
+        index &+= 1
     }
 
     public func write(to slots: borrowing CallSlots, at index: inout Int) throws(ValueError) {
         try slots.setResult(index, Wrapped.value(of: self), as: Self.valueType)
-        index += 1
+        index &+= 1
     }
 }
 

@@ -30,14 +30,19 @@ extension Store {
     }
 
     /// A cell for an object of `byteCount` bytes, which the caller must give a header and contents
-    /// before anything else is allocated; nil if the limit forbids it.
+    /// before anything else is allocated.
+    ///
+    /// - Throws: as `refill`.
     func allocate(
-        _ byteCount: Int, top: UnsafeMutablePointer<UInt64>
-    ) -> UnsafeMutableRawPointer? {
+        _ byteCount: Int, top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
+    ) throws(GuestStop) -> UnsafeMutableRawPointer {
         let sizeClass = SizeClass.containing(byteCount)
         if let cell = heap.take(sizeClass) { return cell }
-        guard refill(sizeClass, byteCount, top: top) == nil else { return nil }
-        return heap.take(sizeClass)
+        let stop = refill(sizeClass, byteCount, top: top, isInterruptible: isInterruptible)
+        guard stop == nil, let cell = heap.take(sizeClass) else {
+            throw GuestStop(code: stop ?? heap.refusal)
+        }
+        return cell
     }
 
     /// Runs `allocation`, during which values in `slots`, of any types, are in use.
@@ -53,13 +58,12 @@ extension Store {
 
     /// Makes an object that holds slots of any types, for the payload of an exception; they count
     /// as references as slots of the value stack do. Answers where the slots are, which the caller
-    /// must fill before anything else is allocated; nil if the limit forbids it.
+    /// must fill before anything else is allocated.
     func makeSlots(
-        _ count: Int, number: UInt32, top: UnsafeMutablePointer<UInt64>
-    ) -> UnsafeMutablePointer<UInt64>? {
-        guard let cell = allocate(ArrayLayout.elementsOffset + 8 * count, top: top) else {
-            return nil
-        }
+        _ count: Int, number: UInt32, top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool
+    ) throws(GuestStop) -> UnsafeMutablePointer<UInt64> {
+        let cell = try allocate(
+            ArrayLayout.elementsOffset + 8 * count, top: top, isInterruptible: isInterruptible)
         cell.storeBytes(of: ObjectKind.slots.header(number), as: UInt32.self)
         cell.storeBytes(
             of: UInt32(truncatingIfNeeded: count), toByteOffset: ArrayLayout.lengthOffset,
@@ -85,14 +89,14 @@ extension Store {
     private var externs: ExternTable { heap.externs }
 
     /// Collects if values of the host call for it; for places where all values in use are below
-    /// `execution.top`.
+    /// `execution.top`. Answers what stops the guest.
     @inline(__always)
-    func collectIfDue(top: UnsafeMutablePointer<UInt64>) {
-        if heap.externs.isCollectionDue { collect(top: top) }
+    func collectIfDue(top: UnsafeMutablePointer<UInt64>) -> TrapCode? {
+        heap.externs.isCollectionDue ? collect(top: top, isInterruptible: true) : nil
     }
 
-    /// - Returns: what stopped the collection, if it is interruptible. It has freed nothing then, and
-    ///   the next one is still due.
+    /// - Returns: what stopped the collection, if it is interruptible. The next one is still due, or
+    ///   goes on with freeing what this one found.
     @discardableResult
     private func collect(
         top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
@@ -101,6 +105,26 @@ extension Store {
         guard !isGuestHeld else { return nil }
         let start = observer == nil ? nil : ContinuousClock.now
         let guest = isInterruptible ? self : nil
+        // What an earlier collection left to do is enough for a guest; the host wants all of it.
+        let wasSweeping = heap.isSweeping
+        if wasSweeping, let stop = heap.sweep(of: guest) { return stop }
+        if !wasSweeping || guest == nil {
+            if let stop = mark(top: top, of: guest) { return stop }
+            if let stop = heap.sweep(of: guest) { return stop }
+        }
+        clearStack(from: top, through: top)
+        guard let start else { return nil }
+        let collection = GarbageCollection(
+            number: heap.collectionCount, duration: .now - start,
+            liveByteCount: heap.liveByteCount)
+        notify { $0.didCollectGarbage(collection) }
+        return nil
+    }
+
+    /// Marks what can be reached.
+    ///
+    /// - Returns: what stops the guest before that is done.
+    private func mark(top: UnsafeMutablePointer<UInt64>, of guest: Store?) -> TrapCode? {
         if let stop = heap.beginCollection(of: guest) { return stop }
         var marker = Marker(heap, of: guest)
         markStack(&marker, valueStack, top)
@@ -124,13 +148,7 @@ extension Store {
         for instance in unfinishedInstances { instance.markRoots(&marker) }
         marker.finish(heap)
         if let stop = marker.stop { return stop }
-        heap.endCollection()
-        clearStack(from: top, through: top)
-        guard let start else { return nil }
-        let collection = GarbageCollection(
-            number: heap.collectionCount, duration: .now - start,
-            liveByteCount: heap.liveByteCount)
-        notify { $0.didCollectGarbage(collection) }
+        heap.endMarking()
         return nil
     }
 
@@ -140,9 +158,19 @@ extension Store {
         from start: UnsafeMutablePointer<UInt64>, through end: UnsafeMutablePointer<UInt64>
     ) {
         guard valueStack != nil else { return }
+        let start = UnsafeMutableRawPointer(start)
         let end = min(UnsafeMutableRawPointer(end + 4096), stackEnd)
-        let count = (end - UnsafeMutableRawPointer(start)) / 8
-        if count > 0 { start.update(repeating: 0, count: count) }
+        guard end > start else { return }
+        // Whole pages of a deep stack go back to the system, which takes less time than writing zeros.
+        let mask = SystemMemory.pageSize - 1
+        let first = start + (0 &- Int(bitPattern: start)) & mask
+        let last = end - Int(bitPattern: end) & mask
+        if last - first > 1 << 20, SystemMemory.discard(first, last - first) {
+            start.initializeMemory(as: UInt8.self, repeating: 0, count: first - start)
+            last.initializeMemory(as: UInt8.self, repeating: 0, count: end - last)
+        } else {
+            start.initializeMemory(as: UInt8.self, repeating: 0, count: end - start)
+        }
     }
 
     /// The run that began at `start` trapped: what its frames hold is garbage.

@@ -1,6 +1,8 @@
 // Invariants: a cell is on at most one free list, or in an unswept block, or holds an object. Blocks
 // of `unswept` have mark bits of the last collection; cells made since are in swept blocks only,
-// which are not looked at again before the next collection.
+// which are not looked at again before the next collection. While a sweep is under way, no cell is
+// handed out and no collection begins: a dead object in a block that was not swept may refer to what was
+// freed.
 
 import Glibc
 import WasmValidator
@@ -31,10 +33,15 @@ final class Heap {
     private(set) var allocatedByteCount = 0
     /// A collection is due when so much was allocated.
     private var threshold: Int
-    private let minimumThreshold: Int
+    let minimumThreshold: Int
     /// Bytes of objects that the last collection found alive, with their cells' padding.
     private(set) var liveByteCount = 0
     private(set) var collectionCount = 0
+
+    /// The block that a sweep which was stopped goes on with.
+    private var sweepPosition: Int?
+    /// Live bytes in the blocks before.
+    private var sweptLiveByteCount = 0
 
     /// - Parameters:
     ///   - limit: bytes that objects may take.
@@ -69,7 +76,7 @@ final class Heap {
 
     /// Makes the records of types that a module or a function of the host brings. The store holds them
     /// as long as it lives, since a number must not come to mean another type meanwhile.
-    func register(_ ids: [TypeID], of registry: TypeRegistry) {
+    func register(_ ids: some Collection<TypeID>, of registry: TypeRegistry) {
         guard let highest = ids.max() else { return }
         makeRoom(Int(highest) + 1)
         for id in ids where !types[Int(id)].isRegistered {
@@ -172,6 +179,7 @@ final class Heap {
     /// Puts at least one cell into a free list that is empty, without collecting; `byteCount` is
     /// the size of the object if it is a large one. False if the limit forbids it.
     func refill(_ sizeClass: Int, _ byteCount: Int) -> Bool {
+        if isSweeping { _ = sweep(of: nil) }
         if sizeClass == SizeClass.large { return takeLarge(byteCount) }
         while let block = unswept[sizeClass].popLast() {
             if sweep(Int(block)) { return true }
@@ -203,6 +211,22 @@ final class Heap {
         setFreeList(SizeClass.large, cell)
         allocatedByteCount += count * HeapSpace.blockSize
         return true
+    }
+
+    /// Takes back a cell for an object of `byteCount` bytes that was not made in the end.
+    func giveBack(_ cell: UnsafeMutableRawPointer, _ byteCount: Int) {
+        let sizeClass = SizeClass.containing(byteCount)
+        guard sizeClass == SizeClass.large else {
+            let list = record.load(fromByteOffset: HeapOffset.freeList(sizeClass), as: UInt.self)
+            cell.storeBytes(of: ObjectKind.free.header(0), as: UInt32.self)
+            cell.storeBytes(of: list, toByteOffset: 8, as: UInt.self)
+            return setFreeList(sizeClass, UInt(bitPattern: cell))
+        }
+        let offset = UInt(bitPattern: cell) &- space.base
+        let block = Int(bitPattern: offset) / HeapSpace.blockSize
+        let span = Int(space.blocks[block].span)
+        space.free(block, span)
+        allocatedByteCount -= span * HeapSpace.blockSize
     }
 
     /// Makes the free list of a block's dead cells; false if there are none.
@@ -259,7 +283,7 @@ final class Heap {
             }
             setFreeList(sizeClass, 0)
         }
-        space.clearMarks()
+        if let stop = space.clearMarks(of: guest) { return stop }
         externs.clearMarks()
         // An eighth of the objects: beyond that the heap is searched, a few times at most.
         if isSmall { markStack.maximum = min(markStack.maximum, max(8192, space.usedBlocks << 10)) }
@@ -279,42 +303,70 @@ final class Heap {
         }
     }
 
-    /// After marking: frees blocks without marked cells, notes those with some.
-    func endCollection() {
-        var live = 0
-        var block = 0
-        while block < space.frontier {
-            let description = space.blocks[block]
-            switch description.use {
-            case .free, .continuation: block += 1
-            case .largeObject:
-                let span = Int(description.span)
-                if space.isMarked(space.address(ofBlock: block) &- space.base) {
-                    live += span * HeapSpace.blockSize
-                } else {
-                    space.free(block, span)
-                }
-                block += span
-            case .cells:
-                let marked = space.markedCount(block)
-                let size = Int(description.cellSize)
-                live += marked * size
-                if marked == 0 {
-                    space.free(block, 1)
-                } else if marked < HeapSpace.blockSize / size {
-                    unswept[Int(description.sizeClass)].append(Int32(truncatingIfNeeded: block))
-                }
-                block += 1
-            }
-        }
-        liveByteCount = live
-        allocatedByteCount = 0
-        hasRefused = false
-        threshold = max(minimumThreshold, live)
-        space.trim(keeping: threshold / HeapSpace.blockSize)
+    /// Marking is done: what is not marked is dead, and `sweep` finds it.
+    func endMarking() {
         externs.sweep()
         markStack.shrink()
+        sweepPosition = 0
+        sweptLiveByteCount = 0
+    }
+
+    /// Whether marking is done and sweeping is not.
+    var isSweeping: Bool { sweepPosition != nil }
+
+    /// Frees blocks without marked cells, notes those with some, and gives memory back to the system.
+    ///
+    /// - Parameter guest: one that wanted a cell and may be stopped; nil if the host asks, which gets
+    ///   as much memory back as there is.
+    /// - Returns: why the guest must stop. If `isSweeping`, the next sweep goes on here.
+    func sweep(of guest: Store?) -> TrapCode? {
+        var block = sweepPosition ?? 0
+        var next = block + 256
+        while block < space.frontier {
+            sweepBlock(&block)
+            guard block >= next else { continue }
+            next = block + 256
+            if let stop = guest?.stopRequest() {
+                sweepPosition = block
+                return stop
+            }
+        }
+        sweepPosition = nil
+        let recent = guest == nil || isSmall ? 0 : allocatedByteCount
+        liveByteCount = sweptLiveByteCount
+        allocatedByteCount = 0
+        hasRefused = false
+        threshold = max(minimumThreshold, liveByteCount)
         collectionCount += 1
+        // A guest that needed so much since the last collection needs as much again. Of a small total,
+        // others need it too.
+        return space.trim(
+            keeping: max(threshold, recent) / HeapSpace.blockSize, of: guest)
+    }
+
+    private func sweepBlock(_ block: inout Int) {
+        let description = space.blocks[block]
+        switch description.use {
+        case .free, .continuation: block += 1
+        case .largeObject:
+            let span = Int(description.span)
+            if space.isMarked(space.address(ofBlock: block) &- space.base) {
+                sweptLiveByteCount += span * HeapSpace.blockSize
+            } else {
+                space.free(block, span)
+            }
+            block += span
+        case .cells:
+            let marked = space.markedCount(block)
+            let size = Int(description.cellSize)
+            sweptLiveByteCount += marked * size
+            if marked == 0 {
+                space.free(block, 1)
+            } else if marked < HeapSpace.blockSize / size {
+                unswept[Int(description.sizeClass)].append(Int32(truncatingIfNeeded: block))
+            }
+            block += 1
+        }
     }
 }
 

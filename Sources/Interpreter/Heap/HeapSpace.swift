@@ -160,7 +160,7 @@ struct HeapSpace {
     /// room, though all free blocks were given back.
     private mutating func charge(_ count: Int, _ resident: Int) -> Bool {
         if !account.charge((count - resident) * Self.chargedByteCount) {
-            trim(keeping: 0)
+            _ = discardFree(beyond: 0, of: nil)
             guard account.charge(count * Self.chargedByteCount) else {
                 isRefusedByAccount = true
                 return false
@@ -189,33 +189,64 @@ struct HeapSpace {
         return nil
     }
 
-    /// Gives back blocks; large runs go back to the system.
+    /// Gives back blocks. Their memory stays until `trim`, however many they are: what is allocated
+    /// next can use it, and to give it back and take it again costs twenty times as much as to
+    /// write to it.
     mutating func free(_ first: Int, _ count: Int) {
-        let isLarge = count >= 16
         for index in first..<(first + count) {
             blocks[index] = Block()
-            blocks[index].isResident = !isLarge
+            blocks[index].isResident = true
         }
-        if isLarge { discard(first, count) }
         usedBlocks -= count
         missingSpan = Int.max
     }
 
+    /// Blocks whose memory is given back at once: some tenths of a millisecond.
+    private static let discardedAtOnce = 64
+
     /// Gives memory of free blocks back to the system, beyond `count` blocks.
-    mutating func trim(keeping count: Int) {
+    ///
+    /// - Returns: why the guest must stop before that is done. The next call does the rest.
+    mutating func trim(keeping count: Int, of guest: Store?) -> TrapCode? {
+        if let stop = discardFree(beyond: count, of: guest) { return stop }
+        lowerFrontier()
+        return nil
+    }
+
+    /// The same, and the frontier stays: for when blocks are being taken.
+    private mutating func discardFree(beyond count: Int, of guest: Store?) -> TrapCode? {
         var kept = 0
         var index = 0
         while index < frontier {
-            let first = index
-            while index < frontier, blocks[index].use == .free, blocks[index].isResident {
+            guard blocks[index].use == .free, blocks[index].isResident else {
+                index += 1
+                continue
+            }
+            if kept < count {
                 kept += 1
-                if kept > count { blocks[index].isResident = false }
+                index += 1
+                continue
+            }
+            let first = index
+            let end = min(frontier, first + Self.discardedAtOnce)
+            while index < end, blocks[index].use == .free, blocks[index].isResident {
+                blocks[index].isResident = false
                 index += 1
             }
-            let excess = min(kept - count, index - first)
-            if excess > 0 { discard(index - excess, excess) }
-            index += 1
+            discard(first, index - first)
+            if let stop = guest?.stopRequest() { return stop }
         }
+        return nil
+    }
+
+    /// Forgets blocks at the end that are free and have no memory: a heap that was large once does not
+    /// look at all of its blocks for ever.
+    private mutating func lowerFrontier() {
+        while frontier > 0, blocks[frontier - 1].use == .free, !blocks[frontier - 1].isResident {
+            frontier -= 1
+        }
+        extent = UInt(bitPattern: frontier) &<< Self.blockShift
+        cursor = min(cursor, frontier)
     }
 
     private mutating func discard(_ first: Int, _ count: Int) {
@@ -257,9 +288,20 @@ struct HeapSpace {
         markMemory.unsafelyUnwrapped.assumingMemoryBound(to: UInt64.self)
     }
 
-    mutating func clearMarks() {
-        guard frontier > 0 else { return }
-        marks.update(repeating: 0, count: frontier * Self.markWordsPerBlock)
+    /// Clears the marks of all blocks in use; others have none that anybody looks at.
+    ///
+    /// - Returns: why the guest must stop before that is done.
+    mutating func clearMarks(of guest: Store?) -> TrapCode? {
+        for block in 0..<frontier {
+            let words = marks + block * Self.markWordsPerBlock
+            switch blocks[block].use {
+            case .free, .continuation: break
+            case .largeObject: words.pointee = 0
+            case .cells: words.update(repeating: 0, count: Self.markWordsPerBlock)
+            }
+            if block & 1023 == 1023, let stop = guest?.stopRequest() { return stop }
+        }
+        return nil
     }
 
     /// Marks an address of the heap; whether it was not marked before.

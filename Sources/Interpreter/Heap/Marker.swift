@@ -90,11 +90,15 @@ struct Marker {
         for index in 0..<count {
             mark(values[index])
             if self.count > 4096 { drain() }
+            if index & 0xffff == 0xffff, isStopped() { return }
         }
     }
 
     mutating func markCandidates(_ values: UnsafePointer<UInt64>, count: Int) {
-        for index in 0..<count { markCandidate(values[index]) }
+        for index in 0..<count {
+            markCandidate(values[index])
+            if index & 0xffff == 0xffff, isStopped() { return }
+        }
     }
 
     // MARK: Following

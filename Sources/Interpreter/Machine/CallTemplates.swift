@@ -317,9 +317,12 @@ let linkSlots = 4
 
 // MARK: Translation on demand
 
-/// The code of a function that was not called yet: translates it and goes on with its code.
+/// The code of a function that was not called yet: translates it and goes on with its code, or stops
+/// if the guest must not wait for that.
 @inline(__always) func translateStub(_ m: State) {
-    let (translated, failure) = runtimeTranslate(m.cx, Int(truncatingIfNeeded: m.word(1)))
-    guard let code = translated else { return m.trap(failure) }
+    let answer = runtimeTranslate(m.cx, Int(truncatingIfNeeded: m.word(1)))
+    guard answer >= lowestReference, let code = CodePointer(bitPattern: UInt(answer)) else {
+        return leave(m.pc, m.sp, m.md, UInt(answer), m.cx, m.r, m.f, m.g)
+    }
     dispatch(code, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
 }

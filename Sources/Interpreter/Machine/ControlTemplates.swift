@@ -211,6 +211,9 @@ enum ImportedGlobal: GlobalPlace {
 @inline(__always) func tableGrow(_ m: State) {
     let packed = m.field(3)
     let old = runtimeTableGrow(m.cx, packed &>> 1, m.sp[m.field(1)], m.sp[m.field(2)])
+    if _slowPath(old &>> 62 == 1) {
+        return leave(m.pc, m.sp, m.md, UInt(old & 0xff), m.cx, m.r, m.f, m.g)
+    }
     let value = packed & 1 == 0 ? old & 0xffff_ffff : old
     m.sp[m.field(0)] = value
     value.advance(m, 2)

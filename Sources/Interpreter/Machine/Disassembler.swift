@@ -2,28 +2,6 @@
 
 import Synchronization
 
-/// What the disassembler knows of a family of instructions; the table is generated.
-struct InstructionFamily {
-    let base: Int
-    let count: Int
-    let words: Int
-    let fields: StaticString
-    let axes: [[InstructionChoice]]
-}
-
-/// One position on an axis of a family.
-struct InstructionChoice {
-    let label: StaticString
-    let fields: StaticString
-    let extraWords: Int
-
-    init(_ label: StaticString, _ fields: StaticString, _ extraWords: Int) {
-        self.label = label
-        self.fields = fields
-        self.extraWords = extraWords
-    }
-}
-
 /// Turns register code back into text: `i32.add s5, s3, #4`.
 struct Disassembler {
     /// Instruction numbers by handler address.
@@ -54,7 +32,7 @@ struct Disassembler {
         while word < code.words.count, let number = numbers[code.words[word]],
             let family = instructionFamilies.last(where: { $0.base <= number })
         {
-            let choices = Self.choices(family, number - family.base)
+            let choices = family.choices(at: number - family.base)
             let length =
                 family.words + choices.reduce(0) { $0 + $1.extraWords }
                 + Self.tableWords(choices, code.words, word)
@@ -69,18 +47,8 @@ struct Disassembler {
         guard let number = numbers[handler],
             let family = instructionFamilies.last(where: { $0.base <= number })
         else { return nil }
-        return Self.choices(family, number - family.base).map { "\($0.label)" }
+        return family.choices(at: number - family.base).map { "\($0.label)" }
             .joined(separator: " ")
-    }
-
-    static func choices(_ family: InstructionFamily, _ index: Int) -> [InstructionChoice] {
-        var rest = index
-        var result: [InstructionChoice] = []
-        for axis in family.axes.reversed() {
-            result.append(axis[rest % axis.count])
-            rest /= axis.count
-        }
-        return result.reversed()
     }
 
     /// `br_table` is followed by its offsets, two a word, and `struct.new` by its fields.

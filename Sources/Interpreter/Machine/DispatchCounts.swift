@@ -84,7 +84,7 @@
                     number < none && $0.base <= Int(number)
                 })
             else { return "-" }
-            return Disassembler.choices(family, Int(number) - family.base)
+            return family.choices(at: Int(number) - family.base)
                 .map { "\($0.label)" }.joined(separator: " ")
         }
     }

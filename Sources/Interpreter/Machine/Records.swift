@@ -55,6 +55,10 @@ struct Accumulators {
 
 /// What the machine tells the store, and the store the machine, between runs: one a store.
 struct ExecutionState {
+    /// The first slot that a host used and that its call does not have, and the number of slots that
+    /// there are plus 1; 0 if there was none. `CallSlots` writes them without a call: they stay first.
+    var missingSlot = 0
+    var missingSlotMark = 0
     /// `TrapCode` after a run, 0 if it ended by returning, `suspended` if it can go on.
     var exitCode: UInt64 = 0
     /// Where the guest is: set by traps and host calls.
@@ -69,7 +73,7 @@ struct ExecutionState {
     var isProfiled = false
     /// The unretained `Store`.
     var store: UnsafeMutableRawPointer?
-    /// Of a run that was suspended when its budget was used up.
+    /// Of a run that was suspended when its budget was used up, or that trapped.
     var accumulators = Accumulators()
     #if DEBUG || DRIVER_LOOP
         /// Where the driver loop goes on; nil ends it.

@@ -142,6 +142,10 @@ extension State {
         return dispatch(
             pc, sp, memory.pointee.base, memory.pointee.byteCount, cx, r, f, g)
     }
+    // An operand of the instruction that traps may be here: see `FaultingInstruction`.
+    let execution = cx.load(
+        fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
+    execution.pointee.accumulators = Accumulators(r: r, f: f, g: g)
     end(pc, sp, md, code, cx, r, f, g)
 }
 

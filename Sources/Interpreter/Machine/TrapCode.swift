@@ -22,6 +22,7 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     /// Objects need more than `StoreLimits.heapBytes`.
     case heapExhausted
     case outOfFuel
+    /// Somebody asked the guest to stop: `InterruptHandle.interrupt()`.
     case interrupted
     /// A host function failed: for host functions that throw a `Trap` with a cause. Every other error
     /// that they throw is passed on instead of a `Trap`.
@@ -34,6 +35,8 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case expectedSharedMemory
     /// `throw_ref` of null.
     case nullExceptionReference
+    /// The time of the guest is over: `Store.deadline`.
+    case deadlineExceeded
     /// All that the program takes together would exceed `StoreLimits.totalBytes`.
     case totalExhausted
 
@@ -65,6 +68,7 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
         case .unalignedAtomic: "unaligned atomic"
         case .expectedSharedMemory: "expected shared memory"
         case .nullExceptionReference: "null exception reference"
+        case .deadlineExceeded: "deadline exceeded"
         case .totalExhausted: "memory of the program exhausted"
         }
     }

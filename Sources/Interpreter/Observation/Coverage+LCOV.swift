@@ -3,23 +3,28 @@ import WasmDebugInfo
 extension Coverage {
     /// The counts as a tracefile of lcov, which `genhtml` and editors read.
     ///
-    /// If the module has DWARF line tables, every line of the source that code was made of: the
-    /// largest count of its code within a function, and the sum of those of all functions. Without
-    /// them, the functions only, as if they stood in `moduleFile`, each in the line of its index,
+    /// Of functions that DWARF line tables cover, every line of the source that code was made of:
+    /// the largest count of its code within a function, and the sum of those of all functions. The
+    /// others count as functions, as if they stood in `moduleFile`, each in the line of its index,
     /// counted from 1.
     ///
+    /// - Parameters:
+    ///   - moduleFile: the module's file.
+    ///   - lines: other lines of a function than those of the module's line tables, if there are:
+    ///     for a module that was made of a text, those of the text. The first is the function's own.
+    ///
     /// Format: geninfo(1), section FILES.
-    public func lcov(moduleFile: String) -> String {
+    public func lcov(
+        moduleFile: String, lines: ((Function) -> [LineEntry])? = nil
+    ) -> String {
         var files: [String: SourceFile] = [:]
         for function in functions {
-            if let debugInfo = module.debugInfo {
-                add(function, debugInfo, to: &files)
-            } else {
-                let line = Int(function.index) + 1
-                files[moduleFile, default: SourceFile()].add(
-                    Self.name(of: function), line: line, count: function.count)
-                files[moduleFile, default: SourceFile()].lines[line] = function.count
-            }
+            let entries = lines?(function) ?? module.debugInfo?.lines(in: function.body) ?? []
+            if add(function, entries, to: &files) { continue }
+            let line = Int(function.index) + 1
+            files[moduleFile, default: SourceFile()].add(
+                Self.name(of: function), line: line, count: function.count)
+            files[moduleFile, default: SourceFile()].lines[line] = function.count
         }
         var text = "TN:\n"
         for (path, file) in files.sorted(by: { $0.key < $1.key }) {
@@ -28,16 +33,17 @@ extension Coverage {
         return text
     }
 
+    /// False if no entry names a line.
     private func add(
-        _ function: Function, _ debugInfo: DebugInfo, to files: inout [String: SourceFile]
-    ) {
+        _ function: Function, _ entries: [LineEntry], to files: inout [String: SourceFile]
+    ) -> Bool {
         struct Line: Hashable {
             var path: String
             var number: Int
         }
         var lines: [Line: UInt64] = [:]
         var isFirst = true
-        for entry in debugInfo.lines(in: function.body) {
+        for entry in entries {
             guard let location = entry.location else { continue }
             let path = location.path
             let count = function.count(at: entry.offset)
@@ -52,6 +58,7 @@ extension Coverage {
         for (line, count) in lines {
             files[line.path, default: SourceFile()].lines[line.number, default: 0] &+= count
         }
+        return !isFirst
     }
 
     private static func name(of function: Function) -> String {

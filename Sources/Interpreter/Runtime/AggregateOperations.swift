@@ -7,34 +7,6 @@
 import Glibc
 import WasmValidator
 
-/// Operations on whole arrays; the raw value is in the instruction.
-enum AggregateOperation: Int {
-    case arrayNew
-    case arrayNewDefault
-    case arrayNewFixed
-    case arrayNewData
-    case arrayNewElements
-    // From here on without result.
-    case arrayFill
-    case arrayCopy
-    case arrayInitData
-    case arrayInitElements
-
-    /// Operands in slots, a vector counting once; nil for as many as the instruction says.
-    var operandCount: Int? {
-        switch self {
-        case .arrayNew, .arrayNewData, .arrayNewElements: 2
-        case .arrayNewDefault: 1
-        case .arrayNewFixed: nil
-        case .arrayFill: 4
-        case .arrayInitData, .arrayInitElements: 4
-        case .arrayCopy: 5
-        }
-    }
-
-    var hasResult: Bool { rawValue < AggregateOperation.arrayFill.rawValue }
-}
-
 /// Puts a cell for an object of a structure type into the free list of its class; answers 0, or the
 /// trap code of what stops the guest.
 @inline(never)
@@ -89,33 +61,30 @@ private struct Aggregate {
                 fill(elements, piece, isDefault ? (0, 0) : (operands[0], operands[1]))
             }
         case .arrayNewFixed:
-            return make(UInt64(index)) { elements, _ in
-                var slot = operands
-                for index in 0..<index {
+            let slots = storage == .v128 ? 2 : 1
+            return make(UInt64(index)) { elements, piece in
+                let first = piece.lowerBound &>> storage.byteCountLog2
+                var slot = operands + first &* slots
+                for index in first..<(piece.upperBound &>> storage.byteCountLog2) {
                     storage.store(slot[0], slot[1], at: elements + index &* storage.byteCount)
-                    slot += storage == .v128 ? 2 : 1
+                    slot += slots
                 }
             }
+        case .structNew: return makeStructure()
         case .arrayNewData:
-            guard let source = bytes(operand(0), operand(1)) else {
-                return TrapCode.outOfBoundsMemoryAccess.answer
-            }
+            let (source, trap) = bytes(operand(0), operand(1))
+            guard let source else { return trap }
             return make(operand(1)) { copy(source, to: $0, $1) }
         case .arrayNewElements:
-            let failure = prepareReferences()
-            guard failure == 0 else { return failure }
-            guard let source = references(operand(0), operand(1)) else {
-                return TrapCode.outOfBoundsTableAccess.answer
-            }
+            let (source, trap) = references(operand(0), operand(1))
+            guard let source else { return trap }
             return make(operand(1)) { copy(source, to: $0, $1) }
         case .arrayFill: return arrayFill()
         case .arrayCopy: return arrayCopy()
         case .arrayInitData:
-            return initialize({ bytes($0, $1) }, orTrap: .outOfBoundsMemoryAccess)
+            return initialize { bytes($0, $1) }
         case .arrayInitElements:
-            let failure = prepareReferences()
-            guard failure == 0 else { return failure }
-            return initialize({ references($0, $1) }, orTrap: .outOfBoundsTableAccess)
+            return initialize { references($0, $1) }
         }
     }
 
@@ -123,7 +92,30 @@ private struct Aggregate {
         UInt64(UInt32(truncatingIfNeeded: operands[slot]))
     }
 
-    // MARK: New arrays
+    // MARK: New objects
+
+    /// A cell for an object of `byteCount` bytes; or nil, and the trap code of what stops the guest.
+    private func allocate(_ byteCount: Int) -> (UnsafeMutableRawPointer?, UInt64) {
+        let sizeClass = SizeClass.containing(byteCount)
+        if let cell = store.heap.take(sizeClass) { return (cell, 0) }
+        if let trap = store.refill(sizeClass, byteCount, top: top, isInterruptible: true) {
+            return (nil, trap.answer)
+        }
+        return (store.heap.take(sizeClass), store.heap.refusal.answer)
+    }
+
+    private func makeStructure() -> UInt64 {
+        let layout = ContextView(cx).instance.structureLayout(index)
+        let (taken, trap) = allocate(layout.byteCount)
+        guard let cell = taken else { return trap }
+        cell.storeBytes(of: header, as: UInt32.self)
+        var slot = operands
+        for field in layout.fields {
+            field.storage.store(slot[0], slot[1], at: cell + field.offset)
+            slot += field.storage == .v128 ? 2 : 1
+        }
+        return UInt64(UInt(bitPattern: cell))
+    }
 
     /// An array of `count` elements; `contents` writes its bytes, piece by piece.
     private func make(
@@ -131,19 +123,15 @@ private struct Aggregate {
     ) -> UInt64 {
         let byteCount = count &<< UInt64(storage.byteCountLog2)
         let size = ArrayLayout.elementsOffset &+ Int(truncatingIfNeeded: byteCount)
-        let sizeClass = SizeClass.containing(size)
-        var taken = store.heap.take(sizeClass)
-        if taken == nil {
-            if let trap = store.refill(sizeClass, size, top: top, isInterruptible: true) {
-                return trap.answer
-            }
-            taken = store.heap.take(sizeClass)
-        }
-        guard let cell = taken else { return store.heap.refusal.answer }
+        let (taken, trap) = allocate(size)
+        guard let cell = taken else { return trap }
         // Without its header it is no object: if the guest must stop now, nobody reads the elements
         // that are missing.
         let stop = inPieces(cx, byteCount) { contents(cell + ArrayLayout.elementsOffset, $0) }
-        guard stop == 0 else { return stop }
+        guard stop == 0 else {
+            store.heap.giveBack(cell, size)
+            return stop
+        }
         cell.storeBytes(of: header, as: UInt32.self)
         cell.storeBytes(
             of: UInt32(truncatingIfNeeded: count), toByteOffset: ArrayLayout.lengthOffset,
@@ -169,42 +157,38 @@ private struct Aggregate {
 
     // MARK: Segments
 
-    /// Bytes of data segment `index` for `count` elements; nil if it has not so many.
+    /// Bytes of data segment `index` for `count` elements; or the trap, if it has not so many.
     private func bytes(
         _ start: UInt64, _ count: UInt64
-    ) -> UnsafeRawBufferPointer? {
+    ) -> (UnsafeRawBufferPointer?, UInt64) {
         let instance = ContextView(cx).instance
         let parsed = instance.module.parsed
         let content = parsed.dataSegments[index].content
         let available = instance.isDataDropped[index] ? 0 : UInt(bitPattern: content.count)
         let byteCount = count &<< UInt64(storage.byteCountLog2)
-        guard fits(start, byteCount, in: available) else { return nil }
-        return UnsafeRawBufferPointer(
+        guard fits(start, byteCount, in: available) else {
+            return (nil, TrapCode.outOfBoundsMemoryAccess.answer)
+        }
+        let source = UnsafeRawBufferPointer(
             start: parsed.bytes.base + (content.start + Int(truncatingIfNeeded: start)),
             count: Int(truncatingIfNeeded: byteCount))
+        return (source, 0)
     }
 
-    /// Makes the references of element segment `index`; answers 0, or why that cannot be.
-    private func prepareReferences() -> UInt64 {
-        do {
-            _ = try ContextView(cx).instance.elements(index)
-            return 0
-        } catch {
-            return elementsFailure(error)
-        }
-    }
-
-    /// References of element segment `index`.
+    /// The same of element segment `index`.
     private func references(
         _ start: UInt64, _ count: UInt64
-    ) -> UnsafeRawBufferPointer? {
-        // Segments whose elements can allocate were made at instantiation, others cannot fail.
-        let elements = (try? ContextView(cx).instance.elements(index)) ?? nil
-        guard fits(start, count, in: UInt(bitPattern: elements?.count ?? 0)) else { return nil }
+    ) -> (UnsafeRawBufferPointer?, UInt64) {
+        let (elements, stop) = runtimeElements(cx, index)
+        guard stop == 0 else { return (nil, stop) }
+        guard fits(start, count, in: UInt(bitPattern: elements.count)) else {
+            return (nil, TrapCode.outOfBoundsTableAccess.answer)
+        }
         let first = Int(truncatingIfNeeded: start)
-        return UnsafeRawBufferPointer(
-            start: elements?.baseAddress.map { UnsafeRawPointer($0 + first) },
+        let source = UnsafeRawBufferPointer(
+            start: elements.baseAddress.map { UnsafeRawPointer($0 + first) },
             count: Int(truncatingIfNeeded: count) * 8)
+        return (source, 0)
     }
 
     // MARK: Arrays that exist
@@ -249,12 +233,13 @@ private struct Aggregate {
 
     /// `array.init_data`, `array.init_elem`: array, index, index in the segment, count.
     private func initialize(
-        _ segment: (UInt64, UInt64) -> UnsafeRawBufferPointer?, orTrap trap: TrapCode
+        from segment: (UInt64, UInt64) -> (UnsafeRawBufferPointer?, UInt64)
     ) -> UInt64 {
         let count = operand(3)
         let (target, arrayTrap) = elements(0, operand(1), count)
         guard let target else { return arrayTrap }
-        guard let source = segment(operand(2), count) else { return trap.answer }
+        let (source, trap) = segment(operand(2), count)
+        guard let source else { return trap }
         return inPieces(cx, UInt64(source.count)) { copy(source, to: target, $0) }
     }
 }

@@ -74,9 +74,14 @@ private struct FrameWalk {
     var frames: [Backtrace.Frame] = []
     var frameCount = 0
 
-    /// Recursion returns to few places, so that most are found here.
-    private var known: [CodePointer: Known] = [:]
+    /// Frames that are counted: some milliseconds. A value stack of 16 MiB has fewer.
+    private static let countLimit = 1 << 20
+
+    /// What was found last, by some bits of the address: recursion returns to few places.
+    private var known: [Known?] = []
+    private static let knownCount = 64
     private struct Known {
+        let code: CodePointer
         let function: Int
         let word: Int
         let headerIndex: Int
@@ -85,28 +90,46 @@ private struct FrameWalk {
     mutating func add(_ place: GuestPlace?, isReturnAddress: Bool) {
         var isReturnAddress = isReturnAddress
         var next = place
-        while let place = next {
-            let module = InstanceStorage.of(place.context).module
-            guard let found = find(place.code, in: module) else { return }
+        while let place = next, frameCount < Self.countLimit {
+            guard let found = find(place) else { return }
             frameCount += 1
             if frames.count < Backtrace.frameLimit {
+                let instance = InstanceStorage.of(place.context)
+                let module = instance.module
                 let index = module.layout.importedFunctionCount + found.function
-                frames.append(
-                    Backtrace.Frame(
-                        module: module, functionIndex: UInt32(truncatingIfNeeded: index),
-                        word: max(0, isReturnAddress ? found.word - 1 : found.word)))
+                var frame = Backtrace.Frame(
+                    module: module, functionIndex: UInt32(truncatingIfNeeded: index),
+                    word: max(0, isReturnAddress ? found.word - 1 : found.word),
+                    instance: ObjectIdentifier(instance))
+                // In a stub, or before the code that zeroes them, locals have no values yet.
+                if module.engine.configuration.capturesLocals,
+                    found.word >= TranslatedCode.prologueWords,
+                    module.code.isTranslated(at: place.code)
+                {
+                    frame.locals = module.locals(
+                        ofDefined: found.function, in: place.stack, limit: Backtrace.localLimit)
+                }
+                frames.append(frame)
             }
             next = place.caller(found.headerIndex)
             isReturnAddress = true
         }
     }
 
-    private mutating func find(_ code: CodePointer, in module: Module) -> Known? {
-        if let known = known[code] { return known }
-        guard let (function, word) = module.code.function(containing: code) else { return nil }
+    private mutating func find(_ place: GuestPlace) -> Known? {
+        let position = Int(bitPattern: UInt(bitPattern: place.code) &>> 3) & (Self.knownCount - 1)
+        if position < known.count, let found = known[position], found.code == place.code {
+            return found
+        }
+        let module = InstanceStorage.of(place.context).module
+        guard let (function, word) = module.code.function(containing: place.code) else {
+            return nil
+        }
+        if known.isEmpty { known = Array(repeating: nil, count: Self.knownCount) }
         let found = Known(
-            function: function, word: word, headerIndex: module.code.headerIndex(of: function))
-        known[code] = found
+            code: place.code, function: function, word: word,
+            headerIndex: module.code.headerIndex(of: function))
+        known[position] = found
         return found
     }
 }

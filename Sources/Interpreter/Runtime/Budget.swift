@@ -36,6 +36,18 @@ extension Store {
         return 0
     }
 
+    /// Takes units of what the store itself did for a guest from `execution.budget`.
+    ///
+    /// - Returns: what stops the guest.
+    func charge(_ units: UInt64) -> TrapCode? {
+        let budget = execution.pointee.budget
+        let left = budget.subtractingReportingOverflow(Int64(clamping: units)).partialValue
+        execution.pointee.budget = left
+        guard left < 0 else { return nil }
+        let code = refill(owing: left.magnitude, inOperation: true)
+        return TrapCode(rawValue: UInt8(truncatingIfNeeded: code))
+    }
+
     /// How many of the units are not there.
     private func missingFuel(_ units: UInt64) -> UInt64? {
         guard let fuelReserve, fuelReserve < units else { return nil }
@@ -85,13 +97,47 @@ extension Store {
     /// and throw a `Trap` with this code.
     public func stopRequest() -> TrapCode? {
         if interruptHandle.consume() { return .interrupted }
-        return hasDeadline && isOverdue ? .interrupted : nil
+        return hasDeadline && isOverdue ? .deadlineExceeded : nil
     }
 
     // Not inlined: an instant's layout is known to its own library only, which takes a frame of its
     // own to look at.
     @inline(never)
     private var isOverdue: Bool { deadline.map { .now >= $0 } ?? false }
+}
+
+/// Why what a guest asked for ends in the middle: somebody wants the guest to stop, its fuel is used
+/// up, or there is no room for what it wants.
+struct GuestStop: Error {
+    let code: TrapCode
+}
+
+// What the store does for a guest, or to make one, and may take long.
+extension Store {
+    /// Bytes that are filled or copied at once: fresh pages take some 0.6 ms.
+    private static let pieceByteCount = 1 << 19
+
+    /// Looks whether the guest is to stop.
+    func checkStop() throws(GuestStop) {
+        if let code = stopRequest() { throw GuestStop(code: code) }
+    }
+
+    /// Calls `body` with the ranges of pieces of `byteCount` bytes, in order, each after a look whether
+    /// the guest is to stop; from 4 KiB on each KiB costs a unit of budget. No guest code may run.
+    ///
+    /// - Throws: what stops the guest; the pieces before were done.
+    func inPieces(_ byteCount: Int, _ body: (Range<Int>) -> Void) throws(GuestStop) {
+        guard byteCount >= Int(bulkChargeLimit) else { return body(0..<byteCount) }
+        var start = 0
+        while start < byteCount {
+            let end = min(byteCount, start + Self.pieceByteCount)
+            if let code = stopRequest() ?? charge(UInt64(end - start) >> 10) {
+                throw GuestStop(code: code)
+            }
+            body(start..<end)
+            start = end
+        }
+    }
 }
 
 extension Execution {

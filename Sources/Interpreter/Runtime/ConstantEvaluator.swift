@@ -1,5 +1,6 @@
 // Invariant: the expressions were validated, so the operands that an instruction needs are there;
-// a missing one counts as zero, nothing is read outside of the stack.
+// a missing one counts as zero, nothing is read outside of the stack. The operands are the last of the
+// store's `temporaries`, so that a collection finds them; those from `base` on are of this expression.
 
 import WasmValidator
 
@@ -8,36 +9,52 @@ import WasmValidator
 /// Specification: 3.3.10 (constant expressions).
 struct ConstantEvaluator {
     private let instance: InstanceStorage
+    private let store: Store
     private typealias Slots = (low: UInt64, high: UInt64)
-    private var stack: [Slots] = []
+    private var base = 0
+    private var steps = 0
 
-    init(_ instance: InstanceStorage) { self.instance = instance }
+    init(_ instance: InstanceStorage) {
+        self.instance = instance
+        store = instance.store
+    }
 
     /// The value of an expression in slots.
     ///
-    /// - Throws: `Trap` if an object has no room, or the store's deadline is over.
-    func evaluate(_ expression: ConstantExpression) throws -> (low: UInt64, high: UInt64) {
+    /// - Throws: `Trap` if an object has no room; `GuestStop` if the guest that is being made must
+    ///   stop.
+    mutating func evaluate(_ expression: ConstantExpression) throws -> (low: UInt64, high: UInt64) {
         var reader = reader(expression.range)
-        var evaluator = self
-        return try evaluator.evaluate(&reader)
+        return try evaluate(&reader)
     }
 
     /// Writes the references of a segment to `target`, which has room for them.
-    func evaluate(
-        _ segment: ElementSegment, into target: UnsafeMutablePointer<UInt64>?
+    mutating func evaluate(
+        _ segment: ElementSegment, into target: UnsafeMutablePointer<UInt64>
     ) throws {
-        guard let target else { return }
         switch segment.items {
         case .functions(let range, let count):
             var reader = reader(range)
             for index in 0..<count {
+                try step()
                 target[index] = functionReference(try reader.unsigned32())
             }
         case .expressions(let range, let count):
             var reader = reader(range)
-            var evaluator = self
-            for index in 0..<count { target[index] = try evaluator.evaluate(&reader).low }
+            for index in 0..<count { target[index] = try evaluate(&reader).low }
         }
+    }
+
+    /// Instructions that use one unit of budget, and after which it is looked at.
+    private static let stepsPerUnit = 64
+    private static let stepsAtOnce = 1024
+
+    private mutating func step() throws(GuestStop) {
+        steps += 1
+        guard steps == Self.stepsAtOnce else { return }
+        steps = 0
+        let units = UInt64(Self.stepsAtOnce / Self.stepsPerUnit)
+        if let code = store.stopRequest() ?? store.charge(units) { throw GuestStop(code: code) }
     }
 
     private func reader(_ range: ByteRange) -> BinaryReader {
@@ -52,15 +69,17 @@ struct ConstantEvaluator {
     private mutating func evaluate(
         _ reader: inout BinaryReader
     ) throws -> (low: UInt64, high: UInt64) {
-        stack.removeAll(keepingCapacity: true)
+        base = store.temporaries.count
+        defer { store.temporaries.removeSubrange(base...) }
         while true {
+            try step()
             let opcode = try reader.opcode()
             if opcode == .end { return pop() }
             try step(opcode, &reader)
         }
     }
 
-    private mutating func step(_ opcode: Opcode, _ reader: inout BinaryReader) throws {
+    private func step(_ opcode: Opcode, _ reader: inout BinaryReader) throws {
         switch opcode {
         case .i32Const: push(UInt64(UInt32(bitPattern: try reader.signed32())))
         case .i64Const: push(UInt64(bitPattern: try reader.signed64()))
@@ -96,11 +115,13 @@ struct ConstantEvaluator {
         }
     }
 
-    private mutating func push(_ low: UInt64, _ high: UInt64 = 0) { stack.append((low, high)) }
+    private func push(_ low: UInt64, _ high: UInt64 = 0) { store.temporaries.append((low, high)) }
 
-    private mutating func pop() -> Slots { stack.popLast() ?? (0, 0) }
+    private func pop() -> Slots {
+        store.temporaries.count > base ? store.temporaries.removeLast() : (0, 0)
+    }
 
-    private mutating func binary(_ operation: (UInt64, UInt64) -> UInt64) {
+    private func binary(_ operation: (UInt64, UInt64) -> UInt64) {
         let right = pop().low
         let left = pop().low
         push(operation(left, right))
@@ -110,19 +131,15 @@ struct ConstantEvaluator {
 
     /// A cell for an object; operands on the stack stay alive meanwhile. A few bytes of a module
     /// ask for gigabytes, again and again: before each large object is the time to stop.
-    private func allocate(_ byteCount: Int) throws -> UnsafeMutableRawPointer {
-        let store = instance.store
-        if byteCount >= 1 << 16, let code = store.stopRequest() { throw Trap(code) }
-        let cell = store.keeping(stack) {
-            store.allocate(byteCount, top: store.execution.pointee.top)
-        }
-        guard let cell else { throw Trap(store.heap.refusal) }
-        return cell
+    private func allocate(_ byteCount: Int) throws(GuestStop) -> UnsafeMutableRawPointer {
+        if byteCount >= Int(bulkChargeLimit) { try store.checkStop() }
+        return try store.allocate(
+            byteCount, top: store.execution.pointee.top, isInterruptible: true)
     }
 
     private func typeID(_ type: TypeIndex) -> TypeID { instance.module.valid.typeIDs[Int(type)] }
 
-    private mutating func makeStructure(type: TypeIndex, isDefault: Bool) throws {
+    private func makeStructure(type: TypeIndex, isDefault: Bool) throws {
         guard case .structure(let types) = instance.module.parsed.types[Int(type)].composite
         else { return push(0) }
         let layout = StructureLayout(types)
@@ -139,16 +156,14 @@ struct ConstantEvaluator {
     }
 
     /// The operands are `fixed` elements; else a value, unless `isDefault`, and the length.
-    private mutating func makeArray(_ type: TypeIndex, fixed: Int?, isDefault: Bool) throws {
+    private func makeArray(_ type: TypeIndex, fixed: Int?, isDefault: Bool) throws {
         guard case .array(let element) = instance.module.parsed.types[Int(type)].composite
         else { return push(0) }
         let storage = FieldStorage(element.storage)
         let count = fixed ?? Int(UInt32(truncatingIfNeeded: pop().low))
-        let cell = try allocate(ArrayLayout.elementsOffset + count * storage.byteCount)
-        cell.storeBytes(of: ObjectKind.array.header(typeID(type)), as: UInt32.self)
-        cell.storeBytes(
-            of: UInt32(truncatingIfNeeded: count), toByteOffset: ArrayLayout.lengthOffset,
-            as: UInt32.self)
+        let byteCount = ArrayLayout.elementsOffset + count * storage.byteCount
+        let cell = try allocate(byteCount)
+        // Without its header it is no object: nobody reads elements that are missing.
         let elements = cell + ArrayLayout.elementsOffset
         if fixed != nil {
             for index in (0..<count).reversed() {
@@ -156,8 +171,21 @@ struct ConstantEvaluator {
                 storage.store(value.low, value.high, at: elements + index * storage.byteCount)
             }
         } else {
-            storage.fill(elements, count, isDefault ? (0, 0) : pop())
+            let value: Slots = isDefault ? (0, 0) : pop()
+            do throws(GuestStop) {
+                try store.inPieces(count * storage.byteCount) {
+                    storage.fill(
+                        elements + $0.lowerBound, $0.count >> storage.byteCountLog2, value)
+                }
+            } catch {
+                store.heap.giveBack(cell, byteCount)
+                throw error
+            }
         }
+        cell.storeBytes(of: ObjectKind.array.header(typeID(type)), as: UInt32.self)
+        cell.storeBytes(
+            of: UInt32(truncatingIfNeeded: count), toByteOffset: ArrayLayout.lengthOffset,
+            as: UInt32.self)
         push(UInt64(UInt(bitPattern: cell)))
     }
 }

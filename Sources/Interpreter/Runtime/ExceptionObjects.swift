@@ -4,11 +4,17 @@
 
 extension Store {
     /// Makes an exception of the values at `payload`, as many slots as the tag says, and answers
-    /// the reference to it; nil if there is no room for it.
+    /// the reference to it.
+    ///
+    /// - Parameter isInterruptible: a guest asks, which may be stopped meanwhile.
+    /// - Throws: what stops it; without room `heapExhausted` or
+    ///   `totalExhausted`.
     ///
     /// The values are used as long as they stand on the value stack, or the caller keeps what they
     /// refer to.
-    func makeException(_ tag: TagStorage, payload: UnsafePointer<UInt64>?) -> UInt64? {
+    func makeException(
+        _ tag: TagStorage, payload: UnsafePointer<UInt64>?, isInterruptible: Bool = false
+    ) throws(GuestStop) -> UInt64 {
         let count = tag.slotCount
         var top = execution.pointee.top
         if let payload, let valueStack, UnsafeRawPointer(payload) >= UnsafeRawPointer(valueStack),
@@ -17,7 +23,8 @@ extension Store {
             // A guest throws: nothing of its frame stands above.
             top = UnsafeMutablePointer(mutating: payload + count)
         }
-        guard let object = makeSlots(count + 1, number: 0, top: top) else { return nil }
+        let object = try makeSlots(
+            count + 1, number: 0, top: top, isInterruptible: isInterruptible)
         object[0] = UInt64(UInt(bitPattern: Unmanaged.passUnretained(tag).toOpaque()))
         if let payload { (object + 1).update(from: payload, count: count) }
         return UInt64(UInt(bitPattern: object)) - UInt64(ArrayLayout.elementsOffset)

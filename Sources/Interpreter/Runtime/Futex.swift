@@ -12,8 +12,10 @@ enum Futex {
     private static let wakePrivate = 1 | 128
     #if arch(x86_64)
         private static let number = 202
-    #else
+    #elseif arch(arm64)
         private static let number = 98
+    #else
+        #error("the number of the system call futex on this processor")
     #endif
 
     /// Parks the thread while `word` has the value `expected`. May return early.

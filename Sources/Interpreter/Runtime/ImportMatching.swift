@@ -9,12 +9,13 @@ struct ImportMatching {
 
     /// The imports in order, all of them matching.
     ///
-    /// - Throws: `LinkError` with all that are missing or do not match.
-    func resolve(_ given: [External?]) throws(LinkError) -> [External] {
+    /// - Throws: `LinkError` with all that are missing or do not match; `GuestStop`.
+    func resolve(_ given: [External?]) throws -> [External] {
         var resolved: [External] = []
         resolved.reserveCapacity(given.count)
         var failures: [LinkError.Failure] = []
         for (index, wanted) in module.imports.enumerated() {
+            if index & 255 == 255 { try store.checkStop() }
             let external = index < given.count ? given[index] : nil
             if let reason = mismatch(external, wanted.type) {
                 failures.append(failure(wanted, reason))

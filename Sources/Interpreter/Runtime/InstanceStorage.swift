@@ -24,6 +24,8 @@ final class InstanceStorage {
     private(set) var tags: [TagStorage]
     var elementStates: [ElementState]
     var isDataDropped: [Bool]
+    /// Of structures with many fields that instructions made.
+    private var structureLayouts: [Int: StructureLayout] = [:]
 
     /// The context block, the records, and references of element segments.
     private var holding: ResourceHolding
@@ -62,8 +64,16 @@ final class InstanceStorage {
         isDataDropped = Array(repeating: false, count: parsed.dataSegments.count)
         fillHeader()
         place(imports)
-        for type in parsed.tags.dropFirst(parsed.importedTagCount) {
-            tags.append(store.makeTag(module.valid.typeIDs[Int(type)]))
+    }
+
+    /// Makes the tags that the module defines.
+    func makeTags() throws(GuestStop) {
+        for (index, type) in module.parsed.tags.enumerated()
+        where index >= module.parsed.importedTagCount {
+            if index & 1023 == 1023 { try store.checkStop() }
+            tags.append(
+                store.makeTag(
+                    module.valid.typeIDs[Int(type)], definition: (module, tags.count)))
         }
     }
 
@@ -209,6 +219,9 @@ final class InstanceStorage {
     }
 
     /// The references of an element segment, made on first use; nil if it was dropped.
+    ///
+    /// - Throws: `ResourceError` if the program has no room for them; `GuestStop` if an object has none
+    ///   or the guest must stop. A later call begins anew.
     func elements(_ segment: Int) throws -> UnsafeMutableBufferPointer<UInt64>? {
         guard elementStates.indices.contains(segment) else { return nil }
         switch elementStates[segment] {
@@ -222,7 +235,15 @@ final class InstanceStorage {
             let buffer = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: definition.count)
             buffer.initialize(repeating: 0)
             elementStates[segment] = .ready(buffer)
-            try ConstantEvaluator(self).evaluate(definition, into: buffer.baseAddress)
+            do {
+                var evaluator = ConstantEvaluator(self)
+                if let base = buffer.baseAddress { try evaluator.evaluate(definition, into: base) }
+            } catch {
+                elementStates[segment] = .pending
+                holding.shrink(by: definition.count * 8)
+                buffer.deallocate()
+                throw error
+            }
             return buffer
         }
     }
@@ -243,6 +264,17 @@ final class InstanceStorage {
     func setElements(_ segment: Int, _ buffer: UnsafeMutableBufferPointer<UInt64>) {
         dropElements(segment)
         elementStates[segment] = .ready(buffer)
+    }
+
+    /// Where the fields of a structure type of the module stand.
+    func structureLayout(_ type: Int) -> StructureLayout {
+        if let known = structureLayouts[type] { return known }
+        guard case .structure(let fields) = module.parsed.types[type].composite else {
+            return StructureLayout([])
+        }
+        let layout = StructureLayout(fields)
+        structureLayouts[type] = layout
+        return layout
     }
 
     func dropElements(_ segment: Int) {

@@ -8,10 +8,17 @@ extension Store {
     ///
     /// An instance whose active segments or start function fail stays in the store: what they
     /// wrote stays, and tables of other instances may refer to its functions.
+    ///
+    /// All of it looks at the deadline and at interruption, and what is in proportion to the module's
+    /// numbers and not to its size uses fuel: elements of tables and arrays, bytes of segments.
     func instantiate(_ module: Module, imports: [External?]) throws -> InstanceStorage {
         let instance = try allocate(module, imports: imports, define: initialize)
-        try applyElementSegments(of: instance)
-        try applyDataSegments(of: instance)
+        do {
+            try applyElementSegments(of: instance)
+            try applyDataSegments(of: instance)
+        } catch let stop as GuestStop {
+            throw Trap(stop.code)
+        }
         try runStart(of: instance)
         return instance
     }
@@ -21,18 +28,37 @@ extension Store {
     func allocate(
         _ module: Module, imports: [External?], define: (InstanceStorage) throws -> Void
     ) throws -> InstanceStorage {
+        do {
+            return try allocateUnlessStopped(module, imports: imports, define: define)
+        } catch let stop as GuestStop {
+            throw Trap(stop.code)
+        }
+    }
+
+    private func allocateUnlessStopped(
+        _ module: Module, imports: [External?], define: (InstanceStorage) throws -> Void
+    ) throws -> InstanceStorage {
         guard module.engine === engine else { throw EngineMismatch() }
+        guard callDepth == 0 || isGuestHeld || isOwnThread else { throw CallError.storeInUse }
         let imports = try ImportMatching(module: module, store: self).resolve(imports)
         guard instances.count < limits.instances else {
             throw ResourceError.tooManyInstances(limit: limits.instances)
         }
         try prepareStack()
 
-        heap.register(module.valid.typeIDs, of: engine.types)
-        let instance = try InstanceStorage(module, imports: imports, in: self)
+        let instance: InstanceStorage
+        do {
+            try registerTypes(of: module)
+            instance = try InstanceStorage(module, imports: imports, in: self)
+        } catch {
+            // The heap knows some of them now.
+            hold(typesOf: module)
+            throw error
+        }
         do {
             unfinishedInstances.append(instance)
             defer { unfinishedInstances.removeLast() }
+            try instance.makeTags()
             try define(instance)
             instances.append(instance)
             return instance
@@ -58,30 +84,51 @@ extension Store {
         }
     }
 
+    /// Tells the heap of the module's types, some at a time: one may have ten thousand fields.
+    private func registerTypes(of module: Module) throws(GuestStop) {
+        let ids = module.valid.typeIDs
+        var start = 0
+        while start < ids.count {
+            let end = min(start + 32, ids.count)
+            heap.register(ids[start..<end], of: engine.types)
+            start = end
+            if start < ids.count { try checkStop() }
+        }
+    }
+
     /// Makes memories, globals and tables as the module defines them.
     private func initialize(_ instance: InstanceStorage) throws {
         let module = instance.module
         let parsed = module.parsed
         for type in parsed.memories.dropFirst(parsed.importedMemoryCount) {
             instance.add(try makeMemory(type))
+            if let code = stopRequest() { throw GuestStop(code: code) }
         }
-        let evaluator = ConstantEvaluator(instance)
+        var evaluator = ConstantEvaluator(instance)
         for (index, global) in parsed.globalDefinitions.enumerated() {
             let value = try evaluator.evaluate(global.initializer)
             let cell = instance.globalCell(parsed.importedGlobalCount + index)
             cell?[0] = value.low
             if global.type.value.isVector { cell?[1] = value.high }
         }
-        for table in parsed.tableDefinitions {
-            let fill = try table.initializer.map { try evaluator.evaluate($0).low }
-            instance.add(try makeTable(module.valid.canonical(table.type), fill: fill ?? 0))
+        for (index, definition) in parsed.tableDefinitions.enumerated() {
+            let fill = try definition.initializer.map { try evaluator.evaluate($0).low } ?? 0
+            let table = try makeTable(module.valid.canonical(definition.type))
+            instance.add(table)
+            if fill != 0 {
+                let elements = table.record.pointee.elements
+                try inPieces(Int(truncatingIfNeeded: table.count) * 8) {
+                    (elements + $0.lowerBound / 8).update(repeating: fill, count: $0.count / 8)
+                }
+            }
+            if index & 31 == 31 { try checkStop() }
         }
         // Objects are made now and not when a guest stands somewhere in its code.
         for segment in module.tracedSegments { _ = try instance.elements(segment) }
     }
 
     private func applyElementSegments(of instance: InstanceStorage) throws {
-        let evaluator = ConstantEvaluator(instance)
+        var evaluator = ConstantEvaluator(instance)
         for (index, segment) in instance.module.parsed.elementSegments.enumerated() {
             switch segment.mode {
             case .passive: continue
@@ -93,14 +140,20 @@ extension Store {
                 let count = UInt64(segment.count)
                 let size = UInt64(record.pointee.count)
                 guard count <= size, start <= size - count else {
-                    throw Trap(.outOfBoundsTableAccess)
+                    var trap = Trap(.outOfBoundsTableAccess)
+                    trap.detail = .tableAccess(
+                        table: Int(table), index: start, count: count, tableCount: size)
+                    throw trap
                 }
                 let target = record.pointee.elements + Int(truncatingIfNeeded: start)
                 // Objects were made before: now a collection could tell an observer, who may make
                 // the table grow and so move it.
                 if case .ready(let made) = instance.elementStates[index] {
                     if let origin = made.baseAddress {
-                        target.update(from: origin, count: made.count)
+                        try inPieces(made.count * 8) {
+                            (target + $0.lowerBound / 8).update(
+                                from: origin + $0.lowerBound / 8, count: $0.count / 8)
+                        }
                     }
                 } else {
                     try evaluator.evaluate(segment, into: target)
@@ -111,7 +164,7 @@ extension Store {
     }
 
     private func applyDataSegments(of instance: InstanceStorage) throws {
-        let evaluator = ConstantEvaluator(instance)
+        var evaluator = ConstantEvaluator(instance)
         let parsed = instance.module.parsed
         for (index, segment) in parsed.dataSegments.enumerated() {
             guard case .active(let memory, let offset) = segment.mode,
@@ -120,12 +173,20 @@ extension Store {
             let bytes = GuestMemory(instance.memories[Int(memory)].record.pointee)
             let start = try evaluator.evaluate(offset).low
             let count = segment.content.count
-            guard bytes.contains(start, count: UInt64(count)) else {
-                throw Trap(.outOfBoundsMemoryAccess)
+            guard bytes.contains(at: start, count: UInt64(count)) else {
+                var trap = Trap(.outOfBoundsMemoryAccess)
+                trap.detail = .memoryAccess(
+                    memory: Int(memory), address: start, byteCount: UInt64(count),
+                    memoryByteCount: UInt64(bytes.byteCount))
+                throw trap
             }
             if count > 0 {
-                (bytes.base + Int(truncatingIfNeeded: start)).copyMemory(
-                    from: parsed.bytes.base + segment.content.start, byteCount: count)
+                let target = bytes.base + Int(truncatingIfNeeded: start)
+                let origin = parsed.bytes.base + segment.content.start
+                try inPieces(count) {
+                    (target + $0.lowerBound).copyMemory(
+                        from: origin + $0.lowerBound, byteCount: $0.count)
+                }
             }
             instance.dropData(index)
         }

@@ -10,13 +10,13 @@ extension Store {
     /// - Throws: `Trap` if calls are nested too deep or the guest was asked to stop.
     @inline(__always)
     func beginCall(_ signature: Signature) throws -> UnsafeMutablePointer<UInt64> {
+        if callDepth > 0 { try checkNesting() }
         if valueStack == nil { try prepareStack() }
         let top = execution.pointee.top
         guard signature.headerIndex < Int(UInt16.max) else { throw Trap(.stackExhausted) }
         if UnsafeMutableRawPointer(top) > stackLimit, let code = growStack(to: top) {
             throw Trap(code)
         }
-        if callDepth > 0 { try checkNesting() }
         execution.pointee.top = top + signature.headerIndex
         return top
     }
@@ -32,10 +32,14 @@ extension Store {
     func run(_ record: UnsafeMutablePointer<FunctionRecord>, _ top: StackPointer) throws {
         if let code = stopRequest() { throw Trap(code) }
         let behind = top + Int(record.pointee.headerIndex)
-        collectIfDue(top: behind)
+        if let code = collectIfDue(top: behind) { throw Trap(code) }
         if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
         let outer = execution.pointee.place
-        if callDepth > 0 { suspendedRuns.append(outer) }
+        if callDepth > 0 {
+            suspendedRuns.append(outer)
+        } else {
+            runningStack = NativeStack.address()
+        }
         callDepth += 1
         defer {
             callDepth -= 1
@@ -80,7 +84,8 @@ extension Store {
             trap.backtrace = Backtrace(of: self, atCall: true)
             return trap
         }
-        let trap = Trap(code, backtrace: Backtrace(of: self, atCall: false))
+        var trap = Trap(code, backtrace: Backtrace(of: self, atCall: false))
+        trap.detail = TrapDetail(code, of: self)
         if observer != nil { notify { $0.didTrap(trap) } }
         return trap
     }
@@ -108,14 +113,16 @@ extension Store {
         }
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
-                let store = Unmanaged.passUnretained(self)
                 try $0.body(
-                    Caller(store: store, context: context),
-                    CallSlots(arguments, count: header, of: store))
+                    Caller(store: Unmanaged.passUnretained(self), context: context),
+                    CallSlots(arguments, count: header, of: execution))
                 if $0.mustCheckResults { try checkResults(of: $0.type, in: arguments) }
             }
-            collectIfDue(top: top)
-            heap.externs.releaseDead()
+            if let code = collectIfDue(top: top) { return code.answer }
+            if heap.externs.attention != 0 || execution.pointee.missingSlotMark != 0 {
+                heap.externs.releaseDead()
+                try checkSlotFault()
+            }
             return 0
         } catch let suspension as Suspension {
             guard let run = suspendable else {
@@ -123,7 +130,8 @@ extension Store {
                 return TrapCode.hostError.answer
             }
             run.pendingCall = (record, arguments)
-            run.state = .waiting(.hostFunction(suspension))
+            run.state = .waiting(
+                .hostFunction(Execution.HostCall(request: suspension.request)))
             return suspended
         } catch {
             pendingError = error
@@ -144,6 +152,8 @@ struct NativeStackBounds {
     static let freeDepth = 8
     /// What a host function may need on its own.
     static let reserve: UInt = 128 << 10
+    /// Addresses so near to each other are taken for those of one stack.
+    static let near: UInt = 64 << 10
 }
 
 extension Store {
@@ -152,6 +162,7 @@ extension Store {
     func holdingGuest<Answer: Sendable>(_ body: () -> Answer) -> Answer {
         let wasHeld = isGuestHeld
         isGuestHeld = true
+        if callDepth == 0 { runningStack = NativeStack.address() }
         // A nested call looks at `isGuestHeld` only if another has not returned.
         callDepth += 1
         defer {
@@ -165,6 +176,7 @@ extension Store {
 
     @inline(never)
     func checkNesting() throws {
+        guard isOwnThread else { throw CallError.storeInUse }
         guard !isGuestHeld else { throw CallError.guestIsHeld }
         guard callDepth < limits.nestedCalls else { throw exhausted() }
         guard callDepth >= NativeStackBounds.freeDepth else { return }
@@ -177,6 +189,16 @@ extension Store {
                 ).partialValue
         }
         guard NativeStack.currentAddress() > nativeStack.lowest else { throw exhausted() }
+    }
+
+    /// Whether the thread that runs guests is this one, if there is one. To be asked while
+    /// `callDepth` is not 0.
+    ///
+    /// Nested calls lie below the outer one on the same native stack, mostly near; only for others the
+    /// stack's bounds are looked up.
+    var isOwnThread: Bool {
+        runningStack == 0 || runningStack &- NativeStack.address() < NativeStackBounds.near
+            || NativeStack.contains(runningStack)
     }
 
     private func exhausted() -> Trap {

@@ -29,8 +29,9 @@ private func place(
     memory.pointee.base + Int(truncatingIfNeeded: address)
 }
 
-/// Bytes from which on a bulk operation costs fuel: below, it is as fast as a few instructions.
-private let bulkChargeLimit: UInt64 = 1 << 16
+/// Bytes from which on a bulk operation costs fuel. Below, it takes no longer than a few units: the slice
+/// that a guest got while its units were fast must not last a hundred milliseconds.
+let bulkChargeLimit: UInt64 = 1 << 12
 
 /// Takes a unit of the budget per KiB of a large bulk operation, so that neither fuel nor deadlines
 /// can be evaded by moving gigabytes.
@@ -171,13 +172,58 @@ func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
 
 // MARK: Tables
 
-/// `table.grow`: the size before, or `UInt64.max` if the table cannot grow so far.
+/// `table.grow`: the size before, `UInt64.max` if the table cannot grow so far, or `growthStopped` and
+/// the code of what stops the guest; the table is as it was then.
 @inline(never)
 func runtimeTableGrow(
     _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
 ) -> UInt64 {
     let instance = ContextView(cx).instance
-    return instance.store.grow(instance.tables[table], by: delta, fill: value) ?? refused
+    do throws(GuestStop) {
+        return try withBudget(of: cx) { (store) throws(GuestStop) in
+            try store.grow(instance.tables[table], by: delta) {
+                (elements, count) throws(GuestStop) in
+                try store.inPieces(count * 8) {
+                    (elements + $0.lowerBound / 8).update(repeating: value, count: $0.count / 8)
+                }
+            }
+        } ?? refused
+    } catch {
+        return growthStopped | error.code.answer
+    }
+}
+
+/// No size of a table has this bit and not the one above.
+let growthStopped: UInt64 = 1 << 62
+
+/// Runs what the store does for the guest that stands in the middle of an instruction: the store counts
+/// its budget in `execution.budget`.
+private func withBudget<Result, Failure>(
+    of cx: ContextPointer, _ body: (Store) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    let context = ContextView(cx)
+    let execution = context.execution
+    execution.pointee.budget = context.budget
+    defer { context.budget = execution.pointee.budget }
+    return try body(context.instance.store)
+}
+
+/// The references of an element segment, which are made if nobody asked for them; or the trap code of
+/// what stops the guest meanwhile. None if the segment was dropped.
+func runtimeElements(
+    _ cx: ContextPointer, _ segment: Int
+) -> (UnsafeMutableBufferPointer<UInt64>, stop: UInt64) {
+    let instance = ContextView(cx).instance
+    let none = UnsafeMutableBufferPointer<UInt64>(start: nil, count: 0)
+    if case .ready(let elements) = instance.elementStates[segment] { return (elements, 0) }
+    do {
+        let elements = try withBudget(of: cx) { _ in try instance.elements(segment) }
+        return (elements ?? none, 0)
+    } catch {
+        if error is ResourceError { return (none, TrapCode.totalExhausted.answer) }
+        // Segments with objects were made at instantiation; nothing else can fail.
+        return (none, (error as? GuestStop)?.code.answer ?? TrapCode.unreachable.answer)
+    }
 }
 
 /// `table.fill`
@@ -226,27 +272,17 @@ func runtimeTableInit(
 ) -> UInt64 {
     let context = ContextView(cx)
     let record = context.table(table)
-    let elements: UnsafeMutableBufferPointer<UInt64>?
-    do {
-        elements = try context.instance.elements(segment)
-    } catch {
-        return elementsFailure(error)
-    }
-    guard fits(source, count, in: UInt(bitPattern: elements?.count ?? 0)),
+    let (elements, stop) = runtimeElements(cx, segment)
+    guard stop == 0 else { return stop }
+    guard fits(source, count, in: UInt(bitPattern: elements.count)),
         fits(destination, count, in: record.pointee.count)
     else { return TrapCode.outOfBoundsTableAccess.answer }
-    guard count > 0, let base = elements?.baseAddress else { return 0 }
+    guard count > 0, let base = elements.baseAddress else { return 0 }
     let target = record.pointee.elements + Int(truncatingIfNeeded: destination)
     let origin = base + Int(truncatingIfNeeded: source)
     return inPieces(cx, count &* 8) {
         (target + $0.lowerBound / 8).update(from: origin + $0.lowerBound / 8, count: $0.count / 8)
     }
-}
-
-/// Constant expressions of a validated module fail only where instantiation refused it before; but there
-/// may be no room for what they make.
-func elementsFailure(_ error: any Error) -> UInt64 {
-    (error is ResourceError ? TrapCode.totalExhausted : .outOfBoundsTableAccess).answer
 }
 
 /// `elem.drop`

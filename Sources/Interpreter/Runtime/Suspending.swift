@@ -67,7 +67,9 @@ extension Store {
         if case .results(let write) = input, let call = run.pendingCall {
             let header = Int(call.record.pointee.headerIndex)
             try write(
-                CallSlots(call.slots, count: header, of: Unmanaged.passUnretained(self)))
+                CallSlots(call.slots, count: header, of: execution))
+            try checkSlotFault()
+            try checkResults(of: signature(call.record.pointee.typeID).type, in: call.slots)
         }
         guard let stack = run.stack, let outerStack = exchangeStack(stack) else {
             throw SuspensionError.notSuspended
@@ -76,7 +78,11 @@ extension Store {
         let outerPlace = execution.pointee.place
         let outerRun = executions.current
         run.stack = outerStack
-        if callDepth > 0 { suspendedRuns.append(outerPlace) }
+        if callDepth > 0 {
+            suspendedRuns.append(outerPlace)
+        } else {
+            runningStack = NativeStack.address()
+        }
         callDepth += 1
         executions.current = (.passUnretained(run), callDepth)
         let isFirst = if case .ready = run.state { true } else { false }
@@ -121,7 +127,7 @@ extension Store {
         execution.pointee.place = nil
         if try payDebts(of: run) { return suspended }
         let header = run.start + Int(record.pointee.headerIndex)
-        collectIfDue(top: header)
+        if let code = collectIfDue(top: header) { throw failure(code) }
         guard let context = record.pointee.context else {
             let code = callHost(record, run.start, context: nil)
             if code == suspended { return code }

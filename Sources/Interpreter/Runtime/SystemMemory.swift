@@ -68,7 +68,7 @@ enum MemoryFile {
             UInt64(byteCount) <= UInt64(limit.rlim_cur)
         else { return nil }
         // Closed on exec; may be sealed.
-        let descriptor = createMemoryFile("wasmd", 1 | 2)
+        let descriptor = DescriptorNumber.aboveStandardStreams(createMemoryFile("wasmd", 1 | 2))
         guard descriptor >= 0 else { return nil }
         guard ftruncate(descriptor, byteCount) == 0 else {
             close(descriptor)
@@ -140,6 +140,23 @@ enum NativeStack {
         withUnsafeTemporaryAllocation(byteCount: 8, alignment: 8) {
             UInt(bitPattern: $0.baseAddress)
         }
+    }
+
+    /// The same for the frame that this is inlined into, in an instruction.
+    @inline(__always) static func address() -> UInt {
+        var place: UInt8 = 0
+        return _withUnprotectedUnsafeMutablePointer(to: &place) { UInt(bitPattern: $0) }
+    }
+
+    /// Whether an address is in the running thread's stack; true if that is not known.
+    static func contains(_ address: UInt) -> Bool {
+        var attributes = pthread_attr_t()
+        guard attributesOfRunningThread(pthread_self(), &attributes) == 0 else { return true }
+        defer { pthread_attr_destroy(&attributes) }
+        var start: UnsafeMutableRawPointer?
+        var byteCount = 0
+        guard pthread_attr_getstack(&attributes, &start, &byteCount) == 0 else { return true }
+        return address &- UInt(bitPattern: start) < UInt(byteCount)
     }
 }
 

@@ -15,12 +15,11 @@ final class TableStorage {
     /// The bytes of the slots.
     private var holding: ResourceHolding
 
-    /// Allocates a table of `count` elements, or of the minimum size, filled with `value`.
+    /// Allocates a table of `count` nulls, or of the minimum size.
     ///
     /// - Throws: `ResourceError` if the size is above a limit or there is no memory.
     init(
-        _ type: TableType, count: UInt64? = nil, fill value: UInt64 = 0, limit: UInt64,
-        account: ResourceAccount? = nil
+        _ type: TableType, count: UInt64? = nil, limit: UInt64, account: ResourceAccount? = nil
     ) throws(ResourceError) {
         // Byte counts of tables stay below half of what an Int can hold.
         let limit = min(limit, 1 << 40)
@@ -42,7 +41,6 @@ final class TableStorage {
             to: TableRecord(
                 elements: elements.bindMemory(to: UInt64.self, capacity: capacity),
                 count: UInt(bitPattern: count)))
-        if value != 0 { record.pointee.elements.update(repeating: value, count: count) }
     }
 
     deinit {
@@ -60,15 +58,19 @@ final class TableStorage {
         return current
     }
 
-    /// Adds `delta` elements that hold `value`; answers the size before, or nil if it cannot grow.
-    func grow(by delta: UInt64, fill value: UInt64) -> UInt64? {
+    /// Adds `delta` elements, which `fill` writes; answers the size before, or nil if it cannot grow.
+    ///
+    /// - Throws: what `fill` throws; then the table is as it was.
+    func grow<Failure>(
+        by delta: UInt64, fill: (UnsafeMutablePointer<UInt64>, Int) throws(Failure) -> Void
+    ) throws(Failure) -> UInt64? {
         let old = count
         let (sum, overflow) = old.addingReportingOverflow(delta)
         guard !overflow, sum <= maximumCount else { return nil }
         let newCount = Int(truncatingIfNeeded: sum)
         let oldCount = Int(truncatingIfNeeded: old)
         guard makeRoom(newCount) else { return nil }
-        (record.pointee.elements + oldCount).update(repeating: value, count: newCount - oldCount)
+        try fill(record.pointee.elements + oldCount, newCount - oldCount)
         record.pointee.count = UInt(bitPattern: newCount)
         return old
     }

@@ -65,32 +65,40 @@ extension Store {
         var steps = stepsPerUnit
         while let place = next, let here = code {
             guard let site = unwindingSites.site(of: here, place.context) else { break }
-            if site.region >= 0, let handlers = site.handlers {
-                let clause = handlers._withUnsafeGuaranteedRef {
-                    Self.clause($0, site.region, exception, place.context, &steps)
+            do throws(GuestStop) {
+                if site.region >= 0, let handlers = site.handlers {
+                    if let clause = try clause(
+                        handlers.takeUnretainedValue(), site.region, exception, place.context,
+                        &steps)
+                    {
+                        try chargeSteps(&steps)
+                        return try land(exception, clause, site, place)
+                    }
                 }
-                if let clause {
-                    if let stop = charge(steps) { return .trap(stop) }
-                    return land(exception, clause, site, place)
-                }
-            }
-            steps &+= 1
-            if steps >= stepsAtOnce {
-                if let stop = charge(steps) { return .trap(stop) }
-                steps = 0
+                steps &+= 1
+                if steps >= stepsAtOnce { try chargeSteps(&steps) }
+            } catch {
+                return .trap(error.code)
             }
             next = place.caller(site.headerIndex)
             code = next.map { $0.code - 1 }
         }
-        if let stop = charge(steps) { return .trap(stop) }
+        do throws(GuestStop) { try chargeSteps(&steps) } catch { return .trap(error.code) }
         return .uncaught
     }
 
+    /// Takes what a search has used from the budget.
+    private func chargeSteps(_ steps: inout Int) throws(GuestStop) {
+        let stop = steps >= stepsAtOnce ? stopRequest() : nil
+        if let code = stop ?? charge(UInt64(steps / stepsPerUnit)) { throw GuestStop(code: code) }
+        steps = 0
+    }
+
     /// The first clause that fits, of the region or of those around it.
-    private static func clause(
+    private func clause(
         _ handlers: CatchTable, _ region: Int, _ exception: ThrownException,
         _ context: ContextPointer, _ steps: inout Int
-    ) -> CatchTable.Clause? {
+    ) throws(GuestStop) -> CatchTable.Clause? {
         let tags = InstanceStorage.of(context).tags
         var region = region
         while region >= 0 {
@@ -104,9 +112,11 @@ extension Store {
                     return clause
                 }
                 steps &+= 1
+                if steps >= stepsAtOnce { try chargeSteps(&steps) }
                 index = Int(clause.next)
             }
             steps &+= 1
+            if steps >= stepsAtOnce { try chargeSteps(&steps) }
             region = parent
         }
         return nil
@@ -115,15 +125,13 @@ extension Store {
     private func land(
         _ exception: ThrownException, _ clause: CatchTable.Clause, _ site: UnwindingSite,
         _ place: GuestPlace
-    ) -> Unwinding {
+    ) throws(GuestStop) -> Unwinding {
         let frame = place.stack
         let tag = exception.tag.takeUnretainedValue()
         var reference = exception.reference
         if clause.reference >= 0, reference == 0 {
-            guard let made = makeException(tag, payload: exception.payload) else {
-                return .trap(heap.refusal)
-            }
-            reference = made
+            reference = try makeException(
+                tag, payload: exception.payload, isInterruptible: true)
         }
         // Who catches everything has no room for a payload: where it would go may be the header.
         if clause.tag >= 0 {
@@ -134,16 +142,6 @@ extension Store {
         execution.pointee.stack = frame
         execution.pointee.context = place.context
         return .caught
-    }
-
-    /// Takes what a search has used from the budget; answers why the guest must stop.
-    private func charge(_ steps: Int) -> TrapCode? {
-        execution.pointee.budget &-= Int64(steps / stepsPerUnit)
-        let left = execution.pointee.budget
-        guard left < 0 else { return nil }
-        return TrapCode(
-            rawValue: UInt8(
-                truncatingIfNeeded: refill(owing: UInt64(max(1, -left)), inOperation: true)))
     }
 }
 
@@ -158,17 +156,19 @@ extension Store {
         case .caught: return 0
         case .trap(let code): trap = code
         case .uncaught:
-            var exception = exception
-            if exception.reference == 0 {
-                let tag = exception.tag.takeUnretainedValue()
-                exception.reference = makeException(tag, payload: exception.payload) ?? 0
-            }
-            guard exception.reference != 0 else {
-                trap = heap.refusal
+            var reference = exception.reference
+            do throws(GuestStop) {
+                if reference == 0 {
+                    reference = try makeException(
+                        exception.tag.takeUnretainedValue(), payload: exception.payload,
+                        isInterruptible: true)
+                }
+            } catch {
+                trap = error.code
                 break
             }
             pendingError = Exception(
-                store: self, reference: exception.reference,
+                store: self, reference: reference,
                 backtrace: Backtrace(of: self, atCall: false))
             trap = .hostError
         }

@@ -119,7 +119,24 @@ extension Store {
         }
     }
 
-    private func isReference(_ slot: UInt64, of type: ValueType) -> Bool {
+    /// The same for arguments.
+    @inline(never)
+    func checkArguments(
+        of type: FunctionType, in slots: UnsafeMutablePointer<UInt64>
+    ) throws(CallError) {
+        var slot = slots
+        for (index, type) in type.parameters.enumerated() {
+            if type == .i32 || type == .f32 {
+                slot[0] &= 0xffff_ffff
+            } else if type.isReference, !isReference(slot[0], of: type) {
+                throw .argument(index: index, .typeMismatch(expected: type))
+            }
+            slot += type.slotCount
+        }
+    }
+
+    /// Whether the bits of a slot are a value of a reference type.
+    func isReference(_ slot: UInt64, of type: ValueType) -> Bool {
         guard slot != 0 else { return type.isDefaultable }
         guard let expected = type.reference else { return false }
         let actual: HeapType

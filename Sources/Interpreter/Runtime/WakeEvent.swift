@@ -6,7 +6,9 @@ import Glibc
 
 enum WakeEvent {
     /// A descriptor that is not readable; -1 if the system has none.
-    static func make() -> Int32 { symbol_eventfd(0, O_CLOEXEC | O_NONBLOCK) }
+    static func make() -> Int32 {
+        DescriptorNumber.aboveStandardStreams(symbol_eventfd(0, O_CLOEXEC | O_NONBLOCK))
+    }
 
     /// Makes the descriptor readable. May be called from a signal handler.
     static func signal(_ descriptor: Int32) {
@@ -28,6 +30,16 @@ enum WakeEvent {
     static func close(_ descriptor: Int32) {
         guard descriptor >= 0 else { return }
         _ = Glibc.close(descriptor)
+    }
+}
+
+enum DescriptorNumber {
+    /// The same open file under a number that is none of a standard stream, which the process may be
+    /// without; closed and -1 if there is none.
+    static func aboveStandardStreams(_ descriptor: Int32) -> Int32 {
+        guard 0...STDERR_FILENO ~= descriptor else { return descriptor }
+        defer { _ = close(descriptor) }
+        return fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
     }
 }
 

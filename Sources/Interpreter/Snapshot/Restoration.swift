@@ -163,7 +163,10 @@ struct Restoration {
         _ shape: ObjectShape, _ length: UInt32
     ) throws(ResourceError) -> UInt64 {
         let byteCount = shape.byteCount(length: length)
-        guard let cell = store.allocate(byteCount, top: store.execution.pointee.top) else {
+        let cell: UnsafeMutableRawPointer
+        do throws(GuestStop) {
+            cell = try store.allocate(byteCount, top: store.execution.pointee.top)
+        } catch {
             throw store.heapError
         }
         cell.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)

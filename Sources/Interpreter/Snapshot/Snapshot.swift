@@ -80,7 +80,7 @@ extension Linker {
     ///
     /// - Throws: as `Instance.init(_:imports:in:)` with a snapshot.
     public func instantiate(from snapshot: Snapshot, in store: Store) throws -> Instance {
-        let imports = resolve(snapshot.module, in: store)
+        let imports = try resolve(snapshot.module, in: store)
         return Instance(
             store: store, storage: try store.instantiate(snapshot, imports: imports))
     }

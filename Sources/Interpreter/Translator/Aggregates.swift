@@ -96,6 +96,8 @@ extension Translator {
     /// Fields are taken from where they are: from homes and from locals.
     private mutating func structNew(_ type: TypeIndex) {
         let layout = layout(type)
+        guard layout.fields.count <= Self.fieldLimit else { return largeStructNew(type, layout) }
+        expose(layout.fields.count)
         let first = stack.count - layout.fields.count
         var wide: [CodeWord] = []
         var narrow: [CodeWord] = []
@@ -120,12 +122,29 @@ extension Translator {
         last.end = code.count
     }
 
+    /// Structures with more fields are made like arrays, by an instruction of four words: a thousand
+    /// fields that one call pushed would else be a thousand words, again and again.
+    private static let fieldLimit = 32
+
+    private mutating func largeStructNew(_ type: TypeIndex, _ layout: StructureLayout) {
+        let end = nextHome
+        let base = take(layout.fields.count)
+        pushResult(
+            .aggregate, word: codeWord(0, base, AggregateOperation.structNew.rawValue, end),
+            third: UInt64(ObjectKind.structure.header(typeIDs[Int(type)])) | UInt64(type) &<< 32,
+            .integer, before: registers, droppable: false)
+        code.append(0)
+        last.end = code.count
+        noteWork(layout.fields.count)
+    }
+
     private mutating func structNewDefault(_ type: TypeIndex) {
         let layout = layout(type)
         let sizeClass = SizeClass.containing(layout.byteCount)
         pushCell(
             .structNewDefault, type, operands: 0,
             codeWord(HeapOffset.freeList(sizeClass), layout.byteCount / 8, 0, sizeClass))
+        noteWork(layout.byteCount / 64)
     }
 
     private mutating func pushCell(
@@ -133,7 +152,7 @@ extension Translator {
     ) {
         // A collection scans the frame up to here: operands are in use.
         let end = nextHome
-        truncate(to: stack.count - operands)
+        drop(operands)
         pushResult(
             instruction, word: codeWord(0, end, unsigned: typeIDs[Int(type)]), third: third,
             .integer, before: registers, droppable: false)
@@ -267,10 +286,8 @@ extension Translator {
         _ operation: AggregateOperation, _ type: TypeIndex, index: UInt32 = 0
     ) {
         let count = operation.operandCount ?? Int(index)
-        materializeTop(count)
         let end = nextHome
-        let base = count == 0 ? end : Int(stack[stack.count - count].home)
-        truncate(to: stack.count - count)
+        let base = take(count)
         let word = codeWord(0, base, operation.rawValue, end)
         let header = ObjectKind.array.header(typeIDs[Int(type)])
         let third = UInt64(header) | UInt64(index) &<< 32

@@ -135,6 +135,7 @@ extension Translator {
     /// The value keeps its bits and its slot and changes its type: no code at all.
     mutating func reinterpret(as valueClass: ValueClass) {
         guard !stack.isEmpty else { return }
+        expose(1)
         stack[stack.count - 1].valueClass = valueClass
     }
 

@@ -3,10 +3,7 @@
 extension Translator {
     /// Pops the arguments of a call to their homes and answers the distance of the callee's frame.
     private mutating func popArguments(_ callee: FunctionShape) -> Int {
-        let count = callee.parameters.count
-        materializeTop(count)
-        let frame = count == 0 ? nextHome : Int(stack[stack.count - count].home)
-        truncate(to: stack.count - count)
+        let frame = take(callee.parameters.count)
         let end = frame + callee.headerIndex + 2
         if end > highestSlot { highestSlot = end }
         return frame

@@ -118,7 +118,7 @@ extension Translator {
         prepareOperands(of: label)
         let isDirect =
             label != 0 && labels[label].kind != .loop
-            && !needsMove(arity(label), to: labels[label].home)
+            && !needsMove(carried(label), to: labels[label].home)
         func branch(_ translator: inout Translator, onFailure: Bool) -> (
             instruction: Int, half: Int
         ) {

@@ -1,5 +1,5 @@
-// Invariant: a table changes only while its function is translated, under the lock of the
-// `CodeTable`; from then on it lives unchanged as long as the code.
+// Invariant: a table changes only while its function is translated, by the thread that does so; from
+// the moment when the code is published it lives unchanged as long as the code.
 
 /// What code of one function catches: looked at when an exception is thrown, never before.
 ///

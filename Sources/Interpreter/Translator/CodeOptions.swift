@@ -9,6 +9,8 @@ struct CodeOptions: OptionSet {
     static let blockProbes = CodeOptions(rawValue: 2)
     /// One NaN where there could be several.
     static let canonicalNaNs = CodeOptions(rawValue: 4)
+    /// Zeroes all locals, also those that are written before they are read.
+    static let zeroedLocals = CodeOptions(rawValue: 8)
 
     init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -17,5 +19,6 @@ struct CodeOptions: OptionSet {
         if configuration.observesCalls { insert(.callProbes) }
         if configuration.countsBlocks { insert(.blockProbes) }
         if configuration.canonicalizesNaNs { insert(.canonicalNaNs) }
+        if configuration.capturesLocals { insert(.zeroedLocals) }
     }
 }

@@ -2,7 +2,8 @@
 //
 // Invariants: `entries[i]` is always the address of valid code, a stub or the function's; it
 // changes once, with release ordering, after the code is complete. Whoever reads it follows the
-// pointer, so that the code it leads to is complete too. Code lives as long as the table.
+// pointer, so that the code it leads to is complete too. Code lives as long as the table. A `Translator`
+// and what it makes belong to one thread until the code is published; no lock is held meanwhile.
 
 import Synchronization
 import WasmValidator
@@ -21,50 +22,22 @@ final class CodeTable: Sendable {
     private let options: CodeOptions
     private let state: Mutex<State>
 
-    /// Code of one translated function.
-    private struct Block {
-        var start: CodePointer
-        var words: Int
-        var entry: Int
-        var handlers: CatchTable?
-        var counters: BlockCounters?
-        var slotCount: Int
-        /// What the code is charged to: the account of the program whose call caused the translation.
-        var account: ResourceAccount?
-        var byteCount: Int { 8 * words + CodeTable.byteCountOfBlock }
-    }
-
-    /// What there is beside a function's code, without its handlers of exceptions.
-    private static let byteCountOfBlock = 256
+    /// Counts translations of large bodies that ended: what those wait on who need the same function.
+    private nonisolated(unsafe) let endedCount: Futex.Word
 
     private struct State: @unchecked Sendable {
-        var translator: Translator?
+        /// Translators that no thread uses, with their memory.
+        var translators: [Translator] = []
+        /// Functions with large bodies that some thread translates.
+        var busy: Set<Int> = []
         /// What all translations took.
         var duration = Duration.zero
-        var blocks: [Int: Block] = [:]
-        /// The blocks by address, for backtraces; sorted again when there are more blocks.
-        var sorted: [(index: Int, block: Block)] = []
-
-        mutating func sortBlocks() {
-            guard sorted.count != blocks.count else { return }
-            sorted = blocks.map { ($0.key, $0.value) }
-            sorted.sort { $0.block.start < $1.block.start }
-        }
-
-        /// The block that `code` points into (or just behind).
-        mutating func block(containing code: CodePointer) -> (index: Int, block: Block)? {
-            // A deep stack of a large module asks a million times: no search through all blocks.
-            sortBlocks()
-            var low = 0
-            var high = sorted.count
-            while low < high {
-                let middle = (low + high) / 2
-                if sorted[middle].block.start <= code { low = middle + 1 } else { high = middle }
-            }
-            guard low > 0 else { return nil }
-            let found = sorted[low - 1]
-            return code <= found.block.start + found.block.words ? found : nil
-        }
+        var wordCount = 0
+        var blocks: [Int: CodeBlock] = [:]
+        /// The blocks by address, for backtraces and exceptions.
+        var places = CodePlaces()
+        /// Where code came from, as far as backtraces asked.
+        var offsets: [CodePlace: Int] = [:]
     }
 
     init(_ module: ValidModule, layout: ContextLayout, options: CodeOptions) {
@@ -75,6 +48,8 @@ final class CodeTable: Sendable {
         shapes = FunctionShapes(module.parsed.types)
         entries = .allocate(capacity: max(count, 1))
         stubs = .allocate(capacity: max(2 * count, 1))
+        endedCount = .allocate(capacity: 1)
+        endedCount.initialize(to: Atomic(0))
         state = Mutex(State())
         let handler = Instruction.translateStub.handler
         for index in 0..<count {
@@ -91,6 +66,8 @@ final class CodeTable: Sendable {
                 block.account?.release(block.byteCount)
             }
         }
+        endedCount.deinitialize(count: 1)
+        endedCount.deallocate()
         stubs.deallocate()
         entries.deallocate()
     }
@@ -108,53 +85,117 @@ final class CodeTable: Sendable {
 
     /// How many functions were translated, the words of their code, and how long it took.
     var statistics: (functions: Int, words: Int, duration: Duration) {
-        state.withLock { state in
-            let words = state.blocks.values.reduce(0) { $0 + $1.words }
-            return (state.blocks.count, words, state.duration)
-        }
+        state.withLock { ($0.blocks.count, $0.wordCount, $0.duration) }
     }
 
     // MARK: Translation
 
     /// The code of a defined function; translates it if nobody has.
     ///
-    /// - Parameter account: what code that is made now is charged to.
+    /// Two threads that need the same function at the same time both translate it, and the first to
+    /// finish publishes; if the body is large, the second waits instead, as long as its client may.
+    ///
+    /// The code is charged to the account of the client's store, if it has one.
+    ///
+    /// - Throws: `stopped` if the client must not wait any longer, `noRoom` if its program has no room for
+    ///   the code. Then nothing has happened.
     func translate(
-        _ definedFunction: Int, account: ResourceAccount? = nil
+        _ definedFunction: Int, for client: TranslationClient
     ) throws(TranslationError) -> CodePointer {
-        let result: Result<UInt, TranslationError> = state.withLock { state in
-            if let block = state.blocks[definedFunction] {
-                return .success(UInt(bitPattern: block.start + block.entry))
-            }
-            let start = ContinuousClock.now
-            defer { state.duration += start.duration(to: .now) }
-            do throws(TranslationError) {
-                let code = try Self.translated(definedFunction, in: &state, makeTranslator)
-                let charged = 8 * code.words.count + Self.byteCountOfBlock
-                guard account?.charge(charged) ?? true else { throw .noRoom }
-                let words = CodePointer.allocate(capacity: code.words.count)
-                words.initialize(from: code.words, count: code.words.count)
-                let counters = Self.counters(of: code, in: words)
-                state.blocks[definedFunction] = Block(
-                    start: words, words: code.words.count, entry: code.entry,
-                    handlers: code.handlers, counters: counters, slotCount: code.slotCount,
-                    account: account)
-                let entry = UInt(bitPattern: words + code.entry)
-                entries[definedFunction].store(entry, ordering: .releasing)
-                return .success(entry)
-            } catch {
-                return .failure(error)
+        let size = module.parsed.bodies[definedFunction].count
+        let isLarge = size >= Self.largeBodySize
+        while true {
+            let seen = isLarge ? endedCount.pointee.load(ordering: .acquiring) : 0
+            switch claim(definedFunction, isLarge: isLarge) {
+            case .known(let code): return code
+            case .mine(let translator):
+                return try translate(definedFunction, isLarge, for: client, with: translator)
+            case .busy:
+                // Somebody else's end is not told to the client's handle: look from time to time.
+                Futex.wait(endedCount, while: seen, nanoseconds: 500_000)
+                if let stop = client.stop(after: 0, of: 0) { throw .stopped(stop) }
             }
         }
-        return CodePointer(bitPattern: try result.get()) ?? stubs
     }
 
-    /// Translates every function. Answers the indices of those that cannot be translated.
+    /// Bytes of a body that take a millisecond or more: it is worth waiting for another thread.
+    private static let largeBodySize = 64 << 10
+    /// Words that a translator may have room for and be kept.
+    private static let keptCapacity = 1 << 17
+
+    private enum Claim {
+        case known(CodePointer)
+        case busy
+        case mine(Translator?)
+    }
+
+    private func claim(_ definedFunction: Int, isLarge: Bool) -> Claim {
+        let claim = state.withLock { state -> (entry: UInt, isBusy: Bool, own: Translator?) in
+            if let block = state.blocks[definedFunction] {
+                return (UInt(bitPattern: block.start + block.entry), false, nil)
+            }
+            if isLarge, !state.busy.insert(definedFunction).inserted { return (0, true, nil) }
+            return (0, false, state.translators.popLast())
+        }
+        if let code = CodePointer(bitPattern: claim.entry) { return .known(code) }
+        return claim.isBusy ? .busy : .mine(claim.own)
+    }
+
+    private func translate(
+        _ definedFunction: Int, _ isLarge: Bool, for client: TranslationClient,
+        with free: consuming Translator?
+    ) throws(TranslationError) -> CodePointer {
+        let start = ContinuousClock.now
+        var translator = free.take() ?? makeTranslator()
+        translator.client = client
+        let result: Result<CodeBlock, TranslationError>
+        do throws(TranslationError) {
+            result = .success(CodeBlock(try translator.translate(definedFunction)))
+        } catch {
+            result = .failure(error)
+        }
+        translator.client = TranslationClient()
+        let isKept = translator.code.capacity <= Self.keptCapacity
+        let (entry, isUsed) = state.withLock { state -> (UInt, Bool) in
+            state.duration += start.duration(to: .now)
+            if isKept { state.translators.append(translator) }
+            if isLarge { state.busy.remove(definedFunction) }
+            guard case .success(var made) = result else { return (0, true) }
+            if let known = state.blocks[definedFunction] {
+                return (UInt(bitPattern: known.start + known.entry), false)
+            }
+            guard made.charge(to: client.store?.account) else { return (0, false) }
+            state.blocks[definedFunction] = made
+            state.places.add(made, of: definedFunction)
+            state.wordCount += made.words
+            let entry = UInt(bitPattern: made.start + made.entry)
+            entries[definedFunction].store(entry, ordering: .releasing)
+            return (entry, true)
+        }
+        if isLarge {
+            endedCount.pointee.wrappingAdd(1, ordering: .releasing)
+            Futex.wake(endedCount)
+        }
+        let made = try result.get()
+        if !isUsed { made.start.deallocate() }
+        guard let code = CodePointer(bitPattern: entry) else { throw .noRoom }
+        return code
+    }
+
+    /// Translates every function, until the work is cancelled. Answers the indices of those that
+    /// cannot be translated; nil if it was cancelled.
     @discardableResult
-    func translateAll() -> [Int] {
+    func translateAll(cancellation: Cancellation? = nil) -> [Int]? {
         var failed: [Int] = []
+        let client = TranslationClient(cancellation: cancellation)
         for index in 0..<count {
-            do throws(TranslationError) { _ = try translate(index) } catch { failed.append(index) }
+            do throws(TranslationError) {
+                _ = try translate(index, for: client)
+            } catch {
+                if case .stopped = error { return nil }
+                failed.append(index)
+            }
+            if index & 63 == 63, let cancellation, cancellation.isCancelled { return nil }
         }
         return failed
     }
@@ -163,27 +204,9 @@ final class CodeTable: Sendable {
         Translator(module, layout: layout, shapes: shapes, options: options, entries: entries)
     }
 
-    /// Makes the counters that the code asks for, and tells it where they are.
-    private static func counters(of code: TranslatedCode, in words: CodePointer) -> BlockCounters? {
-        guard !code.blocks.isEmpty else { return nil }
-        let counters = BlockCounters(offsets: code.blocks.map(\.offset))
-        for (index, block) in code.blocks.enumerated() {
-            words[block.word + 1] = counters.address(of: index)
-        }
-        return counters
-    }
-
     /// The counters of a function's blocks; nil if it was not translated, or has none.
     func counters(of definedFunction: Int) -> BlockCounters? {
         state.withLock { $0.blocks[definedFunction]?.counters }
-    }
-
-    private static func translated(
-        _ definedFunction: Int, in state: inout State, _ make: () -> Translator
-    ) throws(TranslationError) -> TranslatedCode {
-        if state.translator == nil { state.translator = make() }
-        guard let code = try state.translator?.translate(definedFunction) else { throw .tooLarge }
-        return code
     }
 
     // MARK: Where code comes from
@@ -194,8 +217,14 @@ final class CodeTable: Sendable {
         let stub = code - stubs
         if stub >= 0 && stub < 2 * count { return (stub / 2, 0) }
         return state.withLock { state in
-            state.block(containing: code).map { ($0.index, code - $0.block.start) }
+            state.places.place(of: code).map { ($0.function, code - $0.block.start) }
         }
+    }
+
+    /// Whether the code is a function's own, and not the stub that translates it.
+    func isTranslated(at code: CodePointer) -> Bool {
+        let stub = code - stubs
+        return stub < 0 || stub >= 2 * count
     }
 
     /// Slots that a frame of the function uses whose code `code` points into; 0 if it is not of this
@@ -211,8 +240,8 @@ final class CodeTable: Sendable {
     /// this module.
     func site(of code: CodePointer) -> UnwindingSite? {
         let found = state.withLock { state in
-            state.block(containing: code).map {
-                ($0.index, code - $0.block.start, $0.block.handlers)
+            state.places.place(of: code).map {
+                ($0.function, code - $0.block.start, $0.block.handlers)
             }
         }
         guard let (index, word, handlers) = found else { return nil }
@@ -233,38 +262,67 @@ final class CodeTable: Sendable {
         return (code, translator.positions)
     }
 
-    /// The file offset of the instruction whose code has word `word`.
+    /// The file offset of the instruction whose code has word `word`; nil if it takes longer than a
+    /// quarter of a second to find out, as in a function of megabytes.
+    ///
+    /// Cost: that of translating the function up to there; the last answers are kept.
     func offset(ofWord word: Int, in definedFunction: Int) -> Int? {
-        let annotation: [(word: Int, offset: Int)]?
+        let place = CodePlace(function: definedFunction, word: word)
+        if let known = state.withLock({ $0.offsets[place] }) { return known }
+        var translator = makeTranslator()
+        translator.recordsPositions = true
+        translator.lastWord = word
+        translator.client.cancellation = .after(.now + .milliseconds(250))
         do throws(TranslationError) {
-            annotation = try annotated(definedFunction).positions
+            _ = try translator.translate(definedFunction)
         } catch {
-            annotation = nil
+            guard translator.isPastLastWord else { return nil }
         }
-        guard let annotation else { return nil }
-        return annotation.last { $0.word <= word }?.offset ?? annotation.first?.offset
+        let positions = translator.positions
+        let found = positions.last { $0.word <= word }?.offset ?? positions.first?.offset
+        guard let found else { return nil }
+        state.withLock { state in
+            if state.offsets.count >= Self.keptOffsets { state.offsets.removeAll() }
+            state.offsets[place] = found
+        }
+        return found
+    }
+
+    /// Offsets that are kept, as many as the frames of a few backtraces.
+    private static let keptOffsets = 256
+
+    private struct CodePlace: Hashable {
+        var function: Int
+        var word: Int
     }
 }
 
-/// The code of a function of the running instance, translated if it must be; else nil, and why not.
+/// The address of the code of a function of the running instance, which is translated if it must be;
+/// or the trap code of what stops the guest.
 @inline(never)
-func runtimeTranslate(
-    _ cx: ContextPointer, _ definedFunction: Int
-) -> (code: CodePointer?, failure: TrapCode) {
-    let instance = InstanceStorage.of(cx)
-    let module = instance.module
+func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
+    let context = ContextView(cx)
+    let execution = context.execution
+    guard let store = execution.pointee.unretainedStore?.takeUnretainedValue() else {
+        return TrapCode.implementationLimit.answer
+    }
+    execution.pointee.budget = context.budget
+    defer { context.budget = execution.pointee.budget }
     do throws(TranslationError) {
-        let code = try module.code.translate(definedFunction, account: instance.store.account)
+        let code = try context.instance.module.code.translate(
+            definedFunction, for: TranslationClient(store: store))
         // References to the function were made with the stub.
         let record =
             cx.load(
                 fromByteOffset: ContextOffset.functionRecords,
                 as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
         if UnsafeRawPointer(record).load(as: UInt.self) != 0 { record.pointee.code = code }
-        return (code, .unreachable)
+        return UInt64(UInt(bitPattern: code))
+    } catch .stopped(let stop) {
+        return stop.answer
     } catch .noRoom {
-        return (nil, .totalExhausted)
+        return TrapCode.totalExhausted.answer
     } catch {
-        return (nil, .implementationLimit)
+        return TrapCode.implementationLimit.answer
     }
 }

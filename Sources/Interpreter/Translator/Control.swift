@@ -9,9 +9,8 @@ extension Translator {
         let condition = kind == .if ? pop() : nil
         let types = labelTypes(type)
         flushAliases()
-        materializeTop(types.parameters.count)
-        let height = stack.count - types.parameters.count
-        let home = height < stack.count ? Int(stack[height].home) : nextHome
+        let home = settle(types.parameters)
+        let height = stack.count - (types.parameters.count <= 2 ? types.parameters.count : 1)
         var label = Label(
             kind: kind, height: height, home: home, parameters: types.parameters,
             results: types.results)
@@ -33,17 +32,6 @@ extension Translator {
         labels.append(label)
     }
 
-    /// Puts a popped entry back.
-    private mutating func restore(_ entry: Entry) {
-        if entry.kind == .local {
-            push(.local, entry.valueClass, value: entry.value)
-            stack[stack.count - 1].nextAlias = aliases[entry.local]
-            aliases[entry.local] = Int32(truncatingIfNeeded: stack.count - 1)
-        } else {
-            push(entry.kind, entry.valueClass, value: entry.value)
-        }
-    }
-
     mutating func labelTypes(_ type: BlockType) -> (
         parameters: Range<Int>, results: Range<Int>
     ) {
@@ -57,7 +45,7 @@ extension Translator {
     mutating func openElse() {
         let index = labels.count - 1
         if !isUnreachable {
-            moveOperands(labels[index].results.count, to: labels[index].home)
+            moveOperands(labels[index].results, to: labels[index].home)
             noteAssigned(index)
             emitBranch(to: index)
         }
@@ -79,9 +67,8 @@ extension Translator {
             labels.removeLast()
             return
         }
-        let wasReachable = !isUnreachable
-        if wasReachable {
-            moveOperands(label.results.count, to: label.home)
+        if !isUnreachable {
+            moveOperands(label.results, to: label.home)
             if label.kind != .loop { noteAssigned(labels.count - 1) }
         }
         let isTarget = label.fixup >= 0 || label.elseFixup >= 0 || label.clause >= 0
@@ -103,14 +90,9 @@ extension Translator {
         if let merged = labels[labels.count - 1].assignedAtEnd { assigned = merged }
         labels.removeLast()
         enterRegion()
-        // Many results that are where they must be stay.
-        let count = label.results.count
-        let areInPlace =
-            wasReachable && count > 2 && stack.count == label.height + count
-            && settled == stack.count
-        if !areInPlace { truncate(to: label.height) }
+        truncate(to: label.height)
         if isTarget || label.kind == .loop { bindLabel() } else { registers.keepStores() }
-        if !areInPlace { pushAll(label.results) }
+        pushAll(label.results)
         // Results were moved, or are where they were; the window does not know of their entries.
         last = Emitted()
         previous = Emitted()
@@ -118,16 +100,16 @@ extension Translator {
 
     // MARK: Moving operands to a label
 
-    /// Emits what moves the topmost `count` operands, which stay on the model, to the slots from
-    /// `home` on. More than two must be in their homes already or are moved there.
-    mutating func moveOperands(_ count: Int, to home: Int) {
+    /// Emits what moves the topmost operands, which have these classes and stay on the model, to the
+    /// slots from `home` on. More than two must be in their homes already or are moved there.
+    mutating func moveOperands(_ classes: Range<Int>, to home: Int) {
+        let count = classes.count
         if count == 0 { return }
         if count > 2 {
-            materializeTop(count)
-            let first = stack[stack.count - count]
-            emitCopyRange(to: home, from: Int(first.home), nextHome - Int(first.home))
+            emitCopyRange(to: home, from: settle(classes), shapes.slotCount(of: classes))
             return
         }
+        expose(count)
         var target = home
         for index in (stack.count - count)..<stack.count {
             let entry = stack[index]
@@ -140,16 +122,21 @@ extension Translator {
         }
     }
 
-    mutating func needsMove(_ count: Int, to home: Int) -> Bool {
+    /// Whether the topmost operands are elsewhere than in the slots from `home` on. More than two
+    /// must be settled.
+    mutating func needsMove(_ classes: Range<Int>, to home: Int) -> Bool {
+        let count = classes.count
         if count == 0 { return false }
-        let first = stack.count - count
-        if Int(stack[first].home) != home { return true }
-        return unsettledTop(count).contains { $0.kind != .temporary }
+        if count > 2 { return nextHome - shapes.slotCount(of: classes) != home }
+        expose(count)
+        let operands = stack[(stack.count - count)...]
+        return Int(operands[operands.startIndex].home) != home
+            || operands.contains { $0.kind != .temporary }
     }
 
-    /// Operands that a branch to `label` carries.
-    mutating func arity(_ label: Int) -> Int {
-        labels[label].kind == .loop ? labels[label].parameters.count : labels[label].results.count
+    /// The classes of the operands that a branch to `label` carries.
+    mutating func carried(_ label: Int) -> Range<Int> {
+        labels[label].kind == .loop ? labels[label].parameters : labels[label].results
     }
 
     // MARK: Branches
@@ -194,18 +181,19 @@ extension Translator {
             emitReturn()
             return
         }
-        moveOperands(arity(label), to: labels[label].home)
+        moveOperands(carried(label), to: labels[label].home)
         if labels[label].kind != .loop { noteAssigned(label) }
         emitBranch(to: label)
     }
 
     mutating func branchIf(_ depth: UInt32) {
         let label = labelIndex(depth)
-        let count = arity(label)
+        let classes = carried(label)
         let condition = pop()
-        if label == 0 || needsMove(count, to: labels[label].home) {
+        if classes.count > 2 { settle(classes) }
+        if label == 0 || needsMove(classes, to: labels[label].home) {
             prepareOperands(of: label)
-            if label == 0 || needsMove(count, to: labels[label].home) {
+            if label == 0 || needsMove(classes, to: labels[label].home) {
                 restore(condition)
                 skipping {
                     $0.conditionalBranch(negated: true)
@@ -225,8 +213,8 @@ extension Translator {
     /// Moves the operands of a branch so far that the branch itself need not change the model:
     /// what it emits runs on one of two ways only.
     mutating func prepareOperands(of label: Int) {
-        let count = arity(label)
-        if count > 2 || (label == 0 && returnOverlaps(count)) { materializeTop(count) }
+        let classes = carried(label)
+        if classes.count > 2 || (label == 0 && returnOverlaps(classes.count)) { settle(classes) }
     }
 
     /// Emits `branch`, which jumps over what `taken` emits.
@@ -255,12 +243,13 @@ extension Translator {
         let index = pop()
         var selector = operand(index)
         if selector.form == .immediate { moveToSlot(&selector) }
-        let first = labelIndex(try peekLabel())
-        prepareTableMoves(first)
-        // All targets carry as many operands; whether those need moves is a question of their place.
-        let count = arity(first)
-        let home = count == 0 ? 0 : Int(stack[stack.count - count].home)
-        let areInHomes = unsettledTop(count).allSatisfy { $0.kind == .temporary }
+        // All targets carry as many operands of the same classes; whether those need moves is a
+        // question of their place.
+        let classes = carried(labelIndex(try peekLabel()))
+        let count = classes.count
+        if count == 1 { expose(1) }
+        let home = count == 1 ? Int(stack[stack.count - 1].home) : settle(classes)
+        let areInHomes = count != 1 || stack[stack.count - 1].kind == .temporary
         // Values that do not begin at 0 have something added before.
         var addend = 0
         if isLastResult(index), last.kind == .add, last.valueClass == .integer, !last.is64,
@@ -278,28 +267,21 @@ extension Translator {
         let table = code.count
         code.append(contentsOf: repeatElement(0, count: (targets + 2) / 2))
         registers = Registers()
-        tableStubs.removeAll(keepingCapacity: true)
         for position in 0...targets {
             let label = labelIndex(try reader.unsigned32())
             let half = 2 * table + position
             if label != 0, count == 0 || (areInHomes && labels[label].home == home) {
                 connect(label, start, half: half)
-            } else if let stub = tableStubs[label] {
-                setOffset(half, from: start, to: stub)
+            } else if labels[label].stub.table == table {
+                setOffset(half, from: start, to: labels[label].stub.word)
             } else {
-                tableStubs[label] = code.count
+                labels[label].stub = (table, code.count)
                 setOffset(half, from: start, to: code.count)
                 bindLabel()
                 branchWithOperands(label)
             }
         }
         isUnreachable = true
-    }
-
-    /// All targets of a `br_table` carry as many operands: makes every move of them short.
-    private mutating func prepareTableMoves(_ label: Int) {
-        let count = arity(label)
-        if count > 1 || returnOverlaps(count) { materializeTop(count) }
     }
 
     private mutating func peekLabel() throws(DecodingError) -> UInt32 {
@@ -309,10 +291,11 @@ extension Translator {
 
     // MARK: Returns
 
-    /// Whether writing results to the slots from 0 on would overwrite one that is still to move.
+    /// Whether writing two results to the slots from 0 on would overwrite one that is still to move.
     private mutating func returnOverlaps(_ count: Int) -> Bool {
-        guard count > 1 else { return false }
-        return unsettledTop(count).contains {
+        guard count == 2 else { return false }
+        expose(2)
+        return stack[(stack.count - 2)...].contains {
             $0.kind == .local && Int(localSlots[$0.local]) < shape.resultSlots
         }
     }
@@ -324,13 +307,14 @@ extension Translator {
         if isObserved { probeCall(isReturn: true) }
         let header = shape.headerIndex
         let count = shape.results.count
+        if count == 1 { expose(1) }
         if count == 0 {
             emit(.returnNone, word: codeWord(header))
         } else if count == 1, let entry = stack.last, entry.valueClass != .vector {
             returnSingle(entry, header)
         } else {
-            if returnOverlaps(count) { materializeTop(count) }
-            moveOperands(count, to: 0)
+            if returnOverlaps(count) { settle(shape.results) }
+            moveOperands(shape.results, to: 0)
             emit(.returnNone, word: codeWord(header))
         }
         last = Emitted()

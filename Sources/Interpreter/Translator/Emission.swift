@@ -170,6 +170,7 @@ extension Translator {
             word: codeWord(destination, source, unsigned: UInt32(truncatingIfNeeded: count))
         )
         registers.forget(slots: destination..<(destination + count))
+        noteWork(count / 8)
     }
 
     // MARK: Branch offsets

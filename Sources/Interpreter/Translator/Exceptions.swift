@@ -32,9 +32,7 @@ extension Translator {
     }
 
     private mutating func throwException(_ tag: UInt32) {
-        let count = payloadShape(tag).parameters.count
-        materializeTop(count)
-        let first = count == 0 ? nextHome : Int(stack[stack.count - count].home)
+        let first = take(payloadShape(tag).parameters.count)
         emit(.throwException, word: codeWord(first, 0, unsigned: tag))
         isUnreachable = true
     }
@@ -121,7 +119,7 @@ extension Translator {
     private mutating func openCatch(_ tag: UInt32?) {
         let index = labels.count - 1
         if !isUnreachable {
-            moveOperands(labels[index].results.count, to: labels[index].home)
+            moveOperands(labels[index].results, to: labels[index].home)
             noteAssigned(index)
             emitBranch(to: index)
         }

@@ -17,6 +17,8 @@ struct FunctionShapes {
     private(set) var shapes: [FunctionShape] = []
     /// Starts with one of every class, for blocks with a single result.
     private(set) var classes: [ValueClass] = [.integer, .float, .double, .vector]
+    /// The slots of all classes before each, and of all; wraps around.
+    private var slotSums: [UInt32] = [0, 1, 2, 3, 5]
 
     init(_ types: [SubType]) {
         shapes.reserveCapacity(types.count)
@@ -37,6 +39,8 @@ struct FunctionShapes {
             let valueClass = ValueClass(type)
             classes.append(valueClass)
             slots += valueClass.slotCount
+            slotSums.append(
+                slotSums[slotSums.count - 1] &+ UInt32(truncatingIfNeeded: valueClass.slotCount))
         }
         return (start..<classes.count, slots)
     }
@@ -44,6 +48,11 @@ struct FunctionShapes {
     /// The range in `classes` of one value of a class.
     func singleResult(_ valueClass: ValueClass) -> Range<Int> {
         Int(valueClass.rawValue)..<(Int(valueClass.rawValue) + 1)
+    }
+
+    /// The slots of values with these classes, a range in `classes`.
+    func slotCount(of range: Range<Int>) -> Int {
+        Int(slotSums[range.upperBound] &- slotSums[range.lowerBound])
     }
 
     subscript(_ type: TypeIndex) -> FunctionShape { shapes[Int(type)] }

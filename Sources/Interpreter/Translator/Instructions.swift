@@ -77,9 +77,9 @@ extension Translator {
         case .selectTyped:
             try reader.skipImmediates(of: opcode)
             select()
-        case .localGet: localGet(Int(try reader.unsigned32()))
-        case .localSet: localSet(Int(try reader.unsigned32()), tee: false)
-        case .localTee: localSet(Int(try reader.unsigned32()), tee: true)
+        case .localGet: localGet(local(try reader.unsigned32()))
+        case .localSet: localSet(local(try reader.unsigned32()), tee: false)
+        case .localTee: localSet(local(try reader.unsigned32()), tee: true)
         case .globalGet: globalGet(Int(try reader.unsigned32()))
         case .globalSet: globalSet(Int(try reader.unsigned32()))
         case .i32Const:

@@ -17,7 +17,7 @@ enum ValueClass: UInt8 {
     var slotCount: Int { self == .vector ? 2 : 1 }
 }
 
-/// An operand on the translator's model of the operand stack.
+/// An operand on the translator's model of the operand stack, or several at once.
 struct Entry {
     enum Kind {
         /// The value is in the entry's home slot.
@@ -25,18 +25,54 @@ struct Entry {
         /// The value is that of a local, which has not changed since.
         case local
         case constant
+        /// Several values, each in its home slot: pushing and popping a thousand results of a call
+        /// takes no longer than one.
+        case run
     }
 
     var kind: Kind
     var valueClass: ValueClass
-    /// The slot that belongs to this place of the operand stack.
+    /// The slot that belongs to this place of the operand stack; of a run, to its first value.
     var home: Int32
+    /// The home of the next entry.
+    private(set) var end: Int32
     /// Local: the next deeper entry that stands for the same local, or -1.
     var nextAlias: Int32 = -1
-    /// Local: its index. Constant: its bits, as a slot holds them.
-    var value: UInt64 = 0
+    /// Local: its index. Constant: its bits, as a slot holds them. Run: where its classes begin in
+    /// `FunctionShapes.classes`, and in the upper half how many they are.
+    private(set) var value: UInt64 = 0
 
     var local: Int { Int(truncatingIfNeeded: value) }
+
+    init(kind: Kind, valueClass: ValueClass, home: Int, value: UInt64 = 0) {
+        self.kind = kind
+        self.valueClass = valueClass
+        self.home = Int32(truncatingIfNeeded: home)
+        end = Int32(truncatingIfNeeded: home + valueClass.slotCount)
+        self.value = value
+    }
+
+    init(run classes: Range<Int>, home: Int, end: Int) {
+        kind = .run
+        valueClass = .integer
+        self.home = Int32(truncatingIfNeeded: home)
+        self.end = Int32(truncatingIfNeeded: end)
+        value = UInt64(UInt32(truncatingIfNeeded: classes.lowerBound)) | UInt64(classes.count) << 32
+    }
+
+    /// Run: how many values.
+    var runCount: Int { Int(truncatingIfNeeded: value >> 32) }
+    /// Run: their classes.
+    var runClasses: Range<Int> {
+        let first = Int(UInt32(truncatingIfNeeded: value))
+        return first..<(first + runCount)
+    }
+
+    /// Run: takes off the last `count` values, which are in `slots` slots.
+    mutating func shorten(by count: Int, slots: Int) {
+        value -= UInt64(count) << 32
+        end -= Int32(truncatingIfNeeded: slots)
+    }
 }
 
 /// How an instruction takes an operand.

@@ -10,7 +10,7 @@ extension Translator {
         _ kind: Entry.Kind, _ valueClass: ValueClass, value: UInt64 = 0
     ) -> Int {
         let home = nextHome
-        stack.append(Entry(kind: kind, valueClass: valueClass, home: Int32(home), value: value))
+        stack.append(Entry(kind: kind, valueClass: valueClass, home: home, value: value))
         if home + 2 > highestSlot { highestSlot = home + 2 }
         return home
     }
@@ -19,7 +19,7 @@ extension Translator {
     var nextHome: Int {
         mutating get {
             guard let top = stack.last else { return operandBase }
-            return Int(top.home) + top.valueClass.slotCount
+            return Int(top.end)
         }
     }
 
@@ -31,38 +31,51 @@ extension Translator {
 
     mutating func pop() -> Entry {
         let entry = stack.removeLast()
-        if entry.kind == .local { aliases[entry.local] = entry.nextAlias }
+        switch entry.kind {
+        case .temporary, .constant: break
+        case .local: aliases[entry.local] = entry.nextAlias
+        case .run: return popLast(of: entry)
+        }
         if flushed > stack.count { flushed = stack.count }
-        if settled > stack.count { settled = stack.count }
         return entry
     }
 
     /// Drops entries until `count` are left.
     mutating func truncate(to count: Int) {
-        while stack.count > max(count, settled) { _ = pop() }
-        guard stack.count > count else { return }
-        stack.removeLast(stack.count - count)
-        flushed = min(flushed, count)
-        settled = count
+        while stack.count > count {
+            let entry = stack.removeLast()
+            if entry.kind == .local { aliases[entry.local] = entry.nextAlias }
+        }
+        if flushed > count { flushed = count }
+    }
+
+    /// Drops the topmost `count` operands.
+    mutating func drop(_ count: Int) {
+        var left = count
+        while left > 0, let top = stack.last {
+            if top.kind == .run {
+                left -= shorten(by: left)
+            } else {
+                _ = pop()
+                left -= 1
+            }
+        }
     }
 
     /// Pushes values that are in their home slots.
     mutating func pushAll(_ classes: Range<Int>) {
-        let isSettled = settled == stack.count
-        var home = nextHome
-        for index in classes {
-            let valueClass = shapes.classes[index]
-            stack.append(
-                Entry(
-                    kind: .temporary, valueClass: valueClass, home: Int32(truncatingIfNeeded: home))
-            )
-            home += valueClass.slotCount
+        if classes.count <= 2 {
+            for index in classes { push(.temporary, shapes.classes[index]) }
+        } else {
+            let home = nextHome
+            let run = Entry(
+                run: classes, home: home, end: home + shapes.slotCount(of: classes))
+            stack.append(run)
+            if Int(run.end) >= highestSlot { highestSlot = Int(run.end) + 1 }
         }
-        if home + 1 > highestSlot { highestSlot = home + 1 }
-        if isSettled { settled = stack.count }
     }
 
-    /// The slot that holds an entry's value; for a constant its home, where it is not yet.
+    /// The slot of an entry's value; for a constant its home, where it is not yet.
     mutating func slot(of entry: Entry) -> Int {
         entry.kind == .local ? Int(localSlots[entry.local]) : Int(entry.home)
     }
@@ -78,7 +91,7 @@ extension Translator {
     mutating func materialize(_ index: Int) {
         let entry = stack[index]
         switch entry.kind {
-        case .temporary: return
+        case .temporary, .run: return
         case .local:
             aliases[entry.local] = entry.nextAlias
             emitCopy(to: Int(entry.home), of: entry)
@@ -87,17 +100,93 @@ extension Translator {
         stack[index].kind = .temporary
     }
 
-    /// Moves the topmost `count` entries to their home slots.
-    mutating func materializeTop(_ count: Int) {
-        let first = stack.count - count
-        for index in (max(first, settled)..<stack.count).reversed() { materialize(index) }
-        if settled >= first { settled = stack.count }
+    /// Moves the topmost `count` operands to their home slots and pops them. Answers the home of
+    /// the deepest.
+    mutating func take(_ count: Int) -> Int {
+        var left = count
+        while left > 0, !stack.isEmpty {
+            let top = stack.count - 1
+            if stack[top].kind == .run {
+                left -= shorten(by: left)
+            } else {
+                materialize(top)
+                stack.removeLast()
+                left -= 1
+            }
+        }
+        if flushed > stack.count { flushed = stack.count }
+        return nextHome
     }
 
-    /// The topmost `count` entries that may not be in their homes.
-    mutating func unsettledTop(_ count: Int) -> ArraySlice<Entry> {
-        stack[max(stack.count - count, settled)...]
+    // MARK: Runs
+
+    /// The last value of a run that was just popped; what is left of the run is pushed again.
+    @inline(never)
+    private mutating func popLast(of popped: Entry) -> Entry {
+        var run = popped
+        let valueClass = shapes.classes[run.runClasses.upperBound - 1]
+        run.shorten(by: 1, slots: valueClass.slotCount)
+        if run.runCount > 0 { stack.append(run) }
+        if flushed > stack.count { flushed = stack.count }
+        return Entry(kind: .temporary, valueClass: valueClass, home: Int(run.end))
     }
+
+    /// Drops up to `count` values of the topmost entry, a run. Answers how many there were.
+    private mutating func shorten(by count: Int) -> Int {
+        let top = stack.count - 1
+        let classes = stack[top].runClasses
+        guard classes.count > count else {
+            stack.removeLast()
+            return classes.count
+        }
+        let dropped = (classes.upperBound - count)..<classes.upperBound
+        stack[top].shorten(by: count, slots: shapes.slotCount(of: dropped))
+        return count
+    }
+
+    /// Moves the topmost operands, which have these classes, to their home slots, and keeps them:
+    /// more than two as one run, so that to do it again costs nothing. Answers the home of the
+    /// deepest.
+    @discardableResult
+    mutating func settle(_ classes: Range<Int>) -> Int {
+        let count = classes.count
+        if count <= 2 {
+            expose(count)
+            for index in ((stack.count - count)..<stack.count).reversed() { materialize(index) }
+            return count == 0 ? nextHome : Int(stack[stack.count - count].home)
+        }
+        if let top = stack.last, top.kind == .run, top.runCount == count { return Int(top.home) }
+        let home = take(count)
+        stack.append(Entry(run: classes, home: home, end: home + shapes.slotCount(of: classes)))
+        return home
+    }
+
+    /// Makes the topmost `count` operands, which are few, entries of their own.
+    mutating func expose(_ count: Int) {
+        for depth in 0..<count {
+            let index = stack.count - 1 - depth
+            guard index >= 0 else { return }
+            if stack[index].kind == .run { return splitRun(count) }
+        }
+    }
+
+    @inline(never)
+    private mutating func splitRun(_ count: Int) {
+        var entries: [Entry] = []
+        for _ in 0..<count where !stack.isEmpty { entries.append(pop()) }
+        for entry in entries.reversed() { restore(entry) }
+    }
+
+    /// Puts a popped entry back.
+    mutating func restore(_ entry: Entry) {
+        if entry.kind == .local {
+            pushLocal(entry.local)
+        } else {
+            push(entry.kind, entry.valueClass, value: entry.value)
+        }
+    }
+
+    // MARK: Locals on the stack
 
     /// Moves everything that stands for a local to its home: code that follows may assign locals on
     /// some ways and not on others.
@@ -122,7 +211,7 @@ extension Translator {
         switch entry.kind {
         case .constant:
             return Operand(form: .immediate, slot: slot, bits: entry.value, isTemporary: true)
-        case .local, .temporary:
+        case .local, .temporary, .run:
             let isInRegister = registers[entry.valueClass].slot == slot
             return Operand(
                 form: isInRegister && entry.valueClass != .vector ? .register : .slot, slot: slot,

@@ -125,11 +125,11 @@ func binaryOperation(_ raw: Int) -> BinaryOperation? {
 private func integerOperation(_ index: Int, is64: Bool) -> BinaryOperation? {
     func make(
         _ family: BinaryOperation.Family, _ operation: Int, _ count: Int,
-        _ kind: Emitted.Kind = .other
+        _ kind: Emitted.Kind? = nil
     ) -> BinaryOperation {
         BinaryOperation(
             family: family, operation: operation + (is64 ? count : 0), operandClass: .integer,
-            is64: is64, kind: kind)
+            is64: is64, kind: kind ?? .other)
     }
     switch index {
     case 0: return make(.integerCommutative, 0, 5, .add)
@@ -151,11 +151,11 @@ private func floatOperation(_ index: Int, _ valueClass: ValueClass) -> BinaryOpe
     let is64 = valueClass == .double
     func make(
         _ family: BinaryOperation.Family, _ operation: Int, _ count: Int,
-        _ kind: Emitted.Kind = .other
+        _ kind: Emitted.Kind? = nil
     ) -> BinaryOperation {
         BinaryOperation(
             family: family, operation: operation + (is64 ? count : 0), operandClass: valueClass,
-            is64: is64, kind: kind)
+            is64: is64, kind: kind ?? .other)
     }
     switch index {
     case 0: return make(.floatCommutative, 0, 4, .add)

@@ -8,6 +8,8 @@ import WasmValidator
 enum TranslationError: Error {
     /// The frame needs more than 65,535 slots, or the code more than 2^27 words.
     case tooLarge
+    /// Who waits for the code must stop. A later translation works.
+    case stopped(TrapCode)
     /// Cannot happen in a validated body.
     case malformed(DecodingError)
     /// An instruction that this version cannot run.
@@ -27,6 +29,9 @@ struct TranslatedCode {
     var blocks: [BlockProbe]
     /// Slots of a frame.
     var slotCount: Int
+
+    /// Words before the body: what they charge for, and what they zero.
+    static let prologueWords = 4
 }
 
 /// Translates the body of a validated function to register code, in one pass.
@@ -37,7 +42,8 @@ struct TranslatedCode {
 /// the value from the accumulator, the store is patched away. See `docs/interpreter.md`.
 ///
 /// All work is linear in the size of the body: aliases of a local are linked lists, flushing
-/// remembers how far it came, results of more than two values move as one range.
+/// remembers how far it came, values of lists (results of a call, operands of a branch) stand on the
+/// model as one run and move as one range, locals that the body cannot name are not written out.
 struct Translator {
     /// A construct that branches can name.
     struct Label {
@@ -71,10 +77,20 @@ struct Translator {
         /// Legacy `try`: its own region, and the clause and the exception's slot of a catch body.
         var ownRegion = CatchTable.none
         var caught = (clause: -1, slot: -1)
+        /// What the `br_table` whose offsets start at word `table` runs on its way here, and where.
+        var stub = (table: -1, word: 0)
         /// Locals that are assigned on entry (`if`, `try`) ...
         var assignedAtEntry = AssignedLocals()
         /// ... and on every branch to the end, if there is one.
         var assignedAtEnd: AssignedLocals?
+    }
+
+    /// Locals of one group that were not written out, by index.
+    struct FarLocals {
+        var first: Int
+        var end: Int
+        var slot: Int
+        var valueClass: ValueClass
     }
 
     /// A branch whose offset is not known yet: the next one of the same label, the instruction, and
@@ -94,15 +110,27 @@ struct Translator {
     /// Entries of the module's defined functions.
     let entries: UnsafeMutablePointer<Atomic<UInt>>
 
+    /// Who waits for the code.
+    var client = TranslationClient()
+
     // The function.
     var reader: BinaryReader
     var shape = FunctionShape()
     /// Imports counted.
     var functionIndex = 0
+    /// Its position in `ParsedModule.bodies`.
+    private var body = 0
+    /// By number, which is the index for all locals of usual functions: see `farLocals`.
     var localSlots: [Int32] = []
     var localClasses: [ValueClass] = []
-    /// The topmost entry that stands for a local, or -1, by local.
+    /// The topmost entry that stands for a local, or -1, by number.
     var aliases: [Int32] = []
+    /// Locals whose number is their index.
+    var writtenLocals = 0
+    /// Locals behind them: a few bytes can declare 50,000, of which the body can name few. These get
+    /// the next numbers as they are named.
+    var farLocals: [FarLocals] = []
+    var farNumbers: [Int: Int] = [:]
     var parameterCount = 0
     /// Home slot of the first operand.
     var operandBase = 0
@@ -123,18 +151,12 @@ struct Translator {
     var stack: [Entry] = []
     /// Entries below this index stand for no local.
     var flushed = 0
-    /// Entries below this index are in their homes: moving a thousand operands there again and again
-    /// costs nothing.
-    var settled = 0
     var labels: [Label] = []
     var handlers = CatchTable()
     var isUnreachable = false
     var assigned = AssignedLocals()
     /// Slots that must be zero on entry.
     var zeroSlots = SlotRange()
-    /// Where the `br_table` being translated goes, by label: see `branchTable`.
-    var tableStubs: [Int: Int] = [:]
-
     /// Why the instruction being translated is refused.
     var pending: TranslationError?
 
@@ -145,6 +167,10 @@ struct Translator {
     /// Notes (code word, file offset) of every instruction, for disassembly and backtraces.
     var recordsPositions = false
     var positions: [(word: Int, offset: Int)] = []
+    /// Nobody wants to know of code behind this word.
+    var lastWord = Int.max
+    /// Whether what stands up to `lastWord` stays: later instructions change the last few only.
+    var isPastLastWord: Bool { code.count - 64 > lastWord }
 
     init(
         _ module: ValidModule, layout: ContextLayout, shapes: FunctionShapes, options: CodeOptions,
@@ -184,19 +210,33 @@ struct Translator {
         beginsBlock = true
         let countsBlocks = options.contains(.blockProbes)
         while !labels.isEmpty {
-            if isUnreachable {
-                do throws(DecodingError) { try skipUnreachable() } catch { throw .malformed(error) }
-            }
+            if isUnreachable { try skipUnreachable() }
             if recordsPositions { positions.append((code.count, reader.offset)) }
             if countsBlocks { probeBlock() }
             try step()
             if code.count - lastCharge >= Self.chargedWords { chargeStretch() }
-            guard code.count < Self.codeLimit, labels.count <= Self.labelLimit else {
-                throw .tooLarge
-            }
+            if reader.offset >= checkpoint { try check() }
         }
-        guard highestSlot < Self.slotLimit else { throw .tooLarge }
+        try check()
         return finish()
+    }
+
+    /// Bytes of the body between two looks at the limits and at who waits for the code; they take
+    /// some tenths of a millisecond at most.
+    static let bytesBetweenChecks = 4096
+    /// Where the next look is due.
+    var checkpoint = 0
+
+    mutating func check() throws(TranslationError) {
+        let start = checkpoint - Self.bytesBetweenChecks
+        checkpoint = reader.offset + Self.bytesBetweenChecks
+        guard code.count < Self.codeLimit, labels.count <= Self.labelLimit,
+            highestSlot < Self.slotLimit
+        else { throw .tooLarge }
+        if isPastLastWord { throw .stopped(.interrupted) }
+        if let stop = client.stop(after: reader.offset - start, of: module.bodies[body].count) {
+            throw .stopped(stop)
+        }
     }
 
     /// Slot numbers have 16 bits; a callee's header and a link area still fit behind.
@@ -206,15 +246,19 @@ struct Translator {
 
     /// Constructs that may be open at once.
     static let labelLimit = 250_000
-    /// Words of code that use budget of their own: for every 256 one unit, so that a unit never stands
-    /// for more than some microseconds.
+    /// Words of code that use budget of their own: for every 16 one unit, so that a unit stands for no
+    /// more than some instructions, whatever each of them takes.
     static let chargedWords = 4096
+    static let wordsPerUnit = 16
 
     /// Where the code stands that no budget was charged for yet.
     var lastCharge = 0
 
+    /// The instruction that was just emitted takes as long as so many words of others.
+    mutating func noteWork(_ words: Int) { lastCharge -= words }
+
     mutating func chargeStretch() {
-        let units = UInt32(truncatingIfNeeded: (code.count - lastCharge) / 256)
+        let units = UInt32(truncatingIfNeeded: (code.count - lastCharge) / Self.wordsPerUnit)
         emit(.charge, word: codeWord(0, 0, unsigned: units))
         lastCharge = code.count
     }
@@ -224,6 +268,8 @@ struct Translator {
 
     private mutating func begin(_ definedFunction: Int) throws(DecodingError) {
         let body = module.bodies[definedFunction]
+        self.body = definedFunction
+        checkpoint = body.start + Self.bytesBetweenChecks
         reader = BinaryReader(module.bytes, range: body, features: module.features)
         functionIndex = module.importedFunctionCount + definedFunction
         shape = shapes[module.functions[functionIndex]]
@@ -234,45 +280,66 @@ struct Translator {
         positions.removeAll(keepingCapacity: true)
         blocks.removeAll(keepingCapacity: true)
         handlers = CatchTable()
-        localSlots.removeAll(keepingCapacity: true)
-        localClasses.removeAll(keepingCapacity: true)
         flushed = 0
-        settled = 0
         isUnreachable = false
         zeroSlots = SlotRange()
         bindLabel()
-        var slot = 0
-        func add(_ count: Int, _ valueClass: ValueClass, _ translator: inout Translator) {
-            let size = valueClass.slotCount
-            let first = slot
-            translator.localSlots.append(
-                contentsOf: (0..<count).lazy.map { Int32(truncatingIfNeeded: first + $0 * size) })
-            translator.localClasses.append(contentsOf: repeatElement(valueClass, count: count))
-            slot += count * size
-        }
-        for index in shape.parameters { add(1, shapes.classes[index], &self) }
-        parameterCount = localSlots.count
-        slot = shape.headerIndex + 2
-        var total: UInt32 = 0
-        for _ in 0..<(try reader.localGroupCount()) {
-            let (count, type) = try reader.localGroup(total: &total)
-            add(Int(count), ValueClass(type), &self)
-        }
-        operandBase = slot
-        highestSlot = slot
+        try declareLocals(bodySize: body.count)
+        highestSlot = operandBase
         aliases.removeAll(keepingCapacity: true)
         aliases.append(contentsOf: repeatElement(-1, count: localSlots.count))
         assigned = AssignedLocals(parameterCount: parameterCount)
         // Locals beyond those that are tracked are zeroed whether they are read or not.
-        let tracked = parameterCount + AssignedLocals.capacity
-        if localSlots.count > tracked {
-            zeroSlots.add(Int(localSlots[tracked]), operandBase - Int(localSlots[tracked]))
+        let tracked =
+            parameterCount + (options.contains(.zeroedLocals) ? 0 : AssignedLocals.capacity)
+        let first =
+            localSlots.count > tracked ? Int(localSlots[tracked]) : farLocals.first?.slot
+        if let first { zeroSlots.add(first, operandBase - first) }
+    }
+
+    /// Gives parameters and locals their slots, and says where operands begin.
+    private mutating func declareLocals(bodySize: Int) throws(DecodingError) {
+        localSlots.removeAll(keepingCapacity: true)
+        localClasses.removeAll(keepingCapacity: true)
+        farLocals.removeAll(keepingCapacity: true)
+        farNumbers.removeAll(keepingCapacity: true)
+        var slot = 0
+        for index in shape.parameters {
+            let valueClass = shapes.classes[index]
+            localSlots.append(Int32(truncatingIfNeeded: slot))
+            localClasses.append(valueClass)
+            slot += valueClass.slotCount
         }
+        parameterCount = localSlots.count
+        slot = shape.headerIndex + 2
+        // As many as are tracked, or as the body could name if each of its bytes named one.
+        let most = parameterCount + max(bodySize, AssignedLocals.capacity)
+        var index = parameterCount
+        var total: UInt32 = 0
+        for _ in 0..<(try reader.localGroupCount()) {
+            let (count, type) = try reader.localGroup(total: &total)
+            let valueClass = ValueClass(type)
+            let size = valueClass.slotCount
+            let end = index + Int(count)
+            while index < end, localSlots.count < most {
+                localSlots.append(Int32(truncatingIfNeeded: slot))
+                localClasses.append(valueClass)
+                slot += size
+                index += 1
+            }
+            guard index < end else { continue }
+            farLocals.append(
+                FarLocals(first: index, end: end, slot: slot, valueClass: valueClass))
+            slot += (end - index) * size
+            index = end
+        }
+        writtenLocals = localSlots.count
+        operandBase = slot
     }
 
     private mutating func finish() -> TranslatedCode {
         let handlers = handlers.isEmpty ? nil : handlers
-        var entry = 4
+        var entry = TranslatedCode.prologueWords
         if !zeroSlots.isEmpty {
             entry = 2
             let count = UInt32(truncatingIfNeeded: zeroSlots.upper - zeroSlots.lower)
@@ -288,25 +355,26 @@ struct Translator {
     }
 
     /// Reads on to the `else` or `end` that makes code reachable again.
-    private mutating func skipUnreachable() throws(DecodingError) {
+    private mutating func skipUnreachable() throws(TranslationError) {
         var depth = 0
         while true {
+            if reader.offset >= checkpoint { try check() }
             let start = reader.offset
-            let opcode = try reader.opcode()
-            switch opcode {
-            case .block, .loop, .if, .tryTable, .try: depth += 1
-            case .else where depth == 0, .catch where depth == 0, .catchAll where depth == 0:
-                reader.offset = start
-                return
-            case .end, .delegate:
-                if depth == 0 {
+            do throws(DecodingError) {
+                let opcode = try reader.opcode()
+                switch opcode {
+                case .block, .loop, .if, .tryTable, .try: depth += 1
+                case .else where depth == 0, .catch where depth == 0, .catchAll where depth == 0,
+                    .end where depth == 0, .delegate where depth == 0:
                     reader.offset = start
                     return
+                case .end, .delegate: depth -= 1
+                default: break
                 }
-                depth -= 1
-            default: break
+                try reader.skipImmediates(of: opcode)
+            } catch {
+                throw .malformed(error)
             }
-            try reader.skipImmediates(of: opcode)
         }
     }
 }

@@ -1,6 +1,32 @@
 // Locals, globals, tables and references.
 
 extension Translator {
+    /// The number of a local in the translator's lists, by its index.
+    @inline(__always)
+    mutating func local(_ index: UInt32) -> Int {
+        let index = Int(index)
+        return index < writtenLocals ? index : farLocal(index)
+    }
+
+    /// The body names a local beyond those that were written out.
+    @inline(never)
+    private mutating func farLocal(_ index: Int) -> Int {
+        if let known = farNumbers[index] { return known }
+        var low = 0
+        var high = farLocals.count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if farLocals[middle].end <= index { low = middle + 1 } else { high = middle }
+        }
+        let group = farLocals[low]
+        let slot = group.slot + (index - group.first) * group.valueClass.slotCount
+        localSlots.append(Int32(truncatingIfNeeded: slot))
+        localClasses.append(group.valueClass)
+        aliases.append(-1)
+        farNumbers[index] = aliases.count - 1
+        return aliases.count - 1
+    }
+
     mutating func localGet(_ local: Int) {
         if !assigned.contains(local) {
             zeroSlots.add(Int(localSlots[local]), localClasses[local].slotCount)
@@ -295,7 +321,7 @@ extension Translator {
         emit(.nullCheck, word: codeWord(0, slot))
         switch entry.kind {
         case .local: pushLocal(entry.local)
-        case .constant, .temporary:
+        case .constant, .temporary, .run:
             push(.temporary, .integer)
             registers.keepStores()
         }

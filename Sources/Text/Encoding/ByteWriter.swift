@@ -28,6 +28,18 @@ struct ByteWriter {
 
     mutating func count(_ value: Int) { unsigned(UInt64(truncatingIfNeeded: value)) }
 
+    /// LEB128 in `width` bytes, or more if that is too few.
+    mutating func count(_ value: Int, width: Int) {
+        var rest = UInt64(truncatingIfNeeded: value)
+        var left = width
+        while rest >= 0x80 || left > 1 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+            left -= 1
+        }
+        bytes.append(UInt8(truncatingIfNeeded: rest))
+    }
+
     /// LEB128 of a signed integer.
     mutating func signed(_ value: Int64) {
         var rest = value

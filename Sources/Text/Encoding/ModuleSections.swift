@@ -1,3 +1,5 @@
+import WasmDecoder
+
 /// The known sections in the order of the binary format; the raw value is the place in it.
 enum SectionKind: Int, CaseIterable {
     case type = 1
@@ -24,6 +26,12 @@ enum SectionKind: Int, CaseIterable {
     }
 }
 
+/// How many bytes the numbers before a custom section take, where they are more than needed.
+struct CustomPadding {
+    var size: Int?
+    var name: Int?
+}
+
 /// The sections of a module while they grow.
 ///
 /// Specification: 5.5.
@@ -31,6 +39,7 @@ struct ModuleSections {
     private struct Section {
         var entries = 0
         var content = ByteWriter()
+        var padding: Padding?
     }
 
     /// Where a custom section goes: twice the place of a section, plus one if behind it.
@@ -49,10 +58,22 @@ struct ModuleSections {
         var placement: Placement
         var name: [UInt8]
         var content: [UInt8]
+        /// What offsets in it count from.
+        var base: OffsetSections.Base?
+        /// Whether it is left out.
+        var isDropped = false
     }
 
     private var sections = [Section](repeating: Section(), count: SectionKind.allCases.count + 1)
     private var customSections: [CustomSection] = []
+    /// The place in `customSections` that waits for the names.
+    private var reservedForNames: Int?
+    /// By the place among the custom sections of the module.
+    var customPaddings: [Int: CustomPadding] = [:]
+    /// Of the content of the name section.
+    var namePadding: Padding?
+    /// What sections with offsets were made for, if the text says so.
+    var offsetChecks: OffsetChecks?
 
     /// How many entries a section has.
     func count(_ kind: SectionKind) -> Int { sections[kind.rawValue].entries }
@@ -64,13 +85,118 @@ struct ModuleSections {
     }
 
     mutating func addCustom(_ name: [UInt8], _ content: [UInt8], at placement: Placement) {
-        customSections.append(CustomSection(placement: placement, name: name, content: content))
+        customSections.append(
+            CustomSection(
+                placement: placement, name: name, content: content,
+                base: OffsetSections.base(ofSection: name)))
     }
 
+    /// False if the section has one.
+    mutating func setPadding(_ padding: Padding, _ kind: SectionKind) -> Bool {
+        guard sections[kind.rawValue].padding == nil else { return false }
+        sections[kind.rawValue].padding = padding
+        return true
+    }
+
+    /// The name section goes here, behind the custom sections that were added before. False if its
+    /// place is known.
+    mutating func reserveNames(at placement: Placement) -> Bool {
+        guard reservedForNames == nil else { return false }
+        reservedForNames = customSections.count
+        addCustom(Array("name".utf8), [], at: placement)
+        return true
+    }
+
+    /// Adds the name section; nil if there is nothing to be said in it.
+    mutating func addNames(_ names: [UInt8]?) {
+        var names = names
+        if let namePadding, let padded = namePadding.applied(to: names ?? []) { names = padded }
+        guard let names else {
+            if let place = reservedForNames { customSections[place].isDropped = true }
+            return
+        }
+        if let place = reservedForNames {
+            customSections[place].content = names
+        } else {
+            addCustom(Array("name".utf8), names, at: Placement(after: .data))
+        }
+    }
+
+    /// Notes that what sections grew by was made of a token.
+    func notePlaces(of token: Int, in recorder: inout PlaceRecorder) {
+        for kind in SectionKind.allCases {
+            recorder.note(kind, upTo: size(kind), token)
+        }
+    }
+
+    /// How many entries a section has, and how many bytes they have.
+    func size(_ kind: SectionKind) -> (bytes: Int, entries: Int) {
+        (sections[kind.rawValue].content.count, sections[kind.rawValue].entries)
+    }
+
+    /// Where the entries of a section are in the encoded module.
+    struct EntryOffsets {
+        fileprivate var content: Int
+        fileprivate var headCount: Int
+        fileprivate var shifts = PaddingShifts()
+
+        func offset(_ entry: Int) -> Int { content + shifts.shifted(headCount + entry) }
+    }
+
+    /// Nil for a section that the encoded module has not.
+    func entryOffsets(_ kind: SectionKind, in module: EncodedModule) -> EntryOffsets? {
+        guard let content = module.layout.first(where: { $0.id == kind.id })?.content else {
+            return nil
+        }
+        let section = sections[kind.rawValue]
+        let head = head(kind)
+        var offsets = EntryOffsets(content: content.lowerBound, headCount: head.count)
+        let written = kind == .code ? head.bytes : head.bytes + section.content.bytes
+        if let padding = section.padding, padding.applied(to: written) != nil {
+            offsets.shifts = PaddingShifts(padding, in: written)
+        }
+        return offsets
+    }
+
+    // MARK: The module
+
     /// The whole module; custom sections at the same place stand in the order they were added in.
-    func encode() -> [UInt8] {
-        var module = ByteWriter()
-        module.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00])
+    ///
+    /// Sections with offsets that were made for other code are left out: `dropped` are their names.
+    mutating func encode() -> (module: EncodedModule, dropped: [Name]) {
+        var module = EncodedModule()
+        write(to: &module)
+        guard let wanted = offsetChecks else { return (module, []) }
+        let checks = module.bytes.bytes.withUnsafeBytes { OffsetChecks($0, module.layout) }
+        var dropped: [Name] = []
+        for (index, section) in customSections.enumerated() {
+            guard let base = section.base, !wanted.hold(for: base, in: checks) else { continue }
+            customSections[index].isDropped = true
+            dropped.append(Name(utf8: section.name))
+        }
+        guard !dropped.isEmpty else { return (module, []) }
+        module = EncodedModule()
+        write(to: &module)
+        return (module, dropped)
+    }
+
+    struct EncodedModule {
+        var bytes = ByteWriter()
+        var layout: [(id: UInt8, content: Range<Int>)] = []
+        fileprivate var customCount = 0
+
+        init() { bytes.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]) }
+
+        fileprivate mutating func add(_ id: UInt8, _ parts: [ByteWriter], sizeWidth: Int?) {
+            bytes.byte(id)
+            bytes.count(parts.reduce(0) { $0 + $1.count }, width: sizeWidth ?? 1)
+            let start = bytes.count
+            for part in parts { bytes.append(part) }
+            layout.append((id, start..<bytes.count))
+        }
+    }
+
+    private func write(to module: inout EncodedModule) {
         writeCustoms(at: .first, to: &module)
         for kind in SectionKind.allCases {
             writeCustoms(at: Placement(before: kind), to: &module)
@@ -78,28 +204,45 @@ struct ModuleSections {
             writeCustoms(at: Placement(after: kind), to: &module)
         }
         writeCustoms(at: .last, to: &module)
-        return module.bytes
     }
 
-    private func writeCustoms(at placement: Placement, to module: inout ByteWriter) {
+    private func writeCustoms(at placement: Placement, to module: inout EncodedModule) {
         for section in customSections where section.placement == placement {
+            let padding = customPaddings.isEmpty ? nil : customPaddings[module.customCount]
+            module.customCount += 1
+            if section.isDropped { continue }
             var content = ByteWriter()
-            content.vector(section.name)
+            content.count(section.name.count, width: padding?.name ?? 1)
+            content.append(section.name)
             content.append(section.content)
-            module.byte(0)
-            module.vector(content.bytes)
+            module.add(0, [content], sizeWidth: padding?.size)
         }
     }
 
-    private func write(_ kind: SectionKind, to module: inout ByteWriter) {
+    /// The number of entries, where it stands before them.
+    private func head(_ kind: SectionKind) -> ByteWriter {
+        var head = ByteWriter()
+        let count = sections[kind.rawValue].entries
+        if count > 0, kind != .start && kind != .dataCount { head.count(count) }
+        return head
+    }
+
+    private func write(_ kind: SectionKind, to module: inout EncodedModule) {
         let section = sections[kind.rawValue]
-        guard section.entries > 0 else { return }
-        var content = ByteWriter()
-        // These two are no vectors.
-        if kind != .start && kind != .dataCount { content.count(section.entries) }
-        module.byte(kind.id)
-        module.count(content.count + section.content.count)
-        module.append(content)
-        module.append(section.content)
+        let head = head(kind)
+        guard let padding = section.padding else {
+            guard section.entries > 0 else { return }
+            return module.add(kind.id, [head, section.content], sizeWidth: nil)
+        }
+        var parts = [head, section.content]
+        if kind == .code {
+            // Bodies have theirs already.
+            parts[0].bytes = padding.applied(to: head.bytes) ?? head.bytes
+        } else if let padded = padding.applied(to: head.bytes + section.content.bytes) {
+            parts = [ByteWriter(bytes: padded)]
+        }
+        if parts.contains(where: { $0.count > 0 }) {
+            module.add(kind.id, parts, sizeWidth: padding.sizeWidth)
+        }
     }
 }

@@ -11,9 +11,8 @@ struct FunctionState {
     var frames: [InstructionFrame] = []
     /// The function index; nil in constant expressions.
     var index: UInt32?
-    /// Branch hints: offset, size and value of each.
-    var hints = ByteWriter()
-    var hintCount = 0
+    /// Branch hints: offset and value of each.
+    var hints: [(offset: Int, value: UInt8)] = []
     /// Where in `code` instructions start, and the tokens that they were made of; nil if nobody
     /// wants to know.
     private(set) var marks: [(offset: Int, token: Int)]?
@@ -34,7 +33,6 @@ struct FunctionState {
         marks = recordsPlaces ? [] : nil
         code.removeAll()
         hints.removeAll()
-        hintCount = 0
         blockCount = 0
         for symbol in namedLocals { locals.set(symbol, to: nil, symbolCount: symbolCount) }
         namedLocals.removeAll(keepingCapacity: true)
@@ -82,8 +80,11 @@ struct FunctionState {
         marks?.append((offset ?? code.count, token))
     }
 
-    /// The token that the instruction at an offset of the code was made of.
-    func token(at offset: Int) -> Int? { marks?.last { $0.offset <= offset }?.token }
+    /// The token that the instruction at an offset of the code was made of, counted in what the
+    /// module's code became.
+    func token(at offset: Int, _ shifts: PaddingShifts) -> Int? {
+        marks?.last { shifts.shifted($0.offset) <= offset }?.token
+    }
 
     // MARK: Folded instructions
 

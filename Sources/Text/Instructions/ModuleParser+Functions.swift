@@ -5,25 +5,65 @@ extension ModuleParser {
     /// Stands behind `(func`.
     mutating func functionField() throws(TextError) {
         let index = defined.functions
+        let head = cursor - 1
         try nameFunction()
         if try inlineExportsAndImport(.func, .function, index) { return }
         defined.functions += 1
-        function.begin(index, recordsPlaces: index == sought?.function)
+        function.begin(index, recordsPlaces: places != nil || index == sought?.function)
         let type = try typeUse(parameters: .recorded)
         try locals(type)
         try instructions()
         function.mark(cursor)
         function.code.opcode(.end)
-        if let sought, index == sought.function {
-            found = function.token(at: sought.offset).map { TextPlace(tokens[$0].range) }
-        }
         sections.add(.function) { $0.index(type) }
-        let code = function.code.bytes
-        sections.add(.code) { $0.vector(code) }
-        if function.hintCount > 0 {
-            branchHints.append((index, function.hintCount, function.hints))
+        let shifts = addCode(try functionPadding())
+        if let sought, index == sought.function {
+            found = function.token(at: sought.offset, shifts)
+                .map { TextPlace(tokens[$0].range) }
         }
+        if places != nil { notePlaces(head, shifts) }
+        if !function.hints.isEmpty { addHints(index, shifts) }
         function.begin(nil)
+    }
+
+    /// Adds the body of the function to the code section. Returns where its instructions are there.
+    private mutating func addCode(_ padding: Padding?) -> PaddingShifts {
+        var code = function.code.bytes
+        guard let padding else {
+            bodySize = code.count
+            sections.add(.code) { $0.vector(code) }
+            return PaddingShifts()
+        }
+        var shifts = PaddingShifts()
+        if !padding.edits.isEmpty, let padded = padding.applied(to: code) {
+            shifts = PaddingShifts(padding, in: code)
+            code = padded
+        }
+        bodySize = code.count
+        sections.add(.code) { section in
+            section.count(code.count, width: padding.sizeWidth ?? 1)
+            section.append(code)
+        }
+        return shifts
+    }
+
+    /// Notes the instructions of the body that was added last.
+    private mutating func notePlaces(_ head: Int, _ shifts: PaddingShifts) {
+        let end = sections.size(.code)
+        places?.note(.code, upTo: end, head)
+        places?.noteBody(
+            at: end.bytes - bodySize,
+            (function.marks ?? []).map { (shifts.shifted($0.offset), $0.token) })
+    }
+
+    private mutating func addHints(_ index: UInt32, _ shifts: PaddingShifts) {
+        var content = ByteWriter()
+        for hint in function.hints {
+            content.count(shifts.shifted(hint.offset))
+            content.count(1)
+            content.byte(hint.value)
+        }
+        branchHints.append((index, function.hints.count, content))
     }
 
     /// `(local ...)*` of a function of the type.

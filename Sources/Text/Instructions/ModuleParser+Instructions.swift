@@ -306,9 +306,6 @@ extension ModuleParser {
     }
 
     private mutating func record(_ hint: UInt8, at offset: Int) {
-        function.hints.count(offset)
-        function.hints.count(1)
-        function.hints.byte(hint)
-        function.hintCount += 1
+        function.hints.append((offset, hint))
     }
 }

@@ -2,6 +2,8 @@
 struct Annotation {
     enum Kind {
         case custom, name, branchHint
+        /// wasmd's own.
+        case padding, names, offsets
 
         init?(name: some Sequence<UInt8>) {
             if name.elementsEqual("custom".utf8) {
@@ -10,6 +12,12 @@ struct Annotation {
                 self = .name
             } else if name.elementsEqual("metadata.code.branch_hint".utf8) {
                 self = .branchHint
+            } else if name.elementsEqual("wasmd.padding".utf8) {
+                self = .padding
+            } else if name.elementsEqual("wasmd.names".utf8) {
+                self = .names
+            } else if name.elementsEqual("wasmd.offsets".utf8) {
+                self = .offsets
             } else {
                 return nil
             }

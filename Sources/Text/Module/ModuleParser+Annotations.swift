@@ -5,7 +5,7 @@ import WasmDecoder
 /// Specification: 7.7 (custom sections).
 extension ModuleParser {
     /// The annotations of a kind directly before the token at the cursor; they count as used.
-    private mutating func takeAnnotations(_ kind: Annotation.Kind) -> [Annotation] {
+    mutating func takeAnnotations(_ kind: Annotation.Kind) -> [Annotation] {
         var found: [Annotation] = []
         var place = firstAnnotation(before: cursor)
         while place < tokens.annotations.count, tokens.annotations[place].tokenIndex == cursor {
@@ -34,7 +34,7 @@ extension ModuleParser {
     }
 
     /// Whether there is nothing to look for, which is so in almost every text.
-    private var hasNoAnnotations: Bool { tokens.annotations.isEmpty }
+    var hasNoAnnotations: Bool { tokens.annotations.isEmpty }
 
     /// At the end: all must have been where they have a meaning.
     func checkAnnotations() throws(TextError) {
@@ -70,7 +70,21 @@ extension ModuleParser {
     /// All `(@custom ...)` between two fields.
     mutating func customAnnotations() throws(TextError) {
         if hasNoAnnotations { return }
-        for annotation in takeAnnotations(.custom) { try customSection(annotation) }
+        var place = firstAnnotation(before: cursor)
+        // Both kinds keep their order.
+        while place < tokens.annotations.count, tokens.annotations[place].tokenIndex == cursor {
+            let annotation = tokens.annotations[place]
+            if !annotation.isUsed, annotation.kind == .custom || annotation.kind == .names {
+                tokens.annotations[place].isUsed = true
+                if annotation.kind == .custom {
+                    try customSection(annotation)
+                } else {
+                    try placeOfNames(annotation)
+                }
+            }
+            place += 1
+        }
+        try encodingAnnotations()
     }
 
     /// `"name" placement? "content"*`.
@@ -96,7 +110,7 @@ extension ModuleParser {
 
     /// Stands behind the parenthesis of `(before first)`, `(after last)`, `(before section)` or
     /// `(after section)`.
-    private func placement(
+    func placement(
         _ content: inout Lexer
     ) throws(TextError) -> ModuleSections.Placement {
         let side = try content.next()
@@ -167,11 +181,11 @@ extension ModuleParser {
 
     // MARK: Tokens
 
-    private func lexer(_ annotation: Annotation) -> Lexer {
+    func lexer(_ annotation: Annotation) -> Lexer {
         tokens.lexer.part(annotation.content)
     }
 
-    private func word(_ token: Token) -> Word {
+    func word(_ token: Token) -> Word {
         guard token.kind == .word else { return .other }
         return WordTable.shared.word(UnsafeBufferPointer(rebasing: tokens.bytes[token.range]))
     }
@@ -192,7 +206,7 @@ extension ModuleParser {
         return name
     }
 
-    private func expectEnd(_ content: inout Lexer) throws(TextError) {
+    func expectEnd(_ content: inout Lexer) throws(TextError) {
         let token = try content.next()
         if token.kind != .end {
             throw TextError(.malformedAnnotation(.unexpectedToken), token.range)
@@ -202,7 +216,7 @@ extension ModuleParser {
 
 extension Keyword {
     /// The section that the placement of a custom section names.
-    fileprivate var section: SectionKind? {
+    var section: SectionKind? {
         switch self {
         case .type: .type
         case .import: .import

@@ -34,7 +34,7 @@ extension ModuleParser {
         switch keyword {
         case .func:
             type.byte(ExternalKind.function.rawValue)
-            type.index(try typeUse(parameters: .ignored))
+            type.index(try typeUse(parameters: .imported))
             defined.functions += 1
         case .table:
             type.byte(ExternalKind.table.rawValue)

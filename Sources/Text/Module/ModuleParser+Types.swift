@@ -22,12 +22,16 @@ extension ModuleParser {
             cursor += 1
             if keywordIfPresent(.type) {
                 cursor -= 2
+                let head = cursor + 1
                 var content = ByteWriter()
                 try typeDefinition(isAlone: true, to: &content)
                 sections.add(.type) { $0.append(content) }
+                places?.note(.type, upTo: sections.size(.type), head)
             } else if keywordIfPresent(.rec) {
+                let head = cursor - 1
                 try recursionGroup()
                 try expectClose()
+                places?.note(.type, upTo: sections.size(.type), head)
             }
             cursor = close + 1
         }
@@ -198,6 +202,8 @@ extension ModuleParser {
         case ignored
         /// They name locals: in functions.
         case recorded
+        /// They only go into the name section: in imported functions.
+        case imported
         /// They may not be there: in blocks and `call_indirect`.
         case refused
     }
@@ -253,6 +259,8 @@ extension ModuleParser {
         let name = try nameAnnotation() ?? identifier
         if mode == .recorded {
             try nameLocal(index, identifier: identifier, name: name, at: token)
+        } else if mode == .imported, let name {
+            names.locals.append(.init(outer: defined.functions, index: index, name: name))
         }
         return identifier != nil
     }

@@ -33,6 +33,11 @@ struct ModuleParser {
     /// The instruction whose place is asked for, and its place.
     var sought: InstructionPosition?
     var found: TextPlace?
+    /// Notes where everything stands, if that is asked for.
+    var places: PlaceRecorder?
+    /// How many bytes the body has that was added last.
+    var bodySize = 0
+    var foundPlaces = TextMap.Places()
 
     struct FieldName: Hashable {
         var type: UInt32
@@ -58,7 +63,7 @@ struct ModuleParser {
 
     /// Parses the fields from the cursor to the token at `end` (a closing parenthesis, or the end
     /// of the text) and encodes the module.
-    mutating func module(until end: Int) throws(TextError) -> [UInt8] {
+    mutating func module(until end: Int) throws(TextError) -> AssembledModule {
         let start = cursor
         try numberDefinitions(until: end)
         cursor = start
@@ -66,7 +71,13 @@ struct ModuleParser {
         cursor = start
         while cursor < end {
             try customAnnotations()
+            let head = cursor + 1
             try field()
+            if var recorder = places {
+                places = nil
+                sections.notePlaces(of: head, in: &recorder)
+                places = recorder
+            }
         }
         try customAnnotations()
         for (type, token) in uncertainLocals where types.parameterCount(at: type) ?? 0 > 0 {
@@ -74,7 +85,11 @@ struct ModuleParser {
         }
         try checkAnnotations()
         finishSections()
-        return sections.encode()
+        let (encoded, dropped) = sections.encode()
+        if let places {
+            foundPlaces = places.entries(tokens) { sections.entryOffsets($0, in: encoded) }
+        }
+        return AssembledModule(bytes: encoded.bytes.bytes, droppedSections: dropped)
     }
 
     private mutating func finishSections() {
@@ -94,10 +109,7 @@ struct ModuleParser {
                 Array("metadata.code.branch_hint".utf8), content.bytes,
                 at: ModuleSections.Placement(before: .code))
         }
-        if let content = names.encode(tokens.symbols) {
-            sections.addCustom(
-                Array("name".utf8), content, at: ModuleSections.Placement(after: .data))
-        }
+        sections.addNames(names.encode(tokens.symbols))
     }
 
     /// The third pass: one field.

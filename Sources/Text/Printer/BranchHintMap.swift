@@ -20,6 +20,11 @@ struct BranchHintMap {
         let known = module.sections.filter { $0.id != 0 }
         guard section.position < known.count, known[section.position].id == SectionKind.code.id
         else { return }
+        // Hints that are written as annotations go behind all else before the code.
+        let isLast = !module.customSections.contains {
+            $0.position == section.position && $0.content.start > section.content.start
+        }
+        guard isLast else { return }
         let hints = module.branchHints()
         guard !hints.isEmpty, Self.encode(hints) == module.bytes[section.content] else { return }
         for (function, hints) in hints {

@@ -56,6 +56,9 @@ struct Folding {
 
     // MARK: The result
 
+    /// Whether the body has anything that is longer than it need be.
+    private(set) var hasRedundantForms = false
+
     var count: Int { positions.count }
 
     /// Whether all instructions are one tree.
@@ -103,6 +106,7 @@ struct Folding {
             let opcode = try reader.opcode()
             if opcode == .end, blocks.isEmpty {
                 guard reader.isAtEnd else { throw DecodingError(.endExpected, at: reader.offset) }
+                hasRedundantForms = reader.hasRedundantForms
                 return
             }
             let instruction = positions.count

@@ -58,6 +58,11 @@ struct ModuleNames {
         return Identifiers(names, count: count, generated: generates ? "local" : nil)
     }
 
+    /// Whether the name section has names of labels in a function.
+    func hasLabels(of function: FunctionIndex) -> Bool {
+        section.map { !$0.labels.isEmpty && $0.labels[function] != nil } ?? false
+    }
+
     /// The identifiers of the labels in a function.
     func labels(of function: FunctionIndex) -> LabelNames {
         LabelNames(section?.labels[function], generates: generates)

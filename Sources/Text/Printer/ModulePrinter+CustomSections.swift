@@ -8,8 +8,20 @@ extension ModulePrinter {
         let nameSection =
             options.names == .section && !names.hasSection
             ? nil : module.customSections.firstIndex { $0.name == "name" }
-        for (index, section) in module.customSections.enumerated() where index != nameSection {
+        var hasOffsets = false
+        for (index, section) in module.customSections.enumerated() {
+            if index == nameSection {
+                printPlaceOfNames(section, known)
+                continue
+            }
             if !hints.isEmpty, section.name == BranchHintMap.sectionName { continue }
+            if OffsetSections.base(ofSection: section.name.utf8) != nil {
+                if isPadded, !options.keepsPadding {
+                    droppedSections.append(section.name)
+                    continue
+                }
+                hasOffsets = true
+            }
             field("@custom ")
             out.string(utf8: section.name.utf8)
             // The parser puts names behind the last known section, and behind them what has no
@@ -19,6 +31,15 @@ extension ModulePrinter {
             strings(section.content)
             out.byte(0x29)
         }
+        if hasOffsets { printOffsetChecks() }
+    }
+
+    /// Names stand behind all known sections, unless the text says something else.
+    private mutating func printPlaceOfNames(_ section: CustomSection, _ known: [SectionSpan]) {
+        guard options.names == .section, section.position < known.count else { return }
+        field("@wasmd.names")
+        place(section.position, known)
+        out.byte(0x29)
     }
 
     /// ` (after section)`, for a position that counts known sections.
@@ -27,6 +48,12 @@ extension ModulePrinter {
             let kind = SectionKind.allCases.first(where: { $0.id == known[position - 1].id })
         else { return out.write(" (before first)") }
         out.write(" (after ")
+        write(kind)
+        out.byte(0x29)
+    }
+
+    /// The word for a section in placements.
+    mutating func write(_ kind: SectionKind) {
         switch kind {
         case .type: out.write("type")
         case .import: out.write("import")
@@ -42,6 +69,5 @@ extension ModulePrinter {
         case .code: out.write("code")
         case .data: out.write("data")
         }
-        out.byte(0x29)
     }
 }

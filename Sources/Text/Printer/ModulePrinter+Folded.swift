@@ -19,7 +19,7 @@ extension ModulePrinter {
         _ body: ByteRange, _ hints: BranchHintMap.Hints?, _ state: inout FoldedState
     ) throws(DecodingError) {
         var reader = module.reader(of: body)
-        for instruction in 0..<folding.count where !out.isFull {
+        for instruction in 0..<folding.count where !out.isStopped {
             var root = folding.largestTree(at: instruction)
             while let tree = root {
                 try open(tree, &reader, &state, hints?[folding.position(tree) - body.start])

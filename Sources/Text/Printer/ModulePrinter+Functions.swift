@@ -3,7 +3,11 @@ import WasmDecoder
 /// Functions (6.6.8) and their instructions, one on each line.
 extension ModulePrinter {
     mutating func printFunctions() throws(DecodingError) {
-        for (position, body) in module.bodies.enumerated() where !out.isFull {
+        if let first = module.bodies.first { codeOffset = entryOffset(before: first) }
+        // Constant expressions do not count.
+        namesDataSegments = false
+        defer { needsDataCount = namesDataSegments }
+        for (position, body) in module.bodies.enumerated() where !out.isStopped {
             let index = module.importedFunctionCount + position
             guard module.functions.indices.contains(index) else { break }
             try printFunction(UInt32(truncatingIfNeeded: index), body)
@@ -12,12 +16,29 @@ extension ModulePrinter {
         labels.reset(LabelNames(nil, generates: false))
     }
 
+    /// Where the entry of the first body starts: behind the number of bodies.
+    private func entryOffset(before first: ByteRange) -> Int {
+        guard let section = module.sections.first(where: { $0.id == SectionKind.code.id }) else {
+            return first.start
+        }
+        var reader = module.reader(of: section.range)
+        reader.offset = section.range.start + 1
+        _ = try? reader.unsigned32()
+        _ = try? reader.unsigned32()
+        return reader.offset
+    }
+
     private mutating func printFunction(
         _ index: FunctionIndex, _ body: ByteRange
     ) throws(DecodingError) {
         var reader = module.reader(of: body)
         var types: [(count: UInt32, type: ValueType)] = []
-        let count = try reader.forEachLocalGroup { types.append(($0, $1)) }
+        // In other groups than the parser makes.
+        var isRedundant = false
+        let count = try reader.forEachLocalGroup { count, type in
+            if count == 0 || types.last?.type == type { isRedundant = true }
+            types.append((count, type))
+        }
         let type = module.functions[Int(index)]
         let parameters = module.functionType(typeIndex: type)?.parameters.count ?? 0
         locals = names.locals(of: index, count: parameters + Int(count))
@@ -40,23 +61,34 @@ extension ModulePrinter {
             try folding.prepare(reader, arities, results: arities.type(type).results)
             var state = FoldedState(level: 2)
             try printFolded(body, hints, &state)
+            noteLabels(of: index, state.ordinal)
+            if folding.hasRedundantForms { isRedundant = true }
         } else {
-            try printFlat(&reader, body, hints)
+            noteLabels(of: index, try printFlat(&reader, body, hints))
         }
+        if reader.hasRedundantForms { isRedundant = true }
+        try printPadding(of: body, isRedundant: isRedundant)
         out.byte(0x29)
     }
 
+    private mutating func noteLabels(of function: FunctionIndex, _ count: Int) {
+        if names.hasLabels(of: function) {
+            labelCounts[function] = UInt32(truncatingIfNeeded: count)
+        }
+    }
+
+    /// - Returns: how many blocks there were.
     /// - Throws: `endExpected` if blocks and `end` do not match.
     private mutating func printFlat(
         _ reader: inout BinaryReader, _ body: ByteRange, _ hints: BranchHintMap.Hints?
-    ) throws(DecodingError) {
+    ) throws(DecodingError) -> Int {
         var ordinal = 0
-        while !out.isFull {
+        while !out.isStopped {
             let start = reader.offset
             let opcode = try reader.opcode()
             if opcode == .end, labels.depth == 0 {
                 guard reader.isAtEnd else { throw DecodingError(.endExpected, at: reader.offset) }
-                return
+                return ordinal
             }
             let level = 2 + labels.depth
             if let hint = hints?[start - body.start] {
@@ -92,6 +124,7 @@ extension ModulePrinter {
                 try instruction(opcode, &reader)
             }
         }
+        return ordinal
     }
 
     private mutating func line(_ level: Int, _ start: Int) {

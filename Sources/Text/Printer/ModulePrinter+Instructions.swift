@@ -58,7 +58,9 @@ extension ModulePrinter {
         case .table: indexUnlessZero(try reader.unsigned32(), names.tables)
         case .memory: indexUnlessZero(try reader.memoryIndex(), names.memories)
         case .tag: reference(try reader.unsigned32(), names.tags)
-        case .dataSegment: reference(try reader.unsigned32(), names.dataSegments)
+        case .dataSegment:
+            namesDataSegments = true
+            reference(try reader.unsigned32(), names.dataSegments)
         case .elementSegment: reference(try reader.unsigned32(), names.elementSegments)
         case .shuffle: try lanes(&reader)
         case .v128: try vector(&reader)
@@ -67,6 +69,7 @@ extension ModulePrinter {
             out.space()
             write(try reader.heapType())
         case .memoryInit:
+            namesDataSegments = true
             let segment = try reader.unsigned32()
             indexUnlessZero(try reader.memoryIndex(), names.memories)
             reference(segment, names.dataSegments)
@@ -87,6 +90,7 @@ extension ModulePrinter {
             out.space()
             out.number(try reader.unsigned32())
         case .typeData:
+            namesDataSegments = true
             reference(try reader.unsigned32(), names.types)
             reference(try reader.unsigned32(), names.dataSegments)
         case .typeElement:

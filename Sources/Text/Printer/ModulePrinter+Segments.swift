@@ -62,14 +62,24 @@ extension ModulePrinter {
     mutating func strings(_ range: ByteRange) {
         module.bytes.withUnsafeBytes { bytes in
             let start = max(0, min(range.start, bytes.count))
-            var rest = bytes[start..<max(start, min(range.end, bytes.count))]
-            let isLong = rest.count > Self.lineLimit
-            while !rest.isEmpty {
-                if isLong { out.newline(2) } else { out.space() }
-                let line = isLong ? rest.prefix(Self.bytesPerLine(rest)) : rest
-                out.string(UnsafeRawBufferPointer(rebasing: line))
-                rest = rest[line.endIndex...]
-            }
+            strings(bytes[start..<max(start, min(range.end, bytes.count))])
+        }
+    }
+
+    /// The same; ` ""` if there are none.
+    mutating func strings(_ bytes: [UInt8]) {
+        if bytes.isEmpty { return out.write(" \"\"") }
+        bytes.withUnsafeBytes { strings($0[...]) }
+    }
+
+    private mutating func strings(_ bytes: Slice<UnsafeRawBufferPointer>) {
+        var rest = bytes
+        let isLong = rest.count > Self.lineLimit
+        while !rest.isEmpty {
+            if isLong { out.newline(2) } else { out.space() }
+            let line = isLong ? rest.prefix(Self.bytesPerLine(rest)) : rest
+            out.string(UnsafeRawBufferPointer(rebasing: line))
+            rest = rest[line.endIndex...]
         }
     }
 
@@ -85,7 +95,7 @@ extension ModulePrinter {
         return count
     }
 
-    private mutating func breakLongLine() {
+    mutating func breakLongLine() {
         if out.column > Self.lineLimit { out.newline(2) }
     }
 }

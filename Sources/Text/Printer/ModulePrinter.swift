@@ -13,14 +13,33 @@ struct ModulePrinter: ~Copyable {
     var labels = LabelStack()
     /// Reused by all bodies.
     var folding = Folding()
+    /// Where the next entry of the code section starts.
+    var codeOffset = 0
+    /// Whether anything was found that is longer than it need be.
+    var isPadded = false
+    /// Whether an instruction names a data segment.
+    var namesDataSegments = false
+    /// Whether one of a function does: the parser then writes the data count.
+    var needsDataCount = false
+    /// How many labels there are, in functions whose labels have names.
+    var labelCounts: [UInt32: UInt32] = [:]
+    /// The custom sections that were left out because they would not be right any more.
+    var droppedSections: [Name] = []
 
-    init(_ module: ParsedModule, _ options: TextPrinter) {
+    /// - Parameter sink: gets the text piece by piece; nil keeps it.
+    init(_ module: ParsedModule, _ options: TextPrinter, sink: TextWriter.Sink? = nil) {
         self.module = module
         self.options = options
         names = ModuleNames(module, options.names)
         hints = BranchHintMap(module)
         arities = ArityTable(module)
-        out = TextWriter(capacity: module.bytes.count &* 4)
+        out = TextWriter(capacity: module.bytes.count &* 4, sink: sink)
+    }
+
+    /// The section whose names are printed as identifiers; nil if there is none.
+    var identifiedNameSection: CustomSection? {
+        guard options.names == .section, names.hasSection else { return nil }
+        return module.customSections.first { $0.name == "name" }
     }
 
     mutating func printModule() throws(DecodingError) {
@@ -48,7 +67,9 @@ struct ModulePrinter: ~Copyable {
         try printElementSegments()
         try printFunctions()
         try printDataSegments()
+        let paddings = try findSectionPaddings()
         printCustomSections()
+        print(paddings)
         if out.hasLines { out.newline(0) }
         out.write(")\n")
     }

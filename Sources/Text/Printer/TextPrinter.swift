@@ -2,11 +2,10 @@ import WasmDecoder
 
 /// Prints modules in the text format.
 ///
-/// The text can be parsed, and gives the same module: equal bytes if the binary is encoded in the
-/// usual way (integers and types as short as possible; neighbours of one type in one group of
-/// locals; no section that is empty or, like a data count without use, not needed; names sorted and
-/// of things that are there). Modules that are not valid are printed too, as long as they can be
-/// decoded.
+/// The text can be parsed, and gives the same module, byte for byte. Where the binary is not encoded
+/// as the parser does it (numbers that leave room for a linker, empty sections), annotations say so;
+/// without them, see `keepsPadding`, the module means the same but may have other bytes. Modules that
+/// are not valid are printed too, as long as they can be decoded.
 ///
 /// Specification: 6 (text format), 7.6 (custom annotations).
 public struct TextPrinter: Sendable {
@@ -26,6 +25,10 @@ public struct TextPrinter: Sendable {
     public var isFolded = false
     /// A comment with its byte offset in the file before each instruction.
     public var showsOffsets = false
+    /// Annotations `(@wasmd.padding ...)` for what is encoded in a longer form than need be, so that
+    /// the text gives the same bytes. If there is something to be said and this is false, custom
+    /// sections with offsets into the code (`.debug_line`, `reloc.CODE`, ...) are left out.
+    public var keepsPadding = true
 
     public init() {}
 
@@ -34,20 +37,52 @@ public struct TextPrinter: Sendable {
         try print(module) { Array($0) }
     }
 
-    /// The same without a copy: calls `body` with the text, once it is complete. The buffer must not
-    /// be used after `body` has returned.
-    public func print<Result>(
+    /// The same piece by piece, in memory that does not depend on the length of the text.
+    ///
+    /// - Parameters:
+    ///   - module: the module.
+    ///   - body: gets the next piece of the text; the buffer must not be used after it has returned.
+    ///     If it returns false, no more is printed.
+    /// - Returns: what was left out.
+    /// - Throws: `PrintingError`, also after pieces of the text were handed out.
+    @discardableResult
+    public func print(
+        _ module: ParsedModule, pieces body: (UnsafeBufferPointer<UInt8>) -> Bool
+    ) throws(PrintingError) -> PrintingReport {
+        let result: Result<PrintingReport, PrintingError> = withoutActuallyEscaping(body) { body in
+            Result { () throws(PrintingError) in
+                var printer = ModulePrinter(module, self, sink: body)
+                try self.run(&printer)
+                printer.out.flush()
+                return PrintingReport(droppedSections: printer.droppedSections)
+            }
+        }
+        return try result.get()
+    }
+
+    private func print<Result>(
         _ module: ParsedModule, _ body: (UnsafeBufferPointer<UInt8>) -> Result
     ) throws(PrintingError) -> Result {
         var printer = ModulePrinter(module, self)
+        try run(&printer)
+        return printer.out.withText(body)
+    }
+
+    private func run(_ printer: inout ModulePrinter) throws(PrintingError) {
         do throws(DecodingError) {
             try printer.printModule()
         } catch {
             throw .malformed(error)
         }
         if printer.out.isFull { throw .textTooLarge }
-        return printer.out.withText(body)
     }
+}
+
+/// What a printed text does not say of its module.
+public struct PrintingReport: Hashable, Sendable {
+    /// Custom sections with offsets that are not those of the module that the text gives; see
+    /// ``TextPrinter/keepsPadding``.
+    public var droppedSections: [Name]
 }
 
 /// Why a module that could be decoded cannot be printed.

@@ -2,24 +2,39 @@ import Glibc
 
 // Soundness: `start` points at memory of this writer's own, from `start` to `limit`; it is written
 // from `start` to `next`, which stays between the two: `reserve` is called before anything is
-// written. Nobody else has the pointers but for the time of `withText`.
+// written. Nobody else has the pointers but for the time of `withText` and of a call of the sink.
 
-/// The text that a printer makes, byte by byte; it is read only when it is complete.
+/// The text that a printer makes, byte by byte. It is read when it is complete, or handed on in
+/// pieces as it grows.
 struct TextWriter: ~Copyable {
+    /// Gets a piece of the text; false if it wants no more.
+    typealias Sink = (UnsafeBufferPointer<UInt8>) -> Bool
+
     private var start: UnsafeMutablePointer<UInt8>
     private var next: UnsafeMutablePointer<UInt8>
     private var limit: UnsafeMutablePointer<UInt8>
-    /// Where the current line begins, from `start`.
+    /// Where the current line begins, from `start`; negative if its begin was handed on.
     private var lineStart = 0
+    /// How many bytes of the text were handed on.
+    private var flushed = 0
+    private let sink: Sink?
     /// Whether the text got larger than a parser reads. It is then of no use, and what is written
     /// replaces what was there.
     private(set) var isFull = false
+    /// Whether the sink wants no more: what is written goes nowhere.
+    private var isUnwanted = false
+    /// Whether printing more is of no use.
+    private(set) var isStopped = false
+
+    /// Bytes that are collected for a sink.
+    private static var pieceSize: Int { 256 << 10 }
 
     /// Deeper levels are not indented further: the text stays linear in the depth of nesting.
     private static var deepestLevel: Int { 40 }
 
-    init(capacity: Int) {
-        let capacity = max(capacity, 64)
+    init(capacity: Int, sink: Sink? = nil) {
+        let capacity = max(sink == nil ? capacity : min(capacity, Self.pieceSize), 64)
+        self.sink = sink
         start = Self.allocate(nil, capacity)
         next = start
         limit = start + capacity
@@ -51,10 +66,16 @@ struct TextWriter: ~Copyable {
 
     @inline(never)
     private mutating func grow(_ count: Int) {
-        if next - start > TextLimits.bytes - count {
+        if flushed + (next - start) > TextLimits.bytes - count {
             isFull = true
+            isStopped = true
             next = start
+            flushed = 0
             lineStart = 0
+        }
+        if sink != nil, limit - start >= Self.pieceSize {
+            flush()
+            if limit - next >= count { return }
         }
         let length = next - start
         let capacity = max(2 * (limit - start), length + count)
@@ -63,8 +84,20 @@ struct TextWriter: ~Copyable {
         limit = start + capacity
     }
 
+    /// Hands on what was written since the last time, if there is a sink.
+    mutating func flush() {
+        guard let sink else { return }
+        if !isFull, !isUnwanted {
+            isUnwanted = !sink(UnsafeBufferPointer(start: start, count: next - start))
+            if isUnwanted { isStopped = true }
+        }
+        flushed += next - start
+        lineStart -= next - start
+        next = start
+    }
+
     /// Whether a line was begun behind the first one.
-    var hasLines: Bool { lineStart > 0 }
+    var hasLines: Bool { lineStart > 0 || flushed > 0 }
 
     /// How many bytes the current line has.
     var column: Int { next - start - lineStart }

@@ -16,8 +16,9 @@ public struct ScriptReader {
 
     /// A reader for a whole script.
     ///
-    /// - Throws: `malformedUTF8`, `textTooLarge`.
+    /// - Throws: `foreignFormat`, `malformedUTF8`, `textTooLarge`.
     public init(_ text: [UInt8]) throws(TextError) {
+        try checkFormat(text)
         source = ModuleBytes(text)
         tokens = TokenCursor(try Lexer(UnsafeBufferPointer(start: source.base, count: text.count)))
         line = 1

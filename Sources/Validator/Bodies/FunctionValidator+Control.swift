@@ -113,7 +113,10 @@ extension FunctionValidator {
     mutating func leaveBlock() throws(Stop) {
         let results = results(of: frame)
         _ = frames.pop()
-        guard !frames.isEmpty else { return }
+        guard !frames.isEmpty else {
+            checkpoint = 0
+            return
+        }
         operands.lowerFloor(to: Int(frame.pointee.height))
         try push(results)
     }

@@ -80,38 +80,51 @@ extension FunctionValidator {
     private mutating func immediates(
         _ rule: UnsafePointer<InstructionRule>
     ) throws(Stop) -> ValueType {
-        do {
-            switch rule.pointee.immediates {
-            case .i64: _ = try reader.signed64()
-            case .f32: _ = try reader.float32Bits()
-            case .f64: _ = try reader.float64Bits()
-            case .v128: _ = try reader.vector128()
-            case .fence: try reader.zeroByte()
-            case .lane: try lane(try reader.byte(), of: rule)
-            case .memoryArgumentLane:
-                let address = try memoryArgument(rule)
-                try lane(try reader.byte(), of: rule)
-                return address
-            case .shuffle:
-                let lanes = try reader.vector128()
-                if (lanes.low | lanes.high) & 0xe0e0_e0e0_e0e0_e0e0 != 0 {
-                    throw fail(.invalidLaneIndex)
-                }
-            case .dataSegment: try dataSegment()
-            case .elementSegment: _ = try elementSegment()
-            default: break
+        switch rule.pointee.immediates {
+        case .i64, .f32, .f64, .fence:
+            do { try skipImmediate(rule) } catch { throw malformed(error) }
+        case .v128: _ = try vector128()
+        case .lane: try lane(of: rule)
+        case .memoryArgumentLane:
+            let address = try memoryArgument(rule)
+            try lane(of: rule)
+            return address
+        case .shuffle:
+            let lanes = try vector128()
+            if (lanes.low | lanes.high) & 0xe0e0_e0e0_e0e0_e0e0 != 0 {
+                throw fail(.invalidLaneIndex)
             }
-        } catch let error as DecodingError {
-            throw malformed(error)
-        } catch {
-            throw Stop()
+        case .dataSegment: try dataSegment()
+        case .elementSegment: _ = try elementSegment()
+        default: break
         }
         return .i32
     }
 
-    private mutating func lane(
-        _ lane: UInt8, of rule: UnsafePointer<InstructionRule>
-    ) throws(Stop) {
+    /// Reads an immediate of which only the form matters.
+    private mutating func skipImmediate(
+        _ rule: UnsafePointer<InstructionRule>
+    ) throws(DecodingError) {
+        switch rule.pointee.immediates {
+        case .i64: _ = try reader.signed64()
+        case .f32: _ = try reader.float32Bits()
+        case .f64: _ = try reader.float64Bits()
+        default: try reader.zeroByte()
+        }
+    }
+
+    private mutating func vector128() throws(Stop) -> (low: UInt64, high: UInt64) {
+        do {
+            let vector = try reader.vector128()
+            return (vector.low, vector.high)
+        } catch {
+            throw malformed(error)
+        }
+    }
+
+    private mutating func lane(of rule: UnsafePointer<InstructionRule>) throws(Stop) {
+        let lane: UInt8
+        do { lane = try reader.byte() } catch { throw malformed(error) }
         if lane >= rule.pointee.laneCount { throw fail(.invalidLaneIndex) }
     }
 

@@ -65,9 +65,18 @@ extension FunctionValidator {
             if isUnreachable { return }
             throw mismatch(.operand(expected: expected, found: nil))
         }
-        if !registry.matches(found, expected) {
+        if !matches(found, expected) {
             throw mismatch(.operand(expected: expected, found: found))
         }
+    }
+
+    /// Whether a value of one type can stand where another is expected.
+    @inline(__always)
+    private mutating func matches(_ a: ValueType, _ b: ValueType) -> Bool {
+        if a.word == b.word || knownMatches.contains(a, b) { return true }
+        guard registry.matches(a, b) else { return false }
+        knownMatches.insert(a, b)
+        return true
     }
 
     /// An operand of any type: bottom if unreachable code makes it up.
@@ -100,6 +109,10 @@ extension FunctionValidator {
 
     @inline(never)
     private mutating func popOthers(_ types: ModuleTables.TypeList) throws(Stop) {
+        if types.count >= ListMatches.shortest {
+            checkpoint &-= types.count / 4
+            if matchesLongList(types) { return operands.drop(types.count) }
+        }
         var position = types.count
         while position > 0 {
             // Unreachable code makes up whatever is missing.
@@ -109,10 +122,25 @@ extension FunctionValidator {
         }
     }
 
+    /// Whether the last operands, all of the current block, match a long list; false where an
+    /// operand at a time has to say what is wrong.
+    private mutating func matchesLongList(_ types: ModuleTables.TypeList) -> Bool {
+        guard types.count <= operands.available else { return false }
+        let found = ModuleTables.TypeList(
+            base: operands.top - types.count, count: types.count)
+        if knownMatches.contains(found, types) { return true }
+        for index in 0..<types.count where !matches(found[index], types[index]) { return false }
+        knownMatches.insert(found, types)
+        return true
+    }
+
     @inline(__always)
     mutating func push(_ types: ModuleTables.TypeList) throws(Stop) {
-        if types.count > 1, types.count > Self.maximumOperands - operands.height {
-            throw fail(.limitExceeded(.operands(Self.maximumOperands)))
+        if types.count > 1 {
+            if types.count > Self.maximumOperands - operands.height {
+                throw fail(.limitExceeded(.operands(Self.maximumOperands)))
+            }
+            checkpoint &-= types.count / 32
         }
         operands.push(types)
     }
@@ -127,23 +155,37 @@ extension FunctionValidator {
 
     /// Checks the last operands without changing them.
     mutating func check(_ types: ModuleTables.TypeList) throws(Stop) {
+        checkpoint &-= types.count / 32
         if operands.ends(with: types) { return }
+        if types.count >= ListMatches.shortest {
+            checkpoint &-= types.count / 4
+            if matchesLongList(types) { return }
+        }
         for depth in 0..<types.count {
             let expected = types[types.count - 1 - depth]
             guard let found = operands.peek(depth) else {
                 if isUnreachable { return }
                 throw mismatch(.operand(expected: expected, found: nil))
             }
-            if !registry.matches(found, expected) {
+            if !matches(found, expected) {
                 throw mismatch(.operand(expected: expected, found: found))
             }
         }
     }
 
     /// Whether operands of types `a` fit where `b` are expected.
-    func matches(_ a: ModuleTables.TypeList, _ b: ModuleTables.TypeList) -> Bool {
+    mutating func matches(_ a: ModuleTables.TypeList, _ b: ModuleTables.TypeList) -> Bool {
         guard a.count == b.count else { return false }
-        for index in 0..<a.count where !registry.matches(a[index], b[index]) { return false }
+        if a.base == b.base { return true }
+        guard a.count >= ListMatches.shortest else {
+            for index in 0..<a.count where !matches(a[index], b[index]) { return false }
+            return true
+        }
+        checkpoint &-= a.count / 32
+        if a.hasSameTypes(as: b) || knownMatches.contains(a, b) { return true }
+        checkpoint &-= a.count / 4
+        for index in 0..<a.count where !matches(a[index], b[index]) { return false }
+        knownMatches.insert(a, b)
         return true
     }
 }

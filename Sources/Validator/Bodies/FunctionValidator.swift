@@ -23,6 +23,13 @@ struct FunctionValidator: ~Copyable {
     /// In a constant expression only so many globals can be used; nil in functions.
     var constantGlobals: UInt32?
 
+    private let cancellation: Cancellation?
+    /// Where instructions pause to look whether validation is to end; 0 at the end of the function.
+    /// Lists of a thousand types bring it nearer.
+    var checkpoint = 0
+    /// What long lists of operands were found to match.
+    var knownMatches = ListMatches()
+
     /// Where the current instruction starts.
     private var start = 0
     var startOffset: Int { start }
@@ -33,7 +40,11 @@ struct FunctionValidator: ~Copyable {
     /// on the stack. Single results are bounded by the size of the body.
     static let maximumOperands = 1_000_000
 
-    init(_ parsed: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry) {
+    init(
+        _ parsed: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry,
+        _ cancellation: Cancellation? = nil
+    ) {
+        self.cancellation = cancellation
         self.parsed = parsed
         module = tables.view
         self.registry = registry
@@ -73,28 +84,36 @@ struct FunctionValidator: ~Copyable {
     }
 
     private mutating func readLocals(bodySize: Int) throws(Stop) {
-        do {
-            var groups = try reader.localGroupCount()
-            var total: UInt32 = 0
-            while groups > 0 {
-                start = reader.offset
-                let (count, type) = try reader.localGroup(total: &total)
-                locals.append(try canonical(type), count: count, bodySize: bodySize)
-                groups -= 1
+        var groups: Int
+        do { groups = try reader.localGroupCount() } catch { throw malformed(error) }
+        var total: UInt32 = 0
+        while groups > 0 {
+            start = reader.offset
+            let count: UInt32, type: ValueType
+            do {
+                (count, type) = try reader.localGroup(total: &total)
+            } catch {
+                throw malformed(error)
             }
-        } catch let error as DecodingError {
-            throw malformed(error)
-        } catch {
-            throw Stop()
+            locals.append(try canonical(type), count: count, bodySize: bodySize)
+            groups -= 1
         }
     }
 
+    private static let bytesBetweenChecks = 64 << 10
+
     private mutating func instructions() throws(Stop) {
         repeat {
-            start = reader.offset
-            let opcode: Opcode
-            do { opcode = try reader.opcode() } catch { throw malformed(error) }
-            try instruction(opcode)
+            checkpoint = reader.offset + Self.bytesBetweenChecks
+            repeat {
+                start = reader.offset
+                let opcode: Opcode
+                do { opcode = try reader.opcode() } catch { throw malformed(error) }
+                try instruction(opcode)
+            } while start < checkpoint
+            if !frames.isEmpty, let cancellation, cancellation.isCancelled {
+                throw fail(.cancelled)
+            }
         } while !frames.isEmpty
         if !reader.isAtEnd {
             throw malformed(DecodingError(.endExpected, at: reader.offset))
@@ -111,6 +130,13 @@ struct FunctionValidator: ~Copyable {
             if opcode.isExtendedConstant { required |= Features.extendedConstants.rawValue }
             try instruction(opcode)
         } while !frames.isEmpty
+    }
+
+    /// Between functions and constant expressions.
+    func checkCancellation() throws(ValidationError) {
+        if let cancellation, cancellation.isCancelled {
+            throw ValidationError(.cancelled, at: start)
+        }
     }
 
     // MARK: Errors

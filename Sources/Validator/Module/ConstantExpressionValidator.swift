@@ -17,7 +17,8 @@ extension FunctionValidator {
         _ count: Int, expressionsIn range: ByteRange, type: ValueType, globals: Int
     ) throws(ValidationError) {
         var range = range
-        for _ in 0..<count {
+        for index in 0..<count {
+            if index & 1023 == 1023 { try checkCancellation() }
             range.start = try validateConstant(range, type: type, globals: globals)
         }
     }
@@ -26,7 +27,7 @@ extension FunctionValidator {
     private mutating func validateConstant(
         _ range: ByteRange, type: ValueType, globals: Int
     ) throws(ValidationError) -> Int {
-        do {
+        do throws(Stop) {
             constantGlobals = UInt32(truncatingIfNeeded: globals)
             begin(range, signature: Frame.single, single: type)
             try constantInstructions()
@@ -38,7 +39,7 @@ extension FunctionValidator {
 
     /// Notes that functions stand in an element segment.
     mutating func declare(_ count: Int, functionsIn range: ByteRange) throws(ValidationError) {
-        do {
+        do throws(Stop) {
             begin(range, signature: Frame.empty, single: .bottom)
             for _ in 0..<count {
                 let index = try unsigned32()

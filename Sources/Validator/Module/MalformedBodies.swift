@@ -1,9 +1,17 @@
 import WasmDecoder
 
-/// The first function whose body is malformed. Only asked when a module is refused anyway.
-func firstMalformedBody(of module: ParsedModule) -> ValidationError? {
+/// The first function whose body is malformed, if it is found before the search is cancelled. Only
+/// asked when a module is refused anyway.
+func firstMalformedBody(
+    of module: ParsedModule, _ cancellation: Cancellation?
+) -> ValidationError? {
     var kinds = RawStack<Frame.Kind>(capacity: 64)
+    var checkpoint = 0
     for (position, body) in module.bodies.enumerated() {
+        if let cancellation, body.start >= checkpoint {
+            if cancellation.isCancelled { return nil }
+            checkpoint = body.start + (64 << 10)
+        }
         do throws(DecodingError) {
             var reader = module.reader(of: body)
             try checkForm(&reader, &kinds, hasDataCount: module.dataCount != nil)

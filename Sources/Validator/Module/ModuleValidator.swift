@@ -11,25 +11,41 @@ struct ModuleValidator {
     /// What the module needs outside of function bodies.
     private(set) var required: Features
 
-    init(_ module: ParsedModule, _ registry: TypeRegistry) throws(ValidationError) {
+    private let cancellation: Cancellation?
+
+    init(
+        _ module: ParsedModule, _ registry: TypeRegistry, _ cancellation: Cancellation?
+    ) throws(ValidationError) {
         self.module = module
+        self.cancellation = cancellation
         self.registry = registry
         do {
             held = try registry.register(types: module.types, groupEnds: module.recursionGroupEnds)
         } catch {
             throw ValidationError(error, at: module.offset(ofSection: 1))
         }
+        try Self.check(cancellation)
         try DeclarationValidator(module: module).validate()
+        try Self.check(cancellation)
         tables = ModuleTables(module, ids: held.ids)
         required = module.requiredFeatures
+        try checkCancellation()
         try validateDefinitions()
         try validateExports()
         try validateStart()
     }
 
+    private func checkCancellation() throws(ValidationError) { try Self.check(cancellation) }
+
+    private static func check(_ cancellation: Cancellation?) throws(ValidationError) {
+        if let cancellation, cancellation.isCancelled {
+            throw ValidationError(.cancelled, at: 0)
+        }
+    }
+
     /// Initializers and segments, in the order in which they can use each other.
     private mutating func validateDefinitions() throws(ValidationError) {
-        var expressions = FunctionValidator(module, tables, registry)
+        var expressions = FunctionValidator(module, tables, registry, cancellation)
         let imported = max(module.importedGlobalCount, 0)
         // Up to 2.0 only imported globals are constant; a proposal of 3.0 lets in all earlier ones.
         let extended = module.features.contains(.extendedConstants)
@@ -39,6 +55,7 @@ struct ModuleValidator {
             try expressions.validate(initializer, type: type, globals: imported)
         }
         for (position, global) in module.globalDefinitions.enumerated() {
+            if position & 1023 == 1023 { try checkCancellation() }
             let index = imported + position
             try expressions.validate(
                 global.initializer, type: tables.view.globals[index].type,
@@ -46,12 +63,13 @@ struct ModuleValidator {
         }
         let visible = extended ? module.globals.count : imported
         for (index, segment) in module.elementSegments.enumerated() {
+            if index & 1023 == 1023 { try checkCancellation() }
             try validate(segment, index, &expressions, globals: visible)
         }
-        for segment in module.dataSegments {
+        for (position, segment) in module.dataSegments.enumerated() {
             guard case .active(let memory, let offset) = segment.mode else { continue }
             guard tables.view.memories.contains(memory) else {
-                throw error(.unknown(.memory, memory), 11)
+                throw error(.unknown(.memory, memory), 11, position)
             }
             try expressions.validate(
                 offset, type: tables.view.memories[Int(memory)], globals: visible)
@@ -72,11 +90,11 @@ struct ModuleValidator {
         }
         guard case .active(let tableIndex, let offset) = segment.mode else { return }
         guard tables.view.tables.contains(tableIndex) else {
-            throw error(.unknown(.table, tableIndex), 9)
+            throw error(.unknown(.table, tableIndex), 9, index)
         }
         let table = tables.view.tables[Int(tableIndex)]
         guard registry.matches(type, table.element) else {
-            throw error(.typeMismatch(.elements), 9)
+            throw error(.typeMismatch(.elements), 9, index)
         }
         try expressions.validate(offset, type: table.address, globals: globals)
     }
@@ -87,6 +105,7 @@ struct ModuleValidator {
         var names: Set<Name>? = module.exports.count <= 8 ? nil : []
         names?.reserveCapacity(module.exports.count)
         for (position, export) in module.exports.enumerated() {
+            if position & 1023 == 1023 { try checkCancellation() }
             let index = export.index
             let (count, entity): (Int, ValidationError.Entity) =
                 switch export.kind {
@@ -96,12 +115,12 @@ struct ModuleValidator {
                 case .global: (module.globals.count, .global)
                 case .tag: (module.tags.count, .tag)
                 }
-            guard Int(index) < count else { throw error(.unknown(entity, index), 7) }
+            guard Int(index) < count else { throw error(.unknown(entity, index), 7, position) }
             let isNew =
                 names?.insert(export.name).inserted
                 ?? !module.exports.prefix(position).contains { $0.name == export.name }
             guard isNew else {
-                throw error(.duplicateExport(export.name), 7)
+                throw error(.duplicateExport(export.name), 7, position)
             }
             if export.kind == .function { tables.view.declared[Int(index)] = 1 }
         }
@@ -110,13 +129,19 @@ struct ModuleValidator {
     private func validateStart() throws(ValidationError) {
         guard let start = module.start else { return }
         guard let type = module.functionType(at: start) else {
-            throw error(.unknown(.function, start), 8)
+            throw error(.unknown(.function, start), 8, 0)
         }
-        guard type.parameters.isEmpty, type.results.isEmpty else { throw error(.startFunction, 8) }
+        guard type.parameters.isEmpty, type.results.isEmpty else {
+            throw error(.startFunction, 8, 0)
+        }
     }
 
-    private func error(_ reason: ValidationError.Reason, _ section: UInt8) -> ValidationError {
-        ValidationError(reason, at: module.offset(ofSection: section))
+    private func error(
+        _ reason: ValidationError.Reason, _ section: UInt8, _ position: Int
+    ) -> ValidationError {
+        ValidationError(
+            reason, at: module.offset(ofSection: section),
+            entry: .init(section: section, position: position))
     }
 }
 

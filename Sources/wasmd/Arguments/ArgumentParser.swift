@@ -2,22 +2,27 @@ import WasmText
 
 /// Matches the words of a command line with the table of commands.
 ///
-/// Options are `--name`, `--name VALUE`, `--name=VALUE`, `-n`, `-n VALUE` and `-nVALUE`; `--` ends
-/// them. They may stand before and after operands, except where the operands belong to the guest.
+/// Options are `--name`, `--name VALUE`, `--name=VALUE`, `-n`, `-n VALUE` and `-nVALUE`; where the
+/// value is optional, only `--name` and `--name=VALUE`. `--` ends them. They may stand before and
+/// after operands, except where the operands belong to the guest.
 struct ArgumentParser {
-    private var words: ArraySlice<String>
+    private var words: ArraySlice<Word>
     private let command: Command
     private var parsed: ParsedArguments
 
     /// - Parameter arguments: the words behind the name of the program.
     static func parse(_ arguments: [String]) throws(UsageError) -> ParsedArguments {
+        try parse(arguments.map { Word($0) })
+    }
+
+    static func parse(_ arguments: [Word]) throws(UsageError) -> ParsedArguments {
         guard let first = arguments.first else { throw .commandMissing }
         let command = try command(first, followedBy: arguments.dropFirst())
         var parser = ArgumentParser(command, arguments.dropFirst())
         return try parser.parse()
     }
 
-    private init(_ command: Command, _ words: ArraySlice<String>) {
+    private init(_ command: Command, _ words: ArraySlice<Word>) {
         self.words = words
         self.command = command
         parsed = ParsedArguments(verb: command.verb)
@@ -25,8 +30,9 @@ struct ArgumentParser {
 
     /// The command that the first word names, directly or as the flags `--help` and `--version`.
     private static func command(
-        _ word: String, followedBy rest: ArraySlice<String>
+        _ first: Word, followedBy rest: ArraySlice<Word>
     ) throws(UsageError) -> Command {
+        let word = first.text
         switch word {
         case "--help", "-h": return .help
         case "--version", "-V": return .version
@@ -38,7 +44,7 @@ struct ArgumentParser {
             throw .unknownOption(word, command: nil, suggestion: suggestion)
         }
         if word.hasSuffix(".wasm") || word.hasSuffix(".wat") {
-            throw .fileInsteadOfCommand(word, arguments: Array(rest))
+            throw .fileInsteadOfCommand(word, arguments: rest.map(\.text))
         }
         let names = Command.all.map(\.name)
         throw .unknownCommand(word, suggestion: Suggestion.best(for: word, in: names))
@@ -54,9 +60,9 @@ struct ArgumentParser {
             } else if !optionsAreOver, word.hasPrefix("-"), word != "-" {
                 try takeLetters(word)
             } else {
-                parsed.operands.append(word)
+                parsed.words.append(word)
                 if command.passesRestToGuest {
-                    parsed.operands += words
+                    parsed.words += words
                     words = []
                 }
             }
@@ -67,25 +73,27 @@ struct ArgumentParser {
         return parsed
     }
 
-    private mutating func takeOption(_ word: String) throws(UsageError) {
-        let parts = word.dropFirst(2).split(
-            separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        let name = String(parts[0])
+    private mutating func takeOption(_ word: Word) throws(UsageError) {
+        let word = Word(bytes: word.bytes.dropFirst(2))
+        let parts = word.split(at: "=")
+        let name = (parts?.before ?? word).text
         guard let option = command.option(named: name) else { throw unknown("--\(name)") }
         if option.value == nil {
-            guard parts.count == 1 else { throw .unexpectedValue(option, command.verb) }
+            guard parts == nil else { throw .unexpectedValue(option, command.verb) }
             parsed.options.append((name, ""))
-        } else if parts.count == 2 {
-            parsed.options.append((name, String(parts[1])))
+        } else if let value = parts?.after {
+            parsed.options.append((name, value))
+        } else if option.isValueOptional {
+            parsed.options.append((name, ""))
         } else {
             parsed.options.append((name, try takeValue(of: option)))
         }
     }
 
     /// The next word, unless it is clearly an option and so the value was forgotten.
-    private mutating func takeValue(of option: Option) throws(UsageError) -> String {
+    private mutating func takeValue(of option: Option) throws(UsageError) -> Word {
         guard let word = words.first else { throw .missingValue(option, command.verb) }
-        if word.hasPrefix("--"), command.option(named: String(word.dropFirst(2))) != nil {
+        if word.hasPrefix("--"), command.option(named: String(word.text.dropFirst(2))) != nil {
             throw .missingValue(option, command.verb)
         }
         words.removeFirst()
@@ -93,18 +101,19 @@ struct ArgumentParser {
     }
 
     /// Options of one letter, several in one word; what follows one with a value is the value.
-    private mutating func takeLetters(_ word: String) throws(UsageError) {
-        var letters = word.dropFirst()
-        while let letter = letters.popFirst() {
+    private mutating func takeLetters(_ word: Word) throws(UsageError) {
+        var letters = word.bytes.dropFirst()
+        while let byte = letters.popFirst() {
+            let letter = Character(Unicode.Scalar(byte))
             guard let option = command.options.first(where: { $0.letter == letter }) else {
-                throw unknown(word)
+                throw unknown(word.text)
             }
-            if option.value == nil {
+            if option.value == nil || (option.isValueOptional && letters.isEmpty) {
                 parsed.options.append((option.name, ""))
             } else if letters.isEmpty {
                 parsed.options.append((option.name, try takeValue(of: option)))
             } else {
-                parsed.options.append((option.name, String(letters)))
+                parsed.options.append((option.name, Word(bytes: letters)))
                 return
             }
         }
@@ -117,7 +126,7 @@ struct ArgumentParser {
     }
 
     private func checkOperands() throws(UsageError) {
-        var count = parsed.operands.count
+        var count = parsed.words.count
         for operand in command.operands {
             switch operand.arity {
             case .one, .oneOrMore:
@@ -130,8 +139,8 @@ struct ArgumentParser {
             }
         }
         guard count == 0 else {
-            let extra = parsed.operands[parsed.operands.count - count]
-            throw .unexpectedOperand(extra, command.verb)
+            let extra = parsed.words[parsed.words.count - count]
+            throw .unexpectedOperand(extra.text, command.verb)
         }
     }
 }

@@ -5,8 +5,8 @@ import WasmText
 enum FeatureList {
     /// Sets of features that have a name of their own.
     static let bases: [(name: String, features: Features)] = [
-        ("default", .default), ("all", .all), ("wasm1", .wasm1), ("wasm2", .wasm2),
-        ("wasm3", .wasm3),
+        ("default", .default), ("all", [.all, .legacyExceptions]), ("wasm1", .wasm1),
+        ("wasm2", .wasm2), ("wasm3", .wasm3),
     ]
 
     /// Every word that may stand in a list, without its sign.

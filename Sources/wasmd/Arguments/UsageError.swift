@@ -20,10 +20,14 @@ enum UsageError: Error, Equatable {
     case unknownExport(String, file: String, functions: [String], suggestion: String?)
     /// `--invoke` names an export that is no function.
     case notAFunction(String, file: String, kind: String)
-    /// There is neither `_start` nor `--invoke`.
-    case noEntryPoint(file: String, functions: [String])
+    /// There is nothing to run, and no `--invoke`.
+    case noEntryPoint(file: String, functions: [String], arguments: [String])
+    /// `_start` or `_initialize` has parameters.
+    case entryPointWithParameters(String, type: String)
     case wrongArgumentCount(function: String, type: String, expected: Int, given: Int)
-    case invalidArgument(String, position: Int, function: String, type: String, reason: String)
+    /// `form` says how values of the type are written.
+    case invalidArgument(
+        String, position: Int, function: String, type: String, reason: String, form: String?)
 }
 
 extension Option: Equatable {
@@ -64,12 +68,14 @@ extension UsageError {
             "\(file): no export '\(printable(name))'.\(didYouMean(suggestion))"
         case .notAFunction(let name, let file, let kind):
             "\(file): export '\(printable(name))' is a \(kind), not a function"
-        case .noEntryPoint(let file, _):
-            "\(file): no export '_start' to run"
+        case .noEntryPoint(let file, _, _):
+            "\(file): no export '_start' to run, no '_initialize' and no start function"
+        case .entryPointWithParameters(let name, let type):
+            "\(name) has parameters, so that it cannot be run by itself; its type is \(type)"
         case .wrongArgumentCount(let function, let type, let expected, let given):
             "\(printable(function)) takes \(counted(expected, "argument")), "
                 + "\(given) given; its type is \(type)"
-        case .invalidArgument(let text, let position, let function, let type, let reason):
+        case .invalidArgument(let text, let position, let function, let type, let reason, _):
             "argument \(position) of \(printable(function)): '\(printable(text))' is not \(type)"
                 + (reason.isEmpty ? "" : ": \(reason)")
         }
@@ -97,12 +103,16 @@ extension UsageError {
             "Shells: " + Shell.allCases.map(\.rawValue).joined(separator: ", ")
         case .unknownFunction(_, let file, _):
             "Try 'wasmd inspect \(shellQuoted(file))' for its exports."
-        case .unknownExport(_, _, let functions, _), .noEntryPoint(_, let functions):
+        case .noEntryPoint(let file, let functions, let arguments):
+            Self.misplacedOption(in: arguments, file) ?? Self.exportList(functions)
+        case .unknownExport(_, _, let functions, _):
             Self.exportList(functions)
+        case .entryPointWithParameters(let name, _):
+            "Give the arguments with --invoke \(shellQuoted(name))."
         case .notAFunction(_, let file, _):
             "Try 'wasmd inspect \(shellQuoted(file))' for its exports."
         case .wrongArgumentCount: nil
-        case .invalidArgument: nil
+        case .invalidArgument(_, _, _, _, _, let form): form
         }
     }
 
@@ -111,6 +121,23 @@ extension UsageError {
         if self == .commandMissing { return Help.overview }
         let lines = ["wasmd: \(message)"] + (nextStep.map { [$0] } ?? [])
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The hint that an option of wasmd stands where the program's arguments are: nil if none does.
+    ///
+    /// - Parameter arguments: what follows FILE.
+    static func misplacedOption(in arguments: [String], _ file: String) -> String? {
+        let flags: Set = [
+            Option.dir.flag, Option.env.flag, Option.invoke.flag, Option.preload.flag,
+            Option.fuel.flag, Option.maxMemory.flag, Option.tcplisten.flag, Option.trace.flag,
+        ]
+        for word in arguments {
+            let flag = String(word.prefix { $0 != "=" })
+            guard flags.contains(flag) else { continue }
+            return "'\(flag)' after \(printable(file)) went to the program; options of wasmd stand "
+                + "before it: wasmd run \(flag) ... \(shellQuoted(file))"
+        }
+        return nil
     }
 
     private func didYouMean(_ suggestion: String?) -> String {

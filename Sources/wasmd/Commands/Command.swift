@@ -1,3 +1,5 @@
+import WasmInterpreter
+
 /// A verb of the command line with everything there is to know about it.
 ///
 /// The commands in `CommandTable.swift` are the only place where verbs, options and operands are
@@ -75,22 +77,35 @@ struct Option: Sendable {
     let completion: Completion
     /// Whether giving it twice means both; otherwise the last one counts.
     let repeats: Bool
+    /// Whether the option may be given without its value. The value needs `=` then.
+    let isValueOptional: Bool
     let help: String
 
     init(
         _ name: String, letter: Character? = nil, value: String? = nil,
-        _ completion: Completion = .nothing, repeats: Bool = false, help: String
+        _ completion: Completion = .nothing, repeats: Bool = false,
+        isValueOptional: Bool = false, help: String
     ) {
         self.name = name
         self.letter = letter
         self.value = value
         self.completion = completion
         self.repeats = repeats
+        self.isValueOptional = isValueOptional
         self.help = help
     }
 
     /// `--fuel`, as messages name it.
     var flag: String { "--\(name)" }
+
+    /// Whether the word after the option is its value.
+    var takesNextWord: Bool { value != nil && !isValueOptional }
+
+    /// What the help shows: `--fuel N`, `--trace[=FILE]`.
+    var synopsis: String {
+        guard let value else { return flag }
+        return isValueOptional ? "\(flag)[=\(value)]" : "\(flag) \(value)"
+    }
 
     /// Every command has it, so that usage lines need not say so.
     var isUniversal: Bool { name == Option.help.name }
@@ -111,7 +126,7 @@ enum Completion: Sendable, Equatable {
     static let script = files(["wast"])
 
     enum WordList: Sendable, Equatable {
-        case verbs, shells, features
+        case verbs, shells, features, unknownImports
     }
 }
 
@@ -122,6 +137,7 @@ extension Completion.WordList {
         case .verbs: Command.all.map(\.name)
         case .shells: Shell.allCases.map(\.rawValue)
         case .features: FeatureList.words
+        case .unknownImports: UnknownImports.words
         }
     }
 }

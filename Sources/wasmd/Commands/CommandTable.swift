@@ -26,14 +26,20 @@ extension Command {
         summary: "Run a WebAssembly program",
         operands: [Operand("FILE", .one, .module), Operand("ARGS", .guest, .file)],
         options: [
-            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke, .fuel,
-            .timeout, .maxMemory, .maxHeap, .stackSize, .maxTable, .maxThreads, .maxDescriptors,
-            .deterministic,
-            .features, .stats, .profile, .flamegraph, .coverage, .help,
+            .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
+            .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
+            .maxTable, .maxThreads, .maxDescriptors, .deterministic, .features, .trace, .stats,
+            .profile, .flamegraph, .coverage, .coredump, .help,
         ],
         notes: [
-            "FILE is a binary or a text (.wat). Everything after it belongs to the program. It sees "
+            "FILE is a binary or a text (.wat). Everything after it belongs to the program, also "
+                + "what looks like an option of wasmd: options stand before FILE. The program sees "
                 + "no files, no environment and no network unless an option says so.",
+            "A module is run by its start function, then its export _initialize, then _start; "
+                + "--invoke takes the place of the last. A module with none of them needs --invoke.",
+            "ARGS of a function that --invoke calls are numbers as the text format writes them: 7, "
+                + "-7, 0xff, 1.5, inf, nan. A v128 is 0x and up to 32 digits, or its lanes: "
+                + "i32x4:1,2,3,4 (i8x16, i16x8, i32x4, i64x2, f32x4, f64x2). A reference is null.",
             "The program's exit code becomes the exit code of wasmd. A trap or an uncaught "
                 + "exception ends with 134 and prints where it happened, a module that is refused "
                 + "ends with 1, wrong usage with 2.",
@@ -47,6 +53,11 @@ extension Command {
             ("wasmd run --timeout 2s --max-memory 64MiB guest.wasm", "with limits"),
             ("wasmd run --tcplisten 127.0.0.1:8080 server.wasm", "a program that accepts"),
             ("wasmd run --flamegraph out.svg slow.wasm", "what does it spend its time on?"),
+            ("wasmd run --trace --dir . app.wasm", "what does it ask the system for?"),
+            (
+                "wasmd run --preload math=math.wasm app.wasm",
+                "a program that imports another module"
+            ),
         ])
 
     static let validate = Command(
@@ -100,6 +111,10 @@ extension Command {
             "Reads the text format of WebAssembly 3.0, with threads, custom page sizes, wide "
                 + "arithmetic and the older exceptions. Identifiers become the names in the "
                 + "module's name section. A module that is not valid is refused.",
+            "In a text that wasm2wat printed and that was changed since, custom sections with "
+                + "offsets into the code (.debug_*, reloc.*, linking, sourceMappingURL, "
+                + "external_debug_info, metadata.code.*) are left out with a warning, unless all "
+                + "that they are about is where it was.",
             "Without --output the module goes to the current folder, under the name of FILE with "
                 + "the ending .wasm. FILE may be - for standard input; then the module goes to "
                 + "standard output.",
@@ -113,11 +128,15 @@ extension Command {
         verb: .wasm2wat,
         summary: "Print a module as text",
         operands: [Operand("FILE", .one, .binary)],
-        options: [.output, .fold, .offsets, .noNames, .generateNames, .help],
+        options: [.output, .fold, .offsets, .noPadding, .noNames, .generateNames, .help],
         notes: [
-            "The text becomes the same module again with 'wasmd wat2wasm', unless names are "
-                + "left out or made up. Modules that are not valid are printed too, as long as "
-                + "they can be decoded.",
+            "The text becomes the same module again with 'wasmd wat2wasm', byte for byte, unless "
+                + "names or padding are left out or names are made up. Modules that are not valid "
+                + "are printed too, as long as they can be decoded.",
+            "Linkers leave room in numbers. Annotations (@wasmd.padding ...) keep that; other "
+                + "tools skip them. With --no-padding, custom sections with offsets into the code "
+                + "(.debug_*, reloc.*, linking, sourceMappingURL, external_debug_info, "
+                + "metadata.code.*) are left out with a warning if the code gets shorter.",
             "FILE may be - for standard input.",
         ],
         examples: [
@@ -173,8 +192,8 @@ extension Option {
 
     static let dir = Option(
         "dir", value: "HOST[::GUEST][:ro]", .folder, repeats: true,
-        help: "Let the program use the folder HOST, under the name GUEST if there is one; ':ro' "
-            + "lets it only read. May be repeated")
+        help: "Let the program use the folder HOST, under the name GUEST if there is one (two "
+            + "colons stand between them); ':ro' lets it only read. May be repeated")
     static let env = Option(
         "env", value: "NAME[=VALUE]", repeats: true,
         help: "Set a variable of the program's environment; without VALUE it is copied from "
@@ -193,7 +212,8 @@ extension Option {
         "tcplisten", value: "ADDR", repeats: true,
         help: "Let the program accept connections at ADDR: 127.0.0.1:8080, [::1]:8080 or "
             + "unix:PATH. It finds the listening socket behind its folders, as the first number "
-            + "from 3 on that is free. May be repeated")
+            + "from 3 on that is free. For port 0 the system chooses one, which is printed to "
+            + "standard error. May be repeated")
     static let listenFd = Option(
         "listen-fd", value: "N", repeats: true,
         help: "Give the program the open descriptor N of wasmd, a socket or a pipe; it finds it "
@@ -201,6 +221,23 @@ extension Option {
     static let invoke = Option(
         "invoke", value: "NAME",
         help: "Call the exported function NAME with ARGS as numbers and print its results")
+    static let preload = Option(
+        "preload", value: "NAME=FILE", .file, repeats: true,
+        help: "Instantiate the module FILE first and offer its exports under the module name NAME "
+            + "to those after it and to the program. May be repeated")
+    static let unknownImports = Option(
+        "unknown-imports", value: "MODE", .word(.unknownImports),
+        help: "Run a module although imports are missing: 'trap' lets functions trap when they are "
+            + "called, 'zero' lets them return zeros and makes memories, tables and globals of zeros"
+    )
+    static let trace = Option(
+        "trace", value: "FILE", .file, isValueOptional: true,
+        help: "Write each WASI call of the program with its arguments and results to FILE, or to "
+            + "standard error")
+    static let coredump = Option(
+        "coredump", value: "OUT", .file,
+        help: "Write a core dump (stack with locals, globals, memories) to OUT if the program is "
+            + "stopped by a trap or an uncaught exception")
     static let fuel = Option(
         "fuel", value: "N", help: "Stop the program after N backward branches and calls")
     static let timeout = Option(
@@ -239,6 +276,10 @@ extension Option {
         "fold", letter: "f", help: "Put operands into the parentheses of their instruction")
     static let offsets = Option(
         "offsets", help: "Say before each instruction where it stands in the file")
+    static let noPadding = Option(
+        "no-padding",
+        help: "Do not say where numbers are longer than need be: the text is shorter, and the "
+            + "module that it gives is smaller")
     static let noNames = Option("no-names", help: "Leave the name section out")
     static let generateNames = Option(
         "generate-names", help: "Make up names for what has none")

@@ -3,12 +3,12 @@ import WasmText
 
 /// `wasmd explore`: shows functions as wasm, beside the register code they become.
 struct ExploreCommand {
-    private let file: String
+    private let file: Word
     private let function: String?
     private let features: Features
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
-        file = arguments.operands.first ?? ""
+        file = arguments.words.first ?? ""
         function = arguments.operands.count > 1 ? arguments.operands[1] : nil
         features = try arguments.features()
     }
@@ -56,7 +56,7 @@ struct ExploreCommand {
         if let match = names.first(where: { $0.1 == word }) { return FunctionIndex(match.0) }
         let candidates = EntryPoint.functions(of: module) + names.map(\.1)
         throw .unknownFunction(
-            word, file: file, suggestion: Suggestion.best(for: word, in: candidates))
+            word, file: file.text, suggestion: Suggestion.best(for: word, in: candidates))
     }
 
     private func write(_ index: FunctionIndex, of module: Module, to output: Output) {

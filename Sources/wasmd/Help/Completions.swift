@@ -33,7 +33,7 @@ enum BashCompletion {
 
     private static func lines(for command: Command) -> [String] {
         var lines = ["    \(command.name))"]
-        let withValue = command.options.filter { $0.value != nil }
+        let withValue = command.options.filter(\.takesNextWord)
         if !withValue.isEmpty {
             lines.append("        case \"$before\" in")
             for option in withValue {
@@ -132,7 +132,11 @@ enum ZshCompletion {
         let repeats = option.repeats ? "*" : ""
         guard let value = option.value else { return quoted("\(repeats)\(option.flag)[\(help)]") }
         let message = value.replacing(":", with: "\\:")
-        return quoted("\(repeats)\(option.flag)=[\(help)]:\(message):\(action(option.completion))")
+        // With `=-` the value needs the `=`, with two colons there may be none.
+        let (equals, colons) = option.isValueOptional ? ("=-", "::") : ("=", ":")
+        return quoted(
+            "\(repeats)\(option.flag)\(equals)[\(help)]\(colons)\(message):"
+                + action(option.completion))
     }
 
     private static func action(_ completion: Completion) -> String {
@@ -164,7 +168,7 @@ enum FishCompletion {
             let when = "complete -c wasmd -n '__fish_seen_subcommand_from \(command.name)'"
             for option in command.options {
                 let letter = option.letter.map { " -s \($0)" } ?? ""
-                let value = option.value == nil ? "" : " -r" + arguments(option.completion)
+                let value = !option.takesNextWord ? "" : " -r" + arguments(option.completion)
                 lines.append(
                     "\(when)\(letter) -l \(option.name)\(value) -d \(quoted(option.help))")
             }

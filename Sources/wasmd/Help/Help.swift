@@ -44,8 +44,7 @@ enum Help {
 
     /// An option and its explanation, side by side if there is room.
     private static func entry(_ option: Option) -> [String] {
-        var name = "  " + (option.letter.map { "-\($0), " } ?? "") + option.flag
-        if let value = option.value { name += " " + value }
+        let name = "  " + (option.letter.map { "-\($0), " } ?? "") + option.synopsis
         let explanation = option.help.wrapped(to: width - column)
         let indent = String(repeating: " ", count: column)
         let rest = explanation.map { indent + $0 }

@@ -1,10 +1,10 @@
 /// `wasmd inspect`: shows what a module consists of.
 struct InspectCommand {
-    private let file: String
+    private let file: Word
     private let printsJSON: Bool
 
     init(_ arguments: ParsedArguments) {
-        file = arguments.operands.first ?? ""
+        file = arguments.words.first ?? ""
         printsJSON = arguments.has(.json)
     }
 
@@ -12,8 +12,11 @@ struct InspectCommand {
     func perform(_ console: Console) -> Int32 {
         do throws(Refusal) {
             let facts = try ModuleFacts(file: file)
-            console.output.write(
-                printsJSON ? facts.json.text + "\n" : InspectionText(facts).text)
+            if printsJSON {
+                facts.writeJSON(to: console.output)
+            } else {
+                console.output.write(InspectionText(facts).text)
+            }
             guard let refusal = facts.refusal else { return ExitCode.success }
             console.output.flush()
             console.complain(refusal.text)

@@ -3,28 +3,31 @@ import WasmDecoder
 // The facts about a module for programs. Members are only ever added.
 
 extension ModuleFacts {
-    var json: JSON {
-        .object(
-            ("file", .string(file)),
-            ("bytes", .count(module.bytes.count)),
-            ("name", names?.module.map { .string($0.description) }),
-            ("valid", .boolean(refusal == nil)),
-            ("error", refusal?.json),
-            ("features", requiredFeatures.map { .strings($0.names) }),
-            ("sections", .array(sections.map(\.json))),
-            ("types", .array(module.types.map(\.json))),
-            ("imports", .array(module.imports.map(json))),
-            ("exports", .array(module.exports.map(json))),
-            ("functions", json(module.functions.count, imported: module.importedFunctionCount)),
-            ("start", module.start.map { .unsigned(UInt64($0)) }),
-            ("tables", json(module.tables.map(\.members), module.importedTableCount)),
-            ("memories", json(module.memories.map(\.members), module.importedMemoryCount)),
-            ("globals", json(module.globals.map(\.members), module.importedGlobalCount)),
-            ("tags", json(module.tags.count, imported: module.importedTagCount)),
-            ("dataSegments", .array(module.dataSegments.map(\.json))),
-            ("elementSegments", .array(module.elementSegments.map(\.json))),
-            ("producers", .array(producers.map(\.json))),
-            ("targetFeatures", .strings(targetFeatures)))
+    /// Writes the facts entry by entry: the text may be much larger than the module.
+    func writeJSON(to output: Output) {
+        var stream = JSONStream(output)
+        stream.member("file", .string(file))
+        stream.member("bytes", .count(module.bytes.count))
+        stream.member("name", names?.module.map { .string($0.description) })
+        stream.member("valid", .boolean(refusal == nil))
+        stream.member("error", refusal?.json)
+        stream.member("features", requiredFeatures.map { .strings($0.names) })
+        stream.member("sections", objects: sections.lazy.map(\.json))
+        stream.member("types", objects: module.types.lazy.map(\.json))
+        stream.member("imports", objects: module.imports.lazy.map(json))
+        stream.member("exports", objects: module.exports.lazy.map(json))
+        stream.member(
+            "functions", json(module.functions.count, imported: module.importedFunctionCount))
+        stream.member("start", module.start.map { .unsigned(UInt64($0)) })
+        stream.member("tables", json(module.tables.map(\.members), module.importedTableCount))
+        stream.member("memories", json(module.memories.map(\.members), module.importedMemoryCount))
+        stream.member("globals", json(module.globals.map(\.members), module.importedGlobalCount))
+        stream.member("tags", json(module.tags.count, imported: module.importedTagCount))
+        stream.member("dataSegments", objects: module.dataSegments.lazy.map(\.json))
+        stream.member("elementSegments", objects: module.elementSegments.lazy.map(\.json))
+        stream.member("producers", .array(producers.map(\.json)))
+        stream.member("targetFeatures", .strings(targetFeatures))
+        stream.end()
     }
 
     private func json(_ wanted: Import) -> JSON {

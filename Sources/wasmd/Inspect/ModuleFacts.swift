@@ -41,7 +41,7 @@ struct ModuleFacts {
     /// Decodes with every feature on, since the question is what the module holds.
     static let features: Features = [.all, .legacyExceptions]
 
-    init(file path: String) throws(Refusal) {
+    init(file path: Word) throws(Refusal) {
         let file = try ModuleFile(path)
         do throws(DecodingError) {
             try self.init(file, decode(file.bytes, features: Self.features))

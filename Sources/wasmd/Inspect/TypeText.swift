@@ -68,16 +68,23 @@ extension GlobalType {
 }
 
 extension ParsedModule {
-    /// The type of an import or export, without its kind.
+    /// The type of an import or export, without its kind. A long type of a function is only named:
+    /// a small module may use it very often.
     func text(of type: ExternalType) -> String {
         switch type {
         case .function(let index), .tag(let index):
-            functionType(typeIndex: index)?.description ?? "type \(index)"
-        case .table(let type): type.text
-        case .memory(let type): type.text
-        case .global(let type): type.text
+            guard let type = functionType(typeIndex: index),
+                type.parameters.count + type.results.count <= Self.shownTypeLength
+            else { return "type \(index)" }
+            return type.description
+        case .table(let type): return type.text
+        case .memory(let type): return type.text
+        case .global(let type): return type.text
         }
     }
+
+    /// Parameters and results of a type that is said again where it is used.
+    private static var shownTypeLength: Int { 32 }
 
     /// The type of the entity that an export names; nil if there is none, which makes it invalid.
     func type(of export: Export) -> ExternalType? {

@@ -31,11 +31,55 @@ enum JSON: Equatable {
 
     /// The document as text, two spaces of indentation a level. Arrays and objects without
     /// arrays and objects inside stand on one line if that is short.
-    var text: String {
+    var text: String { text(indentation: 0) }
+
+    /// The same inside of `indentation` arrays and objects.
+    fileprivate func text(indentation: Int) -> String {
         var writer = JSONWriter()
-        writer.write(self, indentation: 0)
+        writer.write(self, indentation: indentation)
         return String(decoding: writer.bytes, as: UTF8.self)
     }
+}
+
+/// An object that is written member by member, as `JSON.text` would write all of it, with a line
+/// for each member.
+struct JSONStream {
+    private let output: Output
+    private var isEmpty = true
+
+    init(_ output: Output) {
+        self.output = output
+        output.write("{")
+    }
+
+    /// Writes a member; nothing if the value is nil.
+    mutating func member(_ name: String, _ value: JSON?) {
+        guard let value else { return }
+        begin(name)
+        output.write(value.text(indentation: 1))
+    }
+
+    /// Writes an array of objects with members, one by one.
+    mutating func member(_ name: String, objects: some Sequence<JSON>) {
+        begin(name)
+        output.write("[")
+        var isFirst = true
+        for object in objects {
+            output.write(isFirst ? "\n    " : ",\n    ")
+            output.write(object.text(indentation: 2))
+            isFirst = false
+        }
+        output.write(isFirst ? "]" : "\n  ]")
+    }
+
+    private mutating func begin(_ name: String) {
+        output.write(isEmpty ? "\n  " : ",\n  ")
+        isEmpty = false
+        output.write(JSON.string(name).text)
+        output.write(": ")
+    }
+
+    func end() { output.write("\n}\n") }
 }
 
 extension JSON: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral {

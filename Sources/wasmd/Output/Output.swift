@@ -87,6 +87,11 @@ func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32? {
         let count = Glibc.write(descriptor, start, rest.count)
         if count > 0 {
             rest = rest.dropFirst(count)
+        } else if errno == EAGAIN {
+            // Somebody who shares the stream made it so that it does not wait.
+            let events = Int16(truncatingIfNeeded: POLLOUT)
+            var stream = pollfd(fd: descriptor, events: events, revents: 0)
+            poll(&stream, 1, -1)
         } else if errno != EINTR {
             return errno
         }

@@ -2,27 +2,42 @@ import WasmInterpreter
 import WasmText
 
 /// What of a module is called, found before anything runs.
+///
+/// The start function runs when the module is instantiated; then comes the export `_initialize` of
+/// libraries; then the function that `--invoke` names, or else the export with the empty name or
+/// `_start`. A module that has only the first or the second is run by it.
 struct EntryPoint {
-    let export: Name
-    /// Arguments for the call; `_start` has none.
+    /// The last function to call; nil if those before are all there is.
+    let export: Name?
+    /// Arguments for its call; `_start` has none.
     let arguments: [Value]
     /// Whether the results are printed.
     let printsResults: Bool
-    /// Exported by libraries: sets them up, and is called first.
+    /// What is called before it.
     let initializer: Name?
 
+    private static let initialize: Name = "_initialize"
+
     init(_ options: RunOptions, in module: Module) throws(UsageError) {
-        guard let name = options.function else {
-            guard module.export("_start")?.kind == .function else {
-                throw .noEntryPoint(file: options.file, functions: Self.functions(of: module))
+        let isReactor = module.export(Self.initialize)?.kind == .function
+        guard let name = options.function ?? Self.namelessFunction(of: module) else {
+            let isCommand = module.export("_start")?.kind == .function
+            guard isCommand || isReactor || module.parsed.start != nil else {
+                throw .noEntryPoint(
+                    file: options.file, functions: Self.functions(of: module),
+                    arguments: options.arguments)
             }
-            export = "_start"
+            export = isCommand ? "_start" : nil
             arguments = []
             printsResults = false
-            initializer = nil
+            initializer = isReactor ? Self.initialize : nil
+            for name in [export, initializer] {
+                guard let name else { continue }
+                try Self.checkHasNoParameters(name, in: module)
+            }
             return
         }
-        export = Name(name)
+        let export = Name(name)
         guard let found = module.export(export) else {
             let functions = Self.functions(of: module)
             throw .unknownExport(
@@ -33,10 +48,24 @@ struct EntryPoint {
         else {
             throw .notAFunction(name, file: options.file, kind: found.kind.description)
         }
+        self.export = export
         arguments = try Self.arguments(options.arguments, for: name, type)
         printsResults = true
-        let hasInitializer = module.export("_initialize")?.kind == .function
-        initializer = hasInitializer && name != "_initialize" ? "_initialize" : nil
+        initializer = isReactor && export != Self.initialize ? Self.initialize : nil
+        if let initializer { try Self.checkHasNoParameters(initializer, in: module) }
+    }
+
+    /// The export with the empty name, which some toolchains give to what is to be run.
+    private static func namelessFunction(of module: Module) -> String? {
+        module.export("")?.kind == .function ? "" : nil
+    }
+
+    private static func checkHasNoParameters(
+        _ name: Name, in module: Module
+    ) throws(UsageError) {
+        let type = module.export(name).flatMap { module.parsed.functionType(at: $0.index) }
+        guard let type, !type.parameters.isEmpty else { return }
+        throw .entryPointWithParameters(name.description, type: type.description)
     }
 
     private static func arguments(
@@ -54,7 +83,8 @@ struct EntryPoint {
             } catch {
                 throw .invalidArgument(
                     words[index], position: index + 1, function: name,
-                    type: parameter.description, reason: error.reason)
+                    type: parameter.description, reason: error.reason,
+                    form: Numbers.form(of: parameter))
             }
         }
         return values

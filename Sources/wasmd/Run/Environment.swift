@@ -3,7 +3,7 @@ import Glibc
 /// The guest's environment: what is inherited, then what options set, a later one of the same name
 /// in the place of an earlier one.
 struct GuestEnvironment {
-    private(set) var variables: [(name: String, value: String)] = []
+    private(set) var variables: [(name: Word, value: Word)] = []
 
     init(inheriting: Bool, entries: [RunOptions.EnvironmentEntry]) {
         if inheriting { variables = Self.ofThisProcess() }
@@ -12,12 +12,14 @@ struct GuestEnvironment {
             case .set(let name, let value):
                 set(name, value)
             case .copy(let name):
-                if let value = getenv(name) { set(name, String(cString: value)) }
+                if let value = name.withCString({ getenv($0).map { Word(cString: $0) } }) {
+                    set(name, value)
+                }
             }
         }
     }
 
-    private mutating func set(_ name: String, _ value: String) {
+    private mutating func set(_ name: Word, _ value: Word) {
         if let index = variables.firstIndex(where: { $0.name == name }) {
             variables[index].value = value
         } else {
@@ -25,14 +27,12 @@ struct GuestEnvironment {
         }
     }
 
-    private static func ofThisProcess() -> [(name: String, value: String)] {
-        var variables: [(name: String, value: String)] = []
+    private static func ofThisProcess() -> [(name: Word, value: Word)] {
+        var variables: [(name: Word, value: Word)] = []
         var cursor = environ
         while let entry = cursor.pointee {
-            let parts = String(cString: entry).split(
-                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if parts.count == 2, !parts[0].isEmpty {
-                variables.append((String(parts[0]), String(parts[1])))
+            if let (name, value) = Word(cString: entry).split(at: "="), !name.isEmpty {
+                variables.append((name, value))
             }
             cursor += 1
         }

@@ -6,17 +6,46 @@ import WasmWASI
 struct GuestWorld {
     let linker = Linker()
     private let threads: GuestThreads?
+    private let guest: WASIGuest?
+    /// Addresses on which the guest listens, and whose ports the system chose.
+    let chosenAddresses: [SocketAddress]
 
-    /// Sets up WASI for a module that asks for it.
-    init(_ options: RunOptions, for module: Module, in store: Store) throws {
+    /// Sets up WASI for modules that ask for it, instantiates those of `--preload`, and stands in for
+    /// what is missing if `--unknown-imports` says so.
+    ///
+    /// - Parameter trace: what `--trace` writes to.
+    init(
+        _ options: RunOptions, for module: Module, _ preloads: [PreloadedModule],
+        _ trace: TraceFile?, in store: Store
+    ) throws {
+        let modules = preloads.map(\.module) + [module]
         let wantsThreads = GuestThreads.areWanted(by: module)
-        let names: [Name] = ["wasi_snapshot_preview1", "wasi_unstable"]
-        guard wantsThreads || module.imports.contains(where: { names.contains($0.module) }) else {
+        let neighbours = Neighbours(
+            module: module, preloads: preloads, unknownImports: options.unknownImports,
+            trace: trace)
+        guard wantsThreads || modules.contains(where: Self.wantsWASI) else {
             threads = nil
+            guest = nil
+            chosenAddresses = []
+            try neighbours.define(on: linker, in: store)
             return
         }
-        let guest = try linker.define(try Self.wasi(options))
-        threads = try linker.defineThreads(of: module, guest, in: store)
+        var wasi = try Self.wasi(options)
+        wasi.trace = trace?.calls(showThreads: wantsThreads, isTimed: !options.isDeterministic)
+        let guest = try linker.define(wasi)
+        self.guest = guest
+        chosenAddresses = zip(options.listeners, guest.listeners).filter { $0 != $1 }.map(\.1)
+        ListenerFiles.removeAtSignals(
+            options.listeners.compactMap { $0.path.map { Word(bytes: $0) } })
+        threads = try linker.defineThreads(
+            of: module, linkedWith: preloads.map(\.module), guest, in: store,
+            imports: neighbours.define)
+        try neighbours.define(on: linker, in: store)
+    }
+
+    /// Leaves nothing behind in the file system. The rest goes with the process.
+    func end() {
+        if let guest, guest.listeners.contains(where: { $0.path != nil }) { guest.closeAll() }
     }
 
     /// Runs `body` as the guest's first thread.
@@ -24,15 +53,21 @@ struct GuestWorld {
         if let threads { try threads.run(in: store, body) } else { try body() }
     }
 
+    private static func wantsWASI(_ module: Module) -> Bool {
+        let names: [Name] = ["wasi_snapshot_preview1", "wasi_unstable"]
+        return module.imports.contains { names.contains($0.module) }
+    }
+
     /// What options say of the guest's world.
     static func wasi(_ options: RunOptions) throws(Refusal) -> WASI {
-        let name = options.argumentZero ?? options.file.split(separator: "/").last.map(String.init)
-        var wasi = WASI(arguments: [name ?? options.file])
-        if options.function == nil { wasi.arguments += options.arguments }
-        wasi.environment =
+        let name = options.argumentZero ?? options.path.lastComponent ?? options.path
+        var wasi = WASI()
+        wasi.argumentBytes = [name.bytes]
+        if options.function == nil { wasi.argumentBytes += options.words.map(\.bytes) }
+        wasi.environmentBytes =
             GuestEnvironment(
                 inheriting: options.inheritsEnvironment, entries: options.environment
-            ).variables
+            ).variables.map { ($0.name.bytes, $0.value.bytes) }
         wasi.folders = options.folders
         wasi.listeners = options.listeners
         wasi.descriptors = options.descriptors
@@ -43,12 +78,51 @@ struct GuestWorld {
             ?? 1024
         if options.isDeterministic { wasi.makeDeterministic() }
         if let file = options.standardInput {
-            let number = open(file, O_RDONLY | O_CLOEXEC)
+            let number = file.withCString { open($0, O_RDONLY | O_CLOEXEC) }
             guard number >= 0 else {
-                throw Refusal(FileError(errno: errno, path: file), file: file)
+                throw Refusal(FileError(errno: errno, path: file.text), file: file.text)
             }
             wasi.standardInput = .descriptor(number)
         }
         return wasi
+    }
+}
+
+/// A module that `--preload` names.
+struct PreloadedModule: Sendable {
+    let name: Name
+    let module: Module
+    /// As the command line names it.
+    let file: String
+}
+
+/// What a program imports beside WASI. Each thread of the program has its own.
+private struct Neighbours: Sendable {
+    let module: Module
+    let preloads: [PreloadedModule]
+    let unknownImports: UnknownImports?
+    let trace: TraceFile?
+
+    /// Instantiates the preloaded modules one after another, each with what those before it export.
+    @Sendable
+    func define(on linker: Linker, in store: Store) throws {
+        for preload in preloads {
+            try standIn(for: preload.module, on: linker, in: store)
+            do {
+                let instance = try linker.instantiate(preload.module, in: store)
+                _ = try instance.function("_initialize")?.call()
+                linker.define(instance: instance, as: preload.name)
+            } catch let error as LinkError {
+                throw Refusal(instantiation: error, file: preload.file)
+            }
+        }
+        try standIn(for: module, on: linker, in: store)
+    }
+
+    private func standIn(for module: Module, on linker: Linker, in store: Store) throws {
+        guard let unknownImports else { return }
+        try linker.defineUnknownImports(
+            of: module, in: store, as: unknownImports,
+            onCall: trace.map { trace in { trace.note($0, $1, unknownImports) } })
     }
 }

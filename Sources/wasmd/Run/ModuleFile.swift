@@ -9,13 +9,21 @@ struct ModuleFile {
     let bytes: ModuleBytes
     /// The text that the module was made of, if it was.
     private let text: [UInt8]?
+    /// Custom sections of the text that are not right any more, and not in the module.
+    private(set) var droppedSections: [Name] = []
 
     var isText: Bool { text != nil }
 
+    /// Where everything stands in the text; nil for a binary. Made anew each time.
+    var textMap: TextMap? { text.flatMap { TextMap($0) } }
+
     /// Reads a file and makes a text binary; `-` is standard input.
-    init(_ path: String) throws(Refusal) {
-        self.path = path
-        let content = try openModule(path)
+    init(_ file: Word) throws(Refusal) {
+        path = file.text
+        let content = try openModule(file)
+        if let format = content.foreignFormat {
+            throw Refusal(file: path, reason: format.message)
+        }
         guard Self.isText(content, path) else {
             text = nil
             bytes = content
@@ -24,7 +32,9 @@ struct ModuleFile {
         let text = content[content.range]
         self.text = text
         do throws(TextError) {
-            bytes = ModuleBytes(try parseModule(text))
+            let module = try assembleModule(text)
+            bytes = ModuleBytes(module.bytes)
+            droppedSections = module.droppedSections
         } catch {
             throw Refusal(error, in: text, file: path)
         }
@@ -42,20 +52,23 @@ struct ModuleFile {
 }
 
 // Refusals say where in the file something is wrong. Offsets of the binary that a text became are
-// of no use; the line is, or else the function.
+// of no use; the line is.
 extension ModuleFile {
     func refusal(_ error: ModuleError) -> Refusal {
         switch error {
         case .file(let error): Refusal(error, file: path)
         case .malformed(let error): refusal(error)
         case .invalid(let error): refusal(error)
+        case .cancelled: Refusal(file: path, reason: "loading was cancelled")
         }
     }
 
     func refusal(_ error: DecodingError) -> Refusal {
-        isText
-            ? Refusal(file: path, reason: error.message)
-            : Refusal(error, bytes: bytes, file: path)
+        guard let text else { return Refusal(error, bytes: bytes, file: path) }
+        guard let place = TextMap(text)?.place(at: error.offset) else {
+            return Refusal(file: path, reason: error.message)
+        }
+        return Refusal(error.message, at: place, in: text, file: path)
     }
 
     func refusal(_ error: ValidationError) -> Refusal {
@@ -68,8 +81,15 @@ extension ModuleFile {
         return Refusal(file: path, reason: place + error.message)
     }
 
-    /// The instruction that is not valid.
+    /// The instruction, or the field, that is not valid.
     private func place(of error: ValidationError, in text: [UInt8]) -> TextPlace? {
+        if error.function == nil {
+            let map = TextMap(text)
+            if let entry = error.entry {
+                return map?.place(ofEntry: entry.position, inSection: entry.section)
+            }
+            return map?.place(at: error.offset)
+        }
         guard let function = error.function, let module,
             let body = module.body(of: function)
         else { return nil }

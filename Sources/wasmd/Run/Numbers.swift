@@ -6,6 +6,8 @@ enum Numbers {
     enum Failure: Error, Equatable {
         case malformed
         case outOfRange
+        /// A vector of that many lanes is given another number of them.
+        case laneCount(Int)
         /// Values of this type cannot be written down.
         case unsupported
 
@@ -13,8 +15,23 @@ enum Numbers {
             switch self {
             case .malformed: ""
             case .outOfRange: "out of range"
+            case .laneCount(let count): "it has \(count) lanes"
             case .unsupported: "values of this type cannot be given on the command line"
             }
+        }
+    }
+
+    /// How values of a type are written, in one line; nil if they cannot be.
+    static func form(of type: ValueType) -> String? {
+        switch type {
+        case .i32: "An i32 is a number from -2147483648 to 4294967295, also 0x7f or 1_000."
+        case .i64: "An i64 is a number from -2^63 to 2^64 - 1, also 0x7f or 1_000."
+        case .f32, .f64: "An \(type) is a number such as 1.5, -2e10, 0x1p-3, inf or nan."
+        case .v128:
+            "A v128 is 0x and up to 32 hexadecimal digits, or lanes such as i32x4:1,2,3,4 "
+                + "or f64x2:0.5,1."
+        default:
+            type.reference?.isNullable == true ? "The only \(type) that can be given is null." : nil
         }
     }
 
@@ -43,15 +60,15 @@ enum Numbers {
         case .v128(let low, let high):
             "0x" + String(high, radix: 16).zeroPadded + String(low, radix: 16).zeroPadded
         case .function(nil), .extern(nil), .exception(nil), .any(nil): "null"
-        case .function(.some): "funcref"
-        case .extern(.some): "externref"
-        case .exception(.some): "exnref"
+        case .function(.some(let function)): "funcref \(function.type)"
+        case .extern(.some(let reference)): "externref \(printable(reference.description))"
+        case .exception(.some(let exception)): "exnref \(printable(exception.description))"
         case .any(.some(let reference)):
             switch reference.kind {
             case .i31(let value): "i31 \(value)"
-            case .structure: "structref"
-            case .array: "arrayref"
-            case .extern: "anyref"
+            case .structure: "structref of \(counted(reference.count, "field"))"
+            case .array: "arrayref of \(counted(reference.count, "element"))"
+            case .extern(let reference): "anyref \(printable(reference.description))"
             }
         }
     }
@@ -169,9 +186,9 @@ enum Numbers {
 
     // MARK: Vectors and references
 
-    /// `0x` and up to 32 digits.
+    /// `0x` and up to 32 digits, or the name of a shape with its lanes: `i32x4:1,2,3,4`.
     private static func vector(_ text: String) throws(Failure) -> Value {
-        guard text.hasPrefix("0x") else { throw .malformed }
+        guard text.hasPrefix("0x") else { return try lanes(text) }
         let digits = Array(text.utf8.dropFirst(2).filter { $0 != UInt8(ascii: "_") })
         guard !digits.isEmpty else { throw .malformed }
         guard digits.count <= 32 else { throw .outOfRange }
@@ -184,6 +201,36 @@ enum Numbers {
         }
         return .v128(low: low, high: high)
     }
+
+    private static func lanes(_ text: String) throws(Failure) -> Value {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let (bits, isFloat) = shapes[String(parts[0])] else {
+            throw .malformed
+        }
+        let words = parts[1].split(separator: ",", omittingEmptySubsequences: false)
+        guard words.count == 128 / bits else { throw .laneCount(128 / bits) }
+        var halves: [UInt64] = [0, 0]
+        for (index, word) in words.enumerated() {
+            let word = String(word)
+            let value: UInt64
+            if !isFloat {
+                value = try integer(word, bits: UInt64(bits))
+            } else if bits == 32 {
+                value = UInt64((try float(word) as Float).bitPattern)
+            } else {
+                value = (try float(word) as Double).bitPattern
+            }
+            let mask: UInt64 = bits == 64 ? .max : 1 << UInt64(bits) - 1
+            halves[index * bits / 64] |= (value & mask) << UInt64(index * bits % 64)
+        }
+        return .v128(low: halves[0], high: halves[1])
+    }
+
+    /// Bits of a lane, and whether it is a float.
+    private static let shapes: [String: (bits: Int, isFloat: Bool)] = [
+        "i8x16": (8, false), "i16x8": (16, false), "i32x4": (32, false), "i64x2": (64, false),
+        "f32x4": (32, true), "f64x2": (64, true),
+    ]
 
     private static func reference(_ text: String, _ type: ValueType) throws(Failure) -> Value {
         guard let reference = type.reference, reference.isNullable, text == "null" else {

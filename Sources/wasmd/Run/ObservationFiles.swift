@@ -1,11 +1,10 @@
-// Invariants: bytes are lent for the time of a call; the handler of a signal is compared as a number
-// and not called.
+// Invariant: bytes are lent for the time of a call.
 
 import Glibc
 import WasmInterpreter
 
 /// The files that `--profile`, `--flamegraph` and `--coverage` ask for. They are written however the
-/// program ends, also when it is interrupted from the keyboard.
+/// program ends, also by a signal: see `StopSignals`.
 struct ObservationFiles {
     private let options: RunOptions
     private var profiler: Profiler?
@@ -18,13 +17,16 @@ struct ObservationFiles {
             profiler = Profiler()
             store.profiler = profiler
         }
-        KeyboardInterrupt.stops(store)
     }
 
     /// Writes the files.
-    func write(_ module: Module, _ console: Console) throws(Refusal) {
+    ///
+    /// - Parameter source: the program's file; coverage of a text is that of its lines.
+    func write(
+        _ module: Module, _ source: ModuleFile?, _ console: Console
+    ) throws(Refusal) {
         if let profile = profiler?.profile() {
-            let name = options.file.split(separator: "/").last.map(String.init) ?? options.file
+            let name = (options.path.lastComponent ?? options.path).text
             if let file = options.profile {
                 let text = profile.firefoxProfile(product: name, moduleFile: options.file)
                 try write(text, to: file, console)
@@ -34,53 +36,30 @@ struct ObservationFiles {
             }
         }
         if let file = options.coverage, let coverage = module.coverage {
-            try write(coverage.lcov(moduleFile: absolute(options.file)), to: file, console)
+            let path = absolute(options.path)
+            let text = source.flatMap { SourceText($0, module) }
+            let lines = text.map { text in
+                { (function: Coverage.Function) in text.lines(of: function.body, in: path) }
+            }
+            let sources = CoverageSources(coverage.lcov(moduleFile: path, lines: lines))
+            try write(sources.text, to: file, console)
+            if let note = sources.note { console.complain(note) }
         }
     }
 
     /// lcov is used in other folders.
-    private func absolute(_ file: String) -> String {
-        guard let path = realpath(file, nil) else { return file }
+    private func absolute(_ file: Word) -> String {
+        guard let path = file.withCString({ realpath($0, nil) }) else { return file.text }
         defer { free(path) }
-        return String(cString: path)
+        return Word(cString: path).text
     }
 
     private func write(
-        _ text: String, to file: String, _ console: Console
+        _ text: String, to file: Word, _ console: Console
     ) throws(Refusal) {
         let bytes = Array(text.utf8)
         try bytes.withUnsafeBufferPointer { (bytes) throws(Refusal) in
             try OutputFile(file).write(bytes, console)
         }
-    }
-}
-
-/// Ctrl-C while a program is observed: stops the guest first, and the process when it is done.
-enum KeyboardInterrupt {
-    /// Set before the handler is, and never changed again.
-    nonisolated(unsafe) private static var handle: InterruptHandle?
-    nonisolated(unsafe) private static var hasHappened: sig_atomic_t = 0
-
-    /// From now on the first interrupt stops the guest of `store`; another one ends the process.
-    /// Where interrupts are ignored, as in the background of a shell, they stay so.
-    static func stops(_ store: Store) {
-        handle = store.interruptHandle
-        var action = sigaction()
-        sigaction(SIGINT, nil, &action)
-        if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 { return }
-        action = sigaction()
-        action.__sigaction_handler.sa_handler = { _ in
-            KeyboardInterrupt.hasHappened = 1
-            KeyboardInterrupt.handle?.interrupt()
-        }
-        action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
-        sigaction(SIGINT, &action, nil)
-    }
-
-    /// Ends the process as the interrupt would have done, if there was one.
-    static func pass() {
-        guard hasHappened != 0 else { return }
-        signal(SIGINT, SIG_DFL)
-        raise(SIGINT)
     }
 }

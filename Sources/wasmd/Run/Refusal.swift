@@ -41,9 +41,7 @@ extension Refusal {
     }
 
     init(_ error: DecodingError, bytes: ModuleBytes, file: String) {
-        self.init(
-            file: file, offset: error.offset, reason: error.message,
-            hint: Self.hint(for: error.reason, bytes))
+        self.init(file: file, offset: error.offset, reason: error.message)
     }
 
     init(_ error: ValidationError, file: String) {
@@ -55,6 +53,7 @@ extension Refusal {
         case .file(let error): self.init(error, file: file)
         case .malformed(let error): self.init(error, bytes: bytes, file: file)
         case .invalid(let error): self.init(error, file: file)
+        case .cancelled: self.init(file: file, reason: "loading was cancelled")
         }
     }
 
@@ -78,6 +77,13 @@ extension Refusal {
         case let error as LinkError:
             let lines = error.failures.map { "\n  " + printable($0.description) }
             reason = "these imports are not there or do not match:" + lines.joined()
+            hint = Self.hint(for: error)
+        case let error as Refusal:
+            self = error
+            return
+        case .folder(let path, _) as WASISetupError where path.contains(":"):
+            reason = printable("\(error)")
+            hint = "Between HOST and GUEST stand two colons: --dir \(Self.twoColons(path))"
         case let error as ResourceError:
             reason = error.description
             hint = Self.option(for: error).map { "Allow more with \($0)." }
@@ -100,28 +106,43 @@ extension Refusal {
         }
     }
 
-    /// What the file is, if it is no module but something that is easily taken for one.
-    private static func hint(for reason: DecodingError.Reason, _ bytes: ModuleBytes) -> String? {
-        let start = bytes[ByteRange(start: 0, end: 64)]
-        switch reason {
-        case .magicHeaderNotDetected:
-            let first = start.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0a && $0 != 0x0d }
-            guard first == UInt8(ascii: "(") || first == UInt8(ascii: ";") else { return nil }
-            return "This looks like the text format."
-        case .unknownBinaryVersion:
-            guard start.count >= 8, start[4...7] == [0x0d, 0, 1, 0] else { return nil }
-            return "This is a component; wasmd runs core modules."
-        default:
-            return nil
+    /// The options that give a module what it lacks.
+    private static func hint(for error: LinkError) -> String? {
+        let unknown = error.failures.filter { $0.reason == .unknown }
+        guard !unknown.isEmpty else { return nil }
+        let areFunctions = unknown.allSatisfy { $0.type.kind == .function }
+        return "Give them with --preload NAME=FILE, or run without them: --unknown-imports "
+            + (areFunctions ? "trap" : "zero")
+    }
+
+    /// `data::/data` for `data:/data`.
+    private static func twoColons(_ path: String) -> String {
+        let parts = path.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        return parts.map { shellQuoted(String($0)) }.joined(separator: "::")
+    }
+
+    /// The same without `--features +threads`, which cannot help where `--deterministic` is given.
+    func withoutThreads() -> Refusal {
+        func explained(_ text: String) -> String {
+            text.split(separator: " (--features +threads)", omittingEmptySubsequences: false)
+                .joined(separator: ", which --deterministic turns off")
         }
+        var result = Refusal(
+            file: file, offset: offset, reason: explained(reason), hint: hint)
+        result.line = line
+        result.column = column
+        result.rendered = rendered.map(explained)
+        return result
     }
 }
 
 /// Opens a module's file; `-` is standard input.
-func openModule(_ file: String) throws(Refusal) -> ModuleBytes {
+func openModule(_ file: Word) throws(Refusal) -> ModuleBytes {
     do throws(FileError) {
-        return try ModuleBytes(path: file == "-" ? "/dev/stdin" : file)
+        // Its own descriptor: opening it by a name needs /proc, and no socket can be opened so.
+        if file == "-" { return try ModuleBytes(descriptor: STDIN_FILENO) }
+        return try ModuleBytes(path: file.bytes)
     } catch {
-        throw Refusal(error, file: file)
+        throw Refusal(error, file: file.text)
     }
 }

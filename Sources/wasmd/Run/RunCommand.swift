@@ -8,6 +8,8 @@ import WasmWASI
 struct RunCommand {
     private let options: RunOptions
     private var statistics: Statistics?
+    /// The program's file, once it is loaded.
+    private var file: ModuleFile?
 
     init(_ options: RunOptions) {
         self.options = options
@@ -24,14 +26,25 @@ struct RunCommand {
             return ExitCode.refused
         }
         let entry = try EntryPoint(options, in: module)
+        let preloads: [PreloadedModule]
+        let trace: TraceFile?
+        do throws(Refusal) {
+            preloads = try loadNeighbours(of: module)
+            trace = try options.trace.map { place throws(Refusal) in try TraceFile(place) }
+        } catch {
+            console.complain(error.text)
+            return ExitCode.refused
+        }
         let store = makeStore(module)
         // The process is about to end: taking the guest's world apart would only cost time.
         _ = Unmanaged.passRetained(store)
         _ = Unmanaged.passRetained(module)
         let observation = ObservationFiles(options, store)
-        var status = run(entry, of: module, in: store, console)
+        let stops = observation != nil || options.isWorthStopping
+        if stops { StopSignals.stop(store) }
+        var status = run(entry, of: module, preloads, trace, in: store, console)
         do throws(Refusal) {
-            try observation?.write(module, console)
+            try observation?.write(module, file, console)
         } catch {
             console.complain(error.text)
             status = ExitCode.refused
@@ -45,40 +58,69 @@ struct RunCommand {
                 for line in DispatchCounts.lines() { console.error.writeLine(line) }
             #endif
         }
-        if observation != nil {
+        if stops {
             console.flush()
-            KeyboardInterrupt.pass()
+            StopSignals.pass()
+        }
+        if status != ExitCode.success,
+            let hint = UsageError.misplacedOption(in: options.arguments, options.file)
+        {
+            console.complain(hint)
         }
         return status
     }
 
     private mutating func load() throws(Refusal) -> Module {
-        if let folder = options.workingFolder, chdir(folder) != 0 {
-            throw Refusal(FileError(errno: errno, path: folder), file: folder)
+        if let folder = options.workingFolder, folder.withCString({ chdir($0) }) != 0 {
+            throw Refusal(FileError(errno: errno, path: folder.text), file: folder.text)
         }
-        let file = try ModuleFile(options.file)
+        let file = try ModuleFile(options.path)
+        self.file = file
         statistics?.add("module", counted(file.bytes.count, "byte"))
         statistics?.finish("read")
         var configuration =
             options.isDeterministic ? .deterministic : Engine.Configuration()
         configuration.features = options.features
         configuration.countsBlocks = options.coverage != nil
+        configuration.capturesLocals = options.coredump != nil
         let parsed: ParsedModule
         do throws(DecodingError) {
             parsed = try decode(file.bytes, features: options.features)
         } catch {
-            throw file.refusal(error)
+            throw refusal(file.refusal(error))
         }
         statistics?.finish("decode")
         let module: Module
         do throws(ModuleError) {
             module = try Module(parsed, engine: Engine(configuration))
         } catch {
-            throw file.refusal(error)
+            throw refusal(file.refusal(error))
         }
         statistics?.finish("validate")
         statistics?.add("functions", grouped(module.parsed.bodies.count))
         return module
+    }
+
+    /// The modules of `--preload`, with the engine of the program.
+    private func loadNeighbours(of module: Module) throws(Refusal) -> [PreloadedModule] {
+        var preloads: [PreloadedModule] = []
+        for preload in options.preloads {
+            let file = try ModuleFile(preload.file)
+            do throws(ModuleError) {
+                let module = try Module(file.bytes, engine: module.engine)
+                preloads.append(
+                    PreloadedModule(
+                        name: Name(utf8: preload.name.bytes), module: module,
+                        file: preload.file.text))
+            } catch {
+                throw file.refusal(error)
+            }
+        }
+        return preloads
+    }
+
+    private func refusal(_ refusal: Refusal) -> Refusal {
+        options.isDeterministic ? refusal.withoutThreads() : refusal
     }
 
     private func makeStore(_ module: Module) -> Store {
@@ -100,21 +142,29 @@ struct RunCommand {
     private static let countingFuel = UInt64.max >> 1
 
     private mutating func run(
-        _ entry: EntryPoint, of module: Module, in store: Store, _ console: Console
+        _ entry: EntryPoint, of module: Module, _ preloads: [PreloadedModule],
+        _ trace: TraceFile?, in store: Store, _ console: Console
     ) -> Int32 {
         if let timeout = options.timeout {
             store.deadline = .now + .nanoseconds(timeout.nanoseconds)
             Watchdog.start(timeout)
         }
         do {
-            let world = try GuestWorld(options, for: module, in: store)
-            let instance = try world.linker.instantiate(module, in: store)
-            if let initializer = entry.initializer {
-                _ = try instance.function(initializer)?.call()
+            let world = try GuestWorld(options, for: module, preloads, trace, in: store)
+            defer { world.end() }
+            for address in world.chosenAddresses {
+                console.complain("listening on \(address)")
+                console.error.flush()
             }
-            statistics?.finish("instantiate")
+            // What runs before the entry point may start threads as well.
             let results = try world.run(in: store) {
-                try instance.function(entry.export)?.call(entry.arguments) ?? []
+                let instance = try world.linker.instantiate(module, in: store)
+                if let initializer = entry.initializer {
+                    _ = try instance.function(initializer)?.call()
+                }
+                statistics?.finish("instantiate")
+                return try entry.export.flatMap { instance.function($0) }?.call(entry.arguments)
+                    ?? []
             }
             statistics?.finish("run")
             if entry.printsResults {
@@ -126,18 +176,36 @@ struct RunCommand {
             return Int32(truncatingIfNeeded: exit.code)
         } catch let trap as Trap {
             statistics?.finish("run")
-            console.error.write(TrapReport(trap: trap, options: options).text)
+            console.error.write(TrapReport(trap: trap, options: options, text: source(module)).text)
+            dumpCore(store, trap.backtrace, console)
             return ExitCode.trap
         } catch let refusal as Refusal {
             console.complain(refusal.text)
             return ExitCode.refused
         } catch let exception as Exception {
             statistics?.finish("run")
-            console.error.write(TrapReport(uncaught: exception).text)
+            console.error.write(TrapReport(uncaught: exception, text: source(module)).text)
+            dumpCore(store, exception.backtrace, console)
             return ExitCode.trap
         } catch {
             console.complain(Refusal(instantiation: error, file: options.file).text)
             return ExitCode.refused
+        }
+    }
+
+    /// The text that the program was made of, if it was.
+    private func source(_ module: Module) -> SourceText? {
+        file.flatMap { SourceText($0, module) }
+    }
+
+    private func dumpCore(_ store: Store, _ backtrace: Backtrace, _ console: Console) {
+        guard let path = options.coredump else { return }
+        do throws(Refusal) {
+            let name = (options.path.lastComponent ?? options.path).text
+            try CoreDumpFile.write(to: path, store, backtrace, program: name)
+            console.complain("core dump written to \(printable(path.text))")
+        } catch {
+            console.complain(error.text)
         }
     }
 

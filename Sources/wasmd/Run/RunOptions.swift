@@ -3,18 +3,19 @@ import WasmWASI
 
 /// What `wasmd run` was asked to do, as values.
 struct RunOptions {
-    let file: String
+    /// The file's path.
+    let path: Word
     /// Words behind the file: arguments of the program, or of the function that is invoked.
-    let arguments: [String]
+    let words: [Word]
     let folders: [WASI.Folder]
     let environment: [EnvironmentEntry]
     let inheritsEnvironment: Bool
     /// File to read as standard input.
-    let standardInput: String?
+    let standardInput: Word?
     /// What the guest finds as its first argument; nil for the file's name.
-    let argumentZero: String?
+    let argumentZero: Word?
     /// Folder to go to first.
-    let workingFolder: String?
+    let workingFolder: Word?
     let listeners: [SocketAddress]
     /// Descriptors of this process for the guest.
     let descriptors: [Int32]
@@ -33,14 +34,37 @@ struct RunOptions {
     let features: Features
     let showsStatistics: Bool
     /// Files to write when the program has ended.
-    let profile: String?
-    let flamegraph: String?
-    let coverage: String?
+    let profile: Word?
+    let flamegraph: Word?
+    let coverage: Word?
+    let coredump: Word?
+    let trace: Trace?
+    /// Modules that are linked first, in this order.
+    let preloads: [Preload]
+    /// What stands in for imports that are missing; nil to refuse the module.
+    let unknownImports: UnknownImports?
+
+    /// The file as messages name it.
+    var file: String { path.text }
+    /// The words after the file as text: see `Word.text`.
+    var arguments: [String] { words.map(\.text) }
+
+    /// Where `--trace` writes.
+    enum Trace: Equatable {
+        case standardError
+        case file(Word)
+    }
+
+    /// A module under a name: `--preload`.
+    struct Preload: Equatable {
+        let name: Word
+        let file: Word
+    }
 
     /// Part of `--env`.
     enum EnvironmentEntry: Equatable {
-        case set(name: String, value: String)
-        case copy(name: String)
+        case set(name: Word, value: Word)
+        case copy(name: Word)
     }
 
     /// How long the guest may run, and how the user put it.
@@ -50,30 +74,40 @@ struct RunOptions {
     }
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
-        file = arguments.operands.first ?? ""
-        self.arguments = Array(arguments.operands.dropFirst())
+        path = arguments.words.first ?? ""
+        words = Array(arguments.words.dropFirst())
         inheritsEnvironment = arguments.has(.envInherit)
         function = arguments.value(of: .invoke)
         showsStatistics = arguments.has(.stats)
-        profile = arguments.value(of: .profile)
-        flamegraph = arguments.value(of: .flamegraph)
-        coverage = arguments.value(of: .coverage)
+        profile = arguments.word(of: .profile)
+        flamegraph = arguments.word(of: .flamegraph)
+        coverage = arguments.word(of: .coverage)
+        coredump = arguments.word(of: .coredump)
+        trace = arguments.word(of: .trace).map { word in
+            word.isEmpty || word == "-" ? .standardError : .file(word)
+        }
+        preloads = try arguments.readAll(
+            .preload, expected: "NAME=FILE, for example math=math.wasm", Self.preload)
+        unknownImports = try arguments.read(
+            .unknownImports, expected: UnknownImports.words.joined(separator: " or "),
+            UnknownImports.init(word:))
 
         var folders: [WASI.Folder] = []
-        for text in arguments.values(of: .dir) { folders.append(try Self.folder(text)) }
+        for word in arguments.words(of: .dir) { folders.append(try Self.folder(word)) }
         self.folders = folders
         var environment: [EnvironmentEntry] = []
-        for text in arguments.values(of: .env) { environment.append(try Self.variable(text)) }
+        for word in arguments.words(of: .env) { environment.append(try Self.variable(word)) }
         self.environment = environment
 
-        standardInput = arguments.value(of: .stdin)
-        argumentZero = arguments.value(of: .argv0)
-        workingFolder = arguments.value(of: .chdir)
+        standardInput = arguments.word(of: .stdin)
+        argumentZero = arguments.word(of: .argv0)
+        workingFolder = arguments.word(of: .chdir)
         listeners = try arguments.readAll(
-            .tcplisten, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH", SocketAddress.init)
+            .tcplisten, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH"
+        ) { (word: Word) in SocketAddress(word.bytes) }
         descriptors = try arguments.readAll(
             .listenFd, expected: "the number of an open descriptor"
-        ) { text in Quantity.count(text).flatMap(Int32.init(exactly:)) }
+        ) { word in Quantity.count(word.text).flatMap(Int32.init(exactly:)) }
 
         fuel = try arguments.read(.fuel, expected: "a number", Quantity.count)
         maximumMemory = try arguments.read(.maxMemory, expected: Self.sizes, Quantity.bytes)
@@ -97,46 +131,58 @@ struct RunOptions {
         self.features = isDeterministic ? features.subtracting(.threads) : features
     }
 
+    /// Whether there is something to write when a signal ends the program, apart from what
+    /// `ObservationFiles` does.
+    var isWorthStopping: Bool { showsStatistics || coredump != nil || trace != nil }
+
     private static let sizes = "a size, for example 64MiB"
     /// No machine has more address space to give.
     private static let largestStack: UInt64 = 1 << 40
 
     /// Reads `HOST[::GUEST][:ro]`.
-    static func folder(_ text: String) throws(UsageError) -> WASI.Folder {
-        var rest = text[...]
-        let isReadOnly = rest.hasSuffix(":ro")
-        if isReadOnly { rest = rest.dropLast(3) }
-        var host = rest
-        var guest = rest
-        if let colons = firstDoubleColon(in: rest) {
-            host = rest[..<colons]
-            guest = rest[rest.index(colons, offsetBy: 2)...]
-        }
-        guard !host.isEmpty, !guest.isEmpty else {
+    static func folder(_ word: Word) throws(UsageError) -> WASI.Folder {
+        let isReadOnly = word.hasSuffix(":ro")
+        let paths = isReadOnly ? Word(bytes: word.bytes.dropLast(3)) : word
+        let (host, guest) = paths.split(at: "::") ?? (paths, paths)
+        guard !host.isEmpty, !guest.isEmpty, !paths.hasSuffix(":rw") else {
             throw .invalidValue(
-                text, of: "--dir", expected: "a folder, for example data::/data:ro", .run)
+                word.text, of: "--dir",
+                expected: "a folder, for example data::/data, or data::/data:ro to only read", .run)
         }
         return WASI.Folder(
-            hostPath: String(host), guestPath: String(guest), isReadOnly: isReadOnly)
+            hostPath: host.bytes, guestPath: guest.bytes, isReadOnly: isReadOnly)
     }
 
-    private static func firstDoubleColon(in text: Substring) -> Substring.Index? {
-        var index = text.startIndex
-        while index < text.endIndex {
-            if text[index...].hasPrefix("::") { return index }
-            index = text.index(after: index)
+    /// Reads `NAME=FILE`.
+    private static func preload(_ word: Word) -> Preload? {
+        guard let (name, file) = word.split(at: "="), !name.isEmpty, !file.isEmpty else {
+            return nil
         }
-        return nil
+        return Preload(name: name, file: file)
     }
 
     /// Reads `NAME=VALUE` or `NAME`.
-    static func variable(_ text: String) throws(UsageError) -> EnvironmentEntry {
-        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let name = parts.first, !name.isEmpty else {
-            throw .invalidValue(text, of: "--env", expected: "NAME=VALUE", .run)
+    static func variable(_ word: Word) throws(UsageError) -> EnvironmentEntry {
+        let parts = word.split(at: "=")
+        let name = parts?.before ?? word
+        guard !name.isEmpty else {
+            throw .invalidValue(word.text, of: "--env", expected: "NAME=VALUE", .run)
         }
-        guard parts.count == 2 else { return .copy(name: String(name)) }
-        return .set(name: String(name), value: String(parts[1]))
+        guard let value = parts?.after else { return .copy(name: name) }
+        return .set(name: name, value: value)
+    }
+}
+
+extension UnknownImports {
+    /// What `--unknown-imports` takes.
+    static let words = ["trap", "zero"]
+
+    init?(word: String) {
+        switch word {
+        case "trap": self = .trap
+        case "zero": self = .zero
+        default: return nil
+        }
     }
 }
 
@@ -154,12 +200,12 @@ extension ParsedArguments {
 
     /// The values of an option that may be repeated.
     func readAll<Value>(
-        _ option: Option, expected: String, _ parse: (String) -> Value?
+        _ option: Option, expected: String, _ parse: (Word) -> Value?
     ) throws(UsageError) -> [Value] {
         var read: [Value] = []
-        for text in values(of: option) {
-            guard let value = parse(text) else {
-                throw .invalidValue(text, of: option.flag, expected: expected, verb)
+        for word in words(of: option) {
+            guard let value = parse(word) else {
+                throw .invalidValue(word.text, of: option.flag, expected: expected, verb)
             }
             read.append(value)
         }

@@ -4,13 +4,17 @@ import WasmInterpreter
 struct TrapReport {
     private let reason: String
     private let backtrace: Backtrace
+    /// The text of the frames' module, if it was made of one.
+    private let source: SourceText?
 
-    init(trap: Trap, options: RunOptions) {
+    init(trap: Trap, options: RunOptions, text source: SourceText? = nil) {
+        self.source = source
         reason = "trap: " + Self.reason(trap, options)
         backtrace = trap.backtrace
     }
 
-    init(uncaught exception: Exception) {
+    init(uncaught exception: Exception, text source: SourceText? = nil) {
+        self.source = source
         reason = "uncaught " + printable(exception.description)
         backtrace = exception.backtrace
     }
@@ -19,7 +23,7 @@ struct TrapReport {
         var lines = ["wasmd: \(reason)"]
         var number = 0
         for frame in backtrace.frames {
-            for description in Self.describe(frame) {
+            for description in describe(frame) {
                 lines.append("#\(number) \(description)")
                 number += 1
             }
@@ -29,12 +33,12 @@ struct TrapReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// The trap in the specification's words, with the option that caused it.
+    /// The trap in the specification's words, with the values or the option that caused it.
     private static func reason(_ trap: Trap, _ options: RunOptions) -> String {
         switch trap.code {
         case .outOfFuel:
             trap.code.message + (options.fuel.map { " (--fuel \($0))" } ?? "")
-        case .interrupted:
+        case .deadlineExceeded:
             options.timeout.map(timeoutReason) ?? trap.code.message
         case .stackExhausted:
             trap.code.message + " (allow more with --stack-size SIZE)"
@@ -42,7 +46,7 @@ struct TrapReport {
             trap.code.message + " (allow more with --max-heap SIZE)"
         case .totalExhausted:
             trap.code.message + " (allow more with --max-memory SIZE)"
-        default: trap.code.message
+        default: printable(trap.description)
         }
     }
 
@@ -51,14 +55,16 @@ struct TrapReport {
     }
 
     /// `name (func[12]) at 0x1a2f`, with `in main.c:12:5` if the module says so; and before it the
-    /// functions whose bodies the compiler put into that one.
-    private static func describe(_ frame: Backtrace.Frame) -> [String] {
+    /// functions whose bodies the compiler put into that one. Instead of the offset the line and
+    /// column of the text that the module was made of.
+    private func describe(_ frame: Backtrace.Frame) -> [String] {
         let index = "func[\(frame.functionIndex)]"
         let function = frame.functionName.map { "\(printable($0)) (\(index))" } ?? index
         guard let offset = frame.offset else { return [function] }
+        let position = source?.position(at: offset, in: frame.module) ?? hexadecimal(offset)
         func describe(_ function: String, _ location: SourceLocation?) -> String {
             let place = location.map { " in \(printable($0.description))" } ?? ""
-            return "\(function) at \(hexadecimal(offset))\(place)"
+            return "\(function) at \(position)\(place)"
         }
         let source = frame.module.debugInfo?.frames(at: offset) ?? []
         guard let last = source.last else {

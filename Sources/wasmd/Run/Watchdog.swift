@@ -40,6 +40,7 @@ enum Watchdog {
                 let order = Unmanaged<Order>.fromOpaque(argument).takeRetainedValue()
                 Watchdog.wait(until: order.end)
                 writeAll(order.message, to: STDERR_FILENO)
+                ListenerFiles.remove()
                 _exit(ExitCode.trap)
             }, argument.toOpaque())
         if status != 0 { argument.release() }

@@ -4,15 +4,15 @@ import WasmValidator
 
 /// `wasmd wat2wasm`: makes a module of its text.
 struct TextToWasmCommand {
-    private let file: String
+    private let file: Word
     private let output: OutputFile
     private let keepsNames: Bool
     private let checks: Bool
 
     init(_ arguments: ParsedArguments) {
-        file = arguments.operands.first ?? ""
+        file = arguments.words.first ?? ""
         output =
-            arguments.value(of: .output).map(OutputFile.init)
+            arguments.word(of: .output).map(OutputFile.init)
             ?? OutputFile(insteadOf: file, ending: ".wasm")
         keepsNames = !arguments.has(.noNames)
         checks = !arguments.has(.noCheck)
@@ -20,9 +20,15 @@ struct TextToWasmCommand {
 
     func perform(_ console: Console) -> Int32 {
         do throws(Refusal) {
-            let module = try module()
+            let (module, dropped) = try module()
             try module.withUnsafeBufferPointer { (bytes) throws(Refusal) in
                 try output.write(bytes, console)
+            }
+            if !dropped.isEmpty {
+                console.complain(
+                    "warning: \(printable(file.text)): the code was changed since the text was printed; "
+                        + "these sections hold offsets into it and are left out: "
+                        + sectionNames(dropped))
             }
             return ExitCode.success
         } catch {
@@ -32,11 +38,11 @@ struct TextToWasmCommand {
     }
 
     /// The module in the binary format, checked and without names, as far as that is asked for.
-    private func module() throws(Refusal) -> [UInt8] {
+    private func module() throws(Refusal) -> (bytes: [UInt8], dropped: [Name]) {
         let file = try ModuleFile(file)
         guard file.isText else { return try parse(notText: file.bytes) }
         let binary = file.bytes[file.bytes.range]
-        if !checks && keepsNames { return binary }
+        if !checks && keepsNames { return (binary, file.droppedSections) }
         let module: ParsedModule
         do throws(DecodingError) {
             module = try decode(file.bytes, features: [.all, .legacyExceptions])
@@ -44,7 +50,9 @@ struct TextToWasmCommand {
             throw file.refusal(error)
         }
         if checks { try check(module, file) }
-        return keepsNames ? binary : Self.withoutNames(binary, module)
+        return (
+            keepsNames ? binary : Self.withoutNames(binary, module), file.droppedSections
+        )
     }
 
     private func check(_ module: ParsedModule, _ file: ModuleFile) throws(Refusal) {
@@ -58,17 +66,19 @@ struct TextToWasmCommand {
     }
 
     /// What does not look like text is a mistake, or blank.
-    private func parse(notText content: ModuleBytes) throws(Refusal) -> [UInt8] {
+    private func parse(
+        notText content: ModuleBytes
+    ) throws(Refusal) -> (bytes: [UInt8], dropped: [Name]) {
         let text = content[content.range]
         if text.starts(with: [0x00, 0x61, 0x73, 0x6d]) {
             throw Refusal(
-                file: file, reason: "this is a module in the binary format already",
-                hint: "Print it with: wasmd wasm2wat \(shellQuoted(file))")
+                file: file.text, reason: "this is a module in the binary format already",
+                hint: "Print it with: wasmd wasm2wat \(shellQuoted(file.text))")
         }
         do throws(TextError) {
-            return try parseModule(text)
+            return (try parseModule(text), [])
         } catch {
-            throw Refusal(error, in: text, file: file)
+            throw Refusal(error, in: text, file: file.text)
         }
     }
 

@@ -3,15 +3,16 @@ import WasmText
 
 /// `wasmd wasm2wat`: prints a module in the text format.
 struct WasmToTextCommand {
-    private let file: String
+    private let file: Word
     private let output: OutputFile
     private var printer = TextPrinter()
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
-        file = arguments.operands.first ?? ""
-        output = arguments.value(of: .output).map(OutputFile.init) ?? .standardOutput
+        file = arguments.words.first ?? ""
+        output = arguments.word(of: .output).map(OutputFile.init) ?? .standardOutput
         printer.isFolded = arguments.has(.fold)
         printer.showsOffsets = arguments.has(.offsets)
+        printer.keepsPadding = !arguments.has(.noPadding)
         if arguments.has(.noNames), arguments.has(.generateNames) {
             throw .conflict(.noNames, .generateNames, arguments.verb)
         }
@@ -38,18 +39,32 @@ struct WasmToTextCommand {
         } catch {
             throw file.refusal(error)
         }
-        let result: Result<Void, Refusal>
+        var draft = OutputDraft(output, console)
         do throws(PrintingError) {
-            result = try printer.print(module) { text in
-                Result { () throws(Refusal) in try output.write(text, console) }
-            }
+            let report = try printer.print(module) { draft.write($0) }
+            warn(report, file.path, console)
         } catch {
+            draft.discard()
             switch error {
             case .malformed(let error): throw file.refusal(error)
             case .textTooLarge:
                 throw Refusal(file: file.path, reason: "its text would be larger than 2 GiB")
             }
         }
-        try result.get()
+        try draft.finish()
     }
+
+    private func warn(_ report: PrintingReport, _ path: String, _ console: Console) {
+        guard !report.droppedSections.isEmpty else { return }
+        console.complain(
+            "warning: \(printable(path)): without padding these sections would hold wrong offsets "
+                + "and are left out: \(sectionNames(report.droppedSections))")
+    }
+}
+
+/// Names of sections for a message, each once.
+func sectionNames(_ names: [Name]) -> String {
+    var seen: Set<Name> = []
+    return names.filter { seen.insert($0).inserted }.map { printable($0.description) }
+        .joined(separator: ", ")
 }

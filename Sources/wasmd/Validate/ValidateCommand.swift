@@ -3,13 +3,13 @@ import WasmValidator
 
 /// `wasmd validate`: says of each file whether it is a valid module.
 struct ValidateCommand {
-    private let files: [String]
+    private let files: [Word]
     private let features: Features
     private let printsJSON: Bool
     private let isVerbose: Bool
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
-        files = arguments.operands
+        files = arguments.words
         features = try arguments.features()
         printsJSON = arguments.has(.json)
         isVerbose = arguments.has(.verbose)
@@ -25,16 +25,17 @@ struct ValidateCommand {
                 if printsJSON {
                     verdicts.append(
                         .object(
-                            ("file", .string(file)), ("valid", true),
+                            ("file", .string(file.text)), ("valid", true),
                             ("features", .strings(required.names))))
                 } else if isVerbose {
-                    console.output.writeLine("\(printable(file)): ok")
+                    console.output.writeLine("\(printable(file.text)): ok")
                 }
             } catch {
                 refusedCount += 1
                 if printsJSON {
                     verdicts.append(
-                        .object(("file", .string(file)), ("valid", false), ("error", error.json)))
+                        .object(
+                            ("file", .string(file.text)), ("valid", false), ("error", error.json)))
                 } else {
                     // Keeps lines about files in the order of the files.
                     console.output.flush()
@@ -48,7 +49,7 @@ struct ValidateCommand {
     }
 
     /// Answers the features that a valid module needs.
-    private func check(_ path: String) throws(Refusal) -> Features {
+    private func check(_ path: Word) throws(Refusal) -> Features {
         let file = try ModuleFile(path)
         let module: ParsedModule
         do throws(DecodingError) {

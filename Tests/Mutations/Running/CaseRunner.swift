@@ -62,6 +62,7 @@ struct CaseRunner {
         case .invalid(let error):
             _ = "\(error)"
             return .refusedByValidation
+        case .cancelled: return .refusedByValidation
         }
     }
 
@@ -174,7 +175,7 @@ struct CaseRunner {
     private func look(at external: External) {
         switch external {
         case .global(let global): _ = "\(global.value)"
-        case .table(let table): _ = try? table.get(table.size &- 1)
+        case .table(let table): _ = try? table.get(at: table.size &- 1)
         case .memory(let memory): _ = memory.grow(by: 1)
         case .function, .tag: break
         }

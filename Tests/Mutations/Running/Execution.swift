@@ -77,7 +77,8 @@ struct Execution {
         } catch let trap as Trap {
             return "trap: \(trap)"
         } catch let exception as Exception {
-            return "exception: \(exception.values.map(text).joined(separator: " "))"
+            let values = (try? exception.values(in: function.store)) ?? []
+            return "exception: \(values.map(text).joined(separator: " "))"
         } catch {
             return "error: \(error)"
         }

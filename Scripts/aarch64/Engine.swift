@@ -1,0 +1,11 @@
+// What the translator names of the parts of the engine that are not compiled here.
+
+@_exported import WasmDecoder
+
+enum Engine {
+    struct Configuration {
+        var observesCalls = false
+        var countsBlocks = false
+        var canonicalizesNaNs = false
+    }
+}

@@ -1,0 +1,113 @@
+import WasmDecoder
+import WasmValidator
+
+/// What stands in for imports that a linker does not know.
+public enum UnknownImports: Sendable, Hashable, CaseIterable {
+    /// Functions that trap when they are called, with `TrapCode.hostError` and an `UnknownImport` as
+    /// the cause. Imports of other kinds stay unknown: they have no moment at which to trap.
+    case trap
+    /// Functions that return zeros and null references; memories and tables of their smallest size,
+    /// filled with zeros and nulls; globals of zero or null; tags. What can be neither zero nor null
+    /// traps, if it is a function's result, or else stays unknown.
+    case zero
+}
+
+/// A function was called that its module imports and that nobody defined: see `UnknownImports.trap`.
+public struct UnknownImport: Error, Hashable, Sendable {
+    public let module: Name
+    public let name: Name
+}
+
+extension UnknownImport: CustomStringConvertible {
+    public var description: String { "unknown import \"\(module)\" \"\(name)\" was called" }
+}
+
+extension Linker {
+    /// Defines what a module imports and the linker does not know yet, so that the module can be
+    /// instantiated and runs as long as it does not need it.
+    ///
+    ///     try linker.defineUnknownImports(of: module, in: store, as: .trap)
+    ///     let instance = try linker.instantiate(module, in: store)
+    ///
+    /// - Parameters:
+    ///   - store: where memories, tables, globals and tags are made, for `zero`.
+    ///   - onCall: is told of each call of such a function, with the arguments.
+    /// - Returns: the imports that it defined.
+    /// - Throws: `ResourceError` if the store's limits do not allow a memory or table.
+    @discardableResult
+    public func defineUnknownImports(
+        of module: Module, in store: Store, as kind: UnknownImports,
+        onCall: ((UnknownImport, [Value]) -> Void)? = nil
+    ) throws(ResourceError) -> [Import] {
+        var defined: [Import] = []
+        for wanted in module.imports where !isDefined(wanted.module, wanted.name) {
+            guard let external = try standIn(for: wanted, of: module, in: store, kind, onCall)
+            else {
+                continue
+            }
+            define(wanted.module, wanted.name, external)
+            defined.append(wanted)
+        }
+        return defined
+    }
+
+    private func standIn(
+        for wanted: Import, of module: Module, in store: Store, _ kind: UnknownImports,
+        _ onCall: ((UnknownImport, [Value]) -> Void)?
+    ) throws(ResourceError) -> External? {
+        let valid = module.valid
+        func functionType(_ index: TypeIndex) -> FunctionType? {
+            module.engine.types.definition(valid.typeIDs[Int(index)]).composite.functionType
+        }
+        switch wanted.type {
+        case .function(let index):
+            guard let type = functionType(index) else { return nil }
+            return .function(Function(store: store, standIn(for: wanted, type, kind, onCall)))
+        case .memory(let type) where kind == .zero:
+            return .memory(try Memory(store: store, type: type))
+        case .table(let type) where kind == .zero:
+            do throws(CreationError) {
+                return .table(try Table(store: store, type: valid.canonical(type)))
+            } catch {
+                if case .resource(let error) = error { throw error }
+                return nil
+            }
+        case .global(var type) where kind == .zero:
+            type.value = valid.canonical(type.value)
+            let zero = store.value(0, 0, as: type.value)
+            guard type.value.isDefaultable,
+                let global = try? Global(store: store, type: type, value: zero)
+            else { return nil }
+            return .global(global)
+        case .tag(let index) where kind == .zero:
+            return functionType(index).map {
+                .tag(Tag(store: store, parameters: $0.parameters))
+            }
+        default: return nil
+        }
+    }
+
+    private func standIn(
+        for wanted: Import, _ type: FunctionType, _ kind: UnknownImports,
+        _ onCall: ((UnknownImport, [Value]) -> Void)?
+    ) -> HostFunction {
+        let called = UnknownImport(module: wanted.module, name: wanted.name)
+        let slotCount = type.results.reduce(0) { $0 + $1.slotCount }
+        let traps = kind == .trap || !type.results.allSatisfy(\.isDefaultable)
+        return HostFunction(type) { caller, slots in
+            if let onCall {
+                let store = caller.store
+                var slot = 0
+                var arguments: [Value] = []
+                for type in type.parameters {
+                    let high = type.isVector ? slots[slot + 1] : 0
+                    arguments.append(store.value(slots[slot], high, as: type))
+                    slot += type.slotCount
+                }
+                onCall(called, arguments)
+            }
+            if traps { throw Trap(.hostError, cause: called) }
+            for slot in 0..<slotCount { slots[slot] = 0 }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import Glibc
+import Synchronization
+
+// Signals that the host sends to a thread for what it writes.
+//
+// Invariant: the mask of signals of a thread is the same after a call as before it. A signal is taken
+// from the thread's queue only if the failed call put it there.
+
+extension System {
+    /// Whether `SIGPIPE` and `SIGXFSZ` are ignored in the whole process.
+    private static let ignoresWriteSignals = Atomic(false)
+
+    /// Ignores `SIGPIPE` and `SIGXFSZ` in the whole process.
+    static func ignoreWriteSignals() {
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
+        ignoresWriteSignals.store(true, ordering: .relaxed)
+    }
+
+    /// Runs a call that writes to a file, a pipe or a socket, or makes a file longer. A pipe without a
+    /// reader is only the error `pipe`, and a file above the process's limit only `fbig`: the signal that
+    /// the host sends with it would end the process.
+    ///
+    /// What the process does with signals is its own: they are blocked for this thread during the call,
+    /// which costs two system calls, unless the process ignores them.
+    @inline(__always)
+    static func withoutWriteSignals<Result>(
+        _ call: () throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        if ignoresWriteSignals.load(ordering: .relaxed) { return try call() }
+        return try blockingWriteSignals(call)
+    }
+
+    @inline(never)
+    private static func blockingWriteSignals<Result>(
+        _ call: () throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        var blocked = sigset_t()
+        sigaddset(&blocked, SIGPIPE)
+        sigaddset(&blocked, SIGXFSZ)
+        var before = sigset_t()
+        pthread_sigmask(SIG_BLOCK, &blocked, &before)
+        // What is blocked already may wait since earlier, and is not ours to take.
+        var pending = sigset_t()
+        if sigismember(&before, SIGPIPE) == 1 || sigismember(&before, SIGXFSZ) == 1 {
+            sigpending(&pending)
+        }
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        do throws(Errno) {
+            return try call()
+        } catch {
+            switch error {
+            case .pipe: discard(SIGPIPE, unless: pending)
+            case .fbig: discard(SIGXFSZ, unless: pending)
+            default: break
+            }
+            throw error
+        }
+    }
+
+    /// Takes a blocked signal of this thread from its queue, if it is there.
+    private static func discard(_ number: Int32, unless pending: sigset_t) {
+        var pending = pending
+        guard sigismember(&pending, number) == 0 else { return }
+        var wanted = sigset_t()
+        sigaddset(&wanted, number)
+        var noTime = timespec()
+        while sigtimedwait(&wanted, nil, &noTime) < 0, errno == EINTR {}
+    }
+}

@@ -1,0 +1,101 @@
+import WasmInterpreter
+
+/// Writes down every call that a guest makes, with arguments and results by name: one line a call,
+/// when it has returned.
+///
+///     var wasi = WASI(arguments: ["count", "notes.txt"])
+///     wasi.trace = CallTrace { line in print(line) }
+///
+///     path_open(fd=3, dirflags=symlink_follow, path="notes.txt", ...) = success fd=4 <0.000034>
+///     fd_read(fd=4, iovs=[4096]) = success nread=6 data="hello\n" <0.000004>
+///     fd_write(fd=1, iovs=["5\n"]) = badf <0.000001>
+///
+/// A line is `NAME(NAME=VALUE, ...) = ERRNO NAME=VALUE ... <SECONDS>`, with the specification's names,
+/// in ASCII apart from text of the guest that is UTF-8. It has no line break and at most `lineLimit`
+/// bytes; a longer one ends with `...`. Numbers that the specification does not know are hexadecimal,
+/// addresses outside of the memory `bad:0x...`. In place of an errno stands `exit` where the call
+/// ended the guest, and `stopped` where the guest was stopped meanwhile.
+///
+/// A guest that is not traced pays nothing. `docs/wasi.md` describes the values.
+public struct CallTrace: Sendable {
+    /// Takes a line, without its end; called on the guest's threads, by several at the same time.
+    public typealias Writer = @Sendable (String) -> Void
+
+    private let write: Writer
+    /// Whether lines begin with the number of the guest's thread: `[2] sched_yield() = success`.
+    /// The first thread has number 0.
+    public var showsThreads = false
+    /// Whether lines end with the seconds that the call took.
+    public var showsDurations = true
+    /// Bytes of data that are shown of one buffer, of paths eight times as many.
+    public var dataLimit = 64
+    /// Bytes of a line.
+    public var lineLimit = 2048
+
+    public init(_ write: @escaping Writer) { self.write = write }
+
+    /// The body of a host function that does the same and writes it down.
+    ///
+    /// - Parameters:
+    ///   - strings: arguments and variables, which `args_get` and `environ_get` copy.
+    func traced(
+        _ name: Name, thread: UInt32, _ version: Version, _ guest: WASIGuest,
+        _ body: @escaping HostFunction.Body
+    ) -> HostFunction.Body {
+        let name = name.description
+        let form = TraceForm.of(name, version)
+        return { caller, slots in
+            let arguments = (0..<min(slots.count, TraceForm.slotLimit)).map { slots[$0] }
+            let before = TraceReader(caller.guestMemory, arguments, dataLimit, version)
+            var text = showsThreads ? "[\(thread)] " : ""
+            text += name + "(" + form.parameters.map { before.text($0) }.joined(separator: ", ")
+            let start = ContinuousClock.now
+            do {
+                try body(caller, slots)
+            } catch {
+                finish(text + ") = " + Self.word(for: error), since: start)
+                throw error
+            }
+            text += ") = " + form.outcome(slots.u32(0))
+            // The memory may have grown meanwhile.
+            let after = TraceReader(caller.guestMemory, arguments, dataLimit, version)
+            if form.succeeded(slots.u32(0)) {
+                for result in form.results {
+                    let shown = after.text(result, guest)
+                    if !shown.isEmpty { text += " " + shown }
+                }
+            }
+            finish(text, since: start)
+        }
+    }
+
+    private static func word(for error: any Error) -> String {
+        switch error {
+        case is GuestExit: "exit"
+        case let trap as Trap: "stopped: \(trap.code.message)"
+        default: "stopped"
+        }
+    }
+
+    private func finish(_ text: String, since start: ContinuousClock.Instant) {
+        var text = text
+        if text.utf8.count > lineLimit {
+            var count = 0
+            let kept = text.unicodeScalars.prefix {
+                count += $0.utf8.count
+                return count <= lineLimit
+            }
+            text = String(kept) + "..."
+        }
+        if showsDurations {
+            let (seconds, attoseconds) = start.duration(to: .now).components
+            let fraction = String(1_000_000 + attoseconds / 1_000_000_000_000).dropFirst()
+            text += " <\(seconds).\(fraction)>"
+        }
+        write(text)
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var utf8: String.UTF8View { String(self).utf8 }
+}

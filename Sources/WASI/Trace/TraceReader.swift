@@ -1,0 +1,339 @@
+// Invariant: every read checks its range against the memory's size before; addresses and counts are
+// the guest's and may be anything. Other threads may write meanwhile: what is shown is what was found,
+// and every number is read once.
+
+import WasmInterpreter
+
+/// Reads what a call's arguments point at, and makes text of it.
+struct TraceReader {
+    private let memory: GuestMemory?
+    private let slots: [UInt64]
+    private let dataLimit: Int
+    private let version: Version
+
+    /// Elements that are shown of a list.
+    private static let listLimit = 4
+
+    init(_ memory: GuestMemory?, _ slots: [UInt64], _ dataLimit: Int, _ version: Version) {
+        self.memory = memory
+        self.slots = slots
+        self.dataLimit = max(0, dataLimit)
+        self.version = version
+    }
+
+    // MARK: Slots and memory
+
+    private func slot(_ index: Int) -> UInt64 { slots.indices.contains(index) ? slots[index] : 0 }
+    /// An address or count, of 32 bits.
+    private func word(_ index: Int) -> UInt64 { slot(index) & 0xffff_ffff }
+
+    /// A number at an address; nil if it is not in the memory.
+    private func load<Number: FixedWidthInteger & BitwiseCopyable>(
+        _ address: UInt64, _: Number.Type
+    ) -> Number? {
+        let size = MemoryLayout<Number>.size
+        guard let memory, memory.contains(at: address, count: UInt64(size)) else { return nil }
+        return Number(
+            littleEndian: memory.base.loadUnaligned(
+                fromByteOffset: Int(truncatingIfNeeded: address), as: Number.self))
+    }
+
+    /// `count` bytes, or the first `limit` of them; nil if they are not in the memory.
+    private func bytes(_ address: UInt64, _ count: UInt64, _ limit: Int) -> [UInt8]? {
+        let shown = min(count, UInt64(limit))
+        guard let memory, memory.contains(at: address, count: shown) else { return nil }
+        return [UInt8](
+            UnsafeRawBufferPointer(
+                start: memory.base + Int(truncatingIfNeeded: address),
+                count: Int(truncatingIfNeeded: shown)))
+    }
+
+    private func bad(_ address: UInt64) -> String { "bad:0x" + String(address, radix: 16) }
+
+    /// `"text"`, or `"beginning"...+960` if there is more.
+    private func quoted(_ address: UInt64, _ count: UInt64, _ limit: Int) -> String {
+        guard let bytes = bytes(address, count, limit) else { return bad(address) }
+        return TraceText.quoted(bytes)
+            + (count > UInt64(limit) ? "...+\(count - UInt64(limit))" : "")
+    }
+
+    private func list(_ shown: [String], of count: UInt64) -> String {
+        let more = count > UInt64(shown.count) ? ", ...+\(count - UInt64(shown.count))" : ""
+        return "[" + shown.joined(separator: ", ") + more + "]"
+    }
+
+    // MARK: Arguments
+
+    func text(_ parameter: TraceForm.Parameter) -> String {
+        switch parameter {
+        case .number(let name, let index): "\(name)=\(slot(index))"
+        case .signed(let name, let index): "\(name)=\(Int64(bitPattern: slot(index)))"
+        case .address(let name, let index): "\(name)=0x\(String(word(index), radix: 16))"
+        case .word(let name, let index, let words):
+            "\(name)=\(TraceText.word(word(index), words))"
+        case .flags(let name, let index, let words):
+            "\(name)=\(TraceText.flags(slot(index), words))"
+        case .path(let name, let index):
+            "\(name)=\(quoted(word(index), word(index + 1), dataLimit * 8))"
+        case .contents(let name, let index): "\(name)=\(contents(index))"
+        case .sizes(let name, let index): "\(name)=\(sizes(index))"
+        case .subscriptions(let name, let index): "\(name)=\(subscriptions(index))"
+        }
+    }
+
+    /// The buffers of an array at slot `index`, as many as are shown.
+    private func vectors(_ index: Int, _ limit: Int) -> [(address: UInt64, count: UInt64)]? {
+        let count = min(word(index + 1), UInt64(limit))
+        var vectors: [(UInt64, UInt64)] = []
+        for number in 0..<count {
+            let place = word(index) + number * UInt64(Iovec.size)
+            guard let address = load(place, UInt32.self), let size = load(place + 4, UInt32.self)
+            else { return nil }
+            vectors.append((UInt64(address), UInt64(size)))
+        }
+        return vectors
+    }
+
+    private func contents(_ index: Int) -> String {
+        guard let vectors = vectors(index, Self.listLimit) else { return bad(word(index)) }
+        return list(vectors.map { quoted($0.address, $0.count, dataLimit) }, of: word(index + 1))
+    }
+
+    private func sizes(_ index: Int) -> String {
+        guard let vectors = vectors(index, Self.listLimit) else { return bad(word(index)) }
+        return list(vectors.map { "\($0.count)" }, of: word(index + 1))
+    }
+
+    private func subscriptions(_ index: Int) -> String {
+        let count = word(index + 2)
+        let size = UInt64(Subscription.size(version))
+        var shown: [String] = []
+        for number in 0..<min(count, UInt64(Self.listLimit)) {
+            guard let text = subscription(word(index) + number * size) else {
+                return bad(word(index))
+            }
+            shown.append(text)
+        }
+        return list(shown, of: count)
+    }
+
+    /// `clock(monotonic, 1000000)`, `clock(realtime, until 1700000000000000000)`, `fd_read(0)`
+    private func subscription(_ address: UInt64) -> String? {
+        guard let kind = load(address + 8, UInt8.self) else { return nil }
+        guard kind == 0 else {
+            return load(address + 16, UInt32.self).map {
+                "\(TraceText.word(UInt64(kind), TraceWords.eventtypes))(\($0))"
+            }
+        }
+        let clock = address + (version == .preview1 ? 16 : 24)
+        guard let id = load(clock, UInt32.self), let timeout = load(clock + 8, UInt64.self),
+            let flags = load(clock + 24, UInt16.self)
+        else { return nil }
+        let until = flags & 1 != 0 ? "until " : ""
+        return "clock(\(TraceText.word(UInt64(id), TraceWords.clocks)), \(until)\(timeout))"
+    }
+
+    // MARK: Results
+
+    /// Empty if there is nothing to say.
+    func text(_ result: TraceForm.Result, _ guest: WASIGuest) -> String {
+        switch result {
+        case .number32(let name, let index): number(name, load(word(index), UInt32.self))
+        case .number64(let name, let index): number(name, load(word(index), UInt64.self))
+        case .flags16(let name, let index, let words):
+            load(word(index), UInt16.self).map {
+                "\(name)=\(TraceText.flags(UInt64($0), words))"
+            } ?? ""
+        case .filestat(let index): filestat(word(index))
+        case .fdstat(let index): fdstat(word(index))
+        case .prestat(let index):
+            number("pr_name_len", load(word(index) + 4, UInt32.self))
+        case .text(let name, let index):
+            "\(name)=\(quoted(word(index), word(index + 1), dataLimit * 8))"
+        case .usedText(let name, let index, let size):
+            load(word(size), UInt32.self).map {
+                "\(name)=\(quoted(word(index), UInt64($0), dataLimit * 8))"
+            } ?? ""
+        case .data(let name, let count): data(name, count)
+        case .entries(let index, let size): entries(word(index), word(size))
+        case .events(let index, let count): events(word(index), word(count))
+        case .arguments: "argv=" + strings(guest.arguments) { $0 }
+        // Values of variables are often secrets.
+        case .environment: "environ=" + strings(guest.environment) { $0.prefix { $0 != 0x3d } }
+        }
+    }
+
+    private func number(_ name: String, _ value: (some FixedWidthInteger)?) -> String {
+        value.map { "\(name)=\($0)" } ?? ""
+    }
+
+    private func strings(
+        _ strings: PackedStrings, _ part: (ArraySlice<UInt8>) -> ArraySlice<UInt8>
+    ) -> String {
+        let shown = strings.offsets.prefix(Self.listLimit * 4).map { offset in
+            let bytes = strings.bytes[Int(offset)...].prefix { $0 != 0 }
+            return TraceText.quoted([UInt8](part(bytes).prefix(dataLimit * 8)))
+        }
+        return list(shown, of: UInt64(strings.offsets.count))
+    }
+
+    private func filestat(_ address: UInt64) -> String {
+        // The older version has a link count of 32 bits, in front.
+        let isNew = version == .preview1
+        let size = address + (isNew ? 32 : 24)
+        guard let kind = load(address + 16, UInt8.self), let dev = load(address, UInt64.self),
+            let ino = load(address + 8, UInt64.self),
+            let nlink = isNew
+                ? load(address + 24, UInt64.self)
+                : load(address + 20, UInt32.self).map(UInt64.init),
+            let byteCount = load(size, UInt64.self), let atim = load(size + 8, UInt64.self),
+            let mtim = load(size + 16, UInt64.self), let ctim = load(size + 24, UInt64.self)
+        else { return "" }
+        let type = TraceText.word(UInt64(kind), TraceWords.filetypes)
+        return "filetype=\(type) size=\(byteCount) nlink=\(nlink) dev=\(dev) ino=\(ino)"
+            + " atim=\(atim) mtim=\(mtim) ctim=\(ctim)"
+    }
+
+    private func fdstat(_ address: UInt64) -> String {
+        guard let kind = load(address, UInt8.self), let flags = load(address + 2, UInt16.self),
+            let base = load(address + 8, UInt64.self),
+            let inheriting = load(address + 16, UInt64.self)
+        else { return "" }
+        return "fs_filetype=\(TraceText.word(UInt64(kind), TraceWords.filetypes))"
+            + " fs_flags=\(TraceText.flags(UInt64(flags), TraceWords.fdflags))"
+            + " fs_rights_base=\(TraceText.flags(base, TraceWords.rights))"
+            + " fs_rights_inheriting=\(TraceText.flags(inheriting, TraceWords.rights))"
+    }
+
+    /// What the first bytes are that the buffers of slot 1 were filled with.
+    private func data(_ name: String, _ count: Int) -> String {
+        guard let total = load(word(count), UInt32.self).map(UInt64.init),
+            let vectors = vectors(1, 64)
+        else { return "" }
+        var found: [UInt8] = []
+        for vector in vectors where found.count < dataLimit {
+            let left = total - UInt64(found.count)
+            guard left > 0,
+                let next = bytes(
+                    vector.address, min(vector.count, left), dataLimit - found.count)
+            else { break }
+            found += next
+        }
+        let more = total > UInt64(found.count) ? "...+\(total - UInt64(found.count))" : ""
+        return "\(name)=\(TraceText.quoted(found))\(more)"
+    }
+
+    /// The names of a folder's entries, of which the last may be cut off.
+    private func entries(_ address: UInt64, _ size: UInt64) -> String {
+        guard let used = load(size, UInt32.self) else { return "" }
+        let end = address + UInt64(used)
+        var place = address
+        var shown: [String] = []
+        var count: UInt64 = 0
+        while place + UInt64(Dirent.size) <= end, let length = load(place + 16, UInt32.self) {
+            let name = place + UInt64(Dirent.size)
+            guard name + UInt64(length) <= end else { break }
+            count += 1
+            if shown.count < Self.listLimit {
+                shown.append(quoted(name, UInt64(length), dataLimit * 8))
+            }
+            place = name + UInt64(length)
+        }
+        return "entries=" + list(shown, of: count)
+    }
+
+    /// `[clock(success), fd_read(success, nbytes=5)]`
+    private func events(_ address: UInt64, _ count: UInt64) -> String {
+        guard let total = load(count, UInt32.self) else { return "" }
+        var shown: [String] = []
+        for number in 0..<min(UInt64(total), UInt64(Self.listLimit)) {
+            let place = address + number * UInt64(Event.size)
+            guard let error = load(place + 8, UInt16.self), let kind = load(place + 10, UInt8.self),
+                let bytes = load(place + 16, UInt64.self)
+            else { return "" }
+            shown.append(
+                TraceText.word(UInt64(kind), TraceWords.eventtypes)
+                    + "(\(TraceForm.errno(UInt32(error)))"
+                    + (kind == 0 ? ")" : ", nbytes=\(bytes))"))
+        }
+        return "events=" + list(shown, of: UInt64(total))
+    }
+}
+
+/// Numbers and bytes as text.
+enum TraceText {
+    /// A word by its number; others are hexadecimal.
+    static func word(_ number: UInt64, _ words: [String]) -> String {
+        number < UInt64(words.count)
+            ? words[Int(truncatingIfNeeded: number)] : "0x" + String(number, radix: 16)
+    }
+
+    /// `creat|trunc`; 0 without any; `all` and `~(fd_write|fd_seek)`, what is missing, if that is
+    /// shorter; unknown bits are a hexadecimal number.
+    static func flags(_ bits: UInt64, _ words: [String]) -> String {
+        if bits == 0 { return "0" }
+        var names: [String] = []
+        var missing: [String] = []
+        for (bit, word) in words.enumerated() {
+            if bits & (1 << UInt64(bit)) != 0 { names.append(word) } else { missing.append(word) }
+        }
+        let unknown = bits & ~((1 << UInt64(words.count)) - 1)
+        if unknown != 0 { names.append("0x" + String(unknown, radix: 16)) }
+        guard words.count > 8, unknown == 0 else { return names.joined(separator: "|") }
+        if missing.isEmpty { return "all" }
+        return missing.count < names.count
+            ? "~(" + missing.joined(separator: "|") + ")" : names.joined(separator: "|")
+    }
+
+    /// Text in quotes, as C writes it; UTF-8 stays, apart from what does not print.
+    static func quoted(_ bytes: [UInt8]) -> String {
+        var text = "\""
+        var decoder = UTF8.ForwardParser()
+        var iterator = bytes.makeIterator()
+        var index = 0
+        parsing: while true {
+            switch decoder.parseScalar(from: &iterator) {
+            case .emptyInput: break parsing
+            case .error(let length):
+                for byte in bytes[index..<min(bytes.count, index + length)] { text += hex(byte) }
+                index += length
+            case .valid(let encoded):
+                let scalar = UTF8.decode(encoded)
+                index += encoded.count
+                append(scalar, to: &text)
+            }
+        }
+        return text + "\""
+    }
+
+    private static func append(_ scalar: Unicode.Scalar, to text: inout String) {
+        switch scalar {
+        case "\n": text += "\\n"
+        case "\r": text += "\\r"
+        case "\t": text += "\\t"
+        case "\"": text += "\\\""
+        case "\\": text += "\\\\"
+        default:
+            if isPrintable(scalar) {
+                text.unicodeScalars.append(scalar)
+            } else if scalar.isASCII {
+                text += hex(UInt8(truncatingIfNeeded: scalar.value))
+            } else {
+                text += "\\u{\(String(scalar.value, radix: 16))}"
+            }
+        }
+    }
+
+    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate,
+            .unassigned:
+            false
+        default: true
+        }
+    }
+
+    private static func hex(_ byte: UInt8) -> String {
+        "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+}

@@ -1,0 +1,41 @@
+// Soundness: the descriptor is this object's own, or standard error, and stays open until the end.
+
+import Glibc
+import WasmInterpreter
+import WasmWASI
+
+/// Where `--trace` writes: each line at once and as a whole, so that lines of threads do not mix and
+/// none is missing if the process ends.
+final class TraceFile: Sendable {
+    private let descriptor: Int32
+
+    init(_ place: RunOptions.Trace) throws(Refusal) {
+        switch place {
+        case .standardError: descriptor = STDERR_FILENO
+        case .file(let path):
+            descriptor = path.withCString {
+                open($0, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o666)
+            }
+            guard descriptor >= 0 else {
+                throw Refusal(FileError(errno: errno, path: path.text), file: path.text)
+            }
+        }
+    }
+
+    /// The trace of a guest's calls of WASI.
+    func calls(showThreads: Bool, isTimed: Bool) -> CallTrace {
+        var trace = CallTrace { [self] line in write(line) }
+        trace.showsThreads = showThreads
+        trace.showsDurations = isTimed
+        return trace
+    }
+
+    /// Writes down a call of a function that is not there.
+    func note(_ call: UnknownImport, _ arguments: [Value], _ kind: UnknownImports) {
+        let values = arguments.map(Numbers.text).joined(separator: ", ")
+        let name = printable("\(call.module).\(call.name)")
+        write("\(name)(\(values)) = \(kind == .trap ? "trap" : "zero")")
+    }
+
+    private func write(_ line: String) { writeAll(Array("\(line)\n".utf8), to: descriptor) }
+}
