@@ -55,6 +55,8 @@ func runtimeStopRequest(_ execution: UnsafeMutablePointer<ExecutionState>) -> UI
 func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64
 @_silgen_name("runtimeTranslate")
 func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64
+@_silgen_name("runtimeGrowStack")
+func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) -> UInt64
 @_silgen_name("runtimeNotify")
 func runtimeNotify(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ count: UInt64

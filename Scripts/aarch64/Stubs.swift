@@ -232,3 +232,9 @@ func runtimeObserveCall(_ cx: ContextPointer, _ event: Int, _ function: UInt32) 
     Script.note(23, number(event), UInt64(function))
     Stage.memories[0].byteCount += 8
 }
+/// The stack is as large as it gets.
+@inline(never)
+func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) -> UInt64 {
+    Script.note(24, Stage.number(frame))
+    return UInt64(TrapCode.stackExhausted.rawValue)
+}

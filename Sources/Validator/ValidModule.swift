@@ -5,17 +5,20 @@ public struct ValidModule: Sendable {
     public let parsed: ParsedModule
     /// Where the types of the module are registered.
     public let types: TypeRegistry
-    /// The canonical id of every type index.
+    /// The canonical id of every type index, valid as long as this or a copy of it lives.
     public let typeIDs: [TypeID]
+    /// Keeps the types.
+    package let heldTypes: HeldTypes
     /// The features beyond WebAssembly 1.0 that the module uses; others may be off.
     public let requiredFeatures: Features
 
     fileprivate init(
-        parsed: ParsedModule, types: TypeRegistry, typeIDs: [TypeID], requiredFeatures: Features
+        parsed: ParsedModule, types: TypeRegistry, held: HeldTypes, requiredFeatures: Features
     ) {
         self.parsed = parsed
         self.types = types
-        self.typeIDs = typeIDs
+        typeIDs = held.ids
+        heldTypes = held
         self.requiredFeatures = requiredFeatures
     }
 
@@ -51,7 +54,7 @@ public func validate(
         let required = try validateBodies(
             of: module, outside.tables, types, threads: threads, cancellation: cancellation)
         return ValidModule(
-            parsed: module, types: types, typeIDs: outside.ids,
+            parsed: module, types: types, held: outside.held,
             requiredFeatures: outside.required.union(required))
     } catch {
         // The specification knows malformed modules and, among the others, invalid ones.

@@ -1,10 +1,15 @@
 import Synchronization
+import WasmInterpreter
 
 /// The open descriptors of a guest by number. Its threads share it; nothing waits under its lock.
 final class DescriptorTable: Sendable {
     private let numbers: Mutex<Numbers>
+    /// What the table is charged to; nil before the guest is known to run anywhere.
+    let account = AtomicLazyReference<ResourceAccount>()
 
     init(limit: Int) { numbers = Mutex(Numbers(limit: min(max(limit, 0), Int(Int32.max)))) }
+
+    deinit { removeAll() }
 
     /// The descriptor with number `fd`; `badf` if there is none.
     @inline(__always)
@@ -14,9 +19,13 @@ final class DescriptorTable: Sendable {
         }
     }
 
-    /// Gives the descriptor the lowest free number; `mfile` if the guest has too many.
+    /// Gives the descriptor the lowest free number; `mfile` if the guest has too many, `nomem` if its
+    /// program has no room for more.
     func insert(_ descriptor: Descriptor) throws(Errno) -> UInt32 {
-        try numbers.withLock { (numbers) throws(Errno) in try numbers.insert(descriptor) }
+        let account = account.load()
+        return try numbers.withLock { (numbers) throws(Errno) in
+            try numbers.insert(descriptor, account)
+        }
     }
 
     /// Whether another descriptor can be inserted.
@@ -40,6 +49,8 @@ final class DescriptorTable: Sendable {
     func removeAll() {
         let entries = numbers.withLock { numbers in
             defer {
+                account.load()?.release(numbers.charged)
+                numbers.charged = 0
                 numbers.entries = []
                 numbers.lowestFree = 0
             }
@@ -55,6 +66,10 @@ private struct Numbers {
     var lowestFree = 0
     /// Numbers are below this.
     let limit: Int
+    /// Bytes that are charged for the entries.
+    var charged = 0
+    /// A descriptor with what belongs to it, and its entry.
+    private static let byteCount = 512
 
     @inline(__always)
     subscript(fd: UInt32) -> Descriptor {
@@ -65,10 +80,16 @@ private struct Numbers {
         }
     }
 
-    mutating func insert(_ descriptor: Descriptor) throws(Errno) -> UInt32 {
+    mutating func insert(
+        _ descriptor: Descriptor, _ account: ResourceAccount?
+    ) throws(Errno) -> UInt32 {
         let index = entries[lowestFree...].firstIndex { $0 == nil } ?? entries.count
         guard index < limit else { throw .mfile }
         if index == entries.count {
+            if let account {
+                guard account.charge(Self.byteCount) else { throw .nomem }
+                charged += Self.byteCount
+            }
             entries.append(descriptor)
         } else {
             entries[index] = descriptor

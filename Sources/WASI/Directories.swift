@@ -40,7 +40,7 @@ extension WASIGuest {
             try descriptor.readDirectory(from: position, byteCount: target.count) {
                 (entry) throws(Errno) in
                 var entry = entry
-                last = cookies.cookie(for: entry.next, after: last, cookieBudget)
+                last = cookies.cookie(for: entry.next, after: last, cookieBudget, account)
                 entry.next = last
                 try writer.append(entry)
                 count &+= 1

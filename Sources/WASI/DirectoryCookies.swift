@@ -1,11 +1,12 @@
 import Synchronization
+import WasmInterpreter
 
 /// Numbers for positions in a directory.
 ///
 /// The host's positions are hashes of up to 63 bits; C libraries of 32-bit guests keep what
 /// `telldir` answers in 32. A position keeps its number until the guest starts from the beginning.
-/// When the guest's budget for numbers is used up, a cookie is the position itself with the highest
-/// bit set, which costs nothing and only `telldir` cannot keep.
+/// When the guest's budget for numbers or its program's total is used up, a cookie is the position
+/// itself with the highest bit set, which costs nothing and only `telldir` cannot keep.
 ///
 /// A directory in memory needs none of it: its positions are small.
 ///
@@ -17,7 +18,12 @@ final class DirectoryCookies {
     private var positions: [UInt64] = []
     private var hasUnnumbered = false
     private var budget: CookieBudget?
+    /// What the numbers are charged to, a few at a time.
+    private var holding = ResourceHolding(nil)
 
+    /// Bytes of a number, in an array that doubles.
+    private static let byteCount = 16
+    private static let chargedCount = 256
     private static let unnumbered: UInt64 = 1 << 63
 
     /// - Parameter isIdentity: the directory's positions are small numbers already.
@@ -38,23 +44,40 @@ final class DirectoryCookies {
         budget?.giveBack(positions.count)
         positions = []
         hasUnnumbered = false
+        _ = holding.resize(to: 0)
     }
 
     /// The cookie for a position, where an entry ends that begins at the cookie `last`.
-    func cookie(for position: UInt64, after last: UInt64, _ budget: CookieBudget) -> UInt64 {
+    ///
+    /// - Parameters:
+    ///   - budget: the guest's.
+    ///   - account: of the guest's program, if it has one yet.
+    func cookie(
+        for position: UInt64, after last: UInt64, _ budget: CookieBudget,
+        _ account: ResourceAccount? = nil
+    ) -> UInt64 {
         if isIdentity { return position }
         // An entry that was read before is followed by the same position again, unless the directory
         // changed.
         if last < UInt64(positions.count), positions[Int(truncatingIfNeeded: last)] == position {
             return last + 1
         }
-        guard last & Self.unnumbered == 0, budget.take() else {
+        guard last & Self.unnumbered == 0, charge(account), budget.take() else {
             hasUnnumbered = true
             return position | Self.unnumbered
         }
         self.budget = budget
         positions.append(position)
         return UInt64(positions.count)
+    }
+}
+
+extension DirectoryCookies {
+    /// Makes sure that another number is paid for.
+    private func charge(_ account: ResourceAccount?) -> Bool {
+        guard positions.count % Self.chargedCount == 0 else { return true }
+        if positions.isEmpty { holding = ResourceHolding(account) }
+        return holding.resize(to: (positions.count + Self.chargedCount) * Self.byteCount)
     }
 }
 

@@ -24,6 +24,7 @@ extension WASIGuest {
     ///
     /// - Parameter thread: the number of the guest's thread that will call them.
     func define(on linker: Linker, only names: Set<Name>?, thread: UInt32 = 0) {
+        linker.prepare { [self] in adopt($0) }
         for version in [Version.preview1, .unstable] {
             let table = FunctionTable(
                 guest: self, linker: linker, version: version, names: names, thread: thread)

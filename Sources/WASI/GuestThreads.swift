@@ -12,6 +12,11 @@ import WasmInterpreter
 /// the descriptors and everything else of `guest`. When one exits or traps, the program is over:
 /// the others are interrupted. A thread that sits in a closure of the embedder is waited for.
 ///
+/// All threads are one program: they share the account of `store` (`StoreLimits.totalBytes` holds for
+/// all together), its fuel and its deadline, and its limiter, observer and closure for fuel are asked
+/// and told by all of them, by one at a time. Where the account has no room for another thread,
+/// `thread-spawn` fails with `nomem`; beyond `WASI.Limits.threads`, with `again`.
+///
 /// Specification: wasi-threads.
 public final class GuestThreads: Sendable {
     /// Gives a thread's linker what its module imports beside WASI.
@@ -24,6 +29,8 @@ public final class GuestThreads: Sendable {
     private let threadLimit: Int
     /// Names of what the modules import: a thread's linker needs no others.
     private let names: Set<Name>
+    /// What the instances of a thread take.
+    private let instanceByteCount: Int
     /// Whether the module exports what a thread is to start with.
     private let hasEntry: Bool
     private let program = Monitor(Program())
@@ -57,12 +64,14 @@ public final class GuestThreads: Sendable {
     ///   - module: what all threads run.
     ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - memoryLimit: bytes that each memory may grow to.
+    ///   - account: what the memories are charged to; nil for that of the store where they are defined
+    ///     first.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
     ///     on that thread, with its store.
     /// - Throws: `ResourceError` if a memory is too large.
     public init(
         of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,
-        memoryLimit: UInt64 = 1 << 32,
+        memoryLimit: UInt64 = 1 << 32, account: ResourceAccount? = nil,
         imports: @escaping Imports = { _, _ in }
     ) throws(ResourceError) {
         self.module = module
@@ -70,13 +79,17 @@ public final class GuestThreads: Sendable {
         self.imports = imports
         threadLimit = guest.threadLimit
         names = Set((neighbours + [module]).flatMap { $0.imports.map(\.name) })
+        instanceByteCount = (neighbours + [module]).reduce(0) { $0 + $1.instanceByteCount }
         var memories: [(Name, Name, SharedMemory)] = []
         for wanted in module.imports {
             guard case .memory(let type) = wanted.type, type.isShared,
                 !memories.contains(where: { $0.0 == wanted.module && $0.1 == wanted.name })
             else { continue }
             memories.append(
-                (wanted.module, wanted.name, try SharedMemory(type, limit: memoryLimit)))
+                (
+                    wanted.module, wanted.name,
+                    try SharedMemory(type, limit: memoryLimit, account: account)
+                ))
         }
         self.memories = memories
         let export = module.export(Self.entry)
@@ -152,12 +165,26 @@ public final class GuestThreads: Sendable {
         let id: UInt32
         let argument: Int32
         private var store: Store?
+        private var instances: ResourceHolding
+        /// What the thread takes beside its store, until it is said to have ended.
+        private var thread: ResourceHolding
 
-        init(id: UInt32, argument: Int32, store: consuming Store) {
+        init(
+            id: UInt32, argument: Int32, store: consuming Store,
+            instances: consuming ResourceHolding, thread: consuming ResourceHolding
+        ) {
             self.id = id
             self.argument = argument
             self.store = store
+            self.instances = instances
+            self.thread = thread
         }
+
+        /// Gives up what was charged for the instances, which are about to be made.
+        func releaseInstances() { _ = instances.resize(to: 0) }
+
+        /// Gives up what was charged for the thread, which ends.
+        func releaseThread() { _ = thread.resize(to: 0) }
 
         /// The thread's store, which is nobody else's from then on.
         func takeStore() -> Store? {
@@ -169,21 +196,32 @@ public final class GuestThreads: Sendable {
     /// Starts a thread; answers its number, from 1 on, or an error code as a negative number.
     private func spawn(argument: Int32, from parent: Store) -> Int32 {
         guard hasEntry, !memories.isEmpty else { return -Int32(Errno.notsup.rawValue) }
-        let store = Store(engine: parent.engine, limits: parent.limits)
-        store.deadline = parent.deadline
         let again = -Int32(Errno.again.rawValue)
+        guard hasRoom else { return again }
+        // What the new thread needs at once is charged here, where lack of it is only an errno.
+        var instances = ResourceHolding(parent.account)
+        var thread = ResourceHolding(parent.account)
+        guard instances.resize(to: instanceByteCount),
+            thread.resize(to: Self.threadByteCount),
+            let store = try? parent.makeThreadStore()
+        else { return -Int32(Errno.nomem.rawValue) }
         guard let id = register(store.interruptHandle) else { return again }
-        // All threads together use no more than the first one had.
-        if let fuel = parent.fuel {
-            store.fuel = fuel / 2
-            parent.fuel = fuel - fuel / 2
-        }
-        let start = Start(id: id, argument: argument, store: store)
+        let start = Start(
+            id: id, argument: argument, store: store, instances: instances, thread: thread)
         guard System.startThread({ self.run(start) }) else {
             finish(id, nil)
             return again
         }
         return Int32(id)
+    }
+
+    /// What a thread takes of the process beside its value stack and its instance: the used part of its
+    /// native stack, its store, its host functions, and what the allocator keeps for it.
+    private static let threadByteCount = 256 << 10
+
+    /// Whether there may be another thread now.
+    private var hasRoom: Bool {
+        program.withLock { $0.isRunning && $0.end == nil && $0.handles.count <= threadLimit }
     }
 
     /// A number for a new thread; nil if there are too many or the program is over.
@@ -203,17 +241,21 @@ public final class GuestThreads: Sendable {
     private func run(_ start: Start) {
         do {
             try enter(start.takeStore(), start)
+            start.releaseThread()
             finish(start.id, nil)
         } catch {
+            start.releaseThread()
             finish(start.id, .thrown(error, by: start.id))
         }
     }
 
     private func enter(_ store: consuming Store?, _ start: Start) throws {
         guard let store else { return }
+        defer { store.returnFuel() }
         let linker = Linker()
         guest.define(on: linker, only: names, thread: start.id)
         try define(on: linker, in: store, thread: start.id)
+        start.releaseInstances()
         try imports(linker, store)
         let instance = try linker.instantiate(module, in: store)
         let entry = instance.function(Self.entry)
@@ -251,7 +293,7 @@ extension Linker {
         guard GuestThreads.areWanted(by: module) else { return nil }
         let threads = try GuestThreads(
             of: module, linkedWith: neighbours, guest, memoryLimit: store.limits.memoryBytes,
-            imports: imports)
+            account: store.account, imports: imports)
         try threads.define(on: self, in: store)
         return threads
     }

@@ -1,3 +1,5 @@
+import WasmInterpreter
+
 /// A folder that exists in memory only and can be given to guests as one of the host can.
 ///
 ///     let folder = MemoryFolder()
@@ -21,7 +23,8 @@ public final class MemoryFolder: Sendable {
     ///
     /// - Parameters:
     ///   - byteLimit: bytes of all files, names and targets of links, and 448 for each name; writing
-    ///     more fails with `nospc`.
+    ///     more fails with `nospc`. What a guest adds also counts for its program's
+    ///     `StoreLimits.totalBytes`.
     ///   - clock: where the times of files come from.
     public init(byteLimit: Int = 256 << 20, clock: ClockSource = .system) {
         fileSystem = MemoryFileSystem(byteLimit: byteLimit, clock: clock)
@@ -30,6 +33,9 @@ public final class MemoryFolder: Sendable {
 
     var directory: MemoryDirectory { MemoryDirectory(root.node) }
     var device: UInt64 { fileSystem.dev }
+
+    /// What the folder grows by from now on is charged to a program: the last one that uses it.
+    func adopt(_ account: ResourceAccount) { fileSystem.adopt(account) }
 
     /// Bytes in use, as the limit counts them.
     public var byteCount: Int { fileSystem.usedByteCount }

@@ -1,4 +1,5 @@
 import Synchronization
+import WasmInterpreter
 
 /// A file, directory or symbolic link in memory.
 ///
@@ -151,8 +152,7 @@ final class MemoryFileSystem: Sendable {
     let lock = HostLock()
     let dev: UInt64
     private let clock: ClockSource
-    private let byteLimit: Int
-    private let used = Atomic(0)
+    private let usage: Mutex<Usage>
     private let lastNumber = Atomic<UInt64>(0)
     /// What was removed and is still to be freed. Nodes end under any lock or none.
     private let discarded = Mutex(DiscardedContent())
@@ -174,29 +174,55 @@ final class MemoryFileSystem: Sendable {
     }
 
     init(byteLimit: Int, clock: ClockSource) {
-        self.byteLimit = max(byteLimit, 0)
+        usage = Mutex(Usage(limit: max(byteLimit, 0)))
         self.clock = clock
         dev = Self.lastDevice.wrappingAdd(1, ordering: .relaxed).newValue
     }
 
     var now: UInt64 { (try? clock.time(.realtime)) ?? 0 }
-    var usedByteCount: Int { used.load(ordering: .relaxed) }
+    var usedByteCount: Int { usage.withLock { $0.used } }
 
     func makeNumber() -> UInt64 { lastNumber.wrappingAdd(1, ordering: .relaxed).newValue }
 
-    /// Counts bytes against the limit; `nospc` if there are not so many left.
+    /// Counts bytes against the limit, and charges them to the program that uses the folder; `nospc`
+    /// if there are not so many left.
     func reserve(_ count: Int) throws(Errno) {
-        guard count > 0 else { return }
-        let before = used.load(ordering: .relaxed)
-        guard count <= byteLimit - before else { throw .nospc }
-        used.wrappingAdd(count, ordering: .relaxed)
+        let isReserved = usage.withLock { $0.change(by: max(count, 0)) }
+        guard isReserved else { throw .nospc }
     }
-
-    func release(_ count: Int) { used.wrappingSubtract(count, ordering: .relaxed) }
 
     /// Frees blocks of a file little by little.
     func discard(_ blocks: [[UInt8]]) { discarded.withLock { $0.add(blocks) } }
 
     /// Frees some of what was removed.
     func freeSome() { discarded.withLock { $0.freeSome() } }
+
+    func release(_ count: Int) { _ = usage.withLock { $0.change(by: -max(count, 0)) } }
+
+    func adopt(_ account: ResourceAccount) { usage.withLock { $0.adopt(account) } }
+
+    /// What is in use, of how much, and who pays for a part of it.
+    private struct Usage: ~Copyable {
+        let limit: Int
+        private(set) var used = 0
+        /// What was there before the program that pays came.
+        private var free = 0
+        private var holding = ResourceHolding(nil)
+
+        init(limit: Int) { self.limit = limit }
+
+        mutating func change(by count: Int) -> Bool {
+            guard count <= limit - used, holding.resize(to: used + count - free) else {
+                return false
+            }
+            used += count
+            return true
+        }
+
+        mutating func adopt(_ account: ResourceAccount) {
+            guard holding.account !== account else { return }
+            holding = ResourceHolding(account)
+            free = used
+        }
+    }
 }

@@ -161,14 +161,19 @@ extension WASI {
 
     /// What a guest may use at most.
     public struct Limits: Sendable, Hashable {
-        /// Open descriptors; opening more fails with `mfile`.
-        public var descriptors = 1024
+        /// Open descriptors; opening more fails with `mfile`. Default: a quarter of what the process may
+        /// open (the soft limit, `RLIMIT_NOFILE`), at least 64 and at most 1024: the rest is for the host
+        /// and for other guests.
+        public var descriptors = System.descriptorLimit.map { min(max($0 / 4, 64), 1024) } ?? 256
         /// Bytes that the guest may write to files in all; more fail with `dquot`. Nil: no limit.
         public var writtenBytes: UInt64?
         /// Threads beside the first; spawning more fails. See `GuestThreads`.
         public var threads = 1024
 
         public init() {}
+
+        /// How many descriptors the process may have open; nil if there is no limit.
+        public static var descriptorsOfProcess: Int? { System.descriptorLimit }
     }
 }
 

@@ -21,6 +21,8 @@ public final class WASIGuest: Sendable {
     let trace: CallTrace?
     /// The folders in memory, by what they call their device.
     private let memoryDevices: [UInt64]
+    /// The folders in memory: what they grow by is charged to the program.
+    private let memoryFolders: [MemoryFolder]
     /// Positions in directories that the guest's descriptors know, all together.
     let cookieBudget = CookieBudget()
     /// The addresses of `WASI.listeners`, with the ports that the system chose where they say 0.
@@ -45,7 +47,8 @@ public final class WASIGuest: Sendable {
         quota = configuration.limits.writtenBytes.map(WriteQuota.init)
         threadLimit = configuration.limits.threads
         trace = configuration.trace
-        memoryDevices = configuration.folders.compactMap { $0.memory?.device }
+        memoryFolders = configuration.folders.compactMap(\.memory)
+        memoryDevices = memoryFolders.map(\.device)
         let table = DescriptorTable(limit: configuration.limits.descriptors)
         self.table = table
         func insertAtStart(_ descriptor: Descriptor) throws(WASISetupError) {
@@ -94,6 +97,16 @@ public final class WASIGuest: Sendable {
             }
             try insertAtStart(descriptor)
         }
+    }
+
+    /// What the guest's program takes as a whole, to charge with what is kept for it: that of the
+    /// store where the first instance is made with the guest's functions. Nil before.
+    var account: ResourceAccount? { table.account.load() }
+
+    /// Charges to the account of `store` from now on, if the guest has none yet.
+    func adopt(_ store: Store) {
+        let account = table.account.storeIfNil(store.account)
+        for folder in memoryFolders { folder.adopt(account) }
     }
 
     /// Gives the guest a descriptor of the host: a socket, a pipe, an open file. It is duplicated;

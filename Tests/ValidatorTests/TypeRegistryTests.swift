@@ -1,10 +1,19 @@
+import Synchronization
 import Testing
 import WasmDecoder
 import WasmValidator
 
 @Suite struct TypeRegistryTests {
+    /// The modules that `ids` made, which hold their types.
+    private final class Kept: Sendable {
+        let modules = Mutex<[ValidModule]>([])
+    }
+    private let kept = Kept()
+
     private func ids(_ types: [[UInt8]], _ registry: TypeRegistry) throws -> [TypeID] {
-        try ModuleBuilder(types: types).validate(types: registry).typeIDs
+        let module = try ModuleBuilder(types: types).validate(types: registry)
+        kept.modules.withLock { $0.append(module) }
+        return module.typeIDs
     }
 
     @Test func equalTypesOfModulesAreOne() throws {
@@ -102,11 +111,11 @@ import WasmValidator
         let registry = TypeRegistry()
         let wrong = rec(sub(structure(mutable(i32))), sub(1, structure(mutable(i64))))
         #expect(throws: ValidationError.self) { try ids([functionType(), wrong], registry) }
-        #expect(registry.count == 1)
+        #expect(registry.count == 0)
         // Its ids go to the next types.
         let next = try ids([structure(), array(mutable(i8))], registry)
-        #expect(next == [1, 2])
-        #expect(registry.matches(.ref(.index(2), nullable: false), .ref(.array, nullable: false)))
+        #expect(next == [0, 1])
+        #expect(registry.matches(.ref(.index(1), nullable: false), .ref(.array, nullable: false)))
     }
 
     @Test func typesAreLimited() throws {
@@ -140,7 +149,7 @@ import WasmValidator
                     let types = (0..<200).map { number in
                         functionType(Array(repeating: i32, count: (number + shift * 25) % 200))
                     }
-                    let ids = try ModuleBuilder(types: types).validate(types: registry).typeIDs
+                    let ids = try ids(types, registry)
                     return Array(ids[(200 - shift * 25)...] + ids[..<(200 - shift * 25)])
                 }
             }
@@ -151,20 +160,167 @@ import WasmValidator
     }
 }
 
+/// How long types live.
+@Suite struct TypeLifetimeTests {
+    private func module(_ types: [[UInt8]], _ registry: TypeRegistry) throws -> ValidModule {
+        try ModuleBuilder(types: types).validate(types: registry)
+    }
+
+    /// A structure type that no other number has: ten fields of four kinds.
+    private func distinct(_ number: Int) -> [UInt8] {
+        structure((0..<10).map { mutable([i32, i64, f32, f64][number >> (2 * $0) & 3]) })
+    }
+
+    private func structure(_ fields: [[UInt8]]) -> [UInt8] {
+        [0x5f, UInt8(fields.count)] + fields.flatMap { $0 }
+    }
+
+    @Test func typesGoWithTheLastModuleThatHasThem() throws {
+        let registry = TypeRegistry()
+        var first: ValidModule? = try module([distinct(1), distinct(2)], registry)
+        let ids = try #require(first?.typeIDs)
+        let second = try module([distinct(2), distinct(3)], registry)
+        #expect(registry.count == 3)
+        #expect(second.typeIDs[0] == ids[1])
+        first = nil
+        #expect(registry.count == 2)
+        #expect(registry.definition(ids[1]).composite.functionType == nil, "it is still there")
+        // The number that is free goes to the next type, and to none that is alive.
+        let third = try module([distinct(4)], registry)
+        #expect(third.typeIDs == [ids[0]])
+        withExtendedLifetime(second) {}
+    }
+
+    @Test func groupsGoAsAWhole() throws {
+        let registry = TypeRegistry()
+        let pair = { (first: Int64) in
+            rec(
+                sub(final: false, self.structure([mutable(refNull(first + 1))])),
+                self.structure([mutable(refNull(first))]))
+        }
+        var one: ValidModule? = try module([pair(0)], registry)
+        var two: ValidModule? = try module([distinct(7), pair(1)], registry)
+        #expect(registry.count == 3)
+        one = nil
+        #expect(registry.count == 3)
+        two = nil
+        #expect(registry.count == 0)
+        withExtendedLifetime((one, two)) {}
+    }
+
+    @Test func whatAHeldTypeRefersToStays() throws {
+        let registry = TypeRegistry()
+        var owner: ValidModule? = try module([distinct(1), distinct(2)], registry)
+        let ids = try #require(owner?.typeIDs)
+        let held = registry.hold(
+            function: FunctionType(parameters: [.ref(.index(ids[1]), nullable: true)]))
+        owner = nil
+        #expect(registry.count == 2)
+        #expect(registry.definition(ids[1]).composite.functionType == nil)
+        // The same function of a module that comes later.
+        let later = try module([distinct(2), functionType([refNull(0)])], registry)
+        #expect(later.typeIDs == [ids[1], held.id])
+        registry.release([held.id])
+        #expect(registry.count == 2)
+        withExtendedLifetime((owner, later)) {}
+    }
+
+    @Test func numbersOfTypesThatAreGoneStandForNone() throws {
+        let registry = TypeRegistry()
+        var owner: ValidModule? = try module([distinct(1)], registry)
+        let gone = try #require(owner?.typeIDs.first)
+        owner = nil
+        let type = FunctionType(parameters: [.ref(.index(gone), nullable: true)])
+        let (id, known) = registry.hold(function: type)
+        #expect(known != type)
+        // Whatever gets the number now is no type of that function's parameter.
+        let next = try module([distinct(2), distinct(3), functionType([refNull(1)])], registry)
+        #expect(!next.typeIDs.contains(id))
+        #expect(registry.hold(9999) == nil)
+        withExtendedLifetime(owner) {}
+    }
+
+    @Test func refusedModulesLeaveNothing() throws {
+        let registry = TypeRegistry()
+        for round in 0..<5 {
+            let types = (0..<2000).map { distinct(round * 2000 + $0) }
+            // Refused for what stands behind the types.
+            #expect(throws: ValidationError.self) {
+                var builder = ModuleBuilder(types: types)
+                builder.start = 99
+                return try builder.validate(types: registry)
+            }
+            #expect(registry.count == 0)
+        }
+        #expect(try module([distinct(5)], registry).typeIDs == [0])
+    }
+
+    @Test func theLimitIsOneOfWhatIsThere() throws {
+        let registry = TypeRegistry(maximumTypes: 10)
+        for round in 0..<100 {
+            let module = try module((0..<10).map { distinct(round * 10 + $0) }, registry)
+            #expect(module.typeIDs.allSatisfy { $0 < 10 })
+            #expect(throws: ValidationError.self) { try self.module([distinct(-1)], registry) }
+            withExtendedLifetime(module) {}
+        }
+    }
+
+    /// Eight threads make and drop modules that share types: nobody sees another type than its own.
+    @Test func threadsMakeAndDrop() async throws {
+        let registry = TypeRegistry()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<8 {
+                group.addTask {
+                    var kept: [(numbers: [Int], module: ValidModule)] = []
+                    for round in 0..<60 {
+                        let numbers = (0..<20).map { (task * 3 + round * 7 + $0 * 11) % 200 }
+                        let types = numbers.map { self.distinct($0) }
+                        kept.append((numbers, try self.module(types, registry)))
+                        if kept.count > 4 { kept.removeFirst() }
+                        for (numbers, module) in kept {
+                            for (number, id) in zip(numbers, module.typeIDs) {
+                                guard
+                                    case .structure(let fields) = registry.definition(id).composite
+                                else {
+                                    Issue.record("type \(id) is no structure")
+                                    return
+                                }
+                                let kinds: [ValueType] = [.i32, .i64, .f32, .f64]
+                                for (position, field) in fields.enumerated() {
+                                    #expect(
+                                        field.storage
+                                            == .value(kinds[number >> (2 * position) & 3]))
+                                }
+                                #expect(
+                                    registry.matches(
+                                        .ref(.index(id), nullable: false),
+                                        .ref(.struct, nullable: false)))
+                            }
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(registry.count == 0)
+    }
+}
+
 @Suite struct MatchingTests {
     /// Module types: 0 function, 1 structure, 2 its subtype, 3 array.
-    private func world() throws -> TypeRegistry {
+    private func world() throws -> (TypeRegistry, ValidModule) {
         let registry = TypeRegistry()
-        _ = try ModuleBuilder(types: [
+        let module = try ModuleBuilder(types: [
             functionType(), sub(structure()), sub(1, structure(mutable(i32))),
             array(immutable(i8)),
         ]).validate(types: registry)
-        return registry
+        return (registry, module)
     }
 
     /// Every pair of heap types against the hierarchy of the specification.
     @Test func heapTypes() throws {
-        let registry = try world()
+        let (registry, module) = try world()
+        defer { withExtendedLifetime(module) {} }
         let function = HeapType.index(0)
         let (base, derived, array) = (HeapType.index(1), HeapType.index(2), HeapType.index(3))
         let above: [HeapType: Set<HeapType>] = [
@@ -186,7 +342,8 @@ import WasmValidator
     }
 
     @Test func valueTypes() throws {
-        let registry = try world()
+        let (registry, module) = try world()
+        defer { withExtendedLifetime(module) {} }
         #expect(registry.matches(ValueType.i32, .i32))
         #expect(!registry.matches(ValueType.i32, .i64))
         #expect(registry.matches(ValueType.bottom, .v128))
@@ -197,7 +354,8 @@ import WasmValidator
     }
 
     @Test func externalTypes() throws {
-        let registry = try world()
+        let (registry, module) = try world()
+        defer { withExtendedLifetime(module) {} }
         let memory = { (minimum: UInt64, maximum: UInt64?) in
             ExternalType.memory(MemoryType(limits: Limits(minimum: minimum, maximum: maximum)))
         }

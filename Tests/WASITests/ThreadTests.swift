@@ -270,8 +270,110 @@ import WasmText
             }
         }
         #expect(trap?.code == .outOfFuel)
-        let left = try #require(store.fuel)
-        #expect(left < 600_000 && left > 400_000)
+        // But for what the first thread has at hand.
+        #expect(try #require(store.fuel) <= 110_000)
+    }
+
+    /// What a thread has not used when it ends is there for others.
+    @Test func fuelComesBack() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        store.fuel = 1_000_000
+        try program.run { (program) throws in
+            for count in 1...8 {
+                _ = try program.spawn(.count)
+                try program.awaitCount(Int32(count))
+            }
+        }
+        #expect(try #require(store.fuel) > 990_000)
+        store.fuel = 5
+        #expect(store.fuel == 5)
+    }
+
+    private final class Watcher: StoreLimiter, StoreObserver {
+        var growths = 0
+        var threads: Set<UInt> = []
+        var allows = true
+
+        func shouldGrowMemory(from current: UInt64, to wanted: UInt64) -> Bool {
+            growths += current > 0 ? 1 : 0
+            threads.insert(UInt(pthread_self()))
+            return allows
+        }
+
+        func didTrap(_ trap: Trap) { threads.insert(UInt(pthread_self())) }
+    }
+
+    @Test func limitersAreAskedByAllThreads() throws {
+        defer { closePipe() }
+        let watcher = Watcher()
+        let program = try makeProgram()
+        store.limiter = watcher
+        try program.run { (program) throws in
+            for _ in 0..<4 { _ = try program.spawn(.grow) }
+            try program.awaitCount(4)
+        }
+        #expect(watcher.growths == 4)
+        #expect(watcher.threads.count > 1)
+    }
+
+    @Test func observersAreToldByAllThreads() throws {
+        defer { closePipe() }
+        let watcher = Watcher()
+        let program = try makeProgram()
+        store.observer = watcher
+        #expect(throws: Trap.self) {
+            try program.run { (program) throws in
+                _ = try program.spawn(.trap)
+                try program.act(.wait)
+            }
+        }
+        #expect(watcher.threads.count == 2, "the one that failed and the one that was stopped")
+    }
+
+    @Test func closuresForFuelAreAskedByAllThreads() throws {
+        defer { closePipe() }
+        let program = try makeProgram()
+        store.fuel = 1000
+        var asked = 0
+        store.onOutOfFuel = .ask { missing in
+            asked += 1
+            return asked < 20 ? 10_000 : 0
+        }
+        let trap = #expect(throws: Trap.self) {
+            try program.run { (program) throws in
+                for _ in 0..<3 { _ = try program.spawn(.spin) }
+                try program.act(.wait)
+            }
+        }
+        #expect(trap?.code == .outOfFuel)
+        #expect(asked >= 20)
+    }
+
+    /// A total holds for all threads together, and what they took is given back.
+    @Test func totalIsShared() throws {
+        defer { closePipe() }
+        var limits = StoreLimits()
+        limits.totalBytes = 8 << 20
+        let store = Store(engine: engine, limits: limits)
+        let linker = Linker()
+        let guest = try linker.define(WASI())
+        let threads = try #require(try linker.defineThreads(of: module, guest, in: store))
+        #expect(guest.account == nil)
+        let program = Program(
+            instance: try linker.instantiate(module, in: store), threads: threads)
+        #expect(guest.account === store.account)
+        let before = store.account.byteCount
+        let nomem = -Int32(Errno.nomem.rawValue)
+        let count = try program.run { (program) throws in
+            var count = 0
+            while try program.spawn(.wait) != nomem { count += 1 }
+            return count
+        }
+        #expect(4...12 ~= count)
+        // But for the code of what was called first.
+        #expect(before..<(before + 20_000) ~= store.account.byteCount)
+        try program.run { (program) throws in #expect(try program.spawn(.nothing) > 0) }
     }
 
     @Test func manyThreadsWait() throws {

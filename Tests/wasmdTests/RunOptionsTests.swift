@@ -53,12 +53,16 @@ import WasmWASI
     @Test func limits() throws {
         let options = try options(
             "--fuel", "10", "--timeout", "2s", "--max-memory", "1MiB", "--max-heap", "2MiB",
-            "--stack-size=64K")
+            "--stack-size=64K", "--max-table", "1_000", "--max-threads=4",
+            "--max-descriptors", "20")
         #expect(options.fuel == 10)
         #expect(options.timeout == .init(nanoseconds: 2_000_000_000, text: "2s"))
         #expect(options.maximumMemory == 1 << 20)
         #expect(options.maximumHeap == 2 << 20)
         #expect(options.stackByteCount == 64 << 10)
+        #expect(options.maximumTable == 1000)
+        #expect(options.maximumThreads == 4)
+        #expect(options.maximumDescriptors == 20)
         #expect(options.file == "a.wasm")
         #expect(options.arguments == ["x", "y"])
     }
@@ -79,7 +83,8 @@ import WasmWASI
     @Test func wrongLimitsAreRefused() {
         for words in [
             ["--fuel", "-1"], ["--timeout", "0"], ["--max-memory", "lots"], ["--max-heap", "-1"],
-            ["--stack-size", "16777215TiB"],
+            ["--stack-size", "16777215TiB"], ["--max-table", "-1"], ["--max-threads", "some"],
+            ["--max-descriptors", ""],
         ] {
             #expect(throws: UsageError.self) { try options(words[0], words[1]) }
         }

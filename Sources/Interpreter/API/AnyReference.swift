@@ -136,12 +136,11 @@ extension Store {
     public func makeStructure(
         _ type: TypeID, _ fields: [Value]
     ) throws(CreationError) -> AnyReference {
-        guard case .structure(let types) = engine.types.definition(type).composite else {
+        guard case .structure(let types)? = hold(type)?.composite else {
             throw .wrongType
         }
         let slots = try slots(of: fields, as: types.map(\.storage.unpacked))
         let layout = StructureLayout(types)
-        heap.register([type], of: engine.types)
         let cell = try makeCell(layout.byteCount, for: slots)
         cell.storeBytes(of: ObjectKind.structure.header(type), as: UInt32.self)
         for (slots, field) in zip(slots, layout.fields) {
@@ -154,7 +153,7 @@ extension Store {
     public func makeArray(
         _ type: TypeID, _ elements: [Value]
     ) throws(CreationError) -> AnyReference {
-        guard case .array(let element) = engine.types.definition(type).composite else {
+        guard case .array(let element)? = hold(type)?.composite else {
             throw .wrongType
         }
         guard elements.count <= Int(UInt32.max) else {
@@ -163,7 +162,6 @@ extension Store {
         let slots = try slots(
             of: elements, as: Array(repeating: element.storage.unpacked, count: elements.count))
         let storage = FieldStorage(element.storage)
-        heap.register([type], of: engine.types)
         let byteCount = ArrayLayout.elementsOffset + elements.count * storage.byteCount
         let cell = try makeCell(byteCount, for: slots)
         cell.storeBytes(of: ObjectKind.array.header(type), as: UInt32.self)
@@ -185,8 +183,14 @@ extension Store {
                 try allocate(byteCount, top: execution.pointee.top)
             }
         } catch {
-            throw .resource(.heapTooLarge(limit: limits.heapBytes))
+            throw .resource(heapError)
         }
+    }
+
+    /// Why there was no room for an object of the host.
+    var heapError: ResourceError {
+        heap.refusal == .totalExhausted
+            ? .totalExceeded(limit: account.limit) : .heapTooLarge(limit: limits.heapBytes)
     }
 
     private func reference(_ cell: UnsafeMutableRawPointer) -> AnyReference {

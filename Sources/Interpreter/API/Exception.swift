@@ -55,7 +55,7 @@ public struct Exception: Error, @unchecked Sendable {
             }
             self.init(store: store, reference: reference)
         } catch {
-            throw .resource(.heapTooLarge(limit: store.limits.heapBytes))
+            throw .resource(store.heapError)
         }
     }
 

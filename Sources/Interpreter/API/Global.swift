@@ -19,6 +19,9 @@ public struct Global {
     ///
     /// - Throws: `ValueError` if the value is not of the type.
     public init(store: Store, type: GlobalType, value: Value) throws(ValueError) {
+        guard store.holdsType(of: type.value) else {
+            throw .typeMismatch(expected: type.value)
+        }
         let slots = try store.slots(of: value, as: type.value)
         self.init(store: store, type: type, cell: store.makeGlobalCell(type.value))
         write(slots)

@@ -20,6 +20,8 @@ public final class Linker {
     }
 
     private var definitions: [Key: Definition] = [:]
+    /// Are told of every store that the linker makes an instance in.
+    private var preparations: [(Store) -> Void] = []
 
     public init() {}
 
@@ -53,6 +55,9 @@ public final class Linker {
         define(module, name, HostFunction(type, body))
     }
 
+    /// Lets `body` see every store that the linker makes an instance in, before it does.
+    package func prepare(_ body: @escaping (Store) -> Void) { preparations.append(body) }
+
     /// Whether something has these names.
     public func isDefined(_ module: Name, _ name: Name) -> Bool {
         definitions[Key(module: module, name: name)] != nil
@@ -73,7 +78,8 @@ public final class Linker {
     ///
     /// - Throws: `Trap` if the guest that is being made must stop.
     func resolve(_ module: Module, in store: Store) throws -> [External?] {
-        try module.imports.enumerated().map { index, wanted in
+        for prepare in preparations { prepare(store) }
+        return try module.imports.enumerated().map { index, wanted in
             if index & 255 == 255, let code = store.stopRequest() { throw Trap(code) }
             return switch definitions[Key(module: wanted.module, name: wanted.name)] {
             case .external(let external): external

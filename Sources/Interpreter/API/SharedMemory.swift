@@ -32,12 +32,16 @@ public final class SharedMemory: Sendable {
     /// - Parameters:
     ///   - type: its limits; shared, whatever it says.
     ///   - limit: bytes that it may grow to at most; default 4 GiB.
+    ///   - account: of the program that it belongs to, which its bytes are charged to; nil for that of
+    ///     the first store that uses it.
     /// - Throws: `ResourceError` if its minimum is above the limit or the system refuses.
-    public init(_ type: MemoryType, limit: UInt64 = 1 << 32) throws(ResourceError) {
+    public init(
+        _ type: MemoryType, limit: UInt64 = 1 << 32, account: ResourceAccount? = nil
+    ) throws(ResourceError) {
         var type = type
         type.isShared = true
         self.type = type
-        let origin = try MemoryStorage(type, limit: limit)
+        let origin = try MemoryStorage(type, limit: limit, account: account)
         base = origin.record.pointee.base
         currentByteCount = Atomic(origin.record.pointee.byteCount)
         state = Mutex(State(origin: origin))
@@ -54,6 +58,21 @@ public final class SharedMemory: Sendable {
                 state.origin.record.pointee.byteCount, ordering: .releasing)
             return old
         }
+    }
+
+    /// Charges the bytes to an account, unless they are charged to one already.
+    ///
+    /// - Throws: `ResourceError` if they do not fit.
+    func charge(to account: ResourceAccount) throws(ResourceError) {
+        let failure = state.withLock { state -> ResourceError? in
+            do throws(ResourceError) {
+                try state.origin.charge(to: account)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
     }
 
     // MARK: Waiting

@@ -15,6 +15,8 @@ import WasmValidator
 public final class Store {
     public let engine: Engine
     public let limits: StoreLimits
+    /// What the program takes, of which this store is one: see `StoreLimits.totalBytes`.
+    public let account: ResourceAccount
     /// Stops the guest from other threads and from signal handlers.
     public let interruptHandle = InterruptHandle()
 
@@ -50,6 +52,10 @@ public final class Store {
     let execution: UnsafeMutablePointer<ExecutionState>
     /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.
     var fuelReserve: UInt64?
+    /// Where more comes from, if the store is one of several of a program with threads.
+    var fuelPot: FuelPot?
+    /// Held while a closure of the host is told or asked something, if other threads might too.
+    var callbackLock: CallbackLock?
     /// How much of it the machine gets at once.
     var pace = Pace()
     /// What a host function threw, while the machine unwinds.
@@ -68,7 +74,7 @@ public final class Store {
 
     /// The value stack that guests run on now: see `ValueStack`.
     var valueStack: UnsafeMutableRawPointer?
-    /// No frame starts above this address.
+    /// No frame starts above this address, unless the stack may grow: see `growStack`.
     var stackLimit: UnsafeMutableRawPointer
     /// The end of the value stack's mapping.
     var stackEnd: UnsafeMutableRawPointer
@@ -83,6 +89,10 @@ public final class Store {
     private var globalCells: [UnsafeMutablePointer<UInt64>] = []
     private(set) var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
     private var hostFunctions: [HostFunction] = []
+    /// Groups of types that the store holds beside those of its instances' modules.
+    private var heldGroups: [TypeID] = []
+    /// Types of modules whose instantiation failed: objects of the store may have them.
+    private var heldTypes: [HeldTypes] = []
     /// By `TypeID`. Dictionaries with one type of keys cost the start of a process less: the runtime
     /// searches all conformances of the program for each.
     private var signatures: [Int: Signature] = [:]
@@ -103,11 +113,21 @@ public final class Store {
     let emptyTable: UnsafeMutablePointer<TableRecord>
 
     /// Makes an empty store. Cheap: the value stack is mapped when the first instance is made.
-    public init(engine: Engine, limits: StoreLimits = .init()) {
+    ///
+    /// - Parameters:
+    ///   - engine: that of the modules that will be instantiated.
+    ///   - limits: what the guests may use.
+    ///   - account: of the program that the store belongs to, if it has other stores; its limit
+    ///     holds then, and not `limits.totalBytes`.
+    public init(
+        engine: Engine, limits: StoreLimits = .init(), account: ResourceAccount? = nil
+    ) {
         self.engine = engine
         self.limits = limits
+        self.account = account ?? ResourceAccount(limit: limits.totalBytes)
         heap = Heap(
-            limit: limits.heapBytes, isStressed: engine.configuration.collectsAtEveryAllocation)
+            limit: limits.heapBytes, account: self.account,
+            isStressed: engine.configuration.collectsAtEveryAllocation)
         execution = .allocate(capacity: 1)
         emptyMemory = .allocate(capacity: 1)
         emptyTable = .allocate(capacity: 1)
@@ -127,9 +147,10 @@ public final class Store {
 
     deinit {
         interruptHandle.alarm.cancel()
-        if let valueStack { engine.reservations.giveMapping(valueStack, stackEnd - valueStack) }
-        executions.spareStack?.release(to: engine.reservations)
+        currentStack?.release(to: engine.reservations, account)
+        executions.spareStack?.release(to: engine.reservations, account)
         for record in hostRecords.values { record.deallocate() }
+        engine.types.release(heldGroups)
         for cell in globalCells { cell.deallocate() }
         emptyTable.deallocate()
         emptyMemory.deallocate()
@@ -141,15 +162,23 @@ public final class Store {
     /// thousands of instructions without either, in proportion; so do arrays, tables and segments that
     /// instantiation makes, and functions of 64 KiB or more, one unit per KiB, for the first store of all
     /// that share the module to call them. What happens to a guest that needs
-    /// more, `onOutOfFuel` says. May be read and set between calls and by host functions.
+    /// more, `onOutOfFuel` says. May be read and set between calls and by host functions. The threads of
+    /// a guest have it together (`GuestThreads`): what others have at hand is not counted while they run.
     public var fuel: UInt64? {
         get {
             guard let fuelReserve else { return nil }
             let handedOut = UInt64(max(0, execution.pointee.budget))
-            return fuelReserve.addingReportingOverflow(handedOut).partialValue
+            let own = fuelReserve.addingReportingOverflow(handedOut).partialValue
+            guard let fuelPot else { return own }
+            let (sum, overflow) = own.addingReportingOverflow(fuelPot.left)
+            return overflow ? .max : sum
         }
         set {
             fuelReserve = newValue
+            if let fuelPot, let newValue {
+                fuelPot.set(newValue)
+                fuelReserve = 0
+            }
             execution.pointee.budget = 0
         }
     }
@@ -193,11 +222,13 @@ extension Store {
 
     /// The record of a host function in this store: one, however often it is asked for.
     func record(of function: HostFunction) -> UnsafeMutablePointer<FunctionRecord> {
-        if let known = hostRecords[ObjectIdentifier(function)] { return known }
-        let type = function.type
+        let key = ObjectIdentifier(function)
+        if let known = hostRecords[key] { return known }
+        let (typeID, type) = hold(function.type)
         let signature = Signature(type)
-        let typeID = engine.types.register(function: type)
-        heap.register([typeID], of: engine.types)
+        // What the closure may answer is checked by its type, whose types must be held.
+        hostFunctions.append(function)
+        let function = type == function.type ? function : HostFunction(type, function.body)
         let record = UnsafeMutablePointer<FunctionRecord>.allocate(capacity: 1)
         record.initialize(
             to: FunctionRecord(
@@ -210,8 +241,40 @@ extension Store {
                 functionIndex: UInt32.max,
                 host: Unmanaged.passUnretained(function).toOpaque()))
         hostFunctions.append(function)
-        hostRecords[ObjectIdentifier(function)] = record
+        hostRecords[key] = record
         return record
+    }
+
+    // MARK: Types
+
+    /// Holds the type of a function of the host; a number in it that no type has now stands for none.
+    func hold(_ function: FunctionType) -> (id: TypeID, type: FunctionType) {
+        let held = engine.types.hold(function: function)
+        heldGroups.append(held.id)
+        heap.register([held.id], of: engine.types)
+        return held
+    }
+
+    /// Holds a type by its number, which may be any; what it is, or nil if no type has the number now.
+    func hold(_ id: TypeID) -> SubType? {
+        // The store holds what its heap knows.
+        if heap.isRegistered(id) { return engine.types.definition(id) }
+        guard let held = engine.types.hold(id) else { return nil }
+        heldGroups.append(held.first)
+        heap.register([id], of: engine.types)
+        return held.definition
+    }
+
+    /// Holds the type in a type that the host gave; false if no type has its number now.
+    func holdsType(of type: ValueType) -> Bool {
+        guard let id = type.reference?.heapType.typeIndex else { return true }
+        return hold(id) != nil
+    }
+
+    /// Holds the types of a module without an instance.
+    func hold(typesOf module: Module) {
+        let types = module.valid.heldTypes
+        if !heldTypes.contains(where: { $0 === types }) { heldTypes.append(types) }
     }
 
     /// A cell for a global of the host: two slots, so that a v128 fits.
@@ -231,10 +294,12 @@ extension Store {
             throw .tooManyMemories(limit: limits.memories)
         }
         if type.isShared {
-            return try view(of: SharedMemory(type, limit: limits.memoryBytes))
+            return try view(
+                of: SharedMemory(type, limit: limits.memoryBytes, account: account))
         }
         let memory = try MemoryStorage(
-            type, limit: limits.memoryBytes, image: image, pool: engine.reservations)
+            type, limit: limits.memoryBytes, image: image, pool: engine.reservations,
+            account: account)
         try approveMemory(to: UInt64(memory.record.pointee.byteCount))
         memories.append(memory)
         return memory
@@ -246,6 +311,7 @@ extension Store {
         guard memories.count < limits.memories else {
             throw .tooManyMemories(limit: limits.memories)
         }
+        try shared.charge(to: account)
         let view = MemoryStorage(sharing: shared)
         try approveMemory(to: UInt64(view.record.pointee.byteCount))
         memories.append(view)
@@ -260,7 +326,8 @@ extension Store {
         _ type: TableType, count: UInt64? = nil
     ) throws(ResourceError) -> TableStorage {
         guard tables.count < limits.tables else { throw .tooManyTables(limit: limits.tables) }
-        let table = try TableStorage(type, count: count, limit: limits.tableElements)
+        let table = try TableStorage(
+            type, count: count, limit: limits.tableElements, account: account)
         try approveTable(to: table.count)
         tables.append(table)
         return table

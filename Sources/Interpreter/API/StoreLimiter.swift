@@ -19,6 +19,9 @@
 /// refused without asking; what it allows can still fail for want of the system's memory. It cannot
 /// call guests of the store. A refusal is a `ResourceError.refused` for what is made, and -1 for the guest
 /// whose `memory.grow` or `table.grow` asked.
+///
+/// If the guest has threads (`GuestThreads`), it is asked on the thread that grows, for all of them, and
+/// on one at a time. Host functions that look at it while the guest runs need a lock of their own.
 public protocol StoreLimiter: AnyObject {
     /// Whether a linear memory of `current` bytes may have `wanted`, which are more.
     func shouldGrowMemory(from current: UInt64, to wanted: UInt64) -> Bool

@@ -1,16 +1,21 @@
 /// What the guests of one store may use at most.
 ///
 ///     var limits = StoreLimits()
-///     limits.memoryBytes = 64 << 20
+///     limits.totalBytes = 64 << 20
 ///     limits.stackBytes = 1 << 20
 ///     let store = Store(engine: engine, limits: limits)
 ///
 /// Work and time are limited by `Store.fuel` and `Store.deadline`, decisions of the moment are made
-/// by `Store.limiter`.
+/// by `Store.limiter`. `totalBytes` holds for all that a program takes, with all its threads; the other
+/// limits for one thing of it.
 ///
 /// A module that asks for more at the start is refused with `ResourceError`; growing a memory or
 /// table beyond a limit answers -1 to the guest.
 public struct StoreLimits: Hashable, Sendable {
+    /// Bytes of everything that the program takes: memories, tables, objects, value stacks, instances,
+    /// snapshots, register code, of all its threads and of all stores that share the `ResourceAccount`.
+    /// Default: 8 GiB, as much as one memory and all objects together may have.
+    public var totalBytes: UInt64
     /// Bytes of each linear memory. Default: 4 GiB, all that a memory with i32 addresses can use.
     public var memoryBytes: UInt64
     /// Elements of each table. Default: 10 million, which is 80 MB.
@@ -36,8 +41,10 @@ public struct StoreLimits: Hashable, Sendable {
     public init(
         memoryBytes: UInt64 = 1 << 32, tableElements: UInt64 = 10_000_000,
         instances: Int = 10_000, memories: Int = 10_000, tables: Int = 10_000,
-        nestedCalls: Int = 200, heapBytes: UInt64 = 1 << 32, stackBytes: Int = 16 << 20
+        nestedCalls: Int = 200, heapBytes: UInt64 = 1 << 32, stackBytes: Int = 16 << 20,
+        totalBytes: UInt64 = 1 << 33
     ) {
+        self.totalBytes = totalBytes
         self.memoryBytes = memoryBytes
         self.tableElements = tableElements
         self.instances = instances
@@ -59,6 +66,8 @@ public enum ResourceError: Error, Hashable, Sendable {
     case tooManyTables(limit: Int)
     /// An object that the host makes needs more than the limit.
     case heapTooLarge(limit: UInt64)
+    /// All that the program takes together would exceed `StoreLimits.totalBytes`.
+    case totalExceeded(limit: UInt64)
     /// The store's `StoreLimiter` said no.
     case refused(ExternalKind)
     /// The system gave no memory or address space.
@@ -76,6 +85,8 @@ extension ResourceError: CustomStringConvertible {
         case .tooManyMemories(let limit): "the store holds \(limit) memories, its limit"
         case .tooManyTables(let limit): "the store holds \(limit) tables, its limit"
         case .heapTooLarge(let limit): "the heap is full, its limit is \(limit) bytes"
+        case .totalExceeded(let limit):
+            "the program would take more than its limit of \(limit) bytes"
         case .refused(let kind): "the store's limiter refused the \(kind)"
         case .outOfMemory: "out of memory"
         }

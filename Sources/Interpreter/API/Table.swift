@@ -25,6 +25,9 @@ public struct Table {
     ) throws(CreationError) {
         var fill: UInt64 = 0
         let element = ValueType(type.element)
+        guard store.holdsType(of: element) else {
+            throw .value(index: 0, .typeMismatch(expected: element))
+        }
         if let value {
             fill = try store.slots(of: [value], as: [element])[0].low
         } else if !type.element.isNullable {

@@ -15,8 +15,7 @@ public struct Tag {
     /// Makes a tag whose exceptions carry values of these types.
     public init(store: Store, parameters: [ValueType]) {
         let type = FunctionType(parameters: parameters)
-        let id = store.engine.types.register(function: type)
-        self.init(store: store, storage: store.makeTag(id))
+        self.init(store: store, storage: store.makeTag(store.hold(type).id))
     }
 
     /// What exceptions with this tag carry, as the parameters of a function type.

@@ -115,7 +115,8 @@ extension Function {
     ) throws(CallError) -> TypedFunction<Signature> {
         if given != type {
             let types = store.engine.types
-            guard given.parameters.count == type.parameters.count,
+            guard (given.parameters + given.results).allSatisfy({ store.holdsType(of: $0) }),
+                given.parameters.count == type.parameters.count,
                 given.results.count == type.results.count,
                 zip(given.parameters, type.parameters).allSatisfy({ types.matches($0, $1) }),
                 zip(type.results, given.results).allSatisfy({ types.matches($0, $1) })

@@ -4,6 +4,8 @@ public enum ValueError: Error, Hashable {
     case typeMismatch(expected: ValueType)
     /// The function or instance lives in another store.
     case foreignStore
+    /// The program has no room for another value of the host: see `StoreLimits.totalBytes`.
+    case resource(ResourceError)
 }
 
 extension ValueError: CustomStringConvertible {
@@ -11,6 +13,7 @@ extension ValueError: CustomStringConvertible {
         switch self {
         case .typeMismatch(let expected): "a value of type \(expected) is needed"
         case .foreignStore: "the value belongs to another store"
+        case .resource(let error): "\(error)"
         }
     }
 }

@@ -26,7 +26,7 @@ extension Store {
             if heap.refill(sizeClass, byteCount) { return nil }
         }
         heap.hasRefused = true
-        return .heapExhausted
+        return heap.refusal
     }
 
     /// A cell for an object of `byteCount` bytes, which the caller must give a header and contents
@@ -40,7 +40,7 @@ extension Store {
         if let cell = heap.take(sizeClass) { return cell }
         let stop = refill(sizeClass, byteCount, top: top, isInterruptible: isInterruptible)
         guard stop == nil, let cell = heap.take(sizeClass) else {
-            throw GuestStop(code: stop ?? .heapExhausted)
+            throw GuestStop(code: stop ?? heap.refusal)
         }
         return cell
     }

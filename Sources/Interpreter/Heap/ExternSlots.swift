@@ -8,7 +8,12 @@ extension Store {
     func slot(of reference: ExternReference) throws(ValueError) -> UInt64 {
         switch reference.kind {
         case .handle(let handle): return handle << 3 | Self.handleTag
-        case .value(let value): return heap.externs.slot(of: value)
+        case .value(let value):
+            do throws(ResourceError) {
+                return try heap.externs.slot(of: value)
+            } catch {
+                throw .resource(error)
+            }
         case .guest(let reference): return try slot(of: reference)
         }
     }

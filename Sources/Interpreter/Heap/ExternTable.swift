@@ -37,16 +37,25 @@ final class ExternTable {
     static let hasDead: UInt8 = 1
     static let hasSlotFault: UInt8 = 2
 
+    /// What the table's own memory is charged to; what the values themselves take is the host's.
+    private var holding: ResourceHolding
+    private static let chargedByteCount = 256
+    private static let chargedCount = 64
+
     static let minimumThreshold = 10_000
     /// The three low bits of a slot that refers to a value.
     static let tag: UInt64 = 2
     /// How often a value is looked for again because the table changed while it was compared.
     private static let attemptLimit = 8
 
+    init(account: ResourceAccount) { holding = ResourceHolding(account) }
+
     var isCollectionDue: Bool { addedCount >= threshold }
 
     /// The slot that refers to a value.
-    func slot(of value: AnyHashable) -> UInt64 {
+    ///
+    /// - Throws: `ResourceError` if the program has no room for another one; a collection may make some.
+    func slot(of value: AnyHashable) throws(ResourceError) -> UInt64 {
         let hash = value.hashValue
         for _ in 0..<Self.attemptLimit {
             let birth = lastBirth
@@ -54,7 +63,7 @@ final class ExternTable {
             // Otherwise an equal value may be new.
             if birth == lastBirth { break }
         }
-        return UInt64(add(value, hash)) << 3 | Self.tag
+        return UInt64(try add(value, hash)) << 3 | Self.tag
     }
 
     /// The number of an equal value, if there is one.
@@ -77,7 +86,15 @@ final class ExternTable {
         return nil
     }
 
-    private func add(_ value: AnyHashable, _ hash: Int) -> Int {
+    private func add(_ value: AnyHashable, _ hash: Int) throws(ResourceError) -> Int {
+        if freeNumbers.isEmpty, entries.count % Self.chargedCount == 0 {
+            do throws(ResourceError) {
+                try holding.take((entries.count + Self.chargedCount) * Self.chargedByteCount)
+            } catch {
+                addedCount = max(addedCount, threshold)
+                throw error
+            }
+        }
         addedCount += 1
         count += 1
         lastBirth &+= 1

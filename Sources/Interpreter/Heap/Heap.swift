@@ -15,7 +15,7 @@ final class Heap {
     /// See `HeapOffset`.
     let record: UnsafeMutableRawPointer
     var space: HeapSpace
-    let externs = ExternTable()
+    let externs: ExternTable
     let handles = HandleTable()
     /// Collect before every cell that is handed out.
     private let isStressed: Bool
@@ -24,13 +24,16 @@ final class Heap {
     private var typeCapacity = 0
     /// What records of types point at.
     private var typeWords: [UnsafeMutablePointer<UInt32>] = []
+    /// Whether the program has so little that a collection's own memory matters.
+    private let isSmall: Bool
     /// Where the next collection keeps what it has to follow.
     var markStack = MarkStack()
 
     /// Bytes of cells handed to free lists since the last collection.
     private(set) var allocatedByteCount = 0
     /// A collection is due when so much was allocated.
-    private var threshold = Heap.minimumThreshold
+    private var threshold: Int
+    let minimumThreshold: Int
     /// Bytes of objects that the last collection found alive, with their cells' padding.
     private(set) var liveByteCount = 0
     private(set) var collectionCount = 0
@@ -40,11 +43,16 @@ final class Heap {
     /// Live bytes in the blocks before.
     private var sweptLiveByteCount = 0
 
-    static let minimumThreshold = 8 << 20
-
-    /// - Parameter limit: bytes that objects may take.
-    init(limit: UInt64, isStressed: Bool) {
-        space = HeapSpace(limit: limit)
+    /// - Parameters:
+    ///   - limit: bytes that objects may take.
+    ///   - account: what they are charged to, with those of the program's other stores.
+    init(limit: UInt64, account: ResourceAccount, isStressed: Bool) {
+        space = HeapSpace(limit: limit, account: account)
+        externs = ExternTable(account: account)
+        // Of a small total, many threads have a part each: garbage must not take all of it.
+        minimumThreshold = min(8 << 20, max(1 << 20, Int(clamping: account.limit / 32)))
+        threshold = minimumThreshold
+        isSmall = account.limit < 1 << 30
         self.isStressed = isStressed
         unswept = Array(repeating: [], count: SizeClass.count)
         record = .allocate(byteCount: HeapOffset.byteCount, alignment: 8)
@@ -66,13 +74,19 @@ final class Heap {
         record.load(as: UnsafeMutablePointer<TypeRecord>.self)
     }
 
-    /// Makes the records of types that a module or a function of the host brings.
+    /// Makes the records of types that a module or a function of the host brings. The store holds them
+    /// as long as it lives, since a number must not come to mean another type meanwhile.
     func register(_ ids: some Collection<TypeID>, of registry: TypeRegistry) {
         guard let highest = ids.max() else { return }
         makeRoom(Int(highest) + 1)
         for id in ids where !types[Int(id)].isRegistered {
             types[Int(id)] = typeRecord(id, registry)
         }
+    }
+
+    /// Whether the record of a type was made: then the store holds the type.
+    func isRegistered(_ id: TypeID) -> Bool {
+        Int(id) < typeCapacity && types[Int(id)].isRegistered
     }
 
     private func makeRoom(_ capacity: Int) {
@@ -148,11 +162,16 @@ final class Heap {
         isStressed || allocatedByteCount >= threshold || externs.isCollectionDue
     }
 
+    /// Why there was no cell: the heap's own limit, or the program's.
+    var refusal: TrapCode { space.isRefusedByAccount ? .totalExhausted : .heapExhausted }
+
     /// Whether a collection may help where the limit was reached: a guest at its limit must not
     /// spend all its time in collections, so a sixteenth of it must have been allocated since. But if
     /// that stopped a guest, what it held is garbage now.
     var isCollectionWorthwhile: Bool {
         hasRefused || allocatedByteCount > space.limitByteCount / 16
+            // Of the program's limit other stores may have most.
+            || space.isRefusedByAccount && allocatedByteCount > liveByteCount / 16
     }
     /// The limit forbade what was asked for, and nothing was collected since.
     var hasRefused = false
@@ -266,6 +285,8 @@ final class Heap {
         }
         if let stop = space.clearMarks(of: guest) { return stop }
         externs.clearMarks()
+        // An eighth of the objects: beyond that the heap is searched, a few times at most.
+        if isSmall { markStack.maximum = min(markStack.maximum, max(8192, space.usedBlocks << 10)) }
         return nil
     }
 
@@ -311,13 +332,14 @@ final class Heap {
             }
         }
         sweepPosition = nil
-        let recent = guest == nil ? 0 : allocatedByteCount
+        let recent = guest == nil || isSmall ? 0 : allocatedByteCount
         liveByteCount = sweptLiveByteCount
         allocatedByteCount = 0
         hasRefused = false
-        threshold = max(Self.minimumThreshold, liveByteCount)
+        threshold = max(minimumThreshold, liveByteCount)
         collectionCount += 1
-        // A guest that needed so much since the last collection needs as much again.
+        // A guest that needed so much since the last collection needs as much again. Of a small total,
+        // others need it too.
         return space.trim(
             keeping: max(threshold, recent) / HeapSpace.blockSize, of: guest)
     }

@@ -44,15 +44,30 @@ struct HeapSpace {
     /// There are no so many free blocks in a row below the frontier; reset when blocks are freed.
     private var missingSpan = Int.max
 
+    private let account: ResourceAccount
+    /// Blocks that are charged: those in use, and free ones that hold memory of the system.
+    private var chargedBlocks = 0
+    /// Whether the last block that was not to be had is one that the account forbids.
+    private(set) var isRefusedByAccount = false
+    /// The account's limit is below the heap's own.
+    private let isLimitedByAccount: Bool
+    /// A block with its description and mark bits.
+    private static let chargedByteCount = blockSize + blockBytes(1) + markBytes(1)
+
     private var blockMemory: UnsafeMutableRawPointer?
     private var markMemory: UnsafeMutableRawPointer?
 
-    /// - Parameter limit: bytes that objects may take.
-    init(limit: UInt64) {
-        limitBlocks = Int(truncatingIfNeeded: min(limit, 1 << 38) >> 16)
+    /// - Parameters:
+    ///   - limit: bytes that objects may take.
+    ///   - account: what blocks are charged to.
+    init(limit: UInt64, account: ResourceAccount) {
+        limitBlocks = Int(truncatingIfNeeded: min(limit, account.limit, 1 << 38) >> 16)
+        self.account = account
+        isLimitedByAccount = account.limit < limit
     }
 
     func release() {
+        account.release(chargedBlocks * Self.chargedByteCount)
         if let reservation { SystemMemory.release(reservation, reservedByteCount) }
         if let blockMemory { SystemMemory.release(blockMemory, Self.blockBytes(capacity)) }
         if let markMemory { SystemMemory.release(markMemory, Self.markBytes(capacity)) }
@@ -104,12 +119,19 @@ struct HeapSpace {
     /// Takes `count` blocks in a row, whose memory holds anything; nil if that exceeds the limit or
     /// the system has no memory.
     mutating func take(_ count: Int) -> Int? {
+        isRefusedByAccount = isLimitedByAccount
         guard count <= limitBlocks - usedBlocks else { return nil }
+        isRefusedByAccount = false
         if capacity == 0 && !reserve() { return nil }
         if count < missingSpan && count <= frontier - usedBlocks {
             if let found = search(count, from: cursor, to: frontier)
                 ?? search(count, from: 0, to: min(cursor + count, frontier))
             {
+                var isResident = 0
+                for index in found..<(found + count) where blocks[index].isResident {
+                    isResident += 1
+                }
+                guard charge(count, isResident) else { return nil }
                 cursor = found + count
                 usedBlocks += count
                 return found
@@ -117,18 +139,43 @@ struct HeapSpace {
             missingSpan = count
         }
         let first = frontier
-        guard count <= capacity - first else { return nil }
+        guard count <= capacity - first, charge(count, 0) else { return nil }
         if first + count > committed {
             // Whole MiB at once.
             let end = min(capacity, (first + count + 15) & ~15)
             let start = pointer(address(ofBlock: committed))
-            guard SystemMemory.commit(start, (end - committed) * Self.blockSize) else { return nil }
+            guard SystemMemory.commit(start, (end - committed) * Self.blockSize) else {
+                discharge(count)
+                return nil
+            }
             committed = end
         }
         frontier += count
         extent = UInt(bitPattern: frontier) &<< Self.blockShift
         usedBlocks += count
         return first
+    }
+
+    /// Charges blocks that will be used, of which some are charged already; false if the account has no
+    /// room, though all free blocks were given back.
+    private mutating func charge(_ count: Int, _ resident: Int) -> Bool {
+        if !account.charge((count - resident) * Self.chargedByteCount) {
+            _ = discardFree(beyond: 0, of: nil)
+            guard account.charge(count * Self.chargedByteCount) else {
+                isRefusedByAccount = true
+                return false
+            }
+            chargedBlocks += count
+        } else {
+            chargedBlocks += count - resident
+        }
+        return true
+    }
+
+    /// Blocks hold no memory of the system any more.
+    private mutating func discharge(_ count: Int) {
+        chargedBlocks -= count
+        account.release(count * Self.chargedByteCount)
     }
 
     private func search(_ count: Int, from start: Int, to end: Int) -> Int? {
@@ -161,6 +208,13 @@ struct HeapSpace {
     ///
     /// - Returns: why the guest must stop before that is done. The next call does the rest.
     mutating func trim(keeping count: Int, of guest: Store?) -> TrapCode? {
+        if let stop = discardFree(beyond: count, of: guest) { return stop }
+        lowerFrontier()
+        return nil
+    }
+
+    /// The same, and the frontier stays: for when blocks are being taken.
+    private mutating func discardFree(beyond count: Int, of guest: Store?) -> TrapCode? {
         var kept = 0
         var index = 0
         while index < frontier {
@@ -182,7 +236,6 @@ struct HeapSpace {
             discard(first, index - first)
             if let stop = guest?.stopRequest() { return stop }
         }
-        lowerFrontier()
         return nil
     }
 
@@ -196,7 +249,8 @@ struct HeapSpace {
         cursor = min(cursor, frontier)
     }
 
-    private func discard(_ first: Int, _ count: Int) {
+    private mutating func discard(_ first: Int, _ count: Int) {
+        discharge(count)
         SystemMemory.discard(pointer(address(ofBlock: first)), count * Self.blockSize)
     }
 

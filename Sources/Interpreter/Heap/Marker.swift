@@ -12,8 +12,8 @@ struct MarkStack {
 
     /// Makes room for one more than `count`; false if there is none.
     mutating func grow() -> Bool {
-        let wanted = max(1024, capacity * 2)
-        guard wanted <= maximum, let memory = realloc(offsets, wanted * 8) else { return false }
+        let wanted = min(max(1024, capacity * 2), maximum)
+        guard wanted > capacity, let memory = realloc(offsets, wanted * 8) else { return false }
         offsets = memory.bindMemory(to: UInt.self, capacity: wanted)
         capacity = wanted
         return true

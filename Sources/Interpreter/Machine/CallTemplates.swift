@@ -23,7 +23,7 @@ extension State {
             UInt(bitPattern: frame)
                 > cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self))
         {
-            return trap(.stackExhausted)
+            return callOnLargerStack(pc, sp, md, ms, cx, r, f, g)
         }
         let header = frame + field(5)
         header[0] = UInt64(UInt(bitPattern: back))
@@ -136,6 +136,18 @@ extension State {
         returningTo: m.pc + 3)
 }
 
+/// The call at `pc`, whose callee's frame starts above the limit: has changed nothing yet and is made
+/// again, if the stack may grow.
+@inline(never) func callOnLargerStack(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    let frame = sp + State(pc, sp, md, ms, cx, r, f, g).field(4)
+    let code = runtimeGrowStack(cx, frame)
+    if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
+    dispatch(pc, sp, md, ms, cx, r, f, g)
+}
+
 // MARK: Tail calls
 
 extension State {
@@ -212,8 +224,8 @@ let linkSlots = 4
     let link = arguments + headerIndex
     let frame = link + linkSlots
     if UInt(bitPattern: frame) > limit {
-        return leave(
-            back, sp, cx, UInt(TrapCode.stackExhausted.rawValue), cx, r, f, g)
+        let code = runtimeGrowStack(cx, frame)
+        if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }
     }
     guard let target = record.pointee.context else {
         // The host may call back into the guest: tell it where the stack is free.

@@ -37,6 +37,8 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case nullExceptionReference
     /// The time of the guest is over: `Store.deadline`.
     case deadlineExceeded
+    /// All that the program takes together would exceed `StoreLimits.totalBytes`.
+    case totalExhausted
 
     /// The suite's words for the trap.
     public var message: String {
@@ -67,6 +69,7 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
         case .expectedSharedMemory: "expected shared memory"
         case .nullExceptionReference: "null exception reference"
         case .deadlineExceeded: "deadline exceeded"
+        case .totalExhausted: "memory of the program exhausted"
         }
     }
 }

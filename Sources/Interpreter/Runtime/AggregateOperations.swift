@@ -101,7 +101,7 @@ private struct Aggregate {
         if let trap = store.refill(sizeClass, byteCount, top: top, isInterruptible: true) {
             return (nil, trap.answer)
         }
-        return (store.heap.take(sizeClass), TrapCode.heapExhausted.answer)
+        return (store.heap.take(sizeClass), store.heap.refusal.answer)
     }
 
     private func makeStructure() -> UInt64 {

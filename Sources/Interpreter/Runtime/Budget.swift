@@ -12,6 +12,7 @@ extension Store {
     func refill(owing units: UInt64, inOperation: Bool = false) -> UInt64 {
         execution.pointee.budget = 0
         if let code = stopRequest() { return code.answer }
+        if fuelPot != nil, let missing = missingFuel(units) { drawFuel(missing) }
         if let missing = missingFuel(units) {
             let code = supply(missing, of: units, inOperation: inOperation)
             // Nothing, or a debt that the next refill has to pay.

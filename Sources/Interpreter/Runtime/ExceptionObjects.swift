@@ -7,7 +7,8 @@ extension Store {
     /// the reference to it.
     ///
     /// - Parameter isInterruptible: a guest asks, which may be stopped meanwhile.
-    /// - Throws: what stops it; without room `heapExhausted`.
+    /// - Throws: what stops it; without room `heapExhausted` or
+    ///   `totalExhausted`.
     ///
     /// The values are used as long as they stand on the value stack, or the caller keeps what they
     /// refer to.

@@ -27,6 +27,8 @@ final class InstanceStorage {
     /// Of structures with many fields that instructions made.
     private var structureLayouts: [Int: StructureLayout] = [:]
 
+    /// The context block, the records, and references of element segments.
+    private var holding: ResourceHolding
     private let functionRecords: UnsafeMutablePointer<FunctionRecord>
     private let memoryRecords: UnsafeMutablePointer<UnsafeMutablePointer<MemoryRecord>>
     private let tableRecords: UnsafeMutablePointer<UnsafeMutablePointer<TableRecord>>
@@ -37,6 +39,8 @@ final class InstanceStorage {
     /// - Parameter imports: what the module imports, checked.
     init(_ module: Module, imports: [External], in store: Store) throws(ResourceError) {
         let parsed = module.parsed
+        var holding = ResourceHolding(store.account)
+        try holding.take(Self.byteCount(module))
         guard let context = calloc(1, module.layout.byteCount) else { throw .outOfMemory }
         let size = MemoryLayout<FunctionRecord>.stride
         guard let functions = calloc(max(parsed.bodies.count, 1), size) else {
@@ -44,6 +48,7 @@ final class InstanceStorage {
             throw .outOfMemory
         }
         self.store = store
+        self.holding = holding
         self.module = module
         self.context = context
         functionRecords = functions.bindMemory(
@@ -78,6 +83,17 @@ final class InstanceStorage {
         memoryRecords.deallocate()
         free(functionRecords)
         free(context)
+    }
+
+    /// What an instance takes before it has anything of its own; the last part is for this object, its
+    /// arrays and the store's records of types.
+    static func byteCount(_ module: Module) -> Int {
+        let parsed = module.parsed
+        let entities = parsed.memories.count + parsed.tables.count + parsed.tags.count
+        let segments = parsed.elementSegments.count + parsed.dataSegments.count
+        return module.layout.byteCount
+            + parsed.bodies.count * MemoryLayout<FunctionRecord>.stride
+            + (entities + segments) * 32 + parsed.types.count * 64 + 512
     }
 
     /// The instance that a context block belongs to.
@@ -204,7 +220,8 @@ final class InstanceStorage {
 
     /// The references of an element segment, made on first use; nil if it was dropped.
     ///
-    /// - Throws: `Trap` if an object has no room, or `GuestStop`: a later call begins anew.
+    /// - Throws: `ResourceError` if the program has no room for them; `GuestStop` if an object has none
+    ///   or the guest must stop. A later call begins anew.
     func elements(_ segment: Int) throws -> UnsafeMutableBufferPointer<UInt64>? {
         guard elementStates.indices.contains(segment) else { return nil }
         switch elementStates[segment] {
@@ -212,6 +229,9 @@ final class InstanceStorage {
         case .ready(let buffer): return buffer
         case .pending:
             let definition = module.parsed.elementSegments[segment]
+            guard holding.grow(by: definition.count * 8) else {
+                throw ResourceError.totalExceeded(limit: store.account.limit)
+            }
             let buffer = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: definition.count)
             buffer.initialize(repeating: 0)
             elementStates[segment] = .ready(buffer)
@@ -220,11 +240,30 @@ final class InstanceStorage {
                 if let base = buffer.baseAddress { try evaluator.evaluate(definition, into: base) }
             } catch {
                 elementStates[segment] = .pending
+                holding.shrink(by: definition.count * 8)
                 buffer.deallocate()
                 throw error
             }
             return buffer
         }
+    }
+
+    /// Charges what `setElements` will set, in place of what is there then.
+    ///
+    /// - Throws: `ResourceError` if the program has no room for it.
+    func reserveElements(_ count: Int) throws(ResourceError) {
+        guard holding.grow(by: count * 8) else {
+            throw .totalExceeded(limit: store.account.limit)
+        }
+    }
+
+    /// Takes back what was reserved and is not needed.
+    func forgetElements(_ count: Int) { holding.shrink(by: count * 8) }
+
+    /// Makes references, for which room was reserved, those of a segment.
+    func setElements(_ segment: Int, _ buffer: UnsafeMutableBufferPointer<UInt64>) {
+        dropElements(segment)
+        elementStates[segment] = .ready(buffer)
     }
 
     /// Where the fields of a structure type of the module stand.
@@ -240,7 +279,10 @@ final class InstanceStorage {
 
     func dropElements(_ segment: Int) {
         guard elementStates.indices.contains(segment) else { return }
-        if case .ready(let buffer) = elementStates[segment] { buffer.deallocate() }
+        if case .ready(let buffer) = elementStates[segment] {
+            holding.shrink(by: buffer.count * 8)
+            buffer.deallocate()
+        }
         elementStates[segment] = .dropped
     }
 

@@ -46,8 +46,15 @@ extension Store {
         }
         try prepareStack()
 
-        try registerTypes(of: module)
-        let instance = try InstanceStorage(module, imports: imports, in: self)
+        let instance: InstanceStorage
+        do {
+            try registerTypes(of: module)
+            instance = try InstanceStorage(module, imports: imports, in: self)
+        } catch {
+            // The heap knows some of them now.
+            hold(typesOf: module)
+            throw error
+        }
         do {
             unfinishedInstances.append(instance)
             defer { unfinishedInstances.removeLast() }
@@ -56,6 +63,8 @@ extension Store {
             instances.append(instance)
             return instance
         } catch {
+            // Objects of these types may be on the heap.
+            hold(typesOf: module)
             // And nothing else: a limiter or observer may have made others meanwhile.
             let parsed = module.parsed
             var own = Set<ObjectIdentifier>()

@@ -13,9 +13,10 @@ extension Store {
         if callDepth > 0 { try checkNesting() }
         if valueStack == nil { try prepareStack() }
         let top = execution.pointee.top
-        guard UnsafeMutableRawPointer(top) <= stackLimit,
-            signature.headerIndex < Int(UInt16.max)
-        else { throw Trap(.stackExhausted) }
+        guard signature.headerIndex < Int(UInt16.max) else { throw Trap(.stackExhausted) }
+        if UnsafeMutableRawPointer(top) > stackLimit, let code = growStack(to: top) {
+            throw Trap(code)
+        }
         execution.pointee.top = top + signature.headerIndex
         return top
     }
@@ -158,7 +159,7 @@ struct NativeStackBounds {
 extension Store {
     /// Runs a closure of the host while the guest stands in the middle of an instruction: where its
     /// frames end is not known, so that no other guest may be called and nothing is collected.
-    func holdingGuest<Answer>(_ body: () -> Answer) -> Answer {
+    func holdingGuest<Answer: Sendable>(_ body: () -> Answer) -> Answer {
         let wasHeld = isGuestHeld
         isGuestHeld = true
         if callDepth == 0 { runningStack = NativeStack.address() }
@@ -168,6 +169,8 @@ extension Store {
             callDepth -= 1
             isGuestHeld = wasHeld
         }
+        // In such a closure another may be called, by the thread that has the lock.
+        if let callbackLock, !wasHeld { return callbackLock.locked(body) }
         return body()
     }
 

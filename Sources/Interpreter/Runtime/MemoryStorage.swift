@@ -17,15 +17,19 @@ final class MemoryStorage {
     let maximumPageCount: UInt64
     /// The memory that this is the store's view of, if other stores may use it too.
     let shared: SharedMemory?
+    /// The bytes of the current size.
+    private var holding: ResourceHolding
 
     /// Makes a memory that holds what the image says, else one of the minimum size, zeroed.
     ///
     /// - Parameters:
     ///   - image: of a size that the type allows.
     ///   - pool: where the address space comes from and goes to, if not from and to the system.
-    /// - Throws: `ResourceError` if the size is above the limit or the system refuses.
+    ///   - account: what the bytes are charged to; nil for none.
+    /// - Throws: `ResourceError` if the size is above a limit or the system refuses.
     init(
-        _ type: MemoryType, limit: UInt64, image: MemoryImage? = nil, pool: ReservationPool? = nil
+        _ type: MemoryType, limit: UInt64, image: MemoryImage? = nil, pool: ReservationPool? = nil,
+        account: ResourceAccount? = nil
     ) throws(ResourceError) {
         let shift = UInt64(type.pageSizeLog2)
         // Half the address space of a process: no reservation can be larger, and sums of an address
@@ -42,6 +46,8 @@ final class MemoryStorage {
         guard let committed = SystemMemory.roundedUp(initial),
             let reserved = SystemMemory.roundedUp(wanted)
         else { throw .outOfMemory }
+        var holding = ResourceHolding(account)
+        try holding.take(committed)
 
         if reserved > 0 {
             let pool = pool ?? ReservationPool()
@@ -52,6 +58,7 @@ final class MemoryStorage {
         }
         record = .allocate(capacity: 1)
         self.type = type
+        self.holding = holding
         self.pool = pool
         self.image = image
         shared = nil
@@ -64,6 +71,7 @@ final class MemoryStorage {
     /// A store's view of a shared memory: a record of its own, which only the store's thread changes.
     init(sharing shared: SharedMemory) {
         self.shared = shared
+        holding = ResourceHolding(nil)
         type = shared.type
         pool = nil
         maximumPageCount = min(shared.type.limits.maximum ?? UInt64.max, shared.type.maximumPages)
@@ -110,7 +118,13 @@ final class MemoryStorage {
         let (sum, overflow) = old.addingReportingOverflow(delta)
         guard !overflow, sum <= maximumPageCount else { return nil }
         let byteCount = Int(truncatingIfNeeded: sum << UInt64(type.pageSizeLog2))
-        guard let wanted = SystemMemory.roundedUp(byteCount), commit(wanted) else { return nil }
+        guard let wanted = SystemMemory.roundedUp(byteCount), holding.resize(to: wanted) else {
+            return nil
+        }
+        guard commit(wanted) else {
+            settle()
+            return nil
+        }
         record.pointee.byteCount = UInt(bitPattern: byteCount)
         return old
     }
@@ -121,12 +135,28 @@ final class MemoryStorage {
 
     // MARK: Images
 
-    /// Copies what the memory holds now; nothing of a shared one.
-    func makeImage(pool: ReservationPool) throws(ResourceError) -> MemoryImage {
-        try MemoryImage(of: record.pointee, pool: pool)
+    /// Charges to an account what is charged to none.
+    func charge(to account: ResourceAccount) throws(ResourceError) {
+        guard holding.account == nil else { return }
+        var charged = ResourceHolding(account)
+        try charged.take(SystemMemory.roundedUp(Int(bitPattern: record.pointee.byteCount)) ?? 0)
+        holding = charged
     }
 
-    /// Commits what an image needs.
+    /// Charges what the memory has, after more was charged that it did not come to have.
+    func settle() {
+        let byteCount = Int(bitPattern: record.pointee.byteCount)
+        if shared == nil { _ = holding.resize(to: SystemMemory.roundedUp(byteCount) ?? 0) }
+    }
+
+    /// Copies what the memory holds now; nothing of a shared one.
+    func makeImage(
+        pool: ReservationPool, account: ResourceAccount? = nil
+    ) throws(ResourceError) -> MemoryImage {
+        try MemoryImage(of: record.pointee, pool: pool, account: account)
+    }
+
+    /// Commits what an image needs, and charges it. Either `restore` or `settle` must follow.
     ///
     /// - Throws: `ResourceError` if the memory cannot have so many bytes.
     func prepare(for image: MemoryImage) throws(ResourceError) {
@@ -134,9 +164,9 @@ final class MemoryStorage {
         guard pages <= maximumPageCount else {
             throw .memoryTooLarge(pages: pages, limitPages: maximumPageCount)
         }
-        guard let wanted = SystemMemory.roundedUp(image.byteCount), commit(wanted) else {
-            throw .outOfMemory
-        }
+        guard let wanted = SystemMemory.roundedUp(image.byteCount) else { throw .outOfMemory }
+        try holding.take(max(wanted, holding.byteCount))
+        guard commit(wanted) else { throw .outOfMemory }
     }
 
     /// Makes the memory what an image says, after `prepare(for:)`. Costs a system call and the pages that
@@ -145,5 +175,6 @@ final class MemoryStorage {
         reservation?.reset(to: image)
         self.image = image
         record.pointee.byteCount = UInt(bitPattern: image.byteCount)
+        settle()
     }
 }

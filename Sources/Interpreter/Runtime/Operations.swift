@@ -228,7 +228,8 @@ func runtimeElements(
         let elements = try withBudget(of: cx) { _ in try instance.elements(segment) }
         return (elements ?? none, 0)
     } catch {
-        // Segments whose elements can allocate were made at instantiation; others cannot fail.
+        if error is ResourceError { return (none, TrapCode.totalExhausted.answer) }
+        // Segments with objects were made at instantiation; nothing else can fail.
         return (none, (error as? GuestStop)?.code.answer ?? TrapCode.unreachable.answer)
     }
 }
@@ -313,7 +314,23 @@ func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32
         || ContextView(cx).instance.module.engine.types.isSubtype(actual, of: expected)
 }
 
-// MARK: Host functions and budget
+// MARK: Stack, host functions and budget
+
+/// Lets frames start up to `frame`: 0, or the trap code of what forbids it.
+@inline(never)
+func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) -> UInt64 {
+    guard let store = ContextView(cx).execution.pointee.unretainedStore else {
+        return TrapCode.stackExhausted.answer
+    }
+    return store._withUnsafeGuaranteedRef { store in
+        if let code = store.growStack(to: frame) { return code.answer }
+        // An instance that is being made is not among the store's.
+        cx.storeBytes(
+            of: store.stackLimit, toByteOffset: ContextOffset.stackLimit,
+            as: UnsafeMutableRawPointer.self)
+        return 0
+    }
+}
 
 /// Calls a host function: arguments from and results to `arguments`. What it throws is kept in the
 /// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches;

@@ -46,7 +46,7 @@ extension Store {
         if executions.spareStack == nil, heap.space.frontier == 0 {
             executions.spareStack = stack
         } else {
-            stack.release(to: engine.reservations)
+            stack.release(to: engine.reservations, account)
         }
         heap.externs.releaseDead()
     }

@@ -12,12 +12,14 @@ final class TableStorage {
     /// The most elements the table can have.
     let maximumCount: UInt64
     private var capacity: Int
+    /// The bytes of the slots.
+    private var holding: ResourceHolding
 
     /// Allocates a table of `count` nulls, or of the minimum size.
     ///
-    /// - Throws: `ResourceError` if the size is above the limit or there is no memory.
+    /// - Throws: `ResourceError` if the size is above a limit or there is no memory.
     init(
-        _ type: TableType, count: UInt64? = nil, limit: UInt64
+        _ type: TableType, count: UInt64? = nil, limit: UInt64, account: ResourceAccount? = nil
     ) throws(ResourceError) {
         // Byte counts of tables stay below half of what an Int can hold.
         let limit = min(limit, 1 << 40)
@@ -26,7 +28,10 @@ final class TableStorage {
             throw .tableTooLarge(elements: minimum, limit: limit)
         }
         let count = Int(truncatingIfNeeded: minimum)
+        var holding = ResourceHolding(account)
+        try holding.take(max(count, 1) * 8)
         guard let elements = calloc(max(count, 1), 8) else { throw .outOfMemory }
+        self.holding = holding
         self.type = type
         let addressable = type.addressType == .i32 ? UInt64(UInt32.max) : UInt64.max
         maximumCount = min(type.limits.maximum ?? UInt64.max, addressable, limit)
@@ -75,8 +80,15 @@ final class TableStorage {
         guard newCount > capacity else { return true }
         // Doubling keeps growing one by one linear; the limit keeps doubling in bounds.
         let most = Int(truncatingIfNeeded: min(maximumCount, 1 << 40))
-        let wanted = max(newCount, min(capacity * 2, most))
-        guard let moved = realloc(record.pointee.elements, wanted * 8) else { return false }
+        var wanted = max(newCount, min(capacity * 2, most))
+        if !holding.resize(to: wanted * 8) {
+            wanted = newCount
+            guard holding.resize(to: wanted * 8) else { return false }
+        }
+        guard let moved = realloc(record.pointee.elements, wanted * 8) else {
+            _ = holding.resize(to: capacity * 8)
+            return false
+        }
         record.pointee.elements = moved.bindMemory(to: UInt64.self, capacity: wanted)
         capacity = wanted
         return true
@@ -89,7 +101,11 @@ final class TableStorage {
         guard count <= maximumCount else {
             throw .tableTooLarge(elements: count, limit: maximumCount)
         }
-        guard makeRoom(Int(truncatingIfNeeded: count)) else { throw .outOfMemory }
+        let needed = Int(truncatingIfNeeded: count)
+        guard makeRoom(needed) else {
+            try holding.check(needed * 8)
+            throw .outOfMemory
+        }
     }
 
     /// Makes the table `count` nulls, after `prepare(for:)`.

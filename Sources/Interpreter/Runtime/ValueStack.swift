@@ -1,5 +1,6 @@
 // Invariants: `base` ..< `end` is a mapping of the kernel that lives until `release`; `limit` lies
-// in it with `slack` bytes behind; `top` is at most `end`. The fields of the store describe the stack
+// in it with at least `slack` bytes behind, and what lies before those bytes' end is charged to the
+// store's account; `top` is at most `end`. The fields of the store describe the stack
 // that guests run on now, and no other value does.
 
 /// A value stack that no guest runs on at the moment.
@@ -9,7 +10,7 @@
 /// place of.
 struct ValueStack {
     var base: UnsafeMutableRawPointer
-    /// No frame starts above this address.
+    /// No frame starts above this address at the moment.
     var limit: UnsafeMutableRawPointer
     var end: UnsafeMutableRawPointer
     /// The first slot that no frame in use covers.
@@ -17,16 +18,25 @@ struct ValueStack {
 
     /// Room behind the limit: the largest frame, and some for the entry from the host.
     private static let slack = 65_536 * 8 + 4096
+    /// What a stack can be used of at first; more is charged when it is needed.
+    private static let firstPart = 64 << 10
 
     /// Maps a stack; memory is used as it is touched.
-    init(byteCount: Int, from pool: ReservationPool) throws(ResourceError) {
+    init(
+        byteCount: Int, from pool: ReservationPool, _ account: ResourceAccount
+    ) throws(ResourceError) {
         let wanted = min(max(byteCount, 4096), 1 << 40)
+        let charged = min(wanted, Self.firstPart) + Self.slack
+        guard account.charge(charged) else { throw .totalExceeded(limit: account.limit) }
         guard let usable = SystemMemory.roundedUp(wanted),
             let mapped = SystemMemory.roundedUp(usable + Self.slack),
             let base = pool.takeMapping(mapped)
-        else { throw .outOfMemory }
+        else {
+            account.release(charged)
+            throw .outOfMemory
+        }
         self.base = base
-        limit = base + usable
+        limit = base + (charged - Self.slack)
         end = base + mapped
         top = base.bindMemory(to: Slot.self, capacity: mapped / 8)
     }
@@ -41,7 +51,29 @@ struct ValueStack {
         self.top = top
     }
 
-    func release(to pool: ReservationPool) { pool.giveMapping(base, end - base) }
+    func release(to pool: ReservationPool, _ account: ResourceAccount) {
+        pool.giveMapping(base, end - base)
+        account.release(limit - base + Self.slack)
+    }
+
+    /// Raises the limit to `wanted` at least.
+    ///
+    /// - Returns: nil, or what forbids it.
+    mutating func grow(
+        to wanted: UnsafeMutableRawPointer, _ account: ResourceAccount
+    ) -> TrapCode? {
+        let most = end - Self.slack
+        guard wanted <= most else { return .stackExhausted }
+        let used = limit - base
+        // Doubling keeps growing rare; without room for that, as much as is needed.
+        for size in [max(2 * used, wanted - base), wanted - base] {
+            let next = min(size, most - base)
+            guard account.charge(next - used) else { continue }
+            limit = base + next
+            return nil
+        }
+        return .totalExhausted
+    }
 }
 
 extension Store {
@@ -53,16 +85,33 @@ extension Store {
 
     func makeStack() throws(ResourceError) -> ValueStack {
         try ValueStack(
-            byteCount: limits.stackBytes, from: engine.reservations)
+            byteCount: limits.stackBytes, from: engine.reservations, account)
+    }
+
+    /// The stack that guests run on; nil if none was needed yet.
+    var currentStack: ValueStack? {
+        guard let valueStack else { return nil }
+        return ValueStack(
+            base: valueStack, limit: stackLimit, end: stackEnd, top: execution.pointee.top)
     }
 
     /// Lets guests run on another stack, and answers the one before, which was prepared.
     func exchangeStack(_ other: ValueStack) -> ValueStack? {
-        guard let valueStack else { return nil }
-        let before = ValueStack(
-            base: valueStack, limit: stackLimit, end: stackEnd, top: execution.pointee.top)
+        guard let before = currentStack else { return nil }
         use(other)
         return before
+    }
+
+    /// Lets frames start up to `wanted`, if the stack is as large and the program may have it.
+    ///
+    /// - Returns: nil, or why not: `stackExhausted` or `totalExhausted`.
+    func growStack(to wanted: UnsafeMutableRawPointer) -> TrapCode? {
+        guard var stack = currentStack else { return .stackExhausted }
+        if wanted > stackLimit, let code = stack.grow(to: wanted, account) { return code }
+        // The stack pointer of the running guest is not the store's to change.
+        stackLimit = stack.limit
+        tellStackLimit()
+        return nil
     }
 
     private func use(_ stack: ValueStack) {
@@ -70,9 +119,13 @@ extension Store {
         stackLimit = stack.limit
         stackEnd = stack.end
         execution.pointee.top = stack.top
+        tellStackLimit()
+    }
+
+    private func tellStackLimit() {
         for instance in instances {
             instance.context.storeBytes(
-                of: stack.limit, toByteOffset: ContextOffset.stackLimit,
+                of: stackLimit, toByteOffset: ContextOffset.stackLimit,
                 as: UnsafeMutableRawPointer.self)
         }
     }

@@ -4,7 +4,7 @@
 import WasmValidator
 
 /// Reads the state of an instance and numbers the objects that it finds.
-struct Capture {
+struct Capture: ~Copyable {
     private let instance: InstanceStorage
     private let types: TypeRegistry
     /// Indices of imported functions by the address of their record.
@@ -16,9 +16,12 @@ struct Capture {
     private var addresses: [UInt64] = []
     private var indices: [UInt64: Int] = [:]
     private var heap = SavedHeap()
+    /// What was charged so far of what will be a `SavedState.Charge`.
+    private var holding: ResourceHolding
 
     init(_ instance: InstanceStorage) {
         self.instance = instance
+        holding = ResourceHolding(instance.store.account)
         let module = instance.module
         types = module.engine.types
         var functions: [UInt64: Int] = [:]
@@ -47,6 +50,7 @@ struct Capture {
         }
         try followObjects()
         state.heap = heap
+        state.charge = SavedState.Charge(holding)
         return state
     }
 
@@ -54,7 +58,9 @@ struct Capture {
         let memory = instance.memories[index]
         guard memory.shared == nil else { throw .sharedMemory(index: index) }
         do throws(ResourceError) {
-            return try memory.makeImage(pool: instance.store.engine.reservations)
+            let store = instance.store
+            return try memory.makeImage(
+                pool: store.engine.reservations, account: store.account)
         } catch {
             throw .resource(error)
         }
@@ -76,6 +82,7 @@ struct Capture {
         var count = Int(truncatingIfNeeded: table.count)
         var saved = SavedTable(count: table.count)
         while count > 0, elements[count - 1] == 0 { count -= 1 }
+        try charge(count * 8)
         saved.elements.reserveCapacity(count)
         for element in 0..<count {
             let place = SnapshotError.Place.table(index: index, element: UInt64(element))
@@ -93,11 +100,18 @@ struct Capture {
             // References to functions are made again when they are needed.
             guard module.tracedSegments.contains(index) else { return .kept }
             let type = module.valid.canonical(ValueType(module.parsed.elementSegments[index].type))
+            try charge(buffer.count * 8)
             var references: [SavedReference] = []
             for slot in buffer {
                 references.append(try reference(slot, type, .elementSegment(index: index)))
             }
             return .references(references)
+        }
+    }
+
+    private mutating func charge(_ byteCount: Int) throws(SnapshotError) {
+        guard holding.grow(by: byteCount) else {
+            throw .resource(.totalExceeded(limit: instance.store.account.limit))
         }
     }
 
@@ -147,6 +161,8 @@ struct Capture {
         let offset = heap.contents.count
         heap.objects.append(SavedHeap.Object(type: type, length: length, offset: offset))
         let byteCount = shape.contentByteCount(length: length)
+        // The object, its contents, and what finds it again meanwhile.
+        try charge(byteCount + 64)
         heap.contents.append(contentsOf: repeatElement(0, count: byteCount))
         return .object(index)
     }

@@ -19,6 +19,8 @@ final class MemoryImage: Sendable {
     private nonisolated(unsafe) let content: UnsafeMutableRawPointer
     private let descriptor: Int32?
     private let pool: ReservationPool
+    /// The content.
+    private let holding: ResourceHolding
 
     /// Copies bytes.
     ///
@@ -26,11 +28,15 @@ final class MemoryImage: Sendable {
     ///   - runs: as the property.
     ///   - bytes: those of each run.
     ///   - usesFile: whether memories may share pages, if the system can.
-    /// - Throws: `ResourceError.outOfMemory`
+    ///   - account: what the content is charged to; nil for none.
+    /// - Throws: `ResourceError.outOfMemory`, `.totalExceeded`
     init(
         byteCount: Int, runs: [Range<Int>], pool: ReservationPool,
-        bytes: [UnsafeRawBufferPointer], usesFile: Bool = true
+        bytes: [UnsafeRawBufferPointer], usesFile: Bool = true, account: ResourceAccount? = nil
     ) throws(ResourceError) {
+        var holding = ResourceHolding(account)
+        try holding.take(runs.reduce(0) { $0 + $1.count })
+        self.holding = holding
         self.byteCount = byteCount
         self.runs = runs
         self.pool = pool
@@ -56,14 +62,17 @@ final class MemoryImage: Sendable {
     }
 
     /// Copies what a memory holds now.
-    convenience init(of record: MemoryRecord, pool: ReservationPool) throws(ResourceError) {
+    convenience init(
+        of record: MemoryRecord, pool: ReservationPool, account: ResourceAccount? = nil
+    ) throws(ResourceError) {
         let byteCount = Int(bitPattern: record.byteCount)
         let base = UnsafeRawPointer(record.base)
         let runs = Self.runs(base, byteCount)
         let bytes = runs.map { run in
             UnsafeRawBufferPointer(start: base + run.lowerBound, count: run.count)
         }
-        try self.init(byteCount: byteCount, runs: runs, pool: pool, bytes: bytes)
+        try self.init(
+            byteCount: byteCount, runs: runs, pool: pool, bytes: bytes, account: account)
     }
 
     deinit {

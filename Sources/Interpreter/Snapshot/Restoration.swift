@@ -28,9 +28,21 @@ struct Restoration {
             let type = instance.module.valid.canonical(definition.type)
             instance.add(try store.makeTable(type, count: table.count))
         }
+        try instance.reserveElements(segmentReferenceCount)
         let known = store.temporaries.count
         defer { store.temporaries.removeSubrange(known...) }
         fill(objects: try makeObjects())
+    }
+
+    /// Of all element segments whose references the state has.
+    private var segmentReferenceCount: Int {
+        state.elementSegments.reduce(0) { count, segment in
+            if case .references(let references) = segment {
+                count + references.count
+            } else {
+                count
+            }
+        }
     }
 
     /// Replaces memories, tables and globals of an instance that has its own; what can fail comes first.
@@ -44,6 +56,11 @@ struct Restoration {
         defer { store.temporaries.removeSubrange(known...) }
         let objects: [UInt64]
         do throws(ResourceError) {
+            try instance.reserveElements(segmentReferenceCount)
+        } catch {
+            throw .resource(error)
+        }
+        do throws(ResourceError) {
             for (memory, image) in zip(memories, state.memories) {
                 let size = UInt64(memory.record.pointee.byteCount)
                 try store.approveMemory(from: size, to: UInt64(image.byteCount))
@@ -55,6 +72,8 @@ struct Restoration {
             }
             objects = try makeObjects()
         } catch {
+            instance.forgetElements(segmentReferenceCount)
+            for memory in memories { memory.settle() }
             throw .resource(error)
         }
         for (memory, image) in zip(memories, state.memories) { memory.restore(image) }
@@ -110,10 +129,9 @@ struct Restoration {
                 instance.elementStates[index] = .pending
             }
         case .references(let references):
-            instance.dropElements(index)
             let buffer = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: references.count)
             if let slots = buffer.baseAddress { write(references, to: slots, objects) }
-            instance.elementStates[index] = .ready(buffer)
+            instance.setElements(index, buffer)
         }
     }
 
@@ -149,7 +167,7 @@ struct Restoration {
         do throws(GuestStop) {
             cell = try store.allocate(byteCount, top: store.execution.pointee.top)
         } catch {
-            throw .heapTooLarge(limit: store.limits.heapBytes)
+            throw store.heapError
         }
         cell.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
         var kind = ObjectKind.structure

@@ -8,6 +8,15 @@ struct SavedState: Sendable {
     var elementSegments: [SavedSegment] = []
     var isDataDropped: [Bool] = []
     var heap = SavedHeap()
+    /// What all of it but the memories is charged to; nil for a state that came as bytes.
+    var charge: Charge?
+
+    /// Bytes that copies of a state share.
+    final class Charge: Sendable {
+        private let holding: ResourceHolding
+
+        init(_ holding: consuming ResourceHolding) { self.holding = holding }
+    }
 }
 
 /// The bits of a number or vector, or a `SavedReference` in the lower half.

@@ -8,6 +8,12 @@ struct CodeBlock {
     var handlers: CatchTable?
     var counters: BlockCounters?
     var slotCount: Int
+    /// What the code is charged to: the account of the program whose call caused the translation.
+    private(set) var account: ResourceAccount?
+
+    /// What there is beside a function's code, without its handlers of exceptions.
+    private static let ownByteCount = 256
+    var byteCount: Int { 8 * words + Self.ownByteCount }
 
     /// Copies code to where it stays, makes the counters that it asks for and tells it where they are.
     init(_ code: TranslatedCode) {
@@ -23,6 +29,13 @@ struct CodeBlock {
             start[block.word + 1] = counters.address(of: index)
         }
         self.counters = counters
+    }
+
+    /// Charges the code; false if there is no room for it.
+    mutating func charge(to account: ResourceAccount?) -> Bool {
+        guard account?.charge(byteCount) ?? true else { return false }
+        self.account = account
+        return true
     }
 }
 

@@ -61,7 +61,10 @@ final class CodeTable: Sendable {
 
     deinit {
         state.withLock { state in
-            for block in state.blocks.values { block.start.deallocate() }
+            for block in state.blocks.values {
+                block.start.deallocate()
+                block.account?.release(block.byteCount)
+            }
         }
         endedCount.deinitialize(count: 1)
         endedCount.deallocate()
@@ -92,7 +95,10 @@ final class CodeTable: Sendable {
     /// Two threads that need the same function at the same time both translate it, and the first to
     /// finish publishes; if the body is large, the second waits instead, as long as its client may.
     ///
-    /// - Throws: `stopped` if the client must not wait any longer. Then nothing has happened.
+    /// The code is charged to the account of the client's store, if it has one.
+    ///
+    /// - Throws: `stopped` if the client must not wait any longer, `noRoom` if its program has no room for
+    ///   the code. Then nothing has happened.
     func translate(
         _ definedFunction: Int, for client: TranslationClient
     ) throws(TranslationError) -> CodePointer {
@@ -154,10 +160,11 @@ final class CodeTable: Sendable {
             state.duration += start.duration(to: .now)
             if isKept { state.translators.append(translator) }
             if isLarge { state.busy.remove(definedFunction) }
-            guard case .success(let made) = result else { return (0, true) }
+            guard case .success(var made) = result else { return (0, true) }
             if let known = state.blocks[definedFunction] {
                 return (UInt(bitPattern: known.start + known.entry), false)
             }
+            guard made.charge(to: client.store?.account) else { return (0, false) }
             state.blocks[definedFunction] = made
             state.places.add(made, of: definedFunction)
             state.wordCount += made.words
@@ -171,7 +178,8 @@ final class CodeTable: Sendable {
         }
         let made = try result.get()
         if !isUsed { made.start.deallocate() }
-        return CodePointer(bitPattern: entry) ?? stubs
+        guard let code = CodePointer(bitPattern: entry) else { throw .noRoom }
+        return code
     }
 
     /// Translates every function, until the work is cancelled. Answers the indices of those that
@@ -310,8 +318,11 @@ func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
                 as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
         if UnsafeRawPointer(record).load(as: UInt.self) != 0 { record.pointee.code = code }
         return UInt64(UInt(bitPattern: code))
+    } catch .stopped(let stop) {
+        return stop.answer
+    } catch .noRoom {
+        return TrapCode.totalExhausted.answer
     } catch {
-        if case .stopped(let stop) = error { return stop.answer }
         return TrapCode.implementationLimit.answer
     }
 }

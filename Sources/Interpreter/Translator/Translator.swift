@@ -14,6 +14,8 @@ enum TranslationError: Error {
     case malformed(DecodingError)
     /// An instruction that this version cannot run.
     case unsupported(Opcode)
+    /// All that the program takes together would exceed `StoreLimits.totalBytes`.
+    case noRoom
 }
 
 /// Register code of one function.

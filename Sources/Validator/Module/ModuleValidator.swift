@@ -6,7 +6,7 @@ import WasmDecoder
 struct ModuleValidator {
     let module: ParsedModule
     let registry: TypeRegistry
-    let ids: [TypeID]
+    let held: HeldTypes
     let tables: ModuleTables
     /// What the module needs outside of function bodies.
     private(set) var required: Features
@@ -20,14 +20,14 @@ struct ModuleValidator {
         self.cancellation = cancellation
         self.registry = registry
         do {
-            ids = try registry.register(types: module.types, groupEnds: module.recursionGroupEnds)
+            held = try registry.register(types: module.types, groupEnds: module.recursionGroupEnds)
         } catch {
             throw ValidationError(error, at: module.offset(ofSection: 1))
         }
         try Self.check(cancellation)
         try DeclarationValidator(module: module).validate()
         try Self.check(cancellation)
-        tables = ModuleTables(module, ids: ids)
+        tables = ModuleTables(module, ids: held.ids)
         required = module.requiredFeatures
         try checkCancellation()
         try validateDefinitions()

@@ -1,24 +1,24 @@
 import WasmDecoder
 
 /// Whether values of one type can stand where another is expected. All types are in canonical
-/// form, so that equal is the same as equivalent.
+/// form, so that equal is the same as equivalent, and held by the caller: see `TypeRegistry`.
 ///
 /// Specification: 3.3 (matching).
 extension TypeRegistry {
     /// Value types (3.3.3). The bottom type matches everything.
-    public func matches(_ a: ValueType, _ b: ValueType) -> Bool {
+    package func matches(_ a: ValueType, _ b: ValueType) -> Bool {
         if a.word == b.word || a.word == ValueType.bottom.word { return true }
         guard let a = a.reference, let b = b.reference else { return false }
         return matches(a, b)
     }
 
     /// Reference types (3.3.2).
-    public func matches(_ a: ReferenceType, _ b: ReferenceType) -> Bool {
+    package func matches(_ a: ReferenceType, _ b: ReferenceType) -> Bool {
         (b.isNullable || !a.isNullable) && matches(a.heapType, b.heapType)
     }
 
     /// Heap types (3.3.1).
-    public func matches(_ a: HeapType, _ b: HeapType) -> Bool {
+    package func matches(_ a: HeapType, _ b: HeapType) -> Bool {
         if a == b || a == .bottom { return true }
         guard let expected = b.typeIndex else {
             guard let actual = a.typeIndex else { return a.isBelow(b) }
@@ -35,10 +35,10 @@ extension TypeRegistry {
         return isSubtype(actual, of: expected)
     }
 
-    private func kind(_ id: TypeID) -> TypeStorage.Kind? { storage[id]?.pointee.kind }
+    private func kind(_ id: TypeID) -> TypeStorage.Kind? { storage.kind(id) }
 
     /// The heap type above all others that are comparable with `type`.
-    public func top(of type: HeapType) -> HeapType {
+    package func top(of type: HeapType) -> HeapType {
         switch type {
         case .func, .nofunc: return .func
         case .extern, .noextern: return .extern
@@ -88,7 +88,7 @@ extension TypeRegistry {
     /// Whether an entity of type `actual` can be given where `expected` is imported. Both are in
     /// canonical form: functions and tags hold `TypeID`s. Limits of memories and tables should be
     /// the current ones.
-    public func matches(_ actual: ExternalType, _ expected: ExternalType) -> Bool {
+    package func matches(_ actual: ExternalType, _ expected: ExternalType) -> Bool {
         switch (actual, expected) {
         case (.function(let actual), .function(let expected)):
             isSubtype(actual, of: expected)

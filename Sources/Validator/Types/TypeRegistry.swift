@@ -5,69 +5,180 @@ import WasmDecoder
 ///
 /// Types are equal if their recursion groups are: same definitions, with references inside the
 /// group at the same positions. One registry serves an engine; types of different registries have
-/// nothing to do with each other. Types stay as long as the registry.
+/// nothing to do with each other.
+///
+/// A type stays as long as anything holds it: a valid module its types, a store those of the host's
+/// functions and of every object that it ever had. Then its number is free for another type. A number
+/// that is kept longer than any of these may mean another type later, or none.
 ///
 /// All methods may be called from any thread. Registering takes a lock; questions take none.
 ///
 /// Specification: 3.1.2 (rolling and unrolling), 3.3 (matching).
 public final class TypeRegistry: Sendable {
-    let storage = TypeStorage()
+    let storage: TypeStorage
+    /// The first type of each group. The lock is the one under which `storage` changes.
     private let firstIDs = Mutex<[RecursionGroupKey: TypeID]>([:])
     private let maximumTypes: Int
 
     /// Levels of declared subtypes that a type may stand above a type without supertype.
     static let maximumDepth = 63
 
-    /// - Parameter maximumTypes: how many different types there may be (at most 2^28);
+    /// Ids that are left for types of the host when modules have all theirs.
+    private static let idsOfHosts = 1 << 20
+
+    /// - Parameter maximumTypes: how many different types there may be at one time (at most 2^28);
     ///   a module that brings more is not valid. It bounds the memory that modules can claim.
     public init(maximumTypes: Int = 1 << 22) {
-        self.maximumTypes = min(max(maximumTypes, 0), Int(HeapType.typeLimit) - 1)
+        self.maximumTypes = min(max(maximumTypes, 0), Int(Self.unknown))
+        storage = TypeStorage(
+            capacity: min(self.maximumTypes + Self.idsOfHosts, Int(Self.unknown)))
     }
 
-    /// How many different types are registered.
-    public var count: Int { storage.count }
+    /// How many different types are registered now.
+    public var count: Int { firstIDs.withLock { _ in storage.count } }
 
-    /// The type with this id, in canonical form; an id that was never given out has the type of
-    /// a function without parameters and results.
+    /// The type with this id, in canonical form; an id that no type has now stands for a function
+    /// without parameters and results.
     public func definition(_ id: TypeID) -> SubType {
-        storage[id]?.pointee.definition ?? SubType(.function(FunctionType()))
+        firstIDs.withLock { _ in storage[id]?.pointee.definition }
+            ?? SubType(.function(FunctionType()))
     }
 
     /// The id of a function type (in canonical form) that is final, has no supertype and makes up
-    /// a recursion group of its own, as types of host functions do.
-    public func register(function: FunctionType) -> TypeID {
-        let type = SubType(.function(function))
-        let key = RecursionGroupKey(type)
-        return firstIDs.withLock { firstIDs in
-            if let id = firstIDs[key] { return id }
-            let id = TypeID(truncatingIfNeeded: storage.count)
-            storage.append(type, parent: nil)
-            firstIDs[key] = id
-            return id
+    /// a recursion group of its own, as types of host functions do. The type stays as long as the
+    /// registry.
+    public func register(function: FunctionType) -> TypeID { hold(function: function).id }
+
+    // MARK: Holding
+
+    /// The same, held for the caller until it calls `release`.
+    ///
+    /// - Returns: the id, and the type as it is known: a number that no type has now could be that of
+    ///   any type later, and stands for none.
+    package func hold(function: FunctionType) -> (id: TypeID, type: FunctionType) {
+        firstIDs.withLock { firstIDs in
+            let given = SubType(.function(function))
+            let type = isKnown(given) ? given : given.mapIndices(known)
+            let known = type.composite.functionType ?? function
+            let key = RecursionGroupKey(type)
+            if let id = firstIDs[key] {
+                storage[id]?.pointee.group?.holders += 1
+                return (id, known)
+            }
+            guard let id = storage.freeIDs(1).first else { return (Self.unknown, known) }
+            storage.insert(type, at: id, groupStart: id)
+            finish(key, members: [id], &firstIDs)
+            return (id, known)
         }
     }
 
-    /// The canonical ids of all types of a module, in the order of their indices.
+    /// The number of no type.
+    private static let unknown: TypeID = HeapType.typeLimit - 1
+
+    private func known(_ id: TypeIndex) -> TypeIndex { storage[id] == nil ? Self.unknown : id }
+
+    private func isKnown(_ type: SubType) -> Bool {
+        var isKnown = true
+        type.forEachIndex { if storage[$0] == nil { isKnown = false } }
+        return isKnown
+    }
+
+    /// Holds a type, if there is one with this id, until `release` is called with the answer's `first`.
+    package func hold(_ id: TypeID) -> (first: TypeID, definition: SubType)? {
+        firstIDs.withLock { _ in
+            guard let entry = storage[id] else { return nil }
+            storage[entry.pointee.first]?.pointee.group?.holders += 1
+            return (entry.pointee.first, entry.pointee.definition)
+        }
+    }
+
+    /// Gives up groups of types, by their first types, each as often as it was held.
+    package func release(_ groups: some Collection<TypeID>) {
+        var next = groups.startIndex
+        // Piece by piece: others wait.
+        while next != groups.endIndex {
+            let end = groups.index(next, offsetBy: 1000, limitedBy: groups.endIndex)
+            let piece = groups[next..<(end ?? groups.endIndex)]
+            firstIDs.withLock { firstIDs in
+                var pending: [TypeID] = []
+                for first in piece { drop(first, &pending, &firstIDs) }
+                while let first = pending.popLast() { drop(first, &pending, &firstIDs) }
+                // A dictionary keeps the room of what was taken out.
+                if firstIDs.capacity > 4096, firstIDs.count < firstIDs.capacity / 8 {
+                    firstIDs = Dictionary(uniqueKeysWithValues: firstIDs.map { ($0, $1) })
+                }
+            }
+            next = end ?? groups.endIndex
+        }
+    }
+
+    /// Gives up a group once; `pending` gets the groups that it held, if it goes.
+    private func drop(
+        _ first: TypeID, _ pending: inout [TypeID], _ firstIDs: inout [RecursionGroupKey: TypeID]
+    ) {
+        guard let group = storage[first]?.pointee.group else { return }
+        group.holders -= 1
+        guard group.holders == 0 else { return }
+        firstIDs[group.key] = nil
+        pending += group.uses
+        if group.members.isEmpty {
+            storage.remove(first)
+        } else {
+            for id in group.members { storage.remove(id) }
+        }
+    }
+
+    /// Makes a group of types that were inserted known, held by the caller.
+    private func finish(
+        _ key: RecursionGroupKey, members: [TypeID], _ firstIDs: inout [RecursionGroupKey: TypeID]
+    ) {
+        guard let first = members.first else { return }
+        var uses: [TypeID] = []
+        for id in members {
+            storage[id]?.pointee.definition.forEachIndex { other in
+                guard let used = storage[other]?.pointee.first, used != first, uses.last != used
+                else { return }
+                uses.append(used)
+            }
+        }
+        for used in uses { storage[used]?.pointee.group?.holders += 1 }
+        storage[first]?.pointee.group = TypeGroup(
+            key: key, members: members.count > 1 ? members : [], uses: uses)
+        firstIDs[key] = first
+    }
+
+    // MARK: Types of modules
+
+    /// Registers all types of a module.
     ///
     /// Cost: proportional to the size of the type section.
     ///
     /// - Parameter groupEnds: for each recursion group the index behind its last type, ascending.
+    /// - Returns: the canonical ids in the order of the type indices. They are held as long as the
+    ///   answer lives.
     /// - Throws: an error without a useful offset if a type refers to types that are not there or
-    ///   declares a supertype that it does not match, or if there are too many types.
+    ///   declares a supertype that it does not match, or if there are too many types. Then none of
+    ///   them is held.
     func register(
         types: [SubType], groupEnds: [Int]
-    ) throws(ValidationError.Reason) -> [TypeID] {
+    ) throws(ValidationError.Reason) -> HeldTypes {
         var ids: [TypeID] = []
+        var groups: [TypeID] = []
         ids.reserveCapacity(types.count)
-        for end in groupEnds {
-            let group = ids.count..<max(end, ids.count)
-            try checkIndices(group, of: types)
-            let first = try register(group, of: types, ids: ids)
-            for position in 0..<group.count {
-                ids.append(first &+ TypeID(truncatingIfNeeded: position))
+        groups.reserveCapacity(groupEnds.count)
+        do throws(ValidationError.Reason) {
+            for end in groupEnds {
+                let group = ids.count..<max(end, ids.count)
+                guard !group.isEmpty else { continue }
+                try checkIndices(group, of: types)
+                groups.append(try register(group, of: types, ids: &ids))
             }
+        } catch {
+            release(groups)
+            throw error
         }
-        return ids
+        // Most modules have groups of one: then both are the same array.
+        return HeldTypes(ids, groups: groups.count == ids.count ? ids : groups, in: self)
     }
 
     /// Types may refer to all types up to the end of their group, and extend earlier ones.
@@ -88,48 +199,55 @@ public final class TypeRegistry: Sendable {
         }
     }
 
-    /// The id of the first type of a group, which is registered if it is new.
+    /// Holds a group, which is registered if it is new, and appends its ids; answers the first.
     private func register(
-        _ group: Range<Int>, of types: [SubType], ids: [TypeID]
+        _ group: Range<Int>, of types: [SubType], ids: inout [TypeID]
     ) throws(ValidationError.Reason) -> TypeID {
         let key = RecursionGroupKey(group, of: types, ids: ids)
-        let result: Result<TypeID, ValidationError.Reason> = firstIDs.withLock { firstIDs in
-            if let id = firstIDs[key] { return .success(id) }
-            let first = storage.count
-            if group.count > maximumTypes - first {
+        let result: Result<[TypeID], ValidationError.Reason> = firstIDs.withLock {
+            [ids] firstIDs in
+            if let first = firstIDs[key], let known = storage[first]?.pointee.group {
+                known.holders += 1
+                return .success(known.members.isEmpty ? [first] : known.members)
+            }
+            guard group.count <= maximumTypes - storage.count else {
+                return .failure(.limitExceeded(.types(maximumTypes)))
+            }
+            let members = storage.freeIDs(group.count)
+            guard members.count == group.count else {
                 return .failure(.limitExceeded(.types(maximumTypes)))
             }
             do throws(ValidationError.Reason) {
-                try append(group, of: types, ids: ids)
+                try insert(group, of: types, ids: ids, members)
             } catch {
-                storage.removeAll(from: first)
+                for id in members { storage.remove(id) }
                 return .failure(error)
             }
-            let id = TypeID(truncatingIfNeeded: first)
-            firstIDs[key] = id
-            return .success(id)
+            finish(key, members: members, &firstIDs)
+            return .success(members)
         }
-        return try result.get()
+        let members = try result.get()
+        ids += members
+        return members[0]
     }
 
-    /// Appends the types of a group and checks what they say about their supertypes. The ids are
-    /// those that the types will have; they can be taken back.
-    private func append(
-        _ group: Range<Int>, of types: [SubType], ids: [TypeID]
+    /// Inserts the types of a group and checks what they say about their supertypes.
+    ///
+    /// - Parameters:
+    ///   - ids: of all types before the group.
+    ///   - members: of those in the group.
+    private func insert(
+        _ group: Range<Int>, of types: [SubType], ids: [TypeID], _ members: [TypeID]
     ) throws(ValidationError.Reason) {
-        let offset = storage.count &- group.lowerBound
+        let start = group.lowerBound
         let map = { (index: TypeIndex) -> TypeID in
-            let index = Int(index)
-            return index < group.lowerBound
-                ? ids[index] : TypeID(truncatingIfNeeded: index &+ offset)
+            Int(index) < start ? ids[Int(index)] : members[Int(index) - start]
         }
-        for index in group {
-            let type = types[index].mapIndices(map)
-            storage.append(type, parent: type.supertypes.first)
+        for (index, id) in zip(group, members) {
+            storage.insert(types[index].mapIndices(map), at: id, groupStart: members[0])
         }
-        for index in group {
+        for (index, id) in zip(group, members) {
             guard let parent = types[index].supertypes.first else { continue }
-            let id = map(TypeIndex(truncatingIfNeeded: index))
             guard isValid(id, extending: map(parent)) else {
                 throw .subtypeDoesNotMatch(
                     sub: TypeIndex(truncatingIfNeeded: index), super: parent)
@@ -148,14 +266,32 @@ public final class TypeRegistry: Sendable {
         return !base.isFinal && matches(type.composite, base.composite)
     }
 
-    /// The supertypes of a type, the most general first; the memory lives as long as the registry.
-    public func ancestors(of id: TypeID) -> UnsafeBufferPointer<TypeID> {
-        guard let entry = storage[id]?.pointee else {
-            return UnsafeBufferPointer(start: nil, count: 0)
-        }
-        return UnsafeBufferPointer(start: entry.ancestors, count: Int(entry.depth))
+    // MARK: Questions about types that the caller holds
+
+    /// The supertypes of a type, the most general first; the memory lives as long as the type.
+    package func ancestors(of id: TypeID) -> UnsafeBufferPointer<TypeID> {
+        guard let entry = storage[id] else { return UnsafeBufferPointer(start: nil, count: 0) }
+        return UnsafeBufferPointer(
+            start: entry.pointee.ancestors, count: Int(entry.pointee.depth))
     }
 
     /// Whether `a` is `b` or declares it as a supertype, directly or not. Constant time.
-    public func isSubtype(_ a: TypeID, of b: TypeID) -> Bool { storage.isSubtype(a, of: b) }
+    package func isSubtype(_ a: TypeID, of b: TypeID) -> Bool { storage.isSubtype(a, of: b) }
+}
+
+/// Types of a registry that stay as long as this.
+package final class HeldTypes: Sendable {
+    /// In the order of the module's type indices.
+    let ids: [TypeID]
+    /// The first type of each group that is held.
+    private let groups: [TypeID]
+    private let registry: TypeRegistry
+
+    init(_ ids: [TypeID], groups: [TypeID], in registry: TypeRegistry) {
+        self.ids = ids
+        self.groups = groups
+        self.registry = registry
+    }
+
+    deinit { registry.release(groups) }
 }

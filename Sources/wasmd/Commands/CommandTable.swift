@@ -28,8 +28,8 @@ extension Command {
         options: [
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
             .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
-            .deterministic, .features, .trace, .stats, .profile, .flamegraph, .coverage,
-            .coredump, .help,
+            .maxTable, .maxThreads, .maxDescriptors, .deterministic, .features, .trace, .stats,
+            .profile, .flamegraph, .coverage, .coredump, .help,
         ],
         notes: [
             "FILE is a binary or a text (.wat). Everything after it belongs to the program, also "
@@ -245,13 +245,24 @@ extension Option {
         help: "Stop this long after the start of wasmd, for example 500ms")
     static let maxMemory = Option(
         "max-memory", value: "SIZE",
-        help: "Let a memory of the program grow to at most SIZE, for example 64MiB")
+        help: "Let the program with all its threads take at most SIZE, for example 64MiB: its "
+            + "memories, tables, objects, stacks and code together; default 8GiB")
     static let maxHeap = Option(
         "max-heap", value: "SIZE",
-        help: "Let structures, arrays and exceptions take at most SIZE; default 4GiB")
+        help: "Let structures, arrays and exceptions of a thread take at most SIZE; default 4GiB")
     static let stackSize = Option(
         "stack-size", value: "SIZE",
-        help: "Room for the program's calls; default 16MiB")
+        help: "Room for the calls of a thread; default 16MiB")
+    static let maxTable = Option(
+        "max-table", value: "N",
+        help: "Let a table of the program have at most N elements; default 10 million")
+    static let maxThreads = Option(
+        "max-threads", value: "N",
+        help: "Let the program have at most N threads beside its first; default 1024")
+    static let maxDescriptors = Option(
+        "max-descriptors", value: "N",
+        help: "Let the program have at most N files, folders and sockets open; default is three "
+            + "quarters of what wasmd may open ('ulimit -n')")
     static let deterministic = Option(
         "deterministic",
         help: "Let every run see the same clock, random numbers and NaNs; without threads")

@@ -75,6 +75,11 @@ struct GuestWorld {
         wasi.folders = options.folders
         wasi.listeners = options.listeners
         wasi.descriptors = options.descriptors
+        if let count = options.maximumThreads { wasi.limits.threads = count }
+        // There is one guest in this process.
+        wasi.limits.descriptors =
+            options.maximumDescriptors ?? WASI.Limits.descriptorsOfProcess.map { $0 - $0 / 4 }
+            ?? 1024
         if options.isDeterministic { wasi.makeDeterministic() }
         if let file = options.standardInput {
             let number = file.withCString { open($0, O_RDONLY | O_CLOEXEC) }

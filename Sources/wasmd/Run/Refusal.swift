@@ -86,11 +86,24 @@ extension Refusal {
             hint = "Between HOST and GUEST stand two colons: --dir \(Self.twoColons(path))"
         case let error as ResourceError:
             reason = error.description
-            if case .memoryTooLarge = error { hint = "Allow more with --max-memory SIZE." }
+            hint = Self.option(for: error).map { "Allow more with \($0)." }
+        case let error as WASISetupError:
+            reason = printable(error.description)
+            if error == .tooManyDescriptors { hint = "Allow more with --max-descriptors N." }
         default:
             reason = printable("\(error)")
         }
         self.init(file: file, reason: reason, hint: hint)
+    }
+
+    /// The option that sets the limit which was reached.
+    private static func option(for error: ResourceError) -> String? {
+        switch error {
+        case .memoryTooLarge, .totalExceeded: "--max-memory SIZE"
+        case .heapTooLarge: "--max-heap SIZE"
+        case .tableTooLarge: "--max-table N"
+        case .tooManyInstances, .tooManyMemories, .tooManyTables, .refused, .outOfMemory: nil
+        }
     }
 
     /// The options that give a module what it lacks.

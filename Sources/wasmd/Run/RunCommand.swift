@@ -135,7 +135,12 @@ struct RunCommand {
 
     private func makeStore(_ module: Module) -> Store {
         var limits = StoreLimits()
-        if let size = options.maximumMemory { limits.memoryBytes = size }
+        // The program is meant, not each memory of it; but one memory cannot have more.
+        if let size = options.maximumMemory {
+            limits.totalBytes = size
+            limits.memoryBytes = size
+        }
+        if let count = options.maximumTable { limits.tableElements = count }
         if let size = options.maximumHeap { limits.heapBytes = size }
         if let size = options.stackByteCount { limits.stackBytes = size }
         let store = Store(engine: module.engine, limits: limits)

@@ -26,6 +26,9 @@ struct RunOptions {
     let maximumMemory: UInt64?
     let maximumHeap: UInt64?
     let stackByteCount: Int?
+    let maximumTable: UInt64?
+    let maximumThreads: Int?
+    let maximumDescriptors: Int?
     /// Whether runs are to be repeatable.
     let isDeterministic: Bool
     let features: Features
@@ -112,6 +115,12 @@ struct RunOptions {
         stackByteCount = try arguments.read(.stackSize, expected: Self.sizes) { text in
             Quantity.bytes(text).flatMap { $0 <= Self.largestStack ? Int(exactly: $0) : nil }
         }
+        maximumTable = try arguments.read(
+            .maxTable, expected: "a number of elements", Quantity.count)
+        let clamped = { (text: String) in Quantity.count(text).map { Int(clamping: $0) } }
+        maximumThreads = try arguments.read(.maxThreads, expected: "a number of threads", clamped)
+        maximumDescriptors = try arguments.read(
+            .maxDescriptors, expected: "a number of descriptors", clamped)
         timeout = try arguments.read(
             .timeout, expected: "a time above zero with its unit, for example 500ms or 2s"
         ) { text in

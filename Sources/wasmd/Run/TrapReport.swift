@@ -49,6 +49,10 @@ struct TrapReport {
             timeout ?? trap.code.message
         case .stackExhausted:
             trap.code.message + " (allow more with --stack-size SIZE)"
+        case .heapExhausted:
+            trap.code.message + " (allow more with --max-heap SIZE)"
+        case .totalExhausted:
+            trap.code.message + " (allow more with --max-memory SIZE)"
         default: printable(trap.description)
         }
     }

@@ -1,0 +1,132 @@
+import Synchronization
+
+/// The bytes that one program takes, of all its stores and threads together, and the most that it
+/// may take.
+///
+///     var limits = StoreLimits()
+///     limits.totalBytes = 64 << 20
+///     let store = Store(engine: engine, limits: limits)
+///     print(store.account.byteCount, "of", store.account.limit)
+///
+/// Every store has an account. Stores that belong to one program share it: those that `GuestThreads`
+/// makes do so by themselves, others are given it with `Store.init(engine:limits:account:)`. An
+/// account lives as long as anything that was charged to it.
+///
+/// Charged is what can become resident, before it does, in units of pages, blocks or whole tables:
+/// linear memories, tables, blocks of objects, value stacks as far as they were needed, instances,
+/// values of the host that guests refer to, snapshots, register code, and what WASI keeps for a
+/// guest. Reserved address space is not.
+///
+/// All methods may be called from any thread and take no lock.
+public final class ResourceAccount: Sendable {
+    /// The most bytes that may be charged at one time.
+    public let limit: UInt64
+    private let most: Int
+    private let charged = Atomic<Int>(0)
+
+    /// - Parameter limit: bytes; what no process can have is no limit.
+    public init(limit: UInt64) {
+        self.limit = limit
+        most = Int(clamping: limit)
+    }
+
+    /// Bytes that are charged now.
+    public var byteCount: Int { charged.load(ordering: .relaxed) }
+
+    /// Whether the limit is one that a process could reach.
+    public var isLimited: Bool { most < Int.max }
+
+    /// Charges bytes that are about to be taken.
+    ///
+    /// - Parameter byteCount: 0 or more.
+    /// - Returns: whether they fit below the limit; if not, nothing was charged.
+    public func charge(_ byteCount: Int) -> Bool {
+        guard byteCount > 0 else { return byteCount == 0 }
+        var known = charged.load(ordering: .relaxed)
+        while true {
+            guard byteCount <= most - known else { return false }
+            let (exchanged, found) = charged.weakCompareExchange(
+                expected: known, desired: known + byteCount, ordering: .relaxed)
+            if exchanged { return true }
+            known = found
+        }
+    }
+
+    /// Takes back a charge, or a part of one, after the bytes were given up.
+    ///
+    /// - Parameter byteCount: 0 or more, and no more than was charged.
+    public func release(_ byteCount: Int) {
+        guard byteCount > 0 else { return }
+        var known = charged.load(ordering: .relaxed)
+        while true {
+            // More than was charged is a mistake of the caller, which must not become room.
+            let (exchanged, found) = charged.weakCompareExchange(
+                expected: known, desired: max(0, known - byteCount), ordering: .relaxed)
+            if exchanged { return }
+            known = found
+        }
+    }
+}
+
+/// Bytes that one owner has charged to an account; they are released with it.
+///
+///     final class DirectoryStream {
+///         private var holding: ResourceHolding
+///
+///         func add(_ entry: Entry) throws(Errno) {
+///             guard holding.grow(by: entry.byteCount) else { throw .nomem }
+///             ...
+///         }
+///     }
+///
+/// To be kept in a property of the object that takes the memory, and used by one thread at a time.
+public struct ResourceHolding: ~Copyable, Sendable {
+    /// Nil for an owner that nobody pays for: every charge fits then.
+    public let account: ResourceAccount?
+    /// Bytes that are charged for this owner.
+    public private(set) var byteCount = 0
+
+    public init(_ account: ResourceAccount?) { self.account = account }
+
+    /// Charges what is missing to `byteCount`, or releases what is too much.
+    ///
+    /// - Returns: whether it fits; if not, nothing has changed.
+    public mutating func resize(to byteCount: Int) -> Bool {
+        let wanted = max(0, byteCount)
+        if wanted > self.byteCount {
+            guard account?.charge(wanted - self.byteCount) ?? true else { return false }
+        } else {
+            account?.release(self.byteCount - wanted)
+        }
+        self.byteCount = wanted
+        return true
+    }
+
+    /// The same.
+    ///
+    /// - Throws: `ResourceError.totalExceeded` if it does not fit.
+    mutating func take(_ byteCount: Int) throws(ResourceError) {
+        guard resize(to: byteCount) else { throw .totalExceeded(limit: account?.limit ?? 0) }
+    }
+
+    /// Throws if as many bytes in all would not fit now.
+    func check(_ byteCount: Int) throws(ResourceError) {
+        guard let account, byteCount > self.byteCount else { return }
+        if UInt64(clamping: byteCount - self.byteCount + account.byteCount) > account.limit {
+            throw .totalExceeded(limit: account.limit)
+        }
+    }
+
+    /// Charges more bytes; whether they fit.
+    public mutating func grow(by byteCount: Int) -> Bool {
+        let (sum, overflow) = self.byteCount.addingReportingOverflow(byteCount)
+        return !overflow && resize(to: sum)
+    }
+
+    /// Releases bytes that are not in use any more.
+    public mutating func shrink(by byteCount: Int) {
+        _ = resize(to: self.byteCount - min(max(0, byteCount), self.byteCount))
+    }
+
+    deinit { account?.release(byteCount) }
+}
