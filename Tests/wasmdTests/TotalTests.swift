@@ -74,7 +74,7 @@ import Testing
             result.error.contains(
                 "trap: memory of the program exhausted (allow more with --max-memory SIZE)"))
         #expect(peak < Self.bound)
-        #expect(peak > 40 << 10, "it could take what it was allowed")
+        #expect(peak > 24 << 10, "it could take what it was allowed")
     }
 
     private static let everything = """
@@ -206,7 +206,8 @@ import Testing
         // Where the process has few, some are left to it.
         let few = try run(
             "/bin/sh", ["-c", "ulimit -n 64; exec \"$@\"", "sh", Wasmd.path] + options + [opening])
-        #expect(few.status == 44)
+        // Fewer than 45: the child also inherits what tests beside this one have open.
+        #expect((20...44).contains(few.status))
 
         let table = try folder.write(
             "table.wat", Array("(module (table 100 funcref) (func (export \"_start\")))".utf8))
