@@ -23,8 +23,11 @@ public final class Module: Sendable {
     ///
     ///     let module = try Module(bytes, engine: engine, cancellation: .after(.now + .seconds(2)))
     ///
-    /// - Parameter cancellation: asked about every tenth of a millisecond, in all threads that validate,
-    ///   whether to go on; also while functions are translated if the engine does that early.
+    /// - Parameters:
+    ///   - bytes: the file.
+    ///   - engine: what the module belongs to; its configuration says which features are on.
+    ///   - cancellation: asked about every tenth of a millisecond, in all threads that validate,
+    ///     whether to go on; also while functions are translated if the engine does that early.
     /// - Throws: `ModuleError`, which says what is wrong and where in the file; `cancelled` if that is
     ///   wanted.
     public convenience init(

@@ -30,7 +30,9 @@ extension Linker {
     ///     let instance = try linker.instantiate(module, in: store)
     ///
     /// - Parameters:
+    ///   - module: whose imports are looked at.
     ///   - store: where memories, tables, globals and tags are made, for `zero`.
+    ///   - kind: what stands in for them.
     ///   - onCall: is told of each call of such a function, with the arguments.
     /// - Returns: the imports that it defined.
     /// - Throws: `ResourceError` if the store's limits do not allow a memory or table.
