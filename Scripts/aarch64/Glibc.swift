@@ -14,3 +14,6 @@ public func open(_ path: UnsafePointer<CChar>, _ flags: Int32) -> Int32
 /// The same: with a third argument of type `int`.
 @_silgen_name("fcntl")
 public func fcntl(_ descriptor: Int32, _ command: Int32, _ argument: Int32) -> Int32
+
+/// A macro in C.
+public var MAP_FAILED: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: -1) }

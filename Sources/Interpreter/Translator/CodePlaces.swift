@@ -1,4 +1,5 @@
-// Invariant: blocks do not overlap, and the allocator keeps at least a word between them.
+// Invariant: blocks do not overlap, and each ends with a word that holds no code: an address just after
+// the code of one block is never the start of another.
 
 /// Register code of one translated function.
 struct CodeBlock {
@@ -17,7 +18,7 @@ struct CodeBlock {
 
     /// Copies code to where it stays, makes the counters that it asks for and tells it where they are.
     init(_ code: TranslatedCode) {
-        start = .allocate(capacity: code.words.count)
+        start = .allocate(capacity: code.words.count + 1)
         start.initialize(from: code.words, count: code.words.count)
         words = code.words.count
         entry = code.entry
