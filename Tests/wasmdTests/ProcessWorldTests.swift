@@ -205,8 +205,8 @@ import Testing
             #expect(result.output.hasPrefix("Hello"), "\(script)")
             #expect(result.status == 0, "\(script)")
         }
-        // Where libraries have to be opened, it is their loader that says so.
+        // Where libraries have to be opened, it is their loader that says so. In no case a signal.
         let none = try shell("ulimit -n 3; exec \"$0\" run \"$1\"", guest)
-        #expect(none.status == 1 || none.status == 127)
+        #expect((0...127).contains(none.status))
     }
 }
