@@ -21,11 +21,11 @@ import Testing
             let store = Store(engine: module.engine)
             let instance = try Linker().instantiate(module, in: store)
             if index == 0 {
-                store.fuel = 20
+                store.deadline = .now
                 do {
                     _ = try instance.number("run")
-                } catch let trap as Trap where trap.code == .outOfFuel {}
-                store.fuel = nil
+                } catch let trap as Trap where trap.code == .deadlineExceeded {}
+                store.deadline = nil
                 return
             }
             for round in 1...3 as ClosedRange<Int32> {

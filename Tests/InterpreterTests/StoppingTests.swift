@@ -151,27 +151,35 @@ import Testing
         #expect(instance.module.translationStatistics.functions == 2)
     }
 
-    @Test func translationUsesFuel() throws {
-        let (house, instance) = try largeHouse()
-        house.store.fuel = 20
-        #expect(code { try instance.call("large") } == .outOfFuel)
-        #expect(instance.module.translationStatistics.functions == 0)
-        house.store.fuel = 10_000
-        try instance.call("large")
-        #expect(instance.module.translationStatistics.functions == 1)
-        // It is translated only once.
-        let left = try #require(house.store.fuel)
-        try instance.call("large")
-        let used = left - (try #require(house.store.fuel))
-        house.store.fuel = 10_000
-        #expect(used < 10_000 - left)
+    /// Each instance pays for the translation of large bodies, also when another store, or the module
+    /// itself, translated them.
+    @Test(arguments: [false, true]) func translationUsesTheSameFuel(isEager: Bool) throws {
+        let house = TextHouse(translatesEarly: isEager)
+        house.linker.define("env", "expire") { (_: borrowing Caller) in }
+        let module = try house.module(Self.large)
+        let used = try (0..<2).map { _ in
+            let store = Store(engine: house.engine)
+            store.fuel = 10_000
+            let instance = try house.linker.instantiate(module, in: store)
+            try instance.call("large")
+            return 10_000 - (try #require(store.fuel))
+        }
+        #expect(used[0] > 64)
+        #expect(used[0] == used[1])
+        let store = Store(engine: house.engine)
+        store.fuel = 20
+        #expect(code { try house.linker.instantiate(module, in: store) } == .outOfFuel)
+        store.fuel = 10_000
+        try house.linker.instantiate(module, in: store).call("large")
     }
 
-    /// Fuel that a policy lets the guest owe does not stop a translation in the middle.
+    /// Where the policy lets guests owe fuel, an instance is made and its first call is suspended.
     @Test func translationOwesFuel() throws {
-        let (house, instance) = try largeHouse()
+        let house = TextHouse()
+        house.linker.define("env", "expire") { (_: borrowing Caller) in }
         house.store.onOutOfFuel = .suspend
         house.store.fuel = 20
+        let instance = try house.instantiate(Self.large)
         let execution = try #require(instance.function("large")).start()
         guard case .suspended(.outOfFuel) = try execution.resume() else {
             Issue.record("not out of fuel")
@@ -182,7 +190,6 @@ import Testing
             Issue.record("not finished")
             return
         }
-        #expect(instance.module.translationStatistics.functions == 1)
     }
 
     // MARK: Instantiation

@@ -10,7 +10,8 @@ extension Store {
     /// wrote stays, and tables of other instances may refer to its functions.
     ///
     /// All of it looks at the deadline and at interruption, and what is in proportion to the module's
-    /// numbers and not to its size uses fuel: elements of tables and arrays, bytes of segments.
+    /// numbers and not to its size uses fuel: elements of tables and arrays, bytes of segments. Large
+    /// function bodies use it for their translation (`CodeTable.fuel`).
     func instantiate(_ module: Module, imports: [External?]) throws -> InstanceStorage {
         let instance = try allocate(module, imports: imports, define: initialize)
         do {
@@ -100,6 +101,7 @@ extension Store {
     private func initialize(_ instance: InstanceStorage) throws {
         let module = instance.module
         let parsed = module.parsed
+        if module.code.fuel > 0, let code = charge(module.code.fuel) { throw GuestStop(code: code) }
         for type in parsed.memories.dropFirst(parsed.importedMemoryCount) {
             instance.add(try makeMemory(type))
             if let code = stopRequest() { throw GuestStop(code: code) }

@@ -16,6 +16,13 @@ final class CodeTable: Sendable {
     /// Two words a function: the instruction that translates, and the function's index.
     private nonisolated(unsafe) let stubs: CodePointer
     private let count: Int
+    /// Fuel for the translation of all functions. Each instance pays it when it is made, whether the
+    /// functions are translated early, late or for another store, so that what a program uses up
+    /// does not depend on that.
+    ///
+    /// One unit for each KiB of bodies of 64 KiB or more; smaller bodies cost less to translate than
+    /// a few calls of them.
+    let fuel: UInt64
     private let module: ValidModule
     private let layout: ContextLayout
     private let shapes: FunctionShapes
@@ -52,11 +59,15 @@ final class CodeTable: Sendable {
         endedCount.initialize(to: Atomic(0))
         state = Mutex(State())
         let handler = Instruction.translateStub.handler
+        var fuel = 0
         for index in 0..<count {
             stubs[2 * index] = handler
             stubs[2 * index + 1] = UInt64(index)
             (entries + index).initialize(to: Atomic(UInt(bitPattern: stubs + 2 * index)))
+            let size = module.parsed.bodies[index].count
+            if size >= Self.largeBodySize { fuel += size >> 10 }
         }
+        self.fuel = UInt64(fuel)
     }
 
     deinit {
@@ -113,7 +124,7 @@ final class CodeTable: Sendable {
             case .busy:
                 // Somebody else's end is not told to the client's handle: look from time to time.
                 Futex.wait(endedCount, while: seen, nanoseconds: 500_000)
-                if let stop = client.stop(after: 0, of: 0) { throw .stopped(stop) }
+                if let stop = client.stop { throw .stopped(stop) }
             }
         }
     }

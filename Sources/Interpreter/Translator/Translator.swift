@@ -228,15 +228,12 @@ struct Translator {
     var checkpoint = 0
 
     mutating func check() throws(TranslationError) {
-        let start = checkpoint - Self.bytesBetweenChecks
         checkpoint = reader.offset + Self.bytesBetweenChecks
         guard code.count < Self.codeLimit, labels.count <= Self.labelLimit,
             highestSlot < Self.slotLimit
         else { throw .tooLarge }
         if isPastLastWord { throw .stopped(.interrupted) }
-        if let stop = client.stop(after: reader.offset - start, of: module.bodies[body].count) {
-            throw .stopped(stop)
-        }
+        if let stop = client.stop { throw .stopped(stop) }
     }
 
     /// Slot numbers have 16 bits; a callee's header and a link area still fit behind.
