@@ -147,6 +147,9 @@ extension DecodingError: CustomStringConvertible {
     /// What the file is instead of a module, if that is known.
     private var formatMessage: String {
         if detail == Self.textDetail { return ": this looks like the text format (.wat)" }
+        if detail == Self.otherTextDetail {
+            return ": this is text, but not a module in the text format, which begins with '('"
+        }
         let place = Int(detail) - 1
         guard FileFormat.allCases.indices.contains(place) else { return "" }
         return ": \(FileFormat.allCases[place].message)"
@@ -158,11 +161,16 @@ extension DecodingError: CustomStringConvertible {
         if first == UInt8(ascii: "(") || first == UInt8(ascii: ";") { return textDetail }
         guard let format = FileFormat(start),
             let place = FileFormat.allCases.firstIndex(of: format)
-        else { return 0 }
+        else {
+            let isText = start.allSatisfy { 0x20...0x7e ~= $0 || 0x09...0x0d ~= $0 }
+            return isText && start.count >= 4 ? otherTextDetail : 0
+        }
         return UInt16(truncatingIfNeeded: place + 1)
     }
 
     private static var textDetail: UInt16 { .max }
+    /// Text that does not begin as a module does.
+    private static var otherTextDetail: UInt16 { .max - 1 }
 
     /// `ff`, or `fc 7b` for an opcode of two parts.
     private var illegalOpcode: String {

@@ -30,6 +30,7 @@ import Testing
             message([0x1f, 0x8b, 8, 0])
                 == "magic header not detected: \(FileFormat.gzip.message)")
         #expect(message(Array(" (module)".utf8))?.contains("looks like the text format") == true)
+        #expect(message(Array("# A title".utf8))?.contains("begins with '('") == true)
         #expect(message([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0])?.contains("component") == true)
         #expect(message([1, 2, 3, 4, 5, 6, 7, 8]) == "magic header not detected")
     }
