@@ -7,7 +7,7 @@ struct UnitForms {
     var version: UInt64
 }
 
-/// The value of an attribute, as far as somebody here looks at it.
+/// The value of an attribute, as far as this room reads it.
 enum AttributeValue {
     case address(UInt64)
     /// Index into the unit's part of `.debug_addr`.
@@ -117,7 +117,7 @@ struct Abbreviation {
 struct AbbreviationTable {
     private var byCode: [UInt64: Abbreviation] = [:]
 
-    /// Reads a table; moves `cursor` behind it.
+    /// Reads a table; moves `cursor` after it.
     init(_ cursor: inout Cursor) throws(Damaged) {
         while !cursor.isAtEnd {
             let code = try cursor.unsigned()

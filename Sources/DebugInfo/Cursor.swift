@@ -3,7 +3,7 @@
 
 import WasmDecoder
 
-/// A part of the debug information is damaged, or made in a way that nobody knows here.
+/// A part of the debug information is damaged, or in a form that is not known here.
 struct Damaged: Error {}
 
 /// Reads the values of DWARF one after another, up to the end of a section or a part of one.
@@ -86,7 +86,7 @@ struct Cursor {
         }
     }
 
-    /// The length of a unit, and how many bytes offsets have in it: 4, or 8 behind an escape.
+    /// The length of a unit, and how many bytes offsets have in it: 4, or 8 after an escape.
     mutating func unitLength() throws(Damaged) -> (length: UInt64, offsetSize: Int) {
         let length = try unsigned(bytes: 4)
         if length == 0xffff_ffff { return (try unsigned(bytes: 8), 8) }
@@ -96,7 +96,7 @@ struct Cursor {
 
     // MARK: Strings
 
-    /// Moves over a string that ends with a zero, and answers where it starts.
+    /// Moves over a string that ends with a zero, and returns where it starts.
     mutating func string() throws(Damaged) -> StringPlace {
         let start = position
         while try byte() != 0 {}
@@ -104,7 +104,7 @@ struct Cursor {
     }
 }
 
-/// Where in the file a string stands, which ends with a zero. Made into a `String` when it is wanted.
+/// Where in the file a string is, which ends with a zero. Made into a `String` when it is wanted.
 struct StringPlace: Hashable {
     let position: Int
 

@@ -1,7 +1,7 @@
 import WasmDecoder
 
 /// What is read of a debugging information entry: the attributes that lead from an address to a
-/// function, as they stand there.
+/// function, as they are there.
 ///
 /// DWARF 5: 2.1 (debugging information entry).
 struct DebugEntry {
@@ -31,7 +31,7 @@ struct DebugEntry {
     var addressBase: UInt64 = 0
     var rangeListsBase: UInt64 = 0
 
-    /// Reads an entry whose code was read; moves `cursor` behind it.
+    /// Reads an entry whose code was read; moves `cursor` after it.
     init(
         _ cursor: inout Cursor, _ abbreviation: Abbreviation, _ forms: UnitForms,
         _ sections: DebugSections

@@ -42,7 +42,7 @@ public final class DebugInfo: Sendable {
     }
 
     /// The functions of the source that are running at an offset of the module's file, innermost
-    /// first: those whose bodies stand in others, and the one around them. Empty if not known.
+    /// first: those whose bodies are in others, and the one around them. Empty if not known.
     public func frames(at offset: Int) -> [SourceFrame] {
         guard let address = address(of: offset) else { return [] }
         var place = lineTable.row(at: address).flatMap(location)
@@ -67,7 +67,7 @@ public final class DebugInfo: Sendable {
         }
     }
 
-    /// Bodies that stand in each other.
+    /// Bodies that are in each other.
     private static let frameLimit = 256
 
     /// The rows of the line table for a range of the module's file, by offset. The first begins at

@@ -35,7 +35,7 @@ struct DebugSections: Sendable {
         stringOffsets = section(".debug_str_offsets")
         strings = section(".debug_str")
         self.lines = lines
-        // Behind the section's id stands its size.
+        // After the section's id is its size.
         var header = Cursor(module.bytes, code.range)
         guard (try? header.byte()) != nil, (try? header.unsigned()) != nil else { return nil }
         self.code = ByteRange(start: header.position, end: code.range.end)

@@ -6,7 +6,7 @@ import WasmDecoder
 struct DebugUnit: Sendable {
     /// Offsets of the unit in the section, header included.
     let range: Range<UInt64>
-    /// Where its first entry stands in the file.
+    /// Where its first entry is in the file.
     let entries: ByteRange
     let forms: UnitForms
     let abbreviations: UInt64
@@ -19,7 +19,7 @@ struct DebugUnit: Sendable {
     private(set) var addressBase: UInt64 = 0
     private(set) var rangeListsBase: UInt64 = 0
 
-    /// Reads a header; moves `cursor` behind the unit. Nil for a unit that cannot be read.
+    /// Reads a header; moves `cursor` after the unit. Nil for a unit that cannot be read.
     init?(_ cursor: inout Cursor, _ sections: DebugSections) throws(Damaged) {
         let start = UInt64(cursor.position - sections.information.start)
         let (length, offsetSize) = try cursor.unitLength()
@@ -52,7 +52,7 @@ struct DebugUnit: Sendable {
         }
     }
 
-    /// Takes what the unit's own entry says; answers that entry.
+    /// Stores what the unit's own entry says; returns that entry.
     mutating func read(
         _ abbreviation: (UInt64) -> Abbreviation?, _ sections: DebugSections
     ) throws(Damaged) -> DebugEntry {

@@ -2,7 +2,7 @@ import WasmDecoder
 
 /// The functions of one unit, and the calls in them that the compiler replaced by bodies.
 struct FunctionTable {
-    /// A function, or a body that stands in one.
+    /// A function, or a body that is in one.
     struct Node {
         /// Where its entry, or the entry that it refers to, can be found for its name.
         var name: AttributeValue?
@@ -15,7 +15,7 @@ struct FunctionTable {
         var callColumn: UInt64
     }
 
-    /// Functions before what stands in them.
+    /// Functions before what is in them.
     private(set) var nodes: [Node] = []
     private var ranges: [Range<UInt32>] = []
     /// The nodes of each function, by its address.
@@ -69,7 +69,7 @@ struct FunctionTable {
         if parent < 0 {
             for range in code { functions.append((range, index..<index + 1)) }
         } else if let last = functions.indices.last, functions[last].nodes.upperBound == index {
-            // A function of several pieces has what stands in it noted at the last.
+            // A function of several pieces has what is in it noted at the last.
             functions[last].nodes = functions[last].nodes.lowerBound..<index + 1
         }
         return index
@@ -81,7 +81,7 @@ struct FunctionTable {
             let function = functions[..<functions.partition { $0.code.lowerBound > address }].last,
             function.code.contains(address)
         else { return nil }
-        // What stands in another node comes behind it.
+        // What is in another node comes after it.
         return function.nodes.last { node in
             ranges[nodes[node].ranges].contains { $0.contains(address) }
         }

@@ -37,7 +37,7 @@ public struct SourceFrame: Hashable, Sendable {
     public var function: String?
     /// Where in the function: the place itself, or the call of the frame before.
     public var location: SourceLocation?
-    /// Whether the function's body stands in that of its caller, the next frame.
+    /// Whether the function's body is in that of its caller, the next frame.
     public var isInlined: Bool
 }
 

@@ -1,4 +1,4 @@
-/// Whether somebody still wants what takes long: asked again and again while a module is decoded,
+/// Whether long work is to end early: asked again and again while a module is decoded,
 /// validated and, if that is configured, translated.
 ///
 ///     let module = try Module(bytes, engine: engine, cancellation: .after(.now + .seconds(2)))

@@ -23,7 +23,7 @@ public struct DecodingError: Error, Hashable, Sendable {
         self.reason = reason
     }
 
-    /// Something that belongs to `features`, which are off, stands at `offset`.
+    /// Something that belongs to `features`, which are off, is at `offset`.
     public static func requires(_ features: Features, at offset: Int) -> DecodingError {
         DecodingError(.featureRequired, at: offset, payload: features.rawValue, detail: 0)
     }

@@ -40,7 +40,7 @@ public struct Features: OptionSet, Hashable, Sendable {
     ]
     /// Everything wasmd can run, but for the exception instructions that 3.0 has replaced.
     public static let all: Features = [.wasm3, .threads, .customPageSizes, .wideArithmetic]
-    /// What is on unless somebody says otherwise: 3.0 and threads.
+    /// What is on by default: 3.0 and threads.
     public static let `default`: Features = [.wasm3, .threads]
 
     /// Every single feature with the name that flags and messages use.

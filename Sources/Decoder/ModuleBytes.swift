@@ -1,7 +1,7 @@
 // Soundness: `base` points at `count` readable bytes of this process's own memory from init to
-// deinit; nobody writes to them. Files are not mapped: a private mapping shows what others write to
+// deinit; they are not written to. Files are not mapped: a private mapping shows what others write to
 // the file, and functions are translated long after they were validated. A guest that may write its
-// own file could then run what nobody validated; truncating the file would end the process.
+// own file could then run what was not validated; truncating the file would end the process.
 
 import Glibc
 
@@ -119,7 +119,7 @@ public final class ModuleBytes: Sendable {
             if length > 0 {
                 count += length
             } else if Glibc.errno == EAGAIN {
-                // Somebody who shares the stream made it so that it does not wait.
+                // Another process that shares the stream made it non-blocking.
                 let events = Int16(truncatingIfNeeded: POLLIN)
                 var stream = pollfd(fd: descriptor, events: events, revents: 0)
                 poll(&stream, 1, -1)

@@ -24,7 +24,7 @@ public func decode(
 /// Walks over the sections; what is in them is decoded in the extensions of this type.
 struct ModuleDecoder {
     var module: ParsedModule
-    /// Stands before the next section.
+    /// The reader is before the next section.
     private var reader: BinaryReader
     /// The place in the order of sections of the last one.
     private var lastRank = 0
@@ -76,7 +76,7 @@ struct ModuleDecoder {
             throw DecodingError(.unexpectedEnd, at: reader.endOffset)
         }
         for expected in signature where try reader.byte() != expected {
-            // What stands there instead says what the file is.
+            // What is there instead says what the file is.
             reader.offset = 0
             var start = [UInt8](repeating: 0, count: min(8, reader.remaining))
             for index in start.indices { start[index] = try reader.byte() }

@@ -55,7 +55,7 @@ private func assembleQuoted(_ text: [UInt8]) throws(TextError) -> AssembledModul
     }
 }
 
-/// Where in the text of a module an instruction stands that validation found in the binary.
+/// Where in the text of a module an instruction is that validation found in the binary.
 ///
 /// Cost: that of parsing the module again.
 ///
@@ -103,7 +103,7 @@ func parseModule(_ script: ModuleBytes, _ range: Range<Int>) throws(TextError) -
     return try parse(Lexer(checked: script, range), allowed: .fieldsOfScript).module.bytes
 }
 
-/// Which forms of `(module ...)` may stand in a text.
+/// Which forms of `(module ...)` may be in a text.
 private enum ModuleForms {
     case fields
     /// Also `(module definition ...)`.

@@ -1,4 +1,4 @@
-/// Finds what somebody meant who wrote something else.
+/// Finds the known word that is closest to a misspelled one.
 package enum Suggestion {
     /// The candidate with the fewest typing mistakes between it and `word`, if they are few.
     ///

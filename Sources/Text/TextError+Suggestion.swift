@@ -1,7 +1,7 @@
 import WasmDecoder
 
 extension TextError {
-    /// What was probably meant by a word that means nothing where it stands.
+    /// What was probably meant by a word that means nothing where it is.
     func suggestion(for token: String) -> String? {
         switch reason {
         case .unknownInstruction:
@@ -23,7 +23,7 @@ extension TextError {
 
     private static var instructions: [String] { Opcode.allCases.map(\.name) }
 
-    /// What stands before the instructions of a function and looks like one of them.
+    /// What is before the instructions of a function and looks like one of them.
     private static let partsOfFunctions = ["param", "result", "local", "type", "export", "import"]
 
     /// The name that an instruction has had since WebAssembly 1.0, for one of the names before that.

@@ -25,7 +25,7 @@ public struct TextError: Error, Hashable, Sendable {
         case alignmentNotPowerOfTwo
         case malformedLaneIndex
         // Grammar
-        /// Something else should stand here.
+        /// Something else should be here.
         case expected(Expectation)
         case unknownInstruction
         case unknownCommand
@@ -52,7 +52,7 @@ public struct TextError: Error, Hashable, Sendable {
         case unsupportedProposal
     }
 
-    /// What should stand where something else was found.
+    /// What should be where something else was found.
     public enum Expectation: String, Hashable, Sendable, CaseIterable {
         case openingParenthesis = "'('"
         case closingParenthesis = "')'"

@@ -1,6 +1,6 @@
 import WasmDecoder
 
-/// Where in a text the parts of the module stand that the text gives: from offsets in the module to
+/// Where in a text the parts of the module are that the text gives: from offsets in the module to
 /// lines and columns.
 public struct TextMap: Sendable {
     /// An instruction or entry of a section, at an offset of the module.
@@ -97,7 +97,7 @@ extension Array {
     }
 }
 
-/// Notes where the entries of sections, and the instructions of bodies, stand in the text.
+/// Notes where the entries of sections, and the instructions of bodies, are in the text.
 struct PlaceRecorder {
     private struct Mark {
         var section: Int

@@ -53,7 +53,7 @@ public struct TextPlace: Hashable, Sendable {
         return start..<end
     }
 
-    /// What is shown of a line before the error and behind its start.
+    /// What is shown of a line before the error and after its start.
     private static var shownBefore: Int { 60 }
     private static var shownBehind: Int { 40 }
 
@@ -73,7 +73,7 @@ public struct TextPlace: Hashable, Sendable {
         { end += 1 }
         let isCutBefore = start > 0 && text[start - 1] != 0x0a && text[start - 1] != 0x0d
         let isCutBehind = end < text.count && text[end] != 0x0a && text[end] != 0x0d
-        // Indentation says nothing where it stands alone.
+        // Indentation says nothing where it is alone.
         if !isCutBefore {
             while start < error.lowerBound, text[start] == 0x20 || text[start] == 0x09 {
                 start += 1

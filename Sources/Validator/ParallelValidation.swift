@@ -23,7 +23,7 @@ func validateBodies(
 
 /// How the bodies are shared out.
 struct Runs {
-    /// For each run the position in `ParsedModule.bodies` behind its last.
+    /// For each run the position in `ParsedModule.bodies` after its last.
     private var ends: [Int] = []
     let threads: Int
 
@@ -96,7 +96,7 @@ private final class BodyWork: Sendable {
             }
         } catch {
             failure = error
-            // Nobody takes another run: all that are left have higher indices.
+            // No thread takes another run: all that are left have higher indices.
             next.store(runs.count, ordering: .relaxed)
         }
         let required = validator.required

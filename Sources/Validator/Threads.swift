@@ -23,7 +23,7 @@ private final class ThreadBody: Sendable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
-/// Starts a thread; whoever starts it joins it. Nil where the system refuses.
+/// Starts a thread; the caller joins it. Nil where the system refuses.
 package func startThread(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
     let box = Unmanaged.passRetained(ThreadBody(body))
     var thread = pthread_t()

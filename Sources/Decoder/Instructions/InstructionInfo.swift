@@ -162,7 +162,7 @@ extension Signature {
 public struct InstructionInfo: Sendable {
     public let opcode: Opcode
     /// The name in the text format. `ref.test` and `ref.cast` with a nullable type are followed by
-    /// " null" here; `select` stands twice, without and with types.
+    /// " null" here; `select` is there twice, without and with types.
     public let name: StaticString
     public let immediates: Immediates
     /// Nil if operands or result depend on anything but the opcode and an address type, or if there

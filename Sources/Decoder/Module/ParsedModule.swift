@@ -81,11 +81,11 @@ public struct DataSegment: Hashable, Sendable {
 public struct CustomSection: Hashable, Sendable {
     public var name: Name
     public var content: ByteRange
-    /// How many of the known sections stand before it.
+    /// How many of the known sections precede it.
     public var position: Int
 }
 
-/// One section as it stands in the file, for tools that show the layout.
+/// One section as it is in the file, for tools that show the layout.
 public struct SectionSpan: Hashable, Sendable {
     public var id: UInt8
     /// From the section's id byte to its end.
@@ -102,7 +102,7 @@ public struct ParsedModule: Sendable {
     public let limits: DecodingLimits
 
     public var types: [SubType] = []
-    /// For each recursion group the index behind its last type; together they cover `types`.
+    /// For each recursion group the index after its last type; together they cover `types`.
     public var recursionGroupEnds: [Int] = []
     /// The recursion groups, in order, as ranges of type indices.
     public var recursionGroups: [Range<Int>] {

@@ -155,7 +155,7 @@ public struct BinaryReader {
 
     /// An integer of `bits` bits in at most (bits + 6) / 7 bytes.
     ///
-    /// One that goes on behind the range is read to its end, so that a malformed one is found out
+    /// One that goes on after the range is read to its end, so that a malformed one is found out
     /// as such; only then the range counts.
     @usableFromInline @inline(never)
     mutating func longUnsigned(bits: UInt64) throws(DecodingError) -> UInt64 {

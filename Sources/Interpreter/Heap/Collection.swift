@@ -10,9 +10,9 @@ extension Store {
     ///
     /// - Parameters:
     ///   - byteCount: size of the object, for large ones.
-    ///   - top: behind all slots of the value stack that are in use.
+    ///   - top: after all slots of the value stack that are in use.
     ///   - isInterruptible: a guest asks, which may be stopped during a collection.
-    /// - Returns: nil, or what stops the guest: the heap's limit, the system, or whoever wants it to.
+    /// - Returns: nil, or what stops the guest: the heap's limit, the system, or an interruption.
     func refill(
         _ sizeClass: Int, _ byteCount: Int, top: UnsafeMutablePointer<UInt64>,
         isInterruptible: Bool = false
@@ -49,7 +49,7 @@ extension Store {
     func keeping<Result, Failure>(
         _ slots: [(low: UInt64, high: UInt64)], _ allocation: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        // Others may be in use already: observers, who are told of collections, make objects too.
+        // Others may be in use already: observers are told of collections and make objects too.
         let count = temporaries.count
         temporaries.append(contentsOf: slots)
         defer { temporaries.removeSubrange(count...) }
@@ -57,7 +57,7 @@ extension Store {
     }
 
     /// Makes an object that holds slots of any types, for the payload of an exception; they count
-    /// as references as slots of the value stack do. Answers where the slots are, which the caller
+    /// as references as slots of the value stack do. Returns where the slots are, which the caller
     /// must fill before anything else is allocated.
     func makeSlots(
         _ count: Int, number: UInt32, top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool
@@ -89,7 +89,7 @@ extension Store {
     private var externs: ExternTable { heap.externs }
 
     /// Collects if values of the host call for it; for places where all values in use are below
-    /// `execution.top`. Answers what stops the guest.
+    /// `execution.top`. Returns what stops the guest.
     @inline(__always)
     func collectIfDue(top: UnsafeMutablePointer<UInt64>) -> TrapCode? {
         heap.externs.isCollectionDue ? collect(top: top, isInterruptible: true) : nil
@@ -101,7 +101,7 @@ extension Store {
     private func collect(
         top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
     ) -> TrapCode? {
-        // The guest stands where not all of its values are in roots.
+        // At this point of the guest not all of its values are in roots.
         guard !isGuestHeld else { return nil }
         let start = observer == nil ? nil : ContinuousClock.now
         let guest = isInterruptible ? self : nil

@@ -26,7 +26,7 @@ final class ExternTable {
     private var threshold = ExternTable.minimumThreshold
     /// Values that guests may refer to.
     private(set) var count = 0
-    /// Values that nobody refers to, until `releaseDead` lets go of them.
+    /// Values without references, until `releaseDead` lets go of them.
     private(set) var dead: [AnyHashable] = []
     /// What is to be done when a host function has returned. Every call of the host asks: looking at
     /// the array itself would make the runtime check for exclusive access, which takes longer than all

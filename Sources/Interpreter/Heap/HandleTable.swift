@@ -8,7 +8,7 @@ final class HandleTable: Sendable {
     }
     private let state = Mutex(State())
 
-    /// Keeps what a slot refers to until `remove` is called with the answer.
+    /// Keeps what a slot refers to until `remove` is called with the result.
     func add(_ slot: UInt64) -> Int {
         state.withLock { state in
             if let index = state.freeIndices.popLast() {

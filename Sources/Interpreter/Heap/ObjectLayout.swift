@@ -1,4 +1,4 @@
-/// How a field of a structure or an element of an array stands in memory.
+/// How a field of a structure or an element of an array is in memory.
 enum FieldStorage: UInt8 {
     case i8, i16, i32, i64, f32, f64, v128, reference
 
@@ -29,10 +29,10 @@ enum FieldStorage: UInt8 {
     var byteCount: Int { 1 << byteCountLog2 }
 }
 
-/// Where the fields of a structure stand, in bytes from the object's address.
+/// Where the fields of a structure are, in bytes from the object's address.
 ///
 /// Fields follow each other in their order, each aligned to its size (v128 to 8 bytes), the first
-/// right behind the four bytes of the header. So a subtype's layout begins with its supertype's.
+/// right after the four bytes of the header. So a subtype's layout begins with its supertype's.
 struct StructureLayout {
     struct Field {
         var storage: FieldStorage

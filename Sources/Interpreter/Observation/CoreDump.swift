@@ -254,7 +254,7 @@ private struct MemoryContents {
 
     func write(to write: ([UInt8]) throws -> Void) throws {
         guard !parts.isEmpty else { return }
-        // The size stands before the content, of which only the heads are in memory.
+        // The size is before the content, of which only the heads are in memory.
         var count = DumpBytes()
         count.number(parts.count)
         let total = parts.reduce(count.bytes.count) {
@@ -277,7 +277,7 @@ private struct MemoryContents {
         }
     }
 
-    /// What stands before the bytes of a segment.
+    /// What is before the bytes of a segment.
     private func head(of part: (memory: Int, start: Int, end: Int)) -> DumpBytes {
         var head = DumpBytes()
         if part.memory == 0 {

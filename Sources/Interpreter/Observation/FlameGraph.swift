@@ -170,7 +170,7 @@ private struct FlameGraph {
         decimal(Double(nanoseconds) / 1e6)
     }
 
-    /// Two digits behind the point.
+    /// Two digits after the point.
     private static func decimal(_ value: Double) -> String {
         let hundredths = Int(exactly: (value * 100).rounded()) ?? 0
         let digits = String(hundredths.magnitude % 100)

@@ -3,7 +3,7 @@
 /// Specification: RFC 8259.
 struct JSONText {
     private var bytes: [UInt8] = []
-    /// Whether something stands before in the same object or array.
+    /// Whether something is before in the same object or array.
     private var needsComma = false
 
     var text: String { String(decoding: bytes, as: UTF8.self) }

@@ -1,4 +1,4 @@
-// Invariant: samples are taken only where `execution.place` tells where the guest stands: when the
+// Invariant: samples are taken only where `execution.place` tells where the guest is: when the
 // machine asks for budget, and around calls of the host.
 
 import Glibc
@@ -85,7 +85,7 @@ public final class Profiler {
         return 4_000 + random & 0x1fff
     }
 
-    /// A call into guests begins; the time since the last one is nobody's.
+    /// A call into guests begins; the time since the last one is not counted.
     func resume(depth: Int) {
         guard depth == 0 else { return }
         lastTime &+= Self.now(CLOCK_MONOTONIC) &- pauseTime

@@ -1,5 +1,5 @@
 // Invariants: `content` is the start of `contentByteCount` readable bytes, whole pages of the
-// processor, from init to deinit; nobody writes to them afterwards. `descriptor`, if there is
+// processor, from init to deinit; they are not written to afterwards. `descriptor`, if there is
 // one, is a sealed file of the same bytes. Bytes outside of `runs` are zeros.
 
 import Glibc
@@ -128,7 +128,7 @@ final class MemoryImage: Sendable {
     }
 
     /// Maps the content at `address`, where as many bytes can be given up; writing to them changes
-    /// nobody else's. False if the system has no file for it or refuses.
+    /// only this copy. False if the system has no file for it or refuses.
     func map(at address: UnsafeMutableRawPointer) -> Bool {
         guard let descriptor else { return false }
         return MemoryFile.map(descriptor, contentByteCount, at: address)

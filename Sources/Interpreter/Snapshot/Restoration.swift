@@ -137,7 +137,7 @@ struct Restoration {
 
     // MARK: Objects
 
-    /// Makes all objects, and answers their addresses in the order of their indices.
+    /// Makes all objects, and returns their addresses in the order of their indices.
     private func makeObjects() throws(ResourceError) -> [UInt64] {
         guard !state.heap.objects.isEmpty else { return [] }
         var shapes: [TypeIndex: ObjectShape] = [:]

@@ -1,5 +1,5 @@
 // Invariant: what comes out has the counts that the module defines, indices in range, and values of
-// the types of their places: whoever restores it checks nothing. Nothing is reserved that is
+// the types of their places: restoring checks nothing. Nothing is reserved that is
 // larger than in proportion to the bytes that are left.
 
 import WasmValidator

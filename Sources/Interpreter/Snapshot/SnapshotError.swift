@@ -25,7 +25,7 @@ public enum SnapshotError: Error, Hashable, Sendable {
         case magic
         case version(UInt32)
         case unexpectedEnd
-        /// Bytes behind the end, or fewer than the header says.
+        /// Bytes after the end, or fewer than the header says.
         case length
         case checksum
         /// There are not as many as the module defines.

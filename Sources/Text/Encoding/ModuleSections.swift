@@ -42,7 +42,7 @@ struct ModuleSections {
         var padding: Padding?
     }
 
-    /// Where a custom section goes: twice the place of a section, plus one if behind it.
+    /// Where a custom section goes: twice the place of a section, plus one if after it.
     struct Placement: Equatable {
         let slot: Int
 
@@ -98,7 +98,7 @@ struct ModuleSections {
         return true
     }
 
-    /// The name section goes here, behind the custom sections that were added before. False if its
+    /// The name section goes here, after the custom sections that were added before. False if its
     /// place is known.
     mutating func reserveNames(at placement: Placement) -> Bool {
         guard reservedForNames == nil else { return false }
@@ -160,7 +160,7 @@ struct ModuleSections {
 
     // MARK: The module
 
-    /// The whole module; custom sections at the same place stand in the order they were added in.
+    /// The whole module; custom sections at the same place are in the order they were added in.
     ///
     /// Sections with offsets that were made for other code are left out: `dropped` are their names.
     mutating func encode() -> (module: EncodedModule, dropped: [Name]) {
@@ -219,7 +219,7 @@ struct ModuleSections {
         }
     }
 
-    /// The number of entries, where it stands before them.
+    /// The number of entries, where it is before them.
     private func head(_ kind: SectionKind) -> ByteWriter {
         var head = ByteWriter()
         let count = sections[kind.rawValue].entries

@@ -13,8 +13,8 @@ struct FunctionState {
     var index: UInt32?
     /// Branch hints: offset and value of each.
     var hints: [(offset: Int, value: UInt8)] = []
-    /// Where in `code` instructions start, and the tokens that they were made of; nil if nobody
-    /// wants to know.
+    /// Where in `code` instructions start, and the tokens that they were made of; nil if that
+    /// is not needed.
     private(set) var marks: [(offset: Int, token: Int)]?
 
     /// How many labels there are, and at which depth each identifier is.
@@ -110,7 +110,7 @@ struct InstructionFrame {
         case foldedBlock
         /// Operands up to `(then`.
         case foldedIf
-        /// In `(then`, behind it, in `(else`, behind it.
+        /// In `(then`, after it, in `(else`, after it.
         case then, afterThen, `else`, afterElse
         /// Before `(do`.
         case foldedTry
@@ -118,7 +118,7 @@ struct InstructionFrame {
         /// Blocks up to `end`.
         case flatBlock, flatIf, flatElse, flatTry, flatCatch, flatCatchAll
 
-        /// Whether instructions may stand here that are not in parentheses.
+        /// Whether instructions may be here that are not in parentheses.
         var allowsPlainInstructions: Bool {
             switch self {
             case .foldedInstruction, .foldedIf, .afterThen, .afterElse, .foldedTry, .afterDo,
@@ -128,7 +128,7 @@ struct InstructionFrame {
             }
         }
 
-        /// What else has to stand where a plain instruction may not.
+        /// What has to be here if a plain instruction may not.
         var expectation: TextError.Expectation {
             switch self {
             case .foldedInstruction: .foldedInstruction

@@ -2,7 +2,7 @@ import WasmDecoder
 
 /// Functions and constant expressions.
 extension ModuleParser {
-    /// Stands behind `(func`.
+    /// The cursor is after `(func`.
     mutating func functionField() throws(TextError) {
         let index = defined.functions
         let head = cursor - 1

@@ -2,7 +2,7 @@ import WasmDecoder
 
 /// Instructions with their immediates.
 extension ModuleParser {
-    /// Stands behind the name; writes opcode and immediates.
+    /// The cursor is after the name; writes opcode and immediates.
     mutating func instruction(_ opcode: Opcode) throws(TextError) {
         let info = opcode.info
         switch opcode {
@@ -186,7 +186,7 @@ extension ModuleParser {
         try memoryArgument(info, memory)
     }
 
-    /// A number alone is the lane; a number with something behind it is the memory.
+    /// A number alone is the lane; a number with something after it is the memory.
     private mutating func memoryArgumentAndLane(_ info: InstructionInfo) throws(TextError) {
         let next = cursor + 1
         let hasMemory =

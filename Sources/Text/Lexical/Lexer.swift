@@ -1,7 +1,7 @@
 import WasmDecoder
 
 // Soundness: the buffer outlives the lexer (the entry points hold it for the whole call) and every
-// access is behind a comparison with `bytes.count`.
+// access follows a comparison with `bytes.count`.
 
 /// What a token is, as far as its characters tell.
 enum TokenKind: UInt8 {
@@ -74,7 +74,7 @@ struct Lexer {
         }
     }
 
-    /// Stands at the `@` of an annotation; anything balanced may follow its name, also `(@)`.
+    /// The reader is at the `@` of an annotation; anything balanced may follow its name, also `(@)`.
     private mutating func skipAnnotation(from start: Int) throws(TextError) {
         cursor += 1
         let nameStart = cursor
@@ -207,7 +207,7 @@ struct Lexer {
         } while depth > 0
     }
 
-    /// Stands at the opening quotation mark, afterwards behind the closing one.
+    /// Reads from the opening quotation mark to after the closing one.
     private mutating func skipString() throws(TextError) {
         let start = cursor
         cursor += 1

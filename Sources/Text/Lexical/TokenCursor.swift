@@ -35,7 +35,7 @@ struct TokenCursor {
         position = lexer.cursor
     }
 
-    /// Goes behind the closing parenthesis that belongs to the opening one at `start`, or to the
+    /// Goes after the closing parenthesis that belongs to the opening one at `start`, or to the
     /// end if there is none.
     mutating func skipForm(at start: Int) {
         lexer.rewind(to: start)
@@ -68,7 +68,7 @@ struct TokenCursor {
         return words.word(UnsafeBufferPointer(rebasing: bytes[token.range]))
     }
 
-    /// The error for a token that cannot stand where it does.
+    /// The error for a token that cannot be where it does.
     func unexpected(_ token: Token, _ expectation: TextError.Expectation) -> TextError {
         TextError(
             lexer.isEmptyIdentifier(token) ? .emptyIdentifier : .expected(expectation),

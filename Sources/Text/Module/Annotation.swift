@@ -28,7 +28,7 @@ struct Annotation {
     struct Found {
         var kind: Kind
         var range: Range<Int>
-        /// What stands between the name and the closing parenthesis.
+        /// What is between the name and the closing parenthesis.
         var content: Range<Int>
     }
 

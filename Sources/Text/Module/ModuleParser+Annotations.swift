@@ -18,7 +18,7 @@ extension ModuleParser {
         return found
     }
 
-    /// The place of the first annotation at a token or behind it.
+    /// The place of the first annotation at a token or after it.
     private func firstAnnotation(before token: Int) -> Int {
         var low = 0
         var high = tokens.annotations.count
@@ -53,7 +53,7 @@ extension ModuleParser {
         return try nameAnnotation() ?? identifier
     }
 
-    /// `(@name "...")`, if it stands here.
+    /// `(@name "...")`, if it is here.
     mutating func nameAnnotation() throws(TextError) -> Symbol? {
         if hasNoAnnotations { return nil }
         let found = takeAnnotations(.name)
@@ -108,7 +108,7 @@ extension ModuleParser {
         sections.addCustom(name, bytes, at: placement)
     }
 
-    /// Stands behind the parenthesis of `(before first)`, `(after last)`, `(before section)` or
+    /// The cursor is after the parenthesis of `(before first)`, `(after last)`, `(before section)` or
     /// `(after section)`.
     func placement(
         _ content: inout Lexer

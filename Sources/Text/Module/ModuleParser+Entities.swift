@@ -6,7 +6,7 @@ import WasmDecoder
 extension ModuleParser {
     // MARK: Imports and exports
 
-    /// Stands behind `(import`.
+    /// The cursor is after `(import`.
     mutating func importField() throws(TextError) {
         let module = try name()
         let name = try name()
@@ -86,7 +86,7 @@ extension ModuleParser {
         }
     }
 
-    /// Stands behind `(export`.
+    /// The cursor is after `(export`.
     mutating func exportField() throws(TextError) {
         let name = try name()
         try expectOpen(.externalType)
@@ -107,7 +107,7 @@ extension ModuleParser {
         addExport(name, kind, index)
     }
 
-    /// Stands behind `(start`.
+    /// The cursor is after `(start`.
     mutating func startField() throws(TextError) {
         if sections.count(.start) > 0 {
             throw TextError(.multipleStarts, tokens[cursor - 1].range)
@@ -118,7 +118,7 @@ extension ModuleParser {
 
     // MARK: Tables
 
-    /// Stands behind `(table`.
+    /// The cursor is after `(table`.
     mutating func tableField() throws(TextError) {
         let index = defined.tables
         try nameTable()
@@ -193,7 +193,7 @@ extension ModuleParser {
 
     // MARK: Memories
 
-    /// Stands behind `(memory`.
+    /// The cursor is after `(memory`.
     mutating func memoryField() throws(TextError) {
         let index = defined.memories
         try nameMemory()
@@ -244,7 +244,7 @@ extension ModuleParser {
 
     // MARK: Globals and tags
 
-    /// Stands behind `(global`.
+    /// The cursor is after `(global`.
     mutating func globalField() throws(TextError) {
         let index = defined.globals
         try nameGlobal()
@@ -265,7 +265,7 @@ extension ModuleParser {
         return GlobalType(type, mutable: true)
     }
 
-    /// Stands behind `(tag`.
+    /// The cursor is after `(tag`.
     mutating func tagField() throws(TextError) {
         let index = defined.tags
         try nameTag()

@@ -43,7 +43,7 @@ extension ModuleParser {
         }
     }
 
-    /// Stands behind `(import`. What is wrong in it, the third pass says.
+    /// The cursor is after `(import`. What is wrong in it, the third pass says.
     private mutating func numberImport() throws(TextError) {
         while token.kind == .string { cursor += 1 }
         guard token.kind == .open else { return }
@@ -55,7 +55,7 @@ extension ModuleParser {
         try define(in: space)
     }
 
-    /// Stands behind `(func` and others; `close` is where the field ends.
+    /// The cursor is after `(func` and others; `close` is where the field ends.
     private mutating func numberEntity(
         _ keyword: Keyword, until close: Int, _ hasDefinitions: inout Bool
     ) throws(TextError) {

@@ -5,14 +5,14 @@ import WasmDecoder
 /// They say how the module that a text was printed from is encoded. Those that were made for a text
 /// that has changed mean nothing.
 extension ModuleParser {
-    /// Those that stand before a field or at the end of the module.
+    /// Those that are before a field or at the end of the module.
     mutating func encodingAnnotations() throws(TextError) {
         if hasNoAnnotations { return }
         for annotation in takeAnnotations(.padding) { try sectionPadding(annotation) }
         for annotation in takeAnnotations(.offsets) { try offsetChecks(annotation) }
     }
 
-    /// The padding of a function, which stands before its closing parenthesis.
+    /// The padding of a function, which is before its closing parenthesis.
     mutating func functionPadding() throws(TextError) -> Padding? {
         if hasNoAnnotations { return nil }
         let found = takeAnnotations(.padding)

@@ -25,7 +25,7 @@ struct ElementList {
 ///
 /// Specification: 6.6.8 (element segments), 6.6.9 (data segments).
 extension ModuleParser {
-    /// Stands behind `(elem`.
+    /// The cursor is after `(elem`.
     mutating func elementField() throws(TextError) {
         if let name = try entityName() {
             names.elementSegments.append(.init(index: defined.elementSegments, name: name))
@@ -129,7 +129,7 @@ extension ModuleParser {
 
     // MARK: Data
 
-    /// Stands behind `(data`.
+    /// The cursor is after `(data`.
     mutating func dataField() throws(TextError) {
         if let name = try entityName() {
             names.dataSegments.append(.init(index: defined.dataSegments, name: name))

@@ -1,6 +1,6 @@
 import WasmDecoder
 
-/// A function type as it stands in the text.
+/// A function type as it is in the text.
 struct InlineFunctionType {
     /// Parameters and results as the binary format has them, each a vector.
     var encoding: [UInt8]
@@ -37,7 +37,7 @@ extension ModuleParser {
         }
     }
 
-    /// Stands behind `(rec`. A group of one is written as a type alone, which is the same.
+    /// The cursor is after `(rec`. A group of one is written as a type alone, which is the same.
     private mutating func recursionGroup() throws(TextError) {
         var count = 0
         var content = ByteWriter()
@@ -283,7 +283,7 @@ extension ModuleParser {
         return index
     }
 
-    /// Reads what may stand behind `(type x)` and compares it with that type.
+    /// Reads what may follow `(type x)` and compares it with that type.
     mutating func checkInlineType(
         of index: UInt32, parameters mode: ParameterNames
     ) throws(TextError) {
@@ -297,7 +297,7 @@ extension ModuleParser {
         }
     }
 
-    /// The first type that is this one; if there is none, it is added behind all others.
+    /// The first type that is this one; if there is none, it is added after all others.
     mutating func typeIndex(of type: InlineFunctionType) -> UInt32 {
         let key = types.key(type.encoding)
         if let index = types.firstIndex(of: key) { return index }

@@ -33,7 +33,7 @@ struct ModuleParser {
     /// The instruction whose place is asked for, and its place.
     var sought: InstructionPosition?
     var found: TextPlace?
-    /// Notes where everything stands, if that is asked for.
+    /// Notes where everything is, if that is asked for.
     var places: PlaceRecorder?
     /// How many bytes the body has that was added last.
     var bodySize = 0
@@ -147,7 +147,7 @@ extension ModuleParser {
     /// The bytes of the text, for readers of numbers.
     var numbers: NumberReader { NumberReader(bytes: tokens.bytes) }
 
-    /// The error for the token at the cursor, which cannot stand there.
+    /// The error for the token at the cursor, which cannot be there.
     func unexpected(_ expectation: TextError.Expectation) -> TextError {
         let head = token.kind == .open ? tokens[cursor + 1] : token
         switch head.word {

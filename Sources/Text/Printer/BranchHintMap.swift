@@ -2,7 +2,7 @@ import WasmDecoder
 
 /// The branch hints that are printed as annotations of their instructions.
 ///
-/// Either all of them or none: if annotations would not give back the section as it is (it stands
+/// Either all of them or none: if annotations would not give back the section as it is (it is
 /// elsewhere than before the code, or hints at other instructions than branches), it is printed as
 /// any other custom section.
 struct BranchHintMap {
@@ -20,7 +20,7 @@ struct BranchHintMap {
         let known = module.sections.filter { $0.id != 0 }
         guard section.position < known.count, known[section.position].id == SectionKind.code.id
         else { return }
-        // Hints that are written as annotations go behind all else before the code.
+        // Hints that are written as annotations go after all else before the code.
         let isLast = !module.customSections.contains {
             $0.position == section.position && $0.content.start > section.content.start
         }

@@ -5,7 +5,7 @@ import WasmDecoder
 /// A tree is an instruction and, directly before it, the trees that make its operands. Reading the
 /// trees from left to right, the root last, gives the instructions in their order: whatever is
 /// folded, the text means the same. Instructions whose operands are not all made by the trees
-/// before them stand alone.
+/// before them are alone.
 ///
 /// Since a tree is a run of instructions, it is known by its root and its first instruction.
 struct Folding {
@@ -48,7 +48,7 @@ struct Folding {
     private static let isShort: UInt32 = 1 << 31
     /// Instructions in one line.
     private static let shortCount = 4
-    /// Trees do not get deeper; what would make them so stands alone.
+    /// Trees do not get deeper; what would make them so is alone.
     private static let depthLimit = 100
 
     /// Whether positions in the body can be stored.
@@ -163,7 +163,7 @@ struct Folding {
             start = tree.start
             if tree.containsBlock { ordinals[instruction] = blockCount }
         } else if type.operands > 0 {
-            // What a block takes stands before its parenthesis.
+            // What a block takes is before its parenthesis.
             seal()
         }
         plant(instruction, at: start)

@@ -57,7 +57,7 @@ struct Identifiers {
         return result
     }
 
-    /// `stem` with the index behind it, once or, as long as that is taken, more often.
+    /// `stem` with the index after it, once or, as long as that is taken, more often.
     private func free(
         _ stem: [UInt8], _ index: UInt32, _ owners: inout [[UInt8]: UInt32]
     ) -> [UInt8] {

@@ -124,7 +124,7 @@ struct LabelNames {
 
     func identifier(_ label: Label) -> ArraySlice<UInt8> { text[label.range] }
 
-    /// A block with this label begins as number `depth` of those that are open, from 1. Answers
+    /// A block with this label begins as number `depth` of those that are open, from 1. Returns
     /// what `leave` wants when it ends.
     mutating func enter(_ label: Label, depth: Int) -> Int {
         let outer = innermost[label.number]

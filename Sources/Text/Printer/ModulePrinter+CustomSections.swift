@@ -24,7 +24,7 @@ extension ModulePrinter {
             }
             field("@custom ")
             out.string(utf8: section.name.utf8)
-            // The parser puts names behind the last known section, and behind them what has no
+            // The parser puts names after the last known section, and after them what has no
             // place.
             let isLast = section.position == known.count && index > nameSection ?? -1
             if !isLast { place(section.position, known) }
@@ -34,7 +34,7 @@ extension ModulePrinter {
         if hasOffsets { printOffsetChecks() }
     }
 
-    /// Names stand behind all known sections, unless the text says something else.
+    /// Names are after all known sections, unless the text says something else.
     private mutating func printPlaceOfNames(_ section: CustomSection, _ known: [SectionSpan]) {
         guard options.names == .section, section.position < known.count else { return }
         field("@wasmd.names")

@@ -4,7 +4,7 @@ import WasmDecoder
 extension ModulePrinter {
     /// Where the text of a folded body has arrived.
     struct FoldedState {
-        /// Where the innermost parenthesis stands.
+        /// Where the innermost parenthesis is.
         var level: Int
         /// The root of the tree that is being printed in one line.
         var lineRoot: Int?
@@ -54,7 +54,7 @@ extension ModulePrinter {
         }
     }
 
-    /// What stands at the place of an instruction itself, behind its operands.
+    /// What is at the place of an instruction itself, after its operands.
     private mutating func pass(
         _ index: Int, _ reader: inout BinaryReader, _ state: inout FoldedState
     ) throws(DecodingError) {

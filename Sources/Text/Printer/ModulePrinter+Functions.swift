@@ -16,7 +16,7 @@ extension ModulePrinter {
         labels.reset(LabelNames(nil, generates: false))
     }
 
-    /// Where the entry of the first body starts: behind the number of bodies.
+    /// Where the entry of the first body starts: after the number of bodies.
     private func entryOffset(before first: ByteRange) -> Int {
         guard let section = module.sections.first(where: { $0.id == SectionKind.code.id }) else {
             return first.start
@@ -132,7 +132,7 @@ extension ModulePrinter {
         offset(start)
     }
 
-    /// The comment that says where an instruction stands.
+    /// The comment that says where an instruction is.
     mutating func offset(_ start: Int) {
         guard options.showsOffsets else { return }
         out.write("(;")

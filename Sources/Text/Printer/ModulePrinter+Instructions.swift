@@ -2,7 +2,7 @@ import WasmDecoder
 
 /// Instructions: the name, and the immediates as the text format writes them (6.5).
 extension ModulePrinter {
-    /// Prints an instruction whose opcode was just read; the reader stands behind it afterwards.
+    /// Prints an instruction whose opcode was just read; afterwards the reader is after it.
     mutating func instruction(
         _ opcode: Opcode, _ reader: inout BinaryReader
     ) throws(DecodingError) {

@@ -55,9 +55,9 @@ extension ModulePrinter {
         if isOpen { out.byte(0x29) }
     }
 
-    /// Writes what stands before a field, parameter or local: `(keyword`, with the identifier if
-    /// it has one. Those without share one pair of parentheses, which `isOpen` is about. Answers
-    /// whether the caller has to close the parenthesis behind the type.
+    /// Writes what is before a field, parameter or local: `(keyword`, with the identifier if
+    /// it has one. Those without share one pair of parentheses, which `isOpen` is about. Returns
+    /// whether the caller has to close the parenthesis after the type.
     private mutating func opens(
         _ keyword: StaticString, _ index: UInt32, _ identifiers: Identifiers, _ isOpen: inout Bool
     ) -> Bool {

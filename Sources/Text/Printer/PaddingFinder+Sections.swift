@@ -1,6 +1,6 @@
 import WasmDecoder
 
-/// Sections; the reader stands behind a section's size.
+/// Sections; the reader is after a section's size.
 extension PaddingFinder {
     /// The content of a known section.
     ///
@@ -195,7 +195,7 @@ extension PaddingFinder {
         }
     }
 
-    /// The type of the elements, which stands behind the offset that comes next.
+    /// The type of the elements, which is after the offset that comes next.
     private func elementType() throws(DecodingError) -> ReferenceType {
         var ahead = reader
         _ = try ahead.constantExpression()

@@ -195,7 +195,7 @@ struct PaddingFinder {
         let opcode = try reader.opcode()
         let length = reader.offset - start
         if length > 2 {
-            // Behind the prefix stands a number.
+            // After the prefix is a number.
             let number = opcode.rawValue < 0x400 ? opcode.rawValue & 0xff : opcode.rawValue - 0x400
             note(start + 1, shortest: Self.length(unsigned: UInt64(number)))
         }

@@ -2,7 +2,7 @@ import Glibc
 
 // Soundness: `start` points at memory of this writer's own, from `start` to `limit`; it is written
 // from `start` to `next`, which stays between the two: `reserve` is called before anything is
-// written. Nobody else has the pointers but for the time of `withText` and of a call of the sink.
+// written. Other code has the pointers only during `withText` and a call of the sink.
 
 /// The text that a printer makes, byte by byte. It is read when it is complete, or handed on in
 /// pieces as it grows.
@@ -96,7 +96,7 @@ struct TextWriter: ~Copyable {
         next = start
     }
 
-    /// Whether a line was begun behind the first one.
+    /// Whether a line was begun after the first one.
     var hasLines: Bool { lineStart > 0 || flushed > 0 }
 
     /// How many bytes the current line has.

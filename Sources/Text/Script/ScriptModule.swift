@@ -1,6 +1,6 @@
 import WasmDecoder
 
-/// A module that stands in a script. It is parsed only when ``encode()`` is called.
+/// A module that is in a script. It is parsed only when ``encode()`` is called.
 public struct ScriptModule: Sendable {
     public enum Form: Sendable, Hashable {
         /// Module fields, in this range of the script.
@@ -30,7 +30,7 @@ public struct ScriptModule: Sendable {
         }
     }
 
-    /// Where in the script an instruction stands, if the module stands there as text.
+    /// Where in the script an instruction is, if the module is there as text.
     ///
     /// - Parameters:
     ///   - function: the index of the function, imports counted.

@@ -37,7 +37,7 @@ public struct ScriptReader {
 
     /// The next command, or nil at the end.
     ///
-    /// - Throws: what is wrong with a command. The reader then stands behind its closing
+    /// - Throws: what is wrong with a command. The reader is then after its closing
     ///   parenthesis, or at the end if there is none.
     public mutating func nextCommand() throws(TextError) -> ScriptCommand? {
         let first: Token
@@ -60,7 +60,7 @@ public struct ScriptReader {
         }
     }
 
-    /// The line of a position behind all for which it was asked before.
+    /// The line of a position after all for which it was asked before.
     private mutating func line(of offset: Int) -> Int {
         while lineOffset < offset {
             let byte = source.base[lineOffset]
@@ -70,7 +70,7 @@ public struct ScriptReader {
         return line
     }
 
-    /// Stands behind the opening parenthesis of a command; afterwards behind the closing one.
+    /// From after the opening parenthesis of a command to after the closing one.
     private mutating func command(from first: Token) throws(TextError) -> ScriptCommand.Kind {
         let head = try tokens.next()
         guard case .keyword(let keyword) = tokens.word(head) else {
@@ -139,7 +139,7 @@ public struct ScriptReader {
         return try action(keyword)
     }
 
-    /// Stands behind `(invoke` or `(get`.
+    /// The cursor is after `(invoke` or `(get`.
     private mutating func action(_ keyword: Keyword) throws(TextError) -> ScriptAction {
         let instance = try tokens.identifierIfPresent()
         let name = try tokens.name()
@@ -161,7 +161,7 @@ public struct ScriptReader {
             name: nil, isDefinition: false, form: .text(start..<source.count), source: source)
     }
 
-    /// Stands behind `(module`.
+    /// The cursor is after `(module`.
     private mutating func module(from start: Int) throws(TextError) -> ScriptCommand.Kind {
         switch try instantiation(from: start) {
         case .module(let module): return .module(module)
@@ -188,7 +188,7 @@ public struct ScriptReader {
         }
     }
 
-    /// Stands behind `(module`.
+    /// The cursor is after `(module`.
     private mutating func instantiation(from start: Int) throws(TextError) -> ScriptInstantiation {
         guard try tokens.keywordIfPresent(.instance) else {
             return .module(try moduleForm(from: start))
@@ -216,7 +216,7 @@ public struct ScriptReader {
 
     // MARK: Threads
 
-    /// Stands behind `(thread`; afterwards behind the closing parenthesis.
+    /// From after `(thread` to after the closing parenthesis.
     private mutating func thread(from start: Int) throws(TextError) -> ScriptThread {
         let name = try tokens.identifier()
         var shared: [[UInt8]] = []

@@ -74,7 +74,7 @@ extension FunctionValidator {
     /// Reads the index of a data segment.
     mutating func dataSegment() throws(Stop) { try checkDataSegment(try unsigned32()) }
 
-    /// Data segments may be named in the code only if their number stands before it.
+    /// Data segments may be named in the code only if their number is before it.
     private mutating func checkDataSegment(_ index: UInt32) throws(Stop) {
         guard let count = module.dataCount else {
             throw malformed(DecodingError(.dataCountRequired, at: startOffset))

@@ -70,7 +70,7 @@ extension FunctionValidator {
         }
     }
 
-    /// Whether a value of one type can stand where another is expected.
+    /// Whether a value of one type can be where another is expected.
     @inline(__always)
     private mutating func matches(_ a: ValueType, _ b: ValueType) -> Bool {
         if a.word == b.word || knownMatches.contains(a, b) { return true }

@@ -156,12 +156,12 @@ struct FunctionValidator: ~Copyable {
     @inline(never)
     mutating func malformed(_ error: DecodingError) -> Stop { fail(.malformed(error)) }
 
-    /// Something that only stands where an `if` or `try` is open, or the end of the body, stands
+    /// Something that is only allowed where an `if` or `try` is open, or the end of the body, is
     /// elsewhere.
     @inline(never)
     mutating func misplaced() -> Stop { malformed(DecodingError(.endExpected, at: start)) }
 
-    /// The error behind a `Stop`.
+    /// The error of a `Stop`.
     mutating func failure(in function: FunctionIndex?) -> ValidationError {
         let reason = problem ?? .constantExpressionRequired
         problem = nil

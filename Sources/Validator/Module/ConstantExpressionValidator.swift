@@ -37,7 +37,7 @@ extension FunctionValidator {
         }
     }
 
-    /// Notes that functions stand in an element segment.
+    /// Notes that functions are in an element segment.
     mutating func declare(_ count: Int, functionsIn range: ByteRange) throws(ValidationError) {
         do throws(Stop) {
             begin(range, signature: Frame.empty, single: .bottom)

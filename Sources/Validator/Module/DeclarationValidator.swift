@@ -35,7 +35,7 @@ struct DeclarationValidator {
 
     private typealias Place = ValidationError.Entry
 
-    /// Where errors about an entity stand: in the section of imports or of definitions. Its place
+    /// Where errors about an entity are: in the section of imports or of definitions. Its place
     /// among the imports is looked up when there is an error.
     private func place(_ index: Int, _ importedCount: Int, _ section: UInt8) -> Place {
         Place(section: section, position: index - importedCount)

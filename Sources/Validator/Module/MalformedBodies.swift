@@ -43,7 +43,7 @@ private func checkForm(
     if !reader.isAtEnd { throw DecodingError(.endExpected, at: reader.offset) }
 }
 
-/// Opens and closes blocks; false if the instruction cannot stand here.
+/// Opens and closes blocks; false if the instruction cannot be here.
 private func updateNesting(_ opcode: Opcode, _ kinds: inout RawStack<Frame.Kind>) -> Bool {
     let current = kinds[kinds.count - 1]
     switch opcode {

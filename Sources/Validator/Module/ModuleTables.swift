@@ -129,7 +129,7 @@ final class ModuleTables: @unchecked Sendable {
             case .array(let element): fields.append(Self.entry(element, canonical))
             }
         }
-        // The unpacked types of fields stand behind all parameters and results.
+        // The unpacked types of fields are after all parameters and results.
         let firstField = values.count
         values.append(contentsOf: fields.lazy.map(\.type))
         let valueColumn = Column(values)

@@ -146,7 +146,7 @@ struct ModuleValidator {
 }
 
 extension ParsedModule {
-    /// Where the section with this id starts: errors about what has no position of its own stand
+    /// Where the section with this id starts: errors about what has no position of its own are
     /// there.
     func offset(ofSection id: UInt8) -> Int {
         sections.first { $0.id == id }?.range.start ?? 0

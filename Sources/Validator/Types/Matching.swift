@@ -1,6 +1,6 @@
 import WasmDecoder
 
-/// Whether values of one type can stand where another is expected. All types are in canonical
+/// Whether values of one type can be where another is expected. All types are in canonical
 /// form, so that equal is the same as equivalent, and held by the caller: see `TypeRegistry`.
 ///
 /// Specification: 3.3 (matching).

@@ -3,7 +3,7 @@ import WasmDecoder
 /// The closed form of a recursion group, by which groups of all modules are compared: references
 /// to types of the group itself are positions in it, all others are canonical ids.
 ///
-/// Hashed with the random seed of the process, so that nobody can aim at collisions.
+/// Hashed with the random seed of the process, so that modules cannot aim at collisions.
 struct RecursionGroupKey: Hashable {
     private(set) var words: [UInt32] = []
 

@@ -20,7 +20,7 @@ public final class TypeRegistry: Sendable {
     private let firstIDs = Mutex<[RecursionGroupKey: TypeID]>([:])
     private let maximumTypes: Int
 
-    /// Levels of declared subtypes that a type may stand above a type without supertype.
+    /// Levels of declared subtypes that a type may be above a type without supertype.
     static let maximumDepth = 63
 
     /// Ids that are left for types of the host when modules have all theirs.
@@ -83,7 +83,7 @@ public final class TypeRegistry: Sendable {
         return isKnown
     }
 
-    /// Holds a type, if there is one with this id, until `release` is called with the answer's `first`.
+    /// Holds a type, if there is one with this id, until `release` is called with the result's `first`.
     package func hold(_ id: TypeID) -> (first: TypeID, definition: SubType)? {
         firstIDs.withLock { _ in
             guard let entry = storage[id] else { return nil }
@@ -153,7 +153,7 @@ public final class TypeRegistry: Sendable {
     ///
     /// Cost: proportional to the size of the type section.
     ///
-    /// - Parameter groupEnds: for each recursion group the index behind its last type, ascending.
+    /// - Parameter groupEnds: for each recursion group the index after its last type, ascending.
     /// - Returns: the canonical ids in the order of the type indices. They are held as long as the
     ///   answer lives.
     /// - Throws: an error without a useful offset if a type refers to types that are not there or
@@ -199,7 +199,7 @@ public final class TypeRegistry: Sendable {
         }
     }
 
-    /// Holds a group, which is registered if it is new, and appends its ids; answers the first.
+    /// Holds a group, which is registered if it is new, and appends its ids; returns the first.
     private func register(
         _ group: Range<Int>, of types: [SubType], ids: inout [TypeID]
     ) throws(ValidationError.Reason) -> TypeID {

@@ -10,7 +10,7 @@ import WasmDecoder
 // read. Kinds can be asked for any id: they are atomic and live as long as the storage.
 
 /// The type definitions of a registry, by `TypeID`: changed under the registry's lock, read without
-/// any by those who hold the types.
+/// any by the holders of the types.
 final class TypeStorage: @unchecked Sendable {
     /// What is known about a type.
     struct Entry {
