@@ -355,6 +355,8 @@ import WasmInterpreter
             return
         }
         #expect(value.isNaN)
+        let negative = TrapDetail.conversion(value: -.nan, type: .i32)
+        #expect("\(negative)" == "nan is no i32")
     }
 
     @Test func arrays() throws {

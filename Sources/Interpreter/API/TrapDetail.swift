@@ -53,7 +53,8 @@ extension TrapDetail: CustomStringConvertible {
         case .arrayAccess(let index, let count, let size):
             "\(elements(index, count)) of an array, which has \(size)"
         case .cast(let expected, let found): "expected \(expected), found \(found)"
-        case .conversion(let value, let type): "\(value) is no \(type)"
+        // The sign of a NaN depends on the processor.
+        case .conversion(let value, let type): "\(value.isNaN ? "nan" : "\(value)") is no \(type)"
         }
     }
 
