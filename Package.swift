@@ -7,6 +7,11 @@ let package = Package(
     products: [
         .library(name: "Wasmd", targets: ["Wasmd"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
+        // The rooms one by one, for the programs in `Benchmarks` and `Tests/Mutations`. What is public in
+        // them and not brought along by `Wasmd` may change with each version.
+        .library(
+            name: "WasmdRooms",
+            targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmText", "WasmWASI"]),
     ],
     targets: [
         .target(name: "WasmDecoder", path: "Sources/Decoder"),
@@ -39,24 +44,6 @@ let package = Package(
         .executableTarget(
             name: "generate-instructions", dependencies: ["WasmInstructionSet"],
             path: "Sources/GenerateInstructions"),
-
-        // Damages modules and runs what comes out; makes programs to compare with other engines.
-        .executableTarget(
-            name: "mutations", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
-            path: "Tests/Mutations", exclude: ["README.md", "Fuzzing"]),
-
-        // Microseconds of instances: made, forked, restored, saved.
-        .executableTarget(
-            name: "measure-instances", dependencies: ["WasmInterpreter", "WasmText"],
-            path: "Benchmarks/instances"),
-        // How fast limits hold, and what they cost.
-        .executableTarget(
-            name: "measure-limits", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
-            path: "Benchmarks/limits"),
-
-        // What calls between Swift and guests cost.
-        .executableTarget(
-            name: "measure-embedding", dependencies: ["Wasmd"], path: "Benchmarks/embedding"),
 
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
