@@ -14,18 +14,24 @@ let package = Package(
             targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmText", "WasmWASI"]),
     ],
     targets: [
-        .target(name: "WasmDecoder", path: "Sources/Decoder"),
-        .target(name: "WasmValidator", dependencies: ["WasmDecoder"], path: "Sources/Validator"),
+        // The only room that imports the C library.
+        .target(name: "WasmSystem", path: "Sources/System"),
+        .target(name: "WasmDecoder", dependencies: ["WasmSystem"], path: "Sources/Decoder"),
+        .target(
+            name: "WasmValidator", dependencies: ["WasmDecoder", "WasmSystem"],
+            path: "Sources/Validator"),
         .target(name: "WasmDebugInfo", dependencies: ["WasmDecoder"], path: "Sources/DebugInfo"),
         .target(
             name: "WasmInterpreter",
-            dependencies: ["WasmDecoder", "WasmDebugInfo", "WasmValidator"],
+            dependencies: ["WasmDecoder", "WasmDebugInfo", "WasmSystem", "WasmValidator"],
             path: "Sources/Interpreter"),
-        .target(name: "WasmWASI", dependencies: ["WasmInterpreter"], path: "Sources/WASI"),
-        .target(name: "WasmText", dependencies: ["WasmDecoder"], path: "Sources/Text"),
+        .target(
+            name: "WasmWASI", dependencies: ["WasmInterpreter", "WasmSystem"], path: "Sources/WASI"),
+        .target(
+            name: "WasmText", dependencies: ["WasmDecoder", "WasmSystem"], path: "Sources/Text"),
         .target(
             name: "WasmScriptRunner",
-            dependencies: ["WasmText", "WasmValidator", "WasmInterpreter"],
+            dependencies: ["WasmText", "WasmValidator", "WasmInterpreter", "WasmSystem"],
             path: "Sources/ScriptRunner"),
         // What embedders import; the command line uses the rooms themselves.
         .target(
@@ -35,16 +41,17 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner",
+                "WasmScriptRunner", "WasmSystem",
             ],
             path: "Sources/wasmd"),
 
         // The register instruction set is data; the generator turns it into the machine's handlers.
         .target(name: "WasmInstructionSet", path: "Sources/InstructionSet"),
         .executableTarget(
-            name: "generate-instructions", dependencies: ["WasmInstructionSet"],
+            name: "generate-instructions", dependencies: ["WasmInstructionSet", "WasmSystem"],
             path: "Sources/GenerateInstructions"),
 
+        .testTarget(name: "SystemTests", dependencies: ["WasmSystem"], path: "Tests/SystemTests"),
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(
@@ -55,7 +62,7 @@ let package = Package(
             name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),
         .testTarget(
             name: "InterpreterTests",
-            dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
+            dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmSystem", "WasmText"],
             path: "Tests/InterpreterTests"),
         .testTarget(
             name: "HostileTests", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
