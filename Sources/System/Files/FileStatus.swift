@@ -1,3 +1,5 @@
+// Invariant: a path given as a pointer ends with a NUL, and lives until the call returns.
+
 import Glibc
 
 /// What the kernel knows of a file: stat(2).

@@ -6,7 +6,7 @@ import Glibc
 /// Address space from the kernel: mmap(2).
 public enum SystemMemory {
     /// Bytes of a page of the processor. 4,096 on x86-64; 16 or 64 KiB on some aarch64 kernels.
-    public static let pageSize = max(4096, Int(sysconf(Int32(_SC_PAGESIZE))))
+    public static let pageSize = max(4096, Int(sysconf(Int32(truncatingIfNeeded: _SC_PAGESIZE))))
 
     /// `byteCount` rounded up to whole pages, or nil if that overflows.
     public static func roundedUp(_ byteCount: Int) -> Int? {
@@ -48,7 +48,8 @@ public enum SystemMemory {
     }
 
     /// Puts zeros in place of whatever was mapped at `address`; false if the system refuses.
-    public static func replaceByZeros(_ address: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool {
+    public static func replaceByZeros(_ address: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool
+    {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
         return byteCount == 0
             || mmap(address, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED

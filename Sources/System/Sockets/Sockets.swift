@@ -32,11 +32,11 @@ extension Kernel {
     public static func receive(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, peeks: Bool = false
     ) throws(SystemError) -> (byteCount: Int, isTruncated: Bool) {
-        var options = Int32(MSG_DONTWAIT)
-        if peeks { options |= Int32(MSG_PEEK) }
+        var options = Int32(truncatingIfNeeded: MSG_DONTWAIT)
+        if peeks { options |= Int32(truncatingIfNeeded: MSG_PEEK) }
         var message = header(vectors)
         let count = try retrying { recvmsg(descriptor, &message, options) }
-        return (count, message.msg_flags & Int32(MSG_TRUNC) != 0)
+        return (count, message.msg_flags & Int32(truncatingIfNeeded: MSG_TRUNC) != 0)
     }
 
     /// Sends once, without waiting: sendmsg(2). A closed peer is `EPIPE`, without a signal.
@@ -44,7 +44,8 @@ extension Kernel {
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int {
         var message = header(vectors)
-        let options = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+        let options =
+            Int32(truncatingIfNeeded: MSG_NOSIGNAL) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
         return try retrying { sendmsg(descriptor, &message, options) }
     }
 
@@ -61,7 +62,7 @@ extension Kernel {
     ) throws(SystemError) {
         guard reading || writing else { throw .inval }
         let how = reading && writing ? SHUT_RDWR : reading ? SHUT_RD : SHUT_WR
-        try retrying { Glibc.shutdown(descriptor, Int32(how)) }
+        try retrying { Glibc.shutdown(descriptor, Int32(truncatingIfNeeded: how)) }
     }
 
     /// The error that a socket keeps, such as why connecting failed; nil for none. Asking forgets it:
@@ -72,7 +73,7 @@ extension Kernel {
 
     /// Sends small writes at once instead of collecting them: tcp(7), `TCP_NODELAY`.
     public static func setNoDelay(_ descriptor: Int32) throws(SystemError) {
-        try setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        try setOption(descriptor, Int32(truncatingIfNeeded: IPPROTO_TCP), TCP_NODELAY, 1)
     }
 
     /// The address that a socket is bound to: getsockname(2).

@@ -87,11 +87,11 @@ public enum SystemAddress: Hashable, Sendable {
         guard result >= 0 else { throw .ofLastCall }
         let bytes = withUnsafeBytes(of: &storage) { [UInt8]($0.prefix(Int(size))) }
         // Linux's structures: the family, then the port and the address, or the path.
-        switch Int32(storage.ss_family) {
+        switch Int32(truncatingIfNeeded: storage.ss_family) {
         case AF_INET where bytes.count >= 8:
-            self = .ipv4(Array(bytes[4..<8]), port: UInt16(bytes[2]) << 8 | UInt16(bytes[3]))
+            self = .ipv4(Array(bytes[4..<8]), port: portNumber(bytes))
         case AF_INET6 where bytes.count >= 24:
-            self = .ipv6(Array(bytes[8..<24]), port: UInt16(bytes[2]) << 8 | UInt16(bytes[3]))
+            self = .ipv6(Array(bytes[8..<24]), port: portNumber(bytes))
         case AF_UNIX:
             let path = bytes.dropFirst(2)
             // A name that begins with a NUL is none of a file.
@@ -99,6 +99,11 @@ public enum SystemAddress: Hashable, Sendable {
         default: return nil
         }
     }
+}
+
+/// The port in a structure of an internet address.
+private func portNumber(_ bytes: [UInt8]) -> UInt16 {
+    UInt16(truncatingIfNeeded: bytes[2]) << 8 | UInt16(truncatingIfNeeded: bytes[3])
 }
 
 extension SystemAddress {
