@@ -73,7 +73,8 @@ let package = Package(
             name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
-            name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
+            name: "WASITests", dependencies: ["WasmWASI", "WasmSystem", "WasmText"],
+            path: "Tests/WASITests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -29,5 +29,10 @@ public func openat(
 @_silgen_name("ioctl")
 public func ioctl(_ descriptor: Int32, _ request: UInt, _ argument: UnsafeMutableRawPointer) -> Int32
 
+/// Casts in C.
+public typealias SignalHandler = @convention(c) (Int32) -> Void
+public var SIG_DFL: SignalHandler? { nil }
+public var SIG_IGN: SignalHandler? { unsafeBitCast(1, to: SignalHandler?.self) }
+
 /// A macro in C.
 public var MAP_FAILED: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: -1) }

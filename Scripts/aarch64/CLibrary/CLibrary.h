@@ -1,4 +1,5 @@
 // The headers of the C library that the compared program uses.
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

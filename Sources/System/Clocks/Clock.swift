@@ -67,7 +67,7 @@ extension timespec {
     /// Nanoseconds since the clock's zero; times before it are 0.
     @inlinable
     @inline(__always)
-    var nanoseconds: UInt64 {
+    public var nanoseconds: UInt64 {
         UInt64(clamping: tv_sec) &* 1_000_000_000 &+ UInt64(clamping: tv_nsec)
     }
 }

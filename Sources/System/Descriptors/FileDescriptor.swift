@@ -2,6 +2,7 @@ import Glibc
 
 /// An open file, pipe, socket or other thing of the kernel that one owner has. Closed at the end of
 /// its life.
+@frozen
 public struct FileDescriptor: ~Copyable, Sendable {
     /// The descriptor's number; borrowed from the owner.
     public let number: Int32
@@ -31,6 +32,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
 }
 
 /// A pipe: what is written to `output` can be read from `input`.
+@frozen
 public struct Pipe: ~Copyable, Sendable {
     public let input: FileDescriptor
     public let output: FileDescriptor

@@ -40,14 +40,14 @@ public struct FileStatus: Hashable, Sendable {
 extension FileStatus.Kind {
     init(mode: mode_t) {
         self =
-            switch mode & S_IFMT {
-            case S_IFREG: .regular
-            case S_IFDIR: .directory
-            case S_IFLNK: .symbolicLink
-            case S_IFCHR: .characterDevice
-            case S_IFBLK: .blockDevice
-            case S_IFSOCK: .socket
-            case S_IFIFO: .pipe
+            switch mode & mode_t(S_IFMT) {
+            case mode_t(S_IFREG): .regular
+            case mode_t(S_IFDIR): .directory
+            case mode_t(S_IFLNK): .symbolicLink
+            case mode_t(S_IFCHR): .characterDevice
+            case mode_t(S_IFBLK): .blockDevice
+            case mode_t(S_IFSOCK): .socket
+            case mode_t(S_IFIFO): .pipe
             default: .unknown
             }
     }

@@ -161,6 +161,11 @@ extension System {
         try mapping { () throws(SystemError) in try Kernel.duplicate(descriptor) }
     }
 
+    /// A pipe that its caller closes.
+    static func makePipe() throws(Errno) -> (read: Int32, write: Int32) {
+        try mapping { () throws(SystemError) in try Kernel.makePipe() }
+    }
+
     static func close(_ descriptor: Int32) throws(Errno) {
         try mapping { () throws(SystemError) in try Kernel.close(descriptor) }
     }
