@@ -7,20 +7,31 @@ let package = Package(
     products: [
         .library(name: "Wasmd", targets: ["Wasmd"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
+        // The rooms one by one, for the programs in `Benchmarks` and `Tests/Mutations`. What is public in
+        // them and not brought along by `Wasmd` may change with each version.
+        .library(
+            name: "WasmdRooms",
+            targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmText", "WasmWASI"]),
     ],
     targets: [
-        .target(name: "WasmDecoder", path: "Sources/Decoder"),
-        .target(name: "WasmValidator", dependencies: ["WasmDecoder"], path: "Sources/Validator"),
+        // The only room that imports the C library.
+        .target(name: "WasmSystem", path: "Sources/System"),
+        .target(name: "WasmDecoder", dependencies: ["WasmSystem"], path: "Sources/Decoder"),
+        .target(
+            name: "WasmValidator", dependencies: ["WasmDecoder", "WasmSystem"],
+            path: "Sources/Validator"),
         .target(name: "WasmDebugInfo", dependencies: ["WasmDecoder"], path: "Sources/DebugInfo"),
         .target(
             name: "WasmInterpreter",
-            dependencies: ["WasmDecoder", "WasmDebugInfo", "WasmValidator"],
+            dependencies: ["WasmDecoder", "WasmDebugInfo", "WasmSystem", "WasmValidator"],
             path: "Sources/Interpreter"),
-        .target(name: "WasmWASI", dependencies: ["WasmInterpreter"], path: "Sources/WASI"),
-        .target(name: "WasmText", dependencies: ["WasmDecoder"], path: "Sources/Text"),
+        .target(
+            name: "WasmWASI", dependencies: ["WasmInterpreter", "WasmSystem"], path: "Sources/WASI"),
+        .target(
+            name: "WasmText", dependencies: ["WasmDecoder", "WasmSystem"], path: "Sources/Text"),
         .target(
             name: "WasmScriptRunner",
-            dependencies: ["WasmText", "WasmValidator", "WasmInterpreter"],
+            dependencies: ["WasmText", "WasmValidator", "WasmInterpreter", "WasmSystem"],
             path: "Sources/ScriptRunner"),
         // What embedders import; the command line uses the rooms themselves.
         .target(
@@ -30,34 +41,17 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner",
+                "WasmScriptRunner", "WasmSystem",
             ],
             path: "Sources/wasmd"),
 
         // The register instruction set is data; the generator turns it into the machine's handlers.
         .target(name: "WasmInstructionSet", path: "Sources/InstructionSet"),
         .executableTarget(
-            name: "generate-instructions", dependencies: ["WasmInstructionSet"],
+            name: "generate-instructions", dependencies: ["WasmInstructionSet", "WasmSystem"],
             path: "Sources/GenerateInstructions"),
 
-        // Damages modules and runs what comes out; makes programs to compare with other engines.
-        .executableTarget(
-            name: "mutations", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
-            path: "Tests/Mutations", exclude: ["README.md", "Fuzzing"]),
-
-        // Microseconds of instances: made, forked, restored, saved.
-        .executableTarget(
-            name: "measure-instances", dependencies: ["WasmInterpreter", "WasmText"],
-            path: "Benchmarks/instances"),
-        // How fast limits hold, and what they cost.
-        .executableTarget(
-            name: "measure-limits", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
-            path: "Benchmarks/limits"),
-
-        // What calls between Swift and guests cost.
-        .executableTarget(
-            name: "measure-embedding", dependencies: ["Wasmd"], path: "Benchmarks/embedding"),
-
+        .testTarget(name: "SystemTests", dependencies: ["WasmSystem"], path: "Tests/SystemTests"),
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(
@@ -68,7 +62,7 @@ let package = Package(
             name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),
         .testTarget(
             name: "InterpreterTests",
-            dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmText"],
+            dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmSystem", "WasmText"],
             path: "Tests/InterpreterTests"),
         .testTarget(
             name: "HostileTests", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -79,7 +73,8 @@ let package = Package(
             name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
-            name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
+            name: "WASITests", dependencies: ["WasmWASI", "WasmSystem", "WasmText"],
+            path: "Tests/WASITests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

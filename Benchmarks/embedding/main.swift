@@ -3,7 +3,7 @@ import Wasmd
 // Prints what calls between Swift and a guest, and instances, cost: nanoseconds an operation, the
 // fastest of several rounds.
 //
-//     swift run -c release measure-embedding
+//     swift run -c release --package-path Benchmarks measure-embedding
 
 let text = """
     (module

@@ -1,6 +1,6 @@
 // What instances cost: microseconds to make, fork, restore and save one. Run it with
 //
-//     swift run -c release measure-instances [PERCENT]
+//     swift run -c release --package-path Benchmarks measure-instances [PERCENT]
 //
 // with PERCENT for fewer or more repetitions.
 //

@@ -1,7 +1,7 @@
 // Measures what limits cost and how fast they hold:
 //
-//     swift run -c release measure-limits [ROUNDS]
-//     swift run -c release measure-limits --deadlines [ROUNDS [WORD...]]
+//     swift run -c release --package-path Benchmarks measure-limits [ROUNDS]
+//     swift run -c release --package-path Benchmarks measure-limits --deadlines [ROUNDS [WORD...]]
 //
 // - how long a guest goes on after `InterruptHandle.interrupt()`, by what it does;
 // - what a deadline costs that is armed and not reached;

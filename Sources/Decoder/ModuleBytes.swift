@@ -3,7 +3,7 @@
 // the file, and functions are translated long after they were validated. A guest that may write its
 // own file could then run what was not validated; truncating the file would end the process.
 
-import Glibc
+import WasmSystem
 
 /// A file could not be read.
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -16,9 +16,16 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.path = path
     }
 
+    package init(_ error: SystemError, path: String) {
+        self.init(errno: error.code, path: path)
+    }
+
+    /// What the system says of the error.
+    package var reason: String { SystemError(code: errno).text }
+
     /// `path: No such file or directory`
     public var description: String {
-        "\(path): \(strerror(errno).map { String(cString: $0) } ?? "error \(errno)")"
+        "\(path): \(reason)"
     }
 }
 
@@ -54,19 +61,17 @@ public final class ModuleBytes: Sendable {
     /// The same for a path that need not be UTF-8.
     public convenience init(path: [UInt8]) throws(FileError) {
         let name = String(decoding: path, as: UTF8.self)
-        guard !path.contains(0) else { throw FileError(errno: EINVAL, path: name) }
-        var descriptor = open(path.map { CChar(bitPattern: $0) } + [0], O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileError(errno: Glibc.errno, path: name) }
-        // The numbers of standard streams that are closed are not for files.
-        if descriptor <= STDERR_FILENO {
-            let moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-            let number = Glibc.errno
-            close(descriptor)
-            guard moved >= 0 else { throw FileError(errno: number, path: name) }
-            descriptor = moved
+        guard !path.contains(0) else { throw FileError(.inval, path: name) }
+        let file: FileDescriptor
+        do throws(SystemError) {
+            // The numbers of standard streams that are closed are not for files.
+            file = FileDescriptor(
+                owning: try Kernel.aboveStandardStreams(
+                    try Kernel.open(CString(path: path), .readOnly)))
+        } catch {
+            throw FileError(error, path: name)
         }
-        defer { close(descriptor) }
-        try self.init(descriptor: descriptor, name)
+        try self.init(descriptor: file.number, name)
     }
 
     /// Reads what is left of an open file, pipe or socket, which the caller keeps.
@@ -77,16 +82,14 @@ public final class ModuleBytes: Sendable {
     }
 
     private init(descriptor: Int32, _ name: String) throws(FileError) {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw FileError(errno: Glibc.errno, path: name)
-        }
-        switch Self.readAll(descriptor, sizeHint: Int(truncatingIfNeeded: status.st_size)) {
-        case .success((let buffer, let length)):
+        do throws(SystemError) {
+            let size = try Kernel.status(descriptor).byteCount
+            let (buffer, length) = try Self.readAll(
+                descriptor, sizeHint: Int(truncatingIfNeeded: size))
             base = UnsafePointer(buffer)
             count = length
-        case .failure(let error):
-            throw FileError(errno: error.errno, path: name)
+        } catch {
+            throw FileError(error, path: name)
         }
     }
 
@@ -95,7 +98,9 @@ public final class ModuleBytes: Sendable {
     private typealias Buffer = (start: UnsafeMutablePointer<UInt8>, count: Int)
 
     /// Reads until the end of the file into a buffer that doubles when it is full.
-    private static func readAll(_ descriptor: Int32, sizeHint: Int) -> Result<Buffer, FileError> {
+    private static func readAll(
+        _ descriptor: Int32, sizeHint: Int
+    ) throws(SystemError) -> Buffer {
         // One byte more than the file should have: the read that meets its end finds room. What the
         // system says of the size is believed up to what a module may have.
         let limit = DecodingLimits.default.moduleSize
@@ -105,7 +110,7 @@ public final class ModuleBytes: Sendable {
         while true {
             if count > limit {
                 buffer.deallocate()
-                return .failure(FileError(errno: EFBIG, path: ""))
+                throw .fbig
             }
             if count == capacity {
                 let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity * 2)
@@ -114,19 +119,18 @@ public final class ModuleBytes: Sendable {
                 buffer = larger
                 capacity *= 2
             }
-            let length = read(descriptor, buffer + count, capacity - count)
-            if length == 0 { return .success((buffer, count)) }
-            if length > 0 {
+            let room = UnsafeMutableRawBufferPointer(
+                start: buffer + count, count: capacity - count)
+            do throws(SystemError) {
+                let length = try Kernel.read(descriptor, room)
+                if length == 0 { return (buffer, count) }
                 count += length
-            } else if Glibc.errno == EAGAIN {
+            } catch .again {
                 // Another process that shares the stream made it non-blocking.
-                let events = Int16(truncatingIfNeeded: POLLIN)
-                var stream = pollfd(fd: descriptor, events: events, revents: 0)
-                poll(&stream, 1, -1)
-            } else if Glibc.errno != EINTR {
-                let number = Glibc.errno
+                _ = try? Kernel.waitUntilReady(descriptor, isReading: true)
+            } catch {
                 buffer.deallocate()
-                return .failure(FileError(errno: number, path: ""))
+                throw error
             }
         }
     }

@@ -3,26 +3,36 @@
 //     swift run generate-instructions            writes the files
 //     swift run generate-instructions --check    exit status 1 if a file is not current
 
-import Glibc
 import WasmInstructionSet
+import WasmSystem
 
 let folder = "Sources/Interpreter/Machine/Generated"
 let files = generatedFiles()
 
 func read(_ path: String) -> String? {
-    guard let file = fopen(path, "r") else { return nil }
-    defer { fclose(file) }
+    guard let number = try? Kernel.open(path, .readOnly) else { return nil }
+    let file = FileDescriptor(owning: number)
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    while case let count = fread(&buffer, 1, buffer.count, file), count > 0 {
+    while true {
+        guard let count = try? buffer.withUnsafeMutableBytes({ try Kernel.read(file.number, $0) })
+        else { return nil }
+        if count == 0 { return String(decoding: bytes, as: UTF8.self) }
         bytes.append(contentsOf: buffer[..<count])
     }
-    return String(decoding: bytes, as: UTF8.self)
+}
+
+func write(_ text: String, to path: String) throws {
+    let file = FileDescriptor(
+        owning: try Kernel.open(path, [.writeOnly, .create, .truncate]))
+    try Array(text.utf8).withUnsafeBytes { try Kernel.writeAll(file.number, $0) }
+    try file.close()
 }
 
 /// Handler files of an earlier, larger table.
 let leftovers = (0..<100).map { "Handlers\($0).swift" }.filter { name in
-    !files.contains { $0.name == name } && access("\(folder)/\(name)", F_OK) == 0
+    !files.contains { $0.name == name }
+        && Kernel.isAccessible("\(folder)/\(name)", for: .exist)
 }
 
 if CommandLine.arguments.contains("--check") {
@@ -30,15 +40,15 @@ if CommandLine.arguments.contains("--check") {
     for name in stale {
         print("\(folder)/\(name) is not current: run swift run generate-instructions")
     }
-    exit(stale.isEmpty ? 0 : 1)
+    CurrentProcess.exit(stale.isEmpty ? 0 : 1)
 }
-for name in leftovers { unlink("\(folder)/\(name)") }
+for name in leftovers { try? Kernel.unlink("\(folder)/\(name)") }
 for file in files {
-    guard let output = fopen("\(folder)/\(file.name)", "w") else {
-        print("cannot write \(folder)/\(file.name): run this from the package's folder")
-        exit(1)
+    do {
+        try write(file.text, to: "\(folder)/\(file.name)")
+    } catch {
+        print("cannot write \(folder)/\(file.name), run this from the package's folder: \(error)")
+        CurrentProcess.exit(1)
     }
-    fputs(file.text, output)
-    fclose(output)
 }
 print("\(instructionSet.reduce(0) { $0 + $1.count }) instructions in \(files.count) files")

@@ -1,5 +1,5 @@
-import Glibc
 import WasmInterpreter
+import WasmSystem
 
 /// Why there is nothing to run where scripts should be.
 public enum ScriptSearchError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -83,26 +83,20 @@ public struct ScriptFile: Hashable, Sendable {
     }
 
     private static func entries(of folder: String) throws(ScriptSearchError) -> [String] {
-        guard let directory = opendir(folder) else {
-            throw .file(FileError(errno: errno, path: folder))
+        do throws(SystemError) {
+            return try Kernel.names(inFolder: folder).map { String(decoding: $0, as: UTF8.self) }
+        } catch {
+            throw .file(FileError(error, path: folder))
         }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            names.append(
-                withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                })
-        }
-        return names
     }
 
     private static func isFolder(
         _ path: String, followingLinks: Bool = true
     ) throws(ScriptSearchError) -> Bool {
-        var status = stat()
-        let result = followingLinks ? stat(path, &status) : lstat(path, &status)
-        if result != 0 { throw .file(FileError(errno: errno, path: path)) }
-        return status.st_mode & S_IFMT == S_IFDIR
+        do throws(SystemError) {
+            return try Kernel.status(path, followsLink: followingLinks).kind == .directory
+        } catch {
+            throw .file(FileError(error, path: path))
+        }
     }
 }

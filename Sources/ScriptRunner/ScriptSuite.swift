@@ -1,6 +1,6 @@
 import Synchronization
 import WasmInterpreter
-import WasmValidator
+import WasmSystem
 
 /// A file and what came of its commands.
 public struct ScriptResult: Sendable {

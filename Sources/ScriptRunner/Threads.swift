@@ -1,18 +1,17 @@
-import Glibc
 import Synchronization
 import WasmInterpreter
+import WasmSystem
 import WasmText
-import WasmValidator
 
 /// A thread of a script that was started and not yet waited for.
 struct ThreadInProgress {
     let name: [UInt8]
-    fileprivate let thread: pthread_t
+    fileprivate let thread: SystemThread
     fileprivate let result: ThreadResult
 
     /// Waits until the thread has run all its commands.
     func join() -> ScriptReport {
-        pthread_join(thread, nil)
+        thread.join()
         return result.report.withLock { $0 }
     }
 }
@@ -63,7 +62,7 @@ extension ScriptSession {
         }
         let (options, engine, source, depth) = (options, engine, source, depth)
         let result = ThreadResult()
-        let started = startThread { [shared] in
+        let started = SystemThread.start { [shared] in
             let session = ScriptSession(options, engine, source: source, depth: depth + 1)
             for instance in shared { session.bind(instance) }
             let report = session.run(thread.reader())

@@ -1,5 +1,6 @@
 import Synchronization
 import WasmDecoder
+import WasmSystem
 
 /// Validates all function bodies; returns the features that they need.
 ///

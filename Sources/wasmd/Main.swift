@@ -1,5 +1,5 @@
-import Glibc
 import WasmDecoder
+import WasmSystem
 import WasmText
 import WasmWASI
 
@@ -7,13 +7,14 @@ import WasmWASI
 @main
 enum Main {
     static func main() {
-        StandardStreams.fill()
+        // What is opened must not take the place of a stream that is closed.
+        Kernel.fillStandardStreams()
         // A reader that goes away, or a limit on the size of files, is an error of a write, not the
         // end of the process.
         WASI.ignoreBrokenPipes()
         let console = Console.standard()
         let status = perform(Word.commandLine(), console)
-        exit(finish(console, status))
+        CurrentProcess.exit(finish(console, status))
     }
 
     /// Writes what is left. A command whose results got lost has not succeeded.

@@ -1,4 +1,5 @@
 import Testing
+import WasmSystem
 
 @testable import WasmInterpreter
 

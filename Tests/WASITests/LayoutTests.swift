@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import WasmSystem
 
 @testable import WasmWASI
 
@@ -127,6 +128,6 @@ import Testing
         (EXDEV, .xdev), (ENOSYS, .notsup), (ENOMEDIUM, .io), (0xfff, .io),
     ])
     func conversion(_ code: Int32, _ error: Errno) {
-        #expect(Errno(host: code) == error)
+        #expect(Errno(SystemError(code: code)) == error)
     }
 }

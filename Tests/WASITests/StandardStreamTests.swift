@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import WasmSystem
 
 @testable import WasmInterpreter
 @testable import WasmWASI
@@ -93,11 +94,11 @@ import Testing
 
     /// A signal of a failed write ends with the write; the thread's mask is what it was.
     @Test func signalsOfWrites() throws {
-        for (number, error) in [(SIGPIPE, Errno.pipe), (SIGXFSZ, .fbig)] {
+        for (number, error) in [(SIGPIPE, SystemError.pipe), (SIGXFSZ, .fbig)] {
             var before = sigset_t()
             pthread_sigmask(SIG_BLOCK, nil, &before)
             #expect(throws: error) {
-                try System.withoutWriteSignals { () throws(Errno) in
+                try Signals.withoutWriteSignals { () throws(SystemError) in
                     raise(number)
                     throw error
                 }
@@ -118,8 +119,8 @@ import Testing
         var before = sigset_t()
         pthread_sigmask(SIG_BLOCK, &blocked, &before)
         raise(SIGPIPE)
-        #expect(throws: Errno.pipe) {
-            try System.withoutWriteSignals { () throws(Errno) in throw .pipe }
+        #expect(throws: SystemError.pipe) {
+            try Signals.withoutWriteSignals { () throws(SystemError) in throw .pipe }
         }
         var pending = sigset_t()
         sigpending(&pending)

@@ -1,4 +1,5 @@
 import Glibc
+import WasmSystem
 
 @testable import WasmWASI
 

@@ -1,4 +1,5 @@
 import Synchronization
+import WasmSystem
 
 /// Stops the guest of a store from another thread or from a signal handler.
 ///

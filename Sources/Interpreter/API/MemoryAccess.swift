@@ -2,7 +2,7 @@
 // and store alive, which the compiler must be told: perhaps nothing else does. Other threads may
 // write to the bytes of a shared memory at any time: what is checked is copied first.
 
-import Glibc
+import WasmSystem
 
 /// A number as it stands in linear memory: little-endian, as in the processors that wasmd runs on.
 ///
@@ -101,7 +101,7 @@ extension Memory {
     ) throws(AccessError) {
         let start = try range(address, count)
         defer { extendLifetime(self) }
-        memset(start, Int32(value), Int(truncatingIfNeeded: UInt64(unsigned: count)))
+        Bytes.fill(start, Int(truncatingIfNeeded: UInt64(unsigned: count)), with: value)
     }
 }
 
@@ -142,10 +142,10 @@ extension Memory {
         let most = min(size - address, UInt64(max(limit, 0)) + 1)
         let start = try range(address, most)
         defer { extendLifetime(self) }
-        guard let end = memchr(start, 0, Int(truncatingIfNeeded: most)) else {
+        guard let count = Bytes.index(of: 0, in: start, Int(truncatingIfNeeded: most)) else {
             throw .unterminatedText(address: address)
         }
-        return try loadString(at: address, count: UnsafeMutableRawPointer(start).distance(to: end))
+        return try loadString(at: address, count: count)
     }
 
     /// Writes text as UTF-8, without an end mark.

@@ -3,6 +3,8 @@
 // host, or `temporaries` (see `keeping`). No accumulator of the machine is one: an instruction that allocates takes
 // its operands from slots, and no value stays in an accumulator only across such an instruction.
 
+import WasmSystem
+
 /// Allocating and collecting objects of a store.
 extension Store {
     /// Puts a cell into an empty free list, after a collection if one is due or the limit is

@@ -4,7 +4,7 @@
 // handed out and no collection begins: a dead object in a block that was not swept may refer to what was
 // freed.
 
-import Glibc
+import WasmSystem
 import WasmValidator
 
 /// Objects of the guests of one store: structures, arrays, payloads of exceptions.
@@ -61,7 +61,7 @@ final class Heap {
 
     deinit {
         for words in typeWords { words.deallocate() }
-        if typeCapacity > 0 { free(types) }
+        if typeCapacity > 0 { Allocation.free(types) }
         record.deallocate()
         markStack.release()
         space.release()
@@ -96,12 +96,12 @@ final class Heap {
         // Zeros that cost nothing where they are not touched: an engine may know a million types.
         // Without memory the process ends, as with any allocation of the language.
         let memory =
-            calloc(wanted, MemoryLayout<TypeRecord>.stride)
+            Allocation.zeroed(wanted, stride: MemoryLayout<TypeRecord>.stride)
             ?? .allocate(byteCount: byteCount, alignment: 8)
         let table = memory.bindMemory(to: TypeRecord.self, capacity: wanted)
         if typeCapacity > 0 {
             table.update(from: types, count: typeCapacity)
-            free(types)
+            Allocation.free(types)
         }
         record.storeBytes(of: table, as: UnsafeMutablePointer<TypeRecord>.self)
         typeCapacity = wanted

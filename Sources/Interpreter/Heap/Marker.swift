@@ -1,7 +1,7 @@
 // Invariants: what is on the stack are offsets of marked objects whose contents were not followed
 // yet; or the stack overflowed, and there may be more such objects.
 
-import Glibc
+import WasmSystem
 
 /// Offsets of objects, in memory that grows up to a limit.
 struct MarkStack {
@@ -13,7 +13,9 @@ struct MarkStack {
     /// Makes room for one more than `count`; false if there is none.
     mutating func grow() -> Bool {
         let wanted = min(max(1024, capacity * 2), maximum)
-        guard wanted > capacity, let memory = realloc(offsets, wanted * 8) else { return false }
+        guard wanted > capacity, let memory = Allocation.resized(offsets, wanted * 8) else {
+            return false
+        }
         offsets = memory.bindMemory(to: UInt.self, capacity: wanted)
         capacity = wanted
         return true
@@ -25,7 +27,7 @@ struct MarkStack {
     }
 
     mutating func release() {
-        free(offsets)
+        Allocation.free(offsets)
         offsets = nil
         capacity = 0
     }

@@ -3,6 +3,8 @@
 // Invariants: every pointer stored in a record stays valid as long as the store that owns the
 // record; records never move; a record is changed only by the thread that runs its store.
 
+import WasmSystem
+
 /// A slot of the value stack: one 64-bit word. i32 and f32 are stored zero-extended, references as
 /// the address of what they refer to (null is 0), v128 takes two adjacent slots.
 typealias Slot = UInt64

@@ -1,7 +1,7 @@
 // Invariant: samples are taken only where `execution.place` tells where the guest is: when the
 // machine asks for budget, and around calls of the host.
 
-import Glibc
+import WasmSystem
 import WasmValidator
 
 /// Finds out what a guest spends its time on, by looking at its stack about every millisecond.
@@ -53,16 +53,10 @@ public final class Profiler {
         let (seconds, attoseconds) = interval.components
         let nanoseconds = min(max(seconds, 0), 3600) * 1_000_000_000 + attoseconds / 1_000_000_000
         self.interval = UInt64(max(nanoseconds, 10_000))
-        startTime = Self.now(CLOCK_MONOTONIC)
-        wallClockStart = Self.now(CLOCK_REALTIME)
+        startTime = SystemClock.monotonic.now
+        wallClockStart = SystemClock.realtime.now
         lastTime = startTime
         pauseTime = startTime
-    }
-
-    private static func now(_ clock: clockid_t) -> UInt64 {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return UInt64(clamping: time.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: time.tv_nsec)
     }
 
     /// What was found so far, with names and lines. Takes as long as translating the functions that
@@ -71,7 +65,7 @@ public final class Profiler {
         var resolver = FrameResolver(tree)
         return Profile(
             wallClockStart: wallClockStart, interval: interval,
-            duration: Self.now(CLOCK_MONOTONIC) &- startTime, resolver.resolve(frames), samples)
+            duration: SystemClock.monotonic.now &- startTime, resolver.resolve(frames), samples)
     }
 
     // MARK: When
@@ -88,17 +82,17 @@ public final class Profiler {
     /// A call into guests begins; the time since the last one is not counted.
     func resume(depth: Int) {
         guard depth == 0 else { return }
-        lastTime &+= Self.now(CLOCK_MONOTONIC) &- pauseTime
+        lastTime &+= SystemClock.monotonic.now &- pauseTime
     }
 
     func pause(depth: Int) {
         guard depth == 0 else { return }
-        pauseTime = Self.now(CLOCK_MONOTONIC)
+        pauseTime = SystemClock.monotonic.now
     }
 
     /// The guest asks for budget.
     func takeSample(of store: Store) {
-        let now = Self.now(CLOCK_MONOTONIC)
+        let now = SystemClock.monotonic.now
         guard now &- lastTime >= interval else { return }
         walk(store, isReturnAddress: false)
         add(at: now)
@@ -106,7 +100,7 @@ public final class Profiler {
 
     /// The guest calls the host: what it did before counts until now.
     func beginHostCall(of store: Store) {
-        let now = Self.now(CLOCK_MONOTONIC)
+        let now = SystemClock.monotonic.now
         guard now &- lastTime >= interval else { return }
         walk(store, isReturnAddress: true)
         add(at: now)
@@ -114,7 +108,7 @@ public final class Profiler {
 
     /// The host is about to return: if a sample was due meanwhile, it is the function's.
     func endHostCall(of store: Store, _ record: UnsafeMutablePointer<FunctionRecord>) {
-        let now = Self.now(CLOCK_MONOTONIC)
+        let now = SystemClock.monotonic.now
         guard now &- lastTime >= interval, let context = store.execution.pointee.context else {
             return
         }

@@ -4,7 +4,7 @@
 // of arrays of the type in question. Indices and counts are i32 and come zero-extended; nothing is
 // touched before they were checked, and sums of two of them cannot overflow 64 bits.
 
-import Glibc
+import WasmSystem
 import WasmValidator
 
 /// Puts a cell for an object of a structure type into the free list of its class; answers 0, or the
@@ -227,7 +227,7 @@ private struct Aggregate {
         guard let source else { return otherTrap }
         let byteCount = count &<< UInt64(storage.byteCountLog2)
         return inPieces(cx, byteCount, backward: target > source) {
-            memmove(target + $0.lowerBound, source + $0.lowerBound, $0.count)
+            Bytes.move(to: target + $0.lowerBound, from: source + $0.lowerBound, $0.count)
         }
     }
 
@@ -253,7 +253,7 @@ extension FieldStorage {
             elements.initializeMemory(as: T.self, repeating: value, count: count)
         }
         switch self {
-        case .i8: memset(elements, Int32(truncatingIfNeeded: value.low), count)
+        case .i8: Bytes.fill(elements, count, with: UInt8(truncatingIfNeeded: value.low))
         case .i16: repeated(UInt16(truncatingIfNeeded: value.low))
         case .i32, .f32: repeated(UInt32(truncatingIfNeeded: value.low))
         case .i64, .f64, .reference: repeated(value.low)

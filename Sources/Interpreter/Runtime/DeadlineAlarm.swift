@@ -1,9 +1,8 @@
 // Invariant: `word` is allocated for the lifetime of the process and never moves. A handle that is
 // listed is kept by the list; it leaves the list under the lock only.
 
-import Glibc
 import Synchronization
-import WasmValidator
+import WasmSystem
 
 /// Tells stores that their deadline has passed: sets a bit of their `InterruptHandle`, at which the
 /// machine looks after each call of the host.
@@ -98,14 +97,7 @@ final class DeadlineAlarm: Sendable {
 
     private func startThread() -> Bool {
         // Signals are for the threads of the program.
-        var all = sigset_t()
-        var old = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_BLOCK, &all, &old)
-        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
-        guard let thread = WasmValidator.startThread({ self.run() }) else { return false }
-        pthread_detach(thread)
-        return true
+        SystemThread.startDetached(SystemThread.Options(takesSignals: false)) { self.run() }
     }
 
     private func run() {

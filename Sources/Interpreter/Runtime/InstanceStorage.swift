@@ -3,7 +3,7 @@
 // keeps until it dies. A function record with null code was not needed yet, all its other fields
 // are zero. The store outlives this object.
 
-import Glibc
+import WasmSystem
 import WasmValidator
 
 /// What the store keeps of an instance.
@@ -41,10 +41,12 @@ final class InstanceStorage {
         let parsed = module.parsed
         var holding = ResourceHolding(store.account)
         try holding.take(Self.byteCount(module))
-        guard let context = calloc(1, module.layout.byteCount) else { throw .outOfMemory }
+        guard let context = Allocation.zeroed(1, stride: module.layout.byteCount) else {
+            throw .outOfMemory
+        }
         let size = MemoryLayout<FunctionRecord>.stride
-        guard let functions = calloc(max(parsed.bodies.count, 1), size) else {
-            free(context)
+        guard let functions = Allocation.zeroed(max(parsed.bodies.count, 1), stride: size) else {
+            Allocation.free(context)
             throw .outOfMemory
         }
         self.store = store
@@ -81,8 +83,8 @@ final class InstanceStorage {
         for case .ready(let buffer) in elementStates { buffer.deallocate() }
         tableRecords.deallocate()
         memoryRecords.deallocate()
-        free(functionRecords)
-        free(context)
+        Allocation.free(functionRecords)
+        Allocation.free(context)
     }
 
     /// What an instance takes before it has anything of its own; the last part is for this object, its

@@ -5,7 +5,7 @@
 // addresses, indices and counts come from the guest and are checked against the record's current
 // size before anything is touched. i32 operands arrive zero-extended.
 
-import Glibc
+import WasmSystem
 import WasmValidator
 
 private let refused = UInt64.max
@@ -151,7 +151,7 @@ func runtimeMemoryCopy(
     let target = place(to, destination), origin = place(from, source)
     // No piece may overwrite what a later one reads.
     return inPieces(cx, count, backward: target > origin) {
-        memmove(target + $0.lowerBound, origin + $0.lowerBound, $0.count)
+        Bytes.move(to: target + $0.lowerBound, from: origin + $0.lowerBound, $0.count)
     }
 }
 
@@ -166,8 +166,8 @@ func runtimeMemoryFill(
     }
     guard count > 0 else { return 0 }
     let target = place(record, destination)
-    let byte = Int32(UInt8(truncatingIfNeeded: value))
-    return inPieces(cx, count) { memset(target + $0.lowerBound, byte, $0.count) }
+    let byte = UInt8(truncatingIfNeeded: value)
+    return inPieces(cx, count) { Bytes.fill(target + $0.lowerBound, $0.count, with: byte) }
 }
 
 /// `data.drop`
@@ -268,7 +268,7 @@ func runtimeTableCopy(
     let origin = UnsafeMutableRawPointer(
         from.pointee.elements + Int(truncatingIfNeeded: source))
     return inPieces(cx, count &* 8, backward: target > origin) {
-        memmove(target + $0.lowerBound, origin + $0.lowerBound, $0.count)
+        Bytes.move(to: target + $0.lowerBound, from: origin + $0.lowerBound, $0.count)
     }
 }
 

@@ -4,6 +4,7 @@
 // reservation with an image keeps the image.
 
 import Synchronization
+import WasmSystem
 
 /// Address space of a memory, of which a part can be used.
 struct Reservation: @unchecked Sendable {

@@ -2,6 +2,8 @@
 // `top`; the place where it waits was left by the machine. `executions.current` is an execution
 // that runs, on the store's current stack, and is kept by the caller of `goOn`.
 
+import WasmSystem
+
 /// The executions of a store.
 struct ExecutionList {
     /// Those that have a stack, so that collections find what it holds.

@@ -2,7 +2,7 @@
 // them are the table; every slot holds a reference of the store that owns the table, or null.
 // Growing may move the elements: nobody keeps that pointer across a call that may grow a table.
 
-import Glibc
+import WasmSystem
 
 /// A table: an array of references that can grow.
 final class TableStorage {
@@ -30,7 +30,7 @@ final class TableStorage {
         let count = Int(truncatingIfNeeded: minimum)
         var holding = ResourceHolding(account)
         try holding.take(max(count, 1) * 8)
-        guard let elements = calloc(max(count, 1), 8) else { throw .outOfMemory }
+        guard let elements = Allocation.zeroed(max(count, 1), stride: 8) else { throw .outOfMemory }
         self.holding = holding
         self.type = type
         let addressable = type.addressType == .i32 ? UInt64(UInt32.max) : UInt64.max
@@ -44,7 +44,7 @@ final class TableStorage {
     }
 
     deinit {
-        free(record.pointee.elements)
+        Allocation.free(record.pointee.elements)
         record.deallocate()
     }
 
@@ -85,7 +85,7 @@ final class TableStorage {
             wanted = newCount
             guard holding.resize(to: wanted * 8) else { return false }
         }
-        guard let moved = realloc(record.pointee.elements, wanted * 8) else {
+        guard let moved = Allocation.resized(record.pointee.elements, wanted * 8) else {
             _ = holding.resize(to: capacity * 8)
             return false
         }

@@ -3,6 +3,8 @@
 // store's account; `top` is at most `end`. The fields of the store describe the stack
 // that guests run on now, and no other value does.
 
+import WasmSystem
+
 /// A value stack that no guest runs on at the moment.
 ///
 /// The store has one for calls. Every `Execution` has one of its own, so that guests that wait lie

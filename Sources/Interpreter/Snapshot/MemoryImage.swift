@@ -2,7 +2,7 @@
 // processor, from init to deinit; they are not written to afterwards. `descriptor`, if there is
 // one, is a sealed file of the same bytes. Bytes outside of `runs` are zeros.
 
-import Glibc
+import WasmSystem
 
 /// The bytes of a linear memory at some time. Memories that begin with them share them, and copy
 /// the pages that they write to.
@@ -119,7 +119,7 @@ final class MemoryImage: Sendable {
 
     /// Whether all of at least one byte are zero: if the first is, and each is as the one before.
     private static func isZero(_ start: UnsafeRawPointer, _ count: Int) -> Bool {
-        start.load(as: UInt8.self) == 0 && memcmp(start, start + 1, count - 1) == 0
+        start.load(as: UInt8.self) == 0 && Bytes.areEqual(start, start + 1, count - 1)
     }
 
     /// The bytes of one of the runs.

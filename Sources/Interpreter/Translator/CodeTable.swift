@@ -6,6 +6,7 @@
 // and what it makes belong to one thread until the code is published; no lock is held meanwhile.
 
 import Synchronization
+import WasmSystem
 import WasmValidator
 
 /// Register code of a module's functions, translated when they are first called, once for all

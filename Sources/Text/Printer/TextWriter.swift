@@ -1,4 +1,4 @@
-import Glibc
+import WasmSystem
 
 // Soundness: `start` points at memory of this writer's own, from `start` to `limit`; it is written
 // from `start` to `next`, which stays between the two: `reserve` is called before anything is
@@ -40,15 +40,15 @@ struct TextWriter: ~Copyable {
         limit = start + capacity
     }
 
-    deinit { free(start) }
+    deinit { Allocation.free(start) }
 
     /// Growing large memory moves its pages instead of copying it.
     private static func allocate(
         _ old: UnsafeMutablePointer<UInt8>?, _ capacity: Int
     ) -> UnsafeMutablePointer<UInt8> {
-        guard let memory = realloc(old, capacity) else {
+        guard let memory = Allocation.resized(old, capacity) else {
             // Nothing that Swift allocates survives this either.
-            abort()
+            CurrentProcess.abort()
         }
         return memory.bindMemory(to: UInt8.self, capacity: capacity)
     }

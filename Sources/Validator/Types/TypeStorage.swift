@@ -1,6 +1,6 @@
-import Glibc
 import Synchronization
 import WasmDecoder
+import WasmSystem
 
 // Soundness: the entries of a chunk do not move. An entry is initialized while its kind is not 0.
 // Entries and kinds are written under the registry's lock only, and what lock-free readers look at
@@ -54,12 +54,11 @@ final class TypeStorage: @unchecked Sendable {
         byteCount = chunkCount * MemoryLayout<UnsafeMutablePointer<Entry>?>.stride + kindCount
         // Zeros that cost nothing where they are not touched, and are not written by anybody. Without
         // memory the process ends, as with any allocation of the language.
-        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        let mapped = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0)
-        isMapped = mapped != MAP_FAILED
-        if let mapped, isMapped {
+        if let mapped = SystemMemory.allocate(byteCount) {
             memory = mapped
+            isMapped = true
         } else {
+            isMapped = false
             memory = .allocate(byteCount: byteCount, alignment: 8)
             memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
         }
@@ -75,7 +74,7 @@ final class TypeStorage: @unchecked Sendable {
             }
         }
         chunks[0]?.deallocate()
-        if isMapped { munmap(memory, byteCount) } else { memory.deallocate() }
+        if isMapped { SystemMemory.release(memory, byteCount) } else { memory.deallocate() }
     }
 
     @inline(__always)

@@ -133,10 +133,11 @@ extension FileTimes {
             Fstflags.all.rawValue | value == Fstflags.all.rawValue
         else { throw .inval }
         let flags = Fstflags(rawValue: value)
-        access = try Self.choose(
-            atim, isSet: flags.contains(.atim), isNow: flags.contains(.atimNow), clock)
-        modification = try Self.choose(
-            mtim, isSet: flags.contains(.mtim), isNow: flags.contains(.mtimNow), clock)
+        self.init(
+            access: try Self.choose(
+                atim, isSet: flags.contains(.atim), isNow: flags.contains(.atimNow), clock),
+            modification: try Self.choose(
+                mtim, isSet: flags.contains(.mtim), isNow: flags.contains(.mtimNow), clock))
     }
 
     private static func choose(

@@ -1,5 +1,5 @@
-import Glibc
 import WasmInterpreter
+import WasmSystem
 
 // Calls of the operating system that take as long as a file is large, in pieces, after which
 // somebody may want the guest to stop. The kernel itself is interrupted by nobody meanwhile.
@@ -15,11 +15,10 @@ extension System {
     static func setSize(
         _ descriptor: Int32, _ size: Int64, _ stop: StopSignal?
     ) throws(Errno) {
-        var status = stat()
-        let isKnown = fstat(descriptor, &status) == 0
-        var end = Int64(status.st_size)
+        let status = try? Kernel.status(descriptor)
+        var end = status?.byteCount ?? 0
         // Holes cost nothing.
-        if isKnown, size < end, Int64(status.st_blocks) > piece / 512 {
+        if let status, size < end, status.blockCount > piece / 512 {
             let step = max(piece, (end - size) / pieceLimit)
             while end - size > step {
                 end -= step
@@ -34,10 +33,8 @@ extension System {
     static func allocate(
         _ descriptor: Int32, _ offset: Int64, _ count: Int64, _ stop: StopSignal?
     ) throws(Errno) {
-        var status = statvfs()
         guard count > piece, !offset.addingReportingOverflow(count).overflow,
-            fstatvfs(descriptor, &status) == 0,
-            UInt64(count) / UInt64(max(status.f_frsize, 1)) < UInt64(status.f_bavail)
+            let free = Kernel.freeByteCount(descriptor), UInt64(count) < free
         else { return try allocate(descriptor, offset, count) }
         let step = max(piece, count / pieceLimit)
         var done: Int64 = 0
@@ -52,12 +49,11 @@ extension System {
     static func advise(
         _ descriptor: Int32, _ offset: Int64, _ count: Int64, _ advice: Advice, _ stop: StopSignal?
     ) throws(Errno) {
-        var status = stat()
-        guard advice == .dontneed, offset >= 0, fstat(descriptor, &status) == 0 else {
+        guard advice == .dontneed, offset >= 0, let status = try? Kernel.status(descriptor) else {
             return try self.advise(descriptor, offset, count, advice)
         }
         // A count of 0 is everything to the end.
-        let size = max(Int64(status.st_size), offset)
+        let size = max(status.byteCount, offset)
         let wanted = count > 0 ? min(count, size - offset) : size - offset
         guard wanted > piece else {
             return try self.advise(descriptor, offset, count, advice)

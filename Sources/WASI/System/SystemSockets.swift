@@ -1,58 +1,66 @@
-import Glibc
+import WasmSystem
 
-// Calls of the operating system on sockets. None waits: where it would have to, it is `again`.
+// Calls on sockets. None waits: where it would have to, it is `again`.
 //
 // Invariant: the buffers of a vectored call are accessible for the duration of the call.
 
 extension System {
     /// Whether the socket carries a stream of bytes or single messages.
     static func socketType(_ descriptor: Int32) -> Filetype {
-        var type: Int32 = 0
-        var size = socklen_t(MemoryLayout<Int32>.size)
-        let answer = getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size)
-        let datagram = Int32(bitPattern: SOCK_DGRAM.rawValue)
-        return answer == 0 && type == datagram ? .socketDgram : .socketStream
+        Kernel.carriesMessages(descriptor) ? .socketDgram : .socketStream
     }
 
     /// Takes the next connection of a listening socket.
     static func accept(_ descriptor: Int32) throws(Errno) -> Int32 {
-        // The flag to ask for it belongs to everybody who has the socket.
-        guard try isReady(descriptor, isReading: true) else { throw .again }
-        let flags = Int32(bitPattern: SOCK_CLOEXEC.rawValue)
-        return try aboveStandardStreams(
-            try retrying { symbol_accept4(descriptor, nil, nil, flags) })
+        try mapping { () throws(SystemError) in try Kernel.accept(descriptor) }
     }
 
     /// Receives once; `isTruncated` says that a message was longer than the buffers.
     static func receive(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>, _ flags: Riflags
     ) throws(Errno) -> (byteCount: Int, isTruncated: Bool) {
-        var options = Int32(MSG_DONTWAIT)
-        if flags.contains(.recvPeek) { options |= Int32(MSG_PEEK) }
-        var message = header(vectors)
-        let count = try retrying { recvmsg(descriptor, &message, options) }
-        return (count, message.msg_flags & Int32(MSG_TRUNC) != 0)
+        try mapping { () throws(SystemError) in
+            try Kernel.receive(descriptor, vectors, peeks: flags.contains(.recvPeek))
+        }
     }
 
     /// Sends once; a closed peer is `pipe`, without a signal.
     static func send(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
     ) throws(Errno) -> Int {
-        var message = header(vectors)
-        let options = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
-        return try retrying { sendmsg(descriptor, &message, options) }
+        try mapping { () throws(SystemError) in try Kernel.send(descriptor, vectors) }
     }
 
     static func shutdown(_ descriptor: Int32, _ directions: Sdflags) throws(Errno) {
-        let how =
-            directions == .all ? SHUT_RDWR : directions == .rd ? SHUT_RD : SHUT_WR
-        try retrying { Glibc.shutdown(descriptor, Int32(how)) }
+        let reads = directions == .all || directions == .rd
+        try mapping { () throws(SystemError) in
+            try Kernel.shutdown(descriptor, reading: reads, writing: directions != .rd)
+        }
     }
 
-    private static func header(_ vectors: UnsafeBufferPointer<HostVector>) -> msghdr {
-        var message = msghdr()
-        message.msg_iov = UnsafeMutablePointer(mutating: vectors.baseAddress)
-        message.msg_iovlen = numericCast(vectors.count)
-        return message
+    /// A socket that listens on `address`. It does not wait, so that a connection that somebody
+    /// else takes first keeps no thread.
+    ///
+    /// The file of a unix socket on which nobody listens any more is replaced: a server that was
+    /// killed leaves it.
+    static func listen(_ address: SocketAddress) throws(Errno) -> Int32 {
+        let name: SystemAddress =
+            switch address {
+            case .ipv4(let bytes, let port): .ipv4(bytes, port: port)
+            case .ipv6(let bytes, let port): .ipv6(bytes, port: port)
+            case .unix, .unixBytes: .unix(address.path ?? [])
+            }
+        return try mapping { () throws(SystemError) in try Kernel.listen(name) }
     }
+
+    /// The port that an internet socket is bound to; nil for others.
+    static func port(of socket: Int32) -> UInt16? {
+        (try? Kernel.localAddress(socket))??.port
+    }
+
+    /// The bytes of an address as people write it; nil if it is none.
+    static func ipv4Bytes(_ text: String) -> [UInt8]? { SystemAddress.ipv4Bytes(text) }
+    static func ipv6Bytes(_ text: String) -> [UInt8]? { SystemAddress.ipv6Bytes(text) }
+
+    static func ipv6Text(_ bytes: [UInt8]) -> String { SystemAddress.ipv6Text(bytes) }
 }

@@ -1,5 +1,5 @@
-import Glibc
 import WasmInterpreter
+import WasmSystem
 
 /// Waits where opening a file would let the host wait: for the other end of a pipe, or for a lease.
 ///
@@ -46,20 +46,21 @@ struct OpeningPatience {
 /// Finds out whether a pipe has a writer, without taking bytes from it: by copying one to a pipe of
 /// its own, which answers differently if there are none yet and if there will never be any.
 private struct PipeProbe: ~Copyable {
-    private let ends: (read: Int32, write: Int32)
+    private let pipe: Pipe
 
-    init() throws(Errno) { ends = try System.makePipe() }
-
-    deinit {
-        try? System.close(ends.read)
-        try? System.close(ends.write)
+    init() throws(Errno) {
+        let pipe: Pipe
+        do throws(SystemError) { pipe = try Pipe() } catch { throw Errno(error) }
+        self.pipe = pipe
     }
 
-    func hasWriter(_ pipe: Int32) throws(Errno) -> Bool {
-        do throws(Errno) {
-            return try System.retrying { symbol_tee(pipe, ends.write, 1, SPLICE_F_NONBLOCK) } > 0
+    func hasWriter(_ number: Int32) throws(Errno) -> Bool {
+        do throws(SystemError) {
+            return try Kernel.tee(number, pipe.output.number, 1) > 0
         } catch .again {
             return true
+        } catch {
+            throw Errno(error)
         }
     }
 }

@@ -1,5 +1,7 @@
-// Invariants: strings of C end with a NUL, before which all bytes can be read; buffers are lent for the
-// time of a call.
+// Invariants: strings of C end with a NUL, before which all bytes can be read.
+
+import WasmDecoder
+import WasmSystem
 
 /// A word of the command line or of the environment: bytes, which need not be UTF-8.
 ///
@@ -48,12 +50,15 @@ struct Word: Hashable, Sendable {
         bytes.split(separator: UInt8(ascii: "/")).last.map { Word(bytes: $0) }
     }
 
-    /// Hands `body` the bytes with a NUL behind them, for the system.
-    func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
-        let text = bytes.map { CChar(bitPattern: $0) } + [0]
-        return text.withUnsafeBufferPointer { buffer in
-            // Not empty: there is the NUL.
-            buffer.baseAddress.map(body) ?? body("")
+    /// The bytes with a NUL after them, for the system.
+    var cString: CString { CString(path: bytes) }
+
+    /// Opens the file that the word names.
+    func opened(_ flags: FileFlags) throws(Refusal) -> Int32 {
+        do throws(SystemError) {
+            return try Kernel.open(cString, flags)
+        } catch {
+            throw Refusal(FileError(error, path: text), file: text)
         }
     }
 }

@@ -1,5 +1,5 @@
-import Glibc
 import WasmDecoder
+import WasmSystem
 
 /// Text on its way out: collected, and written with few system calls.
 ///
@@ -45,9 +45,9 @@ final class Output {
 
     private func send(_ bytes: UnsafeRawBufferPointer) {
         guard let descriptor, failure == nil, let error = writeAll(bytes, to: descriptor),
-            error != EPIPE
+            error != .pipe
         else { return }
-        failure = FileError(errno: error, path: "standard output")
+        failure = FileError(error, path: "standard output")
     }
 
     /// What was collected and not yet written.
@@ -60,7 +60,7 @@ struct Console {
     let error: Output
 
     static func standard() -> Console {
-        Console(output: Output(descriptor: STDOUT_FILENO), error: Output(descriptor: STDERR_FILENO))
+        Console(output: Output(descriptor: Kernel.standardOutput), error: Output(descriptor: Kernel.standardError))
     }
 
     /// Writes what is left: results first, so that both are in order on a terminal.
@@ -73,28 +73,18 @@ struct Console {
     func complain(_ message: String) { error.writeLine("wasmd: \(message)") }
 }
 
-/// Writes all bytes, or stops at an error and answers its `errno`.
+/// Writes all bytes, or stops at an error and returns it.
 @discardableResult
-func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> SystemError? {
     bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
 }
 
 @discardableResult
-func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Int32? {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress
-        let count = Glibc.write(descriptor, start, rest.count)
-        if count > 0 {
-            rest = rest.dropFirst(count)
-        } else if errno == EAGAIN {
-            // Somebody who shares the stream made it so that it does not wait.
-            let events = Int16(truncatingIfNeeded: POLLOUT)
-            var stream = pollfd(fd: descriptor, events: events, revents: 0)
-            poll(&stream, 1, -1)
-        } else if errno != EINTR {
-            return errno
-        }
+func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> SystemError? {
+    do throws(SystemError) {
+        try Kernel.writeAll(descriptor, bytes)
+        return nil
+    } catch {
+        return error
     }
-    return nil
 }

@@ -1,5 +1,5 @@
-import Glibc
 import WasmInterpreter
+import WasmSystem
 
 /// The file that `--coredump` asks for.
 enum CoreDumpFile {
@@ -7,26 +7,22 @@ enum CoreDumpFile {
     static func write(
         to path: Word, _ store: Store, _ backtrace: Backtrace, program: String
     ) throws(Refusal) {
-        let descriptor = path.withCString {
-            open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        }
-        guard descriptor >= 0 else {
-            throw Refusal(FileError(errno: errno, path: path.text), file: path.text)
-        }
-        var failure: Int32?
+        let file = FileDescriptor(owning: try path.opened([.writeOnly, .create, .truncate]))
+        let number = file.number
+        var failure: SystemError?
         do {
             try store.writeCoreDump(backtrace, name: program) { bytes in
-                if let error = writeAll(bytes, to: descriptor) {
+                if let error = writeAll(bytes, to: number) {
                     failure = error
-                    throw FileError(errno: error, path: path.text)
+                    throw FileError(error, path: path.text)
                 }
             }
         } catch {
-            failure = failure ?? EIO
+            failure = failure ?? .io
         }
-        if close(descriptor) != 0 { failure = failure ?? errno }
+        do throws(SystemError) { try file.close() } catch { failure = failure ?? error }
         if let failure {
-            throw Refusal(FileError(errno: failure, path: path.text), file: path.text)
+            throw Refusal(FileError(failure, path: path.text), file: path.text)
         }
     }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import WasmSystem
 
 /// The records of a tracefile of lcov, one for each file of the source.
 ///
@@ -10,7 +10,10 @@ struct CoverageSources {
     /// What to tell the user; nil if all files are there.
     private(set) var note: String?
 
-    init(_ tracefile: String, isReadable: (String) -> Bool = { access($0, R_OK) == 0 }) {
+    init(
+        _ tracefile: String,
+        isReadable: (String) -> Bool = { Kernel.isAccessible($0, for: .read) }
+    ) {
         text = tracefile
         var kept = ""
         var record = ""

@@ -1,4 +1,4 @@
-import Glibc
+import WasmSystem
 
 /// The guest's environment: what is inherited, then what options set, a later one of the same name
 /// in the place of an earlier one.
@@ -12,8 +12,8 @@ struct GuestEnvironment {
             case .set(let name, let value):
                 set(name, value)
             case .copy(let name):
-                if let value = name.withCString({ getenv($0).map { Word(cString: $0) } }) {
-                    set(name, value)
+                if let value = CurrentProcess.variable(name.cString) {
+                    set(name, Word(bytes: value))
                 }
             }
         }
@@ -28,14 +28,11 @@ struct GuestEnvironment {
     }
 
     private static func ofThisProcess() -> [(name: Word, value: Word)] {
-        var variables: [(name: Word, value: Word)] = []
-        var cursor = environ
-        while let entry = cursor.pointee {
-            if let (name, value) = Word(cString: entry).split(at: "="), !name.isEmpty {
-                variables.append((name, value))
+        CurrentProcess.environment.compactMap { entry in
+            guard let (name, value) = Word(bytes: entry).split(at: "="), !name.isEmpty else {
+                return nil
             }
-            cursor += 1
+            return (name, value)
         }
-        return variables
     }
 }

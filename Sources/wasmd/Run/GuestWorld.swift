@@ -1,5 +1,5 @@
-import Glibc
 import WasmInterpreter
+import WasmSystem
 import WasmWASI
 
 /// What the guest finds around it: the names that its module may import, and its threads.
@@ -82,11 +82,7 @@ struct GuestWorld {
             ?? 1024
         if options.isDeterministic { wasi.makeDeterministic() }
         if let file = options.standardInput {
-            let number = file.withCString { open($0, O_RDONLY | O_CLOEXEC) }
-            guard number >= 0 else {
-                throw Refusal(FileError(errno: errno, path: file.text), file: file.text)
-            }
-            wasi.standardInput = .descriptor(number)
+            wasi.standardInput = .descriptor(try file.opened(.readOnly))
         }
         return wasi
     }

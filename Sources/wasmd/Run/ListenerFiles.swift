@@ -1,7 +1,7 @@
 // Invariants: the list of paths is made before handlers are set, and never changed or freed. What runs
 // in a handler calls only what may be called there.
 
-import Glibc
+import WasmSystem
 
 /// Files of unix sockets that have to go when a signal ends the process, or the watchdog does.
 enum ListenerFiles {
@@ -20,26 +20,19 @@ enum ListenerFiles {
             list[index] = copy
         }
         paths = UnsafeBufferPointer(list)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
-            var action = sigaction()
-            sigaction(number, nil, &action)
-            // Who ignores a signal, or handles it, ends in order.
-            guard unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 0 else {
-                continue
-            }
-            action = sigaction()
-            action.__sigaction_handler.sa_handler = { number in
+        let signals = [Signals.interrupt, Signals.termination, Signals.hangup, Signals.quit]
+        // Who ignores a signal, or handles it, ends in order.
+        for number in signals where Signals.disposition(of: number) == .standard {
+            Signals.handle(number, once: true) { number in
                 ListenerFiles.remove()
-                signal(number, SIG_DFL)
-                raise(number)
+                Signals.reset(number)
+                Signals.raise(number)
             }
-            action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
-            sigaction(number, &action, nil)
         }
     }
 
     /// Removes the files now.
     static func remove() {
-        for path in paths { unlink(path) }
+        for path in paths { try? Kernel.unlink(path) }
     }
 }

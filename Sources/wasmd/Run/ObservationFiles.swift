@@ -1,7 +1,7 @@
 // Invariant: bytes are lent for the time of a call.
 
-import Glibc
 import WasmInterpreter
+import WasmSystem
 
 /// The files that `--profile`, `--flamegraph` and `--coverage` ask for. They are written however the
 /// program ends, also by a signal: see `StopSignals`.
@@ -65,9 +65,7 @@ struct ObservationFiles {
 
     /// lcov is used in other folders.
     private func absolute(_ file: Word) -> String {
-        guard let path = file.withCString({ realpath($0, nil) }) else { return file.text }
-        defer { free(path) }
-        return Word(cString: path).text
+        Kernel.absolutePath(file.cString).map { Word(bytes: $0).text } ?? file.text
     }
 
     private func write(

@@ -1,5 +1,5 @@
-import Glibc
 import WasmInterpreter
+import WasmSystem
 import WasmText
 import WasmValidator
 import WasmWASI
@@ -36,8 +36,7 @@ struct Refusal: Error, Equatable {
 
 extension Refusal {
     init(_ error: FileError, file: String) {
-        let text = strerror(error.errno).map { String(cString: $0) }
-        self.init(file: file, reason: text ?? "error \(error.errno)")
+        self.init(file: file, reason: error.reason)
     }
 
     init(_ error: DecodingError, bytes: ModuleBytes, file: String) {
@@ -140,7 +139,7 @@ extension Refusal {
 func openModule(_ file: Word) throws(Refusal) -> ModuleBytes {
     do throws(FileError) {
         // Its own descriptor: opening it by a name needs /proc, and no socket can be opened so.
-        if file == "-" { return try ModuleBytes(descriptor: STDIN_FILENO) }
+        if file == "-" { return try ModuleBytes(descriptor: Kernel.standardInput) }
         return try ModuleBytes(path: file.bytes)
     } catch {
         throw Refusal(error, file: file.text)

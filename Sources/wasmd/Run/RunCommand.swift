@@ -1,7 +1,7 @@
 // Soundness: what is retained here lives until the process ends, which is soon.
 
-import Glibc
 import WasmInterpreter
+import WasmSystem
 import WasmWASI
 
 /// `wasmd run`: loads a module, gives it its world, calls its entry point.
@@ -77,8 +77,12 @@ struct RunCommand {
     }
 
     private mutating func load() throws(Refusal) -> Module {
-        if let folder = options.workingFolder, folder.withCString({ chdir($0) }) != 0 {
-            throw Refusal(FileError(errno: errno, path: folder.text), file: folder.text)
+        if let folder = options.workingFolder {
+            do throws(SystemError) {
+                try Kernel.changeFolder(folder.cString)
+            } catch {
+                throw Refusal(FileError(error, path: folder.text), file: folder.text)
+            }
         }
         let file = try ModuleFile(options.path) { [watchdog] in watchdog?.begin(.parsing) }
         self.file = file

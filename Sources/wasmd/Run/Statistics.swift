@@ -1,4 +1,4 @@
-import Glibc
+import WasmSystem
 
 /// Measures a run for `--stats`: what took how long, and how much was used.
 struct Statistics {
@@ -6,11 +6,7 @@ struct Statistics {
     private var lap = Self.now()
 
     /// Nanoseconds of a clock that never goes back.
-    static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-    }
+    static func now() -> UInt64 { SystemClock.monotonic.now }
 
     mutating func add(_ name: String, _ value: String) { rows.append((name, value)) }
 
@@ -23,9 +19,8 @@ struct Statistics {
 
     /// Records the most memory that the process had in use.
     mutating func addPeakMemory() {
-        var usage = rusage()
-        guard getrusage(Int32(RUSAGE_SELF.rawValue), &usage) == 0 else { return }
-        add("peak memory", "\(grouped(usage.ru_maxrss)) KiB")
+        guard let peak = CurrentProcess.peakMemory else { return }
+        add("peak memory", "\(grouped(peak)) KiB")
     }
 
     /// One line a row.

@@ -1,17 +1,17 @@
-// Invariant: the handler of a signal is compared as a number and not called.
+// Invariant: what the handler of a signal uses is set before, and never changed again.
 
-import Glibc
 import WasmInterpreter
+import WasmSystem
 
 /// Ctrl-C, `kill` and a terminal that is closed, while a program is observed: they stop the guest
 /// first, also where it waits, and the process when it has written what it should.
 enum StopSignals {
-    private static let numbers = [SIGINT, SIGTERM, SIGHUP]
+    private static let numbers = [Signals.interrupt, Signals.termination, Signals.hangup]
 
     /// Set before the handlers are, and never changed again.
     nonisolated(unsafe) private static var handle: InterruptHandle?
     /// The signal that came; 0 for none.
-    nonisolated(unsafe) private static var received: sig_atomic_t = 0
+    nonisolated(unsafe) private static var received: Int32 = 0
 
     /// From now on the first of these signals stops the guest of `store`; the same one again ends the
     /// process. Where a signal is ignored, as interrupts in the background of a shell are and hangups
@@ -19,16 +19,11 @@ enum StopSignals {
     static func stop(_ store: Store) {
         handle = store.interruptHandle
         for number in numbers {
-            var action = sigaction()
-            sigaction(number, nil, &action)
-            if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1 { continue }
-            action = sigaction()
-            action.__sigaction_handler.sa_handler = { number in
+            if Signals.disposition(of: number) == .ignored { continue }
+            Signals.handle(number, once: true) { number in
                 StopSignals.received = number
                 StopSignals.handle?.interrupt()
             }
-            action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
-            sigaction(number, &action, nil)
         }
     }
 
@@ -36,7 +31,7 @@ enum StopSignals {
     static func pass() {
         let number = received
         guard number != 0 else { return }
-        signal(number, SIG_DFL)
-        raise(number)
+        Signals.reset(number)
+        Signals.raise(number)
     }
 }

@@ -1,7 +1,7 @@
 // Soundness: the descriptor is this object's own, or standard error, and stays open until the end.
 
-import Glibc
 import WasmInterpreter
+import WasmSystem
 import WasmWASI
 
 /// Where `--trace` writes: each line at once and as a whole, so that lines of threads do not mix and
@@ -11,14 +11,9 @@ final class TraceFile: Sendable {
 
     init(_ place: RunOptions.Trace) throws(Refusal) {
         switch place {
-        case .standardError: descriptor = STDERR_FILENO
+        case .standardError: descriptor = Kernel.standardError
         case .file(let path):
-            descriptor = path.withCString {
-                open($0, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o666)
-            }
-            guard descriptor >= 0 else {
-                throw Refusal(FileError(errno: errno, path: path.text), file: path.text)
-            }
+            descriptor = try path.opened([.writeOnly, .create, .truncate, .append])
         }
     }
 

@@ -2,9 +2,9 @@
 // the program is stuck needs the main thread to stand still: it is parked in the handler of a signal
 // before, or as soon as the kernel lets go of it, and never goes on.
 
-import Glibc
 import Synchronization
 import WasmInterpreter
+import WasmSystem
 
 /// Ends a run that takes longer than `--timeout` allows, counted from the start of the program.
 ///
@@ -57,7 +57,8 @@ final class Watchdog: Sendable {
         self.timeout = timeout
         deadline = .now + .nanoseconds(timeout.nanoseconds)
         let end = Statistics.now().saturatingAdding(UInt64(clamping: timeout.nanoseconds))
-        BackgroundThread.start { self.watch(end) }
+        // Without a thread nobody watches.
+        _ = SystemThread.startDetached(Self.thread) { self.watch(end) }
     }
 
     // MARK: The program's thread
@@ -85,22 +86,22 @@ final class Watchdog: Sendable {
     // MARK: The watching thread
 
     private func watch(_ end: UInt64) {
-        Self.sleep(until: end)
+        SystemClock.sleep(until: end)
         ending.withLock { ending in
             guard !ending.isFinished, !phase.endsByItself else { return }
             die(with: "wasmd: " + TrapReport.timeoutReason(timeout, phase) + "\n")
         }
-        Self.sleep(until: end.saturatingAdding(Self.grace))
+        SystemClock.sleep(until: end.saturatingAdding(Self.grace))
         ending.withLock { ending in
             guard !ending.isFinished else { return }
             let isBlocked = mainThread.isBlocked
             if let writeFiles = ending.writeFiles, isBlocked {
                 mainThread.suspend()
-                BackgroundThread.start {
+                _ = SystemThread.startDetached(Self.thread) {
                     // Writing needs what the other thread may have locked after all.
-                    Self.sleep(until: Statistics.now() + 10 * Self.grace)
+                    SystemClock.sleep(until: Statistics.now() + 10 * Self.grace)
                     ListenerFiles.remove()
-                    _exit(ExitCode.trap)
+                    CurrentProcess.exitAtOnce(ExitCode.trap)
                 }
                 writeFiles()
             }
@@ -112,16 +113,13 @@ final class Watchdog: Sendable {
     }
 
     private func die(with message: String) {
-        writeAll(Array(message.utf8), to: STDERR_FILENO)
+        writeAll(Array(message.utf8), to: Kernel.standardError)
         ListenerFiles.remove()
-        _exit(ExitCode.trap)
+        CurrentProcess.exitAtOnce(ExitCode.trap)
     }
 
-    private static func sleep(until end: UInt64) {
-        var end = timespec(
-            tv_sec: Int(end / 1_000_000_000), tv_nsec: Int(end % 1_000_000_000))
-        while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nil) == EINTR {}
-    }
+    /// Takes no signals, and little memory.
+    private static let thread = SystemThread.Options(takesSignals: false, stackByteCount: 1 << 20)
 }
 
 extension UInt64 {

@@ -1,5 +1,5 @@
-import Glibc
 import WasmDecoder
+import WasmSystem
 
 /// Where a command that makes a file puts it.
 enum OutputFile: Equatable {
@@ -45,8 +45,8 @@ struct OutputDraft {
     private var descriptor: Int32?
     /// The file beside the one that it will replace.
     private var draft: Word?
-    /// The `errno` of the first thing that failed.
-    private var failure: Int32?
+    /// The first thing that failed.
+    private var failure: SystemError?
 
     init(_ file: OutputFile, _ console: Console) {
         self.console = console
@@ -68,26 +68,23 @@ struct OutputDraft {
     }
 
     private mutating func open(_ path: Word) {
-        var old = stat()
-        let exists = path.withCString { lstat($0, &old) } == 0
-        if !exists
-            || (old.st_mode & S_IFMT == S_IFREG && path.withCString { access($0, W_OK) } == 0)
+        let old = try? Kernel.status(path.cString, followsLink: false)
+        if old.map({ $0.kind == .regular && Kernel.isAccessible(path.cString, for: .write) })
+            ?? true
         {
-            let draft = Word(bytes: path.bytes + ".\(getpid())".utf8)
-            let file = draft.withCString {
-                Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-            }
-            if file >= 0 {
-                if exists { fchmod(file, old.st_mode & 0o777) }
+            let draft = Word(bytes: path.bytes + ".\(CurrentProcess.identifier)".utf8)
+            if let file = try? Kernel.open(draft.cString, [.writeOnly, .create, .exclusive]) {
+                if let old { try? Kernel.setPermissions(file, old.permissions & 0o777) }
                 descriptor = file
                 self.draft = draft
                 return
             }
         }
-        let file = path.withCString {
-            Glibc.open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        do throws(SystemError) {
+            descriptor = try Kernel.open(path.cString, [.writeOnly, .create, .truncate])
+        } catch {
+            failure = error
         }
-        if file >= 0 { descriptor = file } else { failure = errno }
     }
 
     /// Everything was written: the file takes its place.
@@ -97,27 +94,34 @@ struct OutputDraft {
         closeFile()
         if failure == nil, let draft { failure = Self.rename(draft, path) }
         guard let failure else { return }
-        if let draft { draft.withCString { _ = unlink($0) } }
-        throw Refusal(FileError(errno: failure, path: path.text), file: path.text)
+        if let draft { try? Kernel.unlink(draft.cString) }
+        throw Refusal(FileError(failure, path: path.text), file: path.text)
     }
 
-    /// Returns the `errno` of a failure.
-    private static func rename(_ old: Word, _ new: Word) -> Int32? {
-        old.withCString { old in
-            new.withCString { new in Glibc.rename(old, new) == 0 ? nil : errno }
+    /// Returns why it failed.
+    private static func rename(_ old: Word, _ new: Word) -> SystemError? {
+        do throws(SystemError) {
+            try Kernel.rename(old.cString, new.cString)
+            return nil
+        } catch {
+            return error
         }
     }
 
     /// Removes what was written beside the file.
     mutating func discard() {
         closeFile()
-        if let draft { draft.withCString { _ = unlink($0) } }
+        if let draft { try? Kernel.unlink(draft.cString) }
     }
 
     private mutating func closeFile() {
         guard let descriptor else { return }
         // Some file systems say only now that there is no room.
-        if close(descriptor) != 0 { failure = failure ?? errno }
+        do throws(SystemError) {
+            try Kernel.close(descriptor)
+        } catch {
+            failure = failure ?? error
+        }
         self.descriptor = nil
     }
 }

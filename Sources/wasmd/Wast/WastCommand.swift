@@ -1,7 +1,7 @@
-import Glibc
 import Synchronization
 import WasmInterpreter
 import WasmScriptRunner
+import WasmSystem
 
 /// `wasmd wast`: runs scripts of the specification's form and says which commands failed.
 struct WastCommand {
@@ -39,7 +39,7 @@ struct WastCommand {
             Quantity.nanoseconds(text).map { .nanoseconds($0) }
         }
         if arguments.has(.print) {
-            options.print = { writeAll(Array("\(printable($0))\n".utf8), to: STDERR_FILENO) }
+            options.print = { writeAll(Array("\(printable($0))\n".utf8), to: Kernel.standardError) }
         }
         self.options = options
         let forms = [Option.counts, .json, .table].filter(arguments.has)
@@ -65,7 +65,7 @@ struct WastCommand {
             console.complain(printable(error.description))
             return ExitCode.refused
         }
-        let progress = Progress(of: files.count, shown: isatty(STDERR_FILENO) == 1)
+        let progress = Progress(of: files.count, shown: Kernel.isTerminal(Kernel.standardError))
         let results = Mutex<[ScriptResult]>([])
         let isText = if case .text = form { true } else { false }
         // Failures of a long run are of interest while it runs.
@@ -126,11 +126,11 @@ private final class Progress: @unchecked Sendable {
     func advance(behind file: String) {
         done += 1
         guard isShown else { return }
-        writeAll(Array("\(done)/\(count) \(printable(file))".utf8), to: STDERR_FILENO)
+        writeAll(Array("\(done)/\(count) \(printable(file))".utf8), to: Kernel.standardError)
     }
 
     /// Takes the line away, so that others can write.
     func clear() {
-        if isShown { writeAll(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+        if isShown { writeAll(Array("\r\u{1b}[K".utf8), to: Kernel.standardError) }
     }
 }

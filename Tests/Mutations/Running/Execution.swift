@@ -113,8 +113,10 @@ struct Execution {
     /// The size and a checksum (FNV-1a) of the bytes.
     private static func summary(_ memory: Memory) -> String {
         var sum = Checksum()
-        let bytes = (try? memory.bytes.bytes(at: UInt64(0), count: UInt64(memory.byteCount)))
-        for byte in bytes ?? UnsafeMutableRawBufferPointer(start: nil, count: 0) { sum.add(byte) }
+        let byteCount = memory.byteCount
+        try? memory.withBytes(at: 0, count: byteCount) { bytes in
+            for index in bytes.indices { sum.add(bytes[index]) }
+        }
         return "\(memory.byteCount) bytes, sum \(sum.value)"
     }
 }

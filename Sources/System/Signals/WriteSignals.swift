@@ -1,40 +1,43 @@
 import Glibc
 import Synchronization
 
-// Signals that the host sends to a thread for what it writes.
+// Signals that the kernel sends to a thread for what it writes.
 //
 // Invariant: the mask of signals of a thread is the same after a call as before it. A signal is taken
 // from the thread's queue only if the failed call put it there.
 
-extension System {
+extension Signals {
     /// Whether `SIGPIPE` and `SIGXFSZ` are ignored in the whole process.
-    private static let ignoresWriteSignals = Atomic(false)
+    @usableFromInline
+    static let ignoresWriteSignals = Atomic(false)
 
     /// Ignores `SIGPIPE` and `SIGXFSZ` in the whole process.
-    static func ignoreWriteSignals() {
+    public static func ignoreWriteSignals() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         ignoresWriteSignals.store(true, ordering: .relaxed)
     }
 
     /// Runs a call that writes to a file, a pipe or a socket, or makes a file longer. A pipe without a
-    /// reader is only the error `pipe`, and a file above the process's limit only `fbig`: the signal that
-    /// the host sends with it would end the process.
+    /// reader is only the error `EPIPE`, and a file above the process's limit only `EFBIG`: the signal that
+    /// the kernel sends with it would end the process.
     ///
     /// What the process does with signals is its own: they are blocked for this thread during the call,
     /// which costs two system calls, unless the process ignores them.
+    @inlinable
     @inline(__always)
-    static func withoutWriteSignals<Result>(
-        _ call: () throws(Errno) -> Result
-    ) throws(Errno) -> Result {
+    public static func withoutWriteSignals<Result>(
+        _ call: () throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
         if ignoresWriteSignals.load(ordering: .relaxed) { return try call() }
         return try blockingWriteSignals(call)
     }
 
     @inline(never)
-    private static func blockingWriteSignals<Result>(
-        _ call: () throws(Errno) -> Result
-    ) throws(Errno) -> Result {
+    @usableFromInline
+    static func blockingWriteSignals<Result>(
+        _ call: () throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
         var blocked = sigset_t()
         sigaddset(&blocked, SIGPIPE)
         sigaddset(&blocked, SIGXFSZ)
@@ -46,7 +49,7 @@ extension System {
             sigpending(&pending)
         }
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        do throws(Errno) {
+        do throws(SystemError) {
             return try call()
         } catch {
             switch error {

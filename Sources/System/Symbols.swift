@@ -1,21 +1,21 @@
 import Glibc
 
 // Functions and constants of the C library that Swift's import of it leaves out: GNU extensions,
-// and `syscall`, which is variadic.
+// headers that only Linux has, and `syscall`, which is variadic.
 //
 // Invariants:
 // - Each declaration repeats the C prototype with types of the same size. Swift's calling
-//   convention passes integers and pointers in the registers in which C's does, on x86-64 (System
-//   V) and on aarch64 (AAPCS64), and both return an integer in the same register. No declaration
-//   here has a floating-point or structure parameter, or more than six parameters, so nothing is
-//   passed on the stack.
+//   convention passes integers and pointers in the places in which C's does, on x86-64 (System V)
+//   and on aarch64 (AAPCS64), and both return an integer in the same register. No declaration here
+//   has a floating-point or structure parameter.
 // - `syscall` is variadic in C. On these two platforms (not on Apple's aarch64) variadic integer
 //   arguments travel as named ones do, and the function, written in assembly, does not read the
-//   count of vector registers that C callers set up on x86-64.
+//   count of vector registers that C callers set up on x86-64. It passes six words on, of which
+//   the kernel looks at as many as the call has.
 
 @_silgen_name("syscall")
 func symbol_syscall(
-    _ number: Int, _ a: Int, _ b: UnsafeRawPointer?, _ c: UnsafeRawPointer?, _ d: Int
+    _ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int, _ f: Int
 ) -> Int
 
 @_silgen_name("preadv2")
@@ -61,12 +61,55 @@ func symbol_tee(_ source: Int32, _ target: Int32, _ count: Int, _ flags: UInt32)
 @_silgen_name("pipe2")
 func symbol_pipe2(_ descriptors: UnsafeMutablePointer<Int32>, _ flags: Int32) -> Int32
 
-/// The number of the system call `openat2` (Linux 5.6), the same on every architecture.
+@_silgen_name("eventfd")
+func symbol_eventfd(_ count: UInt32, _ flags: Int32) -> Int32
+
+@_silgen_name("epoll_create1")
+func symbol_epoll_create1(_ flags: Int32) -> Int32
+
+@_silgen_name("epoll_ctl")
+func symbol_epoll_ctl(
+    _ poller: Int32, _ operation: Int32, _ descriptor: Int32, _ event: UnsafeMutableRawPointer?
+) -> Int32
+
+@_silgen_name("epoll_wait")
+func symbol_epoll_wait(
+    _ poller: Int32, _ events: UnsafeMutableRawPointer, _ count: Int32, _ milliseconds: Int32
+) -> Int32
+
+@_silgen_name("pthread_getattr_np")
+func symbol_pthread_getattr_np(
+    _ thread: pthread_t, _ attributes: UnsafeMutablePointer<pthread_attr_t>
+) -> Int32
+
+@_silgen_name("memfd_create")
+func symbol_memfd_create(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32
+
+/// Numbers of system calls that are the same on every architecture: Linux 5.6, 5.11.
 let SYS_openat2 = 437
+let SYS_epoll_pwait2 = 441
+#if arch(x86_64)
+    let SYS_futex = 202
+#elseif arch(arm64)
+    let SYS_futex = 98
+#else
+    #error("the number of the system call futex on this processor")
+#endif
+
 let SPLICE_F_NONBLOCK: UInt32 = 2
-let O_PATH: Int32 = 0o10_000_000
+@usableFromInline let O_PATH: Int32 = 0o10_000_000
 let RWF_NOWAIT: Int32 = 8
 let RESOLVE_NO_MAGICLINKS: UInt64 = 0x02
 let RESOLVE_BENEATH: UInt64 = 0x08
 let UTIME_NOW = (1 << 30) - 1
 let UTIME_OMIT = (1 << 30) - 2
+let F_ADD_SEALS: Int32 = 1033
+let EPOLL_CTL_ADD: Int32 = 1
+let EPOLL_CTL_DEL: Int32 = 2
+let EPOLL_CTL_MOD: Int32 = 3
+let EPOLLIN: UInt32 = 0x001
+let EPOLLOUT: UInt32 = 0x004
+let EPOLLERR: UInt32 = 0x008
+let EPOLLHUP: UInt32 = 0x010
+let EPOLLRDHUP: UInt32 = 0x2000
+let EPOLLONESHOT: UInt32 = 1 << 30

@@ -1,0 +1,25 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// The measuring programs, in a package of their own: whoever builds wasmd need not build them.
+///
+///     swift run -c release --package-path Benchmarks measure-instances
+let package = Package(
+    name: "wasmd-benchmarks",
+    dependencies: [.package(name: "wasmd", path: "..")],
+    targets: [
+        // Microseconds of instances: made, forked, restored, saved.
+        .executableTarget(
+            name: "measure-instances",
+            dependencies: [.product(name: "WasmdRooms", package: "wasmd")], path: "instances"),
+        // How fast limits hold, and what they cost.
+        .executableTarget(
+            name: "measure-limits", dependencies: [.product(name: "WasmdRooms", package: "wasmd")],
+            path: "limits"),
+        // What calls between Swift and guests cost.
+        .executableTarget(
+            name: "measure-embedding", dependencies: [.product(name: "Wasmd", package: "wasmd")],
+            path: "embedding"),
+    ],
+    swiftLanguageModes: [.v6]
+)

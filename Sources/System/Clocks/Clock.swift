@@ -1,0 +1,73 @@
+import Glibc
+
+/// A clock of the system: clock_gettime(2).
+public enum SystemClock: Hashable, Sendable {
+    /// The time of day: nanoseconds since 1970. Somebody may set it.
+    case realtime
+    /// Never goes back; stands still while the machine is suspended.
+    case monotonic
+    /// Processor time of the process.
+    case processCPUTime
+    /// Processor time of the running thread.
+    case threadCPUTime
+
+    @inlinable
+    @inline(__always)
+    public var identifier: clockid_t {
+        switch self {
+        case .realtime: CLOCK_REALTIME
+        case .monotonic: CLOCK_MONOTONIC
+        case .processCPUTime: CLOCK_PROCESS_CPUTIME_ID
+        case .threadCPUTime: CLOCK_THREAD_CPUTIME_ID
+        }
+    }
+
+    /// Nanoseconds on the clock. Costs some 20 ns for the first two.
+    ///
+    /// - Throws: `EINVAL` for a clock that the system does not have.
+    @inlinable
+    @inline(__always)
+    public func time() throws(SystemError) -> UInt64 {
+        var time = timespec()
+        guard clock_gettime(identifier, &time) == 0 else { throw .ofLastCall }
+        return time.nanoseconds
+    }
+
+    /// Nanoseconds between two times that the clock can tell apart; at least 1: clock_getres(2).
+    public func resolution() throws(SystemError) -> UInt64 {
+        var time = timespec()
+        guard clock_getres(identifier, &time) == 0 else { throw .ofLastCall }
+        return max(time.nanoseconds, 1)
+    }
+
+    /// Nanoseconds of a clock that every Linux has; 0 if this one does not.
+    @inlinable
+    @inline(__always)
+    public var now: UInt64 {
+        var time = timespec()
+        clock_gettime(identifier, &time)
+        return time.nanoseconds
+    }
+
+    /// Lets the thread sleep until the monotonic clock shows `end`, whatever signals come:
+    /// clock_nanosleep(2).
+    public static func sleep(until end: UInt64) {
+        var end = timespec(nanoseconds: end)
+        while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nil) == EINTR {}
+    }
+}
+
+extension timespec {
+    @inlinable
+    init(nanoseconds: UInt64) {
+        self.init(
+            tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    }
+
+    /// Nanoseconds since the clock's zero; times before it are 0.
+    @inlinable
+    @inline(__always)
+    public var nanoseconds: UInt64 {
+        UInt64(clamping: tv_sec) &* 1_000_000_000 &+ UInt64(clamping: tv_nsec)
+    }
+}

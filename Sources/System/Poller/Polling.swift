@@ -1,0 +1,77 @@
+import Glibc
+
+// Waiting for a list of descriptors: ppoll(2). For many descriptors, or the same ones again and again,
+// there is `Poller`.
+//
+// Invariant: the list is lent for the time of the call.
+
+/// A descriptor to wait for, and afterwards what there is of it.
+public typealias PollDescriptor = pollfd
+
+extension PollDescriptor {
+    /// Waits for nothing yet.
+    public init(_ descriptor: Int32) { self.init(fd: descriptor, events: 0, revents: 0) }
+
+    /// - Parameter isReading: waits until reading would not block, else until writing would not.
+    public init(_ descriptor: Int32, isReading: Bool) {
+        self.init(descriptor)
+        add(isReading: isReading)
+    }
+
+    public mutating func add(isReading: Bool) {
+        events |= Int16(truncatingIfNeeded: isReading ? POLLIN : POLLOUT)
+    }
+
+    /// Whether reading, or else writing, would not block, be it because it would fail.
+    public func isReady(isReading: Bool) -> Bool {
+        result & ((isReading ? POLLIN : POLLOUT) | POLLHUP | POLLERR | POLLNVAL) != 0
+    }
+
+    /// Not for a peer that only stopped sending: it may still want an answer.
+    public var isHangup: Bool { result & (POLLHUP | POLLERR) != 0 }
+    public var isInvalid: Bool { result & POLLNVAL != 0 }
+
+    private var result: Int32 { Int32(truncatingIfNeeded: revents) }
+}
+
+extension Kernel {
+    /// Waits until a descriptor is ready or `timeout` nanoseconds have passed; nil waits without
+    /// limit. Returns how many are ready, or nil if a signal came first.
+    public static func poll(
+        _ descriptors: UnsafeMutableBufferPointer<PollDescriptor>, timeout: UInt64?
+    ) throws(SystemError) -> Int? {
+        // The kernel refuses times beyond its own range; nobody lives to see 30 years pass.
+        var time = timespec(nanoseconds: min(timeout ?? 0, 1_000_000_000_000_000_000))
+        let count = withUnsafePointer(to: &time) { time in
+            symbol_ppoll(
+                descriptors.baseAddress, UInt(descriptors.count), timeout == nil ? nil : time, nil)
+        }
+        if count >= 0 { return Int(count) }
+        if errno == EINTR { return nil }
+        throw .ofLastCall
+    }
+
+    /// Whether reading from the descriptor, or writing to it, would not block.
+    public static func isReady(
+        _ descriptor: Int32, isReading: Bool
+    ) throws(SystemError) -> Bool {
+        try wait(descriptor, isReading: isReading, timeout: 0) == 1
+    }
+
+    /// Waits until reading from the descriptor, or writing to it, would not block; false if a signal
+    /// came first.
+    public static func waitUntilReady(
+        _ descriptor: Int32, isReading: Bool
+    ) throws(SystemError) -> Bool {
+        try wait(descriptor, isReading: isReading, timeout: nil) == 1
+    }
+
+    private static func wait(
+        _ descriptor: Int32, isReading: Bool, timeout: UInt64?
+    ) throws(SystemError) -> Int? {
+        var item = PollDescriptor(descriptor, isReading: isReading)
+        return try withUnsafeMutablePointer(to: &item) { (item) throws(SystemError) in
+            try poll(UnsafeMutableBufferPointer(start: item, count: 1), timeout: timeout)
+        }
+    }
+}

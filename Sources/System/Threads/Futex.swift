@@ -1,0 +1,38 @@
+// Invariant: `word` points at four aligned bytes that live until the call returns.
+
+import Glibc
+import Synchronization
+
+/// Parks threads until a word changes: futex(2).
+public enum Futex {
+    public typealias Word = UnsafeMutablePointer<Atomic<UInt32>>
+
+    private static let waitPrivate = 0 | 128
+    private static let wakePrivate = 1 | 128
+
+    /// Parks the thread while `word` has the value `expected`. May return early.
+    ///
+    /// - Parameter nanoseconds: how long at most; nil for ever.
+    public static func wait(_ word: Word, while expected: UInt32, nanoseconds: Int64?) {
+        guard let nanoseconds else {
+            _ = call(word, waitPrivate, Int(expected), nil)
+            return
+        }
+        var time = timespec()
+        time.tv_sec = Int(nanoseconds / 1_000_000_000)
+        time.tv_nsec = Int(nanoseconds % 1_000_000_000)
+        withUnsafePointer(to: &time) { _ = call(word, waitPrivate, Int(expected), $0) }
+    }
+
+    /// Wakes who waits on `word`. May be called from a signal handler.
+    public static func wake(_ word: Word) {
+        _ = call(word, wakePrivate, Int(Int32.max), nil)
+    }
+
+    private static func call(
+        _ word: Word, _ operation: Int, _ value: Int, _ timeout: UnsafePointer<timespec>?
+    ) -> Int {
+        symbol_syscall(
+            SYS_futex, Int(bitPattern: word), operation, value, Int(bitPattern: timeout), 0, 0)
+    }
+}

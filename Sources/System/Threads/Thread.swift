@@ -1,0 +1,95 @@
+import Glibc
+
+// Soundness: a thread gets one reference to its box and releases it; `runOnThreads` returns only
+// after all threads have ended, so that what `body` uses lives as long as they need it.
+
+/// A thread that was started, and is waited for by `join`: pthread_create(3).
+public struct SystemThread: Sendable {
+    private let thread: pthread_t
+
+    /// How a thread is made.
+    public struct Options: Sendable {
+        /// Whether signals of the process may run their handlers on it.
+        public var takesSignals = true
+        /// Bytes of its native stack; nil for what the system gives.
+        public var stackByteCount: Int?
+
+        public init(takesSignals: Bool = true, stackByteCount: Int? = nil) {
+            self.takesSignals = takesSignals
+            self.stackByteCount = stackByteCount
+        }
+    }
+
+    /// Runs `body` on a thread of its own; whoever starts it joins it. Nil where the system refuses.
+    public static func start(
+        _ options: Options = Options(), _ body: @escaping @Sendable () -> Void
+    ) -> SystemThread? {
+        make(options, isDetached: false, body).map { SystemThread(thread: $0) }
+    }
+
+    /// Runs `body` on a thread that nobody waits for; false where the system refuses.
+    public static func startDetached(
+        _ options: Options = Options(), _ body: @escaping @Sendable () -> Void
+    ) -> Bool {
+        make(options, isDetached: true, body) != nil
+    }
+
+    /// Waits until the thread has ended; once for each thread.
+    public func join() { pthread_join(thread, nil) }
+
+    private final class Body: Sendable {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    private static func make(
+        _ options: Options, isDetached: Bool, _ body: @escaping @Sendable () -> Void
+    ) -> pthread_t? {
+        // A thread begins with the mask of the one that starts it.
+        var all = sigset_t()
+        var old = sigset_t()
+        if !options.takesSignals {
+            sigfillset(&all)
+            pthread_sigmask(SIG_BLOCK, &all, &old)
+        }
+        defer { if !options.takesSignals { pthread_sigmask(SIG_SETMASK, &old, nil) } }
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        if isDetached {
+            pthread_attr_setdetachstate(
+                &attributes, Int32(truncatingIfNeeded: PTHREAD_CREATE_DETACHED))
+        }
+        if let size = options.stackByteCount { pthread_attr_setstacksize(&attributes, size) }
+        let box = Unmanaged.passRetained(Body(body))
+        var thread = pthread_t()
+        let status = pthread_create(
+            &thread, &attributes,
+            { pointer in
+                if let pointer {
+                    Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
+                }
+                return nil
+            }, box.toOpaque())
+        if status == 0 { return thread }
+        box.release()
+        return nil
+    }
+}
+
+/// How many processors are online: sysconf(3).
+public func availableProcessors() -> Int {
+    max(1, Int(sysconf(Int32(truncatingIfNeeded: _SC_NPROCESSORS_ONLN))))
+}
+
+/// Runs `body` on this thread and on `count` - 1 others; returns when all are done. Where the
+/// system refuses threads there are fewer.
+public func runOnThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
+    var threads: [SystemThread] = []
+    for _ in 1..<max(count, 1) {
+        guard let thread = SystemThread.start(SystemThread.Options(), body) else { break }
+        threads.append(thread)
+    }
+    body()
+    for thread in threads { thread.join() }
+}
