@@ -6,30 +6,90 @@ extension Errno {
 
     /// The code of the specification for a code of the host; `io` for one it has no word for.
     init(host code: Int32) {
-        self = Self.byHostCode[code] ?? .io
+        self = Self.word(code)
     }
 
-    private static let byHostCode: [Int32: Errno] = [
-        E2BIG: .tooBig, EACCES: .acces, EADDRINUSE: .addrinuse, EADDRNOTAVAIL: .addrnotavail,
-        EAFNOSUPPORT: .afnosupport, EAGAIN: .again, EALREADY: .already, EBADF: .badf,
-        EBADMSG: .badmsg, EBUSY: .busy, ECANCELED: .canceled, ECHILD: .child,
-        ECONNABORTED: .connaborted, ECONNREFUSED: .connrefused, ECONNRESET: .connreset,
-        EDEADLK: .deadlk, EDESTADDRREQ: .destaddrreq, EDOM: .dom, EDQUOT: .dquot, EEXIST: .exist,
-        EFAULT: .fault, EFBIG: .fbig, EHOSTUNREACH: .hostunreach, EIDRM: .idrm, EILSEQ: .ilseq,
-        EINPROGRESS: .inprogress, EINTR: .intr, EINVAL: .inval, EIO: .io, EISCONN: .isconn,
-        EISDIR: .isdir, ELOOP: .loop, EMFILE: .mfile, EMLINK: .mlink, EMSGSIZE: .msgsize,
-        EMULTIHOP: .multihop, ENAMETOOLONG: .nametoolong, ENETDOWN: .netdown,
-        ENETRESET: .netreset, ENETUNREACH: .netunreach, ENFILE: .nfile, ENOBUFS: .nobufs,
-        ENODEV: .nodev, ENOENT: .noent, ENOEXEC: .noexec, ENOLCK: .nolck, ENOLINK: .nolink,
-        ENOMEM: .nomem, ENOMSG: .nomsg, ENOPROTOOPT: .noprotoopt, ENOSPC: .nospc,
-        ENOTCONN: .notconn, ENOTDIR: .notdir, ENOTEMPTY: .notempty,
-        ENOTRECOVERABLE: .notrecoverable, ENOTSOCK: .notsock, ENOTTY: .notty, ENXIO: .nxio,
-        EOPNOTSUPP: .notsup, EOVERFLOW: .overflow, EOWNERDEAD: .ownerdead, EPERM: .perm,
-        EPIPE: .pipe, EPROTO: .proto, EPROTONOSUPPORT: .protonosupport, EPROTOTYPE: .prototype,
-        ERANGE: .range, EROFS: .rofs, ESPIPE: .spipe, ESRCH: .srch, ESTALE: .stale,
-        ETIMEDOUT: .timedout, ETXTBSY: .txtbsy, EXDEV: .xdev,
+    /// A `switch` needs no dictionary, which the first error of each run would pay for.
+    private static func word(_ code: Int32) -> Errno {
+        switch code {
+        case E2BIG: .tooBig
+        case EACCES: .acces
+        case EADDRINUSE: .addrinuse
+        case EADDRNOTAVAIL: .addrnotavail
+        case EAFNOSUPPORT: .afnosupport
+        case EAGAIN: .again
+        case EALREADY: .already
+        case EBADF: .badf
+        case EBADMSG: .badmsg
+        case EBUSY: .busy
+        case ECANCELED: .canceled
+        case ECHILD: .child
+        case ECONNABORTED: .connaborted
+        case ECONNREFUSED: .connrefused
+        case ECONNRESET: .connreset
+        case EDEADLK: .deadlk
+        case EDESTADDRREQ: .destaddrreq
+        case EDOM: .dom
+        case EDQUOT: .dquot
+        case EEXIST: .exist
+        case EFAULT: .fault
+        case EFBIG: .fbig
+        case EHOSTUNREACH: .hostunreach
+        case EIDRM: .idrm
+        case EILSEQ: .ilseq
+        case EINPROGRESS: .inprogress
+        case EINTR: .intr
+        case EINVAL: .inval
+        case EIO: .io
+        case EISCONN: .isconn
+        case EISDIR: .isdir
+        case ELOOP: .loop
+        case EMFILE: .mfile
+        case EMLINK: .mlink
+        case EMSGSIZE: .msgsize
+        case EMULTIHOP: .multihop
+        case ENAMETOOLONG: .nametoolong
+        case ENETDOWN: .netdown
+        case ENETRESET: .netreset
+        case ENETUNREACH: .netunreach
+        case ENFILE: .nfile
+        case ENOBUFS: .nobufs
+        case ENODEV: .nodev
+        case ENOENT: .noent
+        case ENOEXEC: .noexec
+        case ENOLCK: .nolck
+        case ENOLINK: .nolink
+        case ENOMEM: .nomem
+        case ENOMSG: .nomsg
+        case ENOPROTOOPT: .noprotoopt
+        case ENOSPC: .nospc
+        case ENOTCONN: .notconn
+        case ENOTDIR: .notdir
+        case ENOTEMPTY: .notempty
+        case ENOTRECOVERABLE: .notrecoverable
+        case ENOTSOCK: .notsock
+        case ENOTTY: .notty
+        case ENXIO: .nxio
+        case EOPNOTSUPP: .notsup
+        case EOVERFLOW: .overflow
+        case EOWNERDEAD: .ownerdead
+        case EPERM: .perm
+        case EPIPE: .pipe
+        case EPROTO: .proto
+        case EPROTONOSUPPORT: .protonosupport
+        case EPROTOTYPE: .prototype
+        case ERANGE: .range
+        case EROFS: .rofs
+        case ESPIPE: .spipe
+        case ESRCH: .srch
+        case ESTALE: .stale
+        case ETIMEDOUT: .timedout
+        case ETXTBSY: .txtbsy
+        case EXDEV: .xdev
         // A call that the host lacks is to the guest one that this file or socket cannot do:
         // no function of WASI is missing here.
-        ENOSYS: .notsup,
-    ]
+        case ENOSYS: .notsup
+        default: .io
+        }
+    }
 }
