@@ -159,6 +159,12 @@ public struct BinaryReader {
     /// as such; only then the range counts.
     @usableFromInline @inline(never)
     mutating func longUnsigned(bits: UInt64) throws(DecodingError) -> UInt64 {
+        // Most have two bytes, which all widths allow; with a last byte of 0 one is too many.
+        if end - cursor >= 2, cursor.pointee >= 0x80, cursor[1] &- 1 < 0x7f {
+            let result = UInt64(cursor.pointee & 0x7f) | UInt64(cursor[1]) &<< 7
+            cursor += 2
+            return result
+        }
         var result: UInt64 = 0
         var shift: UInt64 = 0
         var next = cursor
@@ -185,6 +191,20 @@ public struct BinaryReader {
     /// The same for two's complement; unused bits must repeat the sign.
     @usableFromInline @inline(never)
     mutating func longSigned(bits: UInt64) throws(DecodingError) -> Int64 {
+        if end - cursor >= 2 {
+            let first = cursor.pointee
+            if first < 0x80 {
+                cursor += 1
+                return Int64(Int8(bitPattern: first &<< 1) &>> 1)
+            }
+            // Most others have two bytes, unless seven bits were enough.
+            let bits = UInt16(first & 0x7f) | UInt16(cursor[1]) &<< 7
+            let value = Int16(bitPattern: bits &<< 2) &>> 2
+            if cursor[1] < 0x80, value >= 64 || value < -64 {
+                cursor += 2
+                return Int64(value)
+            }
+        }
         var result: UInt64 = 0
         var shift: UInt64 = 0
         var next = cursor
