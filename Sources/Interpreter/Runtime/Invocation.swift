@@ -105,11 +105,11 @@ extension Store {
             return TrapCode.stackExhausted.answer
         }
         execution.pointee.top = top
-        let isProfiled = execution.pointee.isProfiled && context != nil
-        if isProfiled { profiler?.beginHostCall(of: self) }
+        let isProfiled = execution.pointee.isProfiled
+        if isProfiled, context != nil { profiler?.beginHostCall(of: self) }
         defer {
             execution.pointee.top = savedTop
-            if isProfiled { profiler?.endHostCall(of: self, record) }
+            if isProfiled, context != nil { profiler?.endHostCall(of: self, record) }
         }
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
