@@ -55,6 +55,18 @@ struct InstructionTable: @unchecked Sendable {
     }
 }
 
+/// The rows of the instruction table for those who need one for each instruction of a module:
+/// `Opcode.info` asks each time whether the table is made.
+package struct InstructionInfos: Sendable {
+    @usableFromInline let table = InstructionTable.shared
+
+    package init() {}
+
+    @inlinable package subscript(opcode: Opcode) -> InstructionInfo {
+        table.rows[Int(table.entries[Int(opcode.rawValue)].row)]
+    }
+}
+
 extension Opcode {
     /// One more than the largest raw value.
     @usableFromInline static var rawLimit: UInt32 { 0x514 }

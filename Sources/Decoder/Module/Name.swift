@@ -7,6 +7,12 @@ public struct Name: Hashable, Sendable {
 
     public init(utf8: [UInt8]) { self.utf8 = utf8 }
     public init(_ string: String) { utf8 = Array(string.utf8) }
+
+    /// All bytes at once: those of an array are taken one by one.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(utf8.count)
+        utf8.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
 }
 
 extension Name: ExpressibleByStringLiteral {

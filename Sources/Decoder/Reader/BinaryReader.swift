@@ -159,6 +159,12 @@ public struct BinaryReader {
     /// as such; only then the range counts.
     @usableFromInline @inline(never)
     mutating func longUnsigned(bits: UInt64) throws(DecodingError) -> UInt64 {
+        // Most have two bytes, which all widths allow; with a last byte of 0 one is too many.
+        if end - cursor >= 2, cursor.pointee >= 0x80, cursor[1] &- 1 < 0x7f {
+            let result = UInt64(cursor.pointee & 0x7f) | UInt64(cursor[1]) &<< 7
+            cursor += 2
+            return result
+        }
         var result: UInt64 = 0
         var shift: UInt64 = 0
         var next = cursor
@@ -185,6 +191,29 @@ public struct BinaryReader {
     /// The same for two's complement; unused bits must repeat the sign.
     @usableFromInline @inline(never)
     mutating func longSigned(bits: UInt64) throws(DecodingError) -> Int64 {
+        guard end - cursor >= 4 else { return try anySigned(bits: bits) }
+        if cursor.pointee < 0x80 {
+            defer { cursor += 1 }
+            return Int64(Int8(bitPattern: cursor.pointee &<< 1) &>> 1)
+        }
+        // Two to four bytes, which all widths allow: the seven bits of each, side by side.
+        let word = UInt32(
+            littleEndian: UnsafeRawPointer(cursor).loadUnaligned(as: UInt32.self))
+        let ends = ~word & 0x8080_8080
+        guard ends != 0 else { return try anySigned(bits: bits) }
+        let count = (UInt32(truncatingIfNeeded: ends.trailingZeroBitCount) &+ 1) &>> 3
+        let low = (word & 0x7f) | (word &>> 1 & 0x3f80)
+        let packed = low | (word &>> 2 & 0x1f_c000) | (word &>> 3 & 0xfe0_0000)
+        let unused = 32 &- 7 &* count
+        let value = Int32(bitPattern: packed &<< unused) &>> Int32(truncatingIfNeeded: unused)
+        // Whether a byte less would hold it: then it is read where that is noted.
+        let upper = value &>> Int32(truncatingIfNeeded: 7 &* count &- 8)
+        guard upper != 0, upper != -1 else { return try anySigned(bits: bits) }
+        cursor += Int(truncatingIfNeeded: count)
+        return Int64(value)
+    }
+
+    private mutating func anySigned(bits: UInt64) throws(DecodingError) -> Int64 {
         var result: UInt64 = 0
         var shift: UInt64 = 0
         var next = cursor

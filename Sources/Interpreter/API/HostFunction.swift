@@ -12,8 +12,17 @@ public final class HostFunction {
 
     public let type: FunctionType
     let body: Body
-    /// Whether `body` may leave bits that are no value of a result's type, as not all are.
-    let mustCheckResults: Bool
+    /// What is done about bits that are no value of a result's type, which `body` may leave.
+    let resultCheck: ResultCheck
+
+    enum ResultCheck {
+        /// There are none: `body` cannot leave them, or all bits are values of the types.
+        case none
+        /// There is one result, of 32 bits: the upper half of its slot is cleared.
+        case clear
+        /// See `Store.checkResults`.
+        case all
+    }
 
     /// Type indices in `type` are numbers of the engine's registry.
     ///
@@ -22,7 +31,12 @@ public final class HostFunction {
     public init(_ type: FunctionType, _ body: @escaping Body) {
         self.type = type
         self.body = body
-        mustCheckResults = type.results.contains { $0 == .i32 || $0 == .f32 || $0.isReference }
+        let isNarrow = { (type: ValueType) in type == .i32 || type == .f32 }
+        if type.results.count == 1, let result = type.results.first, isNarrow(result) {
+            resultCheck = .clear
+        } else {
+            resultCheck = type.results.contains { isNarrow($0) || $0.isReference } ? .all : .none
+        }
     }
 
     /// A function whose results are written by values of Swift types, which know how.
@@ -32,7 +46,7 @@ public final class HostFunction {
     init(typed type: FunctionType, isChecked: Bool = false, _ body: @escaping Body) {
         self.type = type
         self.body = body
-        mustCheckResults = isChecked
+        resultCheck = isChecked ? .all : .none
     }
 }
 

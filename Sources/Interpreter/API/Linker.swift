@@ -19,7 +19,9 @@ public final class Linker {
         case host(HostFunction)
     }
 
-    private var definitions: [Key: Definition] = [:]
+    private var definitions: [(key: Key, definition: Definition)] = []
+    /// Where definitions stand, by the hash of their keys.
+    private var index = HashIndex()
     /// Are told of every store that the linker makes an instance in.
     private var preparations: [(Store) -> Void] = []
 
@@ -42,8 +44,24 @@ public final class Linker {
 
     /// What was defined before goes when the change is over: its end may run code of the embedder.
     private func replace(_ key: Key, by definition: Definition) {
-        let replaced = definitions.updateValue(definition, forKey: key)
+        let hash = key.hashValue
+        guard let position = position(of: key, hash) else {
+            index.insert(definitions.count, hash: hash)
+            definitions.append((key, definition))
+            return
+        }
+        var replaced = definition
+        swap(&replaced, &definitions[position].definition)
         withExtendedLifetime(replaced) {}
+    }
+
+    private func position(of key: Key, _ hash: Int) -> Int? {
+        index.first(hash: hash) { definitions[$0].key == key }
+    }
+
+    private func definition(_ module: Name, _ name: Name) -> Definition? {
+        let key = Key(module: module, name: name)
+        return position(of: key, key.hashValue).map { definitions[$0].definition }
     }
 
     /// Gives a function of the host that reads and writes slots a name.
@@ -60,7 +78,7 @@ public final class Linker {
 
     /// Whether something has these names.
     public func isDefined(_ module: Name, _ name: Name) -> Bool {
-        definitions[Key(module: module, name: name)] != nil
+        definition(module, name) != nil
     }
 
     /// Resolves the imports of a module, instantiates it and runs its start function.
@@ -81,7 +99,7 @@ public final class Linker {
         for prepare in preparations { prepare(store) }
         return try module.imports.enumerated().map { index, wanted in
             if index & 255 == 255, let code = store.stopRequest() { throw Trap(code) }
-            return switch definitions[Key(module: wanted.module, name: wanted.name)] {
+            return switch definition(wanted.module, wanted.name) {
             case .external(let external): external
             case .host(let function): .function(Function(store: store, function))
             case nil: nil

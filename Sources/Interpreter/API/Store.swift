@@ -20,19 +20,8 @@ public final class Store {
     /// Stops the guest from other threads and from signal handlers.
     public let interruptHandle = InterruptHandle()
 
-    /// When the guest is stopped with `TrapCode.deadlineExceeded`; nil for never. Looked at when a call
-    /// starts, about every millisecond of guest time, and after each call of a host function.
-    ///
-    /// The first deadline of a process starts a thread that sleeps until the next one is due. A later
-    /// one costs about a tenth of a microsecond, an earlier one wakes that thread.
-    public var deadline: ContinuousClock.Instant? {
-        didSet {
-            hasDeadline = deadline != nil
-            setAlarm()
-        }
-    }
-    /// Every call asks: the instant itself is of a type whose layout only its library knows, which
-    /// makes looking at it a hundred times as long.
+    /// Every call asks; the instant of `deadline` itself is of a type whose layout only its library
+    /// knows, which makes looking at it a hundred times as long.
     private(set) var hasDeadline = false
 
     /// Is told of traps, growth of memories, collections of garbage, and of calls if the engine's
@@ -56,8 +45,6 @@ public final class Store {
     var fuelPot: FuelPot?
     /// Held while a closure of the host is told or asked something, if other threads might too.
     var callbackLock: CallbackLock?
-    /// How much of it the machine gets at once.
-    var pace = Pace()
     /// What a host function threw, while the machine unwinds.
     var pendingError: (any Error)?
     /// Calls from the host into guests or host functions that have not returned.
@@ -87,15 +74,15 @@ public final class Store {
     var tags: [TagStorage] = []
     /// Cells of globals made by the host; those of modules stand in context blocks.
     private var globalCells: [UnsafeMutablePointer<UInt64>] = []
-    private(set) var hostRecords: [ObjectIdentifier: UnsafeMutablePointer<FunctionRecord>] = [:]
+    /// By the address of the `HostFunction`.
+    private(set) var hostRecords = IntegerMap<UnsafeMutablePointer<FunctionRecord>>()
     private var hostFunctions: [HostFunction] = []
     /// Groups of types that the store holds beside those of its instances' modules.
     private var heldGroups: [TypeID] = []
     /// Types of modules whose instantiation failed: objects of the store may have them.
     private var heldTypes: [HeldTypes] = []
-    /// By `TypeID`. Dictionaries with one type of keys cost the start of a process less: the runtime
-    /// searches all conformances of the program for each.
-    private var signatures: [Int: Signature] = [:]
+    /// By `TypeID`.
+    private var signatures = IntegerMap<Signature>()
     let unwindingSites = UnwindingSites()
 
     /// Structures, arrays and what else guests allocate.
@@ -111,6 +98,23 @@ public final class Store {
     /// `MemoryRecord` and `TableRecord` of instances without memory or table.
     let emptyMemory: UnsafeMutablePointer<MemoryRecord>
     let emptyTable: UnsafeMutablePointer<TableRecord>
+
+    // What holds an instant comes last: where fields are that follow it is known only at run time, and
+    // each access would have to ask.
+
+    /// When the guest is stopped with `TrapCode.deadlineExceeded`; nil for never. Looked at when a call
+    /// starts, about every millisecond of guest time, and after each call of a host function.
+    ///
+    /// The first deadline of a process starts a thread that sleeps until the next one is due. A later
+    /// one costs about a tenth of a microsecond, an earlier one wakes that thread.
+    public var deadline: ContinuousClock.Instant? {
+        didSet {
+            hasDeadline = deadline != nil
+            setAlarm()
+        }
+    }
+    /// How much fuel the machine gets at once.
+    var pace = Pace()
 
     /// Makes an empty store. Cheap: the value stack is mapped when the first instance is made.
     ///
@@ -199,6 +203,7 @@ extension Store {
     }
 
     /// Throws the mistake that a host made with the slots of a call, if it made one.
+    @inline(never)
     func checkSlotFault() throws(CallError) {
         let mark = execution.pointee.missingSlotMark
         if mark != 0 {
@@ -216,13 +221,13 @@ extension Store {
         if let known = signatures[Int(id)] { return known }
         let type = engine.types.definition(id).composite.functionType ?? FunctionType()
         let made = Signature(type)
-        signatures[Int(id)] = made
+        signatures.insert(made, for: Int(id))
         return made
     }
 
     /// The record of a host function in this store: one, however often it is asked for.
     func record(of function: HostFunction) -> UnsafeMutablePointer<FunctionRecord> {
-        let key = ObjectIdentifier(function)
+        let key = Int(bitPattern: ObjectIdentifier(function))
         if let known = hostRecords[key] { return known }
         let (typeID, type) = hold(function.type)
         let signature = Signature(type)
@@ -241,7 +246,7 @@ extension Store {
                 functionIndex: UInt32.max,
                 host: Unmanaged.passUnretained(function).toOpaque()))
         hostFunctions.append(function)
-        hostRecords[key] = record
+        hostRecords.insert(record, for: key)
         return record
     }
 

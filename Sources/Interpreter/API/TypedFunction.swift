@@ -40,13 +40,11 @@ extension TypedFunction {
             function.endCall(slots)
             throw function.argumentError(error, slot: index)
         }
-        if isChecked { try function.checkArguments(slots) }
-        try function.run(slots)
+        try function.run(slots, isChecked: isChecked)
         index = 0
         // No `defer`: Swift does not compile it beside lists of types.
         let results = (repeat (each Result)(slots: slots, at: &index))
-        function.endCall(slots)
-        if isChecked { try function.checkResults() }
+        try function.endCall(slots, isChecked: isChecked)
         return results
     }
 
@@ -64,12 +62,10 @@ extension TypedFunction {
             function.endCall(slots)
             throw function.argumentError(error, slot: index)
         }
-        if isChecked { try function.checkArguments(slots) }
-        try function.run(slots)
+        try function.run(slots, isChecked: isChecked)
         index = 0
         let result = Result(slots: slots, at: &index)
-        function.endCall(slots)
-        if isChecked { try function.checkResults() }
+        try function.endCall(slots, isChecked: isChecked)
         return result
     }
 }
@@ -132,9 +128,14 @@ extension Function {
             of: store.execution)
     }
 
+    /// - Parameter isChecked: makes sure before that what types of the embedder wrote are arguments.
     @usableFromInline
-    func run(_ slots: borrowing CallSlots) throws {
+    func run(_ slots: borrowing CallSlots, isChecked: Bool) throws {
         do {
+            if isChecked {
+                try store.checkSlotFault()
+                try store.checkArguments(of: signature.type, in: slots.base)
+            }
             try store.run(record, slots.base)
         } catch {
             endCall(slots)
@@ -145,21 +146,12 @@ extension Function {
     @usableFromInline
     func endCall(_ slots: borrowing CallSlots) { store.endCall(slots.base) }
 
-    /// Makes sure that what types of the embedder wrote are arguments; ends the call if not.
+    /// - Parameter isChecked: makes sure that types of the embedder have read results only.
     @usableFromInline
-    func checkArguments(_ slots: borrowing CallSlots) throws {
-        do {
-            try store.checkSlotFault()
-            try store.checkArguments(of: signature.type, in: slots.base)
-        } catch {
-            endCall(slots)
-            throw error
-        }
+    func endCall(_ slots: borrowing CallSlots, isChecked: Bool) throws {
+        endCall(slots)
+        if isChecked { try store.checkSlotFault() }
     }
-
-    /// Makes sure that types of the embedder read results only.
-    @usableFromInline
-    func checkResults() throws { try store.checkSlotFault() }
 
     /// The error for the argument that starts at a slot.
     @usableFromInline

@@ -224,8 +224,7 @@ let linkSlots = 4
     let link = arguments + headerIndex
     let frame = link + linkSlots
     if UInt(bitPattern: frame) > limit {
-        let code = runtimeGrowStack(cx, frame)
-        if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }
+        return crossCallOnLargerStack(back, sp, function, delta, cx, r, f, g)
     }
     guard let target = record.pointee.context else {
         // The host may call back into the guest: tell it where the stack is free.
@@ -237,7 +236,8 @@ let linkSlots = 4
         let code = runtimeCallHost(record, arguments, cx)
         cx.storeBytes(
             of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
-        let state = State(back, sp, cx, 0, cx, r, f, g)
+        // What the accumulators held is of no use any more.
+        let state = State(back, sp, cx, 0, cx, 0, 0, 0)
         // It may have taken any time. The budget does not tell: it counts calls, not how long they are.
         if _slowPath(
             execution.pointee.stopWord.pointee.load(ordering: .relaxed)
@@ -245,11 +245,11 @@ let linkSlots = 4
         {
             let stop = runtimeStopRequest(execution)
             // The word before `back` is the call's own.
-            if stop != 0 { return leave(back - 1, sp, cx, UInt(stop), cx, r, f, g) }
+            if stop != 0 { return leave(back - 1, sp, cx, UInt(stop), cx, 0, 0, 0) }
         }
         // It threw an exception that a guest catches.
         if code == landed { return state.land(execution) }
-        if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }
+        if code != 0 { return leave(back, sp, cx, UInt(code), cx, 0, 0, 0) }
         if execution.pointee.budget < 0 {
             let memory = cx.load(
                 fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
@@ -277,6 +277,18 @@ let linkSlots = 4
     }
     dispatch(
         record.pointee.code, frame, memory.pointee.base, memory.pointee.byteCount, target, r, f, g)
+}
+
+/// A `crossCall` whose callee's frame would start above the limit: makes it if the stack may grow.
+@inline(never) func crossCallOnLargerStack(
+    _ back: CodePointer, _ sp: StackPointer, _ function: UnsafeMutableRawPointer, _ delta: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    let record = function.assumingMemoryBound(to: FunctionRecord.self)
+    let frame = sp + (Int(bitPattern: delta) + Int(record.pointee.headerIndex) + linkSlots)
+    let code = runtimeGrowStack(cx, frame)
+    if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }
+    crossCall(back, sp, function, delta, cx, r, f, g)
 }
 
 /// A tail call to a function of the host or of another instance; `place` is word 2 of the call.

@@ -107,18 +107,22 @@ extension Store {
             return TrapCode.stackExhausted.answer
         }
         execution.pointee.top = top
-        let isProfiled = execution.pointee.isProfiled && context != nil
-        if isProfiled { profiler?.beginHostCall(of: self) }
+        let isProfiled = execution.pointee.isProfiled
+        if isProfiled, context != nil { profiler?.beginHostCall(of: self) }
         defer {
             execution.pointee.top = savedTop
-            if isProfiled { profiler?.endHostCall(of: self, record) }
+            if isProfiled, context != nil { profiler?.endHostCall(of: self, record) }
         }
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
                 try $0.body(
                     Caller(store: Unmanaged.passUnretained(self), context: context),
                     CallSlots(arguments, count: header, of: execution))
-                if $0.mustCheckResults { try checkResults(of: $0.type, in: arguments) }
+                switch $0.resultCheck {
+                case .none: break
+                case .clear: arguments[0] &= 0xffff_ffff
+                case .all: try checkResults(of: $0.type, in: arguments)
+                }
             }
             if let code = collectIfDue(top: top) { return code.answer }
             if heap.externs.attention != 0 || execution.pointee.missingSlotMark != 0 {
@@ -126,19 +130,30 @@ extension Store {
                 try checkSlotFault()
             }
             return 0
-        } catch let suspension as Suspension {
-            guard let run = suspendable else {
-                pendingError = SuspensionError.cannotWait
-                return TrapCode.hostError.answer
-            }
-            run.pendingCall = (record, arguments)
-            run.state = .waiting(
-                .hostFunction(Execution.HostCall(request: suspension.request)))
-            return suspended
         } catch {
+            return failed(error, in: record, arguments)
+        }
+    }
+
+    /// What becomes of a call whose host function threw. A function of its own, so that calls which
+    /// return need no room for it on the stack.
+    @inline(never)
+    private func failed(
+        _ error: any Error, in record: UnsafeMutablePointer<FunctionRecord>,
+        _ arguments: StackPointer
+    ) -> UInt64 {
+        guard let suspension = error as? Suspension else {
             pendingError = error
             return TrapCode.hostError.answer
         }
+        guard let run = suspendable else {
+            pendingError = SuspensionError.cannotWait
+            return TrapCode.hostError.answer
+        }
+        run.pendingCall = (record, arguments)
+        run.state = .waiting(
+            .hostFunction(Execution.HostCall(request: suspension.request)))
+        return suspended
     }
 }
 

@@ -41,7 +41,8 @@ final class CodeTable: Sendable {
         /// What all translations took.
         var duration = Duration.zero
         var wordCount = 0
-        var blocks: [Int: CodeBlock] = [:]
+        /// By the index of the defined function.
+        var blocks = IntegerMap<CodeBlock>()
         /// The blocks by address, for backtraces and exceptions.
         var places = CodePlaces()
         /// Where code came from, as far as backtraces asked.
@@ -160,11 +161,13 @@ final class CodeTable: Sendable {
         let start = ContinuousClock.now
         var translator = free.take() ?? makeTranslator()
         translator.client = client
-        let result: Result<CodeBlock, TranslationError>
+        // No `Result`: see `HashIndex` for what the first use of such a type costs.
+        var made: CodeBlock?
+        var failure: TranslationError?
         do throws(TranslationError) {
-            result = .success(CodeBlock(try translator.translate(definedFunction)))
+            made = CodeBlock(try translator.translate(definedFunction))
         } catch {
-            result = .failure(error)
+            failure = error
         }
         translator.client = TranslationClient()
         let isKept = translator.code.capacity <= Self.keptCapacity
@@ -172,12 +175,12 @@ final class CodeTable: Sendable {
             state.duration += start.duration(to: .now)
             if isKept { state.translators.append(translator) }
             if isLarge { state.busy.remove(definedFunction) }
-            guard case .success(var made) = result else { return (0, true) }
+            guard var made else { return (0, true) }
             if let known = state.blocks[definedFunction] {
                 return (UInt(bitPattern: known.start + known.entry), false)
             }
             guard made.charge(to: client.store?.account) else { return (0, false) }
-            state.blocks[definedFunction] = made
+            state.blocks.insert(made, for: definedFunction)
             state.places.add(made, of: definedFunction)
             state.wordCount += made.words
             let entry = UInt(bitPattern: made.start + made.entry)
@@ -188,8 +191,8 @@ final class CodeTable: Sendable {
             endedCount.pointee.wrappingAdd(1, ordering: .releasing)
             Futex.wake(endedCount)
         }
-        let made = try result.get()
-        if !isUsed { made.start.deallocate() }
+        if let failure { throw failure }
+        if !isUsed { made?.start.deallocate() }
         guard let code = CodePointer(bitPattern: entry) else { throw .noRoom }
         return code
     }

@@ -6,7 +6,7 @@ extension ModulePrinter {
     mutating func instruction(
         _ opcode: Opcode, _ reader: inout BinaryReader
     ) throws(DecodingError) {
-        let info = opcode.info
+        let info = infos[opcode]
         switch opcode {
         // The table tells these apart by names that are none.
         case .refTest, .refTestNull:

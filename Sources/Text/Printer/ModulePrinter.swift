@@ -7,6 +7,7 @@ struct ModulePrinter: ~Copyable {
     let names: ModuleNames
     let hints: BranchHintMap
     let arities: ArityTable
+    let infos = InstructionInfos()
     var out: TextWriter
     /// Of the function that is being printed.
     var locals = Identifiers.none

@@ -16,8 +16,9 @@ import WasmDecoder
 /// Specification: 3.1.2 (rolling and unrolling), 3.3 (matching).
 public final class TypeRegistry: Sendable {
     let storage: TypeStorage
-    /// The first type of each group. The lock is the one under which `storage` changes.
-    private let firstIDs = Mutex<[RecursionGroupKey: TypeID]>([:])
+    /// The first type of each group, by the hash of the group's key. The lock is the one under which
+    /// `storage` changes.
+    private let firstIDs = Mutex(HashIndex())
     private let maximumTypes: Int
 
     /// Levels of declared subtypes that a type may be above a type without supertype.
@@ -61,13 +62,14 @@ public final class TypeRegistry: Sendable {
             let type = isKnown(given) ? given : given.mapIndices(known)
             let known = type.composite.functionType ?? function
             let key = RecursionGroupKey(type)
-            if let id = firstIDs[key] {
-                storage[id]?.pointee.group?.holders += 1
+            let hash = key.hashValue
+            if let (id, group) = find(key, hash, in: firstIDs) {
+                group.holders += 1
                 return (id, known)
             }
             guard let id = storage.freeIDs(1).first else { return (Self.unknown, known) }
             storage.insert(type, at: id, groupStart: id)
-            finish(key, members: [id], &firstIDs)
+            finish(key, hash, members: [id], &firstIDs)
             return (id, known)
         }
     }
@@ -103,10 +105,6 @@ public final class TypeRegistry: Sendable {
                 var pending: [TypeID] = []
                 for first in piece { drop(first, &pending, &firstIDs) }
                 while let first = pending.popLast() { drop(first, &pending, &firstIDs) }
-                // A dictionary keeps the room of what was taken out.
-                if firstIDs.capacity > 4096, firstIDs.count < firstIDs.capacity / 8 {
-                    firstIDs = Dictionary(uniqueKeysWithValues: firstIDs.map { ($0, $1) })
-                }
             }
             next = end ?? groups.endIndex
         }
@@ -114,12 +112,12 @@ public final class TypeRegistry: Sendable {
 
     /// Gives up a group once; `pending` gets the groups that it held, if it goes.
     private func drop(
-        _ first: TypeID, _ pending: inout [TypeID], _ firstIDs: inout [RecursionGroupKey: TypeID]
+        _ first: TypeID, _ pending: inout [TypeID], _ firstIDs: inout HashIndex
     ) {
         guard let group = storage[first]?.pointee.group else { return }
         group.holders -= 1
         guard group.holders == 0 else { return }
-        firstIDs[group.key] = nil
+        firstIDs.remove(Int(first), hash: group.key.hashValue)
         pending += group.uses
         if group.members.isEmpty {
             storage.remove(first)
@@ -128,9 +126,24 @@ public final class TypeRegistry: Sendable {
         }
     }
 
+    /// A group that is registered, and its first type.
+    private func find(
+        _ key: RecursionGroupKey, _ hash: Int, in firstIDs: borrowing HashIndex
+    ) -> (first: TypeID, group: TypeGroup)? {
+        var found: TypeGroup?
+        let first = firstIDs.first(hash: hash) { position in
+            let group = storage[TypeID(truncatingIfNeeded: position)]?.pointee.group
+            guard let group, group.key == key else { return false }
+            found = group
+            return true
+        }
+        guard let first, let found else { return nil }
+        return (TypeID(truncatingIfNeeded: first), found)
+    }
+
     /// Makes a group of types that were inserted known, held by the caller.
     private func finish(
-        _ key: RecursionGroupKey, members: [TypeID], _ firstIDs: inout [RecursionGroupKey: TypeID]
+        _ key: RecursionGroupKey, _ hash: Int, members: [TypeID], _ firstIDs: inout HashIndex
     ) {
         guard let first = members.first else { return }
         var uses: [TypeID] = []
@@ -144,7 +157,7 @@ public final class TypeRegistry: Sendable {
         for used in uses { storage[used]?.pointee.group?.holders += 1 }
         storage[first]?.pointee.group = TypeGroup(
             key: key, members: members.count > 1 ? members : [], uses: uses)
-        firstIDs[key] = first
+        firstIDs.insert(Int(first), hash: hash)
     }
 
     // MARK: Types of modules
@@ -204,9 +217,10 @@ public final class TypeRegistry: Sendable {
         _ group: Range<Int>, of types: [SubType], ids: inout [TypeID]
     ) throws(ValidationError.Reason) -> TypeID {
         let key = RecursionGroupKey(group, of: types, ids: ids)
+        let hash = key.hashValue
         let result: Result<[TypeID], ValidationError.Reason> = firstIDs.withLock {
             [ids] firstIDs in
-            if let first = firstIDs[key], let known = storage[first]?.pointee.group {
+            if let (first, known) = find(key, hash, in: firstIDs) {
                 known.holders += 1
                 return .success(known.members.isEmpty ? [first] : known.members)
             }
@@ -223,7 +237,7 @@ public final class TypeRegistry: Sendable {
                 for id in members { storage.remove(id) }
                 return .failure(error)
             }
-            finish(key, members: members, &firstIDs)
+            finish(key, hash, members: members, &firstIDs)
             return .success(members)
         }
         let members = try result.get()

@@ -10,7 +10,9 @@ import WasmInterpreter
 /// In both, a call that changes or inspects a name is made on the directory that holds it, with a
 /// single component that the host does not follow. A path that leads out is `perm`.
 struct PathResolver {
-    private let usesOpenat2: Bool
+    private let resolution: WASI.PathResolution
+    /// Asks the kernel when the first path is resolved: most guests have none.
+    private var usesOpenat2: Bool { resolution == .automatic && System.hasOpenat2 }
     /// Ends walks that a guest makes long.
     private(set) var stop: StopSignal?
 
@@ -20,7 +22,7 @@ struct PathResolver {
     private static let retryLimit = 32
 
     init(_ resolution: WASI.PathResolution) {
-        usesOpenat2 = resolution == .automatic && System.hasOpenat2
+        self.resolution = resolution
     }
 
     /// The same for one call of a guest.

@@ -3,32 +3,92 @@ import WasmSystem
 extension Errno {
     /// The code of the specification for an error of the host; `io` for one it has no word for.
     init(_ error: SystemError) {
-        self = Self.byHostError[error] ?? .io
+        self = Self.word(error)
     }
 
-    private static let byHostError: [SystemError: Errno] = [
-        .tooBig: .tooBig, .acces: .acces, .addrinuse: .addrinuse, .addrnotavail: .addrnotavail,
-        .afnosupport: .afnosupport, .again: .again, .already: .already, .badf: .badf,
-        .badmsg: .badmsg, .busy: .busy, .canceled: .canceled, .child: .child,
-        .connaborted: .connaborted, .connrefused: .connrefused, .connreset: .connreset,
-        .deadlk: .deadlk, .destaddrreq: .destaddrreq, .dom: .dom, .dquot: .dquot, .exist: .exist,
-        .fault: .fault, .fbig: .fbig, .hostunreach: .hostunreach, .idrm: .idrm, .ilseq: .ilseq,
-        .inprogress: .inprogress, .intr: .intr, .inval: .inval, .io: .io, .isconn: .isconn,
-        .isdir: .isdir, .loop: .loop, .mfile: .mfile, .mlink: .mlink, .msgsize: .msgsize,
-        .multihop: .multihop, .nametoolong: .nametoolong, .netdown: .netdown,
-        .netreset: .netreset, .netunreach: .netunreach, .nfile: .nfile, .nobufs: .nobufs,
-        .nodev: .nodev, .noent: .noent, .noexec: .noexec, .nolck: .nolck, .nolink: .nolink,
-        .nomem: .nomem, .nomsg: .nomsg, .noprotoopt: .noprotoopt, .nospc: .nospc,
-        .notconn: .notconn, .notdir: .notdir, .notempty: .notempty,
-        .notrecoverable: .notrecoverable, .notsock: .notsock, .notty: .notty, .nxio: .nxio,
-        .opnotsupp: .notsup, .overflow: .overflow, .ownerdead: .ownerdead, .perm: .perm,
-        .pipe: .pipe, .proto: .proto, .protonosupport: .protonosupport, .prototype: .prototype,
-        .range: .range, .rofs: .rofs, .spipe: .spipe, .srch: .srch, .stale: .stale,
-        .timedout: .timedout, .txtbsy: .txtbsy, .xdev: .xdev,
+    /// A `switch` needs no dictionary, which the first error of each run would pay for.
+    private static func word(_ error: SystemError) -> Errno {
+        switch error {
+        case .tooBig: .tooBig
+        case .acces: .acces
+        case .addrinuse: .addrinuse
+        case .addrnotavail: .addrnotavail
+        case .afnosupport: .afnosupport
+        case .again: .again
+        case .already: .already
+        case .badf: .badf
+        case .badmsg: .badmsg
+        case .busy: .busy
+        case .canceled: .canceled
+        case .child: .child
+        case .connaborted: .connaborted
+        case .connrefused: .connrefused
+        case .connreset: .connreset
+        case .deadlk: .deadlk
+        case .destaddrreq: .destaddrreq
+        case .dom: .dom
+        case .dquot: .dquot
+        case .exist: .exist
+        case .fault: .fault
+        case .fbig: .fbig
+        case .hostunreach: .hostunreach
+        case .idrm: .idrm
+        case .ilseq: .ilseq
+        case .inprogress: .inprogress
+        case .intr: .intr
+        case .inval: .inval
+        case .io: .io
+        case .isconn: .isconn
+        case .isdir: .isdir
+        case .loop: .loop
+        case .mfile: .mfile
+        case .mlink: .mlink
+        case .msgsize: .msgsize
+        case .multihop: .multihop
+        case .nametoolong: .nametoolong
+        case .netdown: .netdown
+        case .netreset: .netreset
+        case .netunreach: .netunreach
+        case .nfile: .nfile
+        case .nobufs: .nobufs
+        case .nodev: .nodev
+        case .noent: .noent
+        case .noexec: .noexec
+        case .nolck: .nolck
+        case .nolink: .nolink
+        case .nomem: .nomem
+        case .nomsg: .nomsg
+        case .noprotoopt: .noprotoopt
+        case .nospc: .nospc
+        case .notconn: .notconn
+        case .notdir: .notdir
+        case .notempty: .notempty
+        case .notrecoverable: .notrecoverable
+        case .notsock: .notsock
+        case .notty: .notty
+        case .nxio: .nxio
+        case .opnotsupp: .notsup
+        case .overflow: .overflow
+        case .ownerdead: .ownerdead
+        case .perm: .perm
+        case .pipe: .pipe
+        case .proto: .proto
+        case .protonosupport: .protonosupport
+        case .prototype: .prototype
+        case .range: .range
+        case .rofs: .rofs
+        case .spipe: .spipe
+        case .srch: .srch
+        case .stale: .stale
+        case .timedout: .timedout
+        case .txtbsy: .txtbsy
+        case .xdev: .xdev
         // A call that the host lacks is to the guest one that this file or socket cannot do:
         // no function of WASI is missing here.
-        .nosys: .notsup,
-    ]
+        case .nosys: .notsup
+        default: .io
+        }
+    }
 }
 
 /// The operating system as WASI's functions use it: calls of `WasmSystem` with the specification's

@@ -189,23 +189,23 @@ extension UnknownImports {
 extension ParsedArguments {
     /// The value of an option, read by `parse`; nil if the option was not given.
     func read<Value>(
-        _ option: Option, expected: String, _ parse: (String) -> Value?
+        _ option: Option, expected: @autoclosure () -> String, _ parse: (String) -> Value?
     ) throws(UsageError) -> Value? {
         guard let text = value(of: option) else { return nil }
         guard let value = parse(text) else {
-            throw .invalidValue(text, of: option.flag, expected: expected, verb)
+            throw .invalidValue(text, of: option.flag, expected: expected(), verb)
         }
         return value
     }
 
     /// The values of an option that may be repeated.
     func readAll<Value>(
-        _ option: Option, expected: String, _ parse: (Word) -> Value?
+        _ option: Option, expected: @autoclosure () -> String, _ parse: (Word) -> Value?
     ) throws(UsageError) -> [Value] {
         var read: [Value] = []
         for word in words(of: option) {
             guard let value = parse(word) else {
-                throw .invalidValue(word.text, of: option.flag, expected: expected, verb)
+                throw .invalidValue(word.text, of: option.flag, expected: expected(), verb)
             }
             read.append(value)
         }
