@@ -6,7 +6,7 @@
 import Glibc
 import WasmInstructionSet
 
-let folder = "Sources/Interpreter/Machine/Generated"
+let handlers = "Sources/Interpreter/Machine/Generated"
 let files = generatedFiles()
 
 func read(_ path: String) -> String? {
@@ -21,21 +21,19 @@ func read(_ path: String) -> String? {
 }
 
 /// Handler files of an earlier, larger table.
-let leftovers = (0..<100).map { "Handlers\($0).swift" }.filter { name in
-    !files.contains { $0.name == name } && access("\(folder)/\(name)", F_OK) == 0
+let leftovers = (0..<100).map { "\(handlers)/Handlers\($0).swift" }.filter { path in
+    !files.contains { $0.path == path } && access(path, F_OK) == 0
 }
 
 if CommandLine.arguments.contains("--check") {
-    let stale = files.filter { read("\(folder)/\($0.name)") != $0.text }.map(\.name) + leftovers
-    for name in stale {
-        print("\(folder)/\(name) is not current: run swift run generate-instructions")
-    }
+    let stale = files.filter { read($0.path) != $0.text }.map(\.path) + leftovers
+    for path in stale { print("\(path) is not current: run swift run generate-instructions") }
     exit(stale.isEmpty ? 0 : 1)
 }
-for name in leftovers { unlink("\(folder)/\(name)") }
+for path in leftovers { unlink(path) }
 for file in files {
-    guard let output = fopen("\(folder)/\(file.name)", "w") else {
-        print("cannot write \(folder)/\(file.name): run this from the package's folder")
+    guard let output = fopen(file.path, "w") else {
+        print("cannot write \(file.path): run this from the package's folder")
         exit(1)
     }
     fputs(file.text, output)

@@ -30,7 +30,8 @@ import WasmText
             fclose(file)
         }
         let bytes = try #require(Self.bytes(of: path))
-        let expected = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        let expected = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(
+            String.init)
         #expect(!lines.isEmpty)
         #expect(lines == expected)
     }
