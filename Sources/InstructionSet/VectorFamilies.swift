@@ -398,10 +398,10 @@ let vectorFamilies = [
         words: 10),
     Family(
         "vectorShuffle16", "vectorShuffle16", [[Choice("i16x8.shuffle", "")]], fields: "s0",
-        words: 6),
+        words: 6, code: .mayPush),
     Family(
         "vectorShuffle32", "vectorShuffle32", [[Choice("i32x4.shuffle", "")]], fields: "s0",
-        words: 4),
+        words: 4, code: .mayPush),
     Family("vectorJoin", "vectorJoin", [[Choice("i64x2.shuffle", "")]], fields: "s0 s1 s2"),
     Family(
         "vectorHalf", "vectorHalf", [[Choice("v128.half", "")]], fields: "s0 u n4 n5 n6 n7",
