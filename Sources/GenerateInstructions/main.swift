@@ -31,7 +31,8 @@ if CommandLine.arguments.contains("--check") {
     exit(stale.isEmpty ? 0 : 1)
 }
 for path in leftovers { unlink(path) }
-for file in files {
+// Files that are current keep their time, so that a build does not compile them again.
+for file in files where read(file.path) != file.text {
     guard let output = fopen(file.path, "w") else {
         print("cannot write \(file.path): run this from the package's folder")
         exit(1)

@@ -417,7 +417,8 @@ let vectorFamilies = [
                 ])
         ], fields: "s0 s1 s2 n3"),
     Family(
-        "vectorSwizzle", "vectorSwizzle", [[Choice("i8x16.swizzle", "")]], fields: "s0 s1 s2",
+        "vectorSwizzle", "vectorSwizzle",
+        [[Choice("i8x16.swizzle", "").executing("i8x16.relaxed_swizzle")]], fields: "s0 s1 s2",
         code: .mayPush),
     Family(
         "vectorLoad", "vectorLoad", [Axis("VectorLoad", toVector(vectorLoads)), addresses]),

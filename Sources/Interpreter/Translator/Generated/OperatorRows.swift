@@ -823,7 +823,7 @@ extension VectorOperation {
             self = .plain(.vectorExtended(.i64x2ExtmulLowI32x4U))
         case .i64x2ExtmulHighI32x4U:
             self = .plain(.vectorExtended(.i64x2ExtmulHighI32x4U))
-        case .i8x16Swizzle:
+        case .i8x16Swizzle, .i8x16RelaxedSwizzle:
             self = .plain(.vectorSwizzle)
         case .v128Bitselect, .i8x16RelaxedLaneselect, .i16x8RelaxedLaneselect,
             .i32x4RelaxedLaneselect, .i64x2RelaxedLaneselect:
