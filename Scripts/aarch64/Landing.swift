@@ -18,11 +18,11 @@ enum Landing {
 
     static func write(at word: Int) {
         let code = Stage.code + word
-        code[0] = Instruction.globalSet(0, 1).handler
+        code[0] = Instruction.globalSet(.own, .register).handler
         code[1] = UInt64(Cell.integer) &<< 32
-        code[2] = Instruction.globalSetFloat(0, 0).handler
+        code[2] = Instruction.globalSetFloat(.float, .own).handler
         code[3] = UInt64(Cell.float) &<< 32
-        code[4] = Instruction.globalSetFloat(1, 0).handler
+        code[4] = Instruction.globalSetFloat(.double, .own).handler
         code[5] = UInt64(Cell.double) &<< 32
         code[6] = Instruction.halt.handler
         code[7] = 0

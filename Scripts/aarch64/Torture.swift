@@ -45,7 +45,7 @@ enum Torture {
         for slot in 0..<64 { Stage.frame[slot] = 0 }
         Stage.frame[11] = 3
         Stage.entries[1] = Stage.number(Stage.code + 512)
-        Stage.code[512] = Instruction.returnValue(0, 1).handler
+        Stage.code[512] = Instruction.returnValue(.integer, .register).handler
         Stage.code[513] = 2
         let code = Stage.code + 320
         let words: [(Instruction?, UInt64)] = [

@@ -76,47 +76,47 @@ extension Trial {
             setHalf(12, 7)
         }
         switch subject.base {
-        case Instruction.call.number:
+        case Instruction.Base.call:
             place()
             at[1] = Stage.number(Stage.entries)
-        case Instruction.callImport.number:
+        case Instruction.Base.callImport:
             place()
             setHalf(12, Cell.importedFunctions + 8 * function)
-        case Instruction.callIndirect(0).number:
+        case Instruction.Base.callIndirect:
             place()
             tableOperands()
-        case Instruction.callIndirectFar.number:
+        case Instruction.Base.callIndirectFar:
             place()
             tableOperands()
             setHalf(20, run / 2 % 2)
-        case Instruction.callReference.number:
+        case Instruction.Base.callReference:
             place()
             slot(1)[0] = run % 5 == 0 ? 0 : reference
-        case Instruction.returnCall.number:
+        case Instruction.Base.returnCall:
             replace()
             at[1] = Stage.number(Stage.entries)
-        case Instruction.returnCallImport.number:
+        case Instruction.Base.returnCallImport:
             replace()
             setHalf(12, Cell.importedFunctions + 8 * function)
-        case Instruction.returnCallIndirect.number:
+        case Instruction.Base.returnCallIndirect:
             tableOperands()
             replace()
             at[3] = UInt64(run / 2 % 2)
-        case Instruction.returnCallReference.number:
+        case Instruction.Base.returnCallReference:
             replace()
             slot(1)[0] = run % 5 == 0 ? 0 : reference
-        case Instruction.crossReturn.number:
+        case Instruction.Base.crossReturn:
             // The frame is the link area, of a call from the other instance or from this one.
             context = 1
             header(0, Landing.caller, Stage.frame - 24)
             Stage.frame[2] = Stage.number(Stage.context(run % 2))
             Stage.frame[3] = 2 | UInt64(run % 3) &<< 32
-        case Instruction.translateStub.number: at[1] = UInt64(run % 7)
-        case Instruction.throwException.number: setHalf(12, run % 9)
-        case Instruction.throwReference.number: slot(1)[0] = UInt64(run % 3) &* 8
-        case Instruction.functionReference.number: setHalf(12, run % 5)
-        case Instruction.countBlock.number: at[1] = Stage.number(Stage.counter)
-        case Instruction.observeCall.number: set(0, run % 2)
+        case Instruction.Base.translateStub: at[1] = UInt64(run % 7)
+        case Instruction.Base.throwException: setHalf(12, run % 9)
+        case Instruction.Base.throwReference: slot(1)[0] = UInt64(run % 3) &* 8
+        case Instruction.Base.functionReference: setHalf(12, run % 5)
+        case Instruction.Base.countBlock: at[1] = Stage.number(Stage.counter)
+        case Instruction.Base.observeCall: set(0, run % 2)
         default: break
         }
     }
@@ -127,21 +127,21 @@ extension Trial {
         let imported = Cell.importedGlobals + 8 * (run % 2)
         let own = Cell.own + 8 * (run % 4)
         switch subject.base {
-        case Instruction.copyRange.number: setHalf(12, run % 17)
-        case Instruction.zero.number: setHalf(12, 1 + run % 16)
-        case Instruction.globalGet(0, 0, 0).number, Instruction.globalSet(0, 0).number,
-            Instruction.globalSetFloat(0, 0).number:
+        case Instruction.Base.copyRange: setHalf(12, run % 17)
+        case Instruction.Base.zero: setHalf(12, 1 + run % 16)
+        case Instruction.Base.globalGet, Instruction.Base.globalSet,
+            Instruction.Base.globalSetFloat:
             setHalf(12, subject.labels[1] == "own" ? own : imported)
-        case Instruction.vectorGlobalGet(0).number, Instruction.vectorGlobalSet(0).number:
+        case Instruction.Base.vectorGlobalGet, Instruction.Base.vectorGlobalSet:
             setHalf(12, subject.labels[1] == "own" ? Cell.own + 16 * (run % 2) : imported)
-        case Instruction.globalAdd.number: set(1, own)
-        case Instruction.globalSetSum.number: set(0, own)
-        case Instruction.tableGet.number, Instruction.tableSet.number,
-            Instruction.tableSize.number:
+        case Instruction.Base.globalAdd: set(1, own)
+        case Instruction.Base.globalSetSum: set(0, own)
+        case Instruction.Base.tableGet, Instruction.Base.tableSet,
+            Instruction.Base.tableSize:
             set(2, run % 2)
             let index = UInt64(pick(0, 1, 3, 4, 7, 8, 0xffff_ffff, -1).magnitude)
-            slot(subject.base == Instruction.tableGet.number ? 1 : 0)[0] = index
-        case Instruction.tableGrow.number: set(3, run % 4)
+            slot(subject.base == Instruction.Base.tableGet ? 1 : 0)[0] = index
+        case Instruction.Base.tableGrow: set(3, run % 4)
         default: break
         }
     }
@@ -150,27 +150,27 @@ extension Trial {
 
     private mutating func adjustMemory() {
         switch subject.base {
-        case Instruction.store(0, 0, 0).number, Instruction.storeScaled(0, 0).number,
-            Instruction.storeFar(0).number:
+        case Instruction.Base.store, Instruction.Base.storeScaled,
+            Instruction.Base.storeFar:
             if run % 2 == 0 && sharesNoSlot { slot(0)[0] = random.of(Edges.integers) }
-        case Instruction.storeRegister(0, 0).number:
+        case Instruction.Base.storeRegister:
             accumulate(random.of(Edges.integers))
-        case Instruction.storeFloatRegister(0, 0).number:
+        case Instruction.Base.storeFloatRegister:
             // An address in the accumulator is one of the integer's.
             let address = accumulators.r
             accumulate(random.of(subject.edges))
             accumulators.r = address
-        case Instruction.memorySizeFar.number:
+        case Instruction.Base.memorySizeFar:
             set(2, run % 2)
             set(3, pick(0, 16))
-        case Instruction.memoryGrow.number:
+        case Instruction.Base.memoryGrow:
             set(2, run % 2)
             set(3, run / 2 % 2)
-        case Instruction.memorySize.number:
+        case Instruction.Base.memorySize:
             if run % 2 == 0 { Stage.memories[0].byteCount = UInt(run) << 14 }
-        case Instruction.memoryCopy.number, Instruction.memoryFill.number: adjustBulk()
-        case Instruction.bulk.number: set(3, run % 7)
-        case Instruction.dropSegment.number: set(0, run % 2)
+        case Instruction.Base.memoryCopy, Instruction.Base.memoryFill: adjustBulk()
+        case Instruction.Base.bulk: set(3, run % 7)
+        case Instruction.Base.dropSegment: set(0, run % 2)
         default: break
         }
         if isOf(.storeFar(0)) || isOf(.loadFar(0)) || isOf(.vectorLoadFar(0))
@@ -181,8 +181,8 @@ extension Trial {
             if run % 8 == 5 { slot(1)[0] = random.next() }
         }
         let isAtomic =
-            subject.base >= Instruction.atomicLoad(0).number
-            && subject.base < Instruction.atomicFence.number
+            subject.base >= Instruction.Base.atomicLoad
+            && subject.base < Instruction.Base.atomicFence
         if isAtomic {
             at[2] = random.below(4) == 0 ? random.next() : UInt64(8 * random.below(8))
             at[3] = UInt64(run % 2)
@@ -237,27 +237,27 @@ extension Trial {
         let array = run % 8 == 0 ? 0 : Objects.reference(Objects.array)
         let index = UInt64(pick(0, 1, 5, 11, 12, 0x7fff_ffff, 0xffff_ffff))
         switch subject.base {
-        case Instruction.structGet(0, 0, 0).number, Instruction.structSet(0, 0).number,
-            Instruction.structSetFloat(0, 0).number:
+        case Instruction.Base.structGet, Instruction.Base.structSet,
+            Instruction.Base.structSetFloat:
             setHalf(12, 8 * (1 + run % 14))
             refer(subject.labels[1], structure)
-        case Instruction.structGetVector.number, Instruction.structSetVector.number:
+        case Instruction.Base.structGetVector, Instruction.Base.structSetVector:
             setHalf(12, 8 * (1 + run % 13))
             slot(1)[0] = structure
-        case Instruction.arrayGet(0, 0, 0).number, Instruction.arraySet(0, 0).number,
-            Instruction.arraySetFloat(0).number:
+        case Instruction.Base.arrayGet, Instruction.Base.arraySet,
+            Instruction.Base.arraySetFloat:
             let form = Array(subject.labels[1].utf8)
             if form[1] == UInt8(ascii: "R") { accumulators.r = index } else { slot(2)[0] = index }
             refer(subject.labels[1], array)
-        case Instruction.arrayGetVector.number, Instruction.arraySetVector.number:
+        case Instruction.Base.arrayGetVector, Instruction.Base.arraySetVector:
             slot(2)[0] = index
             slot(1)[0] = array
-        case Instruction.arrayLength(0, 0).number: refer(subject.labels[1], array)
-        case Instruction.structNew.number, Instruction.structNewDefault.number: adjustNew()
-        case Instruction.i31Get(0, 0, 0).number:
+        case Instruction.Base.arrayLength: refer(subject.labels[1], array)
+        case Instruction.Base.structNew, Instruction.Base.structNewDefault: adjustNew()
+        case Instruction.Base.i31Get:
             refer(subject.labels[1], run % 8 == 0 ? 0 : random.of(Edges.integers) | 1)
-        case Instruction.refTest(0, 0, 0).number, Instruction.refCast(0, 0).number,
-            Instruction.castBranch(0, 0, 0).number:
+        case Instruction.Base.refTest, Instruction.Base.refCast,
+            Instruction.Base.castBranch:
             adjustCast()
         default: break
         }
@@ -326,17 +326,17 @@ extension Trial {
         // Byte offsets from slot 0 of the frame.
         func place() -> Int { 64 + random.below(128) }
         switch subject.base {
-        case Instruction.vectorExtract(0, 0).number: setHalf(12, place())
-        case Instruction.vectorHalf.number:
+        case Instruction.Base.vectorExtract: setHalf(12, place())
+        case Instruction.Base.vectorHalf:
             setHalf(12, place())
             at[2] = UInt64(place())
-        case Instruction.vectorShuffle8.number, Instruction.vectorShuffle16.number,
-            Instruction.vectorShuffle32.number:
+        case Instruction.Base.vectorShuffle8, Instruction.Base.vectorShuffle16,
+            Instruction.Base.vectorShuffle32:
             for word in 2..<subject.wordCount {
                 at[word] = UInt64(place()) | UInt64(place()) &<< 32
             }
-        case Instruction.vectorWindow(0).number: set(3, 1 + run % 63)
-        case Instruction.vectorReplace(0, 0).number, Instruction.vectorReplaceFloat(0).number:
+        case Instruction.Base.vectorWindow: set(3, 1 + run % 63)
+        case Instruction.Base.vectorReplace, Instruction.Base.vectorReplaceFloat:
             at[2] = pick(0, 1) == 0 ? 0xffff_ffff : 0xff00
             at[3] = random.next()
         default: break

@@ -34,7 +34,7 @@ struct Subject {
         nans = Self.nans(of: name)
         usesMemory = Self.memoryFamilies.contains(family.base)
         let isVector =
-            base >= Instruction.vectorUnary(0).number && base < Instruction.countBlock.number
+            base >= Instruction.Base.vectorUnary && base < Instruction.Base.countBlock
         let widths = [("8x16", 8), ("16x8", 16), ("32x4", 32), ("64x2", 64)]
         laneWidth = isVector ? widths.first { Self.holds(name, $0.0) }?.1 ?? 64 : 0
     }
@@ -80,15 +80,20 @@ struct Subject {
     }
 
     private static let memoryFamilies: [Int] = [
-        Instruction.load(0, 0, 0), .loadScaled(0, 0), .store(0, 0, 0), .storeScaled(0, 0),
-        .storeRegister(0, 0), .storeFloatRegister(0, 0), .move(0), .loadFar(0), .storeFar(0),
-        .loadTwo(0, 0), .loadBranch(0, 0, 0, 0, 0), .loadCompareBranch(0, 0, 0, 0, 0),
-        .atomicLoad(0), .atomicStore(0), .atomicModify(0), .atomicCompareExchange(0),
-        .atomicNotify, .atomicWait, .vectorLoad(0, 0), .vectorStore(0), .vectorLoadFar(0),
-        .vectorStoreFar, .vectorBinaryLoad(0, 0), .vectorCompareLoad(0), .vectorBinaryStore(0, 0),
-        .vectorUpdate(0, 0), .vectorMultiplyAddLoad(0, 0), .vectorMultiplyUpdate(0, 0),
-        .vectorMultiplyLoads(0, 0, 0), .vectorBinaryExtend(0, 0),
-    ].map { $0.number }
+        Instruction.Base.load, Instruction.Base.loadScaled, Instruction.Base.store,
+        Instruction.Base.storeScaled, Instruction.Base.storeRegister,
+        Instruction.Base.storeFloatRegister, Instruction.Base.move, Instruction.Base.loadFar,
+        Instruction.Base.storeFar, Instruction.Base.loadTwo, Instruction.Base.loadBranch,
+        Instruction.Base.loadCompareBranch, Instruction.Base.atomicLoad,
+        Instruction.Base.atomicStore, Instruction.Base.atomicModify,
+        Instruction.Base.atomicCompareExchange, Instruction.Base.atomicNotify,
+        Instruction.Base.atomicWait, Instruction.Base.vectorLoad, Instruction.Base.vectorStore,
+        Instruction.Base.vectorLoadFar, Instruction.Base.vectorStoreFar,
+        Instruction.Base.vectorBinaryLoad, Instruction.Base.vectorCompareLoad,
+        Instruction.Base.vectorBinaryStore, Instruction.Base.vectorUpdate,
+        Instruction.Base.vectorMultiplyAddLoad, Instruction.Base.vectorMultiplyUpdate,
+        Instruction.Base.vectorMultiplyLoads, Instruction.Base.vectorBinaryExtend,
+    ]
 }
 
 struct Trial {
@@ -261,7 +266,7 @@ struct Trial {
     /// the second may be an address, and what is stored.
     private mutating func isVectorInMemory(_ operand: Int) -> Bool {
         guard subject.usesMemory && subject.laneWidth != 0 else { return false }
-        if subject.base == Instruction.vectorMultiplyUpdate(0, 0).number { return operand == 4 }
+        if subject.base == Instruction.Base.vectorMultiplyUpdate { return operand == 4 }
         return operand == 4 || operand == 0 || operand == 5 && random.below(3) == 0
     }
 

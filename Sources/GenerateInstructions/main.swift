@@ -6,7 +6,7 @@
 import WasmInstructionSet
 import WasmSystem
 
-let folder = "Sources/Interpreter/Machine/Generated"
+let handlers = "Sources/Interpreter/Machine/Generated"
 let files = generatedFiles()
 
 func read(_ path: String) -> String? {
@@ -30,24 +30,22 @@ func write(_ text: String, to path: String) throws {
 }
 
 /// Handler files of an earlier, larger table.
-let leftovers = (0..<100).map { "Handlers\($0).swift" }.filter { name in
-    !files.contains { $0.name == name }
-        && Kernel.isAccessible("\(folder)/\(name)", for: .exist)
+let leftovers = (0..<100).map { "\(handlers)/Handlers\($0).swift" }.filter { path in
+    !files.contains { $0.path == path } && Kernel.isAccessible(path, for: .exist)
 }
 
 if CommandLine.arguments.contains("--check") {
-    let stale = files.filter { read("\(folder)/\($0.name)") != $0.text }.map(\.name) + leftovers
-    for name in stale {
-        print("\(folder)/\(name) is not current: run swift run generate-instructions")
-    }
+    let stale = files.filter { read($0.path) != $0.text }.map(\.path) + leftovers
+    for path in stale { print("\(path) is not current: run swift run generate-instructions") }
     CurrentProcess.exit(stale.isEmpty ? 0 : 1)
 }
-for name in leftovers { try? Kernel.unlink("\(folder)/\(name)") }
-for file in files {
+for path in leftovers { try? Kernel.unlink(path) }
+// Files that are current keep their time, so that a build does not compile them again.
+for file in files where read(file.path) != file.text {
     do {
-        try write(file.text, to: "\(folder)/\(file.name)")
+        try write(file.text, to: file.path)
     } catch {
-        print("cannot write \(folder)/\(file.name), run this from the package's folder: \(error)")
+        print("cannot write \(file.path), run this from the package's folder: \(error)")
         CurrentProcess.exit(1)
     }
 }

@@ -1,25 +1,3 @@
-/// One value of an axis: for example the operator `i32.add`, or the operand form `SI`.
-public struct Choice: Sendable {
-    /// What handler names and the disassembler show.
-    public let label: String
-    /// The type arguments that the family's template takes for this choice.
-    public let arguments: String
-    /// The operands that this choice reads or writes, for the disassembler; see `Fields`.
-    public let fields: String
-    /// Code words that the choice needs beyond the family's.
-    public let extraWords: Int
-
-    public init(_ label: String, _ arguments: String, fields: String = "", extraWords: Int = 0) {
-        self.label = label
-        self.arguments = arguments
-        self.fields = fields
-        self.extraWords = extraWords
-    }
-}
-
-/// A dimension along which the instructions of a family differ.
-public typealias Axis = [Choice]
-
 /// A family of register instructions: the cross product of its axes.
 ///
 /// The number of an instruction is `base + mixed radix index` with the last axis varying fastest.
@@ -53,10 +31,22 @@ public struct Family: Sendable {
     /// Code words of an instruction, without `extraWords` of its choices.
     public let words: Int
     public let comment: String
+    /// What the machine code of its handlers may contain; `Scripts/scan-handlers` checks it.
+    public let code: HandlerCode
+
+    /// Handlers end in a jump to the next one and use no native stack, with these exceptions.
+    public enum HandlerCode: String, Sendable {
+        case leaf
+        /// May call functions, and push what must survive: the runtime's operations, the C library,
+        /// rounding.
+        case mayCall = "may-call"
+        /// May push: more live values than free registers, in rare instructions.
+        case mayPush = "may-push"
+    }
 
     public init(
         _ name: String, _ template: String, _ axes: [Axis], fields: String = "", words: Int = 2,
-        _ comment: String = ""
+        code: HandlerCode = .leaf, _ comment: String = ""
     ) {
         self.name = name
         self.template = template
@@ -64,17 +54,18 @@ public struct Family: Sendable {
         self.fields = fields
         self.words = words
         self.comment = comment
+        self.code = code
     }
 
     /// Number of instructions in the family.
     public var count: Int { axes.reduce(1) { $0 * $1.count } }
 
-    /// The choices of instruction `index` of the family, one an axis.
+    /// The choices of instruction `index` of the family, one for each axis.
     public func choices(at index: Int) -> [Choice] {
         var rest = index
         var result: [Choice] = []
         for axis in axes.reversed() {
-            result.append(axis[rest % axis.count])
+            result.append(axis.choices[rest % axis.count])
             rest /= axis.count
         }
         return result.reversed()

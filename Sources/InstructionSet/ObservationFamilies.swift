@@ -4,6 +4,6 @@ let observationFamilies = [
         "countBlock", "countBlock", [[Choice("count", "")]], fields: "",
         "word 1: the address of a counter"),
     Family(
-        "observeCall", "observeCall", [[Choice("observe", "")]], fields: "n0 u",
+        "observeCall", "observeCall", [[Choice("observe", "")]], fields: "n0 u", code: .mayCall,
         "field 0: 0 on entry, 1 on return; upper half of word 1: the function's index"),
 ]

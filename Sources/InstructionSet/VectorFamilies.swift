@@ -1,6 +1,4 @@
-// Instructions on v128. Labels are the specification's names: the translator finds an instruction by
-// the position of its opcode in the lists of `Translator/VectorOperators.swift`, which have the order
-// of the axes here (a test compares them).
+// Instructions on v128. Labels are the specification's names.
 
 /// A shape of v128 with the Swift types of its lanes taken as signed and unsigned integers.
 private struct Shape {
@@ -31,10 +29,10 @@ private let widenings = [(i16x8, i8x16), (i32x4, i16x8), (i64x2, i32x4)]
 private func function(_ name: String, _ type: String, _ function: String) -> Choice {
     Choice(name, "\(type).self, \(function)")
 }
-private func joined(_ parts: Axis...) -> Axis { parts.flatMap { $0 } }
+private func joined(_ parts: Choices...) -> Choices { parts.flatMap { $0 } }
 
 let vectorComparisons = joined(
-    [i8x16, i16x8, i32x4].flatMap { shape -> Axis in
+    [i8x16, i16x8, i32x4].flatMap { shape -> Choices in
         [
             function("\(shape.name).eq", shape.signed, ".=="),
             function("\(shape.name).ne", shape.signed, ".!="),
@@ -48,7 +46,7 @@ let vectorComparisons = joined(
             function("\(shape.name).ge_u", shape.unsigned, ".>="),
         ]
     },
-    floatShapes.flatMap { shape -> Axis in
+    floatShapes.flatMap { shape -> Choices in
         [
             function("\(shape.name).eq", shape.type, ".=="),
             function("\(shape.name).ne", shape.type, ".!="),
@@ -71,13 +69,15 @@ private let commutativeBinaries = [
     function("i8x16.add", "I8x16", "&+"), function("i16x8.add", "I16x8", "&+"),
     function("i32x4.add", "I32x4", "&+"), function("i64x2.add", "I64x2", "&+"),
     function("f32x4.add", "F32x4", "+"), function("f64x2.add", "F64x2", "+"),
-]
+].map(\.commuting)
 /// ... also as the product in `vectorMultiplyAddLoad` ...
 let vectorMultiplications = [
-    function("i16x8.mul", "I16x8", "&*"), function("i32x4.mul", "I32x4", "&*"),
-    function("f32x4.mul", "F32x4", "*"), function("f64x2.mul", "F64x2", "*"),
-    function("i32x4.dot_i16x8_s", "I16x8", "Lanes.dot"),
-]
+    function("i16x8.mul", "I16x8", "&*").added(by: "i16x8.add"),
+    function("i32x4.mul", "I32x4", "&*").added(by: "i32x4.add"),
+    function("f32x4.mul", "F32x4", "*").added(by: "f32x4.add"),
+    function("f64x2.mul", "F64x2", "*").added(by: "f64x2.add"),
+    function("i32x4.dot_i16x8_s", "I16x8", "Lanes.dot").added(by: "i32x4.add"),
+].map(\.commuting)
 /// ... then the other ones that can take an operand from memory ...
 let vectorLoadingBinaries = joined(
     commutativeBinaries, vectorMultiplications,
@@ -101,14 +101,16 @@ let vectorStoringBinaries = joined(
 let vectorBinaries = joined(
     vectorStoringBinaries,
     [function("i64x2.sub", "I64x2", "&-"), function("i64x2.mul", "I64x2", "&*")],
-    floatShapes.flatMap { shape -> Axis in
+    floatShapes.flatMap { shape -> Choices in
         [
             function("\(shape.name).div", shape.type, "/"),
-            function("\(shape.name).min", shape.type, "Lanes.minimum"),
-            function("\(shape.name).max", shape.type, "Lanes.maximum"),
+            function("\(shape.name).min", shape.type, "Lanes.minimum")
+                .executing("\(shape.name).relaxed_min"),
+            function("\(shape.name).max", shape.type, "Lanes.maximum")
+                .executing("\(shape.name).relaxed_max"),
         ]
     },
-    [i8x16, i16x8].flatMap { shape -> Axis in
+    [i8x16, i16x8].flatMap { shape -> Choices in
         [
             function("\(shape.name).add_sat_s", shape.signed, "Lanes.addSaturating"),
             function("\(shape.name).add_sat_u", shape.unsigned, "Lanes.addSaturating"),
@@ -118,17 +120,19 @@ let vectorBinaries = joined(
         ]
     },
     [
-        function("i16x8.q15mulr_sat_s", "I16x8", "Lanes.multiplyRounding"),
+        function("i16x8.q15mulr_sat_s", "I16x8", "Lanes.multiplyRounding")
+            .executing("i16x8.relaxed_q15mulr_s"),
         function("i16x8.relaxed_dot_i8x16_i7x16_s", "I8x16", "Lanes.dot"),
     ])
 
 /// Shuffles with instructions of their own: the translator knows them by their lanes.
-let vectorZips = ["zipLow", "zipHigh", "evens", "odds"].flatMap { name -> Axis in
+private let zipKinds = ["zipLow", "zipHigh", "evens", "odds"]
+let vectorZips = zipKinds.flatMap { name -> Choices in
     [i8x16, i16x8, i32x4].map { function("\($0.name).\(name)", $0.unsigned, "Lanes.\(name)") }
 }
 
 let vectorChoices = joined(
-    [i8x16, i16x8, i32x4].flatMap { shape -> Axis in
+    [i8x16, i16x8, i32x4].flatMap { shape -> Choices in
         [
             function("\(shape.name).min_s", shape.signed, ".<"),
             function("\(shape.name).min_u", shape.unsigned, ".<"),
@@ -136,7 +140,7 @@ let vectorChoices = joined(
             function("\(shape.name).max_u", shape.unsigned, ".>"),
         ]
     },
-    floatShapes.flatMap { shape -> Axis in
+    floatShapes.flatMap { shape -> Choices in
         [
             function("\(shape.name).pmin", shape.type, ".<"),
             function("\(shape.name).pmax", shape.type, ".>"),
@@ -144,8 +148,8 @@ let vectorChoices = joined(
     })
 
 /// Low and high half, signed and unsigned.
-private func halves(_ name: String, _ suffix: String) -> Axis {
-    widenings.flatMap { wide, narrow -> Axis in
+private func halves(_ name: String, _ suffix: String) -> Choices {
+    widenings.flatMap { wide, narrow -> Choices in
         let low = "\(wide.name).\(name)_low_\(narrow.name)"
         let high = "\(wide.name).\(name)_high_\(narrow.name)"
         return [
@@ -160,14 +164,14 @@ let vectorProducts = halves("extmul", ", &*")
 
 let vectorUnaries = joined(
     [function("v128.not", "U64x2", "Lanes.complement")],
-    integerShapes.flatMap { shape -> Axis in
+    integerShapes.flatMap { shape -> Choices in
         [
             function("\(shape.name).abs", shape.signed, "Lanes.absolute"),
             function("\(shape.name).neg", shape.signed, "Lanes.negate"),
         ]
     },
     [function("i8x16.popcnt", "U8x16", "Lanes.countOnes")],
-    floatShapes.flatMap { shape -> Axis in
+    floatShapes.flatMap { shape -> Choices in
         [
             function("\(shape.name).abs", shape.bits, "Lanes.absolute"),
             function("\(shape.name).neg", shape.bits, "Lanes.negate"),
@@ -178,7 +182,7 @@ let vectorUnaries = joined(
         ]
     },
     halves("extend", ""),
-    widenings[..<2].flatMap { wide, narrow -> Axis in
+    widenings[..<2].flatMap { wide, narrow -> Choices in
         let name = "\(wide.name).extadd_pairwise_\(narrow.name)"
         return [
             function("\(name)_s", narrow.signed, "Lanes.pairwise"),
@@ -192,26 +196,34 @@ let vectorUnaries = joined(
         function("f64x2.convert_low_i32x4_u", "U32x4", "Lanes.convertLow"),
         function("f32x4.demote_f64x2_zero", "F64x2", "Lanes.demote"),
         function("f64x2.promote_low_f32x4", "F32x4", "Lanes.promoteLow"),
-        function("i32x4.trunc_sat_f32x4_s", "F32x4", "Lanes.truncateSigned"),
-        function("i32x4.trunc_sat_f32x4_u", "F32x4", "Lanes.truncateUnsigned"),
-        function("i32x4.trunc_sat_f64x2_s_zero", "F64x2", "Lanes.truncateSigned"),
-        function("i32x4.trunc_sat_f64x2_u_zero", "F64x2", "Lanes.truncateUnsigned"),
+        function("i32x4.trunc_sat_f32x4_s", "F32x4", "Lanes.truncateSigned")
+            .executing("i32x4.relaxed_trunc_f32x4_s"),
+        function("i32x4.trunc_sat_f32x4_u", "F32x4", "Lanes.truncateUnsigned")
+            .executing("i32x4.relaxed_trunc_f32x4_u"),
+        function("i32x4.trunc_sat_f64x2_s_zero", "F64x2", "Lanes.truncateSigned")
+            .executing("i32x4.relaxed_trunc_f64x2_s_zero"),
+        function("i32x4.trunc_sat_f64x2_u_zero", "F64x2", "Lanes.truncateUnsigned")
+            .executing("i32x4.relaxed_trunc_f64x2_u_zero"),
     ])
 
 /// Alone, because they may call the C library.
-let vectorRoots: Axis = floatShapes.map { shape in
+let vectorRoots: Choices = floatShapes.map { shape in
     function("\(shape.name).sqrt", shape.type, "Lanes.squareRoot")
 }
 
 /// A product with a sum is among the pairs below.
 let vectorTernaries = joined(
-    [function("v128.bitselect", "U64x2", "Lanes.bitselect")],
+    [
+        function("v128.bitselect", "U64x2", "Lanes.bitselect").executing(
+            "i8x16.relaxed_laneselect", "i16x8.relaxed_laneselect", "i32x4.relaxed_laneselect",
+            "i64x2.relaxed_laneselect")
+    ],
     floatShapes.map { shape in
         function("\(shape.name).relaxed_nmadd", shape.type, "Lanes.multiplyNegatedAdd")
     },
     [function("i32x4.relaxed_dot_i8x16_i7x16_add_s", "U64x2", "Lanes.dotAdd")])
 
-let vectorShifts = integerShapes.flatMap { shape -> Axis in
+let vectorShifts = integerShapes.flatMap { shape -> Choices in
     [
         function("\(shape.name).shl", shape.unsigned, "&<<"),
         function("\(shape.name).shr_s", shape.signed, "&>>"),
@@ -219,10 +231,10 @@ let vectorShifts = integerShapes.flatMap { shape -> Axis in
     ]
 }
 
-private func tests(bitmask: String) -> Axis {
+private func tests(bitmask: String) -> Choices {
     joined(
         [function("v128.any_true", "U64x2", "Lanes.anyTrue")],
-        integerShapes.flatMap { shape -> Axis in
+        integerShapes.flatMap { shape -> Choices in
             let type = shape.name == "i64x2" ? shape.unsigned : shape.signed
             return [
                 function("\(shape.name).all_true", type, "Lanes.allTrue"),
@@ -232,23 +244,25 @@ private func tests(bitmask: String) -> Axis {
 }
 let vectorTests = tests(bitmask: "bitmask")
 
-/// From a slot, f32 and f64 are like i32 and i64.
-private let integerSplats: Axis = [
-    function("i8x16", "UInt32", "Lanes.splat8"), function("i16x8", "UInt32", "Lanes.splat16"),
-    function("i32x4", "UInt32", "Lanes.splat"), function("i64x2", "UInt64", "Lanes.splat"),
+/// From a slot, f32 and f64 are like i32 and i64. The scale is that of a lane.
+private let integerSplats: Choices = [
+    function("i8x16", "UInt32", "Lanes.splat8").scaled(0),
+    function("i16x8", "UInt32", "Lanes.splat16").scaled(1),
+    function("i32x4", "UInt32", "Lanes.splat").scaled(2),
+    function("i64x2", "UInt64", "Lanes.splat").scaled(3),
 ]
-private let floatSplats: Axis = [
-    function("f32x4", "Float", "Lanes.splat"), function("f64x2", "Double", "Lanes.splat"),
+private let floatSplats: Choices = [
+    function("f32x4", "Float", "Lanes.splat").scaled(2),
+    function("f64x2", "Double", "Lanes.splat").scaled(3),
 ]
-private func named(_ axis: Axis, _ suffix: String) -> Axis {
-    axis.map { Choice("\($0.label).\(suffix)", $0.arguments) }
+/// An instruction for every shape. The enumeration names only the shapes.
+private func shaped(_ name: String, _ shapes: Choices, _ suffix: String, _ fields: String) -> Axis {
+    Axis(
+        name, shapes.map { $0.derived("\($0.label).\(suffix)", $0.arguments).with(fields: fields) })
 }
 private let fromRegister: Axis = [Choice("R", "Register.self", fields: "r")]
-private let secondSlotOrRegister: Axis = [
-    Choice("S", "Slot2.self", fields: "s2"), Choice("R", "Register.self", fields: "r"),
-]
 
-let vectorLoads: Axis = [
+let vectorLoads: Choices = [
     function("v128.load", "U64x2", "Lanes.whole"),
     function("v128.load8x8_s", "UInt64", "Lanes.extend8x8Signed"),
     function("v128.load8x8_u", "UInt64", "Lanes.extend8x8Unsigned"),
@@ -265,68 +279,104 @@ let vectorLoads: Axis = [
 ]
 
 private let secondSlot = Choice("SS", "VectorSlot2.self", fields: "s1 s2")
-private let secondSlotOrConstant: Axis = [
-    secondSlot, Choice("SK", "VectorConstant.self", fields: "s1 v", extraWords: 2),
-]
+private let secondSlotOrConstant = Axis(
+    "VectorForm",
+    [secondSlot, Choice("SK", "VectorConstant.self", fields: "s1 v", extraWords: 2)])
 /// Operations with the result in the slots from field 0 on.
-private func toVector(_ axis: Axis, _ fields: String = "s0") -> Axis {
-    axis.map { Choice($0.label, $0.arguments, fields: fields) }
+private func toVector(_ axis: Choices, _ fields: String = "s0") -> Choices {
+    axis.map { $0.with(fields: fields) }
 }
 /// Addresses of operands in memory.
-private let operandAddresses: Axis = addressForms.filter {
-    ["S", "R", "SI", "SS"].contains($0.label)
-}
+private let operandAddresses = Axis(
+    "OperandAddress", addressForms.filter { ["S", "R", "SI", "SS"].contains($0.label) })
 
 let vectorFamilies = [
-    Family("vectorUnary", "vectorUnary", [vectorUnaries], fields: "s0 s1"),
-    Family("vectorRoot", "vectorUnary", [vectorRoots], fields: "s0 s1"),
+    Family("vectorUnary", "vectorUnary", [Axis("VectorUnary", vectorUnaries)], fields: "s0 s1"),
+    Family(
+        "vectorRoot", "vectorUnary", [Axis("VectorRoot", vectorRoots)], fields: "s0 s1",
+        code: .mayCall),
     Family(
         "vectorCanonicalize", "vectorUnary",
-        [floatShapes.map { function("\($0.name).canonicalize", $0.type, "Lanes.canonicalize") }],
+        [
+            Axis(
+                "FloatShape",
+                floatShapes.map {
+                    function("\($0.name).canonicalize", $0.type, "Lanes.canonicalize").named(
+                        $0.name)
+                })
+        ],
         fields: "s0 s1"),
-    Family("vectorBinary", "vectorBinary", [toVector(vectorBinaries), secondSlotOrConstant]),
-    Family("vectorZip", "vectorBinary", [toVector(vectorZips), [secondSlot]]),
-    Family("vectorCompare", "vectorCompare", [toVector(vectorComparisons), secondSlotOrConstant]),
-    Family("vectorChoose", "vectorChoose", [vectorChoices], fields: "s0 s1 s2"),
-    Family("vectorExtended", "vectorExtended", [vectorProducts], fields: "s0 s1 s2"),
-    Family("vectorTernary", "vectorTernary", [vectorTernaries], fields: "s0 s1 s2 s3"),
+    Family(
+        "vectorBinary", "vectorBinary",
+        [Axis("VectorBinary", toVector(vectorBinaries)), secondSlotOrConstant]),
+    Family(
+        "vectorZip", "vectorBinary",
+        [
+            Axis(
+                toVector(vectorZips),
+                product: [
+                    ("ZipKind", zipKinds), ("ZipShape", [i8x16, i16x8, i32x4].map(\.name)),
+                ]), [secondSlot],
+        ]),
+    Family(
+        "vectorCompare", "vectorCompare",
+        [Axis("VectorComparison", toVector(vectorComparisons)), secondSlotOrConstant]),
+    Family(
+        "vectorChoose", "vectorChoose", [Axis("VectorChoose", vectorChoices)], fields: "s0 s1 s2"),
+    Family(
+        "vectorExtended", "vectorExtended", [Axis("VectorExtended", vectorProducts)],
+        fields: "s0 s1 s2"),
+    Family(
+        "vectorTernary", "vectorTernary", [Axis("VectorTernary", vectorTernaries)],
+        fields: "s0 s1 s2 s3"),
     Family(
         "vectorShift", "vectorShift",
         [
-            toVector(vectorShifts, "s0 s1"),
-            [
-                Choice("S", "Slot2.self", fields: "s2"), Choice("R", "Register.self", fields: "r"),
-                Choice("I", "Immediate2.self", fields: "i2"),
-            ],
+            Axis("VectorShift", toVector(vectorShifts, "s0 s1")),
+            Axis(
+                "ShiftCount",
+                [
+                    Choice("S", "Slot2.self", fields: "s2"),
+                    Choice("R", "Register.self", fields: "r"),
+                    Choice("I", "Immediate2.self", fields: "i2"),
+                ]),
         ]),
-    Family("vectorTest", "vectorTest", [vectorTests, toSlotOrRegister], fields: "s1"),
+    Family(
+        "vectorTest", "vectorTest", [Axis("VectorTest", vectorTests), toSlotOrRegister],
+        fields: "s1"),
     Family(
         "vectorSplat", "vectorSplat",
-        [toVector(named(integerSplats, "splat")), sourceSlotOrRegister]),
+        [shaped("IntegerShape", integerSplats, "splat", "s0"), sourceSlotOrRegister]),
     Family(
-        "vectorSplatFloat", "vectorSplat", [toVector(named(floatSplats, "splat")), fromRegister]),
+        "vectorSplatFloat", "vectorSplat",
+        [shaped("FloatShape", floatSplats, "splat", "s0"), fromRegister]),
     Family(
         "vectorExtract", "vectorExtract",
         [
-            [
-                function("i8x16.extract_lane_s", "Int8", "Lanes.value"),
-                function("i8x16.extract_lane_u", "UInt8", "Lanes.value"),
-                function("i16x8.extract_lane_s", "Int16", "Lanes.value"),
-                function("i16x8.extract_lane_u", "UInt16", "Lanes.value"),
-                function("i32x4.extract_lane", "UInt32", "Lanes.value"),
-                function("i64x2.extract_lane", "UInt64", "Lanes.value"),
-                function("f32x4.extract_lane", "Float", "Lanes.value"),
-                function("f64x2.extract_lane", "Double", "Lanes.value"),
-            ], toSlotOrRegister,
+            Axis(
+                "VectorExtract",
+                [
+                    function("i8x16.extract_lane_s", "Int8", "Lanes.value").scaled(0),
+                    function("i8x16.extract_lane_u", "UInt8", "Lanes.value").scaled(0),
+                    function("i16x8.extract_lane_s", "Int16", "Lanes.value").scaled(1),
+                    function("i16x8.extract_lane_u", "UInt16", "Lanes.value").scaled(1),
+                    function("i32x4.extract_lane", "UInt32", "Lanes.value").scaled(2),
+                    function("i64x2.extract_lane", "UInt64", "Lanes.value").scaled(3),
+                    function("f32x4.extract_lane", "Float", "Lanes.value").scaled(2),
+                    function("f64x2.extract_lane", "Double", "Lanes.value").scaled(3),
+                ]), toSlotOrRegister,
         ], fields: "u"),
     Family(
         "vectorReplace", "vectorReplace",
-        [toVector(named(integerSplats, "replace_lane"), "s0 s1"), secondSlotOrRegister],
+        [
+            shaped("IntegerShape", integerSplats, "replace_lane", "s0 s1"),
+            slotOrRegister("Slot2.self", fields: "s2"),
+        ],
         fields: "v", words: 4),
     Family(
         "vectorReplaceFloat", "vectorReplace",
-        [toVector(named(floatSplats, "replace_lane"), "s0 s1"), fromRegister], fields: "v", words: 4
-    ),
+        [shaped("FloatShape", floatSplats, "replace_lane", "s0 s1"), fromRegister], fields: "v",
+        words: 4),
     Family(
         "vectorConstant", "vectorConstant", [[Choice("v128.const", "")]], fields: "s0 v", words: 4),
     Family("vectorCopy", "vectorCopy", [[Choice("v128.copy", "")]], fields: "s0 s1"),
@@ -334,10 +384,7 @@ let vectorFamilies = [
         "vectorSelect", "vectorSelect",
         [
             [Choice("v128.select", "", fields: "s0")],
-            [
-                Choice("S", "Slot3.self", fields: "s1 s2 s3"),
-                Choice("R", "Register.self", fields: "s1 s2 r"),
-            ],
+            slotOrRegister("Slot3.self", fields: "s1 s2 s3", register: "s1 s2 r"),
         ]),
     Family(
         "vectorGlobalGet", "vectorGlobalGet",
@@ -351,10 +398,10 @@ let vectorFamilies = [
         words: 10),
     Family(
         "vectorShuffle16", "vectorShuffle16", [[Choice("i16x8.shuffle", "")]], fields: "s0",
-        words: 6),
+        words: 6, code: .mayPush),
     Family(
         "vectorShuffle32", "vectorShuffle32", [[Choice("i32x4.shuffle", "")]], fields: "s0",
-        words: 4),
+        words: 4, code: .mayPush),
     Family("vectorJoin", "vectorJoin", [[Choice("i64x2.shuffle", "")]], fields: "s0 s1 s2"),
     Family(
         "vectorHalf", "vectorHalf", [[Choice("v128.half", "")]], fields: "s0 u n4 n5 n6 n7",
@@ -362,74 +409,98 @@ let vectorFamilies = [
     Family(
         "vectorWindow", "vectorWindow",
         [
-            [
-                Choice("v128.window.low", "Lanes.windowLow"),
-                Choice("v128.window.high", "Lanes.windowHigh"),
-            ]
+            Axis(
+                "VectorWindow",
+                [
+                    Choice("v128.window.low", "Lanes.windowLow").named("low"),
+                    Choice("v128.window.high", "Lanes.windowHigh").named("high"),
+                ])
         ], fields: "s0 s1 s2 n3"),
-    Family("vectorSwizzle", "vectorSwizzle", [[Choice("i8x16.swizzle", "")]], fields: "s0 s1 s2"),
-    Family("vectorLoad", "vectorLoad", [toVector(vectorLoads), addressForms]),
-    Family("vectorStore", "vectorStore", [[Choice("v128.store", "")], addressForms], fields: "s0"),
-    Family("vectorLoadFar", "vectorLoadFar", [vectorLoads], fields: "s0 s1 n2 w", words: 3),
+    Family(
+        "vectorSwizzle", "vectorSwizzle",
+        [[Choice("i8x16.swizzle", "").executing("i8x16.relaxed_swizzle")]], fields: "s0 s1 s2",
+        code: .mayPush),
+    Family(
+        "vectorLoad", "vectorLoad", [Axis("VectorLoad", toVector(vectorLoads)), addresses]),
+    Family("vectorStore", "vectorStore", [[Choice("v128.store", "")], addresses], fields: "s0"),
+    Family(
+        "vectorLoadFar", "vectorLoadFar", [Axis("VectorLoad", vectorLoads)], fields: "s0 s1 n2 w",
+        words: 3, code: .mayPush),
     Family(
         "vectorStoreFar", "vectorStoreFar", [[Choice("v128.store", "")]], fields: "s0 s1 n2 w",
-        words: 3),
+        words: 3, code: .mayPush),
     // Fused: an operand from memory, the others in word 2; a result to memory; two operations, the
     // third operand in field 3; a test and a branch.
     Family(
         "vectorBinaryLoad", "vectorBinaryLoad",
-        [toVector(vectorLoadingBinaries), operandAddresses],
+        [Axis("VectorLoadingBinary", toVector(vectorLoadingBinaries)), operandAddresses],
         fields: "s4", words: 3),
     Family(
         "vectorCompareLoad", "vectorCompareLoad",
-        [toVector([vectorComparisons[0]]), operandAddresses], fields: "s4", words: 3),
+        [Axis(toVector([vectorComparisons[0]]), product: []), operandAddresses], fields: "s4",
+        words: 3),
     Family(
-        "vectorBinaryStore", "vectorBinaryStore", [vectorStoringBinaries, operandAddresses],
+        "vectorBinaryStore", "vectorBinaryStore",
+        [Axis("VectorStoringBinary", vectorStoringBinaries), operandAddresses],
         fields: "s4 s5", words: 3),
     Family(
-        "vectorUpdate", "vectorUpdate", [commutativeBinaries, Array(operandAddresses[...1])],
+        "vectorUpdate", "vectorUpdate",
+        [
+            Axis("VectorUpdate", commutativeBinaries),
+            Axis("Source", Array(operandAddresses.choices[...1])),
+        ],
         fields: "s4", words: 3),
-    Family("vectorPair", "vectorPair", [vectorPairs], fields: "s0 s1 s2 s3"),
-    Family("vectorShiftPair", "vectorShiftPair", [vectorShiftPairs], fields: "s0 s1 n2 s3"),
-    Family("vectorPairShift", "vectorPairShift", [vectorPairShifts], fields: "s0 s1 s2 n3"),
-    Family("vectorTwo", "vectorTwo", [vectorTwos], fields: "s3 s1 s2 s0 s4 s5", words: 3),
+    Family("vectorPair", "vectorPair", [Axis("VectorPair", vectorPairs)], fields: "s0 s1 s2 s3"),
+    Family(
+        "vectorShiftPair", "vectorShiftPair", [Axis("VectorShiftPair", vectorShiftPairs)],
+        fields: "s0 s1 n2 s3"),
+    Family(
+        "vectorPairShift", "vectorPairShift", [Axis("VectorPairShift", vectorPairShifts)],
+        fields: "s0 s1 s2 n3"),
+    Family(
+        "vectorTwo", "vectorTwo", [Axis("VectorTwo", vectorTwos)], fields: "s3 s1 s2 s0 s4 s5",
+        words: 3),
     Family(
         "vectorMultiplyAddLoad", "vectorMultiplyAddLoad",
-        [toVector(multiplyAdds), operandAddresses],
+        [Axis("LoadedProduct", toVector(multiplyAdds)), operandAddresses],
         fields: "s4 s5", words: 3),
     Family(
-        "vectorMultiplyUpdate", "vectorMultiplyUpdate", [multiplyAdds, operandAddresses],
+        "vectorMultiplyUpdate", "vectorMultiplyUpdate",
+        [Axis("LoadedProduct", multiplyAdds), operandAddresses],
         fields: "s4 s5 u2", words: 3,
         "(slot 5 + upper half of word 2) += (field 4) * (memory)"),
     Family(
         "vectorMultiplyLoads", "vectorMultiplyLoads",
         [
-            toVector(vectorProductsOfLoads),
-            addressForms.filter { ["S", "SI"].contains($0.label) },
-            [
-                Choice("S", "AtSlot5.self", fields: "s5 u2"),
-                Choice("SI", "AtSlot5Immediate.self", fields: "s5 i6 n7"),
-            ],
+            Axis("LoadedProduct", toVector(vectorProductsOfLoads)),
+            Axis("FactorAddress", addressForms.filter { ["S", "SI"].contains($0.label) }),
+            Axis(
+                "FactorAddress",
+                [
+                    Choice("S", "AtSlot5.self", fields: "s5 u2"),
+                    Choice("SI", "AtSlot5Immediate.self", fields: "s5 i6 n7"),
+                ]),
         ], fields: "s4", words: 3, "both factors from memory; slot 4 is for the first one"),
     Family(
         "vectorBinaryExtend", "vectorBinaryExtend",
-        [toVector(vectorExtendingBinaries), operandAddresses], fields: "s4", words: 3),
+        [Axis("VectorExtendedBinary", toVector(vectorExtendingBinaries)), operandAddresses],
+        fields: "s4", words: 3),
     Family(
         "vectorCompareBranch", "vectorCompareBranch",
         [
-            toVector(vectorBranchComparisons),
-            [
-                Choice("SS", "VectorSlot2.self", fields: "s1 s2 b2", extraWords: 1),
-                Choice("SK", "VectorConstant.self", fields: "s1 v b", extraWords: 2),
-            ],
-            [Choice("br_if", "NonZero.self"), Choice("br_unless", "Zero.self")], directions,
+            Axis("VectorBranchComparison", toVector(vectorBranchComparisons)),
+            Axis(
+                "VectorForm",
+                [
+                    Choice("SS", "VectorSlot2.self", fields: "s1 s2 b2", extraWords: 1),
+                    Choice("SK", "VectorConstant.self", fields: "s1 v b", extraWords: 2),
+                ]), branchSenses, directions,
         ], "stores the mask and branches if any lane holds, or none"),
     Family(
         "vectorTestBranch", "vectorTestBranch",
         [
             // Whether a bitmask is zero takes less than the mask.
-            tests(bitmask: "anyNegative"),
-            [Choice("br_if", "NonZero.self"), Choice("br_unless", "Zero.self")], directions,
+            Axis("VectorTest", tests(bitmask: "anyNegative")), branchSenses, directions,
         ], fields: "s1 b"),
 ]
 
@@ -442,62 +513,76 @@ private let extendingLoads = [
 ]
 
 /// Arithmetic on an operand that is extended when it is loaded.
-let vectorExtendingBinaries: Axis = extendingLoads.flatMap { shape, load, extend in
+let vectorExtendingBinaries: Choices = extendingLoads.flatMap { shape, load, extend in
     let type = load.hasSuffix("s") ? shape.signed : shape.unsigned
     return [("add", "&+"), ("mul", "&*"), ("sub", "&-")].map { name, function in
         Choice("\(shape.name).\(name).load\(load)", "\(extend), \(type).self, \(function)")
+            .made(of: "\(shape.name).\(name)", "v128.load\(load)")
     }
 }
 
 /// Every multiplication, also of factors that are extended when they are loaded.
-private let loadedProducts: Axis = joined(
+private let loadedProducts: Choices = joined(
     vectorMultiplications.map { product in
         let type = product.arguments.prefix { $0 != "," }
-        return Choice(product.label, "\(type), Lanes.same, \(product.arguments)")
+        return product.derived(product.label, "\(type), Lanes.same, \(product.arguments)")
     },
     extendingLoads.map { shape, load, extend in
         let type = load.hasSuffix("s") ? shape.signed : shape.unsigned
         return Choice("\(shape.name).mul.load\(load)", "\(extend), \(type).self, &*")
+            .made(of: "\(shape.name).mul", "v128.load\(load)").added(by: "\(shape.name).add")
     })
-let vectorProductsOfLoads: Axis = loadedProducts.map {
-    Choice("\($0.label).loads", $0.arguments)
+let vectorProductsOfLoads: Choices = loadedProducts.map {
+    $0.derived("\($0.label).loads", $0.arguments)
 }
 /// The same with the addition of their results.
-private let multiplyAdds: Axis = loadedProducts.map { product in
+private let multiplyAdds: Choices = loadedProducts.map { product in
     let addition = product.label.hasPrefix("f") ? "+" : "&+"
-    return Choice("\(product.label)+add", "\(product.arguments), \(addition)")
+    return product.derived("\(product.label)+add", "\(product.arguments), \(addition)")
 }
 
 /// Two operations that both keep their results.
-let vectorTwos: Axis =
+let vectorTwos: Choices =
     ([
         ("f32x4", "F32x4", ["+", "-", "*"]), ("f64x2", "F64x2", ["+", "-", "*"]),
         ("i16x8", "I16x8", ["&+", "&-", "&*"]), ("i32x4", "I32x4", ["&+", "&-", "&*"]),
-    ] as [(String, String, [String])]).flatMap { shape, type, functions -> Axis in
+    ] as [(String, String, [String])]).flatMap { shape, type, functions -> Choices in
         let names = ["add", "sub", "mul"]
         return zip(names, functions).flatMap { first, function in
             zip(names, functions).map { second, other in
                 Choice("\(shape).\(first);\(second)", "\(type).self, \(function), \(other)")
+                    .made(of: "\(shape).\(first)", "\(shape).\(second)")
             }
         }
     }
 
 /// Comparisons that programs branch on: equality of integers, all of floats.
-let vectorBranchComparisons: Axis = vectorComparisons.filter {
+let vectorBranchComparisons: Choices = vectorComparisons.filter {
     $0.label.hasPrefix("f") || $0.label.hasSuffix(".eq") && $0.label != "i64x2.eq"
 }
 
 /// An operation, and a second one on its result and a third operand; `rsub` subtracts the result.
 private func pair(
     _ inner: String, _ type: String, _ first: String, _ outer: String, _ second: String
-) -> Choice { Choice("\(inner)+\(outer)", "\(type).self, \(first), \(second)") }
+) -> Choice {
+    // The second operation is one of the first one's shape, or of v128.
+    let shape = inner.split(separator: ".")[0]
+    let isReversed = outer == "rsub"
+    let name = isReversed ? "sub" : outer
+    let isBitwise = ["and", "or", "xor"].contains(name)
+    return Choice("\(inner)+\(outer)", "\(type).self, \(first), \(second)")
+        .made(of: inner, "\(isBitwise ? "v128" : shape).\(name)", isReversed: isReversed)
+}
 
 let vectorPairs = joined(
     floatShapes.flatMap { shape in
-        [("mul", "*"), ("add", "+"), ("sub", "-")].flatMap { inner, first -> Axis in
+        [("mul", "*"), ("add", "+"), ("sub", "-")].flatMap { inner, first -> Choices in
             let name = "\(shape.name).\(inner)"
             return [
-                pair(name, shape.type, first, "add", "\(shape.type).self, +"),
+                inner == "mul"
+                    ? pair(name, shape.type, first, "add", "\(shape.type).self, +")
+                        .executing("\(shape.name).relaxed_madd")
+                    : pair(name, shape.type, first, "add", "\(shape.type).self, +"),
                 pair(name, shape.type, first, "sub", "\(shape.type).self, -"),
                 pair(name, shape.type, first, "rsub", "\(shape.type).self, { $1 - $0 }"),
                 pair(name, shape.type, first, "mul", "\(shape.type).self, *"),
@@ -505,7 +590,7 @@ let vectorPairs = joined(
         }
     },
     [i16x8, i32x4].flatMap { shape in
-        [("mul", "&*"), ("add", "&+"), ("sub", "&-")].flatMap { inner, first -> Axis in
+        [("mul", "&*"), ("add", "&+"), ("sub", "&-")].flatMap { inner, first -> Choices in
             let name = "\(shape.name).\(inner)"
             return [
                 pair(name, shape.signed, first, "add", "\(shape.signed).self, &+"),
@@ -525,7 +610,7 @@ let vectorPairs = joined(
     ])
 
 /// The count of the shift is an immediate.
-let vectorShiftPairs = [i16x8, i32x4, i64x2].flatMap { shape -> Axis in
+let vectorShiftPairs = [i16x8, i32x4, i64x2].flatMap { shape -> Choices in
     let left = "\(shape.name).shl", right = "\(shape.name).shr_u"
     return [
         pair(left, shape.unsigned, "&<<", "add", "\(shape.unsigned).self, &+"),
@@ -537,9 +622,29 @@ let vectorShiftPairs = [i16x8, i32x4, i64x2].flatMap { shape -> Axis in
 }
 
 /// A sum, shifted by an immediate.
-let vectorPairShifts = [i16x8, i32x4].flatMap { shape -> Axis in
+let vectorPairShifts = [i16x8, i32x4].flatMap { shape -> Choices in
     [
         pair("\(shape.name).add", shape.signed, "&+", "shr_s", "&>>"),
         pair("\(shape.name).add", shape.unsigned, "&+", "shr_u", "&>>"),
     ]
 }
+
+/// Accesses of one lane: the scalar access, and what puts the lane into a vector or takes it out.
+let laneAccesses = [
+    (
+        bits: 8, load: "i32.load8_u", store: "i32.store8", shape: "i8x16",
+        extract: "i8x16.extract_lane_u"
+    ),
+    (
+        bits: 16, load: "i32.load16_u", store: "i32.store16", shape: "i16x8",
+        extract: "i16x8.extract_lane_u"
+    ),
+    (
+        bits: 32, load: "i32.load", store: "i32.store", shape: "i32x4",
+        extract: "i32x4.extract_lane"
+    ),
+    (
+        bits: 64, load: "i64.load", store: "i64.store", shape: "i64x2",
+        extract: "i64x2.extract_lane"
+    ),
+]

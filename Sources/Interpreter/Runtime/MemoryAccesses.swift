@@ -9,45 +9,45 @@ extension FaultingInstruction {
     /// The accesses to memories that the instruction makes, in their order.
     var memoryAccesses: [BytesOfMemory] {
         switch family {
-        case Instruction.move(0).number:
+        case Instruction.Base.move:
             [
                 BytesOfMemory(address: address(["s1", "n3"]), byteCount: accessSize),
                 BytesOfMemory(address: address(["s0", "n2"]), byteCount: accessSize),
             ]
-        case Instruction.loadTwo(0, 0).number:
+        case Instruction.Base.loadTwo:
             [
                 BytesOfMemory(address: address(["s3", "u2"]), byteCount: accessSize),
                 BytesOfMemory(
                     address: UInt64(UInt32(truncatingIfNeeded: slot(1)))
                         + UInt64(UInt32(truncatingIfNeeded: word(2))), byteCount: accessSize),
             ]
-        case Instruction.loadFar(0).number, Instruction.storeFar(0).number,
-            Instruction.vectorLoadFar(0).number, Instruction.vectorStoreFar.number:
+        case Instruction.Base.loadFar, Instruction.Base.storeFar,
+            Instruction.Base.vectorLoadFar, Instruction.Base.vectorStoreFar:
             [BytesOfMemory(memory: field(2), address: farAddress, byteCount: accessSize)]
-        case Instruction.atomicLoad(0).number...Instruction.atomicWait.number:
+        case Instruction.Base.atomicLoad...Instruction.Base.atomicWait:
             [
                 BytesOfMemory(
                     memory: Int(UInt32(truncatingIfNeeded: word(3))), address: farAddress,
                     byteCount: accessSize)
             ]
-        case Instruction.memoryCopy.number:
+        case Instruction.Base.memoryCopy:
             [
                 BytesOfMemory(address: unsigned32(1), byteCount: unsigned32(2)),
                 BytesOfMemory(address: unsigned32(0), byteCount: unsigned32(2)),
             ]
-        case Instruction.memoryFill.number:
+        case Instruction.Base.memoryFill:
             [BytesOfMemory(address: unsigned32(0), byteCount: unsigned32(2))]
-        case Instruction.bulk.number: bulkAccesses
+        case Instruction.Base.bulk: bulkAccesses
         // These read segments.
-        case Instruction.aggregate.number: []
-        case Instruction.loadScaled(0, 0).number, Instruction.storeScaled(0, 0).number:
+        case Instruction.Base.aggregate: []
+        case Instruction.Base.loadScaled, Instruction.Base.storeScaled:
             [BytesOfMemory(address: address(tokens(0)), byteCount: accessSize)]
-        case Instruction.vectorMultiplyLoads(0, 0, 0).number:
+        case Instruction.Base.vectorMultiplyLoads:
             [
                 BytesOfMemory(address: address(tokens(1)), byteCount: accessSize),
                 BytesOfMemory(address: address(tokens(2)), byteCount: accessSize),
             ]
-        case Instruction.vectorMultiplyUpdate(0, 0).number:
+        case Instruction.Base.vectorMultiplyUpdate:
             [
                 BytesOfMemory(address: address(tokens(1)), byteCount: accessSize),
                 BytesOfMemory(address: address(["s5", "u2"]), byteCount: 16),
@@ -80,13 +80,13 @@ extension FaultingInstruction {
     /// Bytes of one access. The name says how many: `i32.load8_s`, `v128.load32x2_u`,
     /// `i16x8.add.load8x8_s`; without a number as many as the type has.
     private var accessSize: UInt64 {
-        if family == Instruction.atomicWait.number { return UInt64(upperHalf(3)) }
-        if family == Instruction.atomicNotify.number { return 4 }
+        if family == Instruction.Base.atomicWait { return UInt64(upperHalf(3)) }
+        if family == Instruction.Base.atomicNotify { return 4 }
         var name = name
         // Two factors from memory: `i16x8.mul.load8x8_s.loads`.
         if name.hasSuffix(".loads") { name = name.dropLast(6) }
         // Two loads in one: `i32.load2`.
-        if family == Instruction.loadTwo(0, 0).number { name = name.dropLast() }
+        if family == Instruction.Base.loadTwo { name = name.dropLast() }
         if name.hasPrefix("atomic.") || name.hasPrefix("move") {
             return UInt64(name.reversed().prefix(while: \.isNumber).reversed().digits) / 8
         }

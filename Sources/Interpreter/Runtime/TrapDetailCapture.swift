@@ -64,7 +64,7 @@ extension FaultingInstruction {
     /// the segment has not.
     private var segmentDetail: TrapDetail? {
         let segment: Int, offset: UInt64, byteCount: UInt64
-        if family == Instruction.bulk.number {
+        if family == Instruction.Base.bulk {
             guard BulkOperation(rawValue: field(3)) == .memoryInit else { return nil }
             (segment, offset, byteCount) = (Int(upperHalf(2)), slot(1), slot(2))
         } else {
@@ -88,9 +88,9 @@ extension FaultingInstruction {
 
     private var tableDetail: TrapDetail? {
         switch family {
-        case Instruction.tableGet.number: return tableAccess(field(2), slot(1), 1)
-        case Instruction.tableSet.number: return tableAccess(field(2), slot(0), 1)
-        case Instruction.bulk.number:
+        case Instruction.Base.tableGet: return tableAccess(field(2), slot(1), 1)
+        case Instruction.Base.tableSet: return tableAccess(field(2), slot(0), 1)
+        case Instruction.Base.bulk:
             let first = Int(UInt32(truncatingIfNeeded: word(2))), second = Int(upperHalf(2))
             let target = tableAccess(first, slot(0), slot(2))
             switch BulkOperation(rawValue: field(3)) {
@@ -126,9 +126,9 @@ extension FaultingInstruction {
     private func callDetail(_ code: TrapCode, _ types: TypeRegistry) -> TrapDetail? {
         let table: Int, index: UInt64
         switch family {
-        case Instruction.callIndirect(0).number: (table, index) = (0, value(tokens(1).first ?? "r"))
-        case Instruction.callIndirectFar.number: (table, index) = (Int(upperHalf(2)), slot(1))
-        case Instruction.returnCallIndirect.number:
+        case Instruction.Base.callIndirect: (table, index) = (0, value(tokens(1).first ?? "r"))
+        case Instruction.Base.callIndirectFar: (table, index) = (Int(upperHalf(2)), slot(1))
+        case Instruction.Base.returnCallIndirect:
             (table, index) = (Int(truncatingIfNeeded: word(3)), slot(1))
         default: return nil
         }
@@ -152,7 +152,7 @@ extension FaultingInstruction {
 
     /// A division that overflows has always the same operands, of which there is nothing to say.
     private var conversionDetail: TrapDetail? {
-        guard family == Instruction.truncate(0, 0, 0).number else { return nil }
+        guard family == Instruction.Base.truncate else { return nil }
         let isDouble = name.contains("_f64")
         let isRegister = tokens(1).first == "r"
         let value: Double =
@@ -175,7 +175,7 @@ extension FaultingInstruction {
     }
 
     private var aggregate: AggregateOperands? {
-        guard family == Instruction.aggregate.number,
+        guard family == Instruction.Base.aggregate,
             let operation = AggregateOperation(rawValue: field(2))
         else { return nil }
         let slots = slots(from: 1)
@@ -213,8 +213,8 @@ extension FaultingInstruction {
         }
         let operands: [Substring]
         switch family {
-        case Instruction.arrayGetVector.number: operands = ["s1", "s2"]
-        case Instruction.arraySetVector.number: operands = ["s1", "s2"]
+        case Instruction.Base.arrayGetVector: operands = ["s1", "s2"]
+        case Instruction.Base.arraySetVector: operands = ["s1", "s2"]
         default: operands = tokens(1)
         }
         guard operands.count >= 2 else { return nil }

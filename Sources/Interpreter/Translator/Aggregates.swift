@@ -4,36 +4,32 @@ import WasmValidator
 
 /// How fields and elements in storage are read and written.
 private struct FieldAccess {
-    /// Positions on the axes `reads` and `writes`.
-    var read: Int
-    var write: Int
+    /// Of no meaning for vectors, which have instructions of their own.
+    var read: Instruction.FieldRead
+    /// From slots, and from the integer accumulator.
+    var write: Instruction.FieldWrite
     var valueClass: ValueClass
     /// Values have 64 bits.
     var is64 = false
 
     init(_ storage: FieldStorage, isSigned: Bool) {
-        write = storage.byteCountLog2
         switch storage {
-        case .i8: (read, valueClass) = (isSigned ? 1 : 2, .integer)
-        case .i16: (read, valueClass) = (isSigned ? 3 : 4, .integer)
-        case .i32: (read, valueClass) = (0, .integer)
-        case .i64, .reference: (read, valueClass, is64) = (5, .integer, true)
-        case .f32: (read, valueClass) = (6, .float)
-        case .f64: (read, valueClass) = (7, .double)
-        case .v128: (read, valueClass) = (0, .vector)
+        case .i8: (read, write, valueClass) = (isSigned ? .i8Signed : .i8Unsigned, .i8, .integer)
+        case .i16:
+            (read, write, valueClass) = (isSigned ? .i16Signed : .i16Unsigned, .i16, .integer)
+        case .i32: (read, write, valueClass) = (.i32, .i32, .integer)
+        case .i64, .reference: (read, write, valueClass, is64) = (.i64, .i64, .integer, true)
+        case .f32: (read, write, valueClass) = (.f32, .i32, .float)
+        case .f64: (read, write, valueClass) = (.f64, .i64, .double)
+        case .v128: (read, write, valueClass) = (.i64, .i64, .vector)
         }
     }
 }
 
 extension Translator {
-    /// Instructions of page 0xFB. Answers why one is refused.
+    /// Structures and arrays. Returns why an instruction is refused.
     mutating func aggregates(_ opcode: Opcode) throws(DecodingError) -> TranslationError? {
         switch opcode {
-        case .refEq:
-            if let operation = binaryOperation(0x51) { binary(operation) }  // as i64.eq
-        case .refI31: integerUnary(.makeI31(0, 0))
-        case .i31GetS: integerUnary(.i31Get(0, 0, 0))
-        case .i31GetU: integerUnary(.i31Get(1, 0, 0))
         case .anyConvertExtern, .externConvertAny: break  // the same bits
         case .structNew: structNew(try reader.unsigned32())
         case .structNewDefault: structNewDefault(try reader.unsigned32())
@@ -43,7 +39,6 @@ extension Translator {
         case .structSet:
             let type = try reader.unsigned32()
             structSet(type, try reader.unsigned32())
-        case .arrayLen: integerUnary(.arrayLength(0, 0))
         case .arrayGet, .arrayGetS, .arrayGetU:
             arrayGet(try reader.unsigned32(), isSigned: opcode == .arrayGetS)
         case .arraySet: arraySet(try reader.unsigned32())
@@ -59,12 +54,6 @@ extension Translator {
         default: return try casts(opcode)
         }
         return nil
-    }
-
-    private mutating func integerUnary(_ instruction: Instruction) {
-        unary(
-            UnaryOperation(
-                instruction: instruction, operandClass: .integer, resultClass: .integer))
     }
 
     private mutating func indexedAggregate(
@@ -175,7 +164,7 @@ extension Translator {
         let fromRegister = source.form == .register
         if fromRegister { takeFromRegister(source, .integer) }
         pushResult(
-            .structGet(access.read, fromRegister ? 1 : 0, 0),
+            .structGet(access.read, fromRegister ? .register : .slot, .toSlot),
             word: codeWord(0, source.slot, signed: field.offset), access.valueClass,
             before: before)
     }
@@ -211,17 +200,19 @@ extension Translator {
             value.form == .immediate ? Int(truncatingIfNeeded: value.bits) : value.slot
         let word = codeWord(first, object.slot, signed: field.offset)
         guard value.form == .register else {
-            let form = value.form == .immediate ? 3 : takesObject ? 1 : 0
+            let form: Instruction.FieldWriteForm =
+                value.form == .immediate ? .slotImmediate : takesObject ? .registerSlot : .slotSlot
             emit(.structSet(access.write, form), word: word)
             return
         }
         takeFromRegister(value, access.valueClass)
         if isFloat {
             emit(
-                .structSetFloat(access.valueClass == .double ? 1 : 0, takesObject ? 1 : 0),
-                word: word)
+                .structSetFloat(
+                    access.valueClass == .double ? .double : .float,
+                    takesObject ? .register : .slot), word: word)
         } else {
-            emit(.structSet(access.write, 2), word: word)
+            emit(.structSet(access.write, .slotRegister), word: word)
         }
     }
 
@@ -239,16 +230,16 @@ extension Translator {
         var array = operand(left), index = operand(right)
         if array.form == .immediate { moveToSlot(&array) }
         if index.form == .immediate { moveToSlot(&index) }
-        var form = 0
+        var form = Instruction.PairForm.slotSlot
         if array.form == .register && index.form == .slot {
-            form = 1
+            form = .registerSlot
             takeFromRegister(array, .integer)
         } else if index.form == .register && array.form == .slot {
-            form = 2
+            form = .slotRegister
             takeFromRegister(index, .integer)
         }
         pushResult(
-            .arrayGet(access.read, form, 0), word: codeWord(0, array.slot, index.slot),
+            .arrayGet(access.read, form, .toSlot), word: codeWord(0, array.slot, index.slot),
             access.valueClass, before: before)
     }
 
@@ -267,14 +258,17 @@ extension Translator {
         let word = codeWord(value.slot, array.slot, index.slot)
         if access.valueClass != .integer, value.form == .register {
             takeFromRegister(value, access.valueClass)
-            emit(.arraySetFloat(access.valueClass == .double ? 1 : 0), word: word)
+            emit(.arraySetFloat(access.valueClass == .double ? .double : .float), word: word)
             return
         }
         // One local may be several of them; the accumulator serves one.
         let inRegister = [array, index, value].filter { $0.form == .register }
-        var form = 0
+        var form = Instruction.ElementWriteForm.slotSlotSlot
         if access.valueClass == .integer || value.form != .register, inRegister.count == 1 {
-            form = array.form == .register ? 1 : index.form == .register ? 2 : 3
+            form =
+                array.form == .register
+                ? .registerSlotSlot
+                : index.form == .register ? .slotRegisterSlot : .slotSlotRegister
             takeFromRegister(inRegister[0], .integer)
         }
         emit(.arraySet(access.write, form), word: word)

@@ -18,10 +18,10 @@ extension Translator {
             swap(&a, &b)
         }
         // Integers have immediates of 32 bits; one operand at least must be in a slot.
-        let isWide =
-            operation.family == .integerCommutative && operation.is64 && a.form != .immediate
-            && b.form == .immediate && !fitsSigned32(b.bits)
-        if operation.operandClass == .integer && operation.is64 && !isWide {
+        let wide =
+            a.form != .immediate && b.form == .immediate && !fitsSigned32(b.bits)
+            ? operation.wide : nil
+        if operation.operandClass == .integer && operation.is64 && wide == nil {
             if a.form == .immediate && !fitsSigned32(a.bits) { moveToSlot(&a) }
             if b.form == .immediate && !fitsSigned32(b.bits) { moveToSlot(&b) }
         }
@@ -37,17 +37,19 @@ extension Translator {
                 b.form = .slot
             }
         }
-        guard let instruction = operation.instruction(a.form, b.form) else { return }
+        guard var instruction = operation.instruction(a.form, b.form) else { return }
+        if let wide {
+            instruction = .integerWide(
+                wide, a.form == .register ? .registerImmediate : .slotImmediate, .toSlot)
+        }
         if a.form == .register { takeFromRegister(a, operation.operandClass) }
         if b.form == .register { takeFromRegister(b, operation.operandClass) }
         let (first, third) = encode(
-            a, b, isNarrow: operation.operandClass == .integer && !isWide)
+            a, b, isNarrow: operation.operandClass == .integer && wide == nil)
         pushResult(
-            isWide
-                ? .integerWide(operation.operation - 5, a.form == .register ? 1 : 0, 0)
-                : instruction, word: first, third: third, operation.resultClass, before: before,
-            kind: operation.kind, droppable: operation.family != .division)
-        last.operation = operation.operation
+            instruction, word: first, third: third, operation.resultClass, before: before,
+            kind: operation.kind, droppable: !operation.isDivision)
+        last.operator = .binary(operation.operator)
         last.is64 = operation.is64
         last.a = a
         last.b = b
@@ -83,9 +85,9 @@ extension Translator {
         let entry = pop()
         // Two comparisons in a row: the second negates the first.
         if operation.kind == .equalZero, !operation.is64, isLastResult(entry),
-            last.kind == .compare, last.valueClass == .integer
+            last.kind == .compare, case .binary(.integerCompare(let comparison)) = last.operator
         {
-            negateLastComparison(entry)
+            replaceLastComparison(comparison.negated, entry)
             return
         }
         if operation.kind == .wrap, isLastResult(entry), isLastResultNarrow() {
@@ -116,17 +118,17 @@ extension Translator {
     }
 
     /// Replaces the integer comparison that was just emitted by its opposite.
-    private mutating func negateLastComparison(_ entry: Entry) {
+    private mutating func replaceLastComparison(
+        _ opposite: Instruction.IntegerComparison, _ entry: Entry
+    ) {
         let comparison = last
-        let opposite = negatedComparison(comparison.operation)
         let operation = BinaryOperation(
-            family: .integerCompare, operation: opposite, operandClass: .integer,
-            is64: comparison.is64, kind: .compare)
+            .integerCompare(opposite), .integer, is64: comparison.is64, .compare)
         guard let instruction = operation.instruction(comparison.a.form, comparison.b.form) else {
             return
         }
         code[comparison.start] = instruction.handler
-        last.operation = opposite
+        last.operator = .binary(operation.operator)
         push(.temporary, .integer)
         registers.integer = RegisterContent(
             slot: Int(entry.home), producer: comparison.start, instruction: instruction)
@@ -178,7 +180,7 @@ extension Translator {
         let isRegister = shift.a.form == .register
         if isRegister { takeFromRegister(shift.a, .integer) }
         pushResult(
-            .bitField(isRegister ? 1 : 0, 0),
+            .bitField(isRegister ? .register : .slot, .toSlot),
             word: codeWord(0, shift.a.slot, mask, Int(truncatingIfNeeded: shift.b.bits & 31)),
             .integer, before: before)
     }
@@ -198,11 +200,11 @@ extension Translator {
         rewind()
         let before = registers
         let third = operand(other)
-        let axis: Int
+        let type: Instruction.NumberType
         switch product.valueClass {
-        case .float: axis = 2
-        case .double: axis = 3
-        default: axis = product.is64 ? 1 : 0
+        case .float: type = .f32
+        case .double: type = .f64
+        default: type = product.is64 ? .i64 : .i32
         }
         let fields = codeWord(0, product.a.slot, product.b.slot, third.slot)
         switch combination {
@@ -210,11 +212,11 @@ extension Translator {
             let fromRegister = third.form == .register
             if fromRegister { takeFromRegister(third, product.valueClass) }
             pushResult(
-                .multiplyAdd(axis, fromRegister ? 1 : 0, 0), word: fields, product.valueClass,
-                before: before)
+                .multiplyAdd(type, fromRegister ? .register : .slot, .toSlot), word: fields,
+                product.valueClass, before: before)
         case .subtract:
             pushResult(
-                .multiplySubtract(axis, 0), word: fields, product.valueClass, before: before)
+                .multiplySubtract(type, .toSlot), word: fields, product.valueClass, before: before)
         }
         return true
     }
@@ -225,24 +227,24 @@ extension Translator {
         rewind()
         let before = registers
         let addend = operand(other)
-        var form = 0
+        var form = Instruction.PairForm.slotSlot
         if shift.a.form == .register {
-            form = 1
+            form = .registerSlot
             takeFromRegister(shift.a, .integer)
         } else if addend.form == .register {
-            form = 2
+            form = .slotRegister
             takeFromRegister(addend, .integer)
         }
         let amount = Int(truncatingIfNeeded: shift.b.bits & (shift.is64 ? 63 : 31))
         pushResult(
-            .shiftAdd(shift.is64 ? 1 : 0, form, 0),
+            .shiftAdd(shift.is64 ? .i64 : .i32, form, .toSlot),
             word: codeWord(0, addend.slot, shift.a.slot, amount), .integer, before: before,
             kind: .shiftAdd)
-        last.operation = amount
+        last.amount = amount
         last.is64 = shift.is64
         last.a = shift.a
         last.b = addend
-        if form != 2 { last.b.form = .slot }
+        if form != .slotRegister { last.b.form = .slot }
         return true
     }
 
@@ -266,12 +268,12 @@ extension Translator {
         let fields = codeWord(0, a, b, chosen.slot)
         if usesImmediate {
             pushResult(
-                .selectImmediate(fromRegister ? 1 : 0, 0), word: fields, valueClass, before: before)
+                .selectImmediate(fromRegister ? .register : .slot, .toSlot), word: fields,
+                valueClass, before: before)
         } else {
             pushResult(
-                .select(Int(valueClass.rawValue), fromRegister ? 1 : 0, 0), word: fields,
-                valueClass,
-                before: before)
+                .select(valueClass.accumulator, fromRegister ? .register : .slot, .toSlot),
+                word: fields, valueClass, before: before)
         }
     }
 }

@@ -2,8 +2,21 @@
 // processor does to keep other threads in step.
 
 extension Translator {
-    /// An instruction of page 0xFE: 7 loads, 7 stores, and 7 of each read-modify-write operation.
-    mutating func atomic(_ opcode: Opcode) throws(DecodingError) {
+    mutating func atomic(_ operation: AtomicOperation, _ argument: MemoryArgument) {
+        switch operation {
+        case .load(let width):
+            atomicAccess(.atomicLoad(width), argument, operands: 0, hasResult: true)
+        case .store(let width):
+            atomicAccess(.atomicStore(width), argument, operands: 1, hasResult: false)
+        case .modify(let modify, let width):
+            atomicAccess(.atomicModify(modify, width), argument, operands: 1, hasResult: true)
+        case .compareExchange(let width):
+            atomicAccess(.atomicCompareExchange(width), argument, operands: 2, hasResult: true)
+        }
+    }
+
+    /// `memory.atomic.notify`, `memory.atomic.wait` and `atomic.fence`.
+    mutating func waiting(_ opcode: Opcode) throws(DecodingError) {
         if opcode == .atomicFence {
             try reader.skipImmediates(of: opcode)
             emit(.atomicFence, word: 0)
@@ -11,26 +24,11 @@ extension Translator {
         }
         let argument = try reader.memoryArgument()
         switch opcode {
-        case .memoryAtomicNotify:
-            atomicAccess(.atomicNotify, argument, operands: 1, hasResult: true)
         case .memoryAtomicWait32:
             atomicAccess(.atomicWait, argument, operands: 2, hasResult: true, size: 4)
         case .memoryAtomicWait64:
             atomicAccess(.atomicWait, argument, operands: 2, hasResult: true, size: 8)
-        default:
-            let number = Int(opcode.rawValue) - Int(Opcode.i32AtomicLoad.rawValue)
-            // The order of instructions in each group: 32, 64, 8, 16, 8, 16, 32 bits.
-            let width = [2, 3, 0, 1, 0, 1, 2][number % 7]
-            switch number / 7 {
-            case 0: atomicAccess(.atomicLoad(width), argument, operands: 0, hasResult: true)
-            case 1: atomicAccess(.atomicStore(width), argument, operands: 1, hasResult: false)
-            case 8:
-                atomicAccess(
-                    .atomicCompareExchange(width), argument, operands: 2, hasResult: true)
-            case let group:
-                atomicAccess(
-                    .atomicModify((group - 2) * 4 + width), argument, operands: 1, hasResult: true)
-            }
+        default: atomicAccess(.atomicNotify, argument, operands: 1, hasResult: true)
         }
     }
 

@@ -56,7 +56,7 @@ extension Translator {
         let typed = codeWord(0, selector.slot, unsigned: typeIDs[Int(type)])
         if isNear {
             emit(
-                .callIndirect(fromRegister ? 1 : 0), word: typed,
+                .callIndirect(fromRegister ? .register : .slot), word: typed,
                 codeWord(frame, callee.headerIndex))
         } else {
             emit(
@@ -170,9 +170,10 @@ extension Translator {
     private mutating func branchOnReference(
         _ slot: Int, whenNull: Bool
     ) -> (instruction: Int, half: Int) {
-        // i64.eq or i64.ne with the immediate 0
-        let condition = integerCondition(comparison: whenNull ? 10 : 11, negated: false)
-        let start = emit(.integerBranch(condition, 1, 0), word: codeWord(0, slot))
+        // The immediate is 0, as null is.
+        let start = emit(
+            .integerBranch(whenNull ? .i64Eq : .i64Ne, .slotImmediate, .forward),
+            word: codeWord(0, slot))
         return (start, 2 * (start + 1) + 1)
     }
 }

@@ -4,8 +4,7 @@ import WasmValidator
 
 /// What a cast lets pass, as instructions say it.
 private struct CastPattern {
-    /// Position on the axis `castTargets`; the first two are concrete.
-    var target: Int
+    var target: Instruction.CastTarget
     /// The header of objects of exactly the type.
     var header: UInt32 = 0
     /// How many supertypes the type has.
@@ -37,32 +36,32 @@ extension Translator {
     }
 
     private mutating func pattern(_ type: HeapType, nullable: Bool) -> CastPattern {
-        var pattern = CastPattern(target: 3, passesNull: nullable)
+        var pattern = CastPattern(target: .none, passesNull: nullable)
         if let index = type.typeIndex {
             let id = typeIDs[Int(index)]
             pattern.depth = registry.ancestors(of: id).count
             switch module.types[Int(index)].composite {
             case .function:
-                pattern.target = 1
+                pattern.target = .function
                 pattern.header = id
             case .structure:
-                pattern.target = 0
+                pattern.target = .object
                 pattern.header = ObjectKind.structure.header(id)
             case .array:
-                pattern.target = 0
+                pattern.target = .object
                 pattern.header = ObjectKind.array.header(id)
             }
             return pattern
         }
         switch type {
-        case .any, .func, .extern, .exn: pattern.target = 2
-        case .eq: pattern.target = 4
-        case .i31: pattern.target = 5
+        case .any, .func, .extern, .exn: pattern.target = .any
+        case .eq: pattern.target = .eq
+        case .i31: pattern.target = .i31
         case .struct:
-            pattern.target = 6
+            pattern.target = .kind
             pattern.header = ObjectKind.structure.header(0)
         case .array:
-            pattern.target = 6
+            pattern.target = .kind
             pattern.header = ObjectKind.array.header(0)
         default: break  // the bottom types: nothing but null
         }
@@ -77,20 +76,24 @@ extension Translator {
         if fromRegister { takeFromRegister(source, .integer) }
         let (word, third) = pattern.words(source.slot)
         pushResult(
-            .refTest(pattern.target, fromRegister ? 1 : 0, 0), word: word, third: third, .integer,
-            before: before, kind: .castTest)
-        last.operation = pattern.target
+            .refTest(pattern.target, fromRegister ? .register : .slot, .toSlot), word: word,
+            third: third, .integer, before: before, kind: .castTest)
+        last.operator = .castTest(pattern.target)
         last.a = source
     }
 
     /// `ref.test` before a branch: the branch tests the reference itself.
-    mutating func branchOnTest(_ test: Emitted, _ negated: Bool) -> (instruction: Int, half: Int) {
+    mutating func branchOnTest(
+        _ test: Emitted, _ target: Instruction.CastTarget, _ negated: Bool
+    ) -> (instruction: Int, half: Int) {
         let word = code[test.start + 1] & ~0xffff, third = code[test.start + 2]
         rewind()
         let fromRegister = test.a.form == .register
         if fromRegister { takeFromRegister(test.a, .integer) }
         let start = emit(
-            .castBranch(test.operation, fromRegister ? 1 : 0, negated ? 1 : 0), word: word, third)
+            .castBranch(
+                target, fromRegister ? .register : .slot, negated ? .onFailure : .onSuccess),
+            word: word, third)
         return (start, 2 * (start + 2) + 1)
     }
 
@@ -100,10 +103,13 @@ extension Translator {
         var source = operand(entry)
         if source.form == .immediate { moveToSlot(&source) }
         let (word, third) = pattern.words(source.slot)
-        let form = source.form == .register ? 1 : 0
+        let form: Instruction.Source = source.form == .register ? .register : .slot
         let instruction: Instruction =
-            pattern.target < 2
-            ? .castBranch(pattern.target, form, 1) : .refCast(pattern.target - 2, form)
+            if let target = Instruction.AbstractTarget(pattern.target) {
+                .refCast(target, form)
+            } else {
+                .castBranch(pattern.target, form, .onFailure)
+            }
         emit(instruction, word: word, third)
         repush(entry)
         registers.keepStores()
@@ -123,9 +129,10 @@ extension Translator {
             instruction: Int, half: Int
         ) {
             let (word, third) = pattern.words(source.slot)
-            let form = source.form == .register ? 1 : 0
             let start = translator.emit(
-                .castBranch(pattern.target, form, onFailure ? 1 : 0), word: word, third)
+                .castBranch(
+                    pattern.target, source.form == .register ? .register : .slot,
+                    onFailure ? .onFailure : .onSuccess), word: word, third)
             return (start, 2 * (start + 2) + 1)
         }
         if isDirect {

@@ -22,24 +22,16 @@ extension Translator {
             let test = last
             switch test.kind {
             case .equalZero: return branchOnZero(test, negated, loop)
-            case .castTest where loop == nil: return branchOnTest(test, negated)
+            case .castTest:
+                if loop == nil, case .castTest(let target) = test.operator {
+                    return branchOnTest(test, target, negated)
+                }
             case .compare:
                 if let fused = branchOnComparison(test, negated, loop) { return fused }
             case .and:
                 if let fused = branchOnBits(test, negated, loop) { return fused }
             case .vectorTest:
-                rewind()
-                if test.b.slot >= 0, test.operation == VectorOpcodes.anyTrue,
-                    let fused = branchOnLanes(
-                        test.b.slot, Int(test.b.bits), negated: negated,
-                        direction: direction(loop))
-                {
-                    return fused
-                }
-                return at(
-                    emit(
-                        .vectorTestBranch(test.operation, negated ? 1 : 0, direction(loop)),
-                        word: codeWord(0, test.a.slot)))
+                if let fused = branchOnVectorTest(test, negated, loop) { return fused }
             default: break
             }
         }
@@ -50,7 +42,8 @@ extension Translator {
         if fromRegister { takeFromRegister(value, .integer) }
         return at(
             emit(
-                .branchIf(negated ? 1 : 0, fromRegister ? 1 : 0, direction(loop)),
+                .branchIf(
+                    .init(negated: negated), fromRegister ? .register : .slot, direction(loop)),
                 word: codeWord(0, value.slot)))
     }
 
@@ -66,7 +59,9 @@ extension Translator {
         (start, 2 * (start + 1) + 1)
     }
 
-    private mutating func direction(_ loop: Int?) -> Int { loop == nil ? 0 : 1 }
+    private mutating func direction(_ loop: Int?) -> Instruction.Direction {
+        loop == nil ? .forward : .loop
+    }
 
     /// `eqz` before the branch: the branch tests the operand for zero itself, or what made the
     /// operand becomes part of the branch.
@@ -80,12 +75,13 @@ extension Translator {
         {
             return fused
         }
-        let condition = integerCondition(comparison: 10, negated: negated)
         let fromRegister = test.a.form == .register
         if fromRegister { takeFromRegister(test.a, .integer) }
         return at(
             emit(
-                .integerBranch(condition, fromRegister ? 3 : 1, direction(loop)),
+                .integerBranch(
+                    negated ? .i64Ne : .i64Eq, fromRegister ? .registerImmediate : .slotImmediate,
+                    direction(loop)),
                 word: codeWord(0, test.a.slot)))
     }
 
@@ -95,38 +91,75 @@ extension Translator {
         _ test: Emitted, _ negated: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int)? {
         if test.a.form == .immediate || test.b.form == .register { return nil }
-        let isInteger = test.valueClass == .integer
+        switch test.operator {
+        case .binary(.integerCompare(let comparison)):
+            return branchOnIntegers(test, negated ? comparison.negated : comparison, loop)
+        case .binary(.floatCompare(let comparison)):
+            let condition = Instruction.FloatCondition(comparison)
+            return branchOnFloats(test, negated ? condition.negated : condition, loop)
+        default: return nil
+        }
+    }
+
+    private mutating func branchOnIntegers(
+        _ test: Emitted, _ comparison: Instruction.IntegerComparison, _ loop: Int?
+    ) -> (instruction: Int, half: Int) {
         let isWide =
-            test.b.form == .immediate
-            && (!isInteger || !fitsSigned16(test.b.bits, is64: test.is64))
+            test.b.form == .immediate && !fitsSigned16(test.b.bits, is64: test.is64)
         rewind()
-        if let loop, isInteger, let fused = endLoop(test, negated, loop, isWide: isWide) {
-            return fused
-        }
+        if let loop, let fused = endLoop(test, comparison, loop, isWide: isWide) { return fused }
+        let condition = Instruction.IntegerCondition(comparison)
+        if !isWide, !test.is64, let fused = branchOnLoad(test, condition, loop) { return fused }
+        return branch(on: test, condition, isWide: isWide, loop)
+    }
+
+    private mutating func branchOnFloats(
+        _ test: Emitted, _ condition: Instruction.FloatCondition, _ loop: Int?
+    ) -> (instruction: Int, half: Int) {
+        rewind()
         let isRegister = test.a.form == .register
-        if isInteger, !isWide, !test.is64 {
-            let condition = integerCondition(comparison: test.operation, negated: negated)
-            if let fused = branchOnLoad(test, condition, loop) { return fused }
-        }
         if isRegister { takeFromRegister(test.a, test.valueClass) }
-        let instruction: Instruction
-        if isInteger {
-            let condition = integerCondition(comparison: test.operation, negated: negated)
-            let form =
-                isWide
-                ? (isRegister ? 5 : 4)
-                : (isRegister ? 2 : 0) + (test.b.form == .immediate ? 1 : 0)
-            instruction = .integerBranch(condition, form, direction(loop))
-        } else {
-            let condition = floatCondition(comparison: test.operation, negated: negated)
-            let form = (isRegister ? 2 : 0) + (isWide ? 1 : 0)
-            instruction = .floatBranch(condition, form, direction(loop))
-        }
         let first = isRegister ? 0 : test.a.slot
-        if isWide { return at(emit(instruction, word: codeWord(0, first), test.b.bits)) }
-        let second =
-            test.b.form == .immediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
-        return at(emit(instruction, word: codeWord(second, first)))
+        if test.b.form == .immediate {
+            return at(
+                emit(
+                    .floatBranch(
+                        condition, isRegister ? .registerWide : .slotWide, direction(loop)),
+                    word: codeWord(0, first), test.b.bits))
+        }
+        return at(
+            emit(
+                .floatBranch(condition, isRegister ? .registerSlot : .slotSlot, direction(loop)),
+                word: codeWord(test.b.slot, first)))
+    }
+
+    /// Branches on the operands of `test`, two integers; the instruction that compared them was
+    /// taken back.
+    private mutating func branch(
+        on test: Emitted, _ condition: Instruction.IntegerCondition, isWide: Bool, _ loop: Int?
+    ) -> (instruction: Int, half: Int) {
+        let isRegister = test.a.form == .register
+        if isRegister { takeFromRegister(test.a, .integer) }
+        let first = isRegister ? 0 : test.a.slot
+        if isWide {
+            return at(
+                emit(
+                    .integerBranch(
+                        condition, isRegister ? .registerWide : .slotWide, direction(loop)),
+                    word: codeWord(0, first), test.b.bits))
+        }
+        let form: Instruction.BranchForm
+        let second: Int
+        if test.b.form == .immediate {
+            form = isRegister ? .registerImmediate : .slotImmediate
+            second = Int(truncatingIfNeeded: test.b.bits)
+        } else {
+            form = isRegister ? .registerSlot : .slotSlot
+            second = test.b.slot
+        }
+        return at(
+            emit(
+                .integerBranch(condition, form, direction(loop)), word: codeWord(second, first)))
     }
 
     /// `and` before the branch: any bit set, or none.
@@ -139,28 +172,15 @@ extension Translator {
         if test.is64 && !(isImmediate && test.b.bits <= UInt64(UInt32.max)) { return nil }
         let isWide = isImmediate && !fitsSigned16(test.b.bits, is64: test.is64)
         rewind()
-        let condition = testCondition(negated: negated)
+        let condition: Instruction.IntegerCondition = negated ? .i32TestNot : .i32Test
         if !isWide, !test.is64, let fused = branchOnLoad(test, condition, loop) { return fused }
-        let isRegister = test.a.form == .register
-        if isRegister { takeFromRegister(test.a, .integer) }
-        let first = isRegister ? 0 : test.a.slot
-        if isWide {
-            return at(
-                emit(
-                    .integerBranch(condition, isRegister ? 5 : 4, direction(loop)),
-                    word: codeWord(0, first), test.b.bits))
-        }
-        let form = (isRegister ? 2 : 0) + (isImmediate ? 1 : 0)
-        let second = isImmediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
-        return at(
-            emit(
-                .integerBranch(condition, form, direction(loop)), word: codeWord(second, first)))
+        return branch(on: test, condition, isWide: isWide, loop)
     }
 
     /// An addition to the compared local before the comparison: addition, comparison and the branch
     /// back are one instruction.
     private mutating func endLoop(
-        _ test: Emitted, _ negated: Bool, _ loop: Int, isWide: Bool
+        _ test: Emitted, _ comparison: Instruction.IntegerComparison, _ loop: Int, isWide: Bool
     ) -> (instruction: Int, half: Int)? {
         let sum = last
         guard sum.kind == .increment || sum.kind == .incrementBySlot, sum.end == code.count,
@@ -168,16 +188,14 @@ extension Translator {
             // The limit is read before the sum is stored.
             test.b.form == .immediate || test.b.slot != sum.destination
         else { return nil }
-        let comparison =
-            negated ? negatedComparison(test.operation) : test.operation
         let distance = labels[loop].start - sum.start
-        let bySlot = sum.kind == .incrementBySlot ? 1 : 0
+        let addend: Instruction.Addend = sum.kind == .incrementBySlot ? .slot : .immediate
         if isWide {
             code.removeSubrange(sum.start...)
             let start = emit(
-                .addBranchWide(comparison, bySlot),
+                .addBranchWide(comparison, addend),
                 word: codeWord(
-                    sum.destination, sum.operation, signed: Int(truncatingIfNeeded: test.b.bits)),
+                    sum.destination, sum.amount, signed: Int(truncatingIfNeeded: test.b.bits)),
                 0)
             setOffset(2 * (start + 2) + 1, from: start, to: labels[loop].start)
             afterLoopEnd(sum.destination)
@@ -188,8 +206,8 @@ extension Translator {
         let limit = isImmediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
         code.removeSubrange(sum.start...)
         let start = emit(
-            .addBranch(comparison, bySlot, isImmediate ? 1 : 0),
-            word: codeWord(sum.destination, sum.operation, limit, distance))
+            .addBranch(comparison, addend, isImmediate ? .immediate : .slot),
+            word: codeWord(sum.destination, sum.amount, limit, distance))
         afterLoopEnd(sum.destination)
         return (start, -1)
     }
@@ -200,10 +218,9 @@ extension Translator {
     ) -> (instruction: Int, half: Int)? {
         guard !condition.isTemporary else { return nil }
         var test = Emitted()
-        test.operation = 1  // i32.ne
         test.a = condition
         test.b = Operand(form: .immediate, slot: -1, isTemporary: true)
-        return endLoop(test, negated, loop, isWide: false)
+        return endLoop(test, negated ? .i32Eq : .i32Ne, loop, isWide: false)
     }
 
     /// The sum is in its slot and in the accumulator.
@@ -213,20 +230,44 @@ extension Translator {
         last = Emitted()
     }
 
+    // MARK: Vectors
+
+    /// A test of a vector before the branch, and perhaps the comparison before it.
+    private mutating func branchOnVectorTest(
+        _ test: Emitted, _ negated: Bool, _ loop: Int?
+    ) -> (instruction: Int, half: Int)? {
+        let sense = Instruction.BranchSense(negated: negated)
+        let tested: Instruction.VectorTest
+        switch test.operator {
+        case .vectorTest(let vectorTest):
+            rewind()
+            tested = vectorTest
+        case .anyTrue(let comparison, let form):
+            rewind()
+            if let fused = branchOnLanes(test.b.slot, comparison, form, sense, direction(loop)) {
+                return fused
+            }
+            tested = .v128AnyTrue
+        default: return nil
+        }
+        return at(
+            emit(
+                .vectorTestBranch(tested, sense, direction(loop)), word: codeWord(0, test.a.slot)))
+    }
+
     // MARK: Loads
 
     /// A load before the branch: one instruction loads and branches on the value.
     private mutating func branchOnLoad(
         _ condition: Operand, _ negated: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int)? {
-        guard isLastLoad(condition) else { return nil }
+        guard let load = lastLoad(condition) else { return nil }
         let isTemporary = last.kind == .load
         let start = last.start
-        let axis = last.operation / 2
         code[start] =
             Instruction.loadBranch(
-                axis, last.a.form == .register ? 1 : 0, negated ? 1 : 0, direction(loop),
-                isTemporary ? 1 : 0
+                load, last.a.form == .register ? .register : .slot, .init(negated: negated),
+                direction(loop), isTemporary ? .toRegister : .toSlot
             ).handler
         code.append(0)
         let half = 2 * (start + 2) + 1
@@ -236,29 +277,31 @@ extension Translator {
         return (start, half)
     }
 
-    /// Whether the last instruction loaded this operand, in a way that fuses with branches:
-    /// i32.load, load8_u and load16_u are operations 0, 2 and 4.
-    private mutating func isLastLoad(_ operand: Operand) -> Bool {
+    /// The last instruction, if it loaded this operand in a way that fuses with branches.
+    private mutating func lastLoad(_ operand: Operand) -> Instruction.BranchedLoad? {
         guard last.end == code.count, last.destination == operand.slot,
-            last.operation == 0 || last.operation == 2 || last.operation == 4
-        else { return false }
-        return last.kind == .loadToLocal && !operand.isTemporary
-            || last.kind == .load && isLastResult(operand)
+            last.kind == .loadToLocal && !operand.isTemporary
+                || last.kind == .load && isLastResult(operand),
+            case .load(let load) = last.operator
+        else { return nil }
+        return Instruction.BranchedLoad(load)
     }
 
     /// A load before the comparison `test`, which was taken back: all three are one instruction.
     private mutating func branchOnLoad(
-        _ test: Emitted, _ condition: Int, _ loop: Int?
+        _ test: Emitted, _ condition: Instruction.IntegerCondition, _ loop: Int?
     ) -> (instruction: Int, half: Int)? {
-        guard isLastLoad(test.a), test.b.form == .immediate || test.b.slot != test.a.slot
+        guard let load = lastLoad(test.a),
+            test.b.form == .immediate || test.b.slot != test.a.slot,
+            let condition = Instruction.LoadedCondition(condition)
         else { return nil }
         let start = last.start, destination = last.destination
         let isImmediate = test.b.form == .immediate
         let right = isImmediate ? Int(truncatingIfNeeded: test.b.bits) : test.b.slot
         code[start] =
             Instruction.loadCompareBranch(
-                last.operation / 2, last.a.form == .register ? 1 : 0, condition,
-                isImmediate ? 1 : 0, direction(loop)
+                load, last.a.form == .register ? .register : .slot, condition,
+                isImmediate ? .immediate : .slot, direction(loop)
             ).handler
         code[start + 1] = code[start + 1] & ~0xffff | codeWord(right)
         code.append(codeWord(destination))

@@ -146,7 +146,7 @@ extension Translator {
     /// Emits a branch to a label whose operands are in place. A copy or constant just before it
     /// becomes part of it.
     mutating func emitBranch(to label: Int) {
-        let direction = labels[label].kind == .loop ? 1 : 0
+        let direction: Instruction.Direction = labels[label].kind == .loop ? .loop : .forward
         let start: Int
         if last.kind == .copy, last.end == code.count {
             start = last.start
@@ -261,8 +261,12 @@ extension Translator {
             rewind()
         }
         if selector.form == .register { takeFromRegister(selector, .integer) }
+        let isRegister = selector.form == .register
+        let form: Instruction.TableIndex =
+            addend == 0
+            ? isRegister ? .register : .slot : isRegister ? .registerImmediate : .slotImmediate
         let start = emit(
-            .branchTable((addend == 0 ? 0 : 2) + (selector.form == .register ? 1 : 0)),
+            .branchTable(form),
             word: codeWord(addend, selector.slot, unsigned: UInt32(truncatingIfNeeded: targets)))
         let table = code.count
         code.append(contentsOf: repeatElement(0, count: (targets + 2) / 2))
@@ -334,7 +338,7 @@ extension Translator {
         let fromRegister = value.form == .register
         if fromRegister { takeFromRegister(value, entry.valueClass) }
         emit(
-            .returnValue(Int(entry.valueClass.rawValue), fromRegister ? 1 : 0),
+            .returnValue(entry.valueClass.accumulator, fromRegister ? .register : .slot),
             word: codeWord(header, value.slot))
     }
 }

@@ -105,7 +105,7 @@ extension Translator {
             result != .vector
         {
             // The caller expects a single result in its accumulator, too.
-            emit(.returnValue(Int(result.rawValue), 0), word: codeWord(header, 0))
+            emit(.returnValue(result.accumulator, .slot), word: codeWord(header, 0))
         } else {
             emit(.returnNone, word: codeWord(header))
         }

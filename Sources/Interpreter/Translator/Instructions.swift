@@ -5,16 +5,17 @@ extension Translator {
     mutating func step() throws(TranslationError) {
         do throws(DecodingError) {
             let opcode = try reader.opcode()
-            let raw = Int(opcode.rawValue)
-            if raw >= 0x45 && raw <= 0xc4 || raw >= 0x200 && raw <= 0x207 {
-                numeric(raw)
+            if let operation = BinaryOperation(opcode) {
+                binary(operation)
                 if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
-            } else if raw >= 0x28 && raw <= 0x3e {
-                let argument = try reader.memoryArgument()
-                if raw <= 0x35 { load(raw, argument) } else { store(raw, argument) }
-            } else if raw >= 0x300 && raw <= 0x34e {
-                try atomic(opcode)
-            } else if raw >= 0x400, let operation = VectorOperation(opcode) {
+            } else if let operation = UnaryOperation(opcode) {
+                unary(operation)
+                if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
+            } else if let operation = LoadOperation(opcode) {
+                load(operation, try reader.memoryArgument())
+            } else if let operation = StoreOperation(opcode) {
+                store(operation, try reader.memoryArgument())
+            } else if let operation = VectorOperation(opcode) {
                 try vector(operation)
                 if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
             } else if let refusal = try other(opcode) {
@@ -29,22 +30,7 @@ extension Translator {
         }
     }
 
-    private mutating func numeric(_ raw: Int) {
-        if let operation = binaryOperation(raw) {
-            binary(operation)
-        } else if let operation = unaryOperation(raw) {
-            unary(operation)
-        } else {
-            switch raw {
-            case 0xad: break  // i64.extend_i32_u: slots are zero-extended
-            case 0xbc, 0xbd: reinterpret(as: .integer)
-            case 0xbe: reinterpret(as: .float)
-            default: reinterpret(as: .double)
-            }
-        }
-    }
-
-    /// Everything but numeric instructions, loads and stores. Answers why one is refused.
+    /// All instructions that are not rows of the instruction set. Returns why one is refused.
     private mutating func other(_ opcode: Opcode) throws(DecodingError) -> TranslationError? {
         switch opcode {
         case .unreachable:
@@ -89,6 +75,10 @@ extension Translator {
             push(.constant, .integer, value: UInt64(bitPattern: try reader.signed64()))
         case .f32Const: push(.constant, .float, value: UInt64(try reader.float32Bits()))
         case .f64Const: push(.constant, .double, value: try reader.float64Bits())
+        case .i64ExtendI32U: break  // slots are zero-extended
+        case .i32ReinterpretF32, .i64ReinterpretF64: reinterpret(as: .integer)
+        case .f32ReinterpretI32: reinterpret(as: .float)
+        case .f64ReinterpretI64: reinterpret(as: .double)
         default: return try memoriesAndReferences(opcode)
         }
         return nil
@@ -127,17 +117,19 @@ extension Translator {
         case .refNull:
             _ = try reader.heapType()
             push(.constant, .integer, value: 0)
-        case .refIsNull:
-            if let operation = unaryOperation(0x50) { unary(operation) }  // as i64.eqz
         case .refFunc: functionReference(try reader.unsigned32())
         case .refAsNonNull: nullCheck()
         case .brOnNull: branchOnNull(try reader.unsigned32())
         case .brOnNonNull: branchOnNonNull(try reader.unsigned32())
-        case .i64Add128: wide(0)
-        case .i64Sub128: wide(1)
-        case .i64MulWideS: wide(2)
-        case .i64MulWideU: wide(3)
-        default: return try aggregates(opcode)
+        case .i64Add128: wide(.i64Add128)
+        case .i64Sub128: wide(.i64Sub128)
+        case .i64MulWideS: wide(.i64MulWideS)
+        case .i64MulWideU: wide(.i64MulWideU)
+        case .memoryAtomicNotify, .memoryAtomicWait32, .memoryAtomicWait64, .atomicFence:
+            try waiting(opcode)
+        default:
+            guard let operation = AtomicOperation(opcode) else { return try aggregates(opcode) }
+            atomic(operation, try reader.memoryArgument())
         }
         return nil
     }

@@ -1,21 +1,38 @@
 // Loads, stores, bulk operations: addressing forms and other memories.
 
 extension Translator {
-    /// An address that one of the addressing forms of memory 0 covers.
-    struct Addressing {
-        /// Position on the axis `scalarAddressForms`, or on that of the scaled forms.
-        var form: Int
-        var isScaled = false
-        /// Fields 1 to 3 (and the upper half) of word 1.
-        var fields: CodeWord
-    }
+    /// An address that one of the addressing forms of memory 0 covers, and fields 1 to 3 (and the
+    /// upper half) of word 1.
+    typealias Addressing = (form: Instruction.Address, fields: CodeWord)
 
-    private enum Form {
-        static let slot = 0, register = 1, constant = 2, slotImmediate = 3, registerImmediate = 4
-        static let slotSlot = 5, slotRegister = 6, slotWide = 10, registerWide = 11
-        // Scaled:
-        static let slotSlots = 0, registerSlots = 1, slotsWide = 2, registersWide = 3,
-            scaledCount = 4
+    /// The same for scalars, which have more forms.
+    struct ScalarAddressing {
+        enum Form {
+            case plain(Instruction.ScalarAddress)
+            /// The index is multiplied by the size of what is accessed.
+            case scaled(Instruction.ScaledAddress)
+        }
+        var form: Form
+        var fields: CodeWord
+
+        init(_ form: Instruction.ScalarAddress, _ fields: CodeWord) {
+            self.form = .plain(form)
+            self.fields = fields
+        }
+
+        init(scaled form: Instruction.ScaledAddress, _ fields: CodeWord) {
+            self.form = .scaled(form)
+            self.fields = fields
+        }
+
+        /// Where the address is, if it is just an operand: a slot or the accumulator.
+        var source: Instruction.Source? {
+            switch form {
+            case .plain(.slot): .slot
+            case .plain(.register): .register
+            default: nil
+            }
+        }
     }
 
     /// Whether instructions of the fast families reach this memory.
@@ -26,89 +43,92 @@ extension Translator {
 
     // MARK: Loads and stores
 
-    mutating func load(_ raw: Int, _ argument: MemoryArgument) {
-        let (operation, valueClass) = loadOperation(raw)
+    mutating func load(_ operation: LoadOperation, _ argument: MemoryArgument) {
+        let load = operation.load
         guard isNear(argument.memory) else {
             let before = registers
             let address = slotHolding(pop())
             pushResult(
-                .loadFar(operation), word: codeWord(0, address, Int(argument.memory)),
-                third: argument.offset, valueClass, before: before, droppable: false)
+                .loadFar(load), word: codeWord(0, address, Int(argument.memory)),
+                third: argument.offset, operation.valueClass, before: before, droppable: false)
             return
         }
         let entry = pop()
-        let addressing = address(entry, argument.offset, scale: loadScale(operation))
-        if loadTwo(operation, addressing) { return }
+        let addressing = scalarAddress(entry, argument.offset, scale: load.scale)
+        let source = addressing.source
+        if source == .slot, loadTwo(load, addressing.fields) { return }
+        let instruction: Instruction
+        switch addressing.form {
+        case .plain(let form): instruction = .load(load, form, .toSlot)
+        case .scaled(let form):
+            // Whatever is larger than a byte has scaled forms.
+            guard let scaled = Instruction.ScaledLoad(load) else { return }
+            instruction = .loadScaled(scaled, form, .toSlot)
+        }
         pushResult(
-            addressing.isScaled
-                ? .loadScaled(scaledLoad(operation) * Form.scaledCount + addressing.form, 0)
-                : .load(operation, addressing.form, 0),
-            word: addressing.fields, valueClass, before: addressRegisters)
-        last.operation = operation
-        if addressing.form <= Form.register, !addressing.isScaled {
+            instruction, word: addressing.fields, operation.valueClass, before: addressRegisters)
+        last.operator = .load(load)
+        if let source {
             last.kind = .load
             last.a = Operand(
-                form: addressing.form == Form.slot ? .slot : .register, slot: slot(of: entry),
+                form: source == .slot ? .slot : .register, slot: slot(of: entry),
                 bits: argument.offset, isTemporary: entry.kind == .temporary)
         }
     }
 
-    /// Makes one instruction of the load that was just emitted and this one, if both are of a kind
-    /// and neither needs an accumulator.
-    private mutating func loadTwo(_ operation: Int, _ addressing: Addressing) -> Bool {
+    /// Makes one instruction of the load that was just emitted and this one, whose address is in a
+    /// slot, if both are of a kind and neither needs an accumulator.
+    private mutating func loadTwo(_ load: Instruction.Load, _ fields: CodeWord) -> Bool {
+        guard let pair = Instruction.LoadPair(load) else { return false }
         let first = last
-        let axis: Int
-        switch operation {
-        case 0: axis = 0
-        case 2: axis = 1
-        case 5: axis = 2
-        default: return false
-        }
-        let slot = Int(truncatingIfNeeded: addressing.fields &>> 16 & 0xffff)
+        let slot = Int(truncatingIfNeeded: fields &>> 16 & 0xffff)
         guard first.kind == .load || first.kind == .loadToLocal, first.end == code.count,
-            first.operation == operation, first.a.form == .slot,
-            addressing.form == Form.slot, !addressing.isScaled, first.destination != slot,
-            first.destination != first.a.slot,
-            code[first.start] == Instruction.load(operation, Form.slot, 0).handler
+            case .load(let other) = first.operator, other == load, first.a.form == .slot,
+            first.destination != slot, first.destination != first.a.slot,
+            code[first.start] == Instruction.load(load, .slot, .toSlot).handler
         else { return false }
         let word = code[first.start + 1]
         let before = registers
         code.removeSubrange(first.start...)
         pushResult(
-            .loadTwo(axis, 0), word: codeWord(0, slot) | word &<< 32,
-            third: addressing.fields &>> 32 | (word &>> 32) &<< 32, .integer, before: before,
+            .loadTwo(pair, .toSlot), word: codeWord(0, slot) | word &<< 32,
+            third: fields &>> 32 | (word &>> 32) &<< 32, .integer, before: before,
             kind: .loadTwo)
         return true
     }
 
-    mutating func store(_ raw: Int, _ argument: MemoryArgument) {
-        let (operation, valueClass) = storeOperation(raw)
+    mutating func store(_ operation: StoreOperation, _ argument: MemoryArgument) {
+        let store = operation.store
         let value = pop(), address = pop()
         guard isNear(argument.memory) else {
             let slot = slotHolding(address), source = slotHolding(value)
             emit(
-                .storeFar(operation), word: codeWord(source, slot, Int(argument.memory)),
+                .storeFar(store), word: codeWord(source, slot, Int(argument.memory)),
                 argument.offset)
             return
         }
-        if move(value, storeScale(operation), to: address, argument.offset) { return }
+        let scale = store.scale
+        if move(value, scale, to: address, argument.offset) { return }
         var source = operand(value)
-        if source.form == .immediate && !fitsSigned16(value.value, is64: operation == 3) {
+        if source.form == .immediate && !fitsSigned16(value.value, is64: store == .i64Store) {
             moveToSlot(&source)
         }
         if source.form == .register {
-            if storeRegister(operation, valueClass, source, address, argument.offset) { return }
+            if storeRegister(operation, source, address, argument.offset) { return }
             source.form = .slot
         }
-        let scale = storeScale(operation)
-        let addressing = self.address(address, argument.offset, scale: scale)
-        let first = source.form == .immediate ? Int(truncatingIfNeeded: source.bits) : source.slot
-        let isImmediate = source.form == .immediate ? 1 : 0
-        emit(
-            addressing.isScaled
-                ? .storeScaled((scale - 1) * Form.scaledCount + addressing.form, isImmediate)
-                : .store(operation, addressing.form, isImmediate),
-            word: addressing.fields | codeWord(first))
+        let addressing = scalarAddress(address, argument.offset, scale: scale)
+        let isImmediate = source.form == .immediate
+        let first = isImmediate ? Int(truncatingIfNeeded: source.bits) : source.slot
+        let instruction: Instruction
+        switch addressing.form {
+        case .plain(let form): instruction = .store(store, form, isImmediate ? .immediate : .slot)
+        case .scaled(let form):
+            // Whatever is larger than a byte has scaled forms.
+            guard let scaled = Instruction.ScaledStore(store) else { return }
+            instruction = .storeScaled(scaled, form, isImmediate ? .immediate : .slot)
+        }
+        emit(instruction, word: addressing.fields | codeWord(first))
     }
 
     /// Makes one instruction of the load that was just emitted and the store of `value`, which it
@@ -116,14 +136,21 @@ extension Translator {
     private mutating func move(
         _ value: Entry, _ scale: Int, to address: Entry, _ offset: UInt64
     ) -> Bool {
-        guard scale != 1, last.kind == .load, last.a.form == .slot, isLastResult(value),
-            address.kind != .constant,
-            loadScale(last.operation) == scale, offset <= 0xffff, last.a.bits <= 0xffff
+        let move: Instruction.Move
+        switch scale {
+        case 0: move = .move8
+        case 2: move = .move32
+        case 3: move = .move64
+        default: return false
+        }
+        guard last.kind == .load, last.a.form == .slot, isLastResult(value),
+            address.kind != .constant, case .load(let load) = last.operator, load.scale == scale,
+            offset <= 0xffff, last.a.bits <= 0xffff
         else { return false }
         let from = last.a
         rewind()
         emit(
-            .move(max(scale - 1, 0)),
+            .move(move),
             word: codeWord(
                 slot(of: address), from.slot, Int(truncatingIfNeeded: offset),
                 Int(truncatingIfNeeded: from.bits)))
@@ -133,32 +160,30 @@ extension Translator {
 
     /// Stores the accumulator, if the address does not need it too.
     private mutating func storeRegister(
-        _ operation: Int, _ valueClass: ValueClass, _ source: Operand, _ address: Entry,
-        _ offset: UInt64
+        _ operation: StoreOperation, _ source: Operand, _ address: Entry, _ offset: UInt64
     ) -> Bool {
+        let valueClass = operation.valueClass
         let place = operand(address)
-        var fields: CodeWord
-        var form: Int
+        let low = UInt32(truncatingIfNeeded: offset)
+        let (form, fields): Addressing
         if let constant = constantAddress(place, offset) {
-            (form, fields) = (Form.constant, constant)
+            (form, fields) = (.constant, constant)
         } else if valueClass != .integer && place.form == .register {
             takeFromRegister(place, .integer)
-            (form, fields) = (
-                Form.register, codeWord(0, 0, unsigned: UInt32(truncatingIfNeeded: offset))
-            )
+            (form, fields) = (.register, codeWord(0, 0, unsigned: low))
         } else if place.form == .register && place.slot == source.slot {
             return false
         } else {
-            let slot = slotHolding(address)
-            (form, fields) = (
-                Form.slot, codeWord(0, slot, unsigned: UInt32(truncatingIfNeeded: offset))
-            )
+            (form, fields) = (.slot, codeWord(0, slotHolding(address), unsigned: low))
         }
         takeFromRegister(source, valueClass)
-        if valueClass == .integer {
-            emit(.storeRegister(operation, form == Form.constant ? 1 : 0), word: fields)
-        } else {
-            emit(.storeFloatRegister(valueClass == .double ? 1 : 0, form), word: fields)
+        switch valueClass {
+        case .float: emit(.storeFloatRegister(.f32Store, form), word: fields)
+        case .double: emit(.storeFloatRegister(.f64Store, form), word: fields)
+        default:
+            emit(
+                .storeRegister(operation.store, form == .constant ? .constant : .slot),
+                word: fields)
         }
         return true
     }
@@ -171,26 +196,41 @@ extension Translator {
 
     /// The addressing form for a popped address. May take back the instruction that computed it.
     /// What the accumulators held before it is then in `addressRegisters`.
-    ///
-    /// - Parameter scale: logarithm of the size of what is accessed; nil for vectors, which do not
-    ///   have all forms.
-    mutating func address(_ entry: Entry, _ offset: UInt64, scale: Int? = nil) -> Addressing {
+    mutating func address(_ entry: Entry, _ offset: UInt64) -> Addressing {
+        addressRegisters = registers
+        if isLastResult(entry), offset <= 0xffff,
+            let addressing = absorb(Int(truncatingIfNeeded: offset))
+        {
+            return addressing
+        }
+        return plainAddress(entry, offset)
+    }
+
+    /// The same for an access of 1 << `scale` bytes.
+    private mutating func scalarAddress(
+        _ entry: Entry, _ offset: UInt64, scale: Int
+    ) -> ScalarAddressing {
         addressRegisters = registers
         if isLastResult(entry), offset <= 0xffff {
             let offset = Int(truncatingIfNeeded: offset)
-            if let scale, let addressing = absorb(offset, scale) { return addressing }
-            if let addressing = absorb(offset) { return addressing }
+            if let addressing = absorb(offset, scale) { return addressing }
+            if let (form, fields) = absorb(offset) {
+                return ScalarAddressing(.init(form), fields)
+            }
         }
+        let (form, fields) = plainAddress(entry, offset)
+        return ScalarAddressing(.init(form), fields)
+    }
+
+    private mutating func plainAddress(_ entry: Entry, _ offset: UInt64) -> Addressing {
         let place = operand(entry)
         let low = UInt32(truncatingIfNeeded: offset)
-        if let constant = constantAddress(place, offset) {
-            return Addressing(form: Form.constant, fields: constant)
-        }
+        if let constant = constantAddress(place, offset) { return (.constant, constant) }
         if place.form == .register {
             takeFromRegister(place, .integer)
-            return Addressing(form: Form.register, fields: codeWord(0, 0, unsigned: low))
+            return (.register, codeWord(0, 0, unsigned: low))
         }
-        return Addressing(form: Form.slot, fields: codeWord(0, slotHolding(entry), unsigned: low))
+        return (.slot, codeWord(0, slotHolding(entry), unsigned: low))
     }
 
     /// Makes the addition that was just emitted part of the address, if there is a form for it.
@@ -201,40 +241,43 @@ extension Translator {
         case (.add, .slot, .slot) where sum.valueClass == .integer:
             rewind()
             addressRegisters = registers
-            return Addressing(
-                form: Form.slotSlot, fields: codeWord(0, sum.a.slot, sum.b.slot, offset))
+            return (.slotSlot, codeWord(0, sum.a.slot, sum.b.slot, offset))
         case (.add, .register, .slot) where sum.valueClass == .integer:
             rewind()
             addressRegisters = registers
             takeFromRegister(sum.a, .integer)
-            return Addressing(form: Form.slotRegister, fields: codeWord(0, sum.b.slot, 0, offset))
+            return (.slotRegister, codeWord(0, sum.b.slot, 0, offset))
         case (.add, .slot, .immediate) where fitsSigned16(sum.b.bits, is64: false):
             guard sum.valueClass == .integer else { return nil }
             rewind()
             addressRegisters = registers
-            return Addressing(
-                form: Form.slotImmediate,
-                fields: codeWord(0, sum.a.slot, Int(truncatingIfNeeded: sum.b.bits), offset))
+            let immediate = Int(truncatingIfNeeded: sum.b.bits)
+            return (.slotImmediate, codeWord(0, sum.a.slot, immediate, offset))
         case (.add, .register, .immediate) where fitsSigned16(sum.b.bits, is64: false):
             guard sum.valueClass == .integer else { return nil }
             rewind()
             addressRegisters = registers
             takeFromRegister(sum.a, .integer)
-            return Addressing(
-                form: Form.registerImmediate,
-                fields: codeWord(0, 0, Int(truncatingIfNeeded: sum.b.bits), offset))
-        case (.shiftAdd, .register, .slot) where (1...3).contains(sum.operation):
+            let immediate = Int(truncatingIfNeeded: sum.b.bits)
+            return (.registerImmediate, codeWord(0, 0, immediate, offset))
+        case (.shiftAdd, .register, .slot):
+            let form: Instruction.Address
+            switch sum.amount {
+            case 1: form = .slotRegister1
+            case 2: form = .slotRegister2
+            case 3: form = .slotRegister3
+            default: return nil
+            }
             rewind()
             addressRegisters = registers
             takeFromRegister(sum.a, .integer)
-            return Addressing(
-                form: Form.slotRegister + sum.operation, fields: codeWord(0, sum.b.slot, 0, offset))
+            return (form, codeWord(0, sum.b.slot, 0, offset))
         default: return nil
         }
     }
 
     /// The same for the forms that only scalars have.
-    private mutating func absorb(_ offset: Int, _ scale: Int) -> Addressing? {
+    private mutating func absorb(_ offset: Int, _ scale: Int) -> ScalarAddressing? {
         let sum = last
         guard !sum.is64, sum.valueClass == .integer else { return nil }
         let immediate = UInt32(truncatingIfNeeded: sum.b.bits)
@@ -243,35 +286,32 @@ extension Translator {
         where offset == 0 && !fitsSigned16(sum.b.bits, is64: false):
             rewind()
             addressRegisters = registers
-            return Addressing(
-                form: Form.slotWide, fields: codeWord(0, sum.a.slot, unsigned: immediate))
+            return ScalarAddressing(.slotWide, codeWord(0, sum.a.slot, unsigned: immediate))
         case (.add, .register, .immediate):
             if let addressing = absorbShift(sum, offset, scale) { return addressing }
             guard !fitsSigned16(sum.b.bits, is64: false) else { return nil }
             rewind()
             addressRegisters = registers
             takeFromRegister(sum.a, .integer)
-            return Addressing(
-                form: Form.registerWide, fields: codeWord(0, offset, unsigned: immediate))
-        case (.shiftAdd, .slot, .slot) where scale > 0 && sum.operation == scale:
+            return ScalarAddressing(.registerWide, codeWord(0, offset, unsigned: immediate))
+        case (.shiftAdd, .slot, .slot) where scale > 0 && sum.amount == scale:
             rewind()
             addressRegisters = registers
-            return Addressing(
-                form: Form.slotSlots, isScaled: true,
-                fields: codeWord(0, sum.b.slot, sum.a.slot, offset))
-        case (.shiftAdd, .slot, .register) where scale > 0 && sum.operation == scale:
+            return ScalarAddressing(
+                scaled: .slotIndex, codeWord(0, sum.b.slot, sum.a.slot, offset))
+        case (.shiftAdd, .slot, .register) where scale > 0 && sum.amount == scale:
             rewind()
             addressRegisters = registers
             takeFromRegister(sum.b, .integer)
-            return Addressing(
-                form: Form.registerSlots, isScaled: true,
-                fields: codeWord(0, 0, sum.a.slot, offset))
+            return ScalarAddressing(scaled: .registerIndex, codeWord(0, 0, sum.a.slot, offset))
         default: return nil
         }
     }
 
     /// An element of a static array: the sum is of the index, shifted, and the array's address.
-    private mutating func absorbShift(_ sum: Emitted, _ offset: Int, _ scale: Int) -> Addressing? {
+    private mutating func absorbShift(
+        _ sum: Emitted, _ offset: Int, _ scale: Int
+    ) -> ScalarAddressing? {
         let shift = previous
         guard scale > 0, shift.kind == .shiftLeft, shift.end == sum.start, !shift.is64,
             sum.a.isTemporary, shift.destination == sum.a.slot, shift.b.form == .immediate,
@@ -283,9 +323,9 @@ extension Translator {
         rewind()
         addressRegisters = registers
         if isRegister { takeFromRegister(shift.a, .integer) }
-        return Addressing(
-            form: isRegister ? Form.registersWide : Form.slotsWide, isScaled: true,
-            fields: codeWord(
+        return ScalarAddressing(
+            scaled: isRegister ? .registerIndexWide : .slotIndexWide,
+            codeWord(
                 0, isRegister ? offset : shift.a.slot,
                 unsigned: UInt32(truncatingIfNeeded: sum.b.bits)))
     }

@@ -228,9 +228,27 @@ struct Emitted {
         case vectorMultiplyLoad
         /// Another operation with an operand from memory.
         case vectorLoadedBinary
-        /// A test of a vector, which can be followed by a branch. Operand b is where the comparison
-        /// stands that made the vector just before, if it did, and its operation.
+        /// A test of a vector, which can be followed by a branch.
         case vectorTest
+    }
+
+    /// The operator of an instruction, in the words of the instruction set.
+    enum Operator {
+        case none
+        case binary(BinaryOperation.Operator)
+        case load(Instruction.Load)
+        case castTest(Instruction.CastTarget)
+        case vectorBinary(Instruction.VectorBinary)
+        case vectorUpdate(Instruction.VectorUpdate)
+        case vectorShift(Instruction.VectorShift)
+        case vectorCompare(Instruction.VectorComparison, Instruction.VectorForm)
+        case vectorTest(Instruction.VectorTest)
+        /// `v128.any_true` of a comparison just before, which is at the word that `b.slot` says.
+        case anyTrue(Instruction.VectorComparison, Instruction.VectorForm)
+        /// `v128.load`.
+        case vectorLoad(Instruction.OperandAddress)
+        case extendingLoad(Instruction.VectorLoad, Instruction.OperandAddress)
+        case product(Instruction.LoadedProduct, Instruction.OperandAddress)
     }
 
     var kind = Kind.none
@@ -239,7 +257,9 @@ struct Emitted {
     var valueClass = ValueClass.integer
     private var compactStart: Int32 = -1
     private var compactEnd: Int32 = -1
-    private var compactOperation: Int32 = 0
+    /// Its operator, if the kind has one.
+    var `operator` = Operator.none
+    private var compactAmount: Int32 = 0
     private var compactDestination: Int32 = -1
     var a = Operand.none
     var b = Operand.none
@@ -255,10 +275,10 @@ struct Emitted {
         get { Int(compactEnd) }
         set { compactEnd = Int32(truncatingIfNeeded: newValue) }
     }
-    /// Index of the operator in the family that the kind implies.
-    var operation: Int {
-        get { Int(compactOperation) }
-        set { compactOperation = Int32(truncatingIfNeeded: newValue) }
+    /// What is added or shifted by; `incrementBySlot`: a slot; `globalGet`: the index of the global.
+    var amount: Int {
+        get { Int(compactAmount) }
+        set { compactAmount = Int32(truncatingIfNeeded: newValue) }
     }
     /// The slot it writes, or -1.
     var destination: Int {

@@ -47,31 +47,33 @@ struct Shuffle {
         return (slot(lanes[0]), slot(lanes[8]))
     }
 
-    /// Lanes by turns, or every other lane: position on the axis of `vectorZip`, and the operands.
-    var zip: (index: Int, a: Int, b: Int)? {
-        for (kind, width) in (0..<4).flatMap({ kind in [1, 2, 4].map { (kind, $0) } }) {
+    /// Lanes by turns, or every other lane: what kind, of which shape, and the operands.
+    var zip: (kind: Instruction.ZipKind, shape: Instruction.ZipShape, a: Int, b: Int)? {
+        for (kind, shape) in Self.zips {
+            let width = shape.laneWidth
             // The first lane tells where the first operand is, some later lane the second one.
             let first = lanes[0] & 16
-            let second = lanes[kind < 2 ? width : 8] & 16
+            let second = lanes[kind == .zipLow || kind == .zipHigh ? width : 8] & 16
             let isMatch = matches { byte in
                 let lane = byte / width, within = byte % width
                 switch kind {
-                case 0, 1:
-                    let from = lane / 2 * width + (kind == 1 ? 8 : 0)
+                case .zipLow, .zipHigh:
+                    let from = lane / 2 * width + (kind == .zipHigh ? 8 : 0)
                     return (lane & 1 == 0 ? first : second) + from + within
-                default:
-                    let from = (lane * 2 * width) & 15 + (kind == 3 ? width : 0)
+                case .evens, .odds:
+                    let from = (lane * 2 * width) & 15 + (kind == .odds ? width : 0)
                     return (byte < 8 ? first : second) + from + within
                 }
             }
-            if isMatch {
-                return (
-                    kind * 3 + [1: 0, 2: 1, 4: 2][width, default: 0], vector(first), vector(second)
-                )
-            }
+            if isMatch { return (kind, shape, vector(first), vector(second)) }
         }
         return nil
     }
+
+    private static let zips: [(kind: Instruction.ZipKind, shape: Instruction.ZipShape)] =
+        [.zipLow, .zipHigh, .evens, .odds].flatMap { kind in
+            [.i8x16, .i16x8, .i32x4].map { (kind, $0) }
+        }
 
     /// Sixteen bytes next to each other in two vectors that follow each other: the vectors, whether the
     /// first byte is in the upper half of the first, and the bits to leave out before it there.
@@ -91,5 +93,16 @@ struct Shuffle {
         guard first & 15 <= 8, matches({ $0 < 8 ? first + $0 : byte }) else { return nil }
         func offset(_ lane: Int) -> Int { 8 * vector(lane) + lane & 15 }
         return (offset(first), offset(byte))
+    }
+}
+
+extension Instruction.ZipShape {
+    /// Bytes of a lane.
+    fileprivate var laneWidth: Int {
+        switch self {
+        case .i8x16: 1
+        case .i16x8: 2
+        case .i32x4: 4
+        }
     }
 }

@@ -126,7 +126,7 @@ extension Translator {
         case .add where isGlobalSum(instruction), .subtract where isGlobalSum(instruction):
             let amount = Int(truncatingIfNeeded: instruction.b.bits)
             last.kind = .globalSum
-            last.operation = instruction.kind == .add ? amount : -amount
+            last.amount = instruction.kind == .add ? amount : -amount
         case .add where instruction.valueClass == .integer && instruction.a.form != .immediate:
             // The local itself is in its slot, also where the accumulator was used.
             let a = instruction.a, b = instruction.b
@@ -138,10 +138,10 @@ extension Translator {
                 }
             } else if a.slot == target {
                 last.kind = .incrementBySlot
-                last.operation = b.slot
+                last.amount = b.slot
             } else if b.slot == target, a.form == .slot || !a.isTemporary {
                 last.kind = .incrementBySlot
-                last.operation = a.slot
+                last.amount = a.slot
             }
         default: break
         }
@@ -182,8 +182,8 @@ extension Translator {
             let first = previous
             code.removeSubrange(first.start...)
             let start = code.count
-            code.append(Instruction.addTwo(instruction.is64 ? 1 : 0).handler)
-            code.append(codeWord(first.destination, first.operation, target, amount))
+            code.append(Instruction.addTwo(instruction.is64 ? .i64 : .i32).handler)
+            code.append(codeWord(first.destination, first.amount, target, amount))
             replaceWindow(start)
         } else if previous.kind == .copy, previous.end == instruction.start, !instruction.is64,
             previous.a.slot == target
@@ -197,7 +197,7 @@ extension Translator {
             replaceWindow(start)
         } else {
             last.kind = .increment
-            last.operation = amount
+            last.amount = amount
         }
     }
 
@@ -213,8 +213,8 @@ extension Translator {
 
     // MARK: Globals
 
-    private mutating func globalPlace(_ global: Int) -> Int {
-        global < layout.importedGlobalCount ? 1 : 0
+    private mutating func globalPlace(_ global: Int) -> Instruction.GlobalPlace {
+        global < layout.importedGlobalCount ? .imported : .own
     }
 
     mutating func globalGet(_ global: Int) {
@@ -222,10 +222,10 @@ extension Translator {
         let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
         if valueClass == .vector { return vectorGlobalGet(globalPlace(global), offset) }
         pushResult(
-            .globalGet(Int(valueClass.rawValue), globalPlace(global), 0),
+            .globalGet(valueClass.accumulator, globalPlace(global), .toSlot),
             word: codeWord(0, 0, unsigned: offset), valueClass, before: registers,
             kind: valueClass == .integer ? .globalGet : .other)
-        last.operation = global
+        last.amount = global
     }
 
     mutating func globalSet(_ global: Int) {
@@ -233,19 +233,19 @@ extension Translator {
         let offset = UInt32(truncatingIfNeeded: layout.globalOffsets[global])
         let place = globalPlace(global)
         if entry.valueClass == .vector { return vectorGlobalSet(place, offset, entry) }
-        if place == 0, offset <= 0xffff, globalSetSum(global, entry, Int(offset)) { return }
+        if place == .own, offset <= 0xffff, globalSetSum(global, entry, Int(offset)) { return }
         var value = operand(entry)
         if value.form == .immediate { moveToSlot(&value) }
         guard value.form == .register else {
-            emit(.globalSet(place, 0), word: codeWord(0, value.slot, unsigned: offset))
+            emit(.globalSet(place, .slot), word: codeWord(0, value.slot, unsigned: offset))
             return
         }
         takeFromRegister(value, entry.valueClass)
         let fields = codeWord(0, 0, unsigned: offset)
         switch entry.valueClass {
-        case .float: emit(.globalSetFloat(0, place), word: fields)
-        case .double: emit(.globalSetFloat(1, place), word: fields)
-        default: emit(.globalSet(place, 1), word: fields)
+        case .float: emit(.globalSetFloat(.float, place), word: fields)
+        case .double: emit(.globalSetFloat(.double, place), word: fields)
+        default: emit(.globalSet(place, .register), word: fields)
         }
     }
 
@@ -253,12 +253,12 @@ extension Translator {
     /// compilers keep in a global.
     private mutating func globalSetSum(_ global: Int, _ entry: Entry, _ offset: Int) -> Bool {
         let sum = last, get = previous
-        if sum.kind == .globalSum, sum.end == code.count, get.operation == global,
+        if sum.kind == .globalSum, sum.end == code.count, get.amount == global,
             entry.kind == .local, Int(localSlots[entry.local]) == sum.destination
         {
             code.removeSubrange(get.start...)
             let start = emit(
-                .globalAdd, word: codeWord(sum.destination, offset, signed: sum.operation))
+                .globalAdd, word: codeWord(sum.destination, offset, signed: sum.amount))
             replaceWindow(start)
             return true
         }
@@ -330,8 +330,12 @@ extension Translator {
     // MARK: Wide arithmetic
 
     /// `i64.add128` and the like: two results, which must be next to each other.
-    mutating func wide(_ operation: Int) {
-        let operandCount = operation < 2 ? 4 : 2
+    mutating func wide(_ operation: Instruction.Wide) {
+        let operandCount =
+            switch operation {
+            case .i64Add128, .i64Sub128: 4
+            case .i64MulWideS, .i64MulWideU: 2
+            }
         var slots = [0, 0, 0, 0]
         for index in (0..<operandCount).reversed() { slots[index] = slotHolding(pop()) }
         let low = push(.temporary, .integer)

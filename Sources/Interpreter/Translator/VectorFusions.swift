@@ -1,68 +1,74 @@
 // Vector instructions that become one with the instruction before them.
 
-/// Positions on the axis of operands in memory (S R SI SS), by position on `addressForms`.
-let operandForms: [Int?] = [0, 1, nil, 2, nil, 3, nil, nil, nil, nil]
-
 extension Translator {
     /// Tries to make one instruction of the last one and a binary operation on popped operands.
-    mutating func fuseIntoVector(_ index: Int, _ left: Entry, _ right: Entry) -> Bool {
+    mutating func fuseIntoVector(
+        _ binary: Instruction.VectorBinary, _ left: Entry, _ right: Entry
+    ) -> Bool {
         let isRight = isLastResult(right)
         guard isRight || isLastResult(left) else { return false }
         let other = isRight ? left : right
-        let canBeSecond = isRight || index < VectorOpcodes.commutativeCount
-        switch last.kind {
-        case .vectorConstant where canBeSecond:
-            takeConstant(.vectorBinary(index, 1), other)
-        case .vectorLoad where canBeSecond && index < VectorOpcodes.loadingCount:
-            let form = last.operation
-            if VectorOpcodes.multiplications.contains(index),
-                multiplyLoads(index - VectorOpcodes.multiplications.lowerBound, other)
-            {
-                return true
-            }
-            takeLoaded(.vectorBinaryLoad(index, form), other)
-            if VectorOpcodes.multiplications.contains(index) {
-                last.kind = .vectorMultiplyLoad
-                last.operation = (index - VectorOpcodes.multiplications.lowerBound) * 4 + form
-            } else if index < VectorOpcodes.updatingCount, form < 2 {
-                last.kind = .vectorLoadedBinary
-                last.operation = index
-            }
-        case .vectorExtendingLoad where canBeSecond:
-            let (load, form) = last.operation.quotientAndRemainder(dividingBy: 4)
-            guard let position = VectorOpcodes.extendingBinary(index, load: load) else {
+        let canBeSecond = isRight || binary.isCommutative
+        if last.kind == .vectorConstant, canBeSecond {
+            takeConstant(.vectorBinary(binary, .slotConstant), other)
+            return true
+        }
+        switch (last.kind, last.operator) {
+        case (.vectorLoad, .vectorLoad(let address)) where canBeSecond:
+            return takeOperand(of: binary, address, other)
+        case (.vectorExtendingLoad, .extendingLoad(let load, let address)) where canBeSecond:
+            return takeExtended(load, of: binary, address, other)
+        case (.vectorBinary, .vectorBinary(let first)):
+            guard let pair = Instruction.VectorPair(first, binary, isReversed: isRight) else {
                 return false
             }
-            let isProduct = VectorOpcodes.multiplications.contains(index)
-            if isProduct, multiplyLoads(VectorOpcodes.multiplications.count + load, other) {
-                return true
-            }
-            takeLoaded(.vectorBinaryExtend(position, form), other)
-            if isProduct {
-                last.kind = .vectorMultiplyLoad
-                last.operation = 4 * (VectorOpcodes.multiplications.count + load) + form
-            }
-        case .vectorBinary:
-            let first = VectorOpcodes.binary[last.operation]
-            guard
-                let position = VectorPairs.position(
-                    first, VectorOpcodes.binary[index], isReversed: isRight)
-            else { return false }
-            takePair(.vectorPair(position), other)
-        case .vectorShift:
-            guard
-                let position = VectorPairs.shiftPosition(
-                    VectorOpcodes.shift[last.operation], VectorOpcodes.binary[index])
-            else { return false }
-            takePair(.vectorShiftPair(position), other)
-        case .vectorMultiplyLoad
-        where index == VectorOpcodes.additionsOfProducts[last.operation / 4]:
+            takePair(.vectorPair(pair), other)
+        case (.vectorShift, .vectorShift(let shift)):
+            guard let pair = Instruction.VectorShiftPair(shift, binary) else { return false }
+            takePair(.vectorShiftPair(pair), other)
+        case (.vectorMultiplyLoad, .product(let product, let address))
+        where binary == product.addition:
             let factor = code[last.end - 1]
             code.removeLast()
             takeLoaded(
-                .vectorMultiplyAddLoad(last.operation / 4, last.operation % 4),
-                factor | codeWord(0, slot(of: other)))
+                .vectorMultiplyAddLoad(product, address), factor | codeWord(0, slot(of: other)))
         default: return false
+        }
+        return true
+    }
+
+    /// The second operand of `binary` is what was just loaded.
+    private mutating func takeOperand(
+        of binary: Instruction.VectorBinary, _ address: Instruction.OperandAddress, _ other: Entry
+    ) -> Bool {
+        guard let loading = Instruction.VectorLoadingBinary(binary) else { return false }
+        let product = Instruction.LoadedProduct(binary)
+        if let product, multiplyLoads(product, other) { return true }
+        takeLoaded(.vectorBinaryLoad(loading, address), other)
+        if let product {
+            last.kind = .vectorMultiplyLoad
+            last.operator = .product(product, address)
+        } else if let update = Instruction.VectorUpdate(binary),
+            Instruction.Source(address) != nil
+        {
+            last.kind = .vectorLoadedBinary
+            last.operator = .vectorUpdate(update)
+        }
+        return true
+    }
+
+    /// The same for a load of half a vector, which was extended to one.
+    private mutating func takeExtended(
+        _ load: Instruction.VectorLoad, of binary: Instruction.VectorBinary,
+        _ address: Instruction.OperandAddress, _ other: Entry
+    ) -> Bool {
+        guard let extended = Instruction.VectorExtendedBinary(binary, load) else { return false }
+        let product = Instruction.LoadedProduct(binary, load)
+        if let product, multiplyLoads(product, other) { return true }
+        takeLoaded(.vectorBinaryExtend(extended, address), other)
+        if let product {
+            last.kind = .vectorMultiplyLoad
+            last.operator = .product(product, address)
         }
         return true
     }
@@ -81,14 +87,14 @@ extension Translator {
     }
 
     /// Tries to make one instruction of the last two loads and the product of what they loaded.
-    private mutating func multiplyLoads(_ product: Int, _ other: Entry) -> Bool {
+    private mutating func multiplyLoads(
+        _ product: Instruction.LoadedProduct, _ other: Entry
+    ) -> Bool {
         let first = previous, second = last
         // Forms S and SI: word 1 as it is, but for what it writes, serves as word 2.
-        let forms = [0, nil, 1, nil]
         guard first.kind == second.kind, first.end == second.start,
-            first.operation / 4 == second.operation / 4, other.kind == .temporary,
-            first.destination == Int(other.home), let a = forms[first.operation % 4],
-            let b = forms[second.operation % 4]
+            let (a, b) = Self.factorAddresses(first.operator, second.operator),
+            other.kind == .temporary, first.destination == Int(other.home)
         else { return false }
         let operands = code[second.start + 1] & ~0xffff | codeWord(spareSlots(first.destination))
         code.removeSubrange(second.start...)
@@ -96,6 +102,23 @@ extension Translator {
         previous = Emitted()
         takeLoaded(.vectorMultiplyLoads(product, a, b), operands)
         return true
+    }
+
+    /// The addresses of two loads of a kind, if an instruction can have both.
+    private static func factorAddresses(
+        _ first: Emitted.Operator, _ second: Emitted.Operator
+    ) -> (Instruction.FactorAddress, Instruction.FactorAddress)? {
+        let addresses: (Instruction.OperandAddress, Instruction.OperandAddress)
+        switch (first, second) {
+        case (.vectorLoad(let a), .vectorLoad(let b)): addresses = (a, b)
+        case (.extendingLoad(let load, let a), .extendingLoad(let other, let b)) where load == other:
+            addresses = (a, b)
+        default: return nil
+        }
+        guard let a = Instruction.FactorAddress(addresses.0),
+            let b = Instruction.FactorAddress(addresses.1)
+        else { return nil }
+        return (a, b)
     }
 
     /// Slots for what an instruction keeps while it runs, when its result goes to `home`: those of no
@@ -130,31 +153,32 @@ extension Translator {
     }
 
     /// Tries to make one instruction of the last one, whose result was popped, and a shift of it.
-    mutating func fuseShift(_ index: Int, _ bits: Int) -> Bool {
-        guard last.kind == .vectorBinary,
-            let position = VectorPairs.sumPosition(
-                VectorOpcodes.binary[last.operation], VectorOpcodes.shift[index])
+    mutating func fuseShift(_ shift: Instruction.VectorShift, _ bits: Int) -> Bool {
+        guard last.kind == .vectorBinary, case .vectorBinary(let binary) = last.operator,
+            let pair = Instruction.VectorPairShift(binary, shift)
         else { return false }
         let sum = last
         rewind()
         pushVector(
-            .vectorPairShift(position), word: codeWord(0, sum.a.slot, sum.b.slot, bits),
+            .vectorPairShift(pair), word: codeWord(0, sum.a.slot, sum.b.slot, bits),
             before: registers)
         return true
     }
 
     /// Stores the result of the last operation, which was popped from slot `home`: it need not be there.
-    mutating func storeResult(_ home: Int, at place: Entry, _ offset: UInt64) {
+    mutating func storeResult(
+        of binary: Instruction.VectorBinary, _ storing: Instruction.VectorStoringBinary,
+        _ home: Int, at place: Entry, _ offset: UInt64
+    ) {
         let result = last
         rewind()
         let addressing = address(place, offset)
         let operands = codeWord(result.a.slot, result.b.slot)
-        if let form = operandForms[addressing.form] {
-            emit(
-                .vectorBinaryStore(result.operation, form), word: addressing.fields, operands)
+        if let form = Instruction.OperandAddress(addressing.form) {
+            emit(.vectorBinaryStore(storing, form), word: addressing.fields, operands)
         } else {
             emit(
-                .vectorBinary(result.operation, 0),
+                .vectorBinary(binary, .slotSlot),
                 word: codeWord(home, result.a.slot, result.b.slot))
             registers.forget(slots: home..<(home + 2))
             emit(.vectorStore(addressing.form), word: addressing.fields | codeWord(home))
@@ -164,13 +188,12 @@ extension Translator {
     /// Whether the last operation loaded an operand from where its result is to be stored, the popped
     /// address `place` with `offset`: then one instruction loads and stores.
     mutating func updateInPlace(_ place: Entry, _ offset: UInt64) -> Bool {
-        guard last.kind == .vectorLoadedBinary, place.kind == .local,
-            last.a.slot == slot(of: place), last.a.bits == offset
+        guard last.kind == .vectorLoadedBinary, case .vectorUpdate(let update) = last.operator,
+            place.kind == .local, last.a.slot == slot(of: place), last.a.bits == offset
         else { return false }
-        if multiplyInPlace(last.a.slot, offset) { return true }
-        // Form S or R.
-        let form = last.a.form == .register ? 1 : 0
-        code[last.start] = Instruction.vectorUpdate(last.operation, form).handler
+        if multiplyInPlace(update, last.a.slot, offset) { return true }
+        let form: Instruction.Source = last.a.form == .register ? .register : .slot
+        code[last.start] = Instruction.vectorUpdate(update, form).handler
         last.kind = .other
         last.destination = -1
         return true
@@ -178,16 +201,18 @@ extension Translator {
 
     /// Whether a product of an operand in memory was made just before, for the sum that the last
     /// operation makes at `place` plus `offset`: then one instruction does both.
-    private mutating func multiplyInPlace(_ place: Int, _ offset: UInt64) -> Bool {
+    private mutating func multiplyInPlace(
+        _ update: Instruction.VectorUpdate, _ place: Int, _ offset: UInt64
+    ) -> Bool {
         let product = previous
         guard product.kind == .vectorMultiplyLoad, product.end == last.start,
             product.destination >= operandBase,
             code[last.end - 1] == codeWord(product.destination),
-            last.operation == VectorOpcodes.additionsOfProducts[product.operation / 4]
+            case .product(let multiplication, let address) = product.operator,
+            update == Instruction.VectorUpdate(multiplication.addition)
         else { return false }
         code.removeSubrange(last.start...)
-        let (index, form) = product.operation.quotientAndRemainder(dividingBy: 4)
-        code[product.start] = Instruction.vectorMultiplyUpdate(index, form).handler
+        code[product.start] = Instruction.vectorMultiplyUpdate(multiplication, address).handler
         code[product.end - 1] |= codeWord(
             0, place, unsigned: UInt32(truncatingIfNeeded: offset))
         code[product.start + 1] =
@@ -203,29 +228,30 @@ extension Translator {
     mutating func fuseTwo() {
         let first = previous, second = last
         guard first.kind == .vectorBinaryToLocal, first.end == second.start,
-            let position = VectorOpcodes.two(first.operation, second.operation)
+            case .vectorBinary(let a) = first.operator,
+            case .vectorBinary(let b) = second.operator, let two = Instruction.VectorTwo(a, b)
         else { return }
         code.removeSubrange(first.start...)
         let start = code.count
-        code.append(Instruction.vectorTwo(position).handler)
+        code.append(Instruction.vectorTwo(two).handler)
         code.append(codeWord(second.destination, first.a.slot, first.b.slot, first.destination))
         code.append(codeWord(second.a.slot, second.b.slot))
         replaceWindow(start)
     }
 
-    /// The comparison at `start` keeps its result and branches if a lane holds, or none: answers
+    /// The comparison at `start` keeps its result and branches if a lane holds, or none: returns
     /// the instruction and where its offset goes.
     mutating func branchOnLanes(
-        _ start: Int, _ comparison: Int, negated: Bool, direction: Int
+        _ start: Int, _ comparison: Instruction.VectorComparison, _ form: Instruction.VectorForm,
+        _ sense: Instruction.BranchSense, _ direction: Instruction.Direction
     ) -> (instruction: Int, half: Int)? {
-        let (index, form) = comparison.quotientAndRemainder(dividingBy: 2)
-        guard let position = VectorOpcodes.branchComparison(index) else { return nil }
+        guard let comparison = Instruction.VectorBranchComparison(comparison) else { return nil }
         code[start] =
-            Instruction.vectorCompareBranch(position, form, negated ? 1 : 0, direction).handler
+            Instruction.vectorCompareBranch(comparison, form, sense, direction).handler
         last = Emitted()
         previous = Emitted()
         // Operands in slots leave no room in word 1.
-        guard form == 0 else { return (start, 2 * (start + 1) + 1) }
+        guard form == .slotSlot else { return (start, 2 * (start + 1) + 1) }
         code.append(0)
         return (start, 2 * (start + 2) + 1)
     }

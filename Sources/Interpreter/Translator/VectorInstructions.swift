@@ -4,18 +4,18 @@
 extension Translator {
     mutating func vector(_ operation: VectorOperation) throws(DecodingError) {
         switch operation {
-        case .load(let index): vectorLoad(index, try reader.memoryArgument())
+        case .load(let load): vectorLoad(load, try reader.memoryArgument())
         case .store: vectorStore(try reader.memoryArgument())
-        case .loadLane(let scalar, let lane):
+        case .loadLane(let scalar, let shape):
             let argument = try reader.memoryArgument()
             let vector = pop()
             // What the load pushes is where the address was, below the vector's home.
-            load(scalar, argument)
-            replaceLane(lane, Int(try reader.byte()), of: vector, by: pop())
-        case .storeLane(let scalar, let index):
+            load(LoadOperation(scalar, .integer), argument)
+            replaceLane(.integer(shape), Int(try reader.byte()), of: vector, by: pop())
+        case .storeLane(let extract, let scalar):
             let argument = try reader.memoryArgument()
-            extractLane(index, Int(try reader.byte()))
-            store(scalar, argument)
+            extractLane(extract, Int(try reader.byte()))
+            store(StoreOperation(scalar, .integer), argument)
         case .constant:
             let (low, high) = try reader.vector128()
             vectorConstant(low, high)
@@ -23,40 +23,43 @@ extension Translator {
             let (low, high) = try reader.vector128()
             let b = pop(), a = pop()
             shuffle(Shuffle(lanes: (low, high), a: slot(of: a), b: slot(of: b)))
-        case .swizzle: vectorBinary(.vectorSwizzle)
-        case .splat(let index): splat(index)
-        case .extract(let index): extractLane(index, Int(try reader.byte()))
-        case .replace(let index):
+        case .splat(let shape): splat(shape)
+        case .extract(let extract): extractLane(extract, Int(try reader.byte()))
+        case .replace(let shape):
             let lane = Int(try reader.byte())
             let value = pop(), vector = pop()
-            replaceLane(index, lane, of: vector, by: value)
+            replaceLane(shape, lane, of: vector, by: value)
         case .unary(let instruction):
             let before = registers
             let a = slot(of: pop())
             pushVector(instruction, word: codeWord(0, a), before: before)
-        case .binary(let index): vectorBinary(index)
-        case .compare(let index): vectorCompare(index)
+        case .binary(let binary): vectorBinary(binary)
+        case .compare(let comparison): vectorCompare(comparison)
         case .plain(let instruction): vectorBinary(instruction)
         case .ternary(let instruction):
             let before = registers
             let c = slot(of: pop()), b = slot(of: pop()), a = slot(of: pop())
             pushVector(instruction, word: codeWord(0, a, b, c), before: before)
-        case .shift(let index): vectorShift(index)
-        case .test(let index):
-            let before = registers
-            let a = slot(of: pop())
-            let comparison = last
-            pushResult(
-                .vectorTest(index, 0), word: codeWord(0, a), .integer, before: before,
-                kind: .vectorTest)
-            last.operation = index
-            last.a.slot = a
-            if comparison.kind == .vectorCompare, comparison.end == last.start,
-                comparison.destination == a
-            {
-                last.b.slot = comparison.start
-                last.b.bits = UInt64(comparison.operation)
-            }
+        case .shift(let shift): vectorShift(shift)
+        case .test(let test): vectorTest(test)
+        }
+    }
+
+    private mutating func vectorTest(_ test: Instruction.VectorTest) {
+        let before = registers
+        let a = slot(of: pop())
+        let comparison = last
+        pushResult(
+            .vectorTest(test, .toSlot), word: codeWord(0, a), .integer, before: before,
+            kind: .vectorTest)
+        last.operator = .vectorTest(test)
+        last.a.slot = a
+        if test == .v128AnyTrue, comparison.kind == .vectorCompare,
+            comparison.end == last.start, comparison.destination == a,
+            case .vectorCompare(let compare, let form) = comparison.operator
+        {
+            last.operator = .anyTrue(compare, form)
+            last.b.slot = comparison.start
         }
     }
 
@@ -83,39 +86,42 @@ extension Translator {
         pushVector(instruction, word: codeWord(0, a, b), before: before)
     }
 
-    private mutating func vectorBinary(_ index: Int) {
+    private mutating func vectorBinary(_ binary: Instruction.VectorBinary) {
         let right = pop(), left = pop()
-        if fuseIntoVector(index, left, right) { return }
+        if fuseIntoVector(binary, left, right) { return }
         let before = registers
         let a = slot(of: left), b = slot(of: right)
         pushVector(
-            .vectorBinary(index, 0), word: codeWord(0, a, b), before: before, kind: .vectorBinary)
-        last.operation = index
+            .vectorBinary(binary, .slotSlot), word: codeWord(0, a, b), before: before,
+            kind: .vectorBinary)
+        last.operator = .vectorBinary(binary)
         last.a.slot = a
         last.b.slot = b
     }
 
-    private mutating func vectorCompare(_ index: Int) {
+    private mutating func vectorCompare(_ comparison: Instruction.VectorComparison) {
         let right = pop(), left = pop()
         if isLastResult(right), last.kind == .vectorConstant {
-            takeConstant(.vectorCompare(index, 1), left)
+            takeConstant(.vectorCompare(comparison, .slotConstant), left)
             last.kind = .vectorCompare
-            last.operation = 2 * index + 1
+            last.operator = .vectorCompare(comparison, .slotConstant)
             return
         }
         // i8x16.eq also takes an operand from memory, on either side.
-        if index == 0, isLastResult(right) || isLastResult(left), last.kind == .vectorLoad {
-            return takeLoaded(
-                .vectorCompareLoad(last.operation), isLastResult(right) ? left : right)
+        if comparison == .i8x16Eq, isLastResult(right) || isLastResult(left),
+            case .vectorLoad(let address) = last.operator, last.kind == .vectorLoad
+        {
+            return takeLoaded(.vectorCompareLoad(address), isLastResult(right) ? left : right)
         }
         let before = registers
         let a = slot(of: left), b = slot(of: right)
         pushVector(
-            .vectorCompare(index, 0), word: codeWord(0, a, b), before: before, kind: .vectorCompare)
-        last.operation = 2 * index
+            .vectorCompare(comparison, .slotSlot), word: codeWord(0, a, b), before: before,
+            kind: .vectorCompare)
+        last.operator = .vectorCompare(comparison, .slotSlot)
     }
 
-    private mutating func vectorShift(_ index: Int) {
+    private mutating func vectorShift(_ shift: Instruction.VectorShift) {
         let before = registers
         let count = pop(), vector = pop()
         let a = slot(of: vector)
@@ -123,18 +129,19 @@ extension Translator {
         switch amount.form {
         case .immediate:
             let bits = Int(amount.bits & 63)
-            if isLastResult(vector), fuseShift(index, bits) { return }
+            if isLastResult(vector), fuseShift(shift, bits) { return }
             pushVector(
-                .vectorShift(index, 2), word: codeWord(0, a, bits), before: before,
+                .vectorShift(shift, .immediate), word: codeWord(0, a, bits), before: before,
                 kind: .vectorShift)
-            last.operation = index
+            last.operator = .vectorShift(shift)
             last.a.slot = a
             last.b.slot = bits
         case .register:
             takeFromRegister(amount, .integer)
-            pushVector(.vectorShift(index, 1), word: codeWord(0, a), before: before)
+            pushVector(.vectorShift(shift, .register), word: codeWord(0, a), before: before)
         case .slot:
-            pushVector(.vectorShift(index, 0), word: codeWord(0, a, amount.slot), before: before)
+            pushVector(
+                .vectorShift(shift, .slot), word: codeWord(0, a, amount.slot), before: before)
         }
     }
 
@@ -159,109 +166,119 @@ extension Translator {
         let fromRegister = chosen.form == .register
         if fromRegister { takeFromRegister(chosen, .integer) }
         pushVector(
-            .vectorSelect(fromRegister ? 1 : 0),
+            .vectorSelect(fromRegister ? .register : .slot),
             word: codeWord(0, slot(of: left), slot(of: right), chosen.slot), before: before)
     }
 
-    mutating func vectorGlobalGet(_ place: Int, _ offset: UInt32) {
+    mutating func vectorGlobalGet(_ place: Instruction.GlobalPlace, _ offset: UInt32) {
         pushVector(
             .vectorGlobalGet(place), word: codeWord(0, 0, unsigned: offset), before: registers)
     }
 
-    mutating func vectorGlobalSet(_ place: Int, _ offset: UInt32, _ entry: Entry) {
+    mutating func vectorGlobalSet(
+        _ place: Instruction.GlobalPlace, _ offset: UInt32, _ entry: Entry
+    ) {
         emit(.vectorGlobalSet(place), word: codeWord(0, slot(of: entry), unsigned: offset))
     }
 
     // MARK: Lanes
 
-    /// Positions on the axes: i8x16 i16x8 i32x4 i64x2 f32x4 f64x2.
-    private mutating func splat(_ index: Int) {
+    private mutating func splat(_ shape: LaneShape) {
         let before = registers
         let entry = pop()
         let value = operand(entry)
         switch value.form {
         case .immediate:
-            let width = [8, 16, 32, 64, 32, 64][index]
-            let lane = value.bits & (UInt64.max &>> UInt64(64 - width))
-            let word = lane &* (UInt64.max / (UInt64.max &>> UInt64(64 - width)))
+            let ones = UInt64.max &>> UInt64(64 - shape.width)
+            let word = (value.bits & ones) &* (UInt64.max / ones)
             vectorConstant(word, word)
         case .slot:
-            // Floats are as integers of their width.
-            let integer = index < 4 ? index : index - 2
-            pushVector(.vectorSplat(integer, 0), word: codeWord(0, value.slot), before: before)
+            pushVector(
+                .vectorSplat(shape.integerShape, .slot), word: codeWord(0, value.slot),
+                before: before)
         case .register:
             takeFromRegister(value, entry.valueClass)
-            pushVector(
-                index < 4 ? .vectorSplat(index, 1) : .vectorSplatFloat(index - 4), word: 0,
-                before: before)
+            let instruction: Instruction =
+                switch shape {
+                case .integer(let shape): .vectorSplat(shape, .register)
+                case .float(let shape): .vectorSplatFloat(shape)
+                }
+            pushVector(instruction, word: 0, before: before)
         }
     }
 
-    /// Positions on the axis of `vectorExtract`.
-    private mutating func extractLane(_ index: Int, _ lane: Int) {
+    private mutating func extractLane(_ extract: Instruction.VectorExtract, _ lane: Int) {
         let before = registers
-        let size = [1, 1, 2, 2, 4, 8, 4, 8][index]
-        let offset = 8 * slot(of: pop()) + size * lane
+        let offset = 8 * slot(of: pop()) + lane &<< extract.scale
+        let valueClass: ValueClass =
+            switch extract {
+            case .f32x4ExtractLane: .float
+            case .f64x2ExtractLane: .double
+            default: .integer
+            }
         pushResult(
-            .vectorExtract(index, 0),
-            word: codeWord(0, 0, unsigned: UInt32(truncatingIfNeeded: offset)),
-            index == 6 ? .float : index == 7 ? .double : .integer, before: before)
+            .vectorExtract(extract, .toSlot),
+            word: codeWord(0, 0, unsigned: UInt32(truncatingIfNeeded: offset)), valueClass,
+            before: before)
     }
 
-    /// Positions as for `splat`.
     private mutating func replaceLane(
-        _ index: Int, _ lane: Int, of vector: Entry, by entry: Entry
+        _ shape: LaneShape, _ lane: Int, of vector: Entry, by entry: Entry
     ) {
         let before = registers
-        let width = [8, 16, 32, 64, 32, 64][index]
+        let width = shape.width
         let ones = (UInt64.max &>> UInt64(64 - width)) &<< UInt64(lane * width & 63)
         let (low, high) = lane * width < 64 ? (ones, 0) : (0, ones)
         let a = slot(of: vector)
         var value = operand(entry)
         if value.form == .immediate { moveToSlot(&value) }
         guard value.form == .register else {
-            let integer = index < 4 ? index : index - 2
             pushVector(
-                .vectorReplace(integer, 0), word: codeWord(0, a, value.slot), low, high,
-                before: before)
+                .vectorReplace(shape.integerShape, .slot), word: codeWord(0, a, value.slot), low,
+                high, before: before)
             return
         }
         takeFromRegister(value, entry.valueClass)
-        pushVector(
-            index < 4 ? .vectorReplace(index, 1) : .vectorReplaceFloat(index - 4),
-            word: codeWord(0, a), low, high, before: before)
+        let instruction: Instruction =
+            switch shape {
+            case .integer(let shape): .vectorReplace(shape, .register)
+            case .float(let shape): .vectorReplaceFloat(shape)
+            }
+        pushVector(instruction, word: codeWord(0, a), low, high, before: before)
     }
 
     // MARK: Memory
 
-    private mutating func vectorLoad(_ index: Int, _ argument: MemoryArgument) {
+    private mutating func vectorLoad(_ load: Instruction.VectorLoad, _ argument: MemoryArgument) {
         guard isNear(argument.memory) else {
             let before = registers
             let address = slotHolding(pop())
             pushVector(
-                .vectorLoadFar(index), word: codeWord(0, address, Int(argument.memory)),
+                .vectorLoadFar(load), word: codeWord(0, address, Int(argument.memory)),
                 argument.offset, before: before)
             return
         }
         let addressing = address(pop(), argument.offset)
         pushVector(
-            .vectorLoad(index, addressing.form), word: addressing.fields, before: addressRegisters)
-        guard let form = operandForms[addressing.form] else { return }
-        if VectorOpcodes.extendingLoads.contains(index) {
+            .vectorLoad(load, addressing.form), word: addressing.fields, before: addressRegisters)
+        guard let address = Instruction.OperandAddress(addressing.form) else { return }
+        switch load {
+        case .v128Load:
+            last.kind = .vectorLoad
+            last.operator = .vectorLoad(address)
+            // Where the address is, also if the instruction has it from the accumulator.
+            let isRegister = address == .register
+            last.a = Operand(
+                form: isRegister ? .register : .slot,
+                slot: isRegister
+                    ? addressRegisters.integer.slot
+                    : Int(addressing.fields &>> 16 & 0xffff),
+                bits: argument.offset, isTemporary: false)
+        case .v128Load8x8S, .v128Load8x8U, .v128Load16x4S, .v128Load16x4U:
             last.kind = .vectorExtendingLoad
-            last.operation = 4 * (index - VectorOpcodes.extendingLoads.lowerBound) + form
-            return
+            last.operator = .extendingLoad(load, address)
+        default: break
         }
-        guard index == 0 else { return }
-        last.kind = .vectorLoad
-        last.operation = form
-        // Where the address is, also if the instruction has it from the accumulator.
-        let isRegister = form == 1
-        last.a = Operand(
-            form: isRegister ? .register : .slot,
-            slot: isRegister
-                ? addressRegisters.integer.slot : Int(addressing.fields &>> 16 & 0xffff),
-            bits: argument.offset, isTemporary: false)
     }
 
     private mutating func vectorStore(_ argument: MemoryArgument) {
@@ -275,9 +292,10 @@ extension Translator {
             return
         }
         if isLastResult(value), last.kind == .vectorBinary,
-            last.operation < VectorOpcodes.storingCount
+            case .vectorBinary(let binary) = last.operator,
+            let storing = Instruction.VectorStoringBinary(binary)
         {
-            return storeResult(source, at: pop(), argument.offset)
+            return storeResult(of: binary, storing, source, at: pop(), argument.offset)
         }
         let isLast = isLastResult(value)
         let place = pop()
@@ -293,11 +311,11 @@ extension Translator {
         let before = registers
         if let (low, high) = shuffle.halves {
             pushVector(.vectorJoin, word: codeWord(0, low, high), before: before)
-        } else if let (index, a, b) = shuffle.zip {
-            pushVector(.vectorZip(index), word: codeWord(0, a, b), before: before)
+        } else if let (kind, shape, a, b) = shuffle.zip {
+            pushVector(.vectorZip(kind, shape), word: codeWord(0, a, b), before: before)
         } else if let (isHigh, a, b, bits) = shuffle.window {
             pushVector(
-                .vectorWindow(isHigh ? 1 : 0), word: codeWord(0, a, b, bits), before: before)
+                .vectorWindow(isHigh ? .high : .low), word: codeWord(0, a, b, bits), before: before)
         } else if let offsets = shuffle.offsets(width: 4) {
             pushVector(.vectorShuffle32, word: 0, offsets[0], offsets[1], before: before)
         } else if let offsets = shuffle.offsets(width: 2) {
