@@ -112,7 +112,8 @@ public final class Store {
     let emptyMemory: UnsafeMutablePointer<MemoryRecord>
     let emptyTable: UnsafeMutablePointer<TableRecord>
 
-    /// Makes an empty store. Cheap: the value stack is mapped when the first instance is made.
+    /// Makes an empty store. Cheap: the value stack is mapped by the first call that is no `Execution`,
+    /// which has its own.
     ///
     /// - Parameters:
     ///   - engine: that of the modules that will be instantiated.

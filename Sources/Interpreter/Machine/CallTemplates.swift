@@ -200,6 +200,14 @@ extension State {
 
 // MARK: Leaving the instance
 
+/// Only the instance whose code runs knows the limit of the stack that it runs on: who leaves its code
+/// for another instance's hands the limit over, as the budget.
+@inline(__always) func passStackLimit(from cx: ContextPointer, to target: ContextPointer) {
+    target.storeBytes(
+        of: cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self),
+        toByteOffset: ContextOffset.stackLimit, as: UInt.self)
+}
+
 /// Words of a link area, which lies between the caller's operands and the callee's frame when a
 /// call crosses instances: saved code, saved stack, saved context, H.
 let linkSlots = 4
@@ -217,7 +225,7 @@ let linkSlots = 4
     let record = function.assumingMemoryBound(to: FunctionRecord.self)
     let arguments = sp + Int(bitPattern: delta)
     let headerIndex = Int(record.pointee.headerIndex)
-    let limit = cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self)
+    var limit = cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self)
     let execution = cx.load(
         fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
     let budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self) &- 1
@@ -226,6 +234,7 @@ let linkSlots = 4
     if UInt(bitPattern: frame) > limit {
         let code = runtimeGrowStack(cx, frame)
         if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }
+        limit = cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self)
     }
     guard let target = record.pointee.context else {
         // The host may call back into the guest: tell it where the stack is free.
@@ -268,6 +277,7 @@ let linkSlots = 4
     frame[headerIndex] = UInt64(UInt(bitPattern: Machine.crossReturnCode))
     frame[headerIndex &+ 1] = UInt64(UInt(bitPattern: link))
     target.storeBytes(of: budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+    target.storeBytes(of: limit, toByteOffset: ContextOffset.stackLimit, as: UInt.self)
     let memory = target.load(
         fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
     if budget < 0 {
@@ -300,6 +310,7 @@ let linkSlots = 4
     sp[newHeader &+ 1] = link
     let budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self) &- 1
     target.storeBytes(of: budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+    passStackLimit(from: cx, to: target)
     let memory = target.load(
         fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
     let base = memory.pointee.base, size = memory.pointee.byteCount
@@ -321,6 +332,7 @@ let linkSlots = 4
     arguments.update(from: link + linkSlots, count: results)
     let budget = m.cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
     context.storeBytes(of: budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+    passStackLimit(from: m.cx, to: context)
     m.resume(back, caller, context, arguments[0])
 }
 

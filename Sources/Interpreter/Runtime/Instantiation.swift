@@ -44,7 +44,6 @@ extension Store {
         guard instances.count < limits.instances else {
             throw ResourceError.tooManyInstances(limit: limits.instances)
         }
-        try prepareStack()
 
         let instance: InstanceStorage
         do {
