@@ -176,6 +176,9 @@ extension Store {
         return body()
     }
 
+    /// Whether a call from the host has not returned.
+    package var isRunning: Bool { callDepth > 0 }
+
     @inline(never)
     func checkNesting() throws {
         guard isOwnThread else { throw CallError.storeInUse }
