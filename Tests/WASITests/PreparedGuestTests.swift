@@ -154,7 +154,9 @@ import WasmText
             #expect(Set(table.functions.map(\.name)).count == 46)
             for function in table.functions {
                 let names = function.parameters.map(\.name)
-                #expect(Set(names).count == names.count || ["path_open", "sock_accept"].contains(function.name))
+                // Some have a parameter `fd` and a result `fd`.
+                let isTwice = ["path_open", "sock_accept"].contains(function.name)
+                #expect(Set(names).count == names.count - (isTwice ? 1 : 0))
                 #expect(function.type.results == (function.name == "proc_exit" ? [] : [.i32]))
             }
         }

@@ -31,7 +31,7 @@ private let nextKey = Atomic<Int>(0)
 /// A value of the host in a store.
 @usableFromInline
 final class HostBox<Value> {
-    @usableFromInline var value: Value
+    @usableFromInline let value: Value
 
     init(_ value: Value) { self.value = value }
 }

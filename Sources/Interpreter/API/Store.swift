@@ -92,8 +92,9 @@ public final class Store {
     private var hostFunctions: [HostFunction] = []
     /// Of the prepared modules that have instances here.
     private var preparedImports: [PreparedImports] = []
-    /// See `HostKey`.
-    @usableFromInline var hostValues = HostValues()
+    /// See `HostKey`. No code of the embedder runs while it changes, so that no access needs to be
+    /// checked for another one at the same time: each call of a WASI function reads it.
+    @exclusivity(unchecked) @usableFromInline var hostValues = HostValues()
     /// Groups of types that the store holds beside those of its instances' modules.
     private var heldGroups: [TypeID] = []
     /// Types of modules whose instantiation failed: objects of the store may have them.
