@@ -126,3 +126,4 @@ linker.define("env", "poke") { (caller: borrowing Caller, address: UInt32) in
 }
 try measureCalls(module, linker)
 try measureInstances(module, linker)
+try measureGuests()

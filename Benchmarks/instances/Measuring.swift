@@ -47,6 +47,32 @@ func onThreads(_ count: Int, _ body: @escaping @Sendable () throws -> Void) -> B
     return work.failures.load(ordering: .relaxed) == 0 && threads.count == count
 }
 
+/// Bytes of this process that are in memory.
+func residentByteCount() -> Int {
+    let file = open("/proc/self/statm", O_RDONLY)
+    guard file >= 0 else { return 0 }
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: 128)
+    let count = read(file, &bytes, bytes.count)
+    let fields = bytes.prefix(max(0, count)).split(separator: 0x20)
+    guard fields.count > 1 else { return 0 }
+    return (Int(String(decoding: fields[1], as: UTF8.self)) ?? 0) * sysconf(Int32(_SC_PAGESIZE))
+}
+
+/// Makes `count` things and keeps them; prints what each takes of the memory, in KiB.
+func reportMemory<Thing>(_ title: String, _ count: Int, _ make: () throws -> Thing) rethrows {
+    // What the first ones make for all does not count.
+    let first = try (0..<10).map { _ in try make() }
+    var kept: [Thing] = []
+    kept.reserveCapacity(count)
+    let before = residentByteCount()
+    for _ in 0..<count { kept.append(try make()) }
+    let each = Double(residentByteCount() - before) / Double(count) / 1024
+    let padding = String(repeating: " ", count: max(1, 52 - title.count))
+    print("\(title)\(padding)\((each * 10).rounded() / 10) KiB")
+    withExtendedLifetime((first, kept)) {}
+}
+
 /// Prints a row: what was measured, and how long it took.
 func report(_ title: String, _ microseconds: Double) {
     let rounded = (microseconds * 100).rounded() / 100

@@ -4,7 +4,8 @@
 //
 // with PERCENT for fewer or more repetitions.
 //
-// Every row is the average of a series, the fastest of fifty series.
+// Every row is the average of a series, the fastest of fifty series. Memory is what many that are kept
+// take of the process, by the pages that are in memory.
 
 import WasmInterpreter
 import WasmText
@@ -117,4 +118,6 @@ func useSnapshots() throws {
 }
 
 try makeInstances()
+try usePreparedModules()
+try resumeAmongInstances()
 try useSnapshots()

@@ -1,3 +1,4 @@
+import Synchronization
 import WasmInterpreter
 
 /// The threads of a guest that imports `wasi` `thread-spawn` and a shared memory, as C programs
@@ -24,13 +25,14 @@ public final class GuestThreads: Sendable {
 
     private let module: Module
     private let guest: WASIGuest
-    private let imports: Imports
+    private let imports: Imports?
     private let memories: [(module: Name, name: Name, memory: SharedMemory)]
     private let threadLimit: Int
-    /// Names of what the modules import: a thread's linker needs no others.
-    private let names: Set<Name>
     /// What the instances of a thread take.
     private let instanceByteCount: Int
+    /// What instances of threads are made of, if they import nothing beside WASI; made by the first
+    /// thread that is started.
+    private let prepared = Mutex<PreparedModule?>(nil)
     /// Whether the module exports what a thread is to start with.
     private let hasEntry: Bool
     private let program = Monitor(Program())
@@ -67,18 +69,18 @@ public final class GuestThreads: Sendable {
     ///   - account: what the memories are charged to; nil for that of the store where they are defined
     ///     first.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
-    ///     on that thread, with its store.
+    ///     on that thread, with its store. Nil if there is nothing else: then threads start faster,
+    ///     since the module's imports are resolved once.
     /// - Throws: `ResourceError` if a memory is too large.
     public init(
         of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,
         memoryLimit: UInt64 = 1 << 32, account: ResourceAccount? = nil,
-        imports: @escaping Imports = { _, _ in }
+        imports: Imports? = nil
     ) throws(ResourceError) {
         self.module = module
         self.guest = guest
         self.imports = imports
         threadLimit = guest.threadLimit
-        names = Set((neighbours + [module]).flatMap { $0.imports.map(\.name) })
         instanceByteCount = (neighbours + [module]).reduce(0) { $0 + $1.instanceByteCount }
         var memories: [(Name, Name, SharedMemory)] = []
         for wanted in module.imports {
@@ -111,22 +113,67 @@ public final class GuestThreads: Sendable {
     ///
     /// - Throws: `ResourceError` if the store's limits do not allow the memories.
     public func define(on linker: Linker, in store: Store) throws(ResourceError) {
-        try define(on: linker, in: store, thread: Self.main)
+        // Now, since the store's limits may not allow them.
+        for (_, _, memory) in memories { _ = try Memory(store: store, sharing: memory) }
+        define(on: linker, thread: Self.main)
     }
 
-    private func define(
-        on linker: Linker, in store: Store, thread: UInt32
-    ) throws(ResourceError) {
-        for (module, name, memory) in memories {
-            linker.define(module, name, .memory(try Memory(store: store, sharing: memory)))
+    /// Defines them for the instance of one thread.
+    private func define(on linker: Linker, thread: UInt32) {
+        defineMemories(on: linker)
+        let function = Self.threadSpawn { [self] _ in self }
+        linker.define(
+            "wasi", "thread-spawn",
+            function.function(for: GuestBinding(guest, thread: thread)))
+    }
+
+    private func defineMemories(on linker: Linker) {
+        for (module, name, memory) in memories { linker.define(module, name, memory) }
+    }
+
+    /// The threads that the store of a thread belongs to.
+    private static let key = HostKey<GuestThreads>()
+
+    /// `thread-spawn` of the threads that `find` knows.
+    private static func threadSpawn(
+        _ find: @escaping @Sendable (borrowing Caller) -> GuestThreads?
+    ) -> WASIFunction {
+        WASIFunction(
+            "thread-spawn", .preview1, result: .thread, Parameter<UInt32>.opaque("start_arg")
+        ) { _, caller, slots in
+            let answer = find(caller)?.spawn(argument: slots.i32(0), from: caller.store)
+            slots.setResult(i32: answer ?? -Int32(Errno.notsup.rawValue))
         }
-        let body: HostFunction.Body = { caller, slots in
-            let answer = self.spawn(argument: slots.i32(0), from: caller.store)
-            slots.setResult(i32: answer)
+    }
+
+    /// The module with imports that any thread's store can use. Its `thread-spawn` finds the threads in
+    /// the store: one that had them would keep them, and they keep it.
+    private func prepare() throws(LinkError) -> PreparedModule {
+        try prepared.withLock { (prepared) throws(LinkError) in
+            if let prepared { return prepared }
+            let linker = Linker()
+            linker.defineWASI()
+            defineMemories(on: linker)
+            linker.define(
+                "wasi", "thread-spawn", Self.threadSpawn { $0[Self.key] }.shared)
+            let made = try linker.prepare(module)
+            prepared = made
+            return made
         }
-        linker.defineFunction(
-            "wasi", "thread-spawn", parameters: [.i32], results: [.i32],
-            guest.trace?.traced("thread-spawn", thread: thread, .preview1, guest, body) ?? body)
+    }
+
+    /// The instance of a further thread.
+    private func makeInstance(_ thread: UInt32, in store: Store) throws -> Instance {
+        guard let imports else {
+            store.bind(guest, thread: thread)
+            store[Self.key] = self
+            return try prepare().instantiate(in: store)
+        }
+        let linker = Linker()
+        guest.define(on: linker, thread: thread)
+        define(on: linker, thread: thread)
+        try imports(linker, store)
+        return try linker.instantiate(module, in: store)
     }
 
     /// Runs the program: `body` is its first thread, on the thread of the host that calls. Ends the
@@ -252,12 +299,8 @@ public final class GuestThreads: Sendable {
     private func enter(_ store: consuming Store?, _ start: Start) throws {
         guard let store else { return }
         defer { store.returnFuel() }
-        let linker = Linker()
-        guest.define(on: linker, only: names, thread: start.id)
-        try define(on: linker, in: store, thread: start.id)
         start.releaseInstances()
-        try imports(linker, store)
-        let instance = try linker.instantiate(module, in: store)
+        let instance = try makeInstance(start.id, in: store)
         let entry = instance.function(Self.entry)
         _ = try entry?.call([.i32(Int32(start.id)), .i32(start.argument)])
     }
@@ -283,12 +326,12 @@ extension Linker {
     ///   - guest: what the threads see of the world.
     ///   - store: where the first thread's instance will live; its limit holds for shared memories.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
-    ///     on that thread, with its store.
+    ///     on that thread, with its store. Nil if there is nothing else.
     /// - Returns: the threads, to run the program with; nil if the module wants none.
     /// - Throws: `ResourceError` if a memory is too large for the store's limits.
     public func defineThreads(
         of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,
-        in store: Store, imports: @escaping GuestThreads.Imports = { _, _ in }
+        in store: Store, imports: GuestThreads.Imports? = nil
     ) throws(ResourceError) -> GuestThreads? {
         guard GuestThreads.areWanted(by: module) else { return nil }
         let threads = try GuestThreads(

@@ -60,6 +60,57 @@ import WasmSystem
         pool.give(fourth)
     }
 
+    @Test(arguments: [-1, 0, 1, 5, 100]) func keepsAsManyAsItMay(capacity: Int) throws {
+        let pool = ReservationPool(capacity: capacity)
+        let sizes = [1, 3, 2, 1, 1, 4, 2, 1, 3].map { $0 << 20 }
+        let taken = try sizes.map { try #require(pool.take($0, committed: Self.pageSize)) }
+        for reservation in taken { pool.give(reservation) }
+        #expect(pool.count == min(max(capacity, 0), sizes.count))
+        // Each once, the smallest that is large enough.
+        var again: [Reservation] = []
+        for _ in 0..<pool.count {
+            again.append(try #require(pool.take(1 << 20, committed: Self.pageSize)))
+        }
+        #expect(pool.count == 0)
+        #expect(again.map(\.byteCount) == again.map(\.byteCount).sorted())
+        #expect(Set(again.map(\.base)).count == again.count)
+        #expect(Set(again.map(\.base)).isSubset(of: taken.map(\.base)))
+        for reservation in again { pool.give(reservation) }
+    }
+
+    @Test func enginesSayHowManyAreKept() throws {
+        for count in [0, 3] {
+            var configuration = Engine.Configuration()
+            configuration.keptReservations = count
+            let engine = Engine(configuration)
+            do {
+                let stores = (0..<5).map { _ in Store(engine: engine) }
+                for store in stores {
+                    _ = try Memory(
+                        store: store, type: MemoryType(limits: Limits(minimum: 1, maximum: 1)))
+                }
+            }
+            #expect(engine.reservations.count == count)
+        }
+    }
+
+    /// One with the image is better than a smaller one.
+    @Test func imagesAreFound() throws {
+        let pool = ReservationPool()
+        let image = try Self.image(1, pool)
+        let size = 8 * Self.pageSize
+        let large = try #require(pool.take(2 * size, committed: size, image: image))
+        let small = try #require(pool.take(size, committed: size))
+        pool.give(large)
+        pool.give(small)
+        let found = try #require(pool.take(size, committed: size, image: image))
+        #expect(found.base == large.base)
+        let other = try #require(pool.take(size, committed: size))
+        #expect(other.base == small.base)
+        pool.give(found)
+        pool.give(other)
+    }
+
     /// Memories of images, and without, by turns in the same address space.
     @Test(arguments: [true, false]) func images(usesFile: Bool) throws {
         let pool = ReservationPool()

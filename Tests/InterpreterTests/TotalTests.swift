@@ -81,7 +81,7 @@ import WasmText
         for fields in [
             "(memory 20) (memory 20)", "(table 200000 funcref) (table 200000 funcref)",
             "(memory 20) (table 200000 externref)",
-            "(type $a (array (mut i64))) (memory 17) (global (ref $a) "
+            "(type $a (array (mut i64))) (memory 24) (global (ref $a) "
                 + "(array.new_default $a (i32.const 100000)))",
         ] {
             let error = #expect(throws: (any Error).self) { try house.instantiate(fields) }
@@ -92,8 +92,8 @@ import WasmText
             }
         }
         // What was made of them was given back.
-        #expect(house.store.account.byteCount < 1 << 20)
-        _ = try house.instantiate("(memory 16)")
+        #expect(house.store.account.byteCount < 1 << 19)
+        _ = try house.instantiate("(memory 24)")
     }
 
     @Test func objectsCountWithTheRest() throws {
@@ -132,6 +132,8 @@ import WasmText
             """
         let house = house(4 << 20)
         let instance = try house.instantiate(fields)
+        #expect(house.store.account.byteCount < 8192, "no call, no stack")
+        #expect(try instance.number("down", 1) == 1)
         let start = house.store.account.byteCount
         #expect(start < Self.base)
         #expect(try instance.number("down", 100) == 100)
@@ -358,7 +360,7 @@ import WasmText
     @Test func storesCanShareAnAccount() throws {
         let house = house(4 << 20)
         let second = Store(engine: house.engine, account: house.store.account)
-        let module = try house.module("(memory 30)")
+        let module = try house.module("(memory 35)")
         _ = try house.linker.instantiate(module, in: house.store)
         #expect(throws: ResourceError.totalExceeded(limit: 4 << 20)) {
             try house.linker.instantiate(module, in: second)
@@ -369,7 +371,7 @@ import WasmText
         #expect(throws: ResourceError.totalExceeded(limit: 4 << 20)) {
             try Memory(store: second, sharing: foreign)
         }
-        #expect(shared.grow(by: 60) == nil)
+        #expect(shared.grow(by: 30) == nil)
         #expect(shared.grow(by: 6) == 1)
     }
 

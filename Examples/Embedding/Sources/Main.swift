@@ -29,6 +29,8 @@ enum Main {
         try limits()
         show("Snapshots")
         try snapshots()
+        show("Prepared modules")
+        try await preparedModules()
         show("Observation")
         try observation()
         show("Determinism")

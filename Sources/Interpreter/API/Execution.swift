@@ -1,6 +1,6 @@
 // Invariants: while the state is `ready` or `waiting`, `stack` holds the guest's frames and nobody
-// runs on it; while it is `running`, it holds the stack that this run took the place of; once it
-// `ended`, there is none. The store knows every execution that has a stack.
+// runs on it; while it is `running`, it holds the stack that this run took the place of, if there was
+// one; once it `ended`, there is none. The store knows every execution that has a stack.
 
 /// A call of a guest that can stop in the middle and go on later: when a host function lets it wait,
 /// when its fuel is used up, or after a given amount of work.
@@ -73,6 +73,8 @@ public final class Execution {
 
     var state = State.ready
     var stack: ValueStack?
+    /// Where the store's list of executions has this one.
+    var listIndex: Int?
     /// The first slot of the outermost frame, where arguments come from and results go.
     let start: StackPointer
     /// Where the guest waits; nil before it begins and if the host itself called a host function.

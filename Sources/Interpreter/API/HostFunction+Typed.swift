@@ -12,10 +12,35 @@ extension HostFunction {
     public convenience init<each Parameter: WasmValue, each Result: WasmValue>(
         _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> (repeat each Result)
     ) {
+        self.init(isShared: false, body)
+    }
+
+    /// The same for a function that several threads may call at the same time.
+    ///
+    ///     HostFunction.shared { (caller: borrowing Caller) -> Int32 in
+    ///         caller[Sessions.key]?.userNumber ?? 0
+    ///     }
+    @inlinable
+    public static func shared<each Parameter: WasmValue, each Result: WasmValue>(
+        _ body:
+            @escaping @Sendable (borrowing Caller, repeat each Parameter) throws
+            -> (repeat each Result)
+    ) -> HostFunction {
+        HostFunction(isShared: true, body)
+    }
+
+    /// - Parameter isShared: `body` can be called by several threads at the same time.
+    @inlinable
+    convenience init<each Parameter: WasmValue, each Result: WasmValue>(
+        isShared: Bool,
+        _ body: @escaping (borrowing Caller, repeat each Parameter) throws -> (repeat each Result)
+    ) {
         let type = FunctionType(
             parameters: valueTypes(repeat (each Parameter).self),
             results: valueTypes(repeat (each Result).self))
-        self.init(typed: type, isChecked: !areOurs(repeat (each Result).self)) { caller, slots in
+        self.init(
+            typed: type, isChecked: !areOurs(repeat (each Result).self), isShared: isShared
+        ) { caller, slots in
             var index = 0
             let results = try body(
                 caller, repeat (each Parameter)(slots: slots, at: &index))
@@ -32,6 +57,17 @@ extension HostFunction {
         _ body: @escaping (repeat each Parameter) throws -> (repeat each Result)
     ) {
         self.init { (_: borrowing Caller, arguments: repeat each Parameter) in
+            try body(repeat each arguments)
+        }
+    }
+
+    /// The same for a function that several threads may call at the same time.
+    @inlinable
+    public static func shared<each Parameter: WasmValue, each Result: WasmValue>(
+        _ body: @escaping @Sendable (repeat each Parameter) throws -> (repeat each Result)
+    ) -> HostFunction {
+        HostFunction(isShared: true) {
+            (_: borrowing Caller, arguments: repeat each Parameter) in
             try body(repeat each arguments)
         }
     }
@@ -116,5 +152,51 @@ extension Linker {
         _ body: @escaping (repeat each Parameter) throws -> Result
     ) {
         define(module, name, HostFunction(body))
+    }
+}
+
+extension Linker {
+    /// Gives a closure that stores of several threads may call at the same time a name: what modules can
+    /// be prepared with. What it needs to know of its guest, it finds under a `HostKey`.
+    ///
+    ///     linker.defineShared("env", "print") {
+    ///         (caller: borrowing Caller, address: UInt32, count: UInt32) in
+    ///         caller[Log.key]?.write(try caller.memory.loadString(at: address, count: count))
+    ///     }
+    @inlinable
+    public func defineShared<each Parameter: WasmValue, each Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body:
+            @escaping @Sendable (borrowing Caller, repeat each Parameter) throws
+            -> (repeat each Result)
+    ) {
+        define(module, name, .shared(body))
+    }
+
+    /// The same for a closure that does not look at its caller.
+    @inlinable
+    public func defineShared<each Parameter: WasmValue, each Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body: @escaping @Sendable (repeat each Parameter) throws -> (repeat each Result)
+    ) {
+        define(module, name, .shared(body))
+    }
+
+    /// The same for a closure with one result, which looks at its caller.
+    @inlinable
+    public func defineShared<each Parameter: WasmValue, Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body: @escaping @Sendable (borrowing Caller, repeat each Parameter) throws -> Result
+    ) {
+        define(module, name, .shared(body))
+    }
+
+    /// The same for a closure with one result.
+    @inlinable
+    public func defineShared<each Parameter: WasmValue, Result: WasmValue>(
+        _ module: Name, _ name: Name,
+        _ body: @escaping @Sendable (repeat each Parameter) throws -> Result
+    ) {
+        define(module, name, .shared(body))
     }
 }

@@ -1,8 +1,15 @@
 // Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that got them;
 // they are lent and cannot be copied, and so cannot leave it. `state` is the store's `ExecutionState`,
-// which begins with the two words that `noteMissing` writes.
+// which begins with the two words that `noteMissing` writes. What `isShared` was made with closures that
+// any thread may call.
+
+import Synchronization
+import WasmValidator
 
 /// A function of the host that guests can call, not yet bound to a store.
+///
+/// Any number of stores can use it, one after another. One made with `shared` can be used by stores of
+/// several threads at the same time, and so by a `PreparedModule`.
 public final class HostFunction {
     /// Reads its arguments from the slots and writes its results to them, starting at slot 0.
     ///
@@ -23,14 +30,40 @@ public final class HostFunction {
         /// See `Store.checkResults`.
         case all
     }
+    /// Whether several threads may call the function at the same time.
+    public let isShared: Bool
+    /// What guests of each engine call.
+    private let records = Mutex<[HostRecord]>([])
 
     /// Type indices in `type` are numbers of the engine's registry.
     ///
     /// A result that `body` does not write is what stood in its slot. If that is no reference of the
     /// result's type, the call ends with `CallError.result`.
-    public init(_ type: FunctionType, _ body: @escaping Body) {
+    public convenience init(_ type: FunctionType, _ body: @escaping Body) {
+        self.init(type, isShared: false, body)
+    }
+
+    /// The same for a function that several threads may call at the same time.
+    public static func shared(
+        _ type: FunctionType,
+        _ body: @escaping @Sendable (borrowing Caller, borrowing CallSlots) throws -> Void
+    ) -> HostFunction {
+        HostFunction(type, isShared: true, body)
+    }
+
+    /// The same, for a body that leaves values of the result types only.
+    package static func trusted(
+        _ type: FunctionType,
+        _ body: @escaping @Sendable (borrowing Caller, borrowing CallSlots) throws -> Void
+    ) -> HostFunction {
+        HostFunction(typed: type, isShared: true, body)
+    }
+
+    /// - Parameter isShared: `body` can be called by several threads at the same time.
+    init(_ type: FunctionType, isShared: Bool, _ body: @escaping Body) {
         self.type = type
         self.body = body
+        self.isShared = isShared
         let isNarrow = { (type: ValueType) in type == .i32 || type == .f32 }
         if type.results.count == 1, let result = type.results.first, isNarrow(result) {
             resultCheck = .clear
@@ -41,18 +74,76 @@ public final class HostFunction {
 
     /// A function whose results are written by values of Swift types, which know how.
     ///
-    /// - Parameter isChecked: there are types of the embedder among them, which may not.
+    /// - Parameters:
+    ///   - isChecked: there are types of the embedder among them, which may not.
+    ///   - isShared: `body` can be called by several threads at the same time.
     @usableFromInline
-    init(typed type: FunctionType, isChecked: Bool = false, _ body: @escaping Body) {
+    init(
+        typed type: FunctionType, isChecked: Bool = false, isShared: Bool = false,
+        _ body: @escaping Body
+    ) {
         self.type = type
         self.body = body
+        self.isShared = isShared
         resultCheck = isChecked ? .all : .none
+    }
+
+    /// The function as guests of an engine call it: always the same record.
+    func record(in types: TypeRegistry) -> HostRecord {
+        records.withLock { records in
+            if let known = records.first(where: { $0.types === types }) { return known }
+            // An engine that is gone has no guests any more.
+            records.removeAll { $0.types == nil }
+            let made = HostRecord(self, types)
+            records.append(made)
+            return made
+        }
+    }
+
+    /// The same function with its type as an engine knows it.
+    fileprivate func with(_ type: FunctionType) -> HostFunction {
+        HostFunction(type, isShared: isShared, body)
+    }
+}
+
+/// A host function as the guests of one engine call it. Kept by the function, which whoever uses the
+/// record keeps, with the engine.
+final class HostRecord: @unchecked Sendable {
+    // Sendable: nothing changes, and only calls by threads that may call the function use it.
+    private(set) weak var types: TypeRegistry?
+    let pointer: UnsafeMutablePointer<FunctionRecord>
+    let typeID: TypeID
+    /// The function with the type that the engine knows, if that is not its own.
+    private let substitute: HostFunction?
+
+    fileprivate init(_ function: HostFunction, _ types: TypeRegistry) {
+        self.types = types
+        let (id, type) = types.hold(function: function.type)
+        typeID = id
+        // What the closure returns is checked by its type, whose types must be held.
+        substitute = type == function.type ? nil : function.with(type)
+        let signature = Signature(type)
+        pointer = .allocate(capacity: 1)
+        pointer.initialize(
+            to: FunctionRecord(
+                // Never run: the machine knows a host function by its missing context.
+                code: Machine.haltCode, context: nil, typeID: id,
+                headerIndex: UInt16(clamping: signature.headerIndex),
+                parameterSlots: UInt16(clamping: signature.parameterSlots),
+                resultSlots: UInt16(clamping: signature.resultSlots),
+                functionIndex: UInt32.max,
+                host: Unmanaged.passUnretained(substitute ?? function).toOpaque()))
+    }
+
+    deinit {
+        types?.release([typeID])
+        pointer.deallocate()
     }
 }
 
 /// What a host function sees of the guest that called it.
 public struct Caller: ~Copyable {
-    private let unretainedStore: Unmanaged<Store>
+    @usableFromInline let unretainedStore: Unmanaged<Store>
     private let context: ContextPointer?
 
     init(store: Unmanaged<Store>, context: ContextPointer?) {

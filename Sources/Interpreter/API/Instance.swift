@@ -17,7 +17,7 @@ public struct Instance {
     public init(_ module: Module, imports: [External] = [], in store: Store) throws {
         self.init(
             store: store,
-            storage: try store.instantiate(module, imports: imports.map { .some($0) }))
+            storage: try store.instantiate(module, imports: .given(imports.map { .some($0) })))
     }
 
     public var module: Module { storage.module }

@@ -9,6 +9,10 @@ public struct LinkError: Error {
             case incompatible(expected: ExternalType, actual: ExternalType)
             /// What has these names lives in another store.
             case foreignStore
+            /// What has these names belongs to a store: a module cannot be prepared with it.
+            case ownedByStore
+            /// The function was not made for several threads: a module cannot be prepared with it.
+            case notShared
         }
 
         public let module: Name
@@ -35,6 +39,7 @@ extension LinkError.Failure: CustomStringConvertible {
         switch reason {
         case .unknown: "unknown import"
         case .incompatible, .foreignStore: "incompatible import type"
+        case .ownedByStore, .notShared: "import that cannot be prepared"
         }
     }
 }

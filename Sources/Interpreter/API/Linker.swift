@@ -7,7 +7,8 @@ import WasmValidator
 ///     let instance = try linker.instantiate(module, in: store)
 ///
 /// A later definition replaces an earlier one of the same names. Host functions are bound to a store
-/// when a module that imports them is instantiated, so one linker serves any number of stores.
+/// when a module that imports them is instantiated, so one linker serves any number of stores. Where a
+/// module is instantiated again and again, `prepare` resolves its imports once.
 public final class Linker {
     private struct Key: Hashable {
         let module: Name
@@ -17,13 +18,16 @@ public final class Linker {
     private enum Definition {
         case external(External)
         case host(HostFunction)
+        case memory(SharedMemory)
     }
 
     private var definitions: [(key: Key, definition: Definition)] = []
     /// Where definitions stand, by the hash of their keys.
     private var index = HashIndex()
-    /// Are told of every store that the linker makes an instance in.
-    private var preparations: [(Store) -> Void] = []
+    /// Make the functions of a module when they are asked for; nil for names that there are none of.
+    private var providers: [(module: Name, function: (Name) -> HostFunction?)] = []
+    /// Are told of every store that an instance is made in.
+    private var preparations: [@Sendable (Store) -> Void] = []
 
     public init() {}
 
@@ -40,6 +44,38 @@ public final class Linker {
     /// Gives a function of the host a name.
     public func define(_ module: Name, _ name: Name, _ function: HostFunction) {
         replace(Key(module: module, name: name), by: .host(function))
+    }
+
+    /// Gives a memory that several stores may use at the same time a name. Each store of an instance
+    /// gets a view of it.
+    public func define(_ module: Name, _ name: Name, _ memory: SharedMemory) {
+        replace(Key(module: module, name: name), by: .memory(memory))
+    }
+
+    /// Defines many functions of one module, which are made when they are needed: `function` is asked
+    /// once for each name, and returns nil for names that it has no function for.
+    package func define(_ module: Name, function: @escaping (Name) -> HostFunction?) {
+        var replaced: [Definition] = []
+        for position in definitions.indices where definitions[position].key.module == module {
+            guard let function = function(definitions[position].key.name) else { continue }
+            replaced.append(definitions[position].definition)
+            definitions[position].definition = .host(function)
+        }
+        providers.append((module, function))
+        withExtendedLifetime(replaced) {}
+    }
+
+    private func definition(_ key: Key) -> Definition? {
+        let hash = key.hashValue
+        if let position = position(of: key, hash) { return definitions[position].definition }
+        // The last one that has it: it replaced those before.
+        for provider in providers.reversed() where provider.module == key.module {
+            guard let function = provider.function(key.name) else { continue }
+            index.insert(definitions.count, hash: hash)
+            definitions.append((key, .host(function)))
+            return .host(function)
+        }
+        return nil
     }
 
     /// What was defined before goes when the change is over: its end may run code of the embedder.
@@ -59,11 +95,6 @@ public final class Linker {
         index.first(hash: hash) { definitions[$0].key == key }
     }
 
-    private func definition(_ module: Name, _ name: Name) -> Definition? {
-        let key = Key(module: module, name: name)
-        return position(of: key, key.hashValue).map { definitions[$0].definition }
-    }
-
     /// Gives a function of the host that reads and writes slots a name.
     public func defineFunction(
         _ module: Name, _ name: Name, parameters: [ValueType] = [], results: [ValueType] = [],
@@ -73,12 +104,15 @@ public final class Linker {
         define(module, name, HostFunction(type, body))
     }
 
-    /// Lets `body` see every store that the linker makes an instance in, before it does.
-    package func prepare(_ body: @escaping (Store) -> Void) { preparations.append(body) }
+    /// Lets `body` see every store that an instance is made in with what is defined here, before that
+    /// is done.
+    package func beforeInstantiating(_ body: @escaping @Sendable (Store) -> Void) {
+        preparations.append(body)
+    }
 
     /// Whether something has these names.
     public func isDefined(_ module: Name, _ name: Name) -> Bool {
-        definition(module, name) != nil
+        definition(Key(module: module, name: name)) != nil
     }
 
     /// Resolves the imports of a module, instantiates it and runs its start function.
@@ -89,7 +123,8 @@ public final class Linker {
     ///   is interrupted, or its fuel is used up meanwhile.
     public func instantiate(_ module: Module, in store: Store) throws -> Instance {
         let imports = try resolve(module, in: store)
-        return Instance(store: store, storage: try store.instantiate(module, imports: imports))
+        return Instance(
+            store: store, storage: try store.instantiate(module, imports: .given(imports)))
     }
 
     /// What has the names of a module's imports, in their order.
@@ -99,11 +134,60 @@ public final class Linker {
         for prepare in preparations { prepare(store) }
         return try module.imports.enumerated().map { index, wanted in
             if index & 255 == 255, let code = store.stopRequest() { throw Trap(code) }
-            return switch definition(wanted.module, wanted.name) {
+            return switch definition(Key(module: wanted.module, name: wanted.name)) {
             case .external(let external): external
             case .host(let function): .function(Function(store: store, function))
+            case .memory(let memory): .memory(try Memory(store: store, sharing: memory))
             case nil: nil
             }
         }
+    }
+
+    /// Resolves the imports of a module, once for any number of instances, in any stores of the
+    /// module's engine, on any threads.
+    ///
+    ///     let prepared = try linker.prepare(module)
+    ///     // for each request, on any thread
+    ///     let store = Store(engine: engine)
+    ///     let instance = try prepared.instantiate(in: store)
+    ///
+    /// What is prepared is what is defined now: later definitions change nothing. A module can be
+    /// prepared with functions of the host that threads may share (`defineShared`, those of WASI) and
+    /// with shared memories. What belongs to a store (functions of instances, memories, tables, globals,
+    /// tags) could only be used in that store, and is refused: use `instantiate(_:in:)` there.
+    ///
+    /// Cost: proportional to the number of imports.
+    ///
+    /// - Throws: `LinkError` with all imports that are missing, do not match or cannot be prepared.
+    public func prepare(_ module: Module) throws(LinkError) -> PreparedModule {
+        let matching = ImportMatching(module)
+        let types = module.engine.types
+        var found: [PreparedImports.Import] = []
+        var failures: [LinkError.Failure] = []
+        for wanted in module.imports {
+            let definition = definition(Key(module: wanted.module, name: wanted.name))
+            let reason: LinkError.Failure.Reason?
+            switch definition {
+            case nil: reason = .unknown
+            case .external(let external):
+                // What does not match is the first thing to know.
+                reason =
+                    external.store.engine.types === types
+                    ? matching.mismatch(external.type, wanted.type) ?? .ownedByStore
+                    : .ownedByStore
+            case .host(let function):
+                let record = function.record(in: types)
+                reason =
+                    matching.mismatch(.function(record.typeID), wanted.type)
+                    ?? (function.isShared ? nil : .notShared)
+                found.append(.function(function, record))
+            case .memory(let memory):
+                reason = matching.mismatch(.memory(memory.currentType), wanted.type)
+                found.append(.memory(memory))
+            }
+            if let reason { failures.append(matching.failure(wanted, reason)) }
+        }
+        if !failures.isEmpty { throw LinkError(failures: failures) }
+        return PreparedModule(module, PreparedImports(found, preparations))
     }
 }

@@ -10,7 +10,7 @@ import WasmValidator
 ///     let memory = try SharedMemory(MemoryType(limits: Limits(minimum: 1, maximum: 16), shared: true))
 ///     // on each thread
 ///     let store = Store(engine: engine)
-///     linker.define("env", "memory", .memory(try Memory(store: store, sharing: memory)))
+///     linker.define("env", "memory", memory)
 ///
 /// Specification: threads proposal, shared memories.
 public final class SharedMemory: Sendable {
@@ -45,6 +45,13 @@ public final class SharedMemory: Sendable {
         base = origin.record.pointee.base
         currentByteCount = Atomic(origin.record.pointee.byteCount)
         state = Mutex(State(origin: origin))
+    }
+
+    /// The type with the current size as its minimum, for import matching.
+    var currentType: MemoryType {
+        var current = type
+        current.limits.minimum = UInt64(byteCount) >> UInt64(type.pageSizeLog2)
+        return current
     }
 
     /// The current size in bytes.

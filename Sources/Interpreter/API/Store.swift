@@ -68,8 +68,9 @@ public final class Store {
 
     var instances: [InstanceStorage] = []
     var memories: [MemoryStorage] = []
-    /// Whether other threads may make a memory grow.
-    private(set) var sharesMemories = false
+    /// Those that other threads may make grow.
+    private var sharedViews: [MemoryStorage] = []
+    var sharesMemories: Bool { !sharedViews.isEmpty }
     var tables: [TableStorage] = []
     var tags: [TagStorage] = []
     /// Cells of globals made by the host; those of modules stand in context blocks.
@@ -77,6 +78,11 @@ public final class Store {
     /// By the address of the `HostFunction`.
     private(set) var hostRecords = IntegerMap<UnsafeMutablePointer<FunctionRecord>>()
     private var hostFunctions: [HostFunction] = []
+    /// Of the prepared modules that have instances here.
+    private var preparedImports: [PreparedImports] = []
+    /// See `HostKey`. No code of the embedder runs while it changes, so that no access needs to be
+    /// checked for another one at the same time: each call of a WASI function reads it.
+    @exclusivity(unchecked) @usableFromInline var hostValues = HostValues()
     /// Groups of types that the store holds beside those of its instances' modules.
     private var heldGroups: [TypeID] = []
     /// Types of modules whose instantiation failed: objects of the store may have them.
@@ -116,7 +122,8 @@ public final class Store {
     /// How much fuel the machine gets at once.
     var pace = Pace()
 
-    /// Makes an empty store. Cheap: the value stack is mapped when the first instance is made.
+    /// Makes an empty store. Cheap: the value stack is mapped by the first call that is no `Execution`,
+    /// which has its own.
     ///
     /// - Parameters:
     ///   - engine: that of the modules that will be instantiated.
@@ -150,10 +157,10 @@ public final class Store {
     }
 
     deinit {
+        hostValues.removeAll()
         interruptHandle.alarm.cancel()
         currentStack?.release(to: engine.reservations, account)
         executions.spareStack?.release(to: engine.reservations, account)
-        for record in hostRecords.values { record.deallocate() }
         engine.types.release(heldGroups)
         for cell in globalCells { cell.deallocate() }
         emptyTable.deallocate()
@@ -225,29 +232,29 @@ extension Store {
         return made
     }
 
-    /// The record of a host function in this store: one, however often it is asked for.
+    /// The record of a host function: one, however often it is asked for.
     func record(of function: HostFunction) -> UnsafeMutablePointer<FunctionRecord> {
         let key = Int(bitPattern: ObjectIdentifier(function))
         if let known = hostRecords[key] { return known }
-        let (typeID, type) = hold(function.type)
-        let signature = Signature(type)
-        // What the closure may answer is checked by its type, whose types must be held.
+        let record = function.record(in: engine.types)
+        // The function holds the type as long as the store keeps the function.
         hostFunctions.append(function)
-        let function = type == function.type ? function : HostFunction(type, function.body)
-        let record = UnsafeMutablePointer<FunctionRecord>.allocate(capacity: 1)
-        record.initialize(
-            to: FunctionRecord(
-                // Never run: the machine knows a host function by its missing context.
-                code: Machine.haltCode, context: nil,
-                typeID: typeID,
-                headerIndex: UInt16(clamping: signature.headerIndex),
-                parameterSlots: UInt16(clamping: signature.parameterSlots),
-                resultSlots: UInt16(clamping: signature.resultSlots),
-                functionIndex: UInt32.max,
-                host: Unmanaged.passUnretained(function).toOpaque()))
-        hostFunctions.append(function)
-        hostRecords.insert(record, for: key)
-        return record
+        heap.register([record.typeID], of: engine.types)
+        hostRecords.insert(record.pointer, for: key)
+        return record.pointer
+    }
+
+    /// Keeps what instances of a prepared module refer to, as long as the store lives.
+    func keep(_ imports: PreparedImports) {
+        guard !preparedImports.contains(where: { $0 === imports }) else { return }
+        preparedImports.append(imports)
+        heap.register(imports.typeIDs, of: engine.types)
+    }
+
+    /// Whether this is the record of a host function that guests of the store may have.
+    func isHostFunction(_ record: UnsafeMutablePointer<FunctionRecord>) -> Bool {
+        hostRecords.values.contains(record)
+            || preparedImports.contains { $0.records.contains(record) }
     }
 
     // MARK: Types
@@ -312,7 +319,7 @@ extension Store {
 
     /// This store's view of a shared memory: always the same one.
     func view(of shared: SharedMemory) throws(ResourceError) -> MemoryStorage {
-        if let known = memories.first(where: { $0.shared === shared }) { return known }
+        if let known = sharedViews.first(where: { $0.shared === shared }) { return known }
         guard memories.count < limits.memories else {
             throw .tooManyMemories(limit: limits.memories)
         }
@@ -320,7 +327,7 @@ extension Store {
         let view = MemoryStorage(sharing: shared)
         try approveMemory(to: UInt64(view.record.pointee.byteCount))
         memories.append(view)
-        sharesMemories = true
+        sharedViews.append(view)
         return view
     }
 

@@ -43,49 +43,62 @@ extension Linker {
     ) throws(ResourceError) -> [Import] {
         var defined: [Import] = []
         for wanted in module.imports where !isDefined(wanted.module, wanted.name) {
-            guard let external = try standIn(for: wanted, of: module, in: store, kind, onCall)
-            else {
+            if let function = standIn(for: wanted, of: module, kind, onCall) {
+                define(wanted.module, wanted.name, function)
+            } else if kind == .zero,
+                let external = try emptyStandIn(for: wanted, of: module, in: store)
+            {
+                define(wanted.module, wanted.name, external)
+            } else {
                 continue
             }
-            define(wanted.module, wanted.name, external)
             defined.append(wanted)
         }
         return defined
     }
 
+    private func functionType(_ index: TypeIndex, of module: Module) -> FunctionType? {
+        module.engine.types.definition(module.valid.typeIDs[Int(index)]).composite.functionType
+    }
+
+    /// For an import that is a function.
     private func standIn(
-        for wanted: Import, of module: Module, in store: Store, _ kind: UnknownImports,
+        for wanted: Import, of module: Module, _ kind: UnknownImports,
         _ onCall: ((UnknownImport, [Value]) -> Void)?
+    ) -> HostFunction? {
+        guard case .function(let index) = wanted.type,
+            let type = functionType(index, of: module)
+        else { return nil }
+        return standIn(for: wanted, type, kind, onCall)
+    }
+
+    /// For an import of another kind.
+    private func emptyStandIn(
+        for wanted: Import, of module: Module, in store: Store
     ) throws(ResourceError) -> External? {
         let valid = module.valid
-        func functionType(_ index: TypeIndex) -> FunctionType? {
-            module.engine.types.definition(valid.typeIDs[Int(index)]).composite.functionType
-        }
         switch wanted.type {
-        case .function(let index):
-            guard let type = functionType(index) else { return nil }
-            return .function(Function(store: store, standIn(for: wanted, type, kind, onCall)))
-        case .memory(let type) where kind == .zero:
+        case .function: return nil
+        case .memory(let type):
             return .memory(try Memory(store: store, type: type))
-        case .table(let type) where kind == .zero:
+        case .table(let type):
             do throws(CreationError) {
                 return .table(try Table(store: store, type: valid.canonical(type)))
             } catch {
                 if case .resource(let error) = error { throw error }
                 return nil
             }
-        case .global(var type) where kind == .zero:
+        case .global(var type):
             type.value = valid.canonical(type.value)
             let zero = store.value(0, 0, as: type.value)
             guard type.value.isDefaultable,
                 let global = try? Global(store: store, type: type, value: zero)
             else { return nil }
             return .global(global)
-        case .tag(let index) where kind == .zero:
-            return functionType(index).map {
+        case .tag(let index):
+            return functionType(index, of: module).map {
                 .tag(Tag(store: store, parameters: $0.parameters))
             }
-        default: return nil
         }
     }
 
@@ -96,7 +109,7 @@ extension Linker {
         let called = UnknownImport(module: wanted.module, name: wanted.name)
         let slotCount = type.results.reduce(0) { $0 + $1.slotCount }
         let traps = kind == .trap || !type.results.allSatisfy(\.isDefaultable)
-        return HostFunction(type) { caller, slots in
+        return HostFunction(type, isShared: onCall == nil) { caller, slots in
             if let onCall {
                 let store = caller.store
                 var slot = 0

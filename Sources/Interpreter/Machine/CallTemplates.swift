@@ -200,6 +200,14 @@ extension State {
 
 // MARK: Leaving the instance
 
+/// Only the instance whose code runs knows the limit of the stack that it runs on: who leaves its code
+/// for another instance's hands the limit over, as the budget.
+@inline(__always) func passStackLimit(from cx: ContextPointer, to target: ContextPointer) {
+    target.storeBytes(
+        of: cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self),
+        toByteOffset: ContextOffset.stackLimit, as: UInt.self)
+}
+
 /// Words of a link area, which lies between the caller's operands and the callee's frame when a
 /// call crosses instances: saved code, saved stack, saved context, H.
 let linkSlots = 4
@@ -268,6 +276,7 @@ let linkSlots = 4
     frame[headerIndex] = UInt64(UInt(bitPattern: Machine.crossReturnCode))
     frame[headerIndex &+ 1] = UInt64(UInt(bitPattern: link))
     target.storeBytes(of: budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+    target.storeBytes(of: limit, toByteOffset: ContextOffset.stackLimit, as: UInt.self)
     let memory = target.load(
         fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
     if budget < 0 {
@@ -312,6 +321,7 @@ let linkSlots = 4
     sp[newHeader &+ 1] = link
     let budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self) &- 1
     target.storeBytes(of: budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+    passStackLimit(from: cx, to: target)
     let memory = target.load(
         fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
     let base = memory.pointee.base, size = memory.pointee.byteCount
@@ -333,6 +343,7 @@ let linkSlots = 4
     arguments.update(from: link + linkSlots, count: results)
     let budget = m.cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
     context.storeBytes(of: budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+    passStackLimit(from: m.cx, to: context)
     m.resume(back, caller, context, arguments[0])
 }
 

@@ -65,6 +65,7 @@ extension State {
         let context = execution.pointee.context.unsafelyUnwrapped
         context.storeBytes(
             of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+        passStackLimit(from: cx, to: context)
         resume(code, stack, context, 0)
     }
 }

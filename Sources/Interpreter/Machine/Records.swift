@@ -93,7 +93,8 @@ struct ExecutionState {
 /// `FunctionRecord` for every imported function, a pointer to its cell for every imported global,
 /// and the cells of the module's own globals (8 bytes, 16 for v128).
 enum ContextOffset {
-    /// No frame may start above this address; behind it there is room for the largest frame.
+    /// No frame may start above this address; after it there is room for the largest frame. Current
+    /// only in the instance whose code runs: see `passStackLimit`.
     static let stackLimit = 0
     /// Backward branches and calls left until `Machine` asks the store whether to go on (Int64).
     static let budget = 8

@@ -18,6 +18,19 @@ struct ContextView {
         }
     }
 
+    /// See `ContextOffset.stackLimit`.
+    var stackLimit: UnsafeMutableRawPointer {
+        get {
+            pointer.load(
+                fromByteOffset: ContextOffset.stackLimit, as: UnsafeMutableRawPointer.self)
+        }
+        nonmutating set {
+            pointer.storeBytes(
+                of: newValue, toByteOffset: ContextOffset.stackLimit,
+                as: UnsafeMutableRawPointer.self)
+        }
+    }
+
     var instance: InstanceStorage { InstanceStorage.of(pointer) }
 
     /// The record of a memory; validation keeps `index` in range.

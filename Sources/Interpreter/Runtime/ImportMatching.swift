@@ -1,26 +1,55 @@
 import WasmValidator
 
+/// An import of an instance, in the instance's store.
+enum ResolvedImport {
+    case function(UnsafeMutablePointer<FunctionRecord>)
+    case table(TableStorage)
+    case memory(MemoryStorage)
+    case global(UnsafeMutablePointer<UInt64>)
+    case tag(TagStorage)
+
+    init(_ external: External) {
+        switch external {
+        case .function(let function): self = .function(function.record)
+        case .table(let table): self = .table(table.storage)
+        case .memory(let memory): self = .memory(memory.storage)
+        case .global(let global): self = .global(global.cell)
+        case .tag(let tag): self = .tag(tag.storage)
+        }
+    }
+}
+
+/// Where an instance's imports come from.
+enum ImportSource {
+    /// In order, still to be matched; nil for what nothing is known of.
+    case given([External?])
+    /// Matched before.
+    case prepared(PreparedImports)
+}
+
 /// Decides whether what is there fits what a module imports.
 ///
 /// Specification: 3.4 (external type matching), 4.7.2 (external typing).
 struct ImportMatching {
-    let module: Module
-    let store: Store
+    private let module: Module
+    private var types: TypeRegistry { module.engine.types }
+
+    init(_ module: Module) { self.module = module }
 
     /// The imports in order, all of them matching.
     ///
     /// - Throws: `LinkError` with all that are missing or do not match; `GuestStop`.
-    func resolve(_ given: [External?]) throws -> [External] {
-        var resolved: [External] = []
+    func resolve(_ given: [External?], in store: Store) throws -> [ResolvedImport] {
+        var resolved: [ResolvedImport] = []
         resolved.reserveCapacity(given.count)
         var failures: [LinkError.Failure] = []
         for (index, wanted) in module.imports.enumerated() {
             if index & 255 == 255 { try store.checkStop() }
             let external = index < given.count ? given[index] : nil
-            if let reason = mismatch(external, wanted.type) {
+            if let reason = mismatch(external, wanted.type, in: store) {
                 failures.append(failure(wanted, reason))
             } else if let external {
-                resolved.append(external)
+                resolved.append(ResolvedImport(external))
             }
         }
         if !failures.isEmpty { throw LinkError(failures: failures) }
@@ -28,13 +57,19 @@ struct ImportMatching {
     }
 
     private func mismatch(
-        _ external: External?, _ wanted: ExternalType
+        _ external: External?, _ wanted: ExternalType, in store: Store
     ) -> LinkError.Failure.Reason? {
         guard let external else { return .unknown }
         guard external.store === store else { return .foreignStore }
+        return mismatch(external.type, wanted)
+    }
+
+    /// What is wrong with an entity of type `actual`, as `External.type` has it; nil if it matches.
+    func mismatch(
+        _ actual: ExternalType, _ wanted: ExternalType
+    ) -> LinkError.Failure.Reason? {
         let expected = canonical(wanted)
-        let actual = external.type
-        return store.engine.types.matches(actual, expected)
+        return types.matches(actual, expected)
             ? nil : .incompatible(expected: expected, actual: actual)
     }
 
@@ -54,13 +89,18 @@ struct ImportMatching {
 
 // Types as text.
 extension ImportMatching {
-    private func failure(
+    func failure(
         _ wanted: Import, _ reason: LinkError.Failure.Reason
     ) -> LinkError.Failure {
         let detail: String
         switch reason {
         case .unknown: detail = " (\(text(canonical(wanted.type))))"
         case .foreignStore: detail = " (it belongs to another store)"
+        case .ownedByStore:
+            detail = " (it belongs to a store: instantiate the module there, with the linker)"
+        case .notShared:
+            detail =
+                " (threads may not share it: define it with defineShared or HostFunction.shared)"
         case .incompatible(let expected, let actual):
             detail = " (expected \(text(expected)), found \(text(actual)))"
         }
@@ -69,12 +109,14 @@ extension ImportMatching {
             detail: detail)
     }
 
-    private var types: TypeRegistry { store.engine.types }
+    private func text(_ id: TypeID) -> String {
+        types.text(types.definition(id).composite.functionType ?? FunctionType())
+    }
 
     private func text(_ type: ExternalType) -> String {
         switch type {
-        case .function(let id): "function \(types.text(store.signature(id).type))"
-        case .tag(let id): "tag \(types.text(store.signature(id).type))"
+        case .function(let id): "function \(text(id))"
+        case .tag(let id): "tag \(text(id))"
         case .global(let global):
             "global \(global.isMutable ? "mut " : "")\(types.text(global.value))"
         case .table(let table):

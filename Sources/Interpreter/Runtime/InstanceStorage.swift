@@ -37,7 +37,9 @@ final class InstanceStorage {
     /// yet and its globals are zero.
     ///
     /// - Parameter imports: what the module imports, checked.
-    init(_ module: Module, imports: [External], in store: Store) throws(ResourceError) {
+    init(
+        _ module: Module, imports: [ResolvedImport], in store: Store
+    ) throws(ResourceError) {
         let parsed = module.parsed
         var holding = ResourceHolding(store.account)
         try holding.take(Self.byteCount(module))
@@ -122,25 +124,25 @@ final class InstanceStorage {
         put(store.heap.record, ContextOffset.heap)
     }
 
-    private func place(_ imports: [External]) {
+    private func place(_ imports: [ResolvedImport]) {
         var functionCount = 0
         var globalCount = 0
-        for external in imports {
-            switch external {
-            case .function(let function):
+        for wanted in imports {
+            switch wanted {
+            case .function(let record):
                 context.storeBytes(
-                    of: function.record,
+                    of: record,
                     toByteOffset: ContextLayout.importedFunction(functionCount),
                     as: UnsafeMutablePointer<FunctionRecord>.self)
                 functionCount += 1
-            case .global(let global):
+            case .global(let cell):
                 context.storeBytes(
-                    of: global.cell, toByteOffset: module.layout.globalOffsets[globalCount],
+                    of: cell, toByteOffset: module.layout.globalOffsets[globalCount],
                     as: UnsafeMutablePointer<UInt64>.self)
                 globalCount += 1
-            case .memory(let memory): add(memory.storage)
-            case .table(let table): add(table.storage)
-            case .tag(let tag): tags.append(tag.storage)
+            case .memory(let memory): add(memory)
+            case .table(let table): add(table)
+            case .tag(let tag): tags.append(tag)
             }
         }
     }

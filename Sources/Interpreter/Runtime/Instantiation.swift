@@ -12,7 +12,7 @@ extension Store {
     /// All of it looks at the deadline and at interruption, and what is in proportion to the module's
     /// numbers and not to its size uses fuel: elements of tables and arrays, bytes of segments. Large
     /// function bodies use it for their translation (`CodeTable.fuel`).
-    func instantiate(_ module: Module, imports: [External?]) throws -> InstanceStorage {
+    func instantiate(_ module: Module, imports: ImportSource) throws -> InstanceStorage {
         let instance = try allocate(module, imports: imports, define: initialize)
         do {
             try applyElementSegments(of: instance)
@@ -27,7 +27,7 @@ extension Store {
     /// An instance whose memories, globals and tables `define` makes. What was made is freed on
     /// failure: nothing outside of the instance can refer to it yet.
     func allocate(
-        _ module: Module, imports: [External?], define: (InstanceStorage) throws -> Void
+        _ module: Module, imports: ImportSource, define: (InstanceStorage) throws -> Void
     ) throws -> InstanceStorage {
         do {
             return try allocateUnlessStopped(module, imports: imports, define: define)
@@ -37,15 +37,18 @@ extension Store {
     }
 
     private func allocateUnlessStopped(
-        _ module: Module, imports: [External?], define: (InstanceStorage) throws -> Void
+        _ module: Module, imports: ImportSource, define: (InstanceStorage) throws -> Void
     ) throws -> InstanceStorage {
         guard module.engine === engine else { throw EngineMismatch() }
         guard callDepth == 0 || isGuestHeld || isOwnThread else { throw CallError.storeInUse }
-        let imports = try ImportMatching(module: module, store: self).resolve(imports)
+        let imports =
+            switch imports {
+            case .given(let given): try ImportMatching(module).resolve(given, in: self)
+            case .prepared(let prepared): try prepared.resolve(in: self)
+            }
         guard instances.count < limits.instances else {
             throw ResourceError.tooManyInstances(limit: limits.instances)
         }
-        try prepareStack()
 
         let instance: InstanceStorage
         do {

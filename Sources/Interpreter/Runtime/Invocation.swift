@@ -68,7 +68,9 @@ extension Store {
         let header = top + Int(record.pointee.headerIndex)
         header[0] = UInt64(UInt(bitPattern: Machine.haltCode))
         header[1] = UInt64(UInt(bitPattern: top))
-        ContextView(context).budget = execution.pointee.budget
+        let view = ContextView(context)
+        view.budget = execution.pointee.budget
+        view.stackLimit = stackLimit
         execution.pointee.exitCode = 0
         Machine.run(code: record.pointee.code, stack: top, context: context)
         let exit = execution.pointee.exitCode
@@ -190,6 +192,9 @@ extension Store {
         if let callbackLock, !wasHeld { return callbackLock.locked(body) }
         return body()
     }
+
+    /// Whether a call from the host has not returned.
+    package var isRunning: Bool { callDepth > 0 }
 
     @inline(never)
     func checkNesting() throws {

@@ -324,10 +324,7 @@ func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) ->
     }
     return store._withUnsafeGuaranteedRef { store in
         if let code = store.growStack(to: frame) { return code.answer }
-        // An instance that is being made is not among the store's.
-        cx.storeBytes(
-            of: store.stackLimit, toByteOffset: ContextOffset.stackLimit,
-            as: UnsafeMutableRawPointer.self)
+        ContextView(cx).stackLimit = store.stackLimit
         return 0
     }
 }

@@ -12,7 +12,7 @@ struct Reservation: @unchecked Sendable {
     let byteCount: Int
     private(set) var committedByteCount = 0
     /// What the bytes are as long as nobody writes to them, if a file of it is mapped; else zeros.
-    private var image: ObjectIdentifier?
+    fileprivate private(set) var image: ObjectIdentifier?
     /// Bytes at the start that are mapped from a file; if there is no image any more, they are
     /// private copies, which hide what the file says.
     private var fileByteCount = 0
@@ -83,11 +83,12 @@ struct Reservation: @unchecked Sendable {
     }
 
     /// Whether the image's file is what is mapped; for nil, and images of zeros, whether none is.
-    func holds(_ other: MemoryImage?) -> Bool {
-        image == other.flatMap { $0.contentByteCount > 0 ? ObjectIdentifier($0) : nil }
-    }
+    func holds(_ other: MemoryImage?) -> Bool { image == Self.mapped(other) }
 
-    func holds(_ other: ObjectIdentifier) -> Bool { image == other }
+    /// What `image` is for a reservation that holds an image.
+    fileprivate static func mapped(_ image: MemoryImage?) -> ObjectIdentifier? {
+        image.flatMap { $0.contentByteCount > 0 ? ObjectIdentifier($0) : nil }
+    }
 
     /// Makes the bytes what they were before somebody used them.
     ///
@@ -106,15 +107,74 @@ struct Reservation: @unchecked Sendable {
 }
 
 /// Reservations that were used and will be used again: taking one costs no system call, and its
-/// first pages are in memory already. One an engine.
+/// first pages are in memory already. One per engine.
+///
+/// Cost of taking and giving: that of as many steps as there are sizes and images, which are few:
+/// value stacks have one size, memories one for each maximum that modules name.
 final class ReservationPool: Sendable {
-    private static let capacity = 32
-    /// Bytes of a reservation that stay in memory: 4 MiB of all together.
+    /// Bytes of a reservation that stay in memory.
     static let warmByteCount = 128 << 10
-    private let free = Mutex<[Reservation]>([])
+
+    /// Those of one size and image; never empty. No dictionary: its types would cost the start of a
+    /// process more than they spare.
+    private struct Shelf {
+        let byteCount: Int
+        let image: ObjectIdentifier?
+        var free: [Reservation]
+    }
+
+    private struct Contents {
+        var count = 0
+        /// In ascending order of sizes.
+        private var shelves: [Shelf] = []
+
+        mutating func put(_ reservation: Reservation) {
+            count += 1
+            let (size, image) = (reservation.byteCount, reservation.image)
+            if let index = shelves.firstIndex(where: { $0.byteCount == size && $0.image == image })
+            {
+                return shelves[index].free.append(reservation)
+            }
+            shelves.insert(
+                Shelf(byteCount: size, image: image, free: [reservation]),
+                at: shelves.firstIndex { $0.byteCount > size } ?? shelves.count)
+        }
+
+        /// The smallest of these sizes with the image, else the smallest.
+        mutating func take(
+            _ sizes: some RangeExpression<Int>, _ image: ObjectIdentifier?
+        ) -> Reservation? {
+            var best: Int?
+            for (index, shelf) in shelves.enumerated() where sizes.contains(shelf.byteCount) {
+                if shelf.image == image {
+                    best = index
+                    break
+                }
+                if best == nil { best = index }
+            }
+            guard let best, let taken = shelves[best].free.popLast() else { return nil }
+            if shelves[best].free.isEmpty { shelves.remove(at: best) }
+            count -= 1
+            return taken
+        }
+
+        /// Takes out all with images for which `isTaken` holds.
+        mutating func takeAll(where isTaken: (ObjectIdentifier?) -> Bool) -> [Reservation] {
+            let taken = shelves.filter { isTaken($0.image) }.flatMap(\.free)
+            shelves.removeAll { isTaken($0.image) }
+            count -= taken.count
+            return taken
+        }
+    }
+
+    private let capacity: Int
+    private let free = Mutex(Contents())
+
+    /// - Parameter capacity: how many are kept; see `Engine.Configuration.keptReservations`.
+    init(capacity: Int = 32) { self.capacity = capacity }
 
     deinit {
-        free.withLock { for reservation in $0 { reservation.release() } }
+        for reservation in free.withLock({ $0.takeAll { _ in true } }) { reservation.release() }
     }
 
     /// A reservation of at least `wanted` bytes with the content of `image`, else zeros, of which
@@ -141,22 +201,8 @@ final class ReservationPool: Sendable {
     private func takeFree(
         _ sizes: some RangeExpression<Int>, _ image: MemoryImage?
     ) -> Reservation? {
-        free.withLock { free in
-            var best: Int?
-            for (index, candidate) in free.enumerated() where sizes.contains(candidate.byteCount) {
-                if let known = best.map({ free[$0] }) {
-                    let isBetter =
-                        candidate.holds(image) == known.holds(image)
-                        ? candidate.byteCount < known.byteCount : candidate.holds(image)
-                    guard isBetter else { continue }
-                }
-                best = index
-            }
-            return best.map { index in
-                free.swapAt(index, free.count - 1)
-                return free.removeLast()
-            }
-        }
+        let wanted = Reservation.mapped(image)
+        return free.withLock { $0.take(sizes, wanted) }
     }
 
     /// There is little address space: what nobody uses is given up, and what is left must do.
@@ -167,11 +213,11 @@ final class ReservationPool: Sendable {
 
     /// Takes back a reservation that nobody uses any more.
     func give(_ reservation: Reservation, warm: Int = ReservationPool.warmByteCount) {
-        guard free.withLock({ $0.count < Self.capacity }) else { return reservation.release() }
+        guard free.withLock({ $0.count < capacity }) else { return reservation.release() }
         var reservation = reservation
         reservation.clean(warm: warm)
         // A few more, if threads give at the same time, do no harm.
-        free.withLock { $0.append(reservation) }
+        free.withLock { $0.put(reservation) }
     }
 
     /// Zeros for a value stack: exactly so many bytes, whole pages, that take memory where they are
@@ -186,14 +232,13 @@ final class ReservationPool: Sendable {
     }
 
     /// Gives up reservations that hold an image which goes.
-    func forget(_ image: ObjectIdentifier) { forget { $0.holds(image) } }
+    func forget(_ image: ObjectIdentifier) { forget { $0 == image } }
 
-    private func forget(where isForgotten: (Reservation) -> Bool) {
-        let forgotten = free.withLock { free in
-            let forgotten = free.filter(isForgotten)
-            free.removeAll(where: isForgotten)
-            return forgotten
-        }
+    private func forget(where isForgotten: (ObjectIdentifier?) -> Bool) {
+        let forgotten = free.withLock { $0.takeAll(where: isForgotten) }
         for reservation in forgotten { reservation.release() }
     }
+
+    /// How many are kept now.
+    var count: Int { free.withLock { $0.count } }
 }

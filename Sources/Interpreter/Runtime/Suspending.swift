@@ -1,6 +1,7 @@
 // Invariants: an execution that is not running has its frames on its own stack, up to the stack's
 // `top`; the place where it waits was left by the machine. `executions.current` is an execution
-// that runs, on the store's current stack, and is kept by the caller of `goOn`.
+// that runs, on the store's current stack, and is kept by the caller of `goOn`. An execution with a
+// stack is in `executions.all`, at its `listIndex`.
 
 import WasmSystem
 
@@ -14,20 +15,24 @@ struct ExecutionList {
     /// The stack of one that has ended, for the next.
     var spareStack: ValueStack?
 
-    mutating func insert(_ execution: Execution) { all.append(.passUnretained(execution)) }
+    mutating func insert(_ execution: Execution) {
+        execution.listIndex = all.count
+        all.append(.passUnretained(execution))
+    }
 
+    /// The last one takes its place: any number of executions can wait.
     mutating func remove(_ execution: Execution) {
-        let object = Unmanaged.passUnretained(execution).toOpaque()
-        guard let index = all.lastIndex(where: { $0.toOpaque() == object }) else { return }
-        all.swapAt(index, all.count - 1)
-        all.removeLast()
+        guard let index = execution.listIndex, let last = all.popLast() else { return }
+        execution.listIndex = nil
+        guard index < all.count else { return }
+        all[index] = last
+        last._withUnsafeGuaranteedRef { $0.listIndex = index }
     }
 }
 
 extension Store {
     /// A stack for an execution.
     func takeStack() throws(ResourceError) -> ValueStack {
-        try prepareStack()
         if let spare = executions.spareStack {
             executions.spareStack = nil
             return spare
@@ -73,9 +78,8 @@ extension Store {
             try checkSlotFault()
             try checkResults(of: signature(call.record.pointee.typeID).type, in: call.slots)
         }
-        guard let stack = run.stack, let outerStack = exchangeStack(stack) else {
-            throw SuspensionError.notSuspended
-        }
+        guard let stack = run.stack else { throw SuspensionError.notSuspended }
+        let outerStack = exchangeStack(stack)
         if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
         let outerPlace = execution.pointee.place
         let outerRun = executions.current
@@ -100,6 +104,10 @@ extension Store {
         if callDepth > 0 { suspendedRuns.removeLast() }
         execution.pointee.place = outerPlace
         run.stack = exchangeStack(outerStack)
+        // The guest that called us may be of the instance that ran here.
+        if callDepth > 0, let outerPlace {
+            ContextView(outerPlace.context).stackLimit = stackLimit
+        }
         switch result {
         case .success(0): return true
         case .success:
@@ -188,7 +196,9 @@ extension Store {
     private func enter(
         _ run: Execution, at place: GuestPlace, _ accumulators: Accumulators = Accumulators()
     ) throws -> UInt64 {
-        ContextView(place.context).budget = execution.pointee.budget
+        let context = ContextView(place.context)
+        context.budget = execution.pointee.budget
+        context.stackLimit = stackLimit
         execution.pointee.exitCode = 0
         Machine.run(
             code: place.code, stack: place.stack, context: place.context,

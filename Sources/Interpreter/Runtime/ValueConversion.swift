@@ -164,7 +164,7 @@ extension Store {
         guard slot & 7 == 0,
             let record = UnsafeMutablePointer<FunctionRecord>(
                 bitPattern: UInt(truncatingIfNeeded: slot)),
-            hostRecords.values.contains(record) || instances.contains(where: { $0.owns(record) })
+            isHostFunction(record) || instances.contains(where: { $0.owns(record) })
         else { return nil }
         return record
     }

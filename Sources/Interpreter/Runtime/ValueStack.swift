@@ -97,10 +97,12 @@ extension Store {
             base: valueStack, limit: stackLimit, end: stackEnd, top: execution.pointee.top)
     }
 
-    /// Lets guests run on another stack, and answers the one before, which was prepared.
-    func exchangeStack(_ other: ValueStack) -> ValueStack? {
-        guard let before = currentStack else { return nil }
-        use(other)
+    /// Lets guests run on another stack, and returns the one before; nil for none: the store's own is
+    /// mapped when a call needs it. Constant time: instances are told of the limit when their code is
+    /// entered.
+    func exchangeStack(_ other: ValueStack?) -> ValueStack? {
+        let before = currentStack
+        if let other { use(other) } else { useNone() }
         return before
     }
 
@@ -112,7 +114,6 @@ extension Store {
         if wanted > stackLimit, let code = stack.grow(to: wanted, account) { return code }
         // The stack pointer of the running guest is not the store's to change.
         stackLimit = stack.limit
-        tellStackLimit()
         return nil
     }
 
@@ -121,14 +122,14 @@ extension Store {
         stackLimit = stack.limit
         stackEnd = stack.end
         execution.pointee.top = stack.top
-        tellStackLimit()
     }
 
-    private func tellStackLimit() {
-        for instance in instances {
-            instance.context.storeBytes(
-                of: stackLimit, toByteOffset: ContextOffset.stackLimit,
-                as: UnsafeMutableRawPointer.self)
-        }
+    /// As in a new store.
+    private func useNone() {
+        let nowhere = UnsafeMutableRawPointer(execution)
+        valueStack = nil
+        stackLimit = nowhere
+        stackEnd = nowhere
+        execution.pointee.top = nowhere.assumingMemoryBound(to: Slot.self)
     }
 }

@@ -71,7 +71,7 @@ extension Instance {
     public init(_ snapshot: Snapshot, imports: [External] = [], in store: Store) throws {
         self.init(
             store: store,
-            storage: try store.instantiate(snapshot, imports: imports.map { .some($0) }))
+            storage: try store.instantiate(snapshot, imports: .given(imports.map { .some($0) })))
     }
 }
 
@@ -82,7 +82,7 @@ extension Linker {
     public func instantiate(from snapshot: Snapshot, in store: Store) throws -> Instance {
         let imports = try resolve(snapshot.module, in: store)
         return Instance(
-            store: store, storage: try store.instantiate(snapshot, imports: imports))
+            store: store, storage: try store.instantiate(snapshot, imports: .given(imports)))
     }
 }
 
@@ -91,7 +91,7 @@ extension Store {
     var isIdle: Bool { callDepth == 0 && executions.all.isEmpty }
 
     /// Makes an instance as a snapshot has it, with what the module's imports were resolved to.
-    func instantiate(_ snapshot: Snapshot, imports: [External?]) throws -> InstanceStorage {
+    func instantiate(_ snapshot: Snapshot, imports: ImportSource) throws -> InstanceStorage {
         try allocate(snapshot.module, imports: imports) { instance in
             try Restoration(snapshot.state, to: instance).define()
         }

@@ -5,7 +5,8 @@ extension Linker {
     /// older name `wasi_unstable`.
     ///
     /// Folders are opened now. The linker's functions share the descriptors of this one guest: use
-    /// a linker for each. The answer can be used to hand the guest more descriptors.
+    /// a linker for each, or `defineWASI` where there are many. The guest that is returned can be used to
+    /// hand it more descriptors.
     ///
     /// - Throws: `WASISetupError` if a folder cannot be opened or a string is malformed.
     @discardableResult
@@ -18,314 +19,352 @@ extension Linker {
 
 extension WASIGuest {
     /// Defines all functions of preview 1 and of its older version on `linker`.
-    public func define(on linker: Linker) { define(on: linker, only: nil) }
+    public func define(on linker: Linker) { define(on: linker, thread: 0) }
 
-    /// Defines the functions of these names, or all.
-    ///
     /// - Parameter thread: the number of the guest's thread that will call them.
-    func define(on linker: Linker, only names: Set<Name>?, thread: UInt32 = 0) {
-        linker.prepare { [self] in adopt($0) }
-        for version in [Version.preview1, .unstable] {
-            let table = FunctionTable(
-                guest: self, linker: linker, version: version, names: names, thread: thread)
-            table.defineProcess()
-            table.defineClocks()
-            table.defineFiles()
-            table.defineDescriptors()
-            table.definePaths()
-            table.defineSockets()
+    func define(on linker: Linker, thread: UInt32) {
+        let binding = GuestBinding(self, thread: thread)
+        linker.beforeInstantiating { [self] in adopt($0) }
+        for table in [FunctionTable.preview1, .unstable] {
+            linker.define(table.module) { table[$0]?.function(for: binding) }
         }
     }
 }
 
-/// Names, types and bodies of the functions; the parameters are in the specification's order.
-private struct FunctionTable {
-    typealias Body = (WASIGuest, GuestMemory, borrowing CallSlots) throws(Errno) -> Void
-    typealias PlainBody = (WASIGuest, borrowing CallSlots) throws(Errno) -> Void
-    typealias LongBody = (WASIGuest, GuestMemory, StopSignal, borrowing CallSlots) throws(Errno) ->
-        Void
-    typealias LongPlainBody = (WASIGuest, StopSignal, borrowing CallSlots) throws(Errno) -> Void
-    typealias CallerBody = (WASIGuest, borrowing Caller, borrowing CallSlots) throws -> Void
+extension Caller {
+    /// Memory 0 of the calling instance.
+    ///
+    /// - Throws: `fault` if there is none.
+    @inline(__always)
+    fileprivate var bytes: GuestMemory {
+        get throws(Errno) {
+            guard let memory = guestMemory else { throw .fault }
+            return memory
+        }
+    }
+}
 
-    let guest: WASIGuest
-    let linker: Linker
+/// The functions of one version. The parameters are in the specification's order.
+struct FunctionTable: Sendable {
+    static let preview1 = FunctionTable(.preview1)
+    static let unstable = FunctionTable(.unstable)
+
     let version: Version
-    /// The functions to define; nil for all.
-    let names: Set<Name>?
-    let thread: UInt32
+    private(set) var functions: [WASIFunction] = []
 
-    private var module: Name {
-        version == .preview1 ? "wasi_snapshot_preview1" : "wasi_unstable"
+    /// The name of the module that guests import them from.
+    var module: Name { version == .preview1 ? "wasi_snapshot_preview1" : "wasi_unstable" }
+
+    private init(_ version: Version) {
+        self.version = version
+        functions.reserveCapacity(46)
+        defineProcess()
+        defineClocks()
+        defineFiles()
+        defineDescriptors()
+        definePaths()
+        defineSockets()
     }
 
-    private func add(_ name: Name, _ parameters: String, _ body: @escaping HostFunction.Body) {
-        guard names?.contains(name) ?? true else { return }
-        linker.defineFunction(
-            module, name, parameters: parameters.utf8.map { $0 == 0x49 ? .i64 : .i32 },
-            results: [.i32], traced(name, body))
-    }
+    /// The function of this name.
+    subscript(name: Name) -> WASIFunction? { functions.first { $0.name == name } }
 
-    /// The body, or one that is also written down.
-    fileprivate func traced(
-        _ name: Name, _ body: @escaping HostFunction.Body
-    ) -> HostFunction.Body {
-        guard let trace = guest.trace else { return body }
-        return trace.traced(name, thread: thread, version, guest, body)
-    }
-
-    /// Defines a function that uses memory. `parameters` has an `i` for each i32 and an `I` for
-    /// each i64; the result is an errno.
-    private func define(_ name: Name, _ parameters: String, _ body: @escaping Body) {
-        add(name, parameters) { [guest] caller, slots in
-            do throws(Errno) {
-                guard let memory = caller.guestMemory else { throw .fault }
-                try body(guest, memory, slots)
-                slots.setResult(u32: 0)
-            } catch {
-                slots.setResult(u32: UInt32(error.rawValue))
-            }
-        }
-    }
-
-    /// Defines a function that uses no memory.
-    private func definePlain(_ name: Name, _ parameters: String, _ body: @escaping PlainBody) {
-        add(name, parameters) { [guest] _, slots in
-            do throws(Errno) {
-                try body(guest, slots)
-                slots.setResult(u32: 0)
-            } catch {
-                slots.setResult(u32: UInt32(error.rawValue))
-            }
-        }
-    }
-
-    /// Defines a function that uses memory and can take long: it looks at the signal.
-    private func defineLong(_ name: Name, _ parameters: String, _ body: @escaping LongBody) {
-        add(name, parameters) { [guest] caller, slots in
-            do throws(Errno) {
-                guard let memory = caller.guestMemory else { throw .fault }
-                try body(guest, memory, caller.stopSignal, slots)
-                slots.setResult(u32: 0)
-            } catch {
-                slots.setResult(u32: UInt32(error.rawValue))
-            }
-        }
-    }
-
-    /// Defines a function that uses no memory and can take long.
-    private func defineLongPlain(
-        _ name: Name, _ parameters: String, _ body: @escaping LongPlainBody
+    /// Defines a function whose result is the `Errno` that `body` throws.
+    @inline(__always)
+    private mutating func define<each Value: SlotReadable>(
+        _ name: Name, _ parameters: repeat Parameter<each Value>,
+        body:
+            @escaping @Sendable (WASIGuest, borrowing Caller, repeat each Value) throws(Errno)
+            -> Void
     ) {
-        add(name, parameters) { [guest] caller, slots in
-            do throws(Errno) {
-                try body(guest, caller.stopSignal, slots)
-                slots.setResult(u32: 0)
-            } catch {
-                slots.setResult(u32: UInt32(error.rawValue))
-            }
-        }
+        functions.append(
+            WASIFunction(name, version, result: .errno, repeat each parameters) {
+                guest, caller, slots in
+                var slot = 0
+                do throws(Errno) {
+                    try body(guest, caller, repeat (each Value)(slots, &slot))
+                    slots.setResult(u32: 0)
+                } catch {
+                    slots.setResult(u32: UInt32(error.rawValue))
+                }
+            })
     }
 
     /// Defines a function that may wait or end the guest: what it throws besides `Errno` does.
-    private func defineWaiting(_ name: Name, _ parameters: String, _ body: @escaping CallerBody) {
-        add(name, parameters) { [guest] caller, slots in
-            do {
-                try body(guest, caller, slots)
-                slots.setResult(u32: 0)
-            } catch let error as Errno {
-                slots.setResult(u32: UInt32(error.rawValue))
-            }
-        }
+    @inline(__always)
+    private mutating func defineWaiting<each Value: SlotReadable>(
+        _ name: Name, _ parameters: repeat Parameter<each Value>,
+        body: @escaping @Sendable (WASIGuest, borrowing Caller, repeat each Value) throws -> Void
+    ) {
+        functions.append(
+            WASIFunction(name, version, result: .errno, repeat each parameters) {
+                guest, caller, slots in
+                var slot = 0
+                do {
+                    try body(guest, caller, repeat (each Value)(slots, &slot))
+                    slots.setResult(u32: 0)
+                } catch let error as Errno {
+                    slots.setResult(u32: UInt32(error.rawValue))
+                }
+            })
     }
 }
 
 extension FunctionTable {
-    fileprivate func defineProcess() {
-        define("args_get", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.args_get(memory, slots.u32(0), slots.u32(1))
+    fileprivate mutating func defineProcess() {
+        define("args_get", .arguments("argv"), .memory("argv_buf")) {
+            (guest, caller, argv, buffer) throws(Errno) in
+            try guest.args_get(try caller.bytes, argv, buffer)
         }
-        define("args_sizes_get", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.args_sizes_get(memory, slots.u32(0), slots.u32(1))
+        define("args_sizes_get", .result32("argc"), .result32("argv_buf_size")) {
+            (guest, caller, count, size) throws(Errno) in
+            try guest.args_sizes_get(try caller.bytes, count, size)
         }
-        define("environ_get", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.environ_get(memory, slots.u32(0), slots.u32(1))
+        define("environ_get", .environment("environ"), .memory("environ_buf")) {
+            (guest, caller, environ, buffer) throws(Errno) in
+            try guest.environ_get(try caller.bytes, environ, buffer)
         }
-        define("environ_sizes_get", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.environ_sizes_get(memory, slots.u32(0), slots.u32(1))
+        define("environ_sizes_get", .result32("environc"), .result32("environ_buf_size")) {
+            (guest, caller, count, size) throws(Errno) in
+            try guest.environ_sizes_get(try caller.bytes, count, size)
         }
-        linker.defineFunction(
-            module, "proc_exit", parameters: [.i32], results: [],
-            traced("proc_exit") { [guest] _, slots in try guest.proc_exit(slots.u32(0)) })
-        defineWaiting("proc_raise", "i") { try $0.proc_raise($2.u32(0)) }
-        definePlain("sched_yield", "") { (guest, _) throws(Errno) in
-            guest.sched_yield()
+        functions.append(
+            WASIFunction(
+                "proc_exit", version, result: .none, Parameter<UInt32>.number("rval")
+            ) { guest, _, slots in try guest.proc_exit(slots.u32(0)) })
+        defineWaiting("proc_raise", .word("sig", TraceWords.signals)) { guest, _, signal in
+            try guest.proc_raise(signal)
         }
+        define("sched_yield") { (guest, _) throws(Errno) in guest.sched_yield() }
     }
 
-    fileprivate func defineClocks() {
-        define("clock_res_get", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.clock_res_get(memory, slots.u32(0), slots.u32(1))
+    fileprivate mutating func defineClocks() {
+        define("clock_res_get", .word("id", TraceWords.clocks), .result64("resolution")) {
+            (guest, caller, id, resolution) throws(Errno) in
+            try guest.clock_res_get(try caller.bytes, id, resolution)
         }
-        // The second parameter, how late the answer may be, asks for nothing: it is never late.
-        define("clock_time_get", "iIi") { (guest, memory, slots) throws(Errno) in
-            try guest.clock_time_get(memory, slots.u32(0), slots.u32(2))
+        // `precision`, how late the time may be, asks for nothing: it is never late.
+        define(
+            "clock_time_get", .word("id", TraceWords.clocks), .timestamp("precision"),
+            .result64("time")
+        ) { (guest, caller, id, _, time) throws(Errno) in
+            try guest.clock_time_get(try caller.bytes, id, time)
         }
-        defineLong("random_get", "ii") { (guest, memory, stop, slots) throws(Errno) in
-            try guest.random_get(memory, slots.u32(0), slots.u32(1), stop)
+        define("random_get", .memory("buf"), .size("buf_len")) {
+            (guest, caller, buffer, size) throws(Errno) in
+            try guest.random_get(try caller.bytes, buffer, size, caller.stopSignal)
         }
-        defineWaiting("poll_oneoff", "iiii") { [version] guest, caller, slots in
-            guard let memory = caller.guestMemory else { throw Errno.fault }
+        defineWaiting(
+            "poll_oneoff", .subscriptions("in"), .events("out"), .count("nsubscriptions"),
+            .result32("nevents")
+        ) { [version] guest, caller, input, output, count, result in
             try guest.poll_oneoff(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), version, caller)
+                try caller.bytes, input, output, count, result, version, caller)
         }
     }
 
-    fileprivate func defineFiles() {
-        defineWaiting("fd_read", "iiii") { guest, caller, slots in
-            guard let memory = caller.guestMemory else { throw Errno.fault }
-            try guest.fd_read(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), caller)
+    fileprivate mutating func defineFiles() {
+        defineWaiting("fd_read", .descriptor(), .filled("iovs"), .result32("nread")) {
+            guest, caller, fd, iovs, result in
+            try guest.fd_read(try caller.bytes, fd, iovs.address, iovs.count, result, caller)
         }
-        defineWaiting("fd_write", "iiii") { guest, caller, slots in
-            guard let memory = caller.guestMemory else { throw Errno.fault }
-            try guest.fd_write(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), caller)
+        defineWaiting("fd_write", .descriptor(), .contents("iovs"), .result32("nwritten")) {
+            guest, caller, fd, iovs, result in
+            try guest.fd_write(try caller.bytes, fd, iovs.address, iovs.count, result, caller)
         }
-        defineLong("fd_pread", "iiiIi") { (guest, memory, stop, slots) throws(Errno) in
+        define(
+            "fd_pread", .descriptor(), .filled("iovs"), .filesize("offset"), .result32("nread")
+        ) { (guest, caller, fd, iovs, offset, result) throws(Errno) in
             try guest.fd_pread(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4), stop)
+                try caller.bytes, fd, iovs.address, iovs.count, offset, result, caller.stopSignal)
         }
-        defineLong("fd_pwrite", "iiiIi") { (guest, memory, stop, slots) throws(Errno) in
+        define(
+            "fd_pwrite", .descriptor(), .contents("iovs"), .filesize("offset"),
+            .result32("nwritten")
+        ) { (guest, caller, fd, iovs, offset, result) throws(Errno) in
             try guest.fd_pwrite(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4), stop)
+                try caller.bytes, fd, iovs.address, iovs.count, offset, result, caller.stopSignal)
         }
-        define("fd_seek", "iIii") { [version] (guest, memory, slots) throws(Errno) in
-            let whence = Whence(slots.u32(2), version)
-            try guest.fd_seek(memory, slots.u32(0), slots.i64(1), whence, slots.u32(3))
+        define(
+            "fd_seek", .descriptor(), .filedelta("offset"), .whence("whence"),
+            .result64("newoffset")
+        ) { [version] (guest, caller, fd, offset, whence, result) throws(Errno) in
+            try guest.fd_seek(try caller.bytes, fd, offset, Whence(whence, version), result)
         }
-        define("fd_tell", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.fd_tell(memory, slots.u32(0), slots.u32(1))
+        define("fd_tell", .descriptor(), .result64("offset")) {
+            (guest, caller, fd, result) throws(Errno) in
+            try guest.fd_tell(try caller.bytes, fd, result)
         }
-        definePlain("fd_sync", "i") { (guest, slots) throws(Errno) in
-            try guest.fd_sync(slots.u32(0))
+        define("fd_sync", .descriptor()) { (guest, _, fd) throws(Errno) in
+            try guest.fd_sync(fd)
         }
-        definePlain("fd_datasync", "i") { (guest, slots) throws(Errno) in
-            try guest.fd_datasync(slots.u32(0))
+        define("fd_datasync", .descriptor()) { (guest, _, fd) throws(Errno) in
+            try guest.fd_datasync(fd)
         }
-        defineLongPlain("fd_advise", "iIIi") { (guest, stop, slots) throws(Errno) in
-            try guest.fd_advise(slots.u32(0), slots.u64(1), slots.u64(2), slots.u32(3), stop)
+        define(
+            "fd_advise", .descriptor(), .filesize("offset"), .filesize("len"),
+            .word("advice", TraceWords.advice)
+        ) { (guest, caller, fd, offset, length, advice) throws(Errno) in
+            try guest.fd_advise(fd, offset, length, advice, caller.stopSignal)
         }
-        defineLongPlain("fd_allocate", "iII") { (guest, stop, slots) throws(Errno) in
-            try guest.fd_allocate(slots.u32(0), slots.u64(1), slots.u64(2), stop)
+        define("fd_allocate", .descriptor(), .filesize("offset"), .filesize("len")) {
+            (guest, caller, fd, offset, length) throws(Errno) in
+            try guest.fd_allocate(fd, offset, length, caller.stopSignal)
         }
-        defineLongPlain("fd_filestat_set_size", "iI") { (guest, stop, slots) throws(Errno) in
-            try guest.fd_filestat_set_size(slots.u32(0), slots.u64(1), stop)
+        define("fd_filestat_set_size", .descriptor(), .filesize("size")) {
+            (guest, caller, fd, size) throws(Errno) in
+            try guest.fd_filestat_set_size(fd, size, caller.stopSignal)
         }
-        definePlain("fd_filestat_set_times", "iIIi") { (guest, slots) throws(Errno) in
-            try guest.fd_filestat_set_times(slots.u32(0), slots.u64(1), slots.u64(2), slots.u32(3))
+        define(
+            "fd_filestat_set_times", .descriptor(), .timestamp("atim"), .timestamp("mtim"),
+            .flags("fst_flags", TraceWords.fstflags)
+        ) { (guest, _, fd, atim, mtim, flags) throws(Errno) in
+            try guest.fd_filestat_set_times(fd, atim, mtim, flags)
         }
-        define("fd_filestat_get", "ii") { [version] (guest, memory, slots) throws(Errno) in
-            try guest.fd_filestat_get(memory, slots.u32(0), slots.u32(1), version)
+        define("fd_filestat_get", .descriptor(), .filestat("buf")) {
+            [version] (guest, caller, fd, result) throws(Errno) in
+            try guest.fd_filestat_get(try caller.bytes, fd, result, version)
         }
     }
 
-    fileprivate func defineDescriptors() {
-        definePlain("fd_close", "i") { (guest, slots) throws(Errno) in
-            try guest.fd_close(slots.u32(0))
+    fileprivate mutating func defineDescriptors() {
+        define("fd_close", .descriptor()) { (guest, _, fd) throws(Errno) in
+            try guest.fd_close(fd)
         }
-        definePlain("fd_renumber", "ii") { (guest, slots) throws(Errno) in
-            try guest.fd_renumber(slots.u32(0), slots.u32(1))
+        define("fd_renumber", .descriptor(), .descriptor("to")) {
+            (guest, _, fd, to) throws(Errno) in
+            try guest.fd_renumber(fd, to)
         }
-        define("fd_fdstat_get", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.fd_fdstat_get(memory, slots.u32(0), slots.u32(1))
+        define("fd_fdstat_get", .descriptor(), .fdstat("stat")) {
+            (guest, caller, fd, result) throws(Errno) in
+            try guest.fd_fdstat_get(try caller.bytes, fd, result)
         }
-        definePlain("fd_fdstat_set_flags", "ii") { (guest, slots) throws(Errno) in
-            try guest.fd_fdstat_set_flags(slots.u32(0), slots.u32(1))
+        define("fd_fdstat_set_flags", .descriptor(), .flags("flags", TraceWords.fdflags)) {
+            (guest, _, fd, flags) throws(Errno) in
+            try guest.fd_fdstat_set_flags(fd, flags)
         }
-        definePlain("fd_fdstat_set_rights", "iII") { (guest, slots) throws(Errno) in
-            try guest.fd_fdstat_set_rights(slots.u32(0), slots.u64(1), slots.u64(2))
+        define(
+            "fd_fdstat_set_rights", .descriptor(), .rights("fs_rights_base"),
+            .rights("fs_rights_inheriting")
+        ) { (guest, _, fd, base, inheriting) throws(Errno) in
+            try guest.fd_fdstat_set_rights(fd, base, inheriting)
         }
-        define("fd_prestat_get", "ii") { (guest, memory, slots) throws(Errno) in
-            try guest.fd_prestat_get(memory, slots.u32(0), slots.u32(1))
+        define("fd_prestat_get", .descriptor(), .prestat("buf")) {
+            (guest, caller, fd, result) throws(Errno) in
+            try guest.fd_prestat_get(try caller.bytes, fd, result)
         }
-        define("fd_prestat_dir_name", "iii") { (guest, memory, slots) throws(Errno) in
-            try guest.fd_prestat_dir_name(memory, slots.u32(0), slots.u32(1), slots.u32(2))
+        define("fd_prestat_dir_name", .descriptor(), .text("path"), .size("path_len")) {
+            (guest, caller, fd, path, size) throws(Errno) in
+            try guest.fd_prestat_dir_name(try caller.bytes, fd, path, size)
         }
-        defineLong("fd_readdir", "iiiIi") { (guest, memory, stop, slots) throws(Errno) in
+        define(
+            "fd_readdir", .descriptor(), .entries("buf"), .size("buf_len"), .cookie("cookie"),
+            .result32("bufused")
+        ) { (guest, caller, fd, buffer, size, cookie, result) throws(Errno) in
             try guest.fd_readdir(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u64(3), slots.u32(4), stop)
+                try caller.bytes, fd, buffer, size, cookie, result, caller.stopSignal)
         }
     }
 
-    fileprivate func definePaths() {
-        defineWaiting("path_open", "iiiiiIIii") { guest, caller, slots in
-            guard let memory = caller.guestMemory else { throw Errno.fault }
+    fileprivate mutating func definePaths() {
+        defineWaiting(
+            "path_open", .descriptor(), .flags("dirflags", TraceWords.lookupflags), .path(),
+            .flags("oflags", TraceWords.oflags), .rights("fs_rights_base"),
+            .rights("fs_rights_inheriting"), .flags("fdflags", TraceWords.fdflags),
+            .result32("fd")
+        ) { guest, caller, fd, dirflags, path, oflags, base, inheriting, fdflags, result in
             let trap = try guest.path_open(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u64(5), slots.u64(6), slots.u32(7), slots.u32(8), caller)
+                try caller.bytes, fd, dirflags, path.address, path.count, oflags, base, inheriting,
+                fdflags, result, caller)
             if let trap { throw trap }
         }
-        defineLong("path_create_directory", "iii") { (guest, memory, stop, slots) throws(Errno) in
-            try guest.path_create_directory(memory, slots.u32(0), slots.u32(1), slots.u32(2), stop)
+        define("path_create_directory", .descriptor(), .path()) {
+            (guest, caller, fd, path) throws(Errno) in
+            try guest.path_create_directory(
+                try caller.bytes, fd, path.address, path.count, caller.stopSignal)
         }
-        defineLong("path_remove_directory", "iii") { (guest, memory, stop, slots) throws(Errno) in
-            try guest.path_remove_directory(memory, slots.u32(0), slots.u32(1), slots.u32(2), stop)
+        define("path_remove_directory", .descriptor(), .path()) {
+            (guest, caller, fd, path) throws(Errno) in
+            try guest.path_remove_directory(
+                try caller.bytes, fd, path.address, path.count, caller.stopSignal)
         }
-        defineLong("path_unlink_file", "iii") { (guest, memory, stop, slots) throws(Errno) in
-            try guest.path_unlink_file(memory, slots.u32(0), slots.u32(1), slots.u32(2), stop)
+        define("path_unlink_file", .descriptor(), .path()) {
+            (guest, caller, fd, path) throws(Errno) in
+            try guest.path_unlink_file(
+                try caller.bytes, fd, path.address, path.count, caller.stopSignal)
         }
-        defineLong("path_rename", "iiiiii") { (guest, memory, stop, slots) throws(Errno) in
+        define(
+            "path_rename", .descriptor(), .path("old_path"), .descriptor("new_fd"),
+            .path("new_path")
+        ) { (guest, caller, fd, old, newFD, new) throws(Errno) in
             try guest.path_rename(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u32(5), stop)
+                try caller.bytes, fd, old.address, old.count, newFD, new.address, new.count,
+                caller.stopSignal)
         }
-        defineLong("path_link", "iiiiiii") { (guest, memory, stop, slots) throws(Errno) in
+        define(
+            "path_link", .descriptor("old_fd"), .flags("old_flags", TraceWords.lookupflags),
+            .path("old_path"), .descriptor("new_fd"), .path("new_path")
+        ) { (guest, caller, fd, flags, old, newFD, new) throws(Errno) in
             try guest.path_link(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u32(5), slots.u32(6), stop)
+                try caller.bytes, fd, flags, old.address, old.count, newFD, new.address, new.count,
+                caller.stopSignal)
         }
-        defineLong("path_symlink", "iiiii") { (guest, memory, stop, slots) throws(Errno) in
+        define("path_symlink", .path("old_path"), .descriptor(), .path("new_path")) {
+            (guest, caller, old, fd, new) throws(Errno) in
             try guest.path_symlink(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4), stop)
+                try caller.bytes, old.address, old.count, fd, new.address, new.count,
+                caller.stopSignal)
         }
-        defineLong("path_readlink", "iiiiii") { (guest, memory, stop, slots) throws(Errno) in
+        define(
+            "path_readlink", .descriptor(), .path(), .usedText("buf"), .size("buf_len"),
+            .result32("bufused")
+        ) { (guest, caller, fd, path, buffer, size, result) throws(Errno) in
             try guest.path_readlink(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u32(5), stop)
+                try caller.bytes, fd, path.address, path.count, buffer, size, result,
+                caller.stopSignal)
         }
-        defineLong("path_filestat_get", "iiiii") {
-            [version] (guest, memory, stop, slots) throws(Errno) in
+        define(
+            "path_filestat_get", .descriptor(), .flags("flags", TraceWords.lookupflags), .path(),
+            .filestat("buf")
+        ) { [version] (guest, caller, fd, flags, path, result) throws(Errno) in
             try guest.path_filestat_get(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                version, stop)
+                try caller.bytes, fd, flags, path.address, path.count, result, version,
+                caller.stopSignal)
         }
-        defineLong("path_filestat_set_times", "iiiiIIi") {
-            (guest, memory, stop, slots) throws(Errno) in
+        define(
+            "path_filestat_set_times", .descriptor(), .flags("flags", TraceWords.lookupflags),
+            .path(), .timestamp("atim"), .timestamp("mtim"),
+            .flags("fst_flags", TraceWords.fstflags)
+        ) { (guest, caller, fd, flags, path, atim, mtim, fstflags) throws(Errno) in
             try guest.path_filestat_set_times(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u64(4),
-                slots.u64(5), slots.u32(6), stop)
+                try caller.bytes, fd, flags, path.address, path.count, atim, mtim, fstflags,
+                caller.stopSignal)
         }
     }
 
-    fileprivate func defineSockets() {
-        defineWaiting("sock_accept", "iii") { guest, caller, slots in
-            guard let memory = caller.guestMemory else { throw Errno.fault }
-            try guest.sock_accept(memory, slots.u32(0), slots.u32(1), slots.u32(2), caller)
+    fileprivate mutating func defineSockets() {
+        defineWaiting(
+            "sock_accept", .descriptor(), .flags("flags", TraceWords.fdflags), .result32("fd")
+        ) { guest, caller, fd, flags, result in
+            try guest.sock_accept(try caller.bytes, fd, flags, result, caller)
         }
-        defineWaiting("sock_recv", "iiiiii") { guest, caller, slots in
-            guard let memory = caller.guestMemory else { throw Errno.fault }
+        defineWaiting(
+            "sock_recv", .descriptor(), .filled("ri_data"), .flags("ri_flags", TraceWords.riflags),
+            .result32("nread"), .resultFlags("ro_flags", TraceWords.roflags)
+        ) { guest, caller, fd, data, flags, count, resultFlags in
             try guest.sock_recv(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                slots.u32(5), caller)
+                try caller.bytes, fd, data.address, data.count, flags, count, resultFlags, caller)
         }
-        defineWaiting("sock_send", "iiiii") { guest, caller, slots in
-            guard let memory = caller.guestMemory else { throw Errno.fault }
+        defineWaiting(
+            "sock_send", .descriptor(), .contents("si_data"), .number("si_flags"),
+            .result32("nwritten")
+        ) { guest, caller, fd, data, flags, result in
             try guest.sock_send(
-                memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
-                caller)
+                try caller.bytes, fd, data.address, data.count, flags, result, caller)
         }
-        definePlain("sock_shutdown", "ii") { (guest, slots) throws(Errno) in
-            try guest.sock_shutdown(slots.u32(0), slots.u32(1))
+        define("sock_shutdown", .descriptor(), .flags("how", TraceWords.sdflags)) {
+            (guest, _, fd, how) throws(Errno) in
+            try guest.sock_shutdown(fd, how)
         }
     }
 }

@@ -34,39 +34,30 @@ public struct CallTrace: Sendable {
 
     public init(_ write: @escaping Writer) { self.write = write }
 
-    /// The body of a host function that does the same and writes it down.
-    ///
-    /// - Parameters:
-    ///   - strings: arguments and variables, which `args_get` and `environ_get` copy.
-    func traced(
-        _ name: Name, thread: UInt32, _ version: Version, _ guest: WASIGuest,
-        _ body: @escaping HostFunction.Body
-    ) -> HostFunction.Body {
-        let name = name.description
-        let form = TraceForm.of(name, version)
-        return { caller, slots in
-            let arguments = (0..<min(slots.count, TraceForm.slotLimit)).map { slots[$0] }
-            let before = TraceReader(caller.guestMemory, arguments, dataLimit, version)
-            var text = showsThreads ? "[\(thread)] " : ""
-            text += name + "(" + form.parameters.map { before.text($0) }.joined(separator: ", ")
-            let start = ContinuousClock.now
-            do {
-                try body(caller, slots)
-            } catch {
-                finish(text + ") = " + Self.word(for: error), since: start)
-                throw error
-            }
-            text += ") = " + form.outcome(slots.u32(0))
-            // The memory may have grown meanwhile.
-            let after = TraceReader(caller.guestMemory, arguments, dataLimit, version)
-            if form.succeeded(slots.u32(0)) {
-                for result in form.results {
-                    let shown = after.text(result, guest)
-                    if !shown.isEmpty { text += " " + shown }
-                }
-            }
-            finish(text, since: start)
+    /// Calls a function and writes it down.
+    func call(
+        _ function: WASIFunction, _ binding: GuestBinding, _ caller: borrowing Caller,
+        _ slots: borrowing CallSlots
+    ) throws {
+        let arguments = (0..<function.type.parameters.count).map { slots[$0] }
+        let before = TraceReader(caller.guestMemory, arguments, dataLimit, function)
+        var text = showsThreads ? "[\(binding.thread)] " : ""
+        text += "\(function.name)(" + before.argumentTexts.joined(separator: ", ")
+        let start = ContinuousClock.now
+        do {
+            try function.body(binding.guest, caller, slots)
+        } catch {
+            finish(text + ") = " + Self.word(for: error), since: start)
+            throw error
         }
+        let result = function.type.results.isEmpty ? 0 : slots.u32(0)
+        text += ") = " + function.result.text(result)
+        if function.result.isSuccess(result) {
+            // The memory may have grown meanwhile.
+            let after = TraceReader(caller.guestMemory, arguments, dataLimit, function)
+            for shown in after.resultTexts(binding.guest) { text += " " + shown }
+        }
+        finish(text, since: start)
     }
 
     private static func word(for error: any Error) -> String {

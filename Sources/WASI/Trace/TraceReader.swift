@@ -9,16 +9,19 @@ struct TraceReader {
     private let memory: GuestMemory?
     private let slots: [UInt64]
     private let dataLimit: Int
-    private let version: Version
+    private let function: WASIFunction
+    private var version: Version { function.version }
 
     /// Elements that are shown of a list.
     private static let listLimit = 4
 
-    init(_ memory: GuestMemory?, _ slots: [UInt64], _ dataLimit: Int, _ version: Version) {
+    init(
+        _ memory: GuestMemory?, _ slots: [UInt64], _ dataLimit: Int, _ function: WASIFunction
+    ) {
         self.memory = memory
         self.slots = slots
         self.dataLimit = max(0, dataLimit)
-        self.version = version
+        self.function = function
     }
 
     // MARK: Slots and memory
@@ -64,21 +67,28 @@ struct TraceReader {
 
     // MARK: Arguments
 
-    func text(_ parameter: TraceForm.Parameter) -> String {
-        switch parameter {
-        case .number(let name, let index): "\(name)=\(slot(index))"
-        case .signed(let name, let index): "\(name)=\(Int64(bitPattern: slot(index)))"
-        case .address(let name, let index): "\(name)=0x\(String(word(index), radix: 16))"
-        case .word(let name, let index, let words):
-            "\(name)=\(TraceText.word(word(index), words))"
-        case .flags(let name, let index, let words):
-            "\(name)=\(TraceText.flags(slot(index), words))"
-        case .path(let name, let index):
-            "\(name)=\(quoted(word(index), word(index + 1), dataLimit * 8))"
-        case .contents(let name, let index): "\(name)=\(contents(index))"
-        case .sizes(let name, let index): "\(name)=\(sizes(index))"
-        case .subscriptions(let name, let index): "\(name)=\(subscriptions(index))"
-        }
+    /// What is known before the call.
+    var argumentTexts: [String] { function.parameters.compactMap(argument) }
+
+    private func argument(_ parameter: WASIFunction.ParameterRow) -> String? {
+        let slot = parameter.slot
+        let value: String? =
+            switch parameter.meaning {
+            case .number: "\(self.slot(slot))"
+            case .signedNumber: "\(Int64(bitPattern: self.slot(slot)))"
+            case .opaque: "0x" + String(word(slot), radix: 16)
+            case .word(let words): TraceText.word(word(slot), words)
+            case .whence:
+                TraceText.word(
+                    word(slot), version == .preview1 ? TraceWords.whence : TraceWords.oldWhence)
+            case .flags(let words): TraceText.flags(self.slot(slot), words)
+            case .path: quoted(word(slot), word(slot + 1), dataLimit * 8)
+            case .contents: contents(slot)
+            case .filledBuffers: sizes(slot)
+            case .subscriptions: subscriptions(slot)
+            default: nil
+            }
+        return value.map { "\(parameter.name)=\($0)" }
     }
 
     /// The buffers of an array at slot `index`, as many as are shown.
@@ -135,32 +145,52 @@ struct TraceReader {
 
     // MARK: Results
 
+    /// What the call wrote: numbers and structures, then what those say how much there is of.
+    func resultTexts(_ guest: WASIGuest) -> [String] {
+        (function.parameters.map(number) + function.parameters.map { content($0, guest) })
+            .filter { !$0.isEmpty }
+    }
+
     /// Empty if there is nothing to say.
-    func text(_ result: TraceForm.Result, _ guest: WASIGuest) -> String {
-        switch result {
-        case .number32(let name, let index): number(name, load(word(index), UInt32.self))
-        case .number64(let name, let index): number(name, load(word(index), UInt64.self))
-        case .flags16(let name, let index, let words):
-            load(word(index), UInt16.self).map {
-                "\(name)=\(TraceText.flags(UInt64($0), words))"
+    private func number(_ parameter: WASIFunction.ParameterRow) -> String {
+        let place = word(parameter.slot)
+        return switch parameter.meaning {
+        case .result32: number(parameter.name, load(place, UInt32.self))
+        case .result64: number(parameter.name, load(place, UInt64.self))
+        case .result16(let words):
+            load(place, UInt16.self).map {
+                "\(parameter.name)=\(TraceText.flags(UInt64($0), words))"
             } ?? ""
-        case .filestat(let index): filestat(word(index))
-        case .fdstat(let index): fdstat(word(index))
-        case .prestat(let index):
-            number("pr_name_len", load(word(index) + 4, UInt32.self))
-        case .text(let name, let index):
-            "\(name)=\(quoted(word(index), word(index + 1), dataLimit * 8))"
-        case .usedText(let name, let index, let size):
-            load(word(size), UInt32.self).map {
-                "\(name)=\(quoted(word(index), UInt64($0), dataLimit * 8))"
-            } ?? ""
-        case .data(let name, let count): data(name, count)
-        case .entries(let index, let size): entries(word(index), word(size))
-        case .events(let index, let count): events(word(index), word(count))
+        case .filestat: filestat(place)
+        case .fdstat: fdstat(place)
+        case .prestat: number("pr_name_len", load(place + 4, UInt32.self))
+        default: ""
+        }
+    }
+
+    private func content(_ parameter: WASIFunction.ParameterRow, _ guest: WASIGuest) -> String {
+        let slot = parameter.slot
+        return switch parameter.meaning {
+        case .text:
+            "\(parameter.name)=\(quoted(word(slot), word(slot + 1), dataLimit * 8))"
+        case .usedText:
+            used.map { "\(parameter.name)=\(quoted(word(slot), $0, dataLimit * 8))" } ?? ""
+        case .filledBuffers: data(slot)
+        case .entries: entries(word(slot))
+        case .events: events(word(slot))
         case .arguments: "argv=" + strings(guest.arguments) { $0 }
         // Values of variables are often secrets.
         case .environment: "environ=" + strings(guest.environment) { $0.prefix { $0 != 0x3d } }
+        default: ""
         }
+    }
+
+    /// What the first number says that the call wrote.
+    private var used: UInt64? {
+        let parameter = function.parameters.first {
+            if case .result32 = $0.meaning { true } else { false }
+        }
+        return parameter.flatMap { load(word($0.slot), UInt32.self) }.map(UInt64.init)
     }
 
     private func number(_ name: String, _ value: (some FixedWidthInteger)?) -> String {
@@ -205,11 +235,9 @@ struct TraceReader {
             + " fs_rights_inheriting=\(TraceText.flags(inheriting, TraceWords.rights))"
     }
 
-    /// What the first bytes are that the buffers of slot 1 were filled with.
-    private func data(_ name: String, _ count: Int) -> String {
-        guard let total = load(word(count), UInt32.self).map(UInt64.init),
-            let vectors = vectors(1, 64)
-        else { return "" }
+    /// What the first bytes are that the buffers of an array at slot `index` were filled with.
+    private func data(_ index: Int) -> String {
+        guard let total = used, let vectors = vectors(index, 64) else { return "" }
         var found: [UInt8] = []
         for vector in vectors where found.count < dataLimit {
             let left = total - UInt64(found.count)
@@ -220,13 +248,13 @@ struct TraceReader {
             found += next
         }
         let more = total > UInt64(found.count) ? "...+\(total - UInt64(found.count))" : ""
-        return "\(name)=\(TraceText.quoted(found))\(more)"
+        return "data=\(TraceText.quoted(found))\(more)"
     }
 
     /// The names of a folder's entries, of which the last may be cut off.
-    private func entries(_ address: UInt64, _ size: UInt64) -> String {
-        guard let used = load(size, UInt32.self) else { return "" }
-        let end = address + UInt64(used)
+    private func entries(_ address: UInt64) -> String {
+        guard let used else { return "" }
+        let end = address + used
         var place = address
         var shown: [String] = []
         var count: UInt64 = 0
@@ -243,20 +271,20 @@ struct TraceReader {
     }
 
     /// `[clock(success), fd_read(success, nbytes=5)]`
-    private func events(_ address: UInt64, _ count: UInt64) -> String {
-        guard let total = load(count, UInt32.self) else { return "" }
+    private func events(_ address: UInt64) -> String {
+        guard let total = used else { return "" }
         var shown: [String] = []
-        for number in 0..<min(UInt64(total), UInt64(Self.listLimit)) {
+        for number in 0..<min(total, UInt64(Self.listLimit)) {
             let place = address + number * UInt64(Event.size)
             guard let error = load(place + 8, UInt16.self), let kind = load(place + 10, UInt8.self),
                 let bytes = load(place + 16, UInt64.self)
             else { return "" }
             shown.append(
                 TraceText.word(UInt64(kind), TraceWords.eventtypes)
-                    + "(\(TraceForm.errno(UInt32(error)))"
+                    + "(\(WASIFunction.Result.errno(UInt32(error)))"
                     + (kind == 0 ? ")" : ", nbytes=\(bytes))"))
         }
-        return "events=" + list(shown, of: UInt64(total))
+        return "events=" + list(shown, of: total)
     }
 }
 

@@ -42,7 +42,7 @@ struct GuestWorld {
             options.listeners.compactMap { $0.path.map { Word(bytes: $0) } })
         threads = try linker.defineThreads(
             of: module, linkedWith: preloads.map(\.module), guest, in: store,
-            imports: neighbours.define)
+            imports: preloads.isEmpty && options.unknownImports == nil ? nil : neighbours.define)
         willInstantiate()
         try neighbours.define(on: linker, in: store)
     }
