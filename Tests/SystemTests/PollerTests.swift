@@ -109,7 +109,9 @@ private func receive(from descriptor: Int32, atMost count: Int) throws -> String
         }
         var tokens: [UInt64] = []
         for _ in 0..<3 {
-            for case .ready(let token, .reading) in try poller.events(within: 0) { tokens.append(token) }
+            for case .ready(let token, .reading) in try poller.events(within: 0) {
+                tokens.append(token)
+            }
         }
         #expect(tokens.sorted() == (0..<UInt64(count)).map { $0 })
         withExtendedLifetime(ends) {}
@@ -134,7 +136,8 @@ private func receive(from descriptor: Int32, atMost count: Int) throws -> String
         let copy = try pipe.input.duplicated()
         _ = try poller.add(copy.number, .reading, token: 2)
         try send("x", to: pipe.output.number)
-        #expect(Set(try poller.events(within: second)) == [.ready(1, .reading), .ready(2, .reading)])
+        let both: Set<Poller.Event> = [.ready(1, .reading), .ready(2, .reading)]
+        #expect(Set(try poller.events(within: second)) == both)
         #expect(poller.isCurrent(first))
     }
 }

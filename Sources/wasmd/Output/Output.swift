@@ -60,7 +60,9 @@ struct Console {
     let error: Output
 
     static func standard() -> Console {
-        Console(output: Output(descriptor: Kernel.standardOutput), error: Output(descriptor: Kernel.standardError))
+        Console(
+            output: Output(descriptor: Kernel.standardOutput),
+            error: Output(descriptor: Kernel.standardError))
     }
 
     /// Writes what is left: results first, so that both are in order on a terminal.
