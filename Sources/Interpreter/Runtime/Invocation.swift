@@ -125,14 +125,7 @@ extension Store {
             }
             return 0
         } catch let suspension as Suspension {
-            guard let run = suspendable else {
-                pendingError = SuspensionError.cannotWait
-                return TrapCode.hostError.answer
-            }
-            run.pendingCall = (record, arguments)
-            run.state = .waiting(
-                .hostFunction(Execution.HostCall(request: suspension.request)))
-            return suspended
+            return wait(suspension, in: record, arguments, context: context)
         } catch {
             pendingError = error
             return TrapCode.hostError.answer
