@@ -34,6 +34,12 @@ public struct Suspension: Error, @unchecked Sendable {
     public init(_ wait: Wait, then continuation: @escaping Continuation) {
         content = .wait(wait, continuation)
     }
+
+    /// The same with a continuation that `wrap` makes of this one's; unchanged for a request.
+    package func continued(_ wrap: (@escaping Continuation) -> Continuation) -> Suspension {
+        guard case .wait(let wait, let continuation) = content else { return self }
+        return Suspension(wait, then: wrap(continuation))
+    }
 }
 
 /// Why a guest cannot wait, or not go on so.

@@ -99,7 +99,7 @@ private struct DescriptorWait {
 
 // Swift's import of the C library leaves it out, as a GNU extension.
 @_silgen_name("ppoll")
-private func symbol_ppoll(
+func symbol_ppoll(
     _ descriptors: UnsafeMutablePointer<pollfd>?, _ count: UInt,
     _ timeout: UnsafePointer<timespec>?, _ mask: UnsafePointer<sigset_t>?
 ) -> Int32

@@ -260,10 +260,9 @@ extension FunctionTable {
     fileprivate func definePaths() {
         defineWaiting("path_open", "iiiiiIIii") { guest, caller, slots in
             guard let memory = caller.guestMemory else { throw Errno.fault }
-            let trap = try guest.path_open(
+            try guest.path_open(
                 memory, slots.u32(0), slots.u32(1), slots.u32(2), slots.u32(3), slots.u32(4),
                 slots.u64(5), slots.u64(6), slots.u32(7), slots.u32(8), caller)
-            if let trap { throw trap }
         }
         defineLong("path_create_directory", "iii") { (guest, memory, stop, slots) throws(Errno) in
             try guest.path_create_directory(memory, slots.u32(0), slots.u32(1), slots.u32(2), stop)

@@ -1,4 +1,5 @@
 import Glibc
+import WasmInterpreter
 
 // Calls of the operating system for time, waiting and random bytes.
 
@@ -57,6 +58,14 @@ extension PollDescriptor {
     }
 
     mutating func add(isReading: Bool) { events |= Int16(isReading ? POLLIN : POLLOUT) }
+
+    /// What is waited for.
+    var directions: Wait.Directions {
+        var directions: Wait.Directions = []
+        if Int32(events) & POLLIN != 0 { directions.insert(.reading) }
+        if Int32(events) & POLLOUT != 0 { directions.insert(.writing) }
+        return directions
+    }
 
     /// Whether reading, or else writing, would not block, be it because it would fail.
     func isReady(isReading: Bool) -> Bool {

@@ -49,24 +49,50 @@ public struct CallTrace: Sendable {
             let before = TraceReader(caller.guestMemory, arguments, dataLimit, version)
             var text = showsThreads ? "[\(thread)] " : ""
             text += name + "(" + form.parameters.map { before.text($0) }.joined(separator: ", ")
-            let start = ContinuousClock.now
-            do {
-                try body(caller, slots)
-            } catch {
-                finish(text + ") = " + Self.word(for: error), since: start)
-                throw error
-            }
-            text += ") = " + form.outcome(slots.u32(0))
-            // The memory may have grown meanwhile.
-            let after = TraceReader(caller.guestMemory, arguments, dataLimit, version)
-            if form.succeeded(slots.u32(0)) {
-                for result in form.results {
-                    let shown = after.text(result, guest)
-                    if !shown.isEmpty { text += " " + shown }
-                }
-            }
-            finish(text, since: start)
+            try run(
+                Call(
+                    text: text, form: form, arguments: arguments, version: version, guest: guest,
+                    start: .now),
+                body, caller, slots)
         }
+    }
+
+    /// A call that has not returned.
+    private struct Call {
+        /// The line so far, up to the arguments.
+        let text: String
+        let form: TraceForm
+        let arguments: [UInt64]
+        let version: Version
+        let guest: WASIGuest
+        let start: ContinuousClock.Instant
+    }
+
+    /// Runs `body` and writes the line; one that waits is written when it has waited.
+    private func run(
+        _ call: Call, _ body: HostFunction.Body, _ caller: borrowing Caller,
+        _ slots: borrowing CallSlots
+    ) throws {
+        do {
+            try body(caller, slots)
+        } catch let suspension as Suspension {
+            throw suspension.continued { continuation in
+                { caller, slots in try run(call, continuation, caller, slots) }
+            }
+        } catch {
+            finish(call.text + ") = " + Self.word(for: error), since: call.start)
+            throw error
+        }
+        var text = call.text + ") = " + call.form.outcome(slots.u32(0))
+        // The memory may have grown meanwhile.
+        let after = TraceReader(caller.guestMemory, call.arguments, dataLimit, call.version)
+        if call.form.succeeded(slots.u32(0)) {
+            for result in call.form.results {
+                let shown = after.text(result, call.guest)
+                if !shown.isEmpty { text += " " + shown }
+            }
+        }
+        finish(text, since: call.start)
     }
 
     private static func word(for error: any Error) -> String {
