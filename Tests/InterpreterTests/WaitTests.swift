@@ -168,12 +168,18 @@ import Testing
     }
 
     /// `interrupt` may be called by a signal handler, also of a guest that a loop waits for.
-    @Test(arguments: WaitDriver.allCases) func signals(_ driver: WaitDriver) throws {
+    @Test(.serialized, arguments: WaitDriver.allCases) func signals(_ driver: WaitDriver) throws {
         let run = try function("sum", instance())
         signalled.withLock { $0 = house.store.interruptHandle }
         signal(SIGUSR1) { _ in signalled.withLockIfAvailable { $0?.interrupt() } }
         defer { signal(SIGUSR1, SIG_DFL) }
-        let trap = during({ raise(SIGUSR1) }) {
+        let trap = during({
+            var signals = sigset_t()
+            sigemptyset(&signals)
+            sigaddset(&signals, SIGUSR1)
+            pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+            raise(SIGUSR1)
+        }) {
             #expect(throws: Trap.self) { try driver.call(run, [.i32(1)]) }
         }
         #expect(trap?.code == .interrupted)
@@ -237,7 +243,7 @@ import Testing
         #expect(try driver.call(run, [.i32(1)]) == [.i32(6)])
     }
 
-    /// Results of a continuation are checked, and slots that do not exist are told.
+    /// Results of a continuation become values of their types, and slots that do not exist are told.
     @Test(arguments: WaitDriver.allCases) func wrongResults(_ driver: WaitDriver) throws {
         house.linker.defineFunction("env", "wrong", parameters: [], results: [.i32]) { _, _ in
             throw Suspension(Wait(ending: .now)) { _, slots in slots[0] = 1 << 40 }
@@ -252,9 +258,8 @@ import Testing
             (func (export "wrong") (result i32) (call $wrong))
             (func (export "outside") (result i32) (call $outside))
             """)
-        for name in ["wrong", "outside"] as [Name] {
-            #expect(throws: CallError.self) { try driver.call(function(name, instance)) }
-        }
+        #expect(try driver.call(function("wrong", instance)) == [.i32(0)])
+        #expect(throws: CallError.self) { try driver.call(function("outside", instance)) }
     }
 
     /// Between the two lies a host function, which cannot be suspended: the thread is parked.

@@ -87,7 +87,8 @@ import Testing
     }
 
     /// `interrupt` may be called by a signal handler.
-    @Test(arguments: TestGuest.Driver.allCases) func interruptionBySignal(_ driver: TestGuest.Driver) throws {
+    @Test(.serialized, arguments: TestGuest.Driver.allCases)
+    func interruptionBySignal(_ driver: TestGuest.Driver) throws {
         defer { close(listener) }
         try waitingGuest(driver) { (test, _) throws in
             signalled.withLock { $0 = test.store.interruptHandle }

@@ -1,5 +1,5 @@
-// Invariants: `queue` is 0 or the address of one of `attached`, which grow only; so whoever has read
-// it may use the queue as long as the cell lives. `next` belongs to the queue while `isQueued`.
+// Invariant: `place` is 0 or the address of one of `places`, which grow only; so whoever has read it
+// may use it as long as the cell lives.
 
 import Synchronization
 
@@ -9,14 +9,11 @@ import Synchronization
 /// finds there which of its guests were woken.
 public final class WakeCell: Sendable {
     private let woken = Atomic(false)
-    private let queue = Atomic<UInt>(0)
-    private let attached = Mutex<[WakeQueue]>([])
+    /// Where the cell goes when it is woken.
+    private let place = Atomic<UInt>(0)
+    private let places = Mutex<[WakeQueue.Place]>([])
     /// What is woken besides: the thread of a store that waits by itself.
     private let thread: InterruptHandle?
-
-    // Of the queue.
-    let next = Atomic<UInt>(0)
-    let isQueued = Atomic(false)
 
     public init() { thread = nil }
 
@@ -29,23 +26,30 @@ public final class WakeCell: Sendable {
         woken.store(true, ordering: .sequentiallyConsistent)
         thread?.notify()
         // Whoever attaches a queue looks at `woken` afterwards: one of both sees what the other did.
-        guard let queue = UnsafeRawPointer(
-            bitPattern: queue.load(ordering: .sequentiallyConsistent))
-        else { return }
-        Unmanaged<WakeQueue>.fromOpaque(queue)._withUnsafeGuaranteedRef { $0.push(self) }
+        push()
+    }
+
+    private func push() {
+        let address = place.load(ordering: .sequentiallyConsistent)
+        guard let place = UnsafeRawPointer(bitPattern: address) else { return }
+        Unmanaged<WakeQueue.Place>.fromOpaque(place)._withUnsafeGuaranteedRef {
+            $0.queue.push(self, at: $0)
+        }
     }
 
     /// Puts the cell into `queue` from now on when it is woken, and at once if it was woken already.
-    /// It is in one queue at a time: the last one that it was attached to.
+    /// It goes into one queue at a time: the last one that it was attached to.
     public func attach(to queue: WakeQueue) {
-        let address = UInt(bitPattern: Unmanaged.passUnretained(queue).toOpaque())
-        if self.queue.load(ordering: .relaxed) != address {
-            attached.withLock { attached in
-                if !attached.contains(where: { $0 === queue }) { attached.append(queue) }
-            }
-            self.queue.store(address, ordering: .sequentiallyConsistent)
+        let address = places.withLock { places -> UInt in
+            let known = places.first { $0.queue === queue }
+            let place = known ?? WakeQueue.Place(self, in: queue)
+            if known == nil { places.append(place) }
+            return UInt(bitPattern: Unmanaged.passUnretained(place).toOpaque())
         }
-        if isWoken { queue.push(self) }
+        if place.load(ordering: .relaxed) != address {
+            place.store(address, ordering: .sequentiallyConsistent)
+        }
+        if isWoken { push() }
     }
 
     /// Whether it was woken since the guest began to wait.

@@ -1,5 +1,6 @@
-// Invariants: `head` is 0 or the address of the first of a list of cells that are linked by `next`, each retained once
-// and with `isQueued` set; a cell is in one list at most. Whatever takes the list takes all of it.
+// Invariants: `head` is 0 or the address of the first of a list of places that are linked by `next`;
+// the cell of each was retained once, and keeps its place. A place is in the list while `isQueued`.
+// Whatever takes the list takes all of it.
 
 import Synchronization
 
@@ -17,6 +18,7 @@ public final class WakeQueue: Sendable {
     public let descriptor: Int32
     private let isOwned: Bool
     private let head = Atomic<UInt>(0)
+    private let isClosed = Atomic(false)
 
     /// A queue with a descriptor of its own.
     public init() {
@@ -37,6 +39,20 @@ public final class WakeQueue: Sendable {
         if isOwned { WakeEvent.close(descriptor) }
     }
 
+    /// A cell's place in the list of a queue.
+    final class Place: Sendable {
+        let queue: WakeQueue
+        /// The cell, which has the place.
+        let cell: UInt
+        let next = Atomic<UInt>(0)
+        let isQueued = Atomic(false)
+
+        init(_ cell: WakeCell, in queue: WakeQueue) {
+            self.queue = queue
+            self.cell = UInt(bitPattern: Unmanaged.passUnretained(cell).toOpaque())
+        }
+    }
+
     /// Makes the descriptor readable without a cell.
     public func signal() { WakeEvent.signal(descriptor) }
 
@@ -48,23 +64,36 @@ public final class WakeQueue: Sendable {
         takeAll(body)
     }
 
+    /// Takes no cells from now on, and lets go of those that it has. A queue that is not drained any
+    /// more would keep the cells that are woken, and they the queue.
+    public func close() {
+        isClosed.store(true, ordering: .sequentiallyConsistent)
+        takeAll { _ in }
+    }
+
     private func takeAll(_ body: (WakeCell) -> Void) {
         var next = head.exchange(0, ordering: .acquiringAndReleasing)
         while let pointer = UnsafeRawPointer(bitPattern: next) {
-            let cell = Unmanaged<WakeCell>.fromOpaque(pointer).takeRetainedValue()
-            next = cell.next.load(ordering: .relaxed)
-            cell.isQueued.store(false, ordering: .sequentiallyConsistent)
-            body(cell)
+            let address = Unmanaged<Place>.fromOpaque(pointer)._withUnsafeGuaranteedRef {
+                next = $0.next.load(ordering: .relaxed)
+                $0.isQueued.store(false, ordering: .sequentiallyConsistent)
+                return $0.cell
+            }
+            guard let cell = UnsafeRawPointer(bitPattern: address) else { continue }
+            body(Unmanaged<WakeCell>.fromOpaque(cell).takeRetainedValue())
         }
     }
 
     /// Allocates nothing and takes no lock.
-    func push(_ cell: WakeCell) {
-        guard !cell.isQueued.exchange(true, ordering: .sequentiallyConsistent) else { return }
-        let address = UInt(bitPattern: Unmanaged.passRetained(cell).toOpaque())
+    func push(_ cell: WakeCell, at place: Place) {
+        guard !isClosed.load(ordering: .sequentiallyConsistent),
+            !place.isQueued.exchange(true, ordering: .sequentiallyConsistent)
+        else { return }
+        _ = Unmanaged.passRetained(cell)
+        let address = UInt(bitPattern: Unmanaged.passUnretained(place).toOpaque())
         var first = head.load(ordering: .relaxed)
         while true {
-            cell.next.store(first, ordering: .relaxed)
+            place.next.store(first, ordering: .relaxed)
             let (isDone, original) = head.weakCompareExchange(
                 expected: first, desired: address, ordering: .acquiringAndReleasing)
             if isDone { break }

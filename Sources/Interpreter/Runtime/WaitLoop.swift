@@ -43,8 +43,7 @@ package final class WaitLoop {
         self.epoll = epoll
     }
 
-    // What is still in the queue holds it.
-    deinit { queue.drain { _ in } }
+    deinit { queue.close() }
 
     package var hasWatches: Bool { !watches.isEmpty }
 
