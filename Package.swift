@@ -54,6 +54,11 @@ let package = Package(
             name: "measure-limits", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
             path: "Benchmarks/limits"),
 
+        // What guests that wait on sockets take.
+        .executableTarget(
+            name: "measure-waiting", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
+            path: "Benchmarks/waiting"),
+
         // What calls between Swift and guests cost.
         .executableTarget(
             name: "measure-embedding", dependencies: ["Wasmd"], path: "Benchmarks/embedding"),
