@@ -160,7 +160,8 @@ final class House {
         guard let last = times.last else { return }
         let usual = times[times.count * 19 / 20]
         print("interruptions: median \(times[times.count / 2]), longest \(last) ns")
-        check("nanoseconds of 19 in 20 interruptions", Int(usual), atMost: Int(Promises.interruption))
+        check(
+            "nanoseconds of 19 in 20 interruptions", Int(usual), atMost: Int(Promises.interruption))
     }
 
     private func check(_ name: String, _ value: Int, atMost limit: Int = .max, atLeast: Int = 0) {

@@ -147,7 +147,8 @@ import Wasmd
                 group.addTask {
                     let store = Store(engine: engine)
                     let linker = Linker()
-                    linker.define("env", "memory", .memory(try Memory(store: store, sharing: memory)))
+                    linker.define(
+                        "env", "memory", .memory(try Memory(store: store, sharing: memory)))
                     let instance = try linker.instantiate(module, in: store)
                     let wait = try #require(instance.function("wait"))
                     return try await wait.call(returning: Int32.self)

@@ -293,7 +293,8 @@ import Testing
     }
 
     /// The host itself calls a host function that waits.
-    @Test(arguments: WaitDriver.allCases) func hostFunctionsByThemselves(_ driver: WaitDriver) throws
+    @Test(arguments: WaitDriver.allCases) func hostFunctionsByThemselves(_ driver: WaitDriver)
+        throws
     {
         _ = try instance()
         let exported = try house.instantiate(

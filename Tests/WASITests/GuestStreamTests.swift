@@ -125,10 +125,11 @@ import Testing
             next &+= UInt8(truncatingIfNeeded: count)
             var buffer = [UInt8](repeating: 0, count: size * 3 % 4001 + 1)
             let got = (try? buffer.withUnsafeMutableBytes { try pipe.read(into: $0) }) ?? 0
-            #expect(buffer[..<got].allSatisfy { byte in
-                defer { expected &+= 1 }
-                return byte == expected
-            })
+            #expect(
+                buffer[..<got].allSatisfy { byte in
+                    defer { expected &+= 1 }
+                    return byte == expected
+                })
         }
         pipe.closeWriting()
         let rest = pipe.readAll() ?? []

@@ -42,7 +42,9 @@ import Testing
         }
     }
 
-    @Test(arguments: TestGuest.Driver.allCases) func streamsInMemory(_ driver: TestGuest.Driver) throws {
+    @Test(arguments: TestGuest.Driver.allCases) func streamsInMemory(_ driver: TestGuest.Driver)
+        throws
+    {
         let folder = TestFolder()
         var wasi = WASI()
         wasi.folders = [.init(hostPath: folder.root, guestPath: "/")]

@@ -52,7 +52,8 @@ import Testing
     }
 
     /// A request from another thread ends every kind of waiting, as does one that came before.
-    @Test(arguments: TestGuest.Driver.allCases) func interruption(_ driver: TestGuest.Driver) throws {
+    @Test(arguments: TestGuest.Driver.allCases) func interruption(_ driver: TestGuest.Driver) throws
+    {
         defer { close(listener) }
         try waitingGuest(driver) { (test, _) throws in
             let handle = test.store.interruptHandle
@@ -112,7 +113,8 @@ import Testing
     }
 
     /// What a guest waits for ends its waiting, however late it comes.
-    @Test(arguments: TestGuest.Driver.allCases) func lateArrivals(_ driver: TestGuest.Driver) throws {
+    @Test(arguments: TestGuest.Driver.allCases) func lateArrivals(_ driver: TestGuest.Driver) throws
+    {
         defer { close(listener) }
         try waitingGuest(driver) { (test, far) throws in
             let port = port
@@ -154,7 +156,8 @@ import Testing
 
     /// A guest that waits gets rid of everything, however small the pipe; one that does not is told
     /// how much was taken.
-    @Test(arguments: TestGuest.Driver.allCases) func largeWrites(_ driver: TestGuest.Driver) throws {
+    @Test(arguments: TestGuest.Driver.allCases) func largeWrites(_ driver: TestGuest.Driver) throws
+    {
         defer { close(listener) }
         let (reader, writer) = try System.makePipe()
         defer { close(reader) }
@@ -190,7 +193,9 @@ import Testing
     }
 
     /// Hundreds of guests wait at once, and waiting costs no processor time.
-    @Test(arguments: TestGuest.Driver.allCases) func manyWaitAtOnce(_ driver: TestGuest.Driver) throws {
+    @Test(arguments: TestGuest.Driver.allCases) func manyWaitAtOnce(_ driver: TestGuest.Driver)
+        throws
+    {
         defer { close(listener) }
         let count = 300
         var limit = rlimit()
@@ -227,7 +232,9 @@ import Testing
     }
 
     /// The descriptor that a thread waits for stays, even if the guest closes its number.
-    @Test(arguments: TestGuest.Driver.allCases) func closedWhileWaiting(_ driver: TestGuest.Driver) throws {
+    @Test(arguments: TestGuest.Driver.allCases) func closedWhileWaiting(_ driver: TestGuest.Driver)
+        throws
+    {
         defer { close(listener) }
         try waitingGuest(driver) { (test, far) throws in
             let guest = test.guest

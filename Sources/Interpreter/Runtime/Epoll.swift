@@ -8,7 +8,7 @@ import Glibc
 final class Epoll {
     private let number: Int32
     private var events: UnsafeMutableRawBufferPointer
-    private static let batch = 256
+    private static let batch: Int32 = 256
 
     /// `struct epoll_event`: 32 bits of events, and 64 of the user's, packed on x86-64 only.
     #if arch(x86_64)
@@ -27,7 +27,7 @@ final class Epoll {
     init?() {
         number = DescriptorNumber.aboveStandardStreams(symbol_epoll_create1(O_CLOEXEC))
         guard number >= 0 else { return nil }
-        events = .allocate(byteCount: Self.batch * Self.eventSize, alignment: 8)
+        events = .allocate(byteCount: Int(Self.batch) * Self.eventSize, alignment: 8)
     }
 
     deinit {
@@ -61,14 +61,14 @@ final class Epoll {
     func wait(nanoseconds: Int64?, _ body: (Int32, Wait.Directions) -> Void) {
         // Milliseconds are too coarse a time for epoll's own parameter.
         if let nanoseconds, nanoseconds > 0 {
-            var item = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+            var item = pollfd(fd: number, events: Int16(truncatingIfNeeded: POLLIN), revents: 0)
             var time = timespec()
             time.tv_sec = Int(nanoseconds / 1_000_000_000)
             time.tv_nsec = Int(nanoseconds % 1_000_000_000)
             guard symbol_ppoll(&item, 1, &time, nil) > 0 else { return }
         }
         let count = symbol_epoll_wait(
-            number, events.baseAddress, Int32(Self.batch), nanoseconds == nil ? -1 : 0)
+            number, events.baseAddress, Self.batch, nanoseconds == nil ? -1 : 0)
         guard count > 0 else { return }
         for index in 0..<Int(count) {
             let offset = index * Self.eventSize

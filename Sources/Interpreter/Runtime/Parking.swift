@@ -52,7 +52,7 @@ private struct DescriptorWait {
             var events: Int32 = 0
             if $0.directions.contains(.reading) { events |= POLLIN }
             if $0.directions.contains(.writing) { events |= POLLOUT }
-            return pollfd(fd: $0.descriptor, events: Int16(events), revents: 0)
+            return pollfd(fd: $0.descriptor, events: Int16(truncatingIfNeeded: events), revents: 0)
         }
         count = items.count
     }
@@ -66,7 +66,7 @@ private struct DescriptorWait {
         var timeout = nanoseconds
         if items.count == count {
             if let wake = handle.wakeDescriptor {
-                items.append(pollfd(fd: wake, events: Int16(POLLIN), revents: 0))
+                items.append(pollfd(fd: wake, events: Int16(truncatingIfNeeded: POLLIN), revents: 0))
             } else {
                 timeout = min(timeout ?? .max, Self.blindNanoseconds)
             }

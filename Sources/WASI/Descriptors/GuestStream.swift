@@ -27,7 +27,9 @@ public protocol GuestStream: AnyObject, Sendable {
 }
 
 extension GuestStream {
-    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int { throw .badf }
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        throw .badf
+    }
     public func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int { throw .badf }
     public var readableByteCount: Int? { 0 }
     public var writableByteCount: Int? { 0 }

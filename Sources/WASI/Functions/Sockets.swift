@@ -46,7 +46,8 @@ extension WASIGuest {
             Riflags.all.rawValue | flags == Riflags.all.rawValue
         else { throw Errno.inval }
         try receive(
-            memory, ReceiveCall(
+            memory,
+            ReceiveCall(
                 descriptor: descriptor, iovs: iovs, count: count, options: Riflags(rawValue: flags),
                 byteCount: byteCount, roflags: roflags),
             after: 0, caller)

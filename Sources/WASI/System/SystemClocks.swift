@@ -62,8 +62,9 @@ extension PollDescriptor {
     /// What is waited for.
     var directions: Wait.Directions {
         var directions: Wait.Directions = []
-        if Int32(events) & POLLIN != 0 { directions.insert(.reading) }
-        if Int32(events) & POLLOUT != 0 { directions.insert(.writing) }
+        let events = Int32(truncatingIfNeeded: self.events)
+        if events & POLLIN != 0 { directions.insert(.reading) }
+        if events & POLLOUT != 0 { directions.insert(.writing) }
         return directions
     }
 

@@ -18,7 +18,7 @@ extension WASIGuest {
                 try body(memory, caller)
                 slots.setResult(u32: 0)
             } catch let error as Errno {
-                slots.setResult(u32: UInt32(error.rawValue))
+                slots.setResult(u32: UInt32(truncatingIfNeeded: error.rawValue))
             }
         }
     }
