@@ -64,9 +64,10 @@ private struct DescriptorWait {
     /// - Returns: whether to look at the descriptors.
     mutating func park(_ handle: InterruptHandle, nanoseconds: Int64?) -> Bool {
         var timeout = nanoseconds
+        let readable = Int16(truncatingIfNeeded: POLLIN)
         if items.count == count {
             if let wake = handle.wakeDescriptor {
-                items.append(pollfd(fd: wake, events: Int16(truncatingIfNeeded: POLLIN), revents: 0))
+                items.append(pollfd(fd: wake, events: readable, revents: 0))
             } else {
                 timeout = min(timeout ?? .max, Self.blindNanoseconds)
             }
