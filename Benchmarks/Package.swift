@@ -16,6 +16,10 @@ let package = Package(
         .executableTarget(
             name: "measure-limits", dependencies: [.product(name: "WasmdRooms", package: "wasmd")],
             path: "limits"),
+        // What guests that wait on sockets take.
+        .executableTarget(
+            name: "measure-waiting", dependencies: [.product(name: "WasmdRooms", package: "wasmd")],
+            path: "waiting"),
         // What calls between Swift and guests cost.
         .executableTarget(
             name: "measure-embedding", dependencies: [.product(name: "Wasmd", package: "wasmd")],

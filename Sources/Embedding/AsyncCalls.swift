@@ -7,13 +7,13 @@ import Synchronization
 ///
 ///     let results = try await function.call([.i32(7)])
 ///
-/// The guest runs on the caller's executor. When an asynchronous host function lets it wait, the
-/// caller's task is suspended; when it computes for long, it lets others run every
+/// The guest runs on the caller's executor. When an asynchronous host function lets it wait, or it
+/// waits in WASI or for another guest, the caller's task is suspended; when it computes for long, it lets others run every
 /// `Store.yieldInterval`. While it waits, the caller's actor may use the store, also for further
 /// asynchronous calls: every one of them has its own stack.
 ///
-/// When the task is cancelled, the guest ends with `CancellationError`: at once if it computes, and
-/// when the host function ends that it waits for. No code of the guest runs any more.
+/// When the task is cancelled, the guest ends with `CancellationError`: at once if it computes or waits,
+/// and when the host function ends if it waits for an asynchronous one. No code of the guest runs any more.
 extension Function {
     /// Calls the function and suspends the task until it returns.
     ///
@@ -51,7 +51,7 @@ extension Function {
         _ execution: Execution, isolation: isolated (any Actor)? = #isolation,
         reading: (borrowing CallSlots) throws -> Results
     ) async throws -> Results {
-        let cancellation = Cancellation(store.interruptHandle)
+        let cancellation = Cancellation(store.interruptHandle, execution.wakeCell)
         return try await withTaskCancellationHandler {
             _ = isolation
             return try await execution.finish(cancellation, reading: reading)
@@ -135,8 +135,25 @@ extension Execution {
                 } catch {
                     input = .failure(error)
                 }
+            case .wait(let wait):
+                try cancellation.check()
+                try await self.wait(for: self.wait ?? wait)
             case .outOfFuel, nil: throw Trap(.outOfFuel, backtrace: backtrace)
             }
+        }
+    }
+}
+
+extension Execution {
+    /// Suspends the task until the guest is to be looked at.
+    nonisolated(nonsending)
+        private func wait(for wait: Wait) async throws
+    {
+        // Without the thread, this one has to wait.
+        guard let thread = WaitThread.shared else { return try park() }
+        let cells = [wakeCell, store.interruptHandle.wakeCell]
+        await withCheckedContinuation { continuation in
+            thread.watch(wait, cells) { continuation.resume() }
         }
     }
 }
@@ -150,15 +167,25 @@ private final class Cancellation: Sendable {
 
     private let state = Mutex(State())
     private let handle: InterruptHandle
+    /// Ends the guest's waiting.
+    private let cell: WakeCell
 
-    init(_ handle: InterruptHandle) { self.handle = handle }
+    init(_ handle: InterruptHandle, _ cell: WakeCell) {
+        self.handle = handle
+        self.cell = cell
+    }
 
     func cancel() {
         state.withLock { state in
             state.isCancelled = true
             // A guest that waits is not resumed any more.
-            if state.isRunning { handle.interrupt() }
+            if state.isRunning { handle.interrupt() } else { cell.wake() }
         }
+    }
+
+    /// Throws if the task was cancelled. Who is cancelled from then on is woken.
+    func check() throws {
+        if state.withLock({ $0.isCancelled }) { throw CancellationError() }
     }
 
     /// Runs the guest for a while, unless it was cancelled.

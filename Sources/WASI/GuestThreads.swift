@@ -36,6 +36,10 @@ public final class GuestThreads: Sendable {
     /// Whether the module exports what a thread is to start with.
     private let hasEntry: Bool
     private let program = Monitor(Program())
+    /// How a thread calls what it starts with.
+    private let driver = Mutex<Driver>({ try $0.call($1) })
+
+    package typealias Driver = @Sendable (Function, [Value]) throws -> [Value]
 
     private static let entry: Name = "wasi_thread_start"
     /// C libraries keep the upper three bits for themselves.
@@ -205,6 +209,9 @@ public final class GuestThreads: Sendable {
         throw error
     }
 
+    /// Lets further threads wait in another way than each by itself.
+    package func setDriver(_ driver: @escaping Driver) { self.driver.withLock { $0 = driver } }
+
     // MARK: One thread
 
     /// What a new thread gets from the one that starts it. Used by one of both at a time.
@@ -301,8 +308,9 @@ public final class GuestThreads: Sendable {
         defer { store.returnFuel() }
         start.releaseInstances()
         let instance = try makeInstance(start.id, in: store)
-        let entry = instance.function(Self.entry)
-        _ = try entry?.call([.i32(Int32(start.id)), .i32(start.argument)])
+        guard let entry = instance.function(Self.entry) else { return }
+        let driver = driver.withLock { $0 }
+        _ = try driver(entry, [.i32(Int32(start.id)), .i32(start.argument)])
     }
 
     /// Notes that a thread has ended, and the program with it if there is an `end` and it is the

@@ -132,7 +132,10 @@ extension WASI {
         case null
         /// The bytes, once.
         case bytes([UInt8])
+        /// What the closure puts into a buffer. It has no way to let the guest wait: see `stream`.
         case closure(ReadBody)
+        /// A stream that may have nothing yet, for which the guest waits.
+        case stream(any GuestStream)
         /// A descriptor of the host, for example the end of a pipe, to read only. It is duplicated.
         case descriptor(Int32)
     }
@@ -146,6 +149,8 @@ extension WASI {
         case null
         case buffer(OutputBuffer)
         case closure(WriteBody)
+        /// A stream that may have no room, for which the guest waits.
+        case stream(any GuestStream)
         /// A descriptor of the host, for example the end of a pipe, to write only. It is
         /// duplicated.
         case descriptor(Int32)

@@ -128,6 +128,24 @@ public final class WASIGuest: Sendable {
         try table.insert(Descriptor(owning: descriptor))
     }
 
+    /// Gives the guest a stream of the embedder, for example a `MemoryPipe`. May be called at any time,
+    /// from any thread.
+    ///
+    /// - Parameter directions: what the guest may do with it.
+    /// - Returns: the guest's number for it, the lowest that is free.
+    /// - Throws: `mfile` if the guest has too many, `nomem` if its program has no room.
+    public func insert(
+        _ stream: any GuestStream, _ directions: Wait.Directions = [.reading, .writing]
+    ) throws(Errno) -> UInt32 {
+        var rights = Rights.stream
+        if !directions.contains(.reading) { rights.remove(.fdRead) }
+        if !directions.contains(.writing) { rights.remove(.fdWrite) }
+        return try table.insert(
+            Descriptor(
+                .virtualFile(EmbedderStream(stream, directions)), filetype: .unknown,
+                rights: rights))
+    }
+
     /// Attributes as the guest sees them: devices of folders in memory have numbers that do not
     /// depend on what else there is in the process.
     func seen(_ filestat: Filestat) -> Filestat {
@@ -153,6 +171,7 @@ extension Descriptor {
         case .null: self.init(source: MemorySource([]))
         case .bytes(let bytes): self.init(source: MemorySource(bytes))
         case .closure(let body): self.init(source: ClosureSource(body))
+        case .stream(let stream): self.init(source: EmbedderStream(stream, .reading))
         case .descriptor(let number): try self.init(duplicating: number, .standardInput)
         }
     }
@@ -164,6 +183,7 @@ extension Descriptor {
         case .null: self.init(sink: NullSink())
         case .buffer(let buffer): self.init(sink: buffer)
         case .closure(let body): self.init(sink: ClosureSink(body))
+        case .stream(let stream): self.init(sink: EmbedderStream(stream, .writing))
         case .descriptor(let number): try self.init(duplicating: number, .standardOutput)
         }
     }

@@ -32,3 +32,29 @@ func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void
     for thread in threads { pthread_join(thread, nil) }
     return work.failures.load(ordering: .relaxed) + count - threads.count
 }
+
+/// A thread beside the test's own, which may block.
+final class TestThread {
+    private var thread = pthread_t()
+    private var isStarted = false
+
+    private final class Body: Sendable {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    init(_ body: @escaping @Sendable () -> Void) {
+        let argument = Unmanaged.passRetained(Body(body)).toOpaque()
+        isStarted =
+            pthread_create(
+                &thread, nil,
+                { argument in
+                    guard let argument else { return nil }
+                    Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                    return nil
+                }, argument) == 0
+    }
+
+    /// Waits until the thread has ended.
+    func join() { if isStarted { pthread_join(thread, nil) } }
+}

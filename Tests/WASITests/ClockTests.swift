@@ -9,8 +9,9 @@ import Testing
         return test.load(64)
     }
 
-    @Test func systemClocks() throws {
-        let test = try TestGuest(WASI())
+    @Test(arguments: TestGuest.Driver.allCases)
+    func systemClocks(_ driver: TestGuest.Driver) throws {
+        let test = try TestGuest(WASI(), driver)
         #expect(try time(test, 0) > 1_600_000_000_000_000_000)
         let first = try time(test, 1)
         #expect(try time(test, 1) >= first)
@@ -26,10 +27,11 @@ import Testing
         }
     }
 
-    @Test func virtualClock() throws {
+    @Test(arguments: TestGuest.Driver.allCases)
+    func virtualClock(_ driver: TestGuest.Driver) throws {
         var wasi = WASI()
         wasi.clock = .custom(VirtualClock(start: 5_000_000, step: 10))
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         #expect(try time(test, 0) == 5_000_000)
         #expect(try time(test, 1) == 10)
         #expect(try time(test, 0) == 5_000_020)
@@ -41,23 +43,25 @@ import Testing
         #expect(try time(test, 1) > 3_600_000_000_000)
     }
 
-    @Test func seededRandom() throws {
+    @Test(arguments: TestGuest.Driver.allCases)
+    func seededRandom(_ driver: TestGuest.Driver) throws {
         var wasi = WASI()
         wasi.random = .seeded(1234567)
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         try test.guest.random_get(test.memory, 64, 16)
         let first: UInt64 = test.load(64)
         // Published first output of the generator for this seed.
         #expect(first == 6_457_827_717_110_365_317)
         #expect(test.load(72, UInt64.self) == 3_203_168_211_198_807_973)
-        let other = try TestGuest(wasi)
+        let other = try TestGuest(wasi, driver)
         try other.guest.random_get(other.memory, 65, 13)
         #expect(other.bytes(65, 13) == test.bytes(64, 13))
         #expect(other.bytes(78, 2) == [0, 0])
     }
 
-    @Test func systemRandom() throws {
-        let test = try TestGuest(WASI())
+    @Test(arguments: TestGuest.Driver.allCases)
+    func systemRandom(_ driver: TestGuest.Driver) throws {
+        let test = try TestGuest(WASI(), driver)
         try test.guest.random_get(test.memory, 0, UInt32(TestGuest.byteCount))
         #expect(Set(test.bytes(0, 4096)).count > 200)
         try test.guest.random_get(test.memory, UInt32(TestGuest.byteCount), 0)
@@ -66,8 +70,9 @@ import Testing
         }
     }
 
-    @Test func ending() throws {
-        let test = try TestGuest(WASI())
+    @Test(arguments: TestGuest.Driver.allCases)
+    func ending(_ driver: TestGuest.Driver) throws {
+        let test = try TestGuest(WASI(), driver)
         #expect(throws: GuestExit.self) { try test.guest.proc_exit(3) }
         try test.guest.proc_raise(0)
         try test.guest.proc_raise(UInt32(Signal.chld.rawValue))

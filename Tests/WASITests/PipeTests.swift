@@ -14,16 +14,20 @@ import Testing
     private static let reading: Rights = [.fdRead, .pollFdReadwrite]
     private static let writing: Rights = [.fdWrite, .pollFdReadwrite]
 
-    private func guest(_ resolution: WASI.PathResolution) throws -> TestGuest {
-        try TestGuest(folder, resolution)
+    private func guest(
+        _ resolution: WASI.PathResolution, _ driver: TestGuest.Driver = .thread
+    ) throws -> TestGuest {
+        try TestGuest(folder, resolution, driver)
     }
 
     /// A writer that only opens the pipe is enough; so is one that has gone again.
-    @Test(arguments: WASI.PathResolution.allCases)
-    func readingWaitsForAWriter(_ resolution: WASI.PathResolution) throws {
+    @Test(arguments: WASI.PathResolution.allCases, TestGuest.Driver.allCases)
+    func readingWaitsForAWriter(
+        _ resolution: WASI.PathResolution, _ driver: TestGuest.Driver
+    ) throws {
         for writes in [false, true] {
             for stays in [false, true] {
-                let test = try guest(resolution)
+                let test = try guest(resolution, driver)
                 let start = ContinuousClock.now
                 let opened = Mailbox()
                 let fd = try Background.during({ [path] in
@@ -47,9 +51,11 @@ import Testing
         }
     }
 
-    @Test(arguments: WASI.PathResolution.allCases)
-    func writingWaitsForAReader(_ resolution: WASI.PathResolution) throws {
-        let test = try guest(resolution)
+    @Test(arguments: WASI.PathResolution.allCases, TestGuest.Driver.allCases)
+    func writingWaitsForAReader(
+        _ resolution: WASI.PathResolution, _ driver: TestGuest.Driver
+    ) throws {
+        let test = try guest(resolution, driver)
         let start = ContinuousClock.now
         let opened = Mailbox()
         let fd = try Background.during({ [path] in opened.number = Glibc.open(path, O_RDONLY) }) {
@@ -109,8 +115,9 @@ import Testing
     }
 
     /// `canceled` stands for the trap here: see `TestGuest.open`.
-    @Test(arguments: [reading, writing]) func waitingIsStopped(_ rights: Rights) throws {
-        let test = try guest(.automatic)
+    @Test(arguments: [reading, writing], TestGuest.Driver.allCases)
+    func waitingIsStopped(_ rights: Rights, _ driver: TestGuest.Driver) throws {
+        let test = try guest(.automatic, driver)
         let handle = test.store.interruptHandle
         #expect(throws: Errno.canceled) {
             try Background.during({ handle.interrupt() }) {

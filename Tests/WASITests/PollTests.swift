@@ -7,8 +7,8 @@ import Testing
 @Suite struct PollTests {
     private let millisecond: UInt64 = 1_000_000
 
-    @Test func clocks() throws {
-        let test = try TestGuest(WASI())
+    @Test(arguments: TestGuest.Driver.allCases) func clocks(_ driver: TestGuest.Driver) throws {
+        let test = try TestGuest(WASI(), driver)
         let start = ContinuousClock.now
         var events = try test.poll([
             .clock(7, 1, 30 * millisecond), .clock(8, 0, 60_000 * millisecond),
@@ -29,8 +29,8 @@ import Testing
         #expect(test.load(64, UInt64.self) >= soon)
     }
 
-    @Test func malformed() throws {
-        let test = try TestGuest(WASI())
+    @Test(arguments: TestGuest.Driver.allCases) func malformed(_ driver: TestGuest.Driver) throws {
+        let test = try TestGuest(WASI(), driver)
         #expect(throws: Errno.inval) { try test.poll([]) }
         #expect(throws: Errno.inval) {
             try test.poll([.init(userdata: 1, tag: 3, body: [0, 0, 0, 0])])
@@ -42,13 +42,15 @@ import Testing
         }
     }
 
-    @Test func streamsInMemory() throws {
+    @Test(arguments: TestGuest.Driver.allCases) func streamsInMemory(_ driver: TestGuest.Driver)
+        throws
+    {
         let folder = TestFolder()
         var wasi = WASI()
         wasi.folders = [.init(hostPath: folder.root, guestPath: "/")]
         wasi.standardInput = .bytes([1, 2, 3])
         wasi.standardOutput = .null
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         let file = try test.open("file")
         let events = try test.poll([
             .read(1, 0), .write(2, 1), .read(3, 77), .write(4, 0), .read(5, file), .write(6, file),
@@ -66,12 +68,12 @@ import Testing
         #expect(byData[2]?.type == .fdWrite)
     }
 
-    @Test func pipes() throws {
+    @Test(arguments: TestGuest.Driver.allCases) func pipes(_ driver: TestGuest.Driver) throws {
         let (reader, writer) = try System.makePipe()
         var wasi = WASI()
         wasi.standardInput = .descriptor(reader)
         wasi.standardOutput = .descriptor(writer)
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         close(reader)
         close(writer)
         var events = try test.poll([.read(1, 0), .clock(2, 1, 10 * millisecond)])
@@ -97,8 +99,8 @@ import Testing
         #expect(events.first?.isHangup == true)
     }
 
-    @Test func deadline() throws {
-        let test = try TestGuest(WASI())
+    @Test(arguments: TestGuest.Driver.allCases) func deadline(_ driver: TestGuest.Driver) throws {
+        let test = try TestGuest(WASI(), driver)
         let start = ContinuousClock.now
         test.store.deadline = start + .milliseconds(20)
         let trap = #expect(throws: Trap.self) { try test.poll([.clock(1, 1, .max)]) }

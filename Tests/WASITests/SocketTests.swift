@@ -5,11 +5,12 @@ import Testing
 @testable import WasmWASI
 
 @Suite struct SocketTests {
-    @Test func connections() throws {
+    @Test(arguments: TestGuest.Driver.allCases)
+    func connections(_ driver: TestGuest.Driver) throws {
         let (listener, port) = try HostSocket.listen()
         var wasi = WASI()
         wasi.descriptors = [listener]
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         close(listener)
         #expect(try test.fdstat(3).filetype == .socketStream)
         #expect(throws: Errno.badf) { try test.guest.fd_prestat_get(test.memory, 3, 64) }
@@ -70,11 +71,12 @@ import Testing
         }
     }
 
-    @Test func datagrams() throws {
+    @Test(arguments: TestGuest.Driver.allCases)
+    func datagrams(_ driver: TestGuest.Driver) throws {
         let (near, far) = HostSocket.pair(SOCK_DGRAM)
         var wasi = WASI()
         wasi.descriptors = [near]
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         close(near)
         #expect(try test.fdstat(3).filetype == .socketDgram)
         _ = Glibc.send(far, "too long", 8, 0)
@@ -83,7 +85,8 @@ import Testing
         close(far)
     }
 
-    @Test func notSockets() throws {
+    @Test(arguments: TestGuest.Driver.allCases)
+    func notSockets(_ driver: TestGuest.Driver) throws {
         let test = try TestGuest(TestFolder())
         for fd in [0, 1, 3] as [UInt32] {
             #expect(throws: Errno.notsock) { try test.accept(from: fd) }
@@ -95,12 +98,13 @@ import Testing
         #expect(throws: Errno.badf) { try test.receive(9, 1) }
     }
 
-    @Test func acceptedNumbersAreTheLowest() throws {
+    @Test(arguments: TestGuest.Driver.allCases)
+    func acceptedNumbersAreTheLowest(_ driver: TestGuest.Driver) throws {
         let (listener, port) = try HostSocket.listen()
         var wasi = WASI()
         wasi.descriptors = [listener]
         wasi.limits.descriptors = 6
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         close(listener)
         let clients = (0..<4).map { _ in HostSocket.connect(port) }
         try test.guest.fd_close(0)
@@ -115,13 +119,14 @@ import Testing
     }
 
     /// The flag is the guest's own: it reaches neither the embedder nor other processes.
-    @Test func nonblockStaysWithTheGuest() throws {
+    @Test(arguments: TestGuest.Driver.allCases)
+    func nonblockStaysWithTheGuest(_ driver: TestGuest.Driver) throws {
         let (near, far) = HostSocket.pair()
         defer {
             close(near)
             close(far)
         }
-        let test = try TestGuest(WASI())
+        let test = try TestGuest(WASI(), driver)
         let fd = try test.guest.insert(duplicating: near)
         try test.guest.fd_fdstat_set_flags(fd, UInt32(Fdflags.nonblock.rawValue))
         #expect(throws: Errno.again) { try test.read(fd) }
@@ -139,8 +144,9 @@ import Testing
         #expect(text == "late")
     }
 
-    @Test func ownership() throws {
-        let test = try TestGuest(WASI())
+    @Test(arguments: TestGuest.Driver.allCases)
+    func ownership(_ driver: TestGuest.Driver) throws {
+        let test = try TestGuest(WASI(), driver)
         var pair = HostSocket.pair()
         let first = try test.guest.insert(owning: pair.0)
         #expect(first == 3)
@@ -162,7 +168,8 @@ import Testing
         close(pair.1)
     }
 
-    @Test func listeners() throws {
+    @Test(arguments: TestGuest.Driver.allCases)
+    func listeners(_ driver: TestGuest.Driver) throws {
         let folder = TestFolder()
         var wasi = WASI()
         wasi.folders = [.init(hostPath: folder.root, guestPath: "/")]
@@ -170,7 +177,7 @@ import Testing
             .unix(path: folder.path + "/socket"),
             .ipv6(.init(repeating: 0, count: 15) + [1], port: 0),
         ]
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         // Behind the folders: C libraries stop at the first number that is none.
         for fd in [4, 5] as [UInt32] {
             #expect(try test.fdstat(fd).filetype == .socketStream)
@@ -179,11 +186,11 @@ import Testing
         }
         wasi.listeners.removeLast()
         #expect(throws: WASISetupError.listener(wasi.listeners[0], .addrinuse)) {
-            try TestGuest(wasi)
+            try TestGuest(wasi, driver)
         }
         wasi.listeners = [.unix(path: String(repeating: "x", count: 200))]
         #expect(throws: WASISetupError.listener(wasi.listeners[0], .nametoolong)) {
-            try TestGuest(wasi)
+            try TestGuest(wasi, driver)
         }
     }
 

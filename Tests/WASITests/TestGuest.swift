@@ -1,4 +1,6 @@
+import Glibc
 import Testing
+import WasmText
 
 @testable import WasmInterpreter
 @testable import WasmWASI
@@ -9,6 +11,9 @@ final class TestGuest {
     let memory: GuestMemory
     /// What stops the guest while it waits.
     let store = Store(engine: Engine())
+    /// Who waits when the guest does.
+    let driver: Driver
+    private let instance: Instance
     private let bytes: UnsafeMutableRawBufferPointer
     private var next: UInt32 = 1024
 
@@ -16,24 +21,35 @@ final class TestGuest {
     static let resultAddress: UInt32 = 16
     static let byteCount = 1 << 18
 
-    init(_ wasi: WASI) throws {
+    /// Who waits when a guest does.
+    enum Driver: CaseIterable, Sendable {
+        /// The thread that calls.
+        case thread
+        /// A loop, on that thread.
+        case loop
+    }
+
+    init(_ wasi: WASI, _ driver: Driver = .thread) throws {
         guest = try WASIGuest(wasi)
-        bytes = .allocate(byteCount: Self.byteCount, alignment: 16)
-        bytes.initializeMemory(as: UInt8.self, repeating: 0)
-        let base = try #require(bytes.baseAddress)
-        memory = GuestMemory(MemoryRecord(base: base, byteCount: UInt(bytes.count)))
+        self.driver = driver
+        let module = try Module(
+            parseModule(Array("(module (memory 4 4))".utf8)), engine: store.engine)
+        instance = try Instance(module, in: store)
+        let record = instance.storage.memories[0].record.pointee
+        memory = GuestMemory(record)
+        bytes = UnsafeMutableRawBufferPointer(start: record.base, count: Self.byteCount)
     }
 
     /// A guest with `folder`'s root as descriptor 3.
     convenience init(
         _ folder: TestFolder, isReadOnly: Bool = false,
-        _ resolution: WASI.PathResolution = .automatic
+        _ resolution: WASI.PathResolution = .automatic, _ driver: Driver = .thread
     ) throws {
         var wasi = WASI()
         wasi.standardInput = .null
         wasi.folders = [.init(hostPath: folder.root, guestPath: "/", isReadOnly: isReadOnly)]
         wasi.pathResolution = resolution
-        try self.init(wasi)
+        try self.init(wasi, driver)
     }
 
     /// A guest with `folder`'s root as descriptor 3, or with the like in memory.
@@ -51,8 +67,6 @@ final class TestGuest {
             try self.init(wasi)
         }
     }
-
-    deinit { bytes.deallocate() }
 
     // MARK: Memory
 
@@ -91,7 +105,55 @@ final class TestGuest {
 
     // MARK: Calls
 
-    var caller: Caller { Caller(store: Unmanaged.passUnretained(store), context: nil) }
+    var caller: Caller {
+        Caller(store: Unmanaged.passUnretained(store), context: instance.storage.context)
+    }
+
+    /// Calls a function that may wait, waits for it, and goes on where it says.
+    ///
+    /// - Throws: the errno that the guest would get, or a trap.
+    func waiting(_ body: () throws -> Void) throws {
+        var next: Suspension
+        do {
+            return try body()
+        } catch let suspension as Suspension {
+            next = suspension
+        }
+        let slots = UnsafeMutablePointer<UInt64>.allocate(capacity: 16)
+        slots.initialize(repeating: 0, count: 16)
+        defer { slots.deallocate() }
+        while true {
+            guard case .wait(let wait, let continuation) = next.content else { throw next }
+            try self.wait(wait)
+            do {
+                try continuation(caller, CallSlots(slots, count: 16, of: store.execution))
+                let error = try #require(Errno(rawValue: UInt16(truncatingIfNeeded: slots[0])))
+                if error != .success { throw error }
+                return
+            } catch let suspension as Suspension {
+                next = suspension
+            }
+        }
+    }
+
+    private func wait(_ wait: Wait) throws {
+        let cell = store.ownCell
+        cell.reset()
+        wait.subscribe(cell)
+        defer { wait.unsubscribe(cell) }
+        switch driver {
+        case .thread:
+            if let code = store.park(wait, cell) { throw Trap(code) }
+        case .loop:
+            var wait = wait
+            if let deadline = store.deadline { wait.end(at: deadline) }
+            let loop = try #require(WaitLoop())
+            var isOver = false
+            loop.watch(wait, [cell, store.interruptHandle.wakeCell]) { isOver = true }
+            while !isOver { loop.runOnce() }
+            if let code = store.stopRequest() { throw Trap(code) }
+        }
+    }
 
     func open(
         _ path: String, in fd: UInt32 = 3, _ oflags: Oflags = [],
@@ -99,11 +161,19 @@ final class TestGuest {
         inheriting: Rights = .directoryInheriting, flags: Fdflags = [], follow: Bool = true
     ) throws(Errno) -> UInt32 {
         let path = place(path)
-        let trap = try guest.path_open(
-            memory, fd, follow ? 1 : 0, path.0, path.1, UInt32(oflags.rawValue), rights.rawValue,
-            inheriting.rawValue, UInt32(flags.rawValue), Self.resultAddress, caller)
-        // As the guest would not see anything any more.
-        guard trap == nil else { throw .canceled }
+        do {
+            try waiting {
+                try guest.path_open(
+                    memory, fd, follow ? 1 : 0, path.0, path.1, UInt32(oflags.rawValue),
+                    rights.rawValue, inheriting.rawValue, UInt32(flags.rawValue),
+                    Self.resultAddress, caller)
+            }
+        } catch let error as Errno {
+            throw error
+        } catch {
+            // As the guest would not see anything any more.
+            throw .canceled
+        }
         return result
     }
 
@@ -113,14 +183,18 @@ final class TestGuest {
 
     func write(_ fd: UInt32, _ parts: [String]) throws -> Int {
         let vectors = vectors(parts.map { place($0) })
-        try guest.fd_write(memory, fd, vectors.0, vectors.1, Self.resultAddress, caller)
+        try waiting {
+            try guest.fd_write(memory, fd, vectors.0, vectors.1, Self.resultAddress, caller)
+        }
         return Int(result)
     }
 
     func read(_ fd: UInt32, _ counts: [Int] = [4096]) throws -> String {
         let buffers = counts.map { (room($0), UInt32($0)) }
         let vectors = vectors(buffers)
-        try guest.fd_read(memory, fd, vectors.0, vectors.1, Self.resultAddress, caller)
+        try waiting {
+            try guest.fd_read(memory, fd, vectors.0, vectors.1, Self.resultAddress, caller)
+        }
         let content = buffers.flatMap { bytes($0.0, $0.1) }.prefix(Int(result))
         return String(decoding: content, as: UTF8.self)
     }
@@ -270,9 +344,11 @@ final class TestGuest {
         let words = subscriptions.flatMap { [$0.userdata, UInt64($0.tag)] + $0.body }
         let input = place(words.flatMap { word in withUnsafeBytes(of: word) { Array($0) } })
         let output = room(32 * subscriptions.count)
-        try guest.poll_oneoff(
-            memory, input.0, output, UInt32(subscriptions.count), Self.resultAddress, .preview1,
-            caller)
+        try waiting {
+            try guest.poll_oneoff(
+                memory, input.0, output, UInt32(subscriptions.count), Self.resultAddress,
+                .preview1, caller)
+        }
         return (0..<result).map { index in
             let at = output + index * 32
             return Event(

@@ -49,7 +49,7 @@ enum HostSocket {
 
 extension TestGuest {
     func accept(_ flags: Fdflags = [], from fd: UInt32 = 3) throws -> UInt32 {
-        try guest.sock_accept(memory, fd, UInt32(flags.rawValue), 64, caller)
+        try waiting { try guest.sock_accept(memory, fd, UInt32(flags.rawValue), 64, caller) }
         return load(64)
     }
 
@@ -58,14 +58,16 @@ extension TestGuest {
     ) throws -> (String, UInt16) {
         let target = room(count)
         let vectors = vectors([(target, UInt32(count))])
-        try guest.sock_recv(
-            memory, fd, vectors.0, vectors.1, UInt32(flags.rawValue), 64, 68, caller)
+        try waiting {
+            try guest.sock_recv(
+                memory, fd, vectors.0, vectors.1, UInt32(flags.rawValue), 64, 68, caller)
+        }
         return (String(decoding: bytes(target, load(64)), as: UTF8.self), load(68))
     }
 
     func send(_ fd: UInt32, _ text: String) throws -> UInt32 {
         let vectors = vectors([place(text)])
-        try guest.sock_send(memory, fd, vectors.0, vectors.1, 0, 64, caller)
+        try waiting { try guest.sock_send(memory, fd, vectors.0, vectors.1, 0, 64, caller) }
         return load(64)
     }
 }

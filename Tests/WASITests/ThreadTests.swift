@@ -104,11 +104,15 @@ import WasmText
     private struct Program {
         let instance: Instance
         let threads: GuestThreads
+        /// Whether all threads are suspended where they wait, and a loop of their own waits for each.
+        var byLoop = false
 
         func call(_ name: Name, _ arguments: [Int32] = []) throws -> Int32? {
             let function = try #require(instance.function(name))
-            guard case .i32(let value)? = try function.call(arguments.map { .i32($0) }).first
-            else { return nil }
+            let values = arguments.map { Value.i32($0) }
+            let results =
+                byLoop ? try loopDriver(function, values) : try function.call(values)
+            guard case .i32(let value)? = results.first else { return nil }
             return value
         }
 
@@ -122,7 +126,9 @@ import WasmText
         }
     }
 
-    private func makeProgram(_ prepare: (inout WASI) -> Void = { _ in }) throws -> Program {
+    private func makeProgram(
+        byLoop: Bool = false, _ prepare: (inout WASI) -> Void = { _ in }
+    ) throws -> Program {
         var wasi = WASI()
         wasi.standardInput = .descriptor(input.read)
         wasi.standardOutput = .buffer(output)
@@ -132,7 +138,9 @@ import WasmText
         let guest = try linker.define(wasi)
         let threads = try GuestThreads(of: module, guest)
         try threads.define(on: linker, in: store)
-        return Program(instance: try linker.instantiate(module, in: store), threads: threads)
+        if byLoop { threads.setDriver(loopDriver) }
+        return Program(
+            instance: try linker.instantiate(module, in: store), threads: threads, byLoop: byLoop)
     }
 
     private func closePipe() {
@@ -140,9 +148,9 @@ import WasmText
         close(input.write)
     }
 
-    @Test func threadsShareTheMemory() throws {
+    @Test(arguments: [false, true]) func threadsShareTheMemory(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         #expect(GuestThreads.areWanted(by: module))
         let ids = try program.run { (program) throws in
             let ids = try (0..<8).map { _ in try program.spawn(.count) }
@@ -154,10 +162,10 @@ import WasmText
     }
 
     /// An exit in any thread is the exit of the program, whatever the others do.
-    @Test(arguments: Act.endless)
-    func exitElsewhereEndsTheProgram(_ act: Act) throws {
+    @Test(arguments: Act.endless, [false, true])
+    func exitElsewhereEndsTheProgram(_ act: Act, byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         for _ in 0..<3 {
             let exit = #expect(throws: GuestExit.self) {
                 try program.run { (program) throws in
@@ -172,9 +180,9 @@ import WasmText
         }
     }
 
-    @Test func trapElsewhereEndsTheProgram() throws {
+    @Test(arguments: [false, true]) func trapElsewhereEndsTheProgram(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         let trap = #expect(throws: Trap.self) {
             try program.run { (program) throws in
                 _ = try program.spawn(.trap)
@@ -186,9 +194,9 @@ import WasmText
     }
 
     /// When the first thread returns, traps or exits, the others end too.
-    @Test func endOfTheFirstThread() throws {
+    @Test(arguments: [false, true]) func endOfTheFirstThread(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         let start = ContinuousClock.now
         let answer = try program.run { (program) throws in
             for act in Act.endless + Act.endless { _ = try program.spawn(act) }
@@ -233,9 +241,9 @@ import WasmText
         }
     }
 
-    @Test func requestsAndDeadlinesStopAllThreads() throws {
+    @Test(arguments: [false, true]) func requestsAndDeadlinesStopAllThreads(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         let handle = store.interruptHandle
         for act in Act.endless {
             let trap = Background.during({ handle.interrupt() }) {
@@ -259,9 +267,9 @@ import WasmText
     }
 
     /// All threads together use no more fuel than the program was given.
-    @Test func fuelIsShared() throws {
+    @Test(arguments: [false, true]) func fuelIsShared(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         store.fuel = 1_000_000
         let trap = #expect(throws: Trap.self) {
             try program.run { (program) throws in
@@ -275,9 +283,9 @@ import WasmText
     }
 
     /// What a thread has not used when it ends is there for others.
-    @Test func fuelComesBack() throws {
+    @Test(arguments: [false, true]) func fuelComesBack(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         store.fuel = 1_000_000
         try program.run { (program) throws in
             for count in 1...8 {
@@ -304,10 +312,10 @@ import WasmText
         func didTrap(_ trap: Trap) { threads.insert(UInt(pthread_self())) }
     }
 
-    @Test func limitersAreAskedByAllThreads() throws {
+    @Test(arguments: [false, true]) func limitersAreAskedByAllThreads(byLoop: Bool) throws {
         defer { closePipe() }
         let watcher = Watcher()
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         store.limiter = watcher
         try program.run { (program) throws in
             for _ in 0..<4 { _ = try program.spawn(.grow) }
@@ -317,10 +325,10 @@ import WasmText
         #expect(watcher.threads.count > 1)
     }
 
-    @Test func observersAreToldByAllThreads() throws {
+    @Test(arguments: [false, true]) func observersAreToldByAllThreads(byLoop: Bool) throws {
         defer { closePipe() }
         let watcher = Watcher()
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         store.observer = watcher
         #expect(throws: Trap.self) {
             try program.run { (program) throws in
@@ -331,9 +339,9 @@ import WasmText
         #expect(watcher.threads.count == 2, "the one that failed and the one that was stopped")
     }
 
-    @Test func closuresForFuelAreAskedByAllThreads() throws {
+    @Test(arguments: [false, true]) func closuresForFuelAreAskedByAllThreads(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         store.fuel = 1000
         var asked = 0
         store.onOutOfFuel = .ask { missing in
@@ -376,9 +384,9 @@ import WasmText
         try program.run { (program) throws in #expect(try program.spawn(.nothing) > 0) }
     }
 
-    @Test func manyThreadsWait() throws {
+    @Test(arguments: [false, true]) func manyThreadsWait(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         try program.run { (program) throws in
             for _ in 0..<100 {
                 #expect(try program.spawn(.wait) > 0)
@@ -388,9 +396,9 @@ import WasmText
         }
     }
 
-    @Test func descriptorsAreShared() throws {
+    @Test(arguments: [false, true]) func descriptorsAreShared(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         try program.run { (program) throws in
             for _ in 0..<4 {
                 _ = try program.spawn(.open)
@@ -402,9 +410,9 @@ import WasmText
     }
 
     /// What one thread added to the memory, calls of another may use.
-    @Test func growthIsSeenByCalls() throws {
+    @Test(arguments: [false, true]) func growthIsSeenByCalls(byLoop: Bool) throws {
         defer { closePipe() }
-        let program = try makeProgram()
+        let program = try makeProgram(byLoop: byLoop)
         try program.run { (program) throws in
             #expect(try program.call("print", [65_536]) == Int32(Errno.fault.rawValue))
             _ = try program.spawn(.grow)
@@ -479,4 +487,10 @@ import WasmText
             }
         }
     }
+}
+
+/// Waits for the guest by a loop of the thread that runs it.
+private let loopDriver: GuestThreads.Driver = { function, arguments in
+    guard let loop = WaitLoop() else { throw Errno.nfile }
+    return try loop.finish(function.start(arguments))
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import WasmInterpreter
 @testable import WasmWASI
 
-/// Guests that wait: their threads are parked, and can be stopped.
+/// Guests that wait, on their threads or by a loop, and can be stopped.
 @Suite struct WaitingTests {
     private let listener: Int32
     private let port: UInt16
@@ -15,7 +15,9 @@ import Testing
 
     /// A guest with the reading end of a pipe as 0, the writing end of another, which is full, as
     /// 1, a listening socket as 3, and as 4 a connection with nothing to read and no room to write.
-    private func waitingGuest(_ body: (TestGuest, _ peer: Int32) throws -> Void) throws {
+    private func waitingGuest(
+        _ driver: TestGuest.Driver, _ body: (TestGuest, _ peer: Int32) throws -> Void
+    ) throws {
         let (input, inputEnd) = try System.makePipe()
         let (outputEnd, output) = try System.makePipe()
         let (near, far) = HostSocket.pair()
@@ -23,7 +25,7 @@ import Testing
         wasi.standardInput = .descriptor(input)
         wasi.standardOutput = .descriptor(output)
         wasi.descriptors = [listener, near]
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         defer { for number in [input, inputEnd, outputEnd, output, near, far] { close(number) } }
         for number in [output, near] {
             _ = fcntl(number, F_SETFL, O_NONBLOCK)
@@ -50,9 +52,10 @@ import Testing
     }
 
     /// A request from another thread ends every kind of waiting, as does one that came before.
-    @Test func interruption() throws {
+    @Test(arguments: TestGuest.Driver.allCases) func interruption(_ driver: TestGuest.Driver) throws
+    {
         defer { close(listener) }
-        try waitingGuest { (test, _) throws in
+        try waitingGuest(driver) { (test, _) throws in
             let handle = test.store.interruptHandle
             for (name, wait) in waits(test) {
                 let start = ContinuousClock.now
@@ -72,9 +75,9 @@ import Testing
         }
     }
 
-    @Test func deadlines() throws {
+    @Test(arguments: TestGuest.Driver.allCases) func deadlines(_ driver: TestGuest.Driver) throws {
         defer { close(listener) }
-        try waitingGuest { (test, _) throws in
+        try waitingGuest(driver) { (test, _) throws in
             for (name, wait) in waits(test) {
                 let start = ContinuousClock.now
                 test.store.deadline = start + .milliseconds(10)
@@ -85,9 +88,10 @@ import Testing
     }
 
     /// `interrupt` may be called by a signal handler.
-    @Test func interruptionBySignal() throws {
+    @Test(.serialized, arguments: TestGuest.Driver.allCases)
+    func interruptionBySignal(_ driver: TestGuest.Driver) throws {
         defer { close(listener) }
-        try waitingGuest { (test, _) throws in
+        try waitingGuest(driver) { (test, _) throws in
             signalled.withLock { $0 = test.store.interruptHandle }
             signal(SIGUSR2) { _ in
                 signalled.withLockIfAvailable { $0?.interrupt() }
@@ -109,9 +113,10 @@ import Testing
     }
 
     /// What a guest waits for ends its waiting, however late it comes.
-    @Test func lateArrivals() throws {
+    @Test(arguments: TestGuest.Driver.allCases) func lateArrivals(_ driver: TestGuest.Driver) throws
+    {
         defer { close(listener) }
-        try waitingGuest { (test, far) throws in
+        try waitingGuest(driver) { (test, far) throws in
             let port = port
             let client = Mutex<Int32>(-1)
             let fd = try Background.during({ client.withLock { $0 = HostSocket.connect(port) } }) {
@@ -151,13 +156,14 @@ import Testing
 
     /// A guest that waits gets rid of everything, however small the pipe; one that does not is told
     /// how much was taken.
-    @Test func largeWrites() throws {
+    @Test(arguments: TestGuest.Driver.allCases) func largeWrites(_ driver: TestGuest.Driver) throws
+    {
         defer { close(listener) }
         let (reader, writer) = try System.makePipe()
         defer { close(reader) }
         var wasi = WASI()
         wasi.standardOutput = .descriptor(writer)
-        let test = try TestGuest(wasi)
+        let test = try TestGuest(wasi, driver)
         close(writer)
         let count = 200_000
         let received = Atomic(0)
@@ -187,7 +193,9 @@ import Testing
     }
 
     /// Hundreds of guests wait at once, and waiting costs no processor time.
-    @Test func manyWaitAtOnce() throws {
+    @Test(arguments: TestGuest.Driver.allCases) func manyWaitAtOnce(_ driver: TestGuest.Driver)
+        throws
+    {
         defer { close(listener) }
         let count = 300
         var limit = rlimit()
@@ -200,7 +208,7 @@ import Testing
         let busiest = Atomic<UInt64>(0)
         let threads = ends.map { end in
             Background {
-                guard let test = try? TestGuest(WASI()),
+                guard let test = try? TestGuest(WASI(), driver),
                     let fd = try? test.guest.insert(owning: end.read),
                     let start = try? System.time(.threadCPUTime)
                 else { return }
@@ -224,9 +232,11 @@ import Testing
     }
 
     /// The descriptor that a thread waits for stays, even if the guest closes its number.
-    @Test func closedWhileWaiting() throws {
+    @Test(arguments: TestGuest.Driver.allCases) func closedWhileWaiting(_ driver: TestGuest.Driver)
+        throws
+    {
         defer { close(listener) }
-        try waitingGuest { (test, far) throws in
+        try waitingGuest(driver) { (test, far) throws in
             let guest = test.guest
             let fd: UInt32 = 4
             let text = try Background.during({

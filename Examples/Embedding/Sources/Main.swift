@@ -21,6 +21,8 @@ enum Main {
         try await async()
         show("Suspension")
         try suspension()
+        show("Waiting")
+        try waiting()
         show("Fuel")
         try fuel()
         show("Stop")

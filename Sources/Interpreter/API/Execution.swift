@@ -2,8 +2,8 @@
 // runs on it; while it is `running`, it holds the stack that this run took the place of, if there was
 // one; once it `ended`, there is none. The store knows every execution that has a stack.
 
-/// A call of a guest that can stop in the middle and go on later: when a host function lets it wait,
-/// when its fuel is used up, or after a given amount of work.
+/// A call of a guest that can stop in the middle and go on later: when it waits, when its fuel is used
+/// up, or after a given amount of work.
 ///
 ///     let execution = try function.start([.i32(7)])
 ///     var outcome = try execution.resume()
@@ -14,6 +14,9 @@
 ///         case .outOfFuel:
 ///             store.fuel = 1_000_000
 ///             outcome = try execution.resume()
+///         case .wait:
+///             try execution.park()
+///             outcome = try execution.resume()
 ///         case .endOfSlice: outcome = try execution.resume()
 ///         }
 ///     }
@@ -23,6 +26,10 @@
 /// be used for other calls. Whoever lets go of an execution cancels it: the guest does not go on, and
 /// none of its code runs to clean up.
 ///
+/// A loop that runs many guests watches for each what `wait` says, with `wakeCell` and the store's
+/// `interruptHandle.wakeCell` attached to its `WakeQueue`, and calls `resume()` when one of these is so.
+/// Resuming early does no harm: the guest looks, and waits again.
+///
 /// Used by one thread at a time, as everything of a store; another thread may resume it.
 public final class Execution {
     /// Why a guest is suspended.
@@ -30,6 +37,9 @@ public final class Execution {
         /// A host function threw a `Suspension`: resume with `resume(returning:)` or
         /// `resume(throwing:)`.
         case hostFunction(HostCall)
+        /// The guest waits for descriptors, streams of the embedder or a time: in a host function that
+        /// threw a `Suspension` with a `Wait`, or in `memory.atomic.wait`. Resume with `resume()`.
+        case wait(Wait)
         /// The store's fuel is used up, and `Store.onOutOfFuel` is `.suspend`.
         case outOfFuel
         /// As much work was done as `slice` says.
@@ -86,6 +96,14 @@ public final class Execution {
     var sliceLeft: UInt64?
     /// The host function that the guest waits for, and its slots.
     var pendingCall: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer)?
+    /// What goes on in place of that host function, if it waits by itself.
+    var continuation: Suspension.Continuation?
+    /// The instruction `memory.atomic.wait` in which the guest stands.
+    var atomicWait: AtomicWait?
+
+    /// Is woken when a source of the guest's `Wait` is signalled or another guest notifies it. Whoever
+    /// drives the execution may wake it too: the guest is then looked at.
+    public private(set) lazy var wakeCell = WakeCell(thread: store.interruptHandle)
 
     init(_ function: Function, stack: ValueStack) {
         self.function = function
@@ -100,14 +118,39 @@ public final class Execution {
         if case .waiting(let reason) = state { reason } else { nil }
     }
 
+    /// What the guest waits for, if it does so in `Reason.wait`; ends with the store's deadline at the
+    /// latest. To be asked for after each resumption.
+    public var wait: Wait? {
+        guard case .waiting(.wait(var wait)) = state else { return nil }
+        if let deadline = store.deadline { wait.end(at: deadline) }
+        return wait
+    }
+
+    /// Parks the thread until what the guest waits for may have come; returns at once unless it waits
+    /// in `Reason.wait`.
+    ///
+    /// - Throws: `Trap` if the guest is to stop, which has ended then.
+    public func park() throws {
+        guard case .waiting(.wait(let wait)) = state, let code = store.park(wait, wakeCell) else {
+            return
+        }
+        let trap = Trap(code, backtrace: backtrace)
+        store.end(self)
+        throw trap
+    }
+
     /// The guest functions that have not returned, innermost first; empty unless the guest waits.
     public var backtrace: Backtrace {
         guard let reason else { return Backtrace() }
-        if case .hostFunction = reason { return Backtrace(at: place, atCall: true) }
-        return Backtrace(at: place, atCall: false)
+        switch reason {
+        case .hostFunction: return Backtrace(at: place, atCall: true)
+        case .wait: return Backtrace(at: place, atCall: atomicWait == nil)
+        case .outOfFuel, .endOfSlice: return Backtrace(at: place, atCall: false)
+        }
     }
 
-    /// Begins, or goes on after `.outOfFuel` or `.endOfSlice`.
+    /// Begins, or goes on after `.wait`, `.outOfFuel` or `.endOfSlice`. A guest that waits and finds
+    /// nothing is suspended again.
     ///
     /// - Throws: `SuspensionError` if the guest cannot go on so, in which case nothing has happened;
     ///   else as `Function.call(_:)`, and the execution has ended.
@@ -118,7 +161,7 @@ public final class Execution {
     /// - Throws: `SuspensionError` if it waits for none, `CallError` if the values do not fit, in
     ///   which cases nothing has happened; else as `resume()`.
     public func resume(returning results: [Value]) throws -> Outcome {
-        guard let pendingCall else { throw SuspensionError.resultsUnexpected }
+        guard let pendingCall, continuation == nil else { throw SuspensionError.resultsUnexpected }
         let types = store.signature(pendingCall.record.pointee.typeID).type.results
         return try outcome(
             of: .results { [store] in try store.write(results: results, of: types, to: $0.base) })

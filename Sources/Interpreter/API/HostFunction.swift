@@ -171,6 +171,12 @@ public struct Caller: ~Copyable {
         }
     }
 
+    /// Whether a `Suspension` suspends the guest here. If not, one with a `Wait` parks the thread, and
+    /// one with a request ends the call with `SuspensionError.cannotWait`.
+    public var canSuspend: Bool {
+        unretainedStore._withUnsafeGuaranteedRef { $0.suspendable != nil }
+    }
+
     /// Whether the guest is to stop, for functions that take long.
     package var stopSignal: StopSignal { StopSignal(unretainedStore) }
 

@@ -10,10 +10,17 @@ import WasmSystem
 /// The running guest traps with `TrapCode.interrupted` within about a millisecond, also when it
 /// waits in `memory.atomic.wait` or in a call of WASI. When none runs, the next call into the store
 /// traps at once. One request stops one call.
+///
+/// A guest that is suspended stops when it is resumed. A loop that runs it attaches `wakeCell` to its
+/// `WakeQueue`, and so learns of the request.
 public final class InterruptHandle: Sendable {
     /// Bits of `word`.
     private static let requested: UInt32 = 1
     private static let notified: UInt32 = 2
+    /// The store's thread is parked on the word.
+    private static let parked: UInt32 = 8
+    /// The store's thread waits for descriptors, the handle's own among them.
+    private static let polling: UInt32 = 16
     /// The store's deadline was over when somebody looked last.
     private static let rung: UInt32 = 4
     /// Whoever finds one of these must ask the store whether the guest is to stop.
@@ -25,6 +32,8 @@ public final class InterruptHandle: Sendable {
     let alarm = Alarm()
     // What the store's thread polls; -1 until it does so for the first time.
     private let eventDescriptor = Atomic<Int32>(-1)
+    /// Is woken by each request.
+    public let wakeCell = WakeCell()
 
     init() {
         word = .allocate(capacity: 1)
@@ -44,17 +53,27 @@ public final class InterruptHandle: Sendable {
         word.pointee.bitwiseOr(Self.requested, ordering: .sequentiallyConsistent)
         Futex.wake(word)
         WakeEvent.signal(eventDescriptor.load(ordering: .sequentiallyConsistent))
+        wakeCell.wake()
     }
 
     /// Takes back a request that no guest has seen yet.
-    public func reset() { word.pointee.bitwiseAnd(~Self.requested, ordering: .relaxed) }
+    public func reset() {
+        wakeCell.reset()
+        word.pointee.bitwiseAnd(~Self.requested, ordering: .sequentiallyConsistent)
+    }
 
     /// Whether a request is there; it is gone afterwards.
     func consume() -> Bool {
         // The plain load keeps the common case cheap.
-        hasRequest
-            && word.pointee.bitwiseAnd(~Self.requested, ordering: .acquiring).oldValue
-                & Self.requested != 0
+        hasRequest && take()
+    }
+
+    @inline(never)
+    private func take() -> Bool {
+        // In this order: the cell of a request that comes meanwhile stays woken.
+        wakeCell.reset()
+        return word.pointee.bitwiseAnd(~Self.requested, ordering: .sequentiallyConsistent).oldValue
+            & Self.requested != 0
     }
 
     /// Whether a request is there, which stays.
@@ -125,18 +144,29 @@ extension InterruptHandle {
 
     /// Ends the wait of the store's thread.
     func notify() {
-        word.pointee.bitwiseOr(Self.notified, ordering: .releasing)
-        Futex.wake(word)
+        let before = word.pointee.bitwiseOr(Self.notified, ordering: .sequentiallyConsistent)
+        if before.oldValue & Self.parked != 0 { Futex.wake(word) }
+        if before.oldValue & Self.polling != 0 {
+            WakeEvent.signal(eventDescriptor.load(ordering: .sequentiallyConsistent))
+        }
     }
 
-    var isNotified: Bool { word.pointee.load(ordering: .acquiring) & Self.notified != 0 }
+    /// Runs `body`, in which the store's thread waits for `wakeDescriptor`, unless it was notified or
+    /// interrupted before.
+    func polling(_ body: () -> Void) {
+        let before = word.pointee.bitwiseOr(Self.polling, ordering: .sequentiallyConsistent)
+        if before.oldValue & (Self.requested | Self.notified) == 0 { body() }
+        word.pointee.bitwiseAnd(~Self.polling, ordering: .sequentiallyConsistent)
+    }
 
     /// Parks the thread until it is notified or interrupted. May return early.
     ///
     /// - Parameter nanoseconds: how long at most; nil for ever.
     func park(nanoseconds: Int64?) {
-        let value = word.pointee.load(ordering: .relaxed)
-        guard value & (Self.requested | Self.notified) == 0 else { return }
-        Futex.wait(word, while: value, nanoseconds: nanoseconds)
+        let value = word.pointee.bitwiseOr(Self.parked, ordering: .sequentiallyConsistent).newValue
+        if value & (Self.requested | Self.notified) == 0 {
+            Futex.wait(word, while: value, nanoseconds: nanoseconds)
+        }
+        word.pointee.bitwiseAnd(~Self.parked, ordering: .sequentiallyConsistent)
     }
 }

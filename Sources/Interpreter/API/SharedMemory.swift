@@ -24,7 +24,7 @@ public final class SharedMemory: Sendable {
         /// The bytes themselves.
         let origin: MemoryStorage
         /// Who waits at which address, the longest first.
-        var waiters: [UInt64: [InterruptHandle]] = [:]
+        var waiters: [UInt64: [WakeCell]] = [:]
     }
 
     /// Allocates a shared memory of zeros.
@@ -91,18 +91,22 @@ public final class SharedMemory: Sendable {
         case timedOut = 2
     }
 
-    /// Puts a thread into the queue at `address`, if `isEqual` still holds.
-    func enqueue(_ waiter: InterruptHandle, at address: UInt64, if isEqual: () -> Bool) -> Bool {
+    /// Puts a guest into the queue at `address`, if `isEqual` still holds.
+    func enqueue(_ waiter: WakeCell, at address: UInt64, if isEqual: () -> Bool) -> Bool {
         state.withLock { state in
             guard isEqual() else { return false }
-            waiter.prepareToPark()
             state.waiters[address, default: []].append(waiter)
             return true
         }
     }
 
-    /// Takes a thread out of the queue again; false if it was notified before.
-    func dequeue(_ waiter: InterruptHandle, at address: UInt64) -> Bool {
+    /// Whether a guest is still in the queue: it was not notified.
+    func isWaiting(_ waiter: WakeCell, at address: UInt64) -> Bool {
+        state.withLock { $0.waiters[address]?.contains { $0 === waiter } ?? false }
+    }
+
+    /// Takes a guest out of the queue again; false if it was notified before.
+    func dequeue(_ waiter: WakeCell, at address: UInt64) -> Bool {
         state.withLock { state in
             guard let index = state.waiters[address]?.firstIndex(where: { $0 === waiter }) else {
                 return false
@@ -113,7 +117,7 @@ public final class SharedMemory: Sendable {
         }
     }
 
-    /// Wakes up to `count` threads that wait at `address`, a byte offset; answers how many.
+    /// Wakes up to `count` guests that wait at `address`, a byte offset; answers how many.
     ///
     /// Specification: threads proposal, `memory.atomic.notify`.
     @discardableResult
@@ -121,7 +125,7 @@ public final class SharedMemory: Sendable {
         state.withLock { state in
             guard var queue = state.waiters[address] else { return 0 }
             let woken = min(queue.count, Int(count))
-            for waiter in queue.prefix(woken) { waiter.notify() }
+            for waiter in queue.prefix(woken) { waiter.wake() }
             queue.removeFirst(woken)
             state.waiters[address] = queue.isEmpty ? nil : queue
             return UInt32(truncatingIfNeeded: woken)

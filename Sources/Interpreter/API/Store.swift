@@ -56,6 +56,8 @@ public final class Store {
     private var slotFault: CallError?
     /// Where guests wait for host functions that called into the store again, outermost first.
     var suspendedRuns: [GuestPlace?] = []
+    /// See `ownCell`.
+    var threadCell: WakeCell?
     /// Runs that can stop and go on later.
     var executions = ExecutionList()
 

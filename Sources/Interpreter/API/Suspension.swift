@@ -5,14 +5,41 @@
 ///         throw Suspension(ReadRequest(count: count))
 ///     }
 ///
-/// Only the guest of an `Execution` can wait, and only if no other host function lies between the
+/// Only the guest of an `Execution` can wait so, and only if no other host function lies between the
 /// two; else the call ends with `SuspensionError.cannotWait`. See `Execution`.
+///
+/// A function that waits for descriptors, streams or a time says so with a `Wait`, and what to do
+/// afterwards with a continuation. Then all guests can wait: one that is called without an `Execution`
+/// parks the thread meanwhile. `Caller.canSuspend` tells which it will be.
 public struct Suspension: Error, @unchecked Sendable {
-    // Sendable: the request is given only to who has the execution, which is not.
-    let request: Any
+    /// Goes on in place of the host function, with the caller and the slots that it had: the arguments
+    /// are still there, and results are written as the function writes them. It may throw what the
+    /// function may throw, also another `Suspension`.
+    public typealias Continuation = HostFunction.Body
+
+    // Sendable: the content is given only to who has the execution, which is not.
+    let content: Content
+
+    enum Content {
+        case request(Any)
+        case wait(Wait, Continuation)
+    }
 
     /// - Parameter request: what the host function asks for; handed on as it is to `Execution.HostCall`.
-    public init(_ request: Any) { self.request = request }
+    public init(_ request: Any) { content = .request(request) }
+
+    /// Waits, and then calls `continuation`, which looks whether what it needs is there now.
+    ///
+    /// - Parameter continuation: keeps what must survive the wait, for example how much is done.
+    public init(_ wait: Wait, then continuation: @escaping Continuation) {
+        content = .wait(wait, continuation)
+    }
+
+    /// The same with a continuation that `wrap` makes of this one's; unchanged for a request.
+    package func continued(_ wrap: (@escaping Continuation) -> Continuation) -> Suspension {
+        guard case .wait(let wait, let continuation) = content else { return self }
+        return Suspension(wait, then: wrap(continuation))
+    }
 }
 
 /// Why a guest cannot wait, or not go on so.

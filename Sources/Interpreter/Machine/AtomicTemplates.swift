@@ -135,12 +135,22 @@ private func atomicPlace(_ m: State, _ size: UInt) -> (UnsafeMutableRawPointer?,
     let answer = runtimeWait(
         m.cx, memory, m.sp[m.field(1)] &+ m.word(2), size == 8, m.sp[m.field(2)],
         m.sp[m.field(3)])
-    // A trap code stands in the upper half.
+    // A trap code, or `suspended`, stands in the upper half.
     if _slowPath(answer > 2) {
         return leave(m.pc, m.sp, m.md, UInt(answer &>> 32), m.cx, m.r, m.f, m.g)
     }
     m.sp[m.field(0)] = answer
     answer.advance(m, 4)
+}
+
+extension GuestPlace {
+    /// Puts the result of the `memory.atomic.wait` at this place where it belongs; answers where the
+    /// guest goes on.
+    func finishAtomicWait(_ result: UInt64) -> GuestPlace {
+        let field = UnsafeRawPointer(code).load(fromByteOffset: 8, as: UInt16.self)
+        stack[Int(field)] = result
+        return GuestPlace(code: code + 4, stack: stack, context: context)
+    }
 }
 
 /// All accesses that could be ordered are ordered already; the fence orders the plain ones too.

@@ -133,7 +133,7 @@ extension Store {
             }
             return 0
         } catch {
-            return failed(error, in: record, arguments)
+            return failed(error, in: record, arguments, context)
         }
     }
 
@@ -142,20 +142,13 @@ extension Store {
     @inline(never)
     private func failed(
         _ error: any Error, in record: UnsafeMutablePointer<FunctionRecord>,
-        _ arguments: StackPointer
+        _ arguments: StackPointer, _ context: ContextPointer?
     ) -> UInt64 {
         guard let suspension = error as? Suspension else {
             pendingError = error
             return TrapCode.hostError.answer
         }
-        guard let run = suspendable else {
-            pendingError = SuspensionError.cannotWait
-            return TrapCode.hostError.answer
-        }
-        run.pendingCall = (record, arguments)
-        run.state = .waiting(
-            .hostFunction(Execution.HostCall(request: suspension.request)))
-        return suspended
+        return wait(suspension, in: record, arguments, context: context)
     }
 }
 

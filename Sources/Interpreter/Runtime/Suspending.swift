@@ -42,9 +42,13 @@ extension Store {
 
     /// Forgets an execution, which does not run, and its frames.
     func end(_ run: Execution) {
+        stopWaiting(run)
+        if let wait = run.atomicWait { _ = wait.memory.dequeue(run.wakeCell, at: wait.address) }
+        run.atomicWait = nil
         run.state = .ended
         run.place = nil
         run.pendingCall = nil
+        run.continuation = nil
         guard var stack = run.stack else { return }
         run.stack = nil
         executions.remove(run)
@@ -91,6 +95,7 @@ extension Store {
         }
         callDepth += 1
         executions.current = (.passUnretained(run), callDepth)
+        stopWaiting(run)
         let isFirst = if case .ready = run.state { true } else { false }
         run.state = .running
         beginSlice(of: run)
@@ -155,7 +160,23 @@ extension Store {
         execution.pointee.place = place
         var accumulators = run.accumulators
         switch input {
-        case .nothing: break
+        case .nothing:
+            if let wait = run.atomicWait {
+                guard try finish(wait, of: run, &accumulators) else { return suspended }
+            } else if let continuation = run.continuation, let call {
+                if let code = stopRequest() {
+                    pendingError = Trap(code)
+                    throw failure(.hostError)
+                }
+                run.continuation = nil
+                run.pendingCall = nil
+                let code = goOn(call, with: continuation, context: place?.context)
+                guard code == 0 else { return try goOn(run, after: code) }
+                guard place != nil else { return 0 }
+                let first = call.slots[0]
+                accumulators = Accumulators(
+                    r: first, f: Double(bits: first), g: Float(bits: first))
+            }
         case .results:
             guard place != nil else { return 0 }
             let first = call?.slots[0] ?? 0
@@ -163,21 +184,29 @@ extension Store {
                 r: first, f: Double(bits: first), g: Float(bits: first))
         case .failure(let error):
             run.pendingCall = nil
+            run.continuation = nil
             pendingError = error
-            let code = place == nil ? TrapCode.hostError.answer : unwindHostError()
-            guard code == landed, let place = execution.pointee.place else {
-                return try outcome(of: code)
-            }
-            if let code = stopRequest() { throw self.failure(code) }
-            return try enter(run, at: place)
+            return try goOn(run, after: TrapCode.hostError.answer)
         }
         run.pendingCall = nil
-        guard let place else { return try begin(run) }
+        guard let place = run.place else { return try begin(run) }
         if try payDebts(of: run) {
             run.accumulators = accumulators
             return suspended
         }
         return try enter(run, at: place, accumulators)
+    }
+
+    /// Goes on after a host function that did not return: in the handler of the exception that it
+    /// threw, or not at all. Answers `suspended` if it waits again.
+    private func goOn(_ run: Execution, after code: UInt64) throws -> UInt64 {
+        guard code != suspended else { return code }
+        let code = code == TrapCode.hostError.answer && run.place != nil ? unwindHostError() : code
+        guard code == landed, let place = execution.pointee.place else {
+            return try outcome(of: code)
+        }
+        if let code = stopRequest() { throw self.failure(code) }
+        return try enter(run, at: place)
     }
 
     /// Takes what was used before and not paid for; answers whether the execution has to wait for it.
@@ -209,7 +238,7 @@ extension Store {
         if run.pendingCall == nil {
             run.accumulators = execution.pointee.accumulators
             // What is missing is owed.
-            execution.pointee.budget = 0
+            if run.atomicWait == nil { execution.pointee.budget = 0 }
         }
         return exit
     }

@@ -13,7 +13,7 @@ func runtimeNotify(
 }
 
 /// Waits until the address is notified, and answers what the guest gets: 0, 1 or 2; or in the upper
-/// half the code of the trap that stops the guest.
+/// half the code of the trap that stops the guest, or `suspended`.
 @inline(never)
 func runtimeWait(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ is64: Bool, _ expected: UInt64,
@@ -26,13 +26,22 @@ func runtimeWait(
     let place = shared.base + Int(truncatingIfNeeded: address)
     guard let store = context.execution.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef { store in
-        let isQueued = shared.enqueue(store.interruptHandle, at: address) {
+        let run = store.suspendable
+        let cell = run?.wakeCell ?? store.ownCell
+        cell.reset()
+        let isQueued = shared.enqueue(cell, at: address) {
             is64
                 ? UInt64.load(place) == expected
                 : UInt64(UInt32.load(place)) == expected & 0xffff_ffff
         }
         guard isQueued else { return SharedMemory.WaitResult.notEqual.rawValue }
-        return store.wait(shared, at: address, timeout: Int64(bitPattern: timeout))
+        let wait = AtomicWait(memory: shared, address: address, timeout: Int64(bitPattern: timeout))
+        if let run {
+            run.atomicWait = wait
+            run.state = .waiting(.wait(wait.value))
+            return suspended << 32
+        }
+        return store.wait(wait)
     }
 }
 
@@ -44,36 +53,70 @@ func runtimeMemoriesGrew(_ cx: ContextPointer) -> Bool {
     return grew
 }
 
-extension Store {
-    /// Parks the thread, which is in the queue at `address`.
-    ///
+/// A guest in the queue of an address.
+struct AtomicWait {
+    let memory: SharedMemory
+    let address: UInt64
+    /// Nothing but the end: the queue wakes the guest's cell.
+    let value: Wait
+
     /// - Parameter timeout: nanoseconds; negative for no limit.
-    fileprivate func wait(_ memory: SharedMemory, at address: UInt64, timeout: Int64) -> UInt64 {
-        let clock = ContinuousClock()
-        let end = timeout < 0 ? nil : clock.now.advanced(by: .nanoseconds(timeout))
-        while !interruptHandle.isNotified {
-            let now = clock.now
-            if let code = stopRequest() {
-                _ = memory.dequeue(interruptHandle, at: address)
-                return UInt64(code.rawValue) << 32
-            }
-            if let end, now >= end {
-                // Who was notified at the last moment was woken.
-                let isOver = memory.dequeue(interruptHandle, at: address)
-                return (isOver ? SharedMemory.WaitResult.timedOut : .woken).rawValue
-            }
-            let next = [end, deadline].compactMap(\.self).min()
-            interruptHandle.park(nanoseconds: next.map { nanoseconds(from: now, to: $0) })
-        }
-        return SharedMemory.WaitResult.woken.rawValue
+    init(memory: SharedMemory, address: UInt64, timeout: Int64) {
+        self.memory = memory
+        self.address = address
+        var value = Wait()
+        if timeout >= 0 { value.end = .now.advanced(by: .nanoseconds(timeout)) }
+        self.value = value
     }
 
-    private func nanoseconds(
-        from start: ContinuousClock.Instant, to end: ContinuousClock.Instant
-    ) -> Int64 {
-        let (seconds, attoseconds) = start.duration(to: end).components
-        // A year is as good as any longer time: the loop looks again.
-        guard seconds < 31_536_000 else { return 31_536_000_000_000_000 }
-        return max(0, seconds) * 1_000_000_000 + max(0, attoseconds / 1_000_000_000) + 1
+    /// What the guest gets if the wait is over; nil if it goes on.
+    func result(_ cell: WakeCell) -> SharedMemory.WaitResult? {
+        // In this order: who is notified from here on is woken again.
+        cell.reset()
+        guard memory.isWaiting(cell, at: address) else { return .woken }
+        guard let end = value.end, ContinuousClock.now >= end else { return nil }
+        // Who was notified at the last moment was woken.
+        return memory.dequeue(cell, at: address) ? .timedOut : .woken
+    }
+}
+
+extension Store {
+    /// The cell of the thread, for guests that wait without being suspended.
+    var ownCell: WakeCell {
+        if let threadCell { return threadCell }
+        let cell = WakeCell(thread: interruptHandle)
+        threadCell = cell
+        return cell
+    }
+
+    /// Parks the thread, whose cell is in the queue. Answers as `runtimeWait`.
+    fileprivate func wait(_ wait: AtomicWait) -> UInt64 {
+        let cell = ownCell
+        while true {
+            if let result = wait.result(cell) { return result.rawValue }
+            if let code = park(wait.value, cell) {
+                _ = wait.memory.dequeue(cell, at: wait.address)
+                return UInt64(code.rawValue) << 32
+            }
+        }
+    }
+
+    /// Looks whether an execution's wait is over, and if so, puts the result where the instruction
+    /// puts it and moves on behind it. Answers false if the guest still waits.
+    func finish(
+        _ wait: AtomicWait, of run: Execution, _ accumulators: inout Accumulators
+    ) throws -> Bool {
+        if let code = stopRequest() { throw failure(code) }
+        guard let place = run.place else { throw SuspensionError.notSuspended }
+        guard let result = wait.result(run.wakeCell) else {
+            run.state = .waiting(.wait(wait.value))
+            return false
+        }
+        run.atomicWait = nil
+        accumulators.r = result.rawValue
+        let next = place.finishAtomicWait(result.rawValue)
+        run.place = next
+        execution.pointee.place = next
+        return true
     }
 }

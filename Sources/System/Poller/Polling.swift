@@ -22,6 +22,12 @@ extension PollDescriptor {
         events |= Int16(truncatingIfNeeded: isReading ? POLLIN : POLLOUT)
     }
 
+    public var waitsForReading: Bool { Int32(truncatingIfNeeded: events) & POLLIN != 0 }
+    public var waitsForWriting: Bool { Int32(truncatingIfNeeded: events) & POLLOUT != 0 }
+
+    /// Whether there is anything to tell of the descriptor, errors included.
+    public var isReady: Bool { result != 0 }
+
     /// Whether reading, or else writing, would not block, be it because it would fail.
     public func isReady(isReading: Bool) -> Bool {
         result & ((isReading ? POLLIN : POLLOUT) | POLLHUP | POLLERR | POLLNVAL) != 0

@@ -31,12 +31,15 @@ final class Descriptor: @unchecked Sendable {
     /// What stands behind other kinds.
     private let virtualFile: (any VirtualFile)?
     private let memoryDirectory: MemoryDirectory?
+    /// The embedder's stream behind a virtual file.
+    let guestStream: (any GuestStream)?
     /// Whether the host's descriptor belongs to this object and is closed with it.
     private let isOwned: Bool
     /// Whether others have the same open file, so that its flags are not the guest's to change.
     private let isShared: Bool
     private var isClosed = false
-    /// Whether calls can have to wait for somebody else: pipes, sockets, terminals. Then `nonblock`
+    /// Whether calls can have to wait for somebody else: pipes, sockets, terminals, streams of the
+    /// embedder. Then `nonblock`
     /// is kept here and not told to the host, where it would belong to everybody who shares the
     /// stream; and reading and writing answer `again` instead of waiting, whatever the flag says.
     let isStream: Bool
@@ -83,6 +86,7 @@ final class Descriptor: @unchecked Sendable {
         self.number = number
         self.virtualFile = virtualFile
         self.memoryDirectory = memoryDirectory
+        guestStream = (virtualFile as? EmbedderStream)?.stream
         self.filetype = filetype
         own = SharedRights(rights)
         ownInheriting = SharedRights(inheriting)
@@ -96,7 +100,7 @@ final class Descriptor: @unchecked Sendable {
             filetype == .directory
             ? DirectoryCookies(isIdentity: memoryDirectory != nil) : nil
         isStream =
-            kind == .socket
+            kind == .socket || guestStream != nil
             || kind == .file && filetype != .regularFile && filetype != .blockDevice
         ownFlags = Atomic(flags.rawValue)
     }

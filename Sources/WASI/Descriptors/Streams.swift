@@ -1,4 +1,5 @@
 import Synchronization
+import WasmInterpreter
 
 /// Bytes in memory, read once from start to end.
 final class MemorySource: VirtualFile {
@@ -60,6 +61,51 @@ final class ClosureSink: VirtualFile {
                 break
             }
             total &+= vector.buffer.count
+        }
+        return total
+    }
+}
+
+/// A stream of the embedder's, as a guest has it open.
+final class EmbedderStream: VirtualFile {
+    let stream: any GuestStream
+    private let directions: Wait.Directions
+
+    /// - Parameter directions: what the guest may do with it.
+    init(_ stream: any GuestStream, _ directions: Wait.Directions) {
+        self.stream = stream
+        self.directions = directions
+    }
+
+    deinit { stream.guestDidClose(directions) }
+
+    func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        try move(vectors) { (buffer) throws(Errno) in try stream.read(into: buffer) }
+    }
+
+    func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        try move(vectors) { (buffer) throws(Errno) in
+            try stream.write(UnsafeRawBufferPointer(buffer))
+        }
+    }
+
+    /// Calls `body` with the buffers that are not empty until it moves less than it could. What was
+    /// moved before an error counts; the guest meets it when it goes on.
+    private func move(
+        _ vectors: UnsafeBufferPointer<HostVector>,
+        _ body: (UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+    ) throws(Errno) -> Int {
+        var total = 0
+        for vector in vectors where vector.buffer.count > 0 {
+            do throws(Errno) {
+                // A stream that claims more than there was room for is not believed.
+                let count = min(max(try body(vector.buffer), 0), vector.buffer.count)
+                total &+= count
+                guard count == vector.buffer.count else { break }
+            } catch {
+                guard total > 0 else { throw error }
+                break
+            }
         }
         return total
     }

@@ -1,7 +1,7 @@
 import WasmInterpreter
 
 // Reading and writing streams as a guest wants it that waits. The calls of the host never wait:
-// they answer `again`, the thread is parked here until there is more to say, or the guest stopped.
+// they answer `again`, and the function of WASI waits, and then comes back with what is done so far.
 //
 // No call of the host moves more than a piece, after which somebody may want the guest to stop.
 
@@ -13,21 +13,23 @@ extension Descriptor {
     @inline(__always)
     func read(
         _ vectors: UnsafeBufferPointer<HostVector>, _ caller: borrowing Caller
-    ) throws(Errno) -> Result<Int, Trap> {
-        guard isStream else { return .success(try read(vectors, caller.stopSignal)) }
+    ) throws(Errno) -> Transferred {
+        guard isStream else { return .bytes(try read(vectors, caller.stopSignal)) }
         let limit = transferLimit
-        return try waiting(isReading: true, caller) { () throws(Errno) in
+        return try patiently { () throws(Errno) in
             try vectors.withFirst(limit) { (vectors) throws(Errno) in try read(vectors) }
         }
     }
 
     /// Writes the buffers once; to a stream, if the guest waits, all of them.
+    ///
+    /// - Parameter done: bytes that the call has written before it waited.
     @inline(__always)
     func write(
-        _ vectors: UnsafeBufferPointer<HostVector>, _ caller: borrowing Caller
-    ) throws(Errno) -> Result<Int, Trap> {
-        guard isStream else { return .success(try write(vectors, caller.stopSignal)) }
-        return try transferringAll(vectors, isReading: false, caller) {
+        _ vectors: UnsafeBufferPointer<HostVector>, after done: Int, _ caller: borrowing Caller
+    ) throws(Errno) -> Transferred {
+        guard isStream else { return .bytes(try write(vectors, caller.stopSignal)) }
+        return try transferringAll(vectors, after: done, caller.stopSignal) {
             (vectors) throws(Errno) in try write(vectors)
         }
     }
@@ -104,46 +106,51 @@ extension Descriptor {
         return done
     }
 
-    /// Runs `transfer`, which answers `again` instead of waiting, until it answers something else.
-    func waiting(
-        isReading: Bool, _ caller: borrowing Caller, _ transfer: () throws(Errno) -> Int
-    ) throws(Errno) -> Result<Int, Trap> {
-        while true {
-            do throws(Errno) {
-                return .success(try transfer())
-            } catch {
-                guard error == .again, isPatient else { throw error }
-            }
-            var wait = Wait(clock: .system)
-            wait.add(self, Event(userdata: 0, type: isReading ? .fdRead : .fdWrite))
-            if case .failure(let trap) = try wait.run(for: caller.store) { return .failure(trap) }
+    /// Runs `transfer` once. Where it answers `again`, a guest that wants to wait is to wait.
+    @inline(__always)
+    func patiently(_ transfer: () throws(Errno) -> Int) throws(Errno) -> Transferred {
+        // Before the transfer: what comes meanwhile ends the wait at once.
+        let turn = guestStream?.changes.turn ?? 0
+        do throws(Errno) {
+            return .bytes(try transfer())
+        } catch {
+            guard error == .again, isPatient else { throw error }
+            return .notYet(done: 0, since: turn)
         }
     }
 
     /// Repeats `transfer` until the buffers are used up or the stream ends, unless the guest does
     /// not want to wait. What was done before an error counts; the guest meets it when it goes on.
+    ///
+    /// - Parameter before: bytes that the call has moved before it waited.
     func transferringAll(
-        _ vectors: UnsafeBufferPointer<HostVector>, isReading: Bool, _ caller: borrowing Caller,
+        _ vectors: UnsafeBufferPointer<HostVector>, after before: Int, _ stop: StopSignal,
         _ transfer: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
-    ) throws(Errno) -> Result<Int, Trap> {
+    ) throws(Errno) -> Transferred {
         let limit = transferLimit
-        let first = try waiting(isReading: isReading, caller) { () throws(Errno) in
-            try vectors.withFirst(limit, transfer)
+        var done = before
+        if before == 0 {
+            let first = try patiently { () throws(Errno) in
+                try vectors.withFirst(limit, transfer)
+            }
+            guard case .bytes(let count) = first, count > 0, count < vectors.byteCount, isPatient
+            else { return first }
+            done = count
         }
         let total = vectors.byteCount
-        guard case .success(var done) = first, done > 0, done < total, isPatient else {
-            return first
-        }
         var rest = Array(vectors)
         rest.drop(done)
-        while done < total, !caller.stopSignal.isRaised {
+        while done < total, !stop.isRaised {
             do throws(Errno) {
-                let next = try waiting(isReading: isReading, caller) { () throws(Errno) in
+                let next = try patiently { () throws(Errno) in
                     try rest.withUnsafeBufferPointer { (rest) throws(Errno) in
                         try rest.withFirst(limit, transfer)
                     }
                 }
-                guard case .success(let count) = next else { return next }
+                guard case .bytes(let count) = next else {
+                    if case .notYet(_, let turn) = next { return .notYet(done: done, since: turn) }
+                    break
+                }
                 guard count > 0 else { break }
                 done &+= count
                 rest.drop(count)
@@ -151,7 +158,7 @@ extension Descriptor {
                 break
             }
         }
-        return .success(done)
+        return .bytes(done)
     }
 }
 

@@ -5,42 +5,85 @@ import WasmInterpreter
 // descriptor up, check its rights and the result's address, and make one call of the host.
 
 extension WASIGuest {
-    /// - Throws: `Errno` for the guest; `Trap` when the guest is stopped while it waits.
+    /// - Throws: `Errno` for the guest; `Suspension` to wait.
     @inline(__always)
     func fd_read(
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ result: UInt32,
         _ caller: borrowing Caller
     ) throws {
-        let descriptor = try table[fd]
+        try read(memory, try table[fd], iovs, count, result, caller)
+    }
+
+    @inline(__always)
+    private func read(
+        _ memory: GuestMemory, _ descriptor: Descriptor, _ iovs: UInt32, _ count: UInt32,
+        _ result: UInt32, _ caller: borrowing Caller
+    ) throws {
         try descriptor.requireAccess(.fdRead)
-        let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count, caller.stopSignal) {
+        let result32 = try memory.result32(result)
+        let transferred = try memory.withVectors(iovs, count: count, caller.stopSignal) {
             (vectors) throws(Errno) in
             try descriptor.read(vectors, caller)
         }
-        result.store(UInt32(clamping: try byteCount.get()))
+        switch transferred {
+        case .bytes(let byteCount): result32.store(UInt32(clamping: byteCount))
+        case .notYet(_, let turn):
+            throw waiting(toRead: descriptor, turn, iovs, count, result)
+        }
     }
 
-    /// - Throws: `Errno` for the guest; `Trap` when the guest is stopped while it waits.
+    @inline(never)
+    private func waiting(
+        toRead descriptor: Descriptor, _ turn: UInt64, _ iovs: UInt32, _ count: UInt32,
+        _ result: UInt32
+    ) -> Suspension {
+        waiting(descriptor.wait(isReading: true, since: turn)) { [self] memory, caller in
+            try read(memory, descriptor, iovs, count, result, caller)
+        }
+    }
+
+    /// - Throws: `Errno` for the guest; `Suspension` to wait.
     @inline(__always)
     func fd_write(
         _ memory: GuestMemory, _ fd: UInt32, _ iovs: UInt32, _ count: UInt32, _ result: UInt32,
         _ caller: borrowing Caller
     ) throws {
-        let descriptor = try table[fd]
+        try write(memory, try table[fd], iovs, count, result, after: 0, caller)
+    }
+
+    /// - Parameter done: bytes that were written before the guest waited.
+    @inline(__always)
+    func write(
+        _ memory: GuestMemory, _ descriptor: Descriptor, _ iovs: UInt32, _ count: UInt32,
+        _ result: UInt32, after done: Int, _ caller: borrowing Caller
+    ) throws {
         try descriptor.requireAccess(.fdWrite)
-        let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count, caller.stopSignal) {
-            (vectors) throws(Errno) -> Result<Int, Trap> in
+        let result32 = try memory.result32(result)
+        let transferred = try memory.withVectors(iovs, count: count, caller.stopSignal) {
+            (vectors) throws(Errno) -> Transferred in
             guard quota != nil, descriptor.filetype == .regularFile else {
-                return try descriptor.write(vectors, caller)
+                return try descriptor.write(vectors, after: done, caller)
             }
-            return .success(
+            return .bytes(
                 try writingWithinQuota(vectors) { (vectors) throws(Errno) in
                     try descriptor.write(vectors, caller.stopSignal)
                 })
         }
-        result.store(UInt32(clamping: try byteCount.get()))
+        switch transferred {
+        case .bytes(let byteCount): result32.store(UInt32(clamping: byteCount))
+        case .notYet(let done, let turn):
+            throw waiting(toWrite: descriptor, turn, iovs, count, result, after: done)
+        }
+    }
+
+    @inline(never)
+    private func waiting(
+        toWrite descriptor: Descriptor, _ turn: UInt64, _ iovs: UInt32, _ count: UInt32,
+        _ result: UInt32, after done: Int
+    ) -> Suspension {
+        waiting(descriptor.wait(isReading: false, since: turn)) { [self] memory, caller in
+            try write(memory, descriptor, iovs, count, result, after: done, caller)
+        }
     }
 
     func fd_pread(

@@ -273,10 +273,9 @@ extension FunctionTable {
             .rights("fs_rights_inheriting"), .flags("fdflags", TraceWords.fdflags),
             .result32("fd")
         ) { guest, caller, fd, dirflags, path, oflags, base, inheriting, fdflags, result in
-            let trap = try guest.path_open(
+            try guest.path_open(
                 try caller.bytes, fd, dirflags, path.address, path.count, oflags, base, inheriting,
                 fdflags, result, caller)
-            if let trap { throw trap }
         }
         define("path_create_directory", .descriptor(), .path()) {
             (guest, caller, fd, path) throws(Errno) in

@@ -3,34 +3,64 @@ import WasmInterpreter
 // Calls with paths. The directory behind the descriptor resolves them; see `PathDirectory`.
 
 extension WASIGuest {
-    /// - Returns: what stops the guest while it waits for somebody to open the other end of a pipe.
+    /// - Throws: `Errno` for the guest; `Suspension` to wait for somebody to open the other end of a pipe.
     func path_open(
         _ memory: GuestMemory, _ fd: UInt32, _ dirflags: UInt32, _ path: UInt32,
         _ pathByteCount: UInt32, _ oflags: UInt32, _ base: UInt64, _ inheriting: UInt64,
         _ fdflags: UInt32, _ result: UInt32, _ caller: borrowing Caller
-    ) throws(Errno) -> Trap? {
+    ) throws {
         let parent = try table[fd]
-        let directory = try parent.directory(.pathOpen, resolver.watching(caller.stopSignal))
+        _ = try parent.directory(.pathOpen, resolver)
         let oflags = try Oflags(checking: oflags)
         let fdflags = try Fdflags(checking: fdflags)
         let path = try memory.path(path, byteCount: pathByteCount)
-        let result = try memory.result32(result)
+        _ = try memory.result32(result)
         if oflags.contains(.creat) {
-            guard !oflags.contains(.directory) else { throw .inval }
+            guard !oflags.contains(.directory) else { throw Errno.inval }
             try parent.require(.pathCreateFile)
         }
         if oflags.contains(.trunc) { try parent.require(.pathFilestatSetSize) }
-        guard table.hasRoom else { throw .mfile }
 
         let request = OpenRequest(
             path: path, follow: Lookupflags(rawValue: dirflags).contains(.symlinkFollow),
             oflags: oflags, fdflags: fdflags, rights: Rights(rawValue: base),
             inheriting: Rights(rawValue: inheriting), parent: parent)
-        switch try request.open(in: directory, caller) {
-        case .success(let descriptor): result.store(try table.insert(descriptor))
-        case .failure(let trap): return trap
+        try open(request, OpeningPatience(), memory, result, caller.stopSignal)
+    }
+
+    /// Opens what was asked for, or waits before the next attempt.
+    private func open(
+        _ request: OpenRequest, _ patience: OpeningPatience, _ memory: GuestMemory,
+        _ result: UInt32, _ stop: StopSignal
+    ) throws {
+        guard table.hasRoom else { throw Errno.mfile }
+        let directory = try request.parent.directory(.pathOpen, resolver.watching(stop))
+        guard let opened = try request.open(in: directory) else {
+            var patience = patience
+            throw waiting(patience.wait()) { [self, patience] memory, caller in
+                try open(request, patience, memory, result, caller.stopSignal)
+            }
         }
-        return nil
+        guard opened.isWaiting else { return try finish(opened.descriptor, memory, result) }
+        try finish(OpenedPipe(opened.descriptor), patience, memory, result)
+    }
+
+    /// Waits until somebody has opened the pipe to write.
+    private func finish(
+        _ pipe: OpenedPipe, _ patience: OpeningPatience, _ memory: GuestMemory, _ result: UInt32
+    ) throws {
+        guard try !pipe.hasHadWriter else { return try finish(pipe.descriptor, memory, result) }
+        var patience = patience
+        throw waiting(patience.waitForWriter(pipe)) { [self, patience] memory, _ in
+            try finish(pipe, patience, memory, result)
+        }
+    }
+
+    private func finish(
+        _ descriptor: Descriptor, _ memory: GuestMemory, _ result: UInt32
+    ) throws(Errno) {
+        let result = try memory.result32(result)
+        result.store(try table.insert(descriptor))
     }
 
     func path_create_directory(
@@ -162,22 +192,14 @@ private struct OpenRequest {
         self.parent = parent
     }
 
-    /// Opens what the path names. Where the host would wait, the guest waits here, and may be stopped.
-    func open(
-        in directory: any PathDirectory, _ caller: borrowing Caller
-    ) throws(Errno) -> Result<Descriptor, Trap> {
-        var patience = OpeningPatience(caller.store)
-        while true {
-            do throws(Errno) {
-                let (descriptor, isWaiting) = try open(in: directory)
-                guard isWaiting else { return .success(descriptor) }
-                return try patience.waitForWriter(of: descriptor).map { descriptor }
-            } catch {
-                guard !fdflags.contains(.nonblock),
-                    isTemporary(error, directory as? HostDirectory)
-                else { throw error }
-            }
-            if case .failure(let trap) = try patience.wait() { return .failure(trap) }
+    /// Opens what the path names; nil where the host would wait.
+    func open(in directory: any PathDirectory) throws(Errno) -> Opened? {
+        do throws(Errno) {
+            return try attempt(in: directory)
+        } catch {
+            guard !fdflags.contains(.nonblock), isTemporary(error, directory as? HostDirectory)
+            else { throw error }
+            return nil
         }
     }
 
@@ -191,16 +213,16 @@ private struct OpenRequest {
         }
     }
 
-    /// What was opened, and whether it is a pipe that has no writer yet.
-    private func open(in directory: any PathDirectory) throws(Errno) -> (Descriptor, Bool) {
+    /// What was opened, and whether it is a pipe that may have no writer yet.
+    typealias Opened = (descriptor: Descriptor, isWaiting: Bool)
+
+    private func attempt(in directory: any PathDirectory) throws(Errno) -> Opened {
         guard parent.isReadOnly else { return try open(in: directory, oflags) }
         return try openReadOnly(in: directory)
     }
 
     /// As on a file system that is mounted read-only: what exists can be opened to read.
-    private func openReadOnly(
-        in directory: any PathDirectory
-    ) throws(Errno) -> (Descriptor, Bool) {
+    private func openReadOnly(in directory: any PathDirectory) throws(Errno) -> Opened {
         guard !rights.contains(.fdWrite), !oflags.contains(.trunc) else { throw .rofs }
         guard oflags.contains(.creat) else { return try open(in: directory, oflags) }
         do throws(Errno) {
@@ -214,7 +236,7 @@ private struct OpenRequest {
 
     private func open(
         in directory: any PathDirectory, _ oflags: Oflags
-    ) throws(Errno) -> (Descriptor, Bool) {
+    ) throws(Errno) -> Opened {
         // Emptying a file is writing to it, whatever the descriptor may do afterwards.
         let writes = rights.contains(.fdWrite) || oflags.contains(.trunc)
         let opened = try directory.open(

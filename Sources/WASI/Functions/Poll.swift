@@ -10,7 +10,7 @@ extension WASIGuest {
     /// Waits until at least one of `count` subscriptions has something to tell and writes an event
     /// for each that has.
     ///
-    /// - Throws: `Errno` for the guest; `Trap` when the guest is stopped meanwhile.
+    /// - Throws: `Errno` for the guest; `Suspension` to wait.
     func poll_oneoff(
         _ memory: GuestMemory, _ input: UInt32, _ output: UInt32, _ count: UInt32,
         _ result: UInt32, _ version: Version, _ caller: borrowing Caller
@@ -19,27 +19,44 @@ extension WASIGuest {
         guard count > 0, count <= Self.subscriptionLimit else { throw Errno.inval }
         let size = Subscription.size(version)
         let source = UnsafeRawPointer(try memory.pointer(input, byteCount: count &* size))
-        let target = try memory.pointer(output, byteCount: count &* Event.size)
-        let result = try memory.result32(result)
+        // Found wrong before anything is waited for.
+        _ = try memory.pointer(output, byteCount: count &* Event.size)
+        _ = try memory.result32(result)
 
         let stop = caller.stopSignal
-        var wait = Wait(clock: clock, stop)
+        var request = PollRequest(clock: clock)
         for index in 0..<count {
             if index & 255 == 255, stop.isRaised { throw Errno.intr }
             guard let subscription = Subscription(from: source + index &* size, version) else {
                 throw Errno.inval
             }
-            try add(subscription, to: &wait)
+            try add(subscription, to: &request)
+        }
+        try answer(request, memory, output, count, result, stop)
+    }
+
+    /// Writes the events of a request, or waits for them.
+    private func answer(
+        _ request: PollRequest, _ memory: GuestMemory, _ output: UInt32, _ count: Int,
+        _ result: UInt32, _ stop: StopSignal
+    ) throws {
+        let target = try memory.pointer(output, byteCount: count &* Event.size)
+        let result32 = try memory.result32(result)
+        var request = request
+        guard let events = try request.look(stop) else {
+            throw waiting(try request.wait()) { [self, request] memory, caller in
+                try answer(request, memory, output, count, result, caller.stopSignal)
+            }
         }
         var offset = 0
-        for event in try wait.run(for: caller.store).get() {
+        for event in events {
             event.store(to: target + offset)
             offset &+= Event.size
         }
-        result.store(UInt32(clamping: offset / Event.size))
+        result32.store(UInt32(clamping: offset / Event.size))
     }
 
-    private func add(_ subscription: Subscription, to wait: inout Wait) throws(Errno) {
+    private func add(_ subscription: Subscription, to wait: inout PollRequest) throws(Errno) {
         switch subscription.condition {
         case .clock(let id, let timeout, let isAbsolute):
             guard let clock = ClockID(rawValue: id), clock == .realtime || clock == .monotonic
@@ -57,7 +74,15 @@ extension WASIGuest {
                 try descriptor.require(.pollFdReadwrite)
                 try descriptor.requireAccess(type == .fdRead ? .fdRead : .fdWrite)
                 if descriptor.hostNumber != nil { return wait.add(descriptor, event) }
-                event.byteCount = type == .fdRead ? descriptor.readableByteCount : 1
+                if let stream = descriptor.guestStream {
+                    let turn = stream.changes.turn
+                    guard let ready = stream.readiness(isReading: type == .fdRead) else {
+                        return wait.add(stream, since: turn, event)
+                    }
+                    event.byteCount = UInt64(clamping: ready)
+                } else {
+                    event.byteCount = type == .fdRead ? descriptor.readableByteCount : 1
+                }
             } catch {
                 event.error = error
             }

@@ -8,19 +8,32 @@ extension WASIGuest {
         _ caller: borrowing Caller
     ) throws {
         let listener = try table[fd]
-        let number = try listener.socket(.sockAccept)
+        _ = try listener.socket(.sockAccept)
         let flags = try Fdflags(checking: flags)
         guard flags.isSubset(of: .nonblock) else { throw Errno.inval }
-        let result = try memory.result32(result)
+        try accept(memory, listener, flags, result)
+    }
+
+    /// Accepts a connection, or waits for one.
+    private func accept(
+        _ memory: GuestMemory, _ listener: Descriptor, _ flags: Fdflags, _ result: UInt32
+    ) throws {
+        let number = try listener.socket(.sockAccept)
+        let result32 = try memory.result32(result)
         guard table.hasRoom else { throw Errno.mfile }
-        let accepted = try listener.waiting(isReading: true, caller) { () throws(Errno) in
+        let accepted = try listener.patiently { () throws(Errno) in
             Int(try System.accept(number))
         }
-        let connection = Int32(truncatingIfNeeded: try accepted.get())
+        guard case .bytes(let connection) = accepted else {
+            throw waiting(listener.wait(isReading: true, since: 0)) { [self] memory, _ in
+                try accept(memory, listener, flags, result)
+            }
+        }
+        let accepted32 = Int32(truncatingIfNeeded: connection)
         let descriptor = Descriptor(
-            .socket(connection), filetype: System.socketType(connection), rights: .socket,
+            .socket(accepted32), filetype: System.socketType(accepted32), rights: .socket,
             flags: flags)
-        result.store(try table.insert(descriptor))
+        result32.store(try table.insert(descriptor))
     }
 
     func sock_recv(
@@ -28,31 +41,62 @@ extension WASIGuest {
         _ byteCount: UInt32, _ roflags: UInt32, _ caller: borrowing Caller
     ) throws {
         let descriptor = try table[fd]
-        let number = try descriptor.socket(.fdRead)
+        _ = try descriptor.socket(.fdRead)
         guard let flags = UInt16(exactly: flags),
             Riflags.all.rawValue | flags == Riflags.all.rawValue
         else { throw Errno.inval }
-        let options = Riflags(rawValue: flags)
-        let byteCount = try memory.result32(byteCount)
-        let roflags = try memory.pointer(roflags, byteCount: 2)
+        try receive(
+            memory,
+            ReceiveCall(
+                descriptor: descriptor, iovs: iovs, count: count, options: Riflags(rawValue: flags),
+                byteCount: byteCount, roflags: roflags),
+            after: 0, caller)
+    }
+
+    /// What `sock_recv` was asked for.
+    private struct ReceiveCall {
+        let descriptor: Descriptor
+        let iovs: UInt32
+        let count: UInt32
+        let options: Riflags
+        /// Addresses of the results.
+        let byteCount: UInt32
+        let roflags: UInt32
+    }
+
+    /// Receives, or waits for more.
+    ///
+    /// - Parameter done: bytes that came before the guest waited.
+    private func receive(
+        _ memory: GuestMemory, _ call: ReceiveCall, after done: Int, _ caller: borrowing Caller
+    ) throws {
+        let descriptor = call.descriptor
+        let number = try descriptor.socket(.fdRead)
+        let byteCount = try memory.result32(call.byteCount)
+        let roflags = try memory.pointer(call.roflags, byteCount: 2)
         var isTruncated = false
-        let received = try memory.withVectors(iovs, count: count, caller.stopSignal) {
+        let received = try memory.withVectors(call.iovs, count: call.count, caller.stopSignal) {
             (vectors) throws(Errno) in
             let receive = { (vectors: UnsafeBufferPointer<HostVector>) throws(Errno) in
-                let received = try System.receive(number, vectors, options)
+                let received = try System.receive(number, vectors, call.options)
                 isTruncated = received.isTruncated
                 return received.byteCount
             }
             // Who only looks finds the same bytes again: there is no waiting for more.
-            guard options == .recvWaitall, descriptor.filetype == .socketStream else {
-                return try descriptor.waiting(isReading: true, caller) { () throws(Errno) in
-                    try receive(vectors)
-                }
+            guard call.options == .recvWaitall, descriptor.filetype == .socketStream else {
+                return try descriptor.patiently { () throws(Errno) in try receive(vectors) }
             }
-            return try descriptor.transferringAll(vectors, isReading: true, caller, receive)
+            return try descriptor.transferringAll(vectors, after: done, caller.stopSignal, receive)
         }
-        byteCount.store(UInt32(clamping: try received.get()))
-        roflags.storeBytes(of: UInt16(isTruncated ? 1 : 0).littleEndian, as: UInt16.self)
+        switch received {
+        case .bytes(let count):
+            byteCount.store(UInt32(clamping: count))
+            roflags.storeBytes(of: UInt16(isTruncated ? 1 : 0).littleEndian, as: UInt16.self)
+        case .notYet(let done, let turn):
+            throw waiting(descriptor.wait(isReading: true, since: turn)) { [self] memory, caller in
+                try receive(memory, call, after: done, caller)
+            }
+        }
     }
 
     func sock_send(
@@ -63,12 +107,7 @@ extension WASIGuest {
         _ = try descriptor.socket(.fdWrite)
         // The specification has no flags for sending.
         guard flags == 0 else { throw Errno.inval }
-        let result = try memory.result32(result)
-        let byteCount = try memory.withVectors(iovs, count: count, caller.stopSignal) {
-            (vectors) throws(Errno) in
-            try descriptor.write(vectors, caller)
-        }
-        result.store(UInt32(clamping: try byteCount.get()))
+        try write(memory, descriptor, iovs, count, result, after: 0, caller)
     }
 
     func sock_shutdown(_ fd: UInt32, _ how: UInt32) throws(Errno) {

@@ -34,7 +34,7 @@ public struct CallTrace: Sendable {
 
     public init(_ write: @escaping Writer) { self.write = write }
 
-    /// Calls a function and writes it down.
+    /// Calls a function and writes it down; one that waits is written when it has waited.
     func call(
         _ function: WASIFunction, _ binding: GuestBinding, _ caller: borrowing Caller,
         _ slots: borrowing CallSlots
@@ -43,21 +43,46 @@ public struct CallTrace: Sendable {
         let before = TraceReader(caller.guestMemory, arguments, dataLimit, function)
         var text = showsThreads ? "[\(binding.thread)] " : ""
         text += "\(function.name)(" + before.argumentTexts.joined(separator: ", ")
-        let start = ContinuousClock.now
+        let guest = binding.guest
+        try run(
+            Call(text: text, function: function, arguments: arguments, guest: guest, start: .now),
+            { caller, slots in try function.body(guest, caller, slots) }, caller, slots)
+    }
+
+    /// A call that has not returned.
+    private struct Call {
+        /// The line so far, up to the arguments.
+        let text: String
+        let function: WASIFunction
+        let arguments: [UInt64]
+        let guest: WASIGuest
+        let start: ContinuousClock.Instant
+    }
+
+    /// Runs `body` and writes the line; one that waits is written when it has waited.
+    private func run(
+        _ call: Call, _ body: HostFunction.Body, _ caller: borrowing Caller,
+        _ slots: borrowing CallSlots
+    ) throws {
         do {
-            try function.body(binding.guest, caller, slots)
+            try body(caller, slots)
+        } catch let suspension as Suspension {
+            throw suspension.continued { continuation in
+                { caller, slots in try run(call, continuation, caller, slots) }
+            }
         } catch {
-            finish(text + ") = " + Self.word(for: error), since: start)
+            finish(call.text + ") = " + Self.word(for: error), since: call.start)
             throw error
         }
-        let result = function.type.results.isEmpty ? 0 : slots.u32(0)
-        text += ") = " + function.result.text(result)
-        if function.result.isSuccess(result) {
+        let result = call.function.type.results.isEmpty ? 0 : slots.u32(0)
+        var text = call.text + ") = " + call.function.result.text(result)
+        if call.function.result.isSuccess(result) {
             // The memory may have grown meanwhile.
-            let after = TraceReader(caller.guestMemory, arguments, dataLimit, function)
-            for shown in after.resultTexts(binding.guest) { text += " " + shown }
+            let after = TraceReader(
+                caller.guestMemory, call.arguments, dataLimit, call.function)
+            for shown in after.resultTexts(call.guest) { text += " " + shown }
         }
-        finish(text, since: start)
+        finish(text, since: call.start)
     }
 
     private static func word(for error: any Error) -> String {

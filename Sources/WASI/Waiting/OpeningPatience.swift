@@ -1,45 +1,53 @@
 import WasmInterpreter
 import WasmSystem
 
-/// Waits where opening a file would let the host wait: for the other end of a pipe, or for a lease.
+/// Lets a guest wait where opening a file would let the host wait: for the other end of a pipe, or
+/// for a lease.
 ///
 /// In the kernel nobody could stop the guest. So files are opened without waiting, and what the host
-/// would have waited for is waited for here, with the store's deadline and requests to stop.
+/// would have waited for is waited for by the guest, which looks from time to time. Goes from one look
+/// to the next.
 struct OpeningPatience {
-    private let store: Store
     /// Nothing tells when an attempt would succeed. Few wait long, and those need not be quick.
-    private var nanoseconds: UInt64 = 500_000
-    private static let longest: UInt64 = 10_000_000
+    private var nanoseconds: Int64 = 500_000
+    private static let longest: Int64 = 10_000_000
 
-    init(_ store: Store) { self.store = store }
-
-    /// Waits a little, longer each time; a trap if the guest is stopped.
-    mutating func wait() throws(Errno) -> Result<Void, Trap> {
-        var wait = Wait(clock: .system)
-        return try self.wait(&wait)
-    }
-
-    private mutating func wait(_ wait: inout Wait) throws(Errno) -> Result<Void, Trap> {
-        try wait.add(.monotonic, nanoseconds, isAbsolute: false, userdata: 0)
+    /// Until the next look, later each time.
+    mutating func wait() -> Wait {
+        var wait = Wait()
+        wait.end = .now.advanced(by: .nanoseconds(nanoseconds))
         nanoseconds = min(nanoseconds * 2, Self.longest)
-        if case .failure(let trap) = try wait.run(for: store) { return .failure(trap) }
-        // Where there is an event, nobody has looked.
-        return store.stopRequest().map { .failure(Trap($0)) } ?? .success(())
+        return wait
     }
 
-    /// Waits until somebody has opened the pipe to write, as opening it to read does otherwise; a
-    /// trap if the guest is stopped. Who opened it and went again has been there.
-    mutating func waitForWriter(of descriptor: Descriptor) throws(Errno) -> Result<Void, Trap> {
-        guard let number = descriptor.hostNumber else { return .success(()) }
-        let probe = try PipeProbe()
-        while try !probe.hasWriter(number) {
-            var wait = Wait(clock: .system)
-            // Bytes, and a writer that has gone; one that has not written yet is found by the probe.
-            wait.add(descriptor, Event(userdata: 1, type: .fdRead))
-            if case .failure(let trap) = try self.wait(&wait) { return .failure(trap) }
-            if try System.isReady(number, isReading: true) { break }
+    /// The same for a pipe that was opened to read, until it has a writer.
+    mutating func waitForWriter(_ pipe: OpenedPipe) -> Wait {
+        var wait = wait()
+        // Bytes, and a writer that has gone; one that has not written yet is found by the probe.
+        if let number = pipe.descriptor.hostNumber {
+            wait.add(number, .reading, keeping: pipe.descriptor)
         }
-        return .success(())
+        return wait
+    }
+}
+
+/// A pipe that was opened to read and may have no writer yet, as opening it waits for otherwise. Who
+/// opened it and went again has been there.
+final class OpenedPipe {
+    let descriptor: Descriptor
+    private let probe: PipeProbe
+
+    init(_ descriptor: Descriptor) throws(Errno) {
+        self.descriptor = descriptor
+        probe = try PipeProbe()
+    }
+
+    var hasHadWriter: Bool {
+        get throws(Errno) {
+            guard let number = descriptor.hostNumber else { return true }
+            if try probe.hasWriter(number) { return true }
+            return try System.isReady(number, isReading: true)
+        }
     }
 }
 

@@ -1,0 +1,81 @@
+/// What a guest waits for, as a value: descriptors of the host, streams of the embedder, a time.
+///
+///     linker.define("env", "receive") { (caller: borrowing Caller) -> Int32 in
+///         if let byte = readByte(socket) { return byte }
+///         var wait = Wait()
+///         wait.add(socket, .reading)
+///         throw Suspension(wait) { caller, slots in slots.setResult(i32: readByte(socket) ?? -1) }
+///     }
+///
+/// The wait is over as soon as one of these is so; nothing is said of which. So what follows looks
+/// again, and waits again if there is still nothing to do. A wait with nothing in it ends only when
+/// the guest is stopped or its `Execution.wakeCell` is woken.
+public struct Wait: Sendable {
+    /// Ways in which a descriptor can be ready.
+    public struct Directions: OptionSet, Hashable, Sendable {
+        public let rawValue: UInt8
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// Reading, or accepting a connection, would not block.
+        public static let reading = Directions(rawValue: 1)
+        /// Writing would not block.
+        public static let writing = Directions(rawValue: 2)
+    }
+
+    /// A descriptor of the host that is to become ready. An error or a hang-up is ready too.
+    public struct Interest: Hashable, Sendable {
+        public let descriptor: Int32
+        public internal(set) var directions: Directions
+    }
+
+    /// Each descriptor once.
+    public private(set) var interests: [Interest] = []
+    /// When the wait is over in any case; nil for never.
+    public var end: ContinuousClock.Instant?
+    /// Sources, and the turn that each had when there was nothing.
+    var sources: [(source: WakeSource, turn: UInt64)] = []
+    /// What keeps the descriptors open while the guest waits.
+    private var kept: [any AnyObject & Sendable] = []
+    /// Where a descriptor stands among the interests, if there are many.
+    private var indices: [Int32: Int] = [:]
+
+    public init() {}
+
+    /// Adds a descriptor of the host.
+    ///
+    /// - Parameter owner: is kept alive until the wait is over, so that it does not close the
+    ///   descriptor before; nil if the caller sees to that.
+    public mutating func add(
+        _ descriptor: Int32, _ directions: Directions,
+        keeping owner: (any AnyObject & Sendable)? = nil
+    ) {
+        if let index = index(of: descriptor) {
+            interests[index].directions.formUnion(directions)
+            return
+        }
+        if interests.count >= Self.searchLimit { indices[descriptor] = interests.count }
+        interests.append(Interest(descriptor: descriptor, directions: directions))
+        if let owner { kept.append(owner) }
+    }
+
+    /// Adds a source of the embedder.
+    ///
+    /// - Parameter turn: `source.turn`, read before it was found that there is nothing to do. If the
+    ///   source was signalled since, the wait is over at once.
+    public mutating func add(_ source: WakeSource, since turn: UInt64) {
+        sources.append((source, turn))
+    }
+
+    /// Ends the wait at `end` at the latest.
+    public mutating func end(at end: ContinuousClock.Instant) {
+        self.end = min(self.end ?? end, end)
+    }
+
+    /// Up to so many interests are searched one by one.
+    private static let searchLimit = 8
+
+    private func index(of descriptor: Int32) -> Int? {
+        interests.prefix(Self.searchLimit).firstIndex { $0.descriptor == descriptor }
+            ?? indices[descriptor]
+    }
+}

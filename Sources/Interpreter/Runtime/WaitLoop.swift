@@ -1,0 +1,203 @@
+// Invariants: `watches` has every wait that is under way; `descriptors` and `cells` name only those.
+// A timer whose watch is gone, or has another number, means nothing.
+
+/// Waits for many guests on one thread, and calls back for each whose wait may be over.
+///
+///     loop.watch(execution) { ... resume it ... }
+///     while loop.hasWatches { loop.runOnce() }
+///
+/// Used by one thread. Others reach it through the guests' cells and `queue`.
+package final class WaitLoop {
+    package typealias Action = () -> Void
+
+    /// Where the cells of the guests are put when they are woken.
+    package let queue = WakeQueue()
+    private let epoll: Epoll
+    private var watches: [Int: Watch] = [:]
+    private var descriptors: [Int32: Watched] = [:]
+    private var cells: [ObjectIdentifier: [Int]] = [:]
+    private var timers = TimerHeap()
+    private var lastNumber = 0
+    private let origin = ContinuousClock.now
+
+    private struct Watch {
+        let wait: Wait
+        let cells: [WakeCell]
+        let action: Action
+    }
+
+    /// Who waits for a descriptor.
+    private struct Watched {
+        var directions: Wait.Directions = []
+        var watches: [(number: Int, directions: Wait.Directions)] = []
+    }
+
+    /// Where the system cannot tell when a descriptor is ready, the guest looks again after this time.
+    private static let blindNanoseconds: Int64 = 10_000_000
+
+    /// Nil if the system has no descriptors left.
+    package init?() {
+        guard let epoll = Epoll(), queue.descriptor >= 0,
+            epoll.set(queue.descriptor, .reading)
+        else { return nil }
+        self.epoll = epoll
+    }
+
+    deinit { queue.close() }
+
+    package var hasWatches: Bool { !watches.isEmpty }
+
+    /// Calls `action` once, on the loop's thread, when the execution is to be resumed. It must wait in
+    /// `Reason.wait`.
+    package func watch(_ execution: Execution, _ action: @escaping Action) {
+        watch(
+            execution.wait ?? Wait(),
+            [execution.wakeCell, execution.store.interruptHandle.wakeCell], action)
+    }
+
+    /// The same for a wait and the cells that end it too.
+    package func watch(_ wait: Wait, _ cells: [WakeCell], _ action: @escaping Action) {
+        lastNumber += 1
+        let number = lastNumber
+        watches[number] = Watch(wait: wait, cells: cells, action: action)
+        for interest in wait.interests { add(interest, number) }
+        if let end = wait.end { timers.insert(time(of: end), number) }
+        for cell in cells {
+            self.cells[ObjectIdentifier(cell), default: []].append(number)
+            cell.attach(to: queue)
+        }
+    }
+
+    /// Waits until something happens or `nanoseconds` have passed, and calls the actions.
+    package func runOnce(nanoseconds: Int64? = nil) {
+        var due: [Int] = []
+        let now = time(of: .now)
+        var timeout = nanoseconds
+        if let first = timers.first {
+            timeout = min(timeout ?? .max, max(0, first - now))
+        }
+        epoll.wait(nanoseconds: timeout) { descriptor, ready in
+            guard descriptor != queue.descriptor else {
+                return queue.drain { due += cells[ObjectIdentifier($0)] ?? [] }
+            }
+            guard let watched = descriptors[descriptor] else { return }
+            for watch in watched.watches where !watch.directions.isDisjoint(with: ready) {
+                due.append(watch.number)
+            }
+        }
+        timers.removeDue(at: time(of: .now)) { due.append($0) }
+        for number in due { finish(number) }
+        timers.dropStale(living: watches.count) { watches[$0] != nil }
+    }
+
+    /// Runs an execution until it returns, and waits for it.
+    ///
+    /// - Throws: as `Execution.resume()`; `SuspensionError.resultsMissing` if it is suspended for another
+    ///   reason than a wait.
+    package func finish(_ execution: Execution) throws -> [Value] {
+        while true {
+            switch try execution.resume() {
+            case .finished(let results): return results
+            case .suspended(.wait):
+                var isOver = false
+                watch(execution) { isOver = true }
+                while !isOver { runOnce() }
+            case .suspended: throw SuspensionError.resultsMissing
+            }
+        }
+    }
+
+    private func finish(_ number: Int) {
+        guard let watch = watches.removeValue(forKey: number) else { return }
+        for interest in watch.wait.interests { remove(interest.descriptor, number) }
+        for cell in watch.cells {
+            let key = ObjectIdentifier(cell)
+            cells[key]?.removeAll { $0 == number }
+            if cells[key]?.isEmpty == true { cells[key] = nil }
+        }
+        watch.action()
+    }
+
+    private func add(_ interest: Wait.Interest, _ number: Int) {
+        var watched = descriptors[interest.descriptor] ?? Watched()
+        let before = watched.directions
+        watched.watches.append((number, interest.directions))
+        watched.directions.formUnion(interest.directions)
+        let isKnown =
+            before == watched.directions
+            || epoll.set(interest.descriptor, watched.directions)
+        if !isKnown {
+            watched.directions = before
+            timers.insert(time(of: .now) + Self.blindNanoseconds, number)
+        }
+        descriptors[interest.descriptor] = watched
+    }
+
+    private func remove(_ descriptor: Int32, _ number: Int) {
+        guard var watched = descriptors[descriptor] else { return }
+        watched.watches.removeAll { $0.number == number }
+        let wanted = watched.watches.reduce(into: Wait.Directions()) { $0.formUnion($1.directions) }
+        if wanted != watched.directions, !watched.directions.isEmpty {
+            _ = epoll.set(descriptor, wanted.intersection(watched.directions))
+        }
+        watched.directions.formIntersection(wanted)
+        descriptors[descriptor] = watched.watches.isEmpty ? nil : watched
+    }
+
+    /// Nanoseconds on the loop's own scale, saturated.
+    private func time(of instant: ContinuousClock.Instant) -> Int64 {
+        let (seconds, attoseconds) = origin.duration(to: instant).components
+        guard seconds >= 0 else { return 0 }
+        guard seconds < 1 << 33 else { return .max }
+        // Rounded up: a timer is never early.
+        return max(0, seconds * 1_000_000_000 + attoseconds / 1_000_000_000 + 1)
+    }
+}
+
+/// Times, the earliest first: a binary heap.
+private struct TimerHeap {
+    private var items: [(time: Int64, number: Int)] = []
+
+    var first: Int64? { items.first?.time }
+
+    mutating func insert(_ time: Int64, _ number: Int) {
+        items.append((time, number))
+        var index = items.count - 1
+        while index > 0, items[(index - 1) / 2].time > items[index].time {
+            items.swapAt(index, (index - 1) / 2)
+            index = (index - 1) / 2
+        }
+    }
+
+    /// Removes all up to `now`, and hands their numbers to `body`.
+    mutating func removeDue(at now: Int64, _ body: (Int) -> Void) {
+        while let first = items.first, first.time <= now {
+            items.swapAt(0, items.count - 1)
+            items.removeLast()
+            siftDown()
+            body(first.number)
+        }
+    }
+
+    /// Leaves out those that mean nothing any more, if they are most.
+    mutating func dropStale(living: Int, _ isLiving: (Int) -> Bool) {
+        guard items.count > 64, items.count > 2 * living else { return }
+        let kept = items.filter { isLiving($0.number) }
+        items.removeAll(keepingCapacity: true)
+        for item in kept { insert(item.time, item.number) }
+    }
+
+    private mutating func siftDown() {
+        var index = 0
+        while true {
+            var least = index
+            for child in [2 * index + 1, 2 * index + 2]
+            where child < items.count && items[child].time < items[least].time {
+                least = child
+            }
+            guard least != index else { return }
+            items.swapAt(index, least)
+            index = least
+        }
+    }
+}

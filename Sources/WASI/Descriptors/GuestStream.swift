@@ -1,0 +1,172 @@
+import Synchronization
+import WasmInterpreter
+
+/// A stream of the embedder that can have nothing yet, or no room: the guest then waits.
+///
+///     wasi.standardInput = .stream(body)
+///
+/// `MemoryPipe` is one. Reading and writing come from the guest's thread, all else from any.
+public protocol GuestStream: AnyObject, Sendable {
+    /// Is signalled after bytes, room, the end or an error have come.
+    var changes: WakeSource { get }
+
+    /// Fills a buffer, which is not empty, as far as there are bytes, and answers how many; 0 at the
+    /// end. Throws `again` if there are none yet; the guest then waits for `changes`.
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+    /// Takes bytes of a buffer, which is not empty and valid during the call only, and answers how many,
+    /// at least one. Throws `again` if there is no room; the guest then waits for `changes`.
+    func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int
+
+    /// Bytes that could be read now, 0 at the end or if reading would fail; nil if it would wait.
+    var readableByteCount: Int? { get }
+    /// Bytes that could be written now, 0 if writing would fail; nil if it would wait.
+    var writableByteCount: Int? { get }
+
+    /// A guest has closed a descriptor of the stream, which it had to do this.
+    func guestDidClose(_ directions: Wait.Directions)
+}
+
+extension GuestStream {
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        throw .badf
+    }
+    public func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int { throw .badf }
+    public var readableByteCount: Int? { 0 }
+    public var writableByteCount: Int? { 0 }
+    public func guestDidClose(_ directions: Wait.Directions) {}
+
+    /// What could be moved now; nil if it would wait.
+    func readiness(isReading: Bool) -> Int? { isReading ? readableByteCount : writableByteCount }
+}
+
+/// A pipe in memory, of limited size, between a guest and its embedder, or between two guests.
+///
+///     let input = MemoryPipe(), output = MemoryPipe()
+///     wasi.standardInput = .stream(input)
+///     wasi.standardOutput = .stream(output)
+///     // while the guest runs or waits, from any thread
+///     input.write(request)
+///     input.closeWriting()
+///
+/// It ends when the writing side is closed, by `closeWriting()` or by a guest that closes its
+/// descriptor; writing fails with `pipe` once the reading side is closed. Give it to one guest for each
+/// side. Whoever of the embedder waits for the other side subscribes to `changes`.
+public final class MemoryPipe: GuestStream {
+    fileprivate struct State {
+        /// What was written and not read, from `start` on.
+        var bytes: [UInt8] = []
+        var start = 0
+        var isWritingClosed = false
+        var isReadingClosed = false
+
+        var count: Int { bytes.count - start }
+    }
+
+    public let changes = WakeSource()
+    /// Bytes that are kept at most.
+    public let capacity: Int
+    private let state = Mutex(State())
+
+    /// An empty pipe. The default capacity is 64 KiB; at least one byte.
+    public init(capacity: Int = 65536) { self.capacity = max(capacity, 1) }
+
+    // MARK: Reading
+
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        let count = try state.withLock { (state) throws(Errno) -> Int in
+            let count = min(buffer.count, state.count)
+            guard count > 0 || state.isWritingClosed || buffer.isEmpty else { throw .again }
+            buffer.copyBytes(from: state.bytes[state.start..<(state.start + count)])
+            state.start += count
+            state.dropRead()
+            return count
+        }
+        if count > 0 { changes.signal() }
+        return count
+    }
+
+    /// Takes all bytes that are there; nil at the end.
+    public func readAll() -> [UInt8]? {
+        let bytes = state.withLock { state -> [UInt8]? in
+            guard state.count > 0 || !state.isWritingClosed else { return nil }
+            defer {
+                state.bytes = []
+                state.start = 0
+            }
+            return Array(state.bytes[state.start...])
+        }
+        if bytes?.isEmpty == false { changes.signal() }
+        return bytes
+    }
+
+    public var readableByteCount: Int? {
+        state.withLock { $0.count > 0 || $0.isWritingClosed ? $0.count : nil }
+    }
+
+    /// Nobody reads any more: what is there is dropped, and writing fails.
+    public func closeReading() {
+        state.withLock { state in
+            state.isReadingClosed = true
+            state.bytes = []
+            state.start = 0
+        }
+        changes.signal()
+    }
+
+    // MARK: Writing
+
+    public func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int {
+        let count = try state.withLock { (state) throws(Errno) -> Int in
+            guard !state.isReadingClosed, !state.isWritingClosed else { throw .pipe }
+            let count = min(bytes.count, capacity - state.count)
+            guard count > 0 || bytes.isEmpty else { throw .again }
+            state.bytes.append(contentsOf: bytes.prefix(count))
+            return count
+        }
+        if count > 0 { changes.signal() }
+        return count
+    }
+
+    /// Writes as many bytes as there is room for, and answers how many.
+    ///
+    /// - Throws: `pipe` if a side is closed.
+    @discardableResult
+    public func write(_ bytes: some Collection<UInt8>) throws(Errno) -> Int {
+        var result = Result<Int, Errno>.success(0)
+        Array(bytes).withUnsafeBytes { bytes in
+            result = Result { () throws(Errno) in try write(bytes) }
+        }
+        do throws(Errno) {
+            return try result.get()
+        } catch .again {
+            return 0
+        }
+    }
+
+    public var writableByteCount: Int? {
+        state.withLock { state in
+            if state.isReadingClosed || state.isWritingClosed { return 0 }
+            return state.count < capacity ? capacity - state.count : nil
+        }
+    }
+
+    /// What was written is all there is: afterwards, reading is at its end.
+    public func closeWriting() {
+        state.withLock { $0.isWritingClosed = true }
+        changes.signal()
+    }
+
+    public func guestDidClose(_ directions: Wait.Directions) {
+        if directions.contains(.reading) { closeReading() }
+        if directions.contains(.writing) { closeWriting() }
+    }
+}
+
+extension MemoryPipe.State {
+    /// Gives back the room of what was read, so that each byte is moved once or twice.
+    fileprivate mutating func dropRead() {
+        guard start == bytes.count || start >= 4096, start >= count else { return }
+        bytes.removeFirst(start)
+        start = 0
+    }
+}
