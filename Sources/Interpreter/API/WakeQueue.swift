@@ -3,6 +3,7 @@
 // Whatever takes the list takes all of it.
 
 import Synchronization
+import WasmSystem
 
 /// Where a loop finds the guests that were woken or interrupted: any number of them, by one descriptor.
 ///
