@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 /// The house, one line a room; an arrow of `docs/architecture.md` is a dependency here.
@@ -22,6 +22,9 @@ let package = Package(
             name: "WasmScriptRunner",
             dependencies: ["WasmText", "WasmValidator", "WasmInterpreter"],
             path: "Sources/ScriptRunner"),
+        .target(
+            name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
+            swiftSettings: [.strictMemorySafety()]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -80,6 +83,7 @@ let package = Package(
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
             name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
+        .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]
