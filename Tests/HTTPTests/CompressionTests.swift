@@ -55,14 +55,17 @@ struct CompressionTests {
     /// Texts of different kinds: empty, short, repeated, random, with runs.
     static func samples() -> [[UInt8]] {
         var generator = Generator(state: 6)
-        let words = (0..<200).map { _ in
-            (0..<Int.random(in: 1...9, using: &generator)).map { _ in
-                UInt8.random(in: 97...122, using: &generator)
-            }
+        var words: [[UInt8]] = []
+        for _ in 0..<200 {
+            let count = Int.random(in: 1...9, using: &generator)
+            words.append((0..<count).map { _ in UInt8.random(in: 97...122, using: &generator) })
         }
-        let text = (0..<20_000).flatMap { _ in (words.randomElement(using: &generator) ?? []) + [32]
+        var text: [UInt8] = []
+        for _ in 0..<20_000 {
+            text += words.randomElement(using: &generator) ?? []
+            text.append(32)
         }
-        let random = (0..<70_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let random: [UInt8] = (0..<70_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
         return [
             [], [1], bytes("hello"), bytes("abcabcabcabcabcabc"),
             [UInt8](repeating: 0, count: 200_000),

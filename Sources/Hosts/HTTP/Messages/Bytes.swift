@@ -1,6 +1,6 @@
 // Soundness: this file lends the bytes of arrays, spans and literals to the standard library and to
 // comparisons, for the length of a call. Indices into a literal are below its `utf8CodeUnitCount`,
-// and no pointer leaves a function.
+// words of eight bytes are loaded only where eight bytes are left, and no pointer leaves a function.
 
 /// A set of ASCII characters, as a bit each. Bytes from 128 on are in none.
 struct ByteSet {
@@ -178,6 +178,17 @@ extension Collection<UInt8> where Index == Int {
 }
 
 extension Span<UInt8> {
+    /// Whether a range holds a literal.
+    @inline(__always)
+    func equals(_ range: Range<Int>, _ text: StaticString) -> Bool {
+        guard range.count == text.utf8CodeUnitCount else { return false }
+        let start = unsafe text.utf8Start
+        for offset in 0..<range.count {
+            if unsafe self[range.lowerBound &+ offset] != start[offset] { return false }
+        }
+        return true
+    }
+
     /// Whether a range holds a literal in lower case, ignoring the case of letters in it.
     @inline(__always)
     func equals(_ range: Range<Int>, lowercase text: StaticString) -> Bool {
@@ -187,6 +198,52 @@ extension Span<UInt8> {
             if unsafe self[range.lowerBound &+ offset].lowercase != start[offset] { return false }
         }
         return true
+    }
+}
+
+extension Span<UInt8> {
+    /// The first index of a line feed in a range, or the range's end. Eight bytes at a time.
+    @inline(__always)
+    func firstLineFeed(_ range: Range<Int>) -> Int {
+        let part = extracting(range)
+        return unsafe part.withUnsafeBytes { bytes in
+            var index = 0
+            while bytes.count &- index >= 8 {
+                let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                // A byte that is zero afterwards is a line feed.
+                let other = word.littleEndian ^ 0x0a0a_0a0a_0a0a_0a0a
+                let zeros = (other &- 0x0101_0101_0101_0101) & ~other & 0x8080_8080_8080_8080
+                if zeros != 0 { return range.lowerBound &+ index &+ zeros.trailingZeroBitCount / 8 }
+                index &+= 8
+            }
+            while index < bytes.count, unsafe bytes[index] != ASCII.lineFeed { index &+= 1 }
+            return range.lowerBound &+ index
+        }
+    }
+
+    /// The first index of a byte that may not be in a field value, or the range's end.
+    @inline(__always)
+    func firstNonFieldByte(_ range: Range<Int>) -> Int {
+        let part = extracting(range)
+        return unsafe part.withUnsafeBytes { bytes in
+            var index = 0
+            while bytes.count &- index >= 8 {
+                let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                // Marks bytes below 0x20, and those that are 0x7f; a tab is marked as well, and a byte
+                // after a marked one may be: the bytes of such a word are looked at one by one.
+                let low = (word &- 0x2020_2020_2020_2020) & ~word
+                let other = word ^ 0x7f7f_7f7f_7f7f_7f7f
+                let delete = (other &- 0x0101_0101_0101_0101) & ~other
+                if (low | delete) & 0x8080_8080_8080_8080 != 0 {
+                    for offset in index..<(index &+ 8) where unsafe !bytes[offset].isFieldByte {
+                        return range.lowerBound &+ offset
+                    }
+                }
+                index &+= 8
+            }
+            while index < bytes.count, unsafe bytes[index].isFieldByte { index &+= 1 }
+            return range.lowerBound &+ index
+        }
     }
 }
 

@@ -7,22 +7,26 @@ public enum Method: Hashable, Sendable {
     /// The method of a token, or nil if the bytes are none.
     public init?(_ bytes: some Collection<UInt8>) {
         guard !bytes.isEmpty, bytes.allSatisfy(ByteSet.token.contains) else { return nil }
-        self.init(token: Array(bytes)[...])
+        let token = Array(bytes)
+        self.init(token: token.span, 0..<token.count)
     }
 
     /// The method of bytes that were checked to be a token.
-    init(token: ArraySlice<UInt8>) {
-        switch token.count {
-        case 3 where token.equals("GET"): self = .get
-        case 3 where token.equals("PUT"): self = .put
-        case 4 where token.equals("POST"): self = .post
-        case 4 where token.equals("HEAD"): self = .head
-        case 5 where token.equals("PATCH"): self = .patch
-        case 5 where token.equals("TRACE"): self = .trace
-        case 6 where token.equals("DELETE"): self = .delete
-        case 7 where token.equals("OPTIONS"): self = .options
-        case 7 where token.equals("CONNECT"): self = .connect
-        default: self = .other(String(decoding: token, as: UTF8.self))
+    init(token bytes: borrowing Span<UInt8>, _ range: Range<Int>) {
+        switch range.count {
+        case 3 where bytes.equals(range, "GET"): self = .get
+        case 3 where bytes.equals(range, "PUT"): self = .put
+        case 4 where bytes.equals(range, "POST"): self = .post
+        case 4 where bytes.equals(range, "HEAD"): self = .head
+        case 5 where bytes.equals(range, "PATCH"): self = .patch
+        case 5 where bytes.equals(range, "TRACE"): self = .trace
+        case 6 where bytes.equals(range, "DELETE"): self = .delete
+        case 7 where bytes.equals(range, "OPTIONS"): self = .options
+        case 7 where bytes.equals(range, "CONNECT"): self = .connect
+        default:
+            var name = ""
+            for index in range { name.unicodeScalars.append(Unicode.Scalar(bytes[index])) }
+            self = .other(name)
         }
     }
 

@@ -18,9 +18,8 @@ struct LineReader: Sendable {
         _ input: borrowing Span<UInt8>, at position: inout Int, limit: Int,
         tooLong: RequestFault
     ) throws(RequestFault) -> Range<Int>? {
-        var end = position
         let count = input.count
-        while end < count, input[end] != ASCII.lineFeed { end &+= 1 }
+        let end = input.firstLineFeed(position..<count)
         // The bytes of the line before its line feed; CR is one of them.
         let length = bytes.count &- start &+ (end &- position)
         if length > limit &+ 1 { throw tooLong }
@@ -34,6 +33,17 @@ struct LineReader: Sendable {
         let line = start..<lineEnd
         start = bytes.count
         return line
+    }
+
+    /// Whether no line is begun.
+    var isBetweenLines: Bool { start == bytes.count }
+
+    /// Takes whole lines that were read where they are.
+    @inline(__always)
+    mutating func append(_ input: borrowing Span<UInt8>, _ range: Range<Int>) {
+        if bytes.isEmpty { bytes.reserveCapacity(max(512, range.count)) }
+        bytes.append(span: input, range)
+        start = bytes.count
     }
 
     /// Forgets everything; the storage goes with what was taken from it.
@@ -67,24 +77,65 @@ struct FieldReader: Sendable {
         limits: MessageLimits
     ) throws(RequestFault) -> Bool {
         while true {
-            let rest = max(limits.fields &- byteCount &- 2, 0)
+            if lines.isBetweenLines, try readWhole(&lines, input, at: &position, limits: limits) {
+                return true
+            }
             guard
                 let line = try lines.next(
-                    input, at: &position, limit: rest, tooLong: .fieldsTooLarge)
+                    input, at: &position, limit: rest(limits), tooLong: .fieldsTooLarge)
             else { return false }
             if line.isEmpty { return true }
-            byteCount &+= line.count &+ 2
-            if entries.count >= limits.fieldCount { throw .tooManyFields }
-            if entries.isEmpty { entries.reserveCapacity(16) }
-            entries.append(try Self.field(lines.bytes.span, line))
+            try append(Self.field(lines.bytes.span, line, moved: 0), line.count, limits)
         }
     }
 
-    /// Splits a line in name and value, and checks both.
+    /// Reads lines that are whole in the input, and copies them together. The same as line by line.
     @inline(__always)
-    private static func field(_ bytes: borrowing Span<UInt8>, _ line: Range<Int>)
-        throws(RequestFault) -> Fields.Entry
+    private mutating func readWhole(
+        _ lines: inout LineReader, _ input: borrowing Span<UInt8>, at position: inout Int,
+        limits: MessageLimits
+    ) throws(RequestFault) -> Bool {
+        let start = position
+        let moved = lines.bytes.count &- start
+        let count = input.count
+        while true {
+            let end = input.firstLineFeed(position..<count)
+            let length = end &- position
+            // A line that is not whole, or wrong: read on its own.
+            guard end < count, length > 0, length &- 1 <= rest(limits),
+                input[end &- 1] == ASCII.carriageReturn
+            else { break }
+            let line = position..<(end &- 1)
+            position = end &+ 1
+            if line.isEmpty {
+                lines.append(input, start..<position)
+                return true
+            }
+            try append(Self.field(input, line, moved: moved), line.count, limits)
+        }
+        lines.append(input, start..<position)
+        return false
+    }
+
+    /// The most bytes that the next line may have.
+    @inline(__always)
+    private func rest(_ limits: MessageLimits) -> Int { max(limits.fields &- byteCount &- 2, 0) }
+
+    @inline(__always)
+    private mutating func append(_ entry: Fields.Entry, _ count: Int, _ limits: MessageLimits)
+        throws(RequestFault)
     {
+        byteCount &+= count &+ 2
+        if entries.count >= limits.fieldCount { throw .tooManyFields }
+        if entries.isEmpty { entries.reserveCapacity(16) }
+        entries.append(entry)
+    }
+
+    /// Splits a line in name and value, and checks both. `moved` is added to all positions.
+    @inline(__always)
+    private static func field(
+        _ bytes: borrowing Span<UInt8>, _ line: Range<Int>, moved: Int
+    ) throws(RequestFault) -> Fields.Entry {
         var index = line.lowerBound
         let end = line.upperBound
         while index < end, ByteSet.token.contains(bytes[index]) { index &+= 1 }
@@ -97,15 +148,13 @@ struct FieldReader: Sendable {
         while index < end, bytes[index].isBlank { index &+= 1 }
         var valueEnd = end
         while valueEnd > index, bytes[valueEnd &- 1].isBlank { valueEnd &-= 1 }
-        let value = index..<valueEnd
-        while index < valueEnd {
-            let byte = bytes[index]
-            if !byte.isFieldByte {
-                throw byte == ASCII.carriageReturn ? .lineEnd : .fieldValue
-            }
-            index &+= 1
+        let wrong = bytes.firstNonFieldByte(index..<valueEnd)
+        if wrong < valueEnd {
+            throw bytes[wrong] == ASCII.carriageReturn ? .lineEnd : .fieldValue
         }
-        return Fields.Entry(name: name, value: value)
+        return Fields.Entry(
+            name: (name.lowerBound &+ moved)..<(name.upperBound &+ moved),
+            value: (index &+ moved)..<(valueEnd &+ moved))
     }
 
     /// The fields that were read; the reader starts anew.

@@ -148,8 +148,8 @@ public struct RequestParser: Sendable {
     {
         guard try fields.read(&lines, input, at: &position, limits: limits) else { return nil }
         let fields = fields.take(&lines)
-        let method = Method(token: fields.bytes[line.method])
-        guard let target = Target(fields.bytes[line.target], method: method) else { throw .target }
+        let method = Method(token: fields.bytes.span, line.method)
+        guard let target = Target(fields.bytes, line.target, method: method) else { throw .target }
         var head = RequestHead(
             method: method, target: target, version: line.version, fields: fields)
         try RequestRules.apply(to: &head, bodyLimit: bodyLimit)

@@ -3,7 +3,7 @@ enum RequestRules {
     /// What one pass over the fields found.
     private struct Findings {
         var hosts = 0
-        var host: ArraySlice<UInt8> = []
+        var host = 0..<0
         var lengths = 0
         var codings = 0
         var connections = 0
@@ -34,7 +34,7 @@ enum RequestRules {
             switch name.count {
             case 4 where bytes.equals(name, lowercase: "host"):
                 findings.hosts &+= 1
-                findings.host = fields.bytes[entry.value]
+                findings.host = entry.value
             case 6 where bytes.equals(name, lowercase: "expect"): findings.expectations &+= 1
             case 10 where bytes.equals(name, lowercase: "connection"): findings.connections &+= 1
             case 14 where bytes.equals(name, lowercase: "content-length"): findings.lengths &+= 1
@@ -51,7 +51,9 @@ enum RequestRules {
         if findings.hosts > 1 || (findings.hosts == 0 && head.version == .http11) {
             throw .hostCount
         }
-        if !findings.host.isEmpty, !Authority.isValid(findings.host) { throw .host }
+        if !findings.host.isEmpty, !Authority.isValid(head.fields.bytes, findings.host) {
+            throw .host
+        }
     }
 
     private static func framing(_ head: RequestHead, _ findings: Findings, bodyLimit: UInt64)

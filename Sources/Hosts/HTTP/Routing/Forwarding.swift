@@ -27,7 +27,7 @@ public struct Forwarding: Equatable, Sendable {
                 if let proto = value["proto"], let scheme = Self.scheme(proto[...]) {
                     self.scheme = scheme
                 }
-                if let host = value["host"], Authority.isValid(host[...]) { self.host = host }
+                if let host = value["host"], Authority(host[...]) != nil { self.host = host }
                 guard let node = value["for"], let address = Self.address(node[...]) else { return }
                 client = address.unmapped
                 if !isTrusted(address) { return }
@@ -36,7 +36,7 @@ public struct Forwarding: Equatable, Sendable {
         }
         scheme = Array(fields.list("x-forwarded-proto")).last.flatMap(Self.scheme)
         host = Array(fields.list("x-forwarded-host")).last
-            .flatMap { Authority.isValid($0) ? Array($0) : nil }
+            .flatMap { Authority($0) != nil ? Array($0) : nil }
         for element in Array(fields.list("x-forwarded-for")).reversed() {
             guard let address = Self.address(element) else { return }
             client = address.unmapped

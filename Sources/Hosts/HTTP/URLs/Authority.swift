@@ -38,16 +38,30 @@ public struct Authority: Equatable, Sendable {
         self.port = port
     }
 
-    /// Whether bytes are an authority. Cheaper than to read it: allocates nothing for plain names.
-    static func isValid(_ bytes: ArraySlice<UInt8>) -> Bool {
-        var index = bytes.startIndex
-        while index < bytes.endIndex,
-            ByteSet.name.contains(bytes[index]) && bytes[index] != ASCII.percent
-        {
+    /// Whether a range holds an authority. Allocates nothing for plain names and IPv4 addresses.
+    static func isValid(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+        isPlain(bytes.span, range) || Authority(bytes[range]) != nil
+    }
+
+    /// Whether a range holds a name without percent encoding, and perhaps a port.
+    private static func isPlain(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var index = range.lowerBound
+        while index < range.upperBound, ByteSet.name.contains(bytes[index]) {
+            if bytes[index] == ASCII.percent { return false }
             index &+= 1
         }
-        if index == bytes.endIndex { return !bytes.isEmpty && !bytes.equals(".") }
-        return Authority(bytes) != nil
+        // A lone dot would be an empty name.
+        if index == range.lowerBound || bytes[range.lowerBound] == ASCII.dot { return false }
+        if index == range.upperBound { return true }
+        guard bytes[index] == ASCII.colon, range.upperBound &- index <= 6 else { return false }
+        var port = 0
+        index &+= 1
+        while index < range.upperBound {
+            guard let digit = bytes[index].digit else { return false }
+            port = port &* 10 &+ Int(digit)
+            index &+= 1
+        }
+        return port <= 65_535
     }
 
     /// The host with its brackets, and the port. A colon without digits after it is no port.
