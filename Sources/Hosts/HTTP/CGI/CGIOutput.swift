@@ -73,7 +73,7 @@ public struct CGIOutput: Sendable {
     private mutating func advance(_ input: borrowing Span<UInt8>, at position: inout Int)
         throws(Fault) -> Event?
     {
-        position = max(position, 0)
+        position = min(max(position, 0), input.count)
         switch state {
         case .failed(let fault): throw fault
         case .kept(let kept):

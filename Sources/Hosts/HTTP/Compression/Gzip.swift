@@ -77,7 +77,7 @@ public struct GzipDecoder: Sendable {
         _ input: borrowing Span<UInt8>, at position: inout Int, into output: inout [UInt8],
         upTo maximum: Int
     ) throws(Inflate.Fault) -> Inflate.Progress {
-        position = max(position, 0)
+        position = min(max(position, 0), input.count)
         while true {
             switch state {
             case .failed(let fault): throw fault

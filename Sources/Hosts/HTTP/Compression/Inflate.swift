@@ -72,7 +72,7 @@ public struct Inflate: Sendable {
         upTo maximum: Int
     ) throws(Fault) -> Progress {
         do throws(Fault) {
-            position = max(position, 0)
+            position = min(max(position, 0), input.count)
             let start = position
             let progress = try advance(input, at: &position, into: &output, upTo: maximum)
             if progress != .needsInput { returnBytes(to: &position, start: start) }

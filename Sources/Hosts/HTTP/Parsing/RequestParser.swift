@@ -85,7 +85,7 @@ public struct RequestParser: Sendable {
     private mutating func advance(_ input: borrowing Span<UInt8>, at position: inout Int)
         throws(RequestFault) -> RequestEvent?
     {
-        position = max(position, 0)
+        position = min(max(position, 0), input.count)
         switch state {
         case .line:
             guard try readLine(input, at: &position) else { return nil }

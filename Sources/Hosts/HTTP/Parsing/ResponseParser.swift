@@ -46,8 +46,8 @@ public struct ResponseParser: Sendable {
 
     /// Announces a request whose response follows those of earlier ones.
     public mutating func expect(_ method: Method) {
-        if answered == requests.count {
-            requests.removeAll(keepingCapacity: true)
+        if answered == requests.count || answered >= 64 {
+            requests.removeFirst(answered)
             answered = 0
         }
         requests.append(method)
@@ -77,7 +77,7 @@ public struct ResponseParser: Sendable {
     private mutating func advance(_ input: borrowing Span<UInt8>, at position: inout Int)
         throws(ResponseFault) -> ResponseEvent?
     {
-        position = max(position, 0)
+        position = min(max(position, 0), input.count)
         switch state {
         case .line:
             guard position < input.count else { return nil }

@@ -35,6 +35,9 @@ struct RouteTable: Sendable {
         var restRoutes: [Route] = []
     }
 
+    /// The most segments of a pattern: the search goes as deep as the longest one.
+    static var maximumSegments: Int { 64 }
+
     private var nodes = [Node()]
 
     /// Adds a route.
@@ -43,6 +46,7 @@ struct RouteTable: Sendable {
         var names: [[UInt8]] = []
         var node = 0
         let parts = pattern.split(separator: ASCII.slash)
+        guard parts.count <= Self.maximumSegments else { throw .pattern }
         for (index, part) in parts.enumerated() {
             if part.equals("...") {
                 guard index == parts.count - 1 else { throw .pattern }

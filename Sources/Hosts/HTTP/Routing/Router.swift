@@ -10,7 +10,8 @@
 /// is served by GET, and OPTIONS is answered by the table.
 public struct Router<Value: Sendable>: Sendable {
     public enum Fault: Error, Equatable, Sendable {
-        /// The pattern is no path, or something follows `...`, or a parameter has no name.
+        /// The pattern is no path, something follows `...`, a parameter has no name, or there are more
+        /// than 64 segments.
         case pattern
         /// Method and pattern are there already, perhaps with other names of parameters.
         case duplicate

@@ -133,7 +133,7 @@ public struct WebSocketParser: Sendable {
     private mutating func advance(_ input: borrowing Span<UInt8>, at position: inout Int)
         throws(WebSocketFault) -> WebSocketEvent?
     {
-        position = max(position, 0)
+        position = min(max(position, 0), input.count)
         while true {
             switch state {
             case .failed(let fault): throw fault
