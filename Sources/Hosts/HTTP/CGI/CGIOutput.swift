@@ -86,9 +86,9 @@ public struct CGIOutput: Sendable {
             return .body(piece)
         case .header:
             while position < input.count {
+                if bytes.count >= limit { return try endWithoutHeader(.tooLarge) }
                 let byte = input[position]
                 position &+= 1
-                if bytes.count >= limit { return try endWithoutHeader(.tooLarge) }
                 bytes.append(byte)
                 guard byte == ASCII.lineFeed else {
                     if lineCount == 0, !canBeHeader(byte) { return try endWithoutHeader(.line) }
