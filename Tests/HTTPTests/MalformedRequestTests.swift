@@ -111,6 +111,8 @@ struct MalformedRequestTests {
             host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n", 400,
             .transferEncoding),
         Case(host + "Transfer-Encoding:\r\n\r\n", 400, .transferEncoding),
+        Case(host + "Transfer-Encoding: chunked,\r\n\r\n", 400, .transferEncoding),
+        Case(host + "Transfer-Encoding: , chunked\r\n\r\n", 400, .transferEncoding),
         Case(host + "Transfer-Encoding: ,\r\n\r\n", 400, .transferEncoding),
         Case(host + "Transfer-Encoding: chunked;q=1\r\n\r\n", 400, .transferEncoding),
         Case(host + "Transfer-Encoding: \"chunked\"\r\n\r\n", 400, .transferEncoding),

@@ -112,9 +112,13 @@ enum TransferCodings {
     init(_ fields: Fields) {
         var count = 0
         var chunkedAt: Int?
-        for value in fields.all("transfer-encoding") where value.isEmpty {
-            self = .malformed
-            return
+        // Lists may have empty elements, but other parsers take `chunked,` for something unknown.
+        for value in fields.all("transfer-encoding") {
+            let parts = value.split(separator: ASCII.comma, omittingEmptySubsequences: false)
+            if parts.contains(where: { $0.trimmed.isEmpty }) {
+                self = .malformed
+                return
+            }
         }
         for element in fields.list("transfer-encoding") {
             guard let value = ParameterisedValue(element), !value.value.isEmpty,
