@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 /// The house, one line a room; an arrow of `docs/architecture.md` is a dependency here.
@@ -33,6 +33,9 @@ let package = Package(
             name: "WasmScriptRunner",
             dependencies: ["WasmText", "WasmValidator", "WasmInterpreter", "WasmSystem"],
             path: "Sources/ScriptRunner"),
+        .target(
+            name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
+            swiftSettings: [.strictMemorySafety()]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -75,6 +78,7 @@ let package = Package(
         .testTarget(
             name: "WASITests", dependencies: ["WasmWASI", "WasmSystem", "WasmText"],
             path: "Tests/WASITests"),
+        .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
         .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,132 @@
+/// The status code of a response (RFC 9110, section 15): 100 to 999.
+public struct Status: Hashable, Sendable {
+    /// The code.
+    public let code: UInt16
+
+    /// - Parameter code: from 100 to 999, else nil.
+    public init?(_ code: Int) {
+        guard (100...999).contains(code) else { return nil }
+        self.code = UInt16(truncatingIfNeeded: code)
+    }
+
+    private init(known code: UInt16) { self.code = code }
+
+    /// 1xx: the final response follows.
+    public var isInformational: Bool { code < 200 }
+
+    /// Whether a response with this code never has a body: 1xx, 204 and 304 (RFC 9112 6.3).
+    public var hasNoBody: Bool { code < 200 || code == 204 || code == 304 }
+
+    /// The reason phrase of the registry; that of the class for other codes.
+    public var reason: StaticString {
+        switch code {
+        case 100: "Continue"
+        case 101: "Switching Protocols"
+        case 103: "Early Hints"
+        case 200: "OK"
+        case 201: "Created"
+        case 202: "Accepted"
+        case 203: "Non-Authoritative Information"
+        case 204: "No Content"
+        case 205: "Reset Content"
+        case 206: "Partial Content"
+        case 300: "Multiple Choices"
+        case 301: "Moved Permanently"
+        case 302: "Found"
+        case 303: "See Other"
+        case 304: "Not Modified"
+        case 307: "Temporary Redirect"
+        case 308: "Permanent Redirect"
+        case 400..<500: clientReason
+        case 500: "Internal Server Error"
+        case 501: "Not Implemented"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        case 505: "HTTP Version Not Supported"
+        case 507: "Insufficient Storage"
+        case 508: "Loop Detected"
+        case 511: "Network Authentication Required"
+        case ..<200: "Informational"
+        case ..<300: "Success"
+        case ..<400: "Redirection"
+        case ..<600: "Server Error"
+        default: "Unknown"
+        }
+    }
+
+    private var clientReason: StaticString {
+        switch code {
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 402: "Payment Required"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 406: "Not Acceptable"
+        case 407: "Proxy Authentication Required"
+        case 408: "Request Timeout"
+        case 409: "Conflict"
+        case 410: "Gone"
+        case 411: "Length Required"
+        case 412: "Precondition Failed"
+        case 413: "Content Too Large"
+        case 414: "URI Too Long"
+        case 415: "Unsupported Media Type"
+        case 416: "Range Not Satisfiable"
+        case 417: "Expectation Failed"
+        case 421: "Misdirected Request"
+        case 422: "Unprocessable Content"
+        case 423: "Locked"
+        case 424: "Failed Dependency"
+        case 425: "Too Early"
+        case 426: "Upgrade Required"
+        case 428: "Precondition Required"
+        case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
+        case 451: "Unavailable For Legal Reasons"
+        default: "Client Error"
+        }
+    }
+}
+
+extension Status {
+    public static let `continue` = Status(known: 100)
+    public static let switchingProtocols = Status(known: 101)
+    public static let ok = Status(known: 200)
+    public static let created = Status(known: 201)
+    public static let accepted = Status(known: 202)
+    public static let noContent = Status(known: 204)
+    public static let partialContent = Status(known: 206)
+    public static let movedPermanently = Status(known: 301)
+    public static let found = Status(known: 302)
+    public static let seeOther = Status(known: 303)
+    public static let notModified = Status(known: 304)
+    public static let temporaryRedirect = Status(known: 307)
+    public static let permanentRedirect = Status(known: 308)
+    public static let badRequest = Status(known: 400)
+    public static let unauthorized = Status(known: 401)
+    public static let forbidden = Status(known: 403)
+    public static let notFound = Status(known: 404)
+    public static let methodNotAllowed = Status(known: 405)
+    public static let notAcceptable = Status(known: 406)
+    public static let requestTimeout = Status(known: 408)
+    public static let conflict = Status(known: 409)
+    public static let preconditionFailed = Status(known: 412)
+    public static let contentTooLarge = Status(known: 413)
+    public static let targetTooLong = Status(known: 414)
+    public static let unsupportedMediaType = Status(known: 415)
+    public static let rangeNotSatisfiable = Status(known: 416)
+    public static let expectationFailed = Status(known: 417)
+    public static let misdirectedRequest = Status(known: 421)
+    public static let upgradeRequired = Status(known: 426)
+    public static let tooManyRequests = Status(known: 429)
+    public static let fieldsTooLarge = Status(known: 431)
+    public static let internalServerError = Status(known: 500)
+    public static let notImplemented = Status(known: 501)
+    public static let badGateway = Status(known: 502)
+    public static let serviceUnavailable = Status(known: 503)
+    public static let gatewayTimeout = Status(known: 504)
+    public static let versionNotSupported = Status(known: 505)
+    public static let insufficientStorage = Status(known: 507)
+}

@@ -1,0 +1,75 @@
+/// Keeps pages in somebody's browser away from a server that has no tokens: by the names that it is
+/// addressed with, against DNS rebinding, and by where a request comes from, against forged ones.
+public struct SameOriginRules: Equatable, Sendable {
+    /// Names of this machine and of the configuration, in lower case, without final dot.
+    public var names: Set<[UInt8]>
+    /// Whose pages may change something although their origin is another one.
+    public var cors: CORSPolicy
+
+    /// - Parameters:
+    ///   - machine: the name of the machine, with or without a domain; also taken with `.local`.
+    ///   - names: further names.
+    public init(machine: [UInt8], names: [[UInt8]] = [], cors: CORSPolicy = CORSPolicy()) {
+        var all = Set(names.map { $0.map(\.lowercase) })
+        if !machine.isEmpty {
+            let machine = machine.map(\.lowercase)
+            all.insert(machine)
+            all.insert(machine + [UInt8](".local"))
+        }
+        self.names = all
+        self.cors = cors
+    }
+
+    public enum Verdict: Equatable, Sendable {
+        case allowed
+        /// 421: the server does not have that name.
+        case misdirected
+        /// 403: the request comes from a page of another origin and would change something.
+        case forbidden
+    }
+
+    /// Judges a request without a valid token.
+    ///
+    /// A request to change protocols counts as one that changes something: browsers send WebSocket
+    /// handshakes across origins without asking.
+    public func judge(_ request: RequestHead) -> Verdict {
+        guard let host = request.authority else {
+            // HTTP/1.0 without a host: no browser sends that.
+            return judgeOrigin(request, host: nil)
+        }
+        guard let authority = Authority(host), isOurs(authority) else { return .misdirected }
+        // The field counts as well as the target: whatever reads either must not be deceived.
+        if request.target.authority != nil, let field = request.fields.first("host"),
+            !field.isEmpty
+        {
+            guard let other = Authority(field), isOurs(other) else { return .misdirected }
+        }
+        return judgeOrigin(request, host: authority)
+    }
+
+    private func isOurs(_ authority: Authority) -> Bool {
+        switch authority.host {
+        case .address: true
+        case .name(let name): name.equals("localhost") || names.contains(name)
+        }
+    }
+
+    private func judgeOrigin(_ request: RequestHead, host: Authority?) -> Verdict {
+        if request.method.isSafe, !request.fields.contains("upgrade") { return .allowed }
+        let origins = request.fields.all("origin")
+        if origins.count == 1, cors.allows(origins[0]) { return .allowed }
+        if request.fields.list("sec-fetch-site", contains: "cross-site") { return .forbidden }
+        for origin in origins where !isSame(origin, host: host) { return .forbidden }
+        return .allowed
+    }
+
+    /// Whether an origin is what the request was sent to. The scheme does not count: a proxy in front
+    /// may speak TLS, and its port is then that of the scheme.
+    private func isSame(_ origin: ArraySlice<UInt8>, host: Authority?) -> Bool {
+        guard let host, let origin = Origin(origin) else { return false }
+        guard origin.authority.host == host.host else { return false }
+        let port = origin.authority.port
+        guard let own = host.port else { return port == 80 || port == 443 }
+        return port == own
+    }
+}
