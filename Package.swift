@@ -6,6 +6,7 @@ let package = Package(
     name: "wasmd",
     products: [
         .library(name: "Wasmd", targets: ["Wasmd"]),
+        .library(name: "WasmdDocuments", targets: ["WasmdDocuments"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
     ],
     targets: [
@@ -22,6 +23,9 @@ let package = Package(
             name: "WasmScriptRunner",
             dependencies: ["WasmText", "WasmValidator", "WasmInterpreter"],
             path: "Sources/ScriptRunner"),
+        .target(
+            name: "WasmdDocuments", path: "Sources/Hosts/Documents",
+            swiftSettings: [.strictMemorySafety()]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -30,7 +34,7 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner",
+                "WasmScriptRunner", "WasmdDocuments",
             ],
             path: "Sources/wasmd"),
 
@@ -80,7 +84,11 @@ let package = Package(
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
             name: "WASITests", dependencies: ["WasmWASI", "WasmText"], path: "Tests/WASITests"),
-        .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
+        .testTarget(
+            name: "DocumentsTests", dependencies: ["WasmdDocuments"],
+            path: "Tests/DocumentsTests"),
+        .testTarget(
+            name: "wasmdTests", dependencies: ["wasmd", "WasmdDocuments"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]
 )
