@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 /// The house, one line a room; an arrow of `docs/architecture.md` is a dependency here.

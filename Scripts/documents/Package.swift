@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 /// Reads and writes documents for `Scripts/compare-documents`, which compares them with Python's.

@@ -15,7 +15,7 @@ public struct DateTime: Sendable, Equatable {
         }
     }
 
-    /// 00:00:00 to 23:59:60, and nanoseconds.
+    /// 00:00:00 to 23:59:59, and nanoseconds.
     public struct Time: Sendable, Equatable {
         public var hour: UInt8
         public var minute: UInt8

@@ -26,14 +26,14 @@ extension JSONReader {
                 return .integer(0 &- Int64(bitPattern: significand))
             }
         }
-        return try longNumber(bytes, at)
+        return try longNumber(bytes)
     }
 
-    /// Reads a number with all that can be in it; `at` is after the digits that it begins with.
+    /// Reads a number with all that can be in it.
     @inline(never)
-    private mutating func longNumber(_ bytes: [UInt8], _ at: Int) throws(JSONError) -> Document? {
+    private mutating func longNumber(_ bytes: [UInt8]) throws(JSONError) -> Document? {
         let start = position
-        var scan = DecimalScan(start: start, firstEnd: at)
+        var scan = DecimalScan(start: start)
         let isWellFormed = scan.run(bytes)
         if scan.at - start > options.limits.numberBytes {
             throw error(.limit(.numberBytes, options.limits.numberBytes), at: start)
@@ -61,7 +61,7 @@ struct DecimalScan {
     private var significand: UInt64 = 0
     private var digits = 0
 
-    init(start: Int, firstEnd: Int) {
+    init(start: Int) {
         self.start = start
         at = start
     }
