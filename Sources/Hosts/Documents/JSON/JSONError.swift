@@ -27,6 +27,11 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     public var reason: Reason
     public var place: TextPlace
 
+    public init(reason: Reason, place: TextPlace) {
+        self.reason = reason
+        self.place = place
+    }
+
     public var description: String { "\(place): \(text)" }
 
     private var text: String {

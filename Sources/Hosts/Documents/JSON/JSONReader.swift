@@ -117,7 +117,9 @@ public struct JSONReader: Sendable {
             throw error(.limit(.bytes, options.limits.bytes), at: position)
         }
         let bytes = buffer
-        let end = max(budget, 1) < bytes.count - position ? position + max(budget, 1) : bytes.count
+        // A string that is not at its end goes on where the last step stopped.
+        let start = min(position + scanned, bytes.count)
+        let end = max(budget, 1) < bytes.count - start ? start + max(budget, 1) : bytes.count
         while true {
             var at = position
             while at < end, bytes[at].isJSONSpace { at += 1 }
