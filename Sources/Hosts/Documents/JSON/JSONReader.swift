@@ -138,7 +138,8 @@ public struct JSONReader: Sendable {
                 case .separator: try separator(bytes[at])
                 case .nothing: throw error(.trailingBytes, at: at)
                 }
-            if !isWhole { return end < bytes.count ? .paused : .needsInput }
+            // Only strings stop at the end of a step; numbers and words need all their bytes.
+            if !isWhole { return scanned > 0 && end < bytes.count ? .paused : .needsInput }
         }
     }
 
