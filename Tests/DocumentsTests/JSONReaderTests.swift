@@ -69,9 +69,10 @@ import WasmdDocuments
             ([0x22, 0xc3, 0xa9, 0xe2, 0x82, 0x22], 3),
         ]
         for (bytes, offset) in cases {
-            #expect(throws: JSONError(
-                reason: .malformedUTF8,
-                place: TextPlace(line: 1, column: offset == 3 ? 3 : offset + 1, offset: offset))
+            #expect(
+                throws: JSONError(
+                    reason: .malformedUTF8,
+                    place: TextPlace(line: 1, column: offset == 3 ? 3 : offset + 1, offset: offset))
             ) { try JSONReader.read(bytes) }
         }
     }
@@ -94,7 +95,8 @@ import WasmdDocuments
     }
 
     @Test func piecesAndStepsMakeNoDifference() throws {
-        let text = #"{"a":[1,-22,3.25,{"b":"x\ud83c\udf88y"},true,null,[]],"c":{},"ü":18446744073709551615}"#
+        let text =
+            #"{"a":[1,-22,3.25,{"b":"x\ud83c\udf88y"},true,null,[]],"c":{},"ü":18446744073709551615}"#
         let bytes = Array(text.utf8)
         let whole = try JSONReader.read(bytes)
         for size in 1...bytes.count {

@@ -13,10 +13,12 @@ import WasmdDocuments
             (.null, "null"), (.boolean(true), "true"), (.integer(.min), "-9223372036854775808"),
             (.integer32(-7), "-7"), (.unsigned(.max), "18446744073709551615"),
             (.integer(100), "100"), (.double(0), "0.0"), (.double(-0.0), "-0.0"),
-            (.double(0.1), "0.1"), (.double(-1.25), "-1.25"), (.double(0.1 + 0.2), "0.30000000000000004"),
+            (.double(0.1), "0.1"), (.double(-1.25), "-1.25"),
+            (.double(0.1 + 0.2), "0.30000000000000004"),
             (.double(5), "5.0"), (.double(1e16), "1e+16"), (.double(5e-324), "5e-324"),
             (.double(.nan), "null"), (.double(-.infinity), "null"), (.double(0.001), "0.001"),
-            (.double(123.456001), "123.456001"), (.string("a\"\\\n\u{1}\u{7f}ü"), #""a\"\\\n\u0001\u007fü""#),
+            (.double(123.456001), "123.456001"),
+            (.string("a\"\\\n\u{1}\u{7f}ü"), #""a\"\\\n\u0001\u007fü""#),
             (.bytes([]), "[]"), (.bytes([1, 255]), "[1,255]"),
         ]
         for (document, expected) in cases { #expect(text(document) == expected) }
@@ -25,7 +27,8 @@ import WasmdDocuments
     @Test func optionsSayWhatBecomesOfOthers() {
         var options = JSONWriter.Options()
         options.nonFinite = .text
-        #expect(text(.array([.double(.nan), .double(-.infinity)]), options) == #"["NaN","-Infinity"]"#)
+        #expect(
+            text(.array([.double(.nan), .double(-.infinity)]), options) == #"["NaN","-Infinity"]"#)
         options.bytes = .base64
         #expect(text(.bytes([0, 1, 2, 3]), options) == #""AAECAw==""#)
         options.bytes = .object

@@ -129,7 +129,9 @@ case "compare":
         }
         do {
             let document = try read(String(words[0]), bytes)
-            print("ok", String(decoding: JSONWriter.write(document, options: jsonOptions), as: UTF8.self))
+            print(
+                "ok",
+                String(decoding: JSONWriter.write(document, options: jsonOptions), as: UTF8.self))
         } catch { print("error", error) }
     }
 case "mutate" where arguments.count > 5:
@@ -153,10 +155,13 @@ case "time" where arguments.count > 2:
     var written = 0
     for _ in 0..<5 {
         var document = Document.null
-        reading = min(reading, try clock.measure { document = try JSONReader.read(bytes, options: options) })
+        reading = min(
+            reading, try clock.measure { document = try JSONReader.read(bytes, options: options) })
         writing = min(writing, clock.measure { written = JSONWriter.write(document).count })
     }
-    func rate(_ count: Int, _ time: Duration) -> Int { Int(Double(count) / 1e6 / (time / .seconds(1))) }
+    func rate(_ count: Int, _ time: Duration) -> Int {
+        Int(Double(count) / 1e6 / (time / .seconds(1)))
+    }
     print("read \(rate(bytes.count, reading)) MB/s, write \(rate(written, writing)) MB/s")
 default: print("usage: documents compare | mutate FORMAT COUNT SEED FILE... | time FILE [pack]")
 }

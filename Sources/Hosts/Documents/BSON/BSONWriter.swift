@@ -35,7 +35,8 @@ struct BSONWriter {
         bytes.append(0)
         guard let length = Int32(exactly: bytes.count - start) else { throw error(.tooLarge) }
         for index in 0..<4 {
-            bytes[start + index] = UInt8(truncatingIfNeeded: length >> (8 * Int32(truncatingIfNeeded: index)))
+            bytes[start + index] = UInt8(
+                truncatingIfNeeded: length >> (8 * Int32(truncatingIfNeeded: index)))
         }
     }
 

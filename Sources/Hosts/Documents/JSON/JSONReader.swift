@@ -46,7 +46,9 @@ public struct JSONReader: Sendable {
     var isComplete = false
     private var failure: JSONError?
 
-    private enum Expectation { case value, firstElement, firstName, name, colon, separator, nothing }
+    private enum Expectation {
+        case value, firstElement, firstName, name, colon, separator, nothing
+    }
     private var expectation = Expectation.value
     private var frame = JSONFrame(isObject: false)
     private var stack: [JSONFrame] = []
