@@ -264,9 +264,12 @@ public struct JSONReader: Sendable {
     /// Four bytes of a name as it is written, to tell most names apart.
     private func nameMark(_ bytes: [UInt8], _ start: Int) -> UInt32 {
         guard !hasEscapes else { return .max }
-        let count = position - start
-        return UInt32(truncatingIfNeeded: count) << 24 ^ UInt32(bytes[start + 1]) << 16
-            ^ UInt32(bytes[start + count / 2]) << 8 ^ UInt32(bytes[position - 2])
+        let middle = bytes[start + (position - start) / 2]
+        var mark = UInt32(truncatingIfNeeded: position - start)
+        mark = mark << 8 ^ UInt32(truncatingIfNeeded: bytes[start + 1])
+        mark = mark << 8 ^ UInt32(truncatingIfNeeded: middle)
+        mark = mark << 8 ^ UInt32(truncatingIfNeeded: bytes[position - 2])
+        return mark
     }
 
     private mutating func colon(_ byte: UInt8) throws(JSONError) -> Bool {
