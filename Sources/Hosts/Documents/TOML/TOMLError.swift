@@ -20,6 +20,11 @@ public struct TOMLError: Error, Sendable, Equatable, CustomStringConvertible {
     public var reason: Reason
     public var place: TextPlace
 
+    public init(reason: Reason, place: TextPlace) {
+        self.reason = reason
+        self.place = place
+    }
+
     public var description: String {
         let text =
             switch reason {
