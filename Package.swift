@@ -6,6 +6,7 @@ let package = Package(
     name: "wasmd",
     products: [
         .library(name: "Wasmd", targets: ["Wasmd"]),
+        .library(name: "WasmdDocuments", targets: ["WasmdDocuments"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
         // The rooms one by one, for the programs in `Benchmarks` and `Tests/Mutations`. What is public in
         // them and not brought along by `Wasmd` may change with each version.
@@ -34,6 +35,9 @@ let package = Package(
             dependencies: ["WasmText", "WasmValidator", "WasmInterpreter", "WasmSystem"],
             path: "Sources/ScriptRunner"),
         .target(
+            name: "WasmdDocuments", path: "Sources/Hosts/Documents",
+            swiftSettings: [.strictMemorySafety()]),
+        .target(
             name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
             swiftSettings: [.strictMemorySafety()]),
         // What embedders import; the command line uses the rooms themselves.
@@ -44,7 +48,7 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmSystem",
+                "WasmScriptRunner", "WasmSystem", "WasmdDocuments",
             ],
             path: "Sources/wasmd"),
 
@@ -79,7 +83,11 @@ let package = Package(
             name: "WASITests", dependencies: ["WasmWASI", "WasmSystem", "WasmText"],
             path: "Tests/WASITests"),
         .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
-        .testTarget(name: "wasmdTests", dependencies: ["wasmd"], path: "Tests/wasmdTests"),
+        .testTarget(
+            name: "DocumentsTests", dependencies: ["WasmdDocuments"],
+            path: "Tests/DocumentsTests"),
+        .testTarget(
+            name: "wasmdTests", dependencies: ["wasmd", "WasmdDocuments"], path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]
 )

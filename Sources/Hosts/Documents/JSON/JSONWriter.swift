@@ -1,0 +1,199 @@
+/// Writes JSON as it goes, without white space; what was written can be taken away piece by piece.
+///
+///     var writer = JSONWriter()
+///     writer.beginObject()
+///     writer.name("rows")
+///     writer.beginArray()
+///     for row in rows {
+///         writer.value(row)
+///         if writer.bytes.count > 64 << 10 { try await send(writer.take()) }
+///     }
+///     writer.endArray()
+///     writer.endObject()
+///
+/// Doubles are the shortest that read as the same double, with a point or an exponent, so that
+/// they are read as doubles again. Control characters and DEL are escaped; all else is UTF-8.
+///
+/// Specification: RFC 8259.
+public struct JSONWriter: Sendable {
+    /// How values are written that JSON does not know.
+    public struct Options: Sendable, Equatable {
+        public enum NonFinite: Sendable {
+            case null
+            /// The strings `NaN`, `Infinity` and `-Infinity`.
+            case text
+        }
+        public enum Bytes: Sendable {
+            /// An array of integers.
+            case array
+            /// A string in base64.
+            case base64
+            /// `{"$binary":"BASE64"}`.
+            case object
+        }
+
+        public var nonFinite = NonFinite.null
+        public var bytes = Bytes.array
+
+        public init() {}
+    }
+
+    /// What was written and not taken.
+    public internal(set) var bytes: [UInt8] = []
+
+    let options: Options
+    /// Whether a comma comes before the next value or name.
+    private var needsComma = false
+
+    public init(options: Options = Options()) { self.options = options }
+
+    /// The document as bytes.
+    public static func write(_ document: Document, options: Options = Options()) -> [UInt8] {
+        var writer = JSONWriter(options: options)
+        writer.value(document)
+        return writer.bytes
+    }
+
+    /// Takes what was written away.
+    public mutating func take() -> [UInt8] {
+        defer { bytes = [] }
+        return bytes
+    }
+
+    // MARK: Parts
+
+    public mutating func beginObject() { begin(UInt8(ascii: "{")) }
+    public mutating func beginArray() { begin(UInt8(ascii: "[")) }
+    public mutating func endObject() { end(UInt8(ascii: "}")) }
+    public mutating func endArray() { end(UInt8(ascii: "]")) }
+
+    /// The name of the member whose value follows.
+    public mutating func name(_ name: String) {
+        separate()
+        appendString(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// A whole document, or the value of a member, or an element.
+    public mutating func value(_ document: Document) {
+        var walk = JSONWalk(document)
+        while !walk.step(&self, upTo: .max) {}
+    }
+
+    mutating func begin(_ bracket: UInt8) {
+        separate()
+        bytes.append(bracket)
+        needsComma = false
+    }
+
+    mutating func end(_ bracket: UInt8) {
+        bytes.append(bracket)
+        needsComma = true
+    }
+
+    @inline(__always)
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+    }
+
+    /// A value that holds no other.
+    @inline(__always)
+    mutating func scalar(_ value: Document) {
+        separate()
+        appendScalar(value)
+        needsComma = true
+    }
+}
+
+/// Writes a document in steps, so that a large one neither occupies its loop nor exists as text.
+///
+///     var walk = JSONWalk(document)
+///     var isDone = false
+///     while !isDone {
+///         isDone = walk.step(&writer, upTo: 64 << 10)
+///         try await send(writer.take())
+///     }
+public struct JSONWalk: Sendable {
+    private struct Level: Sendable {
+        var elements: [Document]
+        var members: [Document.Member]
+        var packed: [UInt8]
+        var isObject: Bool
+        var next = 0
+
+        @inline(__always)
+        var count: Int { isObject ? members.count : max(elements.count, packed.count) }
+    }
+
+    private var levels: [Level] = []
+    private var root: Document?
+
+    public init(_ document: Document) { root = document }
+
+    /// Writes until the writer holds so many bytes or the document ends; whether it ended. One
+    /// string may go beyond the count.
+    public mutating func step(_ writer: inout JSONWriter, upTo count: Int) -> Bool {
+        if let document = root {
+            root = nil
+            open(document, &writer)
+        }
+        while var level = levels.popLast() {
+            // The level is taken out meanwhile, so that nothing is copied.
+            var opened: Document?
+            while level.next < level.count {
+                if writer.bytes.count >= count {
+                    levels.append(level)
+                    return false
+                }
+                let index = level.next
+                level.next += 1
+                if level.isObject { writer.name(level.members[index].name) }
+                if !level.packed.isEmpty {
+                    writer.scalar(.integer(Int64(level.packed[index])))
+                    continue
+                }
+                let value = level.isObject ? level.members[index].value : level.elements[index]
+                if value.holdsValues(writer.options) {
+                    opened = value
+                    break
+                }
+                writer.scalar(value)
+            }
+            if let opened {
+                levels.append(level)
+                open(opened, &writer)
+            } else {
+                writer.end(level.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]"))
+            }
+        }
+        return true
+    }
+
+    private mutating func open(_ document: Document, _ writer: inout JSONWriter) {
+        var level = Level(elements: [], members: [], packed: [], isObject: false)
+        switch document {
+        case .array(let elements): level.elements = elements
+        case .object(let members):
+            level.members = members
+            level.isObject = true
+        case .bytes(let bytes) where writer.options.bytes == .array: level.packed = bytes
+        default:
+            writer.scalar(document)
+            return
+        }
+        writer.begin(level.isObject ? UInt8(ascii: "{") : UInt8(ascii: "["))
+        levels.append(level)
+    }
+}
+
+extension Document {
+    @inline(__always)
+    func holdsValues(_ options: JSONWriter.Options) -> Bool {
+        switch self {
+        case .array, .object: true
+        case .bytes: options.bytes == .array
+        default: false
+        }
+    }
+}
