@@ -68,6 +68,9 @@ public struct Function {
 
 extension Function: Hashable {
     /// Whether both refer to one function of one store.
-    public static func == (a: Function, b: Function) -> Bool { a.record == b.record }
+    public static func == (a: Function, b: Function) -> Bool {
+        // Stores share the records of host functions.
+        a.record == b.record && a.store === b.store
+    }
     public func hash(into hasher: inout Hasher) { hasher.combine(record) }
 }
