@@ -162,7 +162,7 @@ import Testing
         let other = try folder.write("a.txt", Array("module".utf8))
         let refusal = try wasmd("run", other)
         #expect(refusal.status == 1)
-        #expect(refusal.error == "wasmd: \(other): 0x0: magic header not detected\n")
+        #expect(refusal.error.hasPrefix("wasmd: \(other): 0x0: magic header not detected: "))
 
         let invalid = try file { $0.function([], [ModuleBuilder.i32], code: []) }
         #expect(try wasmd("run", invalid).status == 1)
