@@ -27,7 +27,8 @@ public func openat(
 
 /// The same: with an address.
 @_silgen_name("ioctl")
-public func ioctl(_ descriptor: Int32, _ request: UInt, _ argument: UnsafeMutableRawPointer) -> Int32
+public func ioctl(_ descriptor: Int32, _ request: UInt, _ argument: UnsafeMutableRawPointer)
+    -> Int32
 
 /// Casts in C.
 public typealias SignalHandler = @convention(c) (Int32) -> Void
