@@ -1,6 +1,6 @@
 import Glibc
 import Synchronization
-import WasmInterpreter
+@_spi(Loops) import WasmInterpreter
 import WasmText
 import WasmWASI
 

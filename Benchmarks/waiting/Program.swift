@@ -1,4 +1,4 @@
-import WasmInterpreter
+@_spi(Loops) import WasmInterpreter
 import WasmWASI
 
 /// Runs a WASI program whose guest is suspended where it waits, and waits for it by the loop; its further

@@ -7,11 +7,11 @@
 ///     while loop.hasWatches { loop.runOnce() }
 ///
 /// Used by one thread. Others reach it through the guests' cells and `queue`.
-package final class WaitLoop {
-    package typealias Action = () -> Void
+@_spi(Loops) public final class WaitLoop {
+    @_spi(Loops) public typealias Action = () -> Void
 
     /// Where the cells of the guests are put when they are woken.
-    package let queue = WakeQueue()
+    @_spi(Loops) public let queue = WakeQueue()
     private let epoll: Epoll
     private var watches: [Int: Watch] = [:]
     private var descriptors: [Int32: Watched] = [:]
@@ -36,7 +36,7 @@ package final class WaitLoop {
     private static let blindNanoseconds: Int64 = 10_000_000
 
     /// Nil if the system has no descriptors left.
-    package init?() {
+    @_spi(Loops) public init?() {
         guard let epoll = Epoll(), queue.descriptor >= 0,
             epoll.set(queue.descriptor, .reading)
         else { return nil }
@@ -45,18 +45,18 @@ package final class WaitLoop {
 
     deinit { queue.close() }
 
-    package var hasWatches: Bool { !watches.isEmpty }
+    @_spi(Loops) public var hasWatches: Bool { !watches.isEmpty }
 
     /// Calls `action` once, on the loop's thread, when the execution is to be resumed. It must wait in
     /// `Reason.wait`.
-    package func watch(_ execution: Execution, _ action: @escaping Action) {
+    @_spi(Loops) public func watch(_ execution: Execution, _ action: @escaping Action) {
         watch(
             execution.wait ?? Wait(),
             [execution.wakeCell, execution.store.interruptHandle.wakeCell], action)
     }
 
     /// The same for a wait and the cells that end it too.
-    package func watch(_ wait: Wait, _ cells: [WakeCell], _ action: @escaping Action) {
+    @_spi(Loops) public func watch(_ wait: Wait, _ cells: [WakeCell], _ action: @escaping Action) {
         lastNumber += 1
         let number = lastNumber
         watches[number] = Watch(wait: wait, cells: cells, action: action)
@@ -69,7 +69,7 @@ package final class WaitLoop {
     }
 
     /// Waits until something happens or `nanoseconds` have passed, and calls the actions.
-    package func runOnce(nanoseconds: Int64? = nil) {
+    @_spi(Loops) public func runOnce(nanoseconds: Int64? = nil) {
         var due: [Int] = []
         let now = time(of: .now)
         var timeout = nanoseconds
@@ -94,7 +94,7 @@ package final class WaitLoop {
     ///
     /// - Throws: as `Execution.resume()`; `SuspensionError.resultsMissing` if it is suspended for another
     ///   reason than a wait.
-    package func finish(_ execution: Execution) throws -> [Value] {
+    @_spi(Loops) public func finish(_ execution: Execution) throws -> [Value] {
         while true {
             switch try execution.resume() {
             case .finished(let results): return results
