@@ -4,7 +4,6 @@
 import Synchronization
 
 /// What handlers look at after calls of the host: see `InterruptHandle` in the engine.
-enum Futex { typealias Word = UnsafeMutablePointer<Atomic<UInt32>> }
 enum InterruptHandle { static let stopBits: UInt32 = 5 }
 
 @_silgen_name("runtimeMemoryGrow")

@@ -56,7 +56,7 @@ enum Stage {
         at(0x1d0_0000).assumingMemoryBound(to: ExecutionState.self)
     }
     /// Of the interrupt handle.
-    static var stopWord: Futex.Word { at(0x1d1_0000).assumingMemoryBound(to: Atomic<UInt32>.self) }
+    static var stopWord: StopWord { at(0x1d1_0000).assumingMemoryBound(to: Atomic<UInt32>.self) }
     /// Bytes of the two memories; the first one has room to grow.
     static var memory0: UnsafeMutableRawPointer { at(0x100_1000) }
     static var memory1: UnsafeMutableRawPointer { at(0x140_1000) }

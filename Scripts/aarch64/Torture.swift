@@ -49,11 +49,12 @@ enum Torture {
         Stage.code[513] = 2
         let code = Stage.code + 320
         let words: [(Instruction?, UInt64)] = [
-            (.integerCommutative(0, 0, 0), fields(10, 10, 11, 0)),
-            (.store(3, 2, 0), fields(10, 0, 16, 0)), (.load(5, 2, 1), fields(0, 0, 16, 0)),
+            (.integerCommutative(.i32Add, .slotSlot, .toSlot), fields(10, 10, 11, 0)),
+            (.store(.i64Store, .constant, .slot), fields(10, 0, 16, 0)),
+            (.load(.i64Load, .constant, .toRegister), fields(0, 0, 16, 0)),
             (.call, Stage.number(Stage.entries + 1)), (nil, fields(20, 2, 0, 0)),
             (.copyTwo, fields(11, 12, 13, 20)),
-            (.addBranchWide(2, 0), fields(12, 1, rounds & 0xffff, rounds >> 16)),
+            (.addBranchWide(.i32LtS, .immediate), fields(12, 1, rounds & 0xffff, rounds >> 16)),
         ]
         var word = 0
         for (instruction, operands) in words {

@@ -1,7 +1,7 @@
 // Operands that are more than values: places in the frame, records, code, objects.
 
 extension Trial {
-    private func isOf(_ instruction: Instruction) -> Bool { subject.base == instruction.number }
+    private func isOf(_ base: Int) -> Bool { subject.base == base }
 
     /// Replaces operands that `place` gave a value without a meaning.
     mutating func adjust() {
@@ -28,7 +28,7 @@ extension Trial {
     // MARK: Control
 
     private mutating func adjustControl() {
-        if isOf(.branchTable(0)) {
+        if isOf(Instruction.Base.branchTable) {
             let targets = [Landing.forward, Landing.second, Landing.back, Landing.third]
             setHalf(12, run % 4)
             for index in 0..<6 {
@@ -39,12 +39,12 @@ extension Trial {
             accumulate(slot(1)[0])
             if subject.labels[1].utf8.count == 2 { set(0, pick(0, 1, -1, -4)) }
             codeWords = 8
-        } else if isOf(.charge) {
+        } else if isOf(Instruction.Base.charge) {
             setHalf(12, pick(0, 1, 99, 100, 101, -1))
-        } else if isOf(.returnNone) || isOf(.returnValue(0, 0)) || isOf(.returnConstant) {
+        } else if isOf(Instruction.Base.returnNone) || isOf(Instruction.Base.returnValue) || isOf(Instruction.Base.returnConstant) {
             set(0, 40)
             header(40, Landing.caller, Stage.frame - 24)
-        } else if isOf(.halt) {
+        } else if isOf(Instruction.Base.halt) {
             codeWords = 2
         }
     }
@@ -173,8 +173,8 @@ extension Trial {
         case Instruction.Base.dropSegment: set(0, run % 2)
         default: break
         }
-        if isOf(.storeFar(0)) || isOf(.loadFar(0)) || isOf(.vectorLoadFar(0))
-            || isOf(.vectorStoreFar)
+        if isOf(Instruction.Base.storeFar) || isOf(Instruction.Base.loadFar) || isOf(Instruction.Base.vectorLoadFar)
+            || isOf(Instruction.Base.vectorStoreFar)
         {
             set(2, run % 2)
             at[2] = random.below(4) == 0 ? random.next() : UInt64(random.below(40))
@@ -192,8 +192,8 @@ extension Trial {
                 }
             }
             if random.below(8) != 0 { slot(1)[0] = UInt64(8 * random.below(33)) }
-            if isOf(.atomicWait) { at[3] |= (run / 2 % 2 == 0 ? 4 : 8) &<< 32 }
-            if isOf(.atomicCompareExchange(0)) && run % 4 == 1 && sharesNoSlot {
+            if isOf(Instruction.Base.atomicWait) { at[3] |= (run / 2 % 2 == 0 ? 4 : 8) &<< 32 }
+            if isOf(Instruction.Base.atomicCompareExchange) && run % 4 == 1 && sharesNoSlot {
                 // The value that is there.
                 slot(1)[0] = UInt64(8 * random.below(20))
                 at[2] = 0
@@ -268,7 +268,7 @@ extension Trial {
         setHalf(12, 3)
         set(4, HeapOffset.freeList(Objects.sizeClass))
         set(7, Objects.sizeClass)
-        if isOf(.structNewDefault) {
+        if isOf(Instruction.Base.structNewDefault) {
             set(5, 2 + run % 10)
             set(6, 0)
             return
@@ -313,7 +313,7 @@ extension Trial {
         }
         // By 0 bytes: a cast, which traps.
         let searches = subject.labels[1] == "object" || subject.labels[1] == "function"
-        if isOf(.castBranch(0, 0, 0)) && searches && subject.labels[3] == "on_cast_fail"
+        if isOf(Instruction.Base.castBranch) && searches && subject.labels[3] == "on_cast_fail"
             && run % 4 == 1
         {
             setHalf(20, 0)

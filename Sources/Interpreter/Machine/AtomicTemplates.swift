@@ -143,16 +143,6 @@ private func atomicPlace(_ m: State, _ size: UInt) -> (UnsafeMutableRawPointer?,
     answer.advance(m, 4)
 }
 
-extension GuestPlace {
-    /// Puts the result of the `memory.atomic.wait` at this place where it belongs; answers where the
-    /// guest goes on.
-    func finishAtomicWait(_ result: UInt64) -> GuestPlace {
-        let field = UnsafeRawPointer(code).load(fromByteOffset: 8, as: UInt16.self)
-        stack[Int(field)] = result
-        return GuestPlace(code: code + 4, stack: stack, context: context)
-    }
-}
-
 /// All accesses that could be ordered are ordered already; the fence orders the plain ones too.
 @inline(__always) func atomicFence(_ m: State) {
     atomicMemoryFence(ordering: .sequentiallyConsistent)

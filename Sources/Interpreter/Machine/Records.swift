@@ -3,7 +3,7 @@
 // Invariants: every pointer stored in a record stays valid as long as the store that owns the
 // record; records never move; a record is changed only by the thread that runs its store.
 
-import WasmSystem
+import Synchronization
 
 /// A slot of the value stack: one 64-bit word. i32 and f32 are stored zero-extended, references as
 /// the address of what they refer to (null is 0), v128 takes two adjacent slots.
@@ -55,7 +55,10 @@ struct Accumulators {
     var g: Float = 0
 }
 
-/// What the machine tells the store, and the store the machine, between runs: one a store.
+/// The word of a store's `InterruptHandle`; see `InterruptHandle.stopBits`.
+typealias StopWord = UnsafeMutablePointer<Atomic<UInt32>>
+
+/// State exchanged between machine and store; one per store.
 struct ExecutionState {
     /// The first slot that a host used and that its call does not have, and the number of slots that
     /// there are plus 1; 0 if there was none. `CallSlots` writes them without a call: they stay first.
@@ -70,7 +73,7 @@ struct ExecutionState {
     /// The first free slot of the value stack for a run that starts now.
     var top: StackPointer
     /// The word of the store's `InterruptHandle`, for a look after each call of the host.
-    let stopWord: Futex.Word
+    let stopWord: StopWord
     /// `ContextOffset.budget` while no guest code runs: handed over on entry and host calls.
     var budget: Int64 = 0
     /// Whether the store has a profiler.

@@ -120,3 +120,13 @@ extension Store {
         return true
     }
 }
+
+extension GuestPlace {
+    /// Puts the result of the `memory.atomic.wait` at this place where it belongs; returns where the
+    /// guest goes on.
+    func finishAtomicWait(_ result: UInt64) -> GuestPlace {
+        let field = UnsafeRawPointer(code).load(fromByteOffset: 8, as: UInt16.self)
+        stack[Int(field)] = result
+        return GuestPlace(code: code + 4, stack: stack, context: context)
+    }
+}
