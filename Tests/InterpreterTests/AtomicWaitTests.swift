@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import WasmInterpreter
+@_spi(Loops) @testable import WasmInterpreter
 
 /// `memory.atomic.wait` of guests that are suspended: any number on one thread, also of one store.
 @Suite struct AtomicWaitTests {

@@ -1,6 +1,6 @@
 import Glibc
 import Testing
-import WasmInterpreter
+@_spi(Loops) import WasmInterpreter
 
 /// Who waits while a guest does.
 enum WaitDriver: CaseIterable {

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import WasmInterpreter
+@_spi(Loops) @testable import WasmInterpreter
 
 /// Host functions that wait for descriptors, sources or a time, with each way of waiting.
 @Suite struct WaitTests {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 import WasmText
 
-@testable import WasmInterpreter
+@_spi(Loops) @testable import WasmInterpreter
 @testable import WasmWASI
 
 /// A guest without code: a memory, and the calls that its code would make.

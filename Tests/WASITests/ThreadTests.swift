@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 import Testing
-import WasmInterpreter
+@_spi(Loops) import WasmInterpreter
 import WasmText
 
 @testable import WasmWASI
