@@ -299,8 +299,14 @@ public final class GuestThreads: Sendable {
             finish(start.id, nil)
         } catch {
             start.releaseThread()
-            finish(start.id, .thrown(error, by: start.id))
+            finish(start.id, .thrown(Self.reason(error), by: start.id))
         }
+    }
+
+    /// A thread that finds no room any more ends the program as one does that is under way.
+    private static func reason(_ error: any Error) -> any Error {
+        guard case .totalExceeded? = error as? ResourceError else { return error }
+        return Trap(.totalExhausted)
     }
 
     private func enter(_ store: consuming Store?, _ start: Start) throws {
