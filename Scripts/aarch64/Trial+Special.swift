@@ -41,7 +41,9 @@ extension Trial {
             codeWords = 8
         } else if isOf(Instruction.Base.charge) {
             setHalf(12, pick(0, 1, 99, 100, 101, -1))
-        } else if isOf(Instruction.Base.returnNone) || isOf(Instruction.Base.returnValue) || isOf(Instruction.Base.returnConstant) {
+        } else if isOf(Instruction.Base.returnNone) || isOf(Instruction.Base.returnValue)
+            || isOf(Instruction.Base.returnConstant)
+        {
             set(0, 40)
             header(40, Landing.caller, Stage.frame - 24)
         } else if isOf(Instruction.Base.halt) {
@@ -173,7 +175,8 @@ extension Trial {
         case Instruction.Base.dropSegment: set(0, run % 2)
         default: break
         }
-        if isOf(Instruction.Base.storeFar) || isOf(Instruction.Base.loadFar) || isOf(Instruction.Base.vectorLoadFar)
+        if isOf(Instruction.Base.storeFar) || isOf(Instruction.Base.loadFar)
+            || isOf(Instruction.Base.vectorLoadFar)
             || isOf(Instruction.Base.vectorStoreFar)
         {
             set(2, run % 2)
