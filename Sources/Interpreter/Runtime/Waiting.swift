@@ -1,5 +1,8 @@
 // `memory.atomic.wait` and `memory.atomic.notify`. The address was checked by the handler: it is
 // aligned, and in bounds of a memory that never shrinks.
+//
+// Invariant: a place where a guest waits in the middle of an instruction is that of an atomic wait,
+// with the frame that the instruction names slots of.
 
 import WasmValidator
 
