@@ -131,7 +131,9 @@ public final class WASIGuest: Sendable {
     /// Gives the guest a stream of the embedder, for example a `MemoryPipe`. May be called at any time,
     /// from any thread.
     ///
-    /// - Parameter directions: what the guest may do with it.
+    /// - Parameters:
+    ///   - stream: of the embedder.
+    ///   - directions: what the guest may do with it.
     /// - Returns: the guest's number for it, the lowest that is free.
     /// - Throws: `mfile` if the guest has too many, `nomem` if its program has no room.
     public func insert(

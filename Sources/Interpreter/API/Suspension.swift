@@ -30,7 +30,9 @@ public struct Suspension: Error, @unchecked Sendable {
 
     /// Waits, and then calls `continuation`, which looks whether what it needs is there now.
     ///
-    /// - Parameter continuation: keeps what must survive the wait, for example how much is done.
+    /// - Parameters:
+    ///   - wait: what the guest waits for.
+    ///   - continuation: keeps what must survive the wait, for example how much is done.
     public init(_ wait: Wait, then continuation: @escaping Continuation) {
         content = .wait(wait, continuation)
     }

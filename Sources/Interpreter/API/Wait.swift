@@ -43,8 +43,11 @@ public struct Wait: Sendable {
 
     /// Adds a descriptor of the host.
     ///
-    /// - Parameter owner: is kept alive until the wait is over, so that it does not close the
-    ///   descriptor before; nil if the caller sees to that.
+    /// - Parameters:
+    ///   - descriptor: of the host.
+    ///   - directions: what it is to become ready for.
+    ///   - owner: is kept alive until the wait is over, so that it does not close the descriptor
+    ///     before; nil if the caller sees to that.
     public mutating func add(
         _ descriptor: Int32, _ directions: Directions,
         keeping owner: (any AnyObject & Sendable)? = nil
@@ -60,8 +63,10 @@ public struct Wait: Sendable {
 
     /// Adds a source of the embedder.
     ///
-    /// - Parameter turn: `source.turn`, read before it was found that there is nothing to do. If the
-    ///   source was signalled since, the wait is over at once.
+    /// - Parameters:
+    ///   - source: what is signalled when there is something to do.
+    ///   - turn: `source.turn`, read before it was found that there is nothing to do. If the source
+    ///     was signalled since, the wait is over at once.
     public mutating func add(_ source: WakeSource, since turn: UInt64) {
         sources.append((source, turn))
     }
