@@ -312,6 +312,8 @@ public final class GuestThreads: Sendable {
     private func enter(_ store: consuming Store?, _ start: Start) throws {
         guard let store else { return }
         defer { store.returnFuel() }
+        // First what takes long: others may charge what is given up here before it is charged again.
+        if imports == nil { _ = try prepare() }
         start.releaseInstances()
         let instance = try makeInstance(start.id, in: store)
         guard let entry = instance.function(Self.entry) else { return }
