@@ -1,5 +1,7 @@
-// Invariants: `watches` has every wait that is under way; `descriptors` and `cells` name only those.
-// A timer whose watch is gone, or has another number, means nothing.
+// Invariants: `watches` has every wait that is under way; `descriptors`, `cells` and `timers` name only
+// those.
+
+import WasmSystem
 
 /// Waits for many guests on one thread, and calls back for each whose wait may be over.
 ///
@@ -16,7 +18,7 @@
     private var watches: [Int: Watch] = [:]
     private var descriptors: [Int32: Watched] = [:]
     private var cells: [ObjectIdentifier: [Int]] = [:]
-    private var timers = TimerHeap()
+    private var timers = TimerQueue()
     private var lastNumber = 0
     private let origin = ContinuousClock.now
 
@@ -24,6 +26,7 @@
         let wait: Wait
         let cells: [WakeCell]
         let action: Action
+        var timers: [TimerQueue.Timer] = []
     }
 
     /// Who waits for a descriptor.
@@ -33,7 +36,7 @@
     }
 
     /// Where the system cannot tell when a descriptor is ready, the guest looks again after this time.
-    private static let blindNanoseconds: Int64 = 10_000_000
+    private static let blindNanoseconds: UInt64 = 10_000_000
 
     /// Nil if the system has no descriptors left.
     @_spi(Loops) public init?() {
@@ -61,7 +64,7 @@
         let number = lastNumber
         watches[number] = Watch(wait: wait, cells: cells, action: action)
         for interest in wait.interests { add(interest, number) }
-        if let end = wait.end { timers.insert(time(of: end), number) }
+        if let end = wait.end { setTimer(at: time(of: end), number) }
         for cell in cells {
             self.cells[ObjectIdentifier(cell), default: []].append(number)
             cell.attach(to: queue)
@@ -73,8 +76,8 @@
         var due: [Int] = []
         let now = time(of: .now)
         var timeout = nanoseconds
-        if let first = timers.first {
-            timeout = min(timeout ?? .max, max(0, first - now))
+        if let first = timers.earliest {
+            timeout = min(timeout ?? .max, first > now ? Int64(clamping: first - now) : 0)
         }
         epoll.wait(nanoseconds: timeout) { descriptor, ready in
             guard descriptor != queue.descriptor else {
@@ -85,9 +88,9 @@
                 due.append(watch.number)
             }
         }
-        timers.removeDue(at: time(of: .now)) { due.append($0) }
+        let end = time(of: .now)
+        while let number = timers.next(at: end) { due.append(Int(truncatingIfNeeded: number)) }
         for number in due { finish(number) }
-        timers.dropStale(living: watches.count) { watches[$0] != nil }
     }
 
     /// Runs an execution until it returns, and waits for it.
@@ -109,6 +112,7 @@
 
     private func finish(_ number: Int) {
         guard let watch = watches.removeValue(forKey: number) else { return }
+        for timer in watch.timers { timers.cancel(timer) }
         for interest in watch.wait.interests { remove(interest.descriptor, number) }
         for cell in watch.cells {
             let key = ObjectIdentifier(cell)
@@ -116,6 +120,11 @@
             if cells[key]?.isEmpty == true { cells[key] = nil }
         }
         watch.action()
+    }
+
+    private func setTimer(at time: UInt64, _ number: Int) {
+        let timer = timers.set(at: time, token: UInt64(truncatingIfNeeded: number))
+        watches[number]?.timers.append(timer)
     }
 
     private func add(_ interest: Wait.Interest, _ number: Int) {
@@ -128,7 +137,7 @@
             || epoll.set(interest.descriptor, watched.directions)
         if !isKnown {
             watched.directions = before
-            timers.insert(time(of: .now) + Self.blindNanoseconds, number)
+            setTimer(at: time(of: .now) &+ Self.blindNanoseconds, number)
         }
         descriptors[interest.descriptor] = watched
     }
@@ -145,59 +154,11 @@
     }
 
     /// Nanoseconds on the loop's own scale, saturated.
-    private func time(of instant: ContinuousClock.Instant) -> Int64 {
+    private func time(of instant: ContinuousClock.Instant) -> UInt64 {
         let (seconds, attoseconds) = origin.duration(to: instant).components
-        guard seconds >= 0 else { return 0 }
-        guard seconds < 1 << 33 else { return .max }
-        // Rounded up: a timer is never early.
-        return max(0, seconds * 1_000_000_000 + attoseconds / 1_000_000_000 + 1)
-    }
-}
-
-/// Times, the earliest first: a binary heap.
-private struct TimerHeap {
-    private var items: [(time: Int64, number: Int)] = []
-
-    var first: Int64? { items.first?.time }
-
-    mutating func insert(_ time: Int64, _ number: Int) {
-        items.append((time, number))
-        var index = items.count - 1
-        while index > 0, items[(index - 1) / 2].time > items[index].time {
-            items.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
-        }
-    }
-
-    /// Removes all up to `now`, and hands their numbers to `body`.
-    mutating func removeDue(at now: Int64, _ body: (Int) -> Void) {
-        while let first = items.first, first.time <= now {
-            items.swapAt(0, items.count - 1)
-            items.removeLast()
-            siftDown()
-            body(first.number)
-        }
-    }
-
-    /// Leaves out those that mean nothing any more, if they are most.
-    mutating func dropStale(living: Int, _ isLiving: (Int) -> Bool) {
-        guard items.count > 64, items.count > 2 * living else { return }
-        let kept = items.filter { isLiving($0.number) }
-        items.removeAll(keepingCapacity: true)
-        for item in kept { insert(item.time, item.number) }
-    }
-
-    private mutating func siftDown() {
-        var index = 0
-        while true {
-            var least = index
-            for child in [2 * index + 1, 2 * index + 2]
-            where child < items.count && items[child].time < items[least].time {
-                least = child
-            }
-            guard least != index else { return }
-            items.swapAt(index, least)
-            index = least
-        }
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        // Rounded up: a timer is never early. Two centuries are as good as any longer time.
+        return UInt64(min(seconds, 1 << 33)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+            + 1
     }
 }

@@ -53,7 +53,7 @@ struct Parameter<Value: SlotReadable>: Sendable {
 /// What is read from the slots of a call.
 protocol SlotReadable: Sendable {
     static var types: [ValueType] { get }
-    /// Reads the value at a slot, and moves `slot` behind it.
+    /// Reads the value at a slot, and moves `slot` after it.
     init(_ slots: borrowing CallSlots, _ slot: inout Int)
 }
 
