@@ -22,9 +22,12 @@ let package = Package(
             name: "WasmValidator", dependencies: ["WasmDecoder", "WasmSystem"],
             path: "Sources/Validator"),
         .target(name: "WasmDebugInfo", dependencies: ["WasmDecoder"], path: "Sources/DebugInfo"),
+        .target(name: "WasmMachine", path: "Sources/Machine"),
         .target(
             name: "WasmInterpreter",
-            dependencies: ["WasmDecoder", "WasmDebugInfo", "WasmSystem", "WasmValidator"],
+            dependencies: [
+                "WasmDecoder", "WasmDebugInfo", "WasmMachine", "WasmSystem", "WasmValidator",
+            ],
             path: "Sources/Interpreter"),
         .target(
             name: "WasmWASI", dependencies: ["WasmInterpreter", "WasmSystem"], path: "Sources/WASI"),
@@ -69,7 +72,9 @@ let package = Package(
             name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),
         .testTarget(
             name: "InterpreterTests",
-            dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmSystem", "WasmText"],
+            dependencies: [
+                "WasmInterpreter", "WasmInstructionSet", "WasmMachine", "WasmSystem", "WasmText",
+            ],
             path: "Tests/InterpreterTests"),
         .testTarget(
             name: "HostileTests", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],

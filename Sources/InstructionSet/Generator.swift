@@ -5,7 +5,7 @@ public struct GeneratedFile: Sendable {
     public let text: String
 
     init(machine name: String, _ text: String) {
-        self.init(path: "Sources/Interpreter/Machine/Generated/\(name)", text: notice + text)
+        self.init(path: "Sources/Machine/Generated/\(name)", text: notice + text)
     }
     init(path: String, text: String) {
         self.path = path
@@ -78,7 +78,8 @@ private func numbersFile() -> GeneratedFile {
         if !family.comment.isEmpty { text += "    /// \(family.comment)\n" }
         let enumerations = family.axes.flatMap(\.enumerations)
         if enumerations.isEmpty {
-            text += "    static let \(family.name) = Instruction(\(base))\n"
+            text += "    @inlinable package static var \(family.name): Instruction {\n"
+            text += "        Instruction(\(base))\n    }\n"
         } else {
             let letters = Array("abcdef").prefix(enumerations.count).map(String.init)
             let parameters = zip(letters, enumerations).map { "_ \($0): \($1.name)" }
@@ -87,23 +88,24 @@ private func numbersFile() -> GeneratedFile {
                 let left = sum.contains(" ") ? "(\(sum))" : sum
                 sum = "\(left) &* \(enumeration.cases.count) &+ \(letter).position"
             }
-            text += "    static func \(family.name)(\n"
+            text += "    @inlinable package static func \(family.name)(\n"
             text += "        \(parameters.joined(separator: ", "))\n    ) -> Instruction {\n"
             text += "        Instruction(\n            \(base) &+ (\(sum)))\n    }\n"
         }
-        bases += "        static let \(family.name) = \(base)\n"
+        bases += "        @inlinable package static var \(family.name): Int { \(base) }\n"
         base += family.count
     }
-    text += "\n    /// How many instructions there are.\n    static let count = \(base)\n"
+    text +=
+        "\n    /// How many instructions there are.\n    @inlinable package static var count: Int { \(base) }\n"
     text += "\n    /// The number of each family's first instruction.\n"
-    text += "    enum Base {\n\(bases)    }\n}\n"
+    text += "    package enum Base {\n\(bases)    }\n}\n"
     return GeneratedFile(machine: "InstructionNumbers.swift", text)
 }
 
 /// What the disassembler knows of every family. Each family is a statement of its own: the type
 /// checker needs 5 GB for one literal that holds them all.
 private func descriptionsFile() -> GeneratedFile {
-    var text = "let instructionFamilies: [InstructionFamily] = {\n"
+    var text = "package let instructionFamilies: [InstructionFamily] = {\n"
     text += "    var families: [InstructionFamily] = []\n"
     var base = 0
     for family in instructionSet {

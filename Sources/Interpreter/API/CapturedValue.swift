@@ -2,6 +2,7 @@
 // numbered: parameters from 0 on, the header behind them, then the other locals.
 
 import WasmDecoder
+import WasmMachine
 
 /// The value that a local had when its function was left by a trap.
 public enum CapturedValue: Hashable, Sendable {

@@ -2,6 +2,8 @@
 // runs on it; while it is `running`, it holds the stack that this run took the place of, if there was
 // one; once it `ended`, there is none. The store knows every execution that has a stack.
 
+import WasmMachine
+
 /// A call of a guest that can stop in the middle and go on later: when it waits, when its fuel is used
 /// up, or after a given amount of work.
 ///

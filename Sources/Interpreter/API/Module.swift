@@ -1,5 +1,6 @@
 import Synchronization
 import WasmDebugInfo
+import WasmMachine
 import WasmValidator
 
 /// A module that was decoded and validated. Immutable: any number of stores and threads share it.

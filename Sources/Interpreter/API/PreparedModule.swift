@@ -1,6 +1,7 @@
 // Invariants: all functions are shared ones, whose records are good for every store of the engine and live
 // as long as the functions, which this object keeps; stores keep it while they have instances.
 
+import WasmMachine
 import WasmValidator
 
 /// A module whose imports are resolved: what instances are made of again and again.

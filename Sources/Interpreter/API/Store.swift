@@ -2,6 +2,7 @@
 // host functions, global cells, the value stack) is kept in arrays of the store or allocated by it
 // and freed in `deinit`; nothing is freed before. The store is used by one thread at a time.
 
+import WasmMachine
 import WasmValidator
 
 /// Where instances, memories, tables, globals and functions live, and what they die with.

@@ -3,6 +3,7 @@
 // host, or `temporaries` (see `keeping`). No accumulator of the machine is one: an instruction that allocates takes
 // its operands from slots, and no value stays in an accumulator only across such an instruction.
 
+import WasmMachine
 import WasmSystem
 
 /// Allocating and collecting objects of a store.

@@ -1,5 +1,6 @@
 // Invariant: the handle keeps the object alive, and the object's header says what it is.
 
+import WasmMachine
 import WasmValidator
 
 /// An object of the heap as the host reads it.

@@ -3,6 +3,7 @@
 // keeps until it dies. A function record with null code was not needed yet, all its other fields
 // are zero. The store outlives this object.
 
+import WasmMachine
 import WasmSystem
 import WasmValidator
 
@@ -122,6 +123,7 @@ final class InstanceStorage {
         put(module.code.entries, ContextOffset.codeTable)
         put(functionRecords, ContextOffset.functionRecords)
         put(store.heap.record, ContextOffset.heap)
+        put(Upcalls.shared, ContextOffset.upcalls)
     }
 
     private func place(_ imports: [ResolvedImport]) {

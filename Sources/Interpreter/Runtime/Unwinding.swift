@@ -2,6 +2,8 @@
 // code and handler tables stay good as long as the module, which the store's instances keep. The
 // payload of an exception lies on the value stack above the place it is moved to, or in an object.
 
+import WasmMachine
+
 /// What unwinding knows of a place in the code.
 struct UnwindingSite {
     var code: CodePointer
@@ -194,14 +196,12 @@ extension Store {
 }
 
 /// `throw`: the payload stands at `payload`. The budget is in `execution.budget` meanwhile.
-@inline(never)
 func runtimeThrow(_ cx: ContextPointer, _ tag: Int, _ payload: StackPointer) -> UInt64 {
     let instance = InstanceStorage.of(cx)
     return instance.store.raise(ThrownException(instance.tags[tag], payload: payload))
 }
 
 /// `throw_ref`: `reference` is not null.
-@inline(never)
 func runtimeThrowReference(_ cx: ContextPointer, _ reference: UInt64) -> UInt64 {
     InstanceStorage.of(cx).store.raise(ThrownException(reference: reference))
 }

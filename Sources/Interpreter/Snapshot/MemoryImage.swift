@@ -2,6 +2,7 @@
 // processor, from init to deinit; they are not written to afterwards. `descriptor`, if there is
 // one, is a sealed file of the same bytes. Bytes outside of `runs` are zeros.
 
+import WasmMachine
 import WasmSystem
 
 /// The bytes of a linear memory at some time. Memories that begin with them share them, and copy

@@ -6,6 +6,7 @@
 // and what it makes belong to one thread until the code is published; no lock is held meanwhile.
 
 import Synchronization
+import WasmMachine
 import WasmSystem
 import WasmValidator
 
@@ -314,7 +315,6 @@ final class CodeTable: Sendable {
 
 /// The address of the code of a function of the running instance, which is translated if it must be;
 /// or the trap code of what stops the guest.
-@inline(never)
 func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
     let context = ContextView(cx)
     let execution = context.execution

@@ -5,7 +5,7 @@
 // and has moved as many slots of payload as the handler's code takes.
 
 /// The answer of a call or throw after which the machine goes on at a handler: no trap code.
-let landed: UInt64 = 256
+@inlinable package var landed: UInt64 { 256 }
 
 /// Field 0: the first slot of the payload; upper half of word 1: the tag.
 @inline(__always) func throwException(_ m: State) {
@@ -27,7 +27,9 @@ let landed: UInt64 = 256
 ) {
     let m = State(pc, sp, payload, tag, cx, r, f, g)
     m.noteThrow()
-    m.goOn(runtimeThrow(cx, Int(bitPattern: tag), payload.assumingMemoryBound(to: Slot.self)))
+    m.goOn(
+        upcalls(cx).pointee.throwException(
+            cx, Int(bitPattern: tag), payload.assumingMemoryBound(to: Slot.self)))
 }
 
 /// The same with an exception that was thrown before.
@@ -37,7 +39,7 @@ let landed: UInt64 = 256
 ) {
     let m = State(pc, sp, md, ms, cx, reference, f, g)
     m.noteThrow()
-    m.goOn(runtimeThrowReference(cx, reference))
+    m.goOn(upcalls(cx).pointee.throwReference(cx, reference))
 }
 
 extension State {

@@ -136,7 +136,8 @@ extension State {
 ) {
     // Another thread may have grown a shared memory: then the instruction at `pc`, which has
     // changed nothing yet, tries again.
-    if code == UInt(TrapCode.outOfBoundsMemoryAccess.rawValue), runtimeMemoriesGrew(cx) {
+    if code == UInt(TrapCode.outOfBoundsMemoryAccess.rawValue), upcalls(cx).pointee.memoriesGrew(cx)
+    {
         let memory = cx.load(
             fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
         return dispatch(
@@ -167,7 +168,7 @@ extension State {
 }
 
 /// The answer of the store when the run is to be left and can go on later: no trap code.
-let suspended: UInt64 = 257
+@inlinable package var suspended: UInt64 { 257 }
 
 /// Asks the store for more budget and goes on at `pc`, or traps or is suspended there.
 @inline(never) func refillBudget(
@@ -180,7 +181,7 @@ let suspended: UInt64 = 257
     execution.pointee.code = pc
     execution.pointee.stack = sp
     execution.pointee.context = cx
-    let code = runtimeBudgetExhausted(execution)
+    let code = upcalls(cx).pointee.refillBudget(cx)
     if code != 0 {
         if code == suspended { execution.pointee.accumulators = Accumulators(r: r, f: f, g: g) }
         return leave(pc, sp, md, UInt(code), cx, r, f, g)

@@ -4,35 +4,37 @@
 // and never freed; every word of the table is the address of a function of type `Handler`.
 
 /// The number of a register instruction, an index into the table of handlers.
-struct Instruction: Hashable {
-    private let compactNumber: UInt16
-    @inline(__always) init(_ number: Int) { compactNumber = UInt16(truncatingIfNeeded: number) }
+package struct Instruction: Hashable, Sendable {
+    @usableFromInline let compactNumber: UInt16
+    @inlinable @inline(__always) package init(_ number: Int) {
+        compactNumber = UInt16(truncatingIfNeeded: number)
+    }
 
-    @inline(__always) var number: Int { Int(compactNumber) }
+    @inlinable @inline(__always) package var number: Int { Int(compactNumber) }
 
     /// The variant of an instruction with a slot destination that only sets the accumulator.
-    var registerOnly: Instruction { Instruction(number &+ 1) }
+    @inlinable package var registerOnly: Instruction { Instruction(number &+ 1) }
 
     /// Address of the handler: the first code word of every such instruction.
-    var handler: CodeWord { Machine.handlers[number] }
+    package var handler: CodeWord { Machine.handlers[number] }
 }
 
 @inline(__always) func address(_ handler: Handler) -> UInt64 {
     UInt64(UInt(bitPattern: unsafeBitCast(handler, to: UnsafeRawPointer.self)))
 }
 
-enum Machine {
+package enum Machine {
     /// Handler addresses by instruction number; filled once, then only read.
-    nonisolated(unsafe) static let handlers: UnsafeMutablePointer<UInt64> = {
+    package nonisolated(unsafe) static let handlers: UnsafeMutablePointer<UInt64> = {
         let table = UnsafeMutablePointer<UInt64>.allocate(capacity: Instruction.count)
         registerAllHandlers(table)
         return table
     }()
 
     /// Returning here ends a run.
-    nonisolated(unsafe) static let haltCode: CodePointer = fixedCode(.halt)
+    package nonisolated(unsafe) static let haltCode: CodePointer = fixedCode(.halt)
     /// Returning here goes back to the instance that called, see `crossCall`.
-    nonisolated(unsafe) static let crossReturnCode: CodePointer = fixedCode(.crossReturn)
+    package nonisolated(unsafe) static let crossReturnCode: CodePointer = fixedCode(.crossReturn)
 
     private static func fixedCode(_ instruction: Instruction) -> CodePointer {
         let code = CodePointer.allocate(capacity: 2)
@@ -46,7 +48,7 @@ enum Machine {
     ///
     /// The frame at `stack` has its arguments, and `haltCode` and itself in its header; or it is
     /// where a run was suspended.
-    static func run(
+    package static func run(
         code: CodePointer, stack: StackPointer, context: ContextPointer,
         accumulators: Accumulators = Accumulators()
     ) {

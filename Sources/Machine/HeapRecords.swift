@@ -7,42 +7,49 @@
 // bytes behind a cell's own, 0 at the end.
 
 /// What the machine and the collector know of a type: 32 bytes.
-struct TypeRecord {
+package struct TypeRecord {
     /// `depth` headers of the supertypes' own objects, the most general first.
-    var ancestors: UnsafePointer<UInt32>?
+    package var ancestors: UnsafePointer<UInt32>?
     /// Offsets of a structure's fields that the collector follows.
-    var references: UnsafePointer<UInt32>?
-    var depth: UInt32 = 0
-    var referenceCount: UInt32 = 0
+    package var references: UnsafePointer<UInt32>?
+    package var depth: UInt32 = 0
+    package var referenceCount: UInt32 = 0
     /// Of a structure with its header, or of an array's element.
-    var byteCount: UInt32 = 0
+    package var byteCount: UInt32 = 0
     /// An array's elements are references that the collector follows.
-    var hasReferences = false
-    var isRegistered = false
+    package var hasReferences = false
+    package var isRegistered = false
+
+    /// A type without fields that the collector follows, so far.
+    package init(ancestors: UnsafePointer<UInt32>?, depth: UInt32, isRegistered: Bool) {
+        self.ancestors = ancestors
+        self.depth = depth
+        self.isRegistered = isRegistered
+    }
 }
 
 /// Byte offsets into the block that handlers find through `ContextOffset.heap`.
-enum HeapOffset {
+package enum HeapOffset {
     /// Array of `TypeRecord`, by the type's number in the engine's registry.
-    static let types = 0
+    @inlinable package static var types: Int { 0 }
     /// The first free cell of every size class, or 0.
-    static let freeLists = 8
+    @inlinable package static var freeLists: Int { 8 }
 
-    static let byteCount = freeLists + 8 * SizeClass.count
+    @inlinable package static var byteCount: Int { freeLists + 8 * SizeClass.count }
 
-    static func freeList(_ sizeClass: Int) -> Int { freeLists + 8 * sizeClass }
+    @inlinable package static func freeList(_ sizeClass: Int) -> Int { freeLists + 8 * sizeClass }
 }
 
 /// Sizes of cells: multiples of 8 up to 128 bytes, then four steps to each power of two.
-enum SizeClass {
-    static let smallest = 16
-    static let largest = 32_768
+package enum SizeClass {
+    @inlinable package static var smallest: Int { 16 }
+    @inlinable package static var largest: Int { 32_768 }
     /// The class of objects that have blocks of their own; its list has one cell at most.
-    static let large = 47
-    static let count = 48
+    @inlinable package static var large: Int { 47 }
+    @inlinable package static var count: Int { 48 }
 
     /// The class whose cells have room for `byteCount` bytes.
-    static func containing(_ byteCount: Int) -> Int {
+    @inlinable package static func containing(_ byteCount: Int) -> Int {
         if byteCount <= 128 { return max(0, (byteCount &+ 7) / 8 &- 2) }
         if byteCount > largest { return large }
         // 2^k < byteCount <= 2^(k+1): steps of 2^(k-2) bytes.
@@ -50,7 +57,7 @@ enum SizeClass {
         return 15 &+ (k &- 7) &* 4 &+ ((byteCount &- 1) &>> (k &- 2)) &- 4
     }
 
-    static func byteCount(_ sizeClass: Int) -> Int {
+    @inlinable package static func byteCount(_ sizeClass: Int) -> Int {
         if sizeClass < 15 { return (sizeClass &+ 2) &* 8 }
         let k = 7 &+ (sizeClass &- 15) / 4
         return (5 &+ (sizeClass &- 15) % 4) &<< (k &- 2)
@@ -58,13 +65,13 @@ enum SizeClass {
 }
 
 /// Elements of arrays begin behind the header and the length, four bytes each.
-enum ArrayLayout {
-    static let lengthOffset = 4
-    static let elementsOffset = 8
+package enum ArrayLayout {
+    @inlinable package static var lengthOffset: Int { 4 }
+    @inlinable package static var elementsOffset: Int { 8 }
 }
 
 /// What an object is; in the upper four bits of its header.
-enum ObjectKind: UInt32 {
+package enum ObjectKind: UInt32 {
     case structure = 0
     case array = 1
     /// A payload of slots whose types the heap does not know.
@@ -72,11 +79,11 @@ enum ObjectKind: UInt32 {
     /// A cell that holds no object.
     case free = 15
 
-    static let shift: UInt32 = 28
+    @inlinable package static var shift: UInt32 { 28 }
 
     /// The part of a header that is the number of a type.
-    static let typeMask: UInt32 = 1 &<< shift &- 1
+    @inlinable package static var typeMask: UInt32 { 1 &<< shift &- 1 }
 
     /// The header of an object of this kind: with the number of its type in the lower bits.
-    func header(_ type: UInt32) -> UInt32 { rawValue &<< Self.shift | type }
+    @inlinable package func header(_ type: UInt32) -> UInt32 { rawValue &<< Self.shift | type }
 }

@@ -131,7 +131,7 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
 ) {
     let m = State(pc, sp, md, ms, cx, r, f, g)
     let type = UInt32(truncatingIfNeeded: m.unsignedHalf)
-    let code = runtimeRefill(cx, m.field(7), type, sp + m.field(1))
+    let code = upcalls(cx).pointee.refillCells(cx, m.field(7), type, sp + m.field(1))
     if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
     dispatch(pc, sp, md, ms, cx, r, f, g)
 }
@@ -201,13 +201,13 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
     value.advance(m, 2)
 }
 
-/// Answers of `runtimeAggregate` below this are trap codes; no object has so low an address.
-let lowestReference: UInt64 = 4096
+/// Answers of `Upcalls.aggregate` below this are trap codes; no object has so low an address.
+@inlinable package var lowestReference: UInt64 { 4096 }
 
 /// Arrays as wholes: see `AggregateOperation`. Operands in slots from field 1 on, field 3 is the
 /// first slot that is not in use. Slot 0 gets the array, if there is one.
 @inline(__always) func aggregate(_ m: State) {
-    let answer = runtimeAggregate(m.pc, m.sp, m.cx)
+    let answer = upcalls(m.cx).pointee.aggregate(m.pc, m.sp, m.cx)
     if _slowPath(answer &- 1 < lowestReference &- 1) {
         return leave(m.pc, m.sp, m.md, UInt(answer), m.cx, m.r, m.f, m.g)
     }

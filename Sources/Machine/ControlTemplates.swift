@@ -210,7 +210,8 @@ enum ImportedGlobal: GlobalPlace {
 /// table is a 32-bit one, whose sizes fit 32 bits.
 @inline(__always) func tableGrow(_ m: State) {
     let packed = m.field(3)
-    let old = runtimeTableGrow(m.cx, packed &>> 1, m.sp[m.field(1)], m.sp[m.field(2)])
+    let old = upcalls(m.cx).pointee.growTable(
+        m.cx, packed &>> 1, m.sp[m.field(1)], m.sp[m.field(2)])
     if _slowPath(old &>> 62 == 1) {
         return leave(m.pc, m.sp, m.md, UInt(old & 0xff), m.cx, m.r, m.f, m.g)
     }
@@ -220,7 +221,7 @@ enum ImportedGlobal: GlobalPlace {
 }
 
 @inline(__always) func functionReference(_ m: State) {
-    let reference = runtimeFunctionReference(m.cx, Int(bitPattern: m.unsignedHalf))
+    let reference = upcalls(m.cx).pointee.functionReference(m.cx, Int(bitPattern: m.unsignedHalf))
     m.sp[m.field(0)] = reference
     reference.advance(m, 2)
 }

@@ -3,7 +3,7 @@
 // Positions on the axes of the instruction set, by name.
 
 extension Instruction {
-    enum IntegerCommutative: UInt8 {
+    package enum IntegerCommutative: UInt8 {
         case i32Add
         case i32Mul
         case i32And
@@ -15,43 +15,43 @@ extension Instruction {
         case i64Or
         case i64Xor
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum CommutativeForm: UInt8 {
+    package enum CommutativeForm: UInt8 {
         case slotSlot
         case slotImmediate
         case registerSlot
         case registerImmediate
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Destination: UInt8 {
+    package enum Destination: UInt8 {
         case toSlot
         case toRegister
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum IntegerWide: UInt8 {
+    package enum IntegerWide: UInt8 {
         case i64Add
         case i64Mul
         case i64And
         case i64Or
         case i64Xor
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum WideForm: UInt8 {
+    package enum WideForm: UInt8 {
         case slotImmediate
         case registerImmediate
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum IntegerOrdered: UInt8 {
+    package enum IntegerOrdered: UInt8 {
         case i32Sub
         case i32Shl
         case i32ShrS
@@ -65,10 +65,10 @@ extension Instruction {
         case i64Rotl
         case i64Rotr
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum OrderedForm: UInt8 {
+    package enum OrderedForm: UInt8 {
         case slotSlot
         case slotImmediate
         case registerSlot
@@ -77,10 +77,10 @@ extension Instruction {
         case immediateSlot
         case immediateRegister
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Division: UInt8 {
+    package enum Division: UInt8 {
         case i32DivS
         case i32DivU
         case i32RemS
@@ -90,10 +90,10 @@ extension Instruction {
         case i64RemS
         case i64RemU
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum IntegerComparison: UInt8 {
+    package enum IntegerComparison: UInt8 {
         case i32Eq
         case i32Ne
         case i32LtS
@@ -115,10 +115,10 @@ extension Instruction {
         case i64GeS
         case i64GeU
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The opposite.
-        var negated: IntegerComparison {
+        @inlinable package var negated: IntegerComparison {
             switch self {
             case .i32Eq: .i32Ne
             case .i32Ne: .i32Eq
@@ -144,7 +144,7 @@ extension Instruction {
         }
 
         /// The same for swapped operands.
-        var swapped: IntegerComparison {
+        @inlinable package var swapped: IntegerComparison {
             switch self {
             case .i32Eq: .i32Eq
             case .i32Ne: .i32Ne
@@ -170,7 +170,7 @@ extension Instruction {
         }
     }
 
-    enum IntegerCondition: UInt8 {
+    package enum IntegerCondition: UInt8 {
         case i32Eq
         case i32Ne
         case i32LtS
@@ -194,10 +194,10 @@ extension Instruction {
         case i64GeS
         case i64GeU
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The opposite.
-        var negated: IntegerCondition {
+        @inlinable package var negated: IntegerCondition {
             switch self {
             case .i32Eq: .i32Ne
             case .i32Ne: .i32Eq
@@ -225,7 +225,7 @@ extension Instruction {
         }
     }
 
-    enum BranchForm: UInt8 {
+    package enum BranchForm: UInt8 {
         case slotSlot
         case slotImmediate
         case registerSlot
@@ -233,17 +233,17 @@ extension Instruction {
         case slotWide
         case registerWide
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Direction: UInt8 {
+    package enum Direction: UInt8 {
         case forward
         case loop
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum IntegerUnary: UInt8 {
+    package enum IntegerUnary: UInt8 {
         case i32Clz
         case i32Ctz
         case i32Popcnt
@@ -259,17 +259,17 @@ extension Instruction {
         case i32WrapI64
         case i64ExtendI32S
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Source: UInt8 {
+    package enum Source: UInt8 {
         case slot
         case register
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatCommutative: UInt8 {
+    package enum FloatCommutative: UInt8 {
         case f32Add
         case f32Mul
         case f32Min
@@ -279,10 +279,10 @@ extension Instruction {
         case f64Min
         case f64Max
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatOrdered: UInt8 {
+    package enum FloatOrdered: UInt8 {
         case f32Sub
         case f32Div
         case f32Copysign
@@ -290,10 +290,10 @@ extension Instruction {
         case f64Div
         case f64Copysign
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatComparison: UInt8 {
+    package enum FloatComparison: UInt8 {
         case f32Eq
         case f32Ne
         case f32Lt
@@ -307,10 +307,10 @@ extension Instruction {
         case f64Le
         case f64Ge
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The same for swapped operands.
-        var swapped: FloatComparison {
+        @inlinable package var swapped: FloatComparison {
             switch self {
             case .f32Eq: .f32Eq
             case .f32Ne: .f32Ne
@@ -328,7 +328,7 @@ extension Instruction {
         }
     }
 
-    enum FloatCondition: UInt8 {
+    package enum FloatCondition: UInt8 {
         case f32Eq
         case f32Ne
         case f32Lt
@@ -350,10 +350,10 @@ extension Instruction {
         case f64NotLe
         case f64NotGe
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The opposite.
-        var negated: FloatCondition {
+        @inlinable package var negated: FloatCondition {
             switch self {
             case .f32Eq: .f32Ne
             case .f32Ne: .f32Eq
@@ -379,16 +379,16 @@ extension Instruction {
         }
     }
 
-    enum FloatBranchForm: UInt8 {
+    package enum FloatBranchForm: UInt8 {
         case slotSlot
         case slotWide
         case registerSlot
         case registerWide
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatUnary: UInt8 {
+    package enum FloatUnary: UInt8 {
         case f32Abs
         case f32Neg
         case f32Ceil
@@ -404,17 +404,17 @@ extension Instruction {
         case f64Nearest
         case f64Sqrt
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatCanonicalize: UInt8 {
+    package enum FloatCanonicalize: UInt8 {
         case f32Canonicalize
         case f64Canonicalize
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatConvert: UInt8 {
+    package enum FloatConvert: UInt8 {
         case f32ConvertI32S
         case f32ConvertI32U
         case f32ConvertI64S
@@ -426,10 +426,10 @@ extension Instruction {
         case f32DemoteF64
         case f64PromoteF32
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Truncate: UInt8 {
+    package enum Truncate: UInt8 {
         case i32TruncF32S
         case i32TruncF32U
         case i32TruncF64S
@@ -439,10 +439,10 @@ extension Instruction {
         case i64TruncF64S
         case i64TruncF64U
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum TruncateSaturating: UInt8 {
+    package enum TruncateSaturating: UInt8 {
         case i32TruncSatF32S
         case i32TruncSatF32U
         case i32TruncSatF64S
@@ -452,10 +452,10 @@ extension Instruction {
         case i64TruncSatF64S
         case i64TruncSatF64U
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Load: UInt8 {
+    package enum Load: UInt8 {
         case i32Load
         case i32Load8S
         case i32Load8U
@@ -468,10 +468,10 @@ extension Instruction {
         case f32Load
         case f64Load
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The logarithm of the bytes that are read or written.
-        var scale: Int {
+        @inlinable package var scale: Int {
             switch self {
             case .i32Load, .i64Load32S, .f32Load: 2
             case .i32Load8S, .i32Load8U, .i64Load8S: 0
@@ -481,7 +481,7 @@ extension Instruction {
         }
     }
 
-    enum ScalarAddress: UInt8 {
+    package enum ScalarAddress: UInt8 {
         case slot
         case register
         case constant
@@ -495,10 +495,10 @@ extension Instruction {
         case slotWide
         case registerWide
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum ScaledLoad: UInt8 {
+    package enum ScaledLoad: UInt8 {
         case i32Load
         case i32Load16S
         case i32Load16U
@@ -508,28 +508,28 @@ extension Instruction {
         case f32Load
         case f64Load
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum ScaledAddress: UInt8 {
+    package enum ScaledAddress: UInt8 {
         case slotIndex
         case registerIndex
         case slotIndexWide
         case registerIndexWide
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Store: UInt8 {
+    package enum Store: UInt8 {
         case i32Store8
         case i32Store16
         case i32Store
         case i64Store
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The logarithm of the bytes that are read or written.
-        var scale: Int {
+        @inlinable package var scale: Int {
             switch self {
             case .i32Store8: 0
             case .i32Store16: 1
@@ -539,36 +539,36 @@ extension Instruction {
         }
     }
 
-    enum SlotOrImmediate: UInt8 {
+    package enum SlotOrImmediate: UInt8 {
         case slot
         case immediate
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum ScaledStore: UInt8 {
+    package enum ScaledStore: UInt8 {
         case i32Store16
         case i32Store
         case i64Store
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum SlotOrConstant: UInt8 {
+    package enum SlotOrConstant: UInt8 {
         case slot
         case constant
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatStore: UInt8 {
+    package enum FloatStore: UInt8 {
         case f32Store
         case f64Store
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Address: UInt8 {
+    package enum Address: UInt8 {
         case slot
         case register
         case constant
@@ -580,95 +580,95 @@ extension Instruction {
         case slotRegister2
         case slotRegister3
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Move: UInt8 {
+    package enum Move: UInt8 {
         case move8
         case move32
         case move64
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum BranchSense: UInt8 {
+    package enum BranchSense: UInt8 {
         case ifTrue
         case ifFalse
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum TableIndex: UInt8 {
+    package enum TableIndex: UInt8 {
         case slot
         case register
         case slotImmediate
         case registerImmediate
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Accumulator: UInt8 {
+    package enum Accumulator: UInt8 {
         case integer
         case float
         case double
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum GlobalPlace: UInt8 {
+    package enum GlobalPlace: UInt8 {
         case own
         case imported
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatAccumulator: UInt8 {
+    package enum FloatAccumulator: UInt8 {
         case float
         case double
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Wide: UInt8 {
+    package enum Wide: UInt8 {
         case i64Add128
         case i64Sub128
         case i64MulWideS
         case i64MulWideU
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum Addend: UInt8 {
+    package enum Addend: UInt8 {
         case immediate
         case slot
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum IntegerWidth: UInt8 {
+    package enum IntegerWidth: UInt8 {
         case i32
         case i64
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum LoadPair: UInt8 {
+    package enum LoadPair: UInt8 {
         case i32Load
         case i32Load8U
         case i64Load
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum BranchedLoad: UInt8 {
+    package enum BranchedLoad: UInt8 {
         case i32Load
         case i32Load8U
         case i32Load16U
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum LoadedCondition: UInt8 {
+    package enum LoadedCondition: UInt8 {
         case i32Eq
         case i32Ne
         case i32LtS
@@ -682,36 +682,36 @@ extension Instruction {
         case i32Test
         case i32TestNot
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum NumberType: UInt8 {
+    package enum NumberType: UInt8 {
         case i32
         case i64
         case f32
         case f64
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum PairForm: UInt8 {
+    package enum PairForm: UInt8 {
         case slotSlot
         case registerSlot
         case slotRegister
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum AtomicWidth: UInt8 {
+    package enum AtomicWidth: UInt8 {
         case bits8
         case bits16
         case bits32
         case bits64
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum AtomicModify: UInt8 {
+    package enum AtomicModify: UInt8 {
         case add
         case sub
         case and
@@ -719,10 +719,10 @@ extension Instruction {
         case xor
         case xchg
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FieldRead: UInt8 {
+    package enum FieldRead: UInt8 {
         case i32
         case i8Signed
         case i8Unsigned
@@ -732,44 +732,44 @@ extension Instruction {
         case f32
         case f64
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FieldWrite: UInt8 {
+    package enum FieldWrite: UInt8 {
         case i8
         case i16
         case i32
         case i64
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FieldWriteForm: UInt8 {
+    package enum FieldWriteForm: UInt8 {
         case slotSlot
         case registerSlot
         case slotRegister
         case slotImmediate
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum ElementWriteForm: UInt8 {
+    package enum ElementWriteForm: UInt8 {
         case slotSlotSlot
         case registerSlotSlot
         case slotRegisterSlot
         case slotSlotRegister
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum I31Get: UInt8 {
+    package enum I31Get: UInt8 {
         case i31GetS
         case i31GetU
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum CastTarget: UInt8 {
+    package enum CastTarget: UInt8 {
         case object
         case function
         case any
@@ -778,27 +778,27 @@ extension Instruction {
         case i31
         case kind
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum AbstractTarget: UInt8 {
+    package enum AbstractTarget: UInt8 {
         case any
         case none
         case eq
         case i31
         case kind
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum CastSense: UInt8 {
+    package enum CastSense: UInt8 {
         case onSuccess
         case onFailure
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorUnary: UInt8 {
+    package enum VectorUnary: UInt8 {
         case v128Not
         case i8x16Abs
         case i8x16Neg
@@ -848,24 +848,24 @@ extension Instruction {
         case i32x4TruncSatF64x2SZero
         case i32x4TruncSatF64x2UZero
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorRoot: UInt8 {
+    package enum VectorRoot: UInt8 {
         case f32x4Sqrt
         case f64x2Sqrt
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum FloatShape: UInt8 {
+    package enum FloatShape: UInt8 {
         case f32x4
         case f64x2
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The logarithm of the bytes that are read or written.
-        var scale: Int {
+        @inlinable package var scale: Int {
             switch self {
             case .f32x4: 2
             case .f64x2: 3
@@ -873,7 +873,7 @@ extension Instruction {
         }
     }
 
-    enum VectorBinary: UInt8 {
+    package enum VectorBinary: UInt8 {
         case v128And
         case v128Or
         case v128Xor
@@ -919,10 +919,10 @@ extension Instruction {
         case i16x8Q15mulrSatS
         case i16x8RelaxedDotI8x16I7x16S
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// Operands may be swapped.
-        var isCommutative: Bool {
+        @inlinable package var isCommutative: Bool {
             switch self {
             case .v128And, .v128Or, .v128Xor, .i8x16Add, .i16x8Add, .i32x4Add,
                     .i64x2Add, .f32x4Add, .f64x2Add, .i16x8Mul, .i32x4Mul, .f32x4Mul,
@@ -939,31 +939,31 @@ extension Instruction {
         }
     }
 
-    enum VectorForm: UInt8 {
+    package enum VectorForm: UInt8 {
         case slotSlot
         case slotConstant
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum ZipKind: UInt8 {
+    package enum ZipKind: UInt8 {
         case zipLow
         case zipHigh
         case evens
         case odds
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum ZipShape: UInt8 {
+    package enum ZipShape: UInt8 {
         case i8x16
         case i16x8
         case i32x4
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorComparison: UInt8 {
+    package enum VectorComparison: UInt8 {
         case i8x16Eq
         case i8x16Ne
         case i8x16LtS
@@ -1013,10 +1013,10 @@ extension Instruction {
         case i64x2LeS
         case i64x2GeS
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorChoose: UInt8 {
+    package enum VectorChoose: UInt8 {
         case i8x16MinS
         case i8x16MinU
         case i8x16MaxS
@@ -1034,10 +1034,10 @@ extension Instruction {
         case f64x2Pmin
         case f64x2Pmax
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorExtended: UInt8 {
+    package enum VectorExtended: UInt8 {
         case i16x8ExtmulLowI8x16S
         case i16x8ExtmulHighI8x16S
         case i16x8ExtmulLowI8x16U
@@ -1051,19 +1051,19 @@ extension Instruction {
         case i64x2ExtmulLowI32x4U
         case i64x2ExtmulHighI32x4U
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorTernary: UInt8 {
+    package enum VectorTernary: UInt8 {
         case v128Bitselect
         case f32x4RelaxedNmadd
         case f64x2RelaxedNmadd
         case i32x4RelaxedDotI8x16I7x16AddS
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorShift: UInt8 {
+    package enum VectorShift: UInt8 {
         case i8x16Shl
         case i8x16ShrS
         case i8x16ShrU
@@ -1077,18 +1077,18 @@ extension Instruction {
         case i64x2ShrS
         case i64x2ShrU
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum ShiftCount: UInt8 {
+    package enum ShiftCount: UInt8 {
         case slot
         case register
         case immediate
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorTest: UInt8 {
+    package enum VectorTest: UInt8 {
         case v128AnyTrue
         case i8x16AllTrue
         case i8x16Bitmask
@@ -1099,19 +1099,19 @@ extension Instruction {
         case i64x2AllTrue
         case i64x2Bitmask
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum IntegerShape: UInt8 {
+    package enum IntegerShape: UInt8 {
         case i8x16
         case i16x8
         case i32x4
         case i64x2
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The logarithm of the bytes that are read or written.
-        var scale: Int {
+        @inlinable package var scale: Int {
             switch self {
             case .i8x16: 0
             case .i16x8: 1
@@ -1121,7 +1121,7 @@ extension Instruction {
         }
     }
 
-    enum VectorExtract: UInt8 {
+    package enum VectorExtract: UInt8 {
         case i8x16ExtractLaneS
         case i8x16ExtractLaneU
         case i16x8ExtractLaneS
@@ -1131,10 +1131,10 @@ extension Instruction {
         case f32x4ExtractLane
         case f64x2ExtractLane
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The logarithm of the bytes that are read or written.
-        var scale: Int {
+        @inlinable package var scale: Int {
             switch self {
             case .i8x16ExtractLaneS, .i8x16ExtractLaneU: 0
             case .i16x8ExtractLaneS, .i16x8ExtractLaneU: 1
@@ -1144,14 +1144,14 @@ extension Instruction {
         }
     }
 
-    enum VectorWindow: UInt8 {
+    package enum VectorWindow: UInt8 {
         case low
         case high
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorLoad: UInt8 {
+    package enum VectorLoad: UInt8 {
         case v128Load
         case v128Load8x8S
         case v128Load8x8U
@@ -1166,10 +1166,10 @@ extension Instruction {
         case v128Load32Zero
         case v128Load64Zero
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorLoadingBinary: UInt8 {
+    package enum VectorLoadingBinary: UInt8 {
         case v128And
         case v128Or
         case v128Xor
@@ -1191,19 +1191,19 @@ extension Instruction {
         case f32x4Sub
         case f64x2Sub
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum OperandAddress: UInt8 {
+    package enum OperandAddress: UInt8 {
         case slot
         case register
         case slotImmediate
         case slotSlot
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorStoringBinary: UInt8 {
+    package enum VectorStoringBinary: UInt8 {
         case v128And
         case v128Or
         case v128Xor
@@ -1229,10 +1229,10 @@ extension Instruction {
         case i16x8NarrowI32x4S
         case i16x8NarrowI32x4U
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorUpdate: UInt8 {
+    package enum VectorUpdate: UInt8 {
         case v128And
         case v128Or
         case v128Xor
@@ -1243,10 +1243,10 @@ extension Instruction {
         case f32x4Add
         case f64x2Add
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorPair: UInt8 {
+    package enum VectorPair: UInt8 {
         case f32x4MulAdd
         case f32x4MulSub
         case f32x4MulRsub
@@ -1297,10 +1297,10 @@ extension Instruction {
         case v128XorAnd
         case v128XorXor
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorShiftPair: UInt8 {
+    package enum VectorShiftPair: UInt8 {
         case i16x8ShlAdd
         case i16x8ShlOr
         case i16x8ShrUOr
@@ -1317,19 +1317,19 @@ extension Instruction {
         case i64x2ShrUXor
         case i64x2ShrUAnd
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorPairShift: UInt8 {
+    package enum VectorPairShift: UInt8 {
         case i16x8AddShrS
         case i16x8AddShrU
         case i32x4AddShrS
         case i32x4AddShrU
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorTwo: UInt8 {
+    package enum VectorTwo: UInt8 {
         case f32x4AddAdd
         case f32x4AddSub
         case f32x4AddMul
@@ -1367,10 +1367,10 @@ extension Instruction {
         case i32x4MulSub
         case i32x4MulMul
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum LoadedProduct: UInt8 {
+    package enum LoadedProduct: UInt8 {
         case i16x8Mul
         case i32x4Mul
         case f32x4Mul
@@ -1381,10 +1381,10 @@ extension Instruction {
         case i32x4MulLoad16x4S
         case i32x4MulLoad16x4U
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
 
         /// The addition of its results.
-        var addition: VectorBinary {
+        @inlinable package var addition: VectorBinary {
             switch self {
             case .i16x8Mul, .i16x8MulLoad8x8S, .i16x8MulLoad8x8U: .i16x8Add
             case .i32x4Mul, .i32x4DotI16x8S, .i32x4MulLoad16x4S, .i32x4MulLoad16x4U: .i32x4Add
@@ -1394,14 +1394,14 @@ extension Instruction {
         }
     }
 
-    enum FactorAddress: UInt8 {
+    package enum FactorAddress: UInt8 {
         case slot
         case slotImmediate
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorExtendedBinary: UInt8 {
+    package enum VectorExtendedBinary: UInt8 {
         case i16x8AddLoad8x8S
         case i16x8MulLoad8x8S
         case i16x8SubLoad8x8S
@@ -1415,10 +1415,10 @@ extension Instruction {
         case i32x4MulLoad16x4U
         case i32x4SubLoad16x4U
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 
-    enum VectorBranchComparison: UInt8 {
+    package enum VectorBranchComparison: UInt8 {
         case i8x16Eq
         case i16x8Eq
         case i32x4Eq
@@ -1435,13 +1435,13 @@ extension Instruction {
         case f64x2Le
         case f64x2Ge
 
-        @inline(__always) var position: Int { Int(rawValue) }
+        @inlinable package var position: Int { Int(rawValue) }
     }
 }
 
 extension Instruction.IntegerWide {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.IntegerCommutative) {
+    @inlinable package init?(_ other: Instruction.IntegerCommutative) {
         switch other {
         case .i64Add: self = .i64Add
         case .i64Mul: self = .i64Mul
@@ -1455,7 +1455,7 @@ extension Instruction.IntegerWide {
 
 extension Instruction.CommutativeForm {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.OrderedForm) {
+    @inlinable package init?(_ other: Instruction.OrderedForm) {
         switch other {
         case .slotSlot: self = .slotSlot
         case .slotImmediate: self = .slotImmediate
@@ -1468,7 +1468,7 @@ extension Instruction.CommutativeForm {
 
 extension Instruction.IntegerCondition {
     /// The case of the same name.
-    init(_ other: Instruction.IntegerComparison) {
+    @inlinable package init(_ other: Instruction.IntegerComparison) {
         switch other {
         case .i32Eq: self = .i32Eq
         case .i32Ne: self = .i32Ne
@@ -1496,7 +1496,7 @@ extension Instruction.IntegerCondition {
 
 extension Instruction.FloatCondition {
     /// The case of the same name.
-    init(_ other: Instruction.FloatComparison) {
+    @inlinable package init(_ other: Instruction.FloatComparison) {
         switch other {
         case .f32Eq: self = .f32Eq
         case .f32Ne: self = .f32Ne
@@ -1516,7 +1516,7 @@ extension Instruction.FloatCondition {
 
 extension Instruction.LoadedCondition {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.IntegerCondition) {
+    @inlinable package init?(_ other: Instruction.IntegerCondition) {
         switch other {
         case .i32Eq: self = .i32Eq
         case .i32Ne: self = .i32Ne
@@ -1537,7 +1537,7 @@ extension Instruction.LoadedCondition {
 
 extension Instruction.ScaledLoad {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.Load) {
+    @inlinable package init?(_ other: Instruction.Load) {
         switch other {
         case .i32Load: self = .i32Load
         case .i32Load16S: self = .i32Load16S
@@ -1554,7 +1554,7 @@ extension Instruction.ScaledLoad {
 
 extension Instruction.LoadPair {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.Load) {
+    @inlinable package init?(_ other: Instruction.Load) {
         switch other {
         case .i32Load: self = .i32Load
         case .i32Load8U: self = .i32Load8U
@@ -1566,7 +1566,7 @@ extension Instruction.LoadPair {
 
 extension Instruction.BranchedLoad {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.Load) {
+    @inlinable package init?(_ other: Instruction.Load) {
         switch other {
         case .i32Load: self = .i32Load
         case .i32Load8U: self = .i32Load8U
@@ -1578,7 +1578,7 @@ extension Instruction.BranchedLoad {
 
 extension Instruction.ScaledStore {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.Store) {
+    @inlinable package init?(_ other: Instruction.Store) {
         switch other {
         case .i32Store16: self = .i32Store16
         case .i32Store: self = .i32Store
@@ -1590,7 +1590,7 @@ extension Instruction.ScaledStore {
 
 extension Instruction.ScalarAddress {
     /// The case of the same name.
-    init(_ other: Instruction.Address) {
+    @inlinable package init(_ other: Instruction.Address) {
         switch other {
         case .slot: self = .slot
         case .register: self = .register
@@ -1608,7 +1608,7 @@ extension Instruction.ScalarAddress {
 
 extension Instruction.OperandAddress {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.Address) {
+    @inlinable package init?(_ other: Instruction.Address) {
         switch other {
         case .slot: self = .slot
         case .register: self = .register
@@ -1621,7 +1621,7 @@ extension Instruction.OperandAddress {
 
 extension Instruction.FactorAddress {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.OperandAddress) {
+    @inlinable package init?(_ other: Instruction.OperandAddress) {
         switch other {
         case .slot: self = .slot
         case .slotImmediate: self = .slotImmediate
@@ -1632,7 +1632,7 @@ extension Instruction.FactorAddress {
 
 extension Instruction.Source {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.OperandAddress) {
+    @inlinable package init?(_ other: Instruction.OperandAddress) {
         switch other {
         case .slot: self = .slot
         case .register: self = .register
@@ -1643,7 +1643,7 @@ extension Instruction.Source {
 
 extension Instruction.AbstractTarget {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.CastTarget) {
+    @inlinable package init?(_ other: Instruction.CastTarget) {
         switch other {
         case .any: self = .any
         case .none: self = .none
@@ -1657,7 +1657,7 @@ extension Instruction.AbstractTarget {
 
 extension Instruction.VectorLoadingBinary {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.VectorBinary) {
+    @inlinable package init?(_ other: Instruction.VectorBinary) {
         switch other {
         case .v128And: self = .v128And
         case .v128Or: self = .v128Or
@@ -1686,7 +1686,7 @@ extension Instruction.VectorLoadingBinary {
 
 extension Instruction.VectorStoringBinary {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.VectorBinary) {
+    @inlinable package init?(_ other: Instruction.VectorBinary) {
         switch other {
         case .v128And: self = .v128And
         case .v128Or: self = .v128Or
@@ -1719,7 +1719,7 @@ extension Instruction.VectorStoringBinary {
 
 extension Instruction.VectorUpdate {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.VectorBinary) {
+    @inlinable package init?(_ other: Instruction.VectorBinary) {
         switch other {
         case .v128And: self = .v128And
         case .v128Or: self = .v128Or
@@ -1737,7 +1737,7 @@ extension Instruction.VectorUpdate {
 
 extension Instruction.LoadedProduct {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.VectorBinary) {
+    @inlinable package init?(_ other: Instruction.VectorBinary) {
         switch other {
         case .i16x8Mul: self = .i16x8Mul
         case .i32x4Mul: self = .i32x4Mul
@@ -1751,7 +1751,7 @@ extension Instruction.LoadedProduct {
 
 extension Instruction.VectorBranchComparison {
     /// The case of the same name, if there is one.
-    init?(_ other: Instruction.VectorComparison) {
+    @inlinable package init?(_ other: Instruction.VectorComparison) {
         switch other {
         case .i8x16Eq: self = .i8x16Eq
         case .i16x8Eq: self = .i16x8Eq
@@ -1777,7 +1777,7 @@ extension Instruction.VectorPair {
     /// Both operations as one, if there is such an instruction.
     ///
     /// - Parameter isReversed: the first result is the second's right operand.
-    init?(
+    @inlinable package init?(
         _ first: Instruction.VectorBinary, _ second: Instruction.VectorBinary, isReversed: Bool
     ) {
         switch (first, second) {
@@ -1825,7 +1825,7 @@ extension Instruction.VectorPair {
 
 extension Instruction.VectorShiftPair {
     /// Both as one, if there is such an instruction.
-    init?(
+    @inlinable package init?(
         _ first: Instruction.VectorShift, _ second: Instruction.VectorBinary
     ) {
         switch (first, second) {
@@ -1851,7 +1851,7 @@ extension Instruction.VectorShiftPair {
 
 extension Instruction.VectorPairShift {
     /// Both as one, if there is such an instruction.
-    init?(
+    @inlinable package init?(
         _ first: Instruction.VectorBinary, _ second: Instruction.VectorShift
     ) {
         switch (first, second) {
@@ -1866,7 +1866,7 @@ extension Instruction.VectorPairShift {
 
 extension Instruction.VectorTwo {
     /// Both as one, if there is such an instruction.
-    init?(
+    @inlinable package init?(
         _ first: Instruction.VectorBinary, _ second: Instruction.VectorBinary
     ) {
         switch (first, second) {
@@ -1913,7 +1913,7 @@ extension Instruction.VectorTwo {
 
 extension Instruction.VectorExtendedBinary {
     /// Both as one, if there is such an instruction.
-    init?(
+    @inlinable package init?(
         _ first: Instruction.VectorBinary, _ second: Instruction.VectorLoad
     ) {
         switch (first, second) {
@@ -1936,7 +1936,7 @@ extension Instruction.VectorExtendedBinary {
 
 extension Instruction.LoadedProduct {
     /// Both as one, if there is such an instruction.
-    init?(
+    @inlinable package init?(
         _ first: Instruction.VectorBinary, _ second: Instruction.VectorLoad
     ) {
         switch (first, second) {

@@ -14,7 +14,7 @@ import Synchronization
 
 /// Tells the store's observer of a call or a return. It may change the size of memory 0.
 @inline(__always) func observeCall(_ m: State) {
-    runtimeObserveCall(m.cx, m.field(0), UInt32(truncatingIfNeeded: m.unsignedHalf))
+    upcalls(m.cx).pointee.observeCall(m.cx, m.field(0), UInt32(truncatingIfNeeded: m.unsignedHalf))
     let memory = m.cx.load(
         fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
     dispatch(

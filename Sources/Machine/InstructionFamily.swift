@@ -1,13 +1,13 @@
 /// What the disassembler knows of a family of instructions; the table is generated.
-struct InstructionFamily {
-    let base: Int
-    let count: Int
-    let words: Int
-    let fields: StaticString
-    let axes: [[InstructionChoice]]
+package struct InstructionFamily {
+    package let base: Int
+    package let count: Int
+    package let words: Int
+    package let fields: StaticString
+    package let axes: [[InstructionChoice]]
 
     /// The choices of instruction `index` of the family, one for each axis.
-    func choices(at index: Int) -> [InstructionChoice] {
+    package func choices(at index: Int) -> [InstructionChoice] {
         var rest = index
         var result: [InstructionChoice] = []
         for axis in axes.reversed() {
@@ -19,12 +19,12 @@ struct InstructionFamily {
 }
 
 /// One position on an axis of a family.
-struct InstructionChoice {
-    let label: StaticString
-    let fields: StaticString
-    let extraWords: Int
+package struct InstructionChoice {
+    package let label: StaticString
+    package let fields: StaticString
+    package let extraWords: Int
 
-    init(_ label: StaticString, _ fields: StaticString, _ extraWords: Int) {
+    package init(_ label: StaticString, _ fields: StaticString, _ extraWords: Int) {
         self.label = label
         self.fields = fields
         self.extraWords = extraWords

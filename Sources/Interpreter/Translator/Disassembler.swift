@@ -1,6 +1,7 @@
 // Invariant: `entries` are those of the module's `CodeTable`, which the caller keeps.
 
 import Synchronization
+import WasmMachine
 
 /// Turns register code back into text: `i32.add s5, s3, #4`.
 struct Disassembler {

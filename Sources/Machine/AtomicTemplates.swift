@@ -121,7 +121,8 @@ private func atomicPlace(_ m: State, _ size: UInt) -> (UnsafeMutableRawPointer?,
     let (place, code) = atomicPlace(m, 4)
     guard place != nil else { return m.trap(code) }
     let memory = Int(UInt32(truncatingIfNeeded: m.word(3)))
-    let woken = runtimeNotify(m.cx, memory, m.sp[m.field(1)] &+ m.word(2), m.sp[m.field(2)])
+    let woken = upcalls(m.cx).pointee.notify(
+        m.cx, memory, m.sp[m.field(1)] &+ m.word(2), m.sp[m.field(2)])
     m.sp[m.field(0)] = woken
     woken.advance(m, 4)
 }
@@ -132,7 +133,7 @@ private func atomicPlace(_ m: State, _ size: UInt) -> (UnsafeMutableRawPointer?,
     let (place, code) = atomicPlace(m, size)
     guard place != nil else { return m.trap(code) }
     let memory = Int(UInt32(truncatingIfNeeded: m.word(3)))
-    let answer = runtimeWait(
+    let answer = upcalls(m.cx).pointee.wait(
         m.cx, memory, m.sp[m.field(1)] &+ m.word(2), size == 8, m.sp[m.field(2)],
         m.sp[m.field(3)])
     // A trap code, or `suspended`, stands in the upper half.

@@ -51,7 +51,9 @@ extension State {
 }
 
 /// Reads an entry of a code table, which another thread may change at the same time.
-@inline(__always) func publishedCode(_ entry: UnsafePointer<Atomic<UInt>>) -> CodePointer {
+@inlinable @inline(__always) package func publishedCode(_ entry: UnsafePointer<Atomic<UInt>>)
+    -> CodePointer
+{
     // aarch64 orders reads through a pointer behind the read of the pointer without being asked.
     #if arch(arm64)
         let address = entry.pointee.load(ordering: .relaxed)
@@ -82,7 +84,9 @@ extension State {
         return (nil, .uninitializedElement)
     }
     if _slowPath(UInt(function.pointee.typeID) != type) {
-        if !runtimeIsSubtype(m.cx, function.pointee.typeID, UInt32(truncatingIfNeeded: type)) {
+        if !upcalls(m.cx).pointee.isSubtype(
+            m.cx, function.pointee.typeID, UInt32(truncatingIfNeeded: type))
+        {
             return (nil, .indirectCallTypeMismatch)
         }
     }
@@ -114,7 +118,7 @@ extension State {
     let m = State(pc, sp, memory.pointee.base, ms, cx, r, f, g)
     let record = function.assumingMemoryBound(to: FunctionRecord.self)
     let expected = UInt32(truncatingIfNeeded: m.unsignedHalf)
-    if !runtimeIsSubtype(cx, record.pointee.typeID, expected) {
+    if !upcalls(cx).pointee.isSubtype(cx, record.pointee.typeID, expected) {
         return m.trap(.indirectCallTypeMismatch)
     }
     m.enter(record, returningTo: pc + 3)
@@ -143,7 +147,7 @@ extension State {
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) {
     let frame = sp + State(pc, sp, md, ms, cx, r, f, g).field(4)
-    let code = runtimeGrowStack(cx, frame)
+    let code = upcalls(cx).pointee.growStack(cx, frame)
     if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
     dispatch(pc, sp, md, ms, cx, r, f, g)
 }
@@ -210,7 +214,7 @@ extension State {
 
 /// Words of a link area, which lies between the caller's operands and the callee's frame when a
 /// call crosses instances: saved code, saved stack, saved context, H.
-let linkSlots = 4
+@inlinable package var linkSlots: Int { 4 }
 
 /// Calls a function of the host or of another instance; `back` is where the caller goes on and
 /// `delta` the distance of the arguments from its frame, in slots.
@@ -241,7 +245,7 @@ let linkSlots = 4
         execution.pointee.context = cx
         execution.pointee.top = frame
         execution.pointee.budget = budget
-        let code = runtimeCallHost(record, arguments, cx)
+        let code = upcalls(cx).pointee.callHost(function, arguments, cx)
         cx.storeBytes(
             of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
         // What the accumulators held is of no use any more.
@@ -249,9 +253,9 @@ let linkSlots = 4
         // It may have taken any time. The budget does not tell: it counts calls, not how long they are.
         if _slowPath(
             execution.pointee.stopWord.pointee.load(ordering: .relaxed)
-                & InterruptHandle.stopBits != 0), code == 0 || code == landed
+                & StopBits.all != 0), code == 0 || code == landed
         {
-            let stop = runtimeStopRequest(execution)
+            let stop = upcalls(cx).pointee.stopRequest(cx)
             // The word before `back` is the call's own.
             if stop != 0 { return leave(back - 1, sp, cx, UInt(stop), cx, 0, 0, 0) }
         }
@@ -295,7 +299,7 @@ let linkSlots = 4
 ) {
     let record = function.assumingMemoryBound(to: FunctionRecord.self)
     let frame = sp + (Int(bitPattern: delta) + Int(record.pointee.headerIndex) + linkSlots)
-    let code = runtimeGrowStack(cx, frame)
+    let code = upcalls(cx).pointee.growStack(cx, frame)
     if code != 0 { return leave(back, sp, cx, UInt(code), cx, r, f, g) }
     crossCall(back, sp, function, delta, cx, r, f, g)
 }
@@ -352,7 +356,7 @@ let linkSlots = 4
 /// The code of a function that was not called yet: translates it and goes on with its code, or stops
 /// if the guest must not wait for that.
 @inline(__always) func translateStub(_ m: State) {
-    let answer = runtimeTranslate(m.cx, Int(truncatingIfNeeded: m.word(1)))
+    let answer = upcalls(m.cx).pointee.translate(m.cx, Int(truncatingIfNeeded: m.word(1)))
     guard answer >= lowestReference, let code = CodePointer(bitPattern: UInt(answer)) else {
         return leave(m.pc, m.sp, m.md, UInt(answer), m.cx, m.r, m.f, m.g)
     }

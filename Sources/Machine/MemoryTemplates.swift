@@ -197,7 +197,7 @@ extension UInt64 {
 
 /// The result of a 32-bit memory is truncated by the low half of the answer being all ones.
 @inline(__always) func memoryGrow(_ m: State) {
-    let old = runtimeMemoryGrow(m.cx, m.field(2), m.sp[m.field(1)])
+    let old = upcalls(m.cx).pointee.growMemory(m.cx, m.field(2), m.sp[m.field(1)])
     if _slowPath(old &>> 62 == 1) {
         return leave(m.pc, m.sp, m.md, UInt(old & 0xff), m.cx, m.r, m.f, m.g)
     }
@@ -314,7 +314,7 @@ private let bulkLimit: UInt = 65_536
 }
 
 /// Operations of the runtime on three slots and two indices.
-enum BulkOperation: Int {
+package enum BulkOperation: Int {
     case memoryCopy
     case memoryFill
     case memoryInit
@@ -330,12 +330,12 @@ enum BulkOperation: Int {
     ) -> UInt64 {
         let first = Int(UInt32(truncatingIfNeeded: indices)), second = Int(indices &>> 32)
         switch BulkOperation(rawValue: operation) {
-        case .memoryCopy: return runtimeMemoryCopy(cx, first, second, a, b, c)
-        case .memoryFill: return runtimeMemoryFill(cx, first, a, b, c)
-        case .memoryInit: return runtimeMemoryInit(cx, first, second, a, b, c)
-        case .tableCopy: return runtimeTableCopy(cx, first, second, a, b, c)
-        case .tableFill: return runtimeTableFill(cx, first, a, b, c)
-        case .tableInit: return runtimeTableInit(cx, first, second, a, b, c)
+        case .memoryCopy: return upcalls(cx).pointee.copyMemory(cx, first, second, a, b, c)
+        case .memoryFill: return upcalls(cx).pointee.fillMemory(cx, first, a, b, c)
+        case .memoryInit: return upcalls(cx).pointee.initMemory(cx, first, second, a, b, c)
+        case .tableCopy: return upcalls(cx).pointee.copyTable(cx, first, second, a, b, c)
+        case .tableFill: return upcalls(cx).pointee.fillTable(cx, first, a, b, c)
+        case .tableInit: return upcalls(cx).pointee.initTable(cx, first, second, a, b, c)
         case nil: return UInt64(TrapCode.unreachable.rawValue)
         }
     }
@@ -352,6 +352,10 @@ enum BulkOperation: Int {
 
 @inline(__always) func dropSegment(_ m: State) {
     let segment = Int(bitPattern: m.unsignedHalf)
-    if m.field(0) == 0 { runtimeDataDrop(m.cx, segment) } else { runtimeElementDrop(m.cx, segment) }
+    if m.field(0) == 0 {
+        upcalls(m.cx).pointee.dropData(m.cx, segment)
+    } else {
+        upcalls(m.cx).pointee.dropElements(m.cx, segment)
+    }
     m.next(2)
 }
