@@ -51,7 +51,7 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmSystem", "WasmdDocuments",
+                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
             ],
             path: "Sources/wasmd"),
 
@@ -85,7 +85,7 @@ let package = Package(
             name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
-            name: "WASITests", dependencies: ["WasmWASI", "WasmSystem", "WasmText"],
+            name: "WASITests", dependencies: ["WasmMachine", "WasmWASI", "WasmSystem", "WasmText"],
             path: "Tests/WASITests"),
         .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
         .testTarget(

@@ -4,6 +4,7 @@
 
 import Glibc
 import Synchronization
+import WasmMachine
 import WasmValidator
 
 final class Guest {
@@ -186,6 +187,7 @@ final class Guest {
         set(ContextOffset.tables, Stage.number(Stage.tablePointers))
         set(ContextOffset.execution, Stage.number(Stage.execution))
         set(ContextOffset.codeTable, Stage.number(entries))
+        set(ContextOffset.upcalls, Stage.number(Upcalls.shared))
         return fill()
     }
 

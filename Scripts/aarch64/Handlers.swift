@@ -1,5 +1,7 @@
 // Every instruction of the table, with all its operand values.
 
+import WasmMachine
+
 enum Handlers {
     /// Runs of each instruction: every pair of the first two operands' values.
     static let runs = 1024

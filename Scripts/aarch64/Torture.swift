@@ -3,6 +3,7 @@
 
 import Glibc
 import Synchronization
+import WasmMachine
 
 enum Torture {
     /// Times the loop goes round; it is six instructions long.

@@ -1,6 +1,7 @@
 // One run of one instruction: makes the state that it finds, runs it, and digests what it leaves.
 
 import Synchronization
+import WasmMachine
 
 /// An instruction of the table, and what its operands mean.
 struct Subject {
@@ -176,7 +177,7 @@ struct Trial {
         Stage.execution.pointee = ExecutionState(top: Stage.frame, stopWord: Stage.stopWord)
         // Whoever looks whether the guest is to stop finds a bit in half of the runs.
         Stage.stopWord.pointee.store(
-            run / 4 % 2 == 1 ? InterruptHandle.stopBits : 0, ordering: .relaxed)
+            run / 4 % 2 == 1 ? StopBits.all : 0, ordering: .relaxed)
     }
 
     /// What does not change between runs.
@@ -196,6 +197,7 @@ struct Trial {
             set(ContextOffset.tables, Stage.number(Stage.tablePointers))
             set(ContextOffset.execution, Stage.number(Stage.execution))
             set(ContextOffset.heap, Stage.number(Stage.heap))
+            set(ContextOffset.upcalls, Stage.number(Upcalls.shared))
             for function in 0..<Cell.importedFunctionCount {
                 set(Cell.importedFunctions + 8 * function, Stage.number(Stage.functions + function))
             }

@@ -98,7 +98,7 @@ private func numbersFile() -> GeneratedFile {
     text +=
         "\n    /// How many instructions there are.\n    @inlinable package static var count: Int { \(base) }\n"
     text += "\n    /// The number of each family's first instruction.\n"
-    text += "    package enum Base {\n\(bases)    }\n}\n"
+    text += "    @usableFromInline package enum Base {\n\(bases)    }\n}\n"
     return GeneratedFile(machine: "InstructionNumbers.swift", text)
 }
 

@@ -7,7 +7,7 @@
 // bytes behind a cell's own, 0 at the end.
 
 /// What the machine and the collector know of a type: 32 bytes.
-package struct TypeRecord {
+@usableFromInline package struct TypeRecord {
     /// `depth` headers of the supertypes' own objects, the most general first.
     package var ancestors: UnsafePointer<UInt32>?
     /// Offsets of a structure's fields that the collector follows.
@@ -29,7 +29,7 @@ package struct TypeRecord {
 }
 
 /// Byte offsets into the block that handlers find through `ContextOffset.heap`.
-package enum HeapOffset {
+@usableFromInline package enum HeapOffset {
     /// Array of `TypeRecord`, by the type's number in the engine's registry.
     @inlinable package static var types: Int { 0 }
     /// The first free cell of every size class, or 0.
@@ -41,7 +41,7 @@ package enum HeapOffset {
 }
 
 /// Sizes of cells: multiples of 8 up to 128 bytes, then four steps to each power of two.
-package enum SizeClass {
+@usableFromInline package enum SizeClass {
     @inlinable package static var smallest: Int { 16 }
     @inlinable package static var largest: Int { 32_768 }
     /// The class of objects that have blocks of their own; its list has one cell at most.
@@ -65,13 +65,13 @@ package enum SizeClass {
 }
 
 /// Elements of arrays begin behind the header and the length, four bytes each.
-package enum ArrayLayout {
+@usableFromInline package enum ArrayLayout {
     @inlinable package static var lengthOffset: Int { 4 }
     @inlinable package static var elementsOffset: Int { 8 }
 }
 
 /// What an object is; in the upper four bits of its header.
-package enum ObjectKind: UInt32 {
+@usableFromInline package enum ObjectKind: UInt32 {
     case structure = 0
     case array = 1
     /// A payload of slots whose types the heap does not know.

@@ -1,5 +1,5 @@
 /// What the disassembler knows of a family of instructions; the table is generated.
-package struct InstructionFamily {
+@usableFromInline package struct InstructionFamily {
     package let base: Int
     package let count: Int
     package let words: Int
@@ -19,7 +19,7 @@ package struct InstructionFamily {
 }
 
 /// One position on an axis of a family.
-package struct InstructionChoice {
+@usableFromInline package struct InstructionChoice {
     package let label: StaticString
     package let fields: StaticString
     package let extraWords: Int

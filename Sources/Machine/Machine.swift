@@ -4,7 +4,7 @@
 // and never freed; every word of the table is the address of a function of type `Handler`.
 
 /// The number of a register instruction, an index into the table of handlers.
-package struct Instruction: Hashable, Sendable {
+@usableFromInline package struct Instruction: Hashable, Sendable {
     @usableFromInline let compactNumber: UInt16
     @inlinable @inline(__always) package init(_ number: Int) {
         compactNumber = UInt16(truncatingIfNeeded: number)
@@ -23,7 +23,7 @@ package struct Instruction: Hashable, Sendable {
     UInt64(UInt(bitPattern: unsafeBitCast(handler, to: UnsafeRawPointer.self)))
 }
 
-package enum Machine {
+@usableFromInline package enum Machine {
     /// Handler addresses by instruction number; filled once, then only read.
     package nonisolated(unsafe) static let handlers: UnsafeMutablePointer<UInt64> = {
         let table = UnsafeMutablePointer<UInt64>.allocate(capacity: Instruction.count)

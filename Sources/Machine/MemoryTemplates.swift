@@ -314,7 +314,7 @@ private let bulkLimit: UInt = 65_536
 }
 
 /// Operations of the runtime on three slots and two indices.
-package enum BulkOperation: Int {
+@usableFromInline package enum BulkOperation: Int {
     case memoryCopy
     case memoryFill
     case memoryInit

@@ -18,7 +18,7 @@ import Synchronization
 @usableFromInline package typealias ContextPointer = UnsafeMutableRawPointer
 
 /// What a reference to a function points at, and what imports and tables hold: 40 bytes.
-package struct FunctionRecord {
+@usableFromInline package struct FunctionRecord {
     /// Where calling the function starts: its code, or a stub that translates it first.
     package var code: CodePointer
     /// The context block of the instance that defines it; nil for a host function.
@@ -34,7 +34,7 @@ package struct FunctionRecord {
     /// The unretained `HostFunction` object of a host function; the store keeps it alive.
     package var host: UnsafeMutableRawPointer?
 
-    @inlinable package init(
+    package init(
         code: CodePointer, context: ContextPointer?, typeID: UInt32, headerIndex: UInt16,
         parameterSlots: UInt16, resultSlots: UInt16, functionIndex: UInt32,
         host: UnsafeMutableRawPointer?
@@ -51,12 +51,12 @@ package struct FunctionRecord {
 }
 
 /// A linear memory. `base` is reserved address space and never moves.
-package struct MemoryRecord {
+@usableFromInline package struct MemoryRecord {
     package var base: UnsafeMutableRawPointer
     /// Bytes that the guest may access.
     package var byteCount: UInt
 
-    @inlinable package init(
+    package init(
         base: UnsafeMutableRawPointer, byteCount: UInt
     ) {
         self.base = base
@@ -65,11 +65,11 @@ package struct MemoryRecord {
 }
 
 /// A table of references, 64 bits each.
-package struct TableRecord {
+@usableFromInline package struct TableRecord {
     package var elements: UnsafeMutablePointer<UInt64>
     package var count: UInt
 
-    @inlinable package init(
+    package init(
         elements: UnsafeMutablePointer<UInt64>, count: UInt
     ) {
         self.elements = elements
@@ -78,10 +78,10 @@ package struct TableRecord {
 }
 
 /// The accumulators of a guest that stands still.
-package struct Accumulators {
-    package var r: UInt64 = 0
-    package var f: Double = 0
-    package var g: Float = 0
+@usableFromInline package struct Accumulators {
+    @usableFromInline package var r: UInt64 = 0
+    @usableFromInline package var f: Double = 0
+    @usableFromInline package var g: Float = 0
 
     @inlinable package init(
         r: UInt64 = 0, f: Double = 0, g: Float = 0
@@ -104,7 +104,7 @@ package struct Accumulators {
 
 /// Bits of a `StopWord`. After each call of the host the machine looks for these; if one is set, it
 /// asks the store whether the guest is to stop. The other bits are the `InterruptHandle`'s own.
-package enum StopBits {
+@usableFromInline package enum StopBits {
     /// Somebody asked the guest to stop.
     @inlinable package static var requested: UInt32 { 1 }
     /// The store's deadline was over when somebody looked last.
@@ -113,7 +113,7 @@ package enum StopBits {
 }
 
 /// State exchanged between machine and store; one per store.
-package struct ExecutionState {
+@usableFromInline package struct ExecutionState {
     /// The first slot that a host used and that its call does not have, and the number of slots that
     /// there are plus 1; 0 if there was none. `CallSlots` writes them without a call: they stay first.
     package var missingSlot = 0
@@ -143,7 +143,7 @@ package struct ExecutionState {
         package var dispatchCount = 0
     #endif
 
-    @inlinable package init(
+    package init(
         top: StackPointer, stopWord: StopWord
     ) {
         self.top = top
@@ -156,7 +156,7 @@ package struct ExecutionState {
 /// The block is `[header][imported functions][imported globals][own globals]`: a pointer to a
 /// `FunctionRecord` for every imported function, a pointer to its cell for every imported global,
 /// and the cells of the module's own globals (8 bytes, 16 for v128).
-package enum ContextOffset {
+@usableFromInline package enum ContextOffset {
     /// No frame may start above this address; after it there is room for the largest frame. Current
     /// only in the instance whose code runs: see `passStackLimit`.
     @inlinable package static var stackLimit: Int { 0 }
@@ -187,7 +187,7 @@ package enum ContextOffset {
 }
 
 /// Where things stand in the context block of a module's instances.
-package struct ContextLayout: Sendable {
+@usableFromInline package struct ContextLayout: Sendable {
     package let importedFunctionCount: Int
     package let importedGlobalCount: Int
     /// Byte offset of every global: of its cell for own ones, of the pointer to it for imported.

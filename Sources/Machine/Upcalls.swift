@@ -8,29 +8,38 @@
 /// A code that is returned is that of a `TrapCode`, `landed` or `suspended`; 0 lets the guest go on.
 /// Addresses, indices and counts come from the guest as they are: i32 operands zero-extended, nothing
 /// compared with a size. Indices of memories, tables, segments, functions and tags were validated.
-package struct Upcalls {
-    package typealias Question = @convention(c) (ContextPointer) -> UInt64
-    package typealias Check = @convention(c) (ContextPointer) -> Bool
-    package typealias Function = @convention(c) (ContextPointer, Int) -> UInt64
-    package typealias Drop = @convention(c) (ContextPointer, Int) -> Void
-    package typealias Growth = @convention(c) (ContextPointer, UnsafeMutableRawPointer) -> UInt64
-    package typealias HostCall =
+@usableFromInline package struct Upcalls {
+    @usableFromInline package typealias Question = @convention(c) (ContextPointer) -> UInt64
+    @usableFromInline package typealias Check = @convention(c) (ContextPointer) -> Bool
+    @usableFromInline package typealias Function = @convention(c) (ContextPointer, Int) -> UInt64
+    @usableFromInline package typealias Drop = @convention(c) (ContextPointer, Int) -> Void
+    @usableFromInline package typealias Growth =
+        @convention(c) (ContextPointer, UnsafeMutableRawPointer) -> UInt64
+    @usableFromInline package typealias HostCall =
         @convention(c) (UnsafeMutableRawPointer, StackPointer, ContextPointer) -> UInt64
-    package typealias Observation = @convention(c) (ContextPointer, Int, UInt32) -> Void
-    package typealias MemoryGrowth = @convention(c) (ContextPointer, Int, UInt64) -> UInt64
-    package typealias TableGrowth = @convention(c) (ContextPointer, Int, UInt64, UInt64) -> UInt64
-    package typealias Copy =
+    @usableFromInline package typealias Observation =
+        @convention(c) (ContextPointer, Int, UInt32) -> Void
+    @usableFromInline package typealias MemoryGrowth =
+        @convention(c) (ContextPointer, Int, UInt64) -> UInt64
+    @usableFromInline package typealias TableGrowth =
+        @convention(c) (ContextPointer, Int, UInt64, UInt64) -> UInt64
+    @usableFromInline package typealias Copy =
         @convention(c) (ContextPointer, Int, Int, UInt64, UInt64, UInt64) -> UInt64
-    package typealias Fill = @convention(c) (ContextPointer, Int, UInt64, UInt64, UInt64) -> UInt64
-    package typealias Notify = @convention(c) (ContextPointer, Int, UInt64, UInt64) -> UInt64
-    package typealias Wait =
+    @usableFromInline package typealias Fill =
+        @convention(c) (ContextPointer, Int, UInt64, UInt64, UInt64) -> UInt64
+    @usableFromInline package typealias Notify =
+        @convention(c) (ContextPointer, Int, UInt64, UInt64) -> UInt64
+    @usableFromInline package typealias Wait =
         @convention(c) (ContextPointer, Int, UInt64, Bool, UInt64, UInt64) -> UInt64
-    package typealias Comparison = @convention(c) (ContextPointer, UInt32, UInt32) -> Bool
-    package typealias Cells = @convention(c) (ContextPointer, Int, UInt32, StackPointer) -> UInt64
-    package typealias Aggregate =
+    @usableFromInline package typealias Comparison =
+        @convention(c) (ContextPointer, UInt32, UInt32) -> Bool
+    @usableFromInline package typealias Cells =
+        @convention(c) (ContextPointer, Int, UInt32, StackPointer) -> UInt64
+    @usableFromInline package typealias Aggregate =
         @convention(c) (CodePointer, StackPointer, ContextPointer) -> UInt64
-    package typealias Throw = @convention(c) (ContextPointer, Int, StackPointer) -> UInt64
-    package typealias Rethrow = @convention(c) (ContextPointer, UInt64) -> UInt64
+    @usableFromInline package typealias Throw =
+        @convention(c) (ContextPointer, Int, StackPointer) -> UInt64
+    @usableFromInline package typealias Rethrow = @convention(c) (ContextPointer, UInt64) -> UInt64
 
     /// The code of a defined function of the running instance, translated if it must be; or below
     /// `lowestReference` the code of what stops the guest.

@@ -833,7 +833,7 @@ extension Instruction {
     @inlinable package static var count: Int { 3884 }
 
     /// The number of each family's first instruction.
-    package enum Base {
+    @usableFromInline package enum Base {
         @inlinable package static var integerCommutative: Int { 0 }
         @inlinable package static var integerWide: Int { 80 }
         @inlinable package static var integerOrdered: Int { 100 }

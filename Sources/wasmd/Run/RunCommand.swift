@@ -4,6 +4,10 @@ import WasmInterpreter
 import WasmSystem
 import WasmWASI
 
+#if COUNT_DISPATCHES
+    import WasmMachine
+#endif
+
 /// `wasmd run`: loads a module, gives it its world, calls its entry point.
 struct RunCommand {
     private let options: RunOptions
