@@ -44,7 +44,7 @@ func enumerationsFile() -> GeneratedFile {
 }
 
 private func declaration(_ rows: Rows) -> String {
-    var text = "    @usableFromInline package enum \(rows.name): UInt8 {\n"
+    var text = "    @usableFromInline package enum \(rows.name): UInt8, Sendable {\n"
     for name in rows.cases { text += "        case \(name)\n" }
     text += "\n        @inlinable package var position: Int { Int(rawValue) }\n"
     for fact in facts.filter({ $0.enumeration == rows.name }).flatMap(\.facts) {

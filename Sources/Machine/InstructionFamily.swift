@@ -1,5 +1,5 @@
 /// What the disassembler knows of a family of instructions; the table is generated.
-@usableFromInline package struct InstructionFamily {
+package struct InstructionFamily {
     package let base: Int
     package let count: Int
     package let words: Int
@@ -19,7 +19,7 @@
 }
 
 /// One position on an axis of a family.
-@usableFromInline package struct InstructionChoice {
+package struct InstructionChoice {
     package let label: StaticString
     package let fields: StaticString
     package let extraWords: Int

@@ -8,7 +8,7 @@
 /// A code that is returned is that of a `TrapCode`, `landed` or `suspended`; 0 lets the guest go on.
 /// Addresses, indices and counts come from the guest as they are: i32 operands zero-extended, nothing
 /// compared with a size. Indices of memories, tables, segments, functions and tags were validated.
-@usableFromInline package struct Upcalls {
+package struct Upcalls {
     @usableFromInline package typealias Question = @convention(c) (ContextPointer) -> UInt64
     @usableFromInline package typealias Check = @convention(c) (ContextPointer) -> Bool
     @usableFromInline package typealias Function = @convention(c) (ContextPointer, Int) -> UInt64

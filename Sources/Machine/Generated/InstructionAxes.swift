@@ -3,7 +3,7 @@
 // Positions on the axes of the instruction set, by name.
 
 extension Instruction {
-    @usableFromInline package enum IntegerCommutative: UInt8 {
+    @usableFromInline package enum IntegerCommutative: UInt8, Sendable {
         case i32Add
         case i32Mul
         case i32And
@@ -18,7 +18,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum CommutativeForm: UInt8 {
+    @usableFromInline package enum CommutativeForm: UInt8, Sendable {
         case slotSlot
         case slotImmediate
         case registerSlot
@@ -27,14 +27,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Destination: UInt8 {
+    @usableFromInline package enum Destination: UInt8, Sendable {
         case toSlot
         case toRegister
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum IntegerWide: UInt8 {
+    @usableFromInline package enum IntegerWide: UInt8, Sendable {
         case i64Add
         case i64Mul
         case i64And
@@ -44,14 +44,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum WideForm: UInt8 {
+    @usableFromInline package enum WideForm: UInt8, Sendable {
         case slotImmediate
         case registerImmediate
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum IntegerOrdered: UInt8 {
+    @usableFromInline package enum IntegerOrdered: UInt8, Sendable {
         case i32Sub
         case i32Shl
         case i32ShrS
@@ -68,7 +68,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum OrderedForm: UInt8 {
+    @usableFromInline package enum OrderedForm: UInt8, Sendable {
         case slotSlot
         case slotImmediate
         case registerSlot
@@ -80,7 +80,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Division: UInt8 {
+    @usableFromInline package enum Division: UInt8, Sendable {
         case i32DivS
         case i32DivU
         case i32RemS
@@ -93,7 +93,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum IntegerComparison: UInt8 {
+    @usableFromInline package enum IntegerComparison: UInt8, Sendable {
         case i32Eq
         case i32Ne
         case i32LtS
@@ -170,7 +170,7 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum IntegerCondition: UInt8 {
+    @usableFromInline package enum IntegerCondition: UInt8, Sendable {
         case i32Eq
         case i32Ne
         case i32LtS
@@ -225,7 +225,7 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum BranchForm: UInt8 {
+    @usableFromInline package enum BranchForm: UInt8, Sendable {
         case slotSlot
         case slotImmediate
         case registerSlot
@@ -236,14 +236,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Direction: UInt8 {
+    @usableFromInline package enum Direction: UInt8, Sendable {
         case forward
         case loop
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum IntegerUnary: UInt8 {
+    @usableFromInline package enum IntegerUnary: UInt8, Sendable {
         case i32Clz
         case i32Ctz
         case i32Popcnt
@@ -262,14 +262,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Source: UInt8 {
+    @usableFromInline package enum Source: UInt8, Sendable {
         case slot
         case register
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatCommutative: UInt8 {
+    @usableFromInline package enum FloatCommutative: UInt8, Sendable {
         case f32Add
         case f32Mul
         case f32Min
@@ -282,7 +282,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatOrdered: UInt8 {
+    @usableFromInline package enum FloatOrdered: UInt8, Sendable {
         case f32Sub
         case f32Div
         case f32Copysign
@@ -293,7 +293,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatComparison: UInt8 {
+    @usableFromInline package enum FloatComparison: UInt8, Sendable {
         case f32Eq
         case f32Ne
         case f32Lt
@@ -328,7 +328,7 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum FloatCondition: UInt8 {
+    @usableFromInline package enum FloatCondition: UInt8, Sendable {
         case f32Eq
         case f32Ne
         case f32Lt
@@ -379,7 +379,7 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum FloatBranchForm: UInt8 {
+    @usableFromInline package enum FloatBranchForm: UInt8, Sendable {
         case slotSlot
         case slotWide
         case registerSlot
@@ -388,7 +388,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatUnary: UInt8 {
+    @usableFromInline package enum FloatUnary: UInt8, Sendable {
         case f32Abs
         case f32Neg
         case f32Ceil
@@ -407,14 +407,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatCanonicalize: UInt8 {
+    @usableFromInline package enum FloatCanonicalize: UInt8, Sendable {
         case f32Canonicalize
         case f64Canonicalize
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatConvert: UInt8 {
+    @usableFromInline package enum FloatConvert: UInt8, Sendable {
         case f32ConvertI32S
         case f32ConvertI32U
         case f32ConvertI64S
@@ -429,7 +429,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Truncate: UInt8 {
+    @usableFromInline package enum Truncate: UInt8, Sendable {
         case i32TruncF32S
         case i32TruncF32U
         case i32TruncF64S
@@ -442,7 +442,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum TruncateSaturating: UInt8 {
+    @usableFromInline package enum TruncateSaturating: UInt8, Sendable {
         case i32TruncSatF32S
         case i32TruncSatF32U
         case i32TruncSatF64S
@@ -455,7 +455,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Load: UInt8 {
+    @usableFromInline package enum Load: UInt8, Sendable {
         case i32Load
         case i32Load8S
         case i32Load8U
@@ -481,7 +481,7 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum ScalarAddress: UInt8 {
+    @usableFromInline package enum ScalarAddress: UInt8, Sendable {
         case slot
         case register
         case constant
@@ -498,7 +498,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum ScaledLoad: UInt8 {
+    @usableFromInline package enum ScaledLoad: UInt8, Sendable {
         case i32Load
         case i32Load16S
         case i32Load16U
@@ -511,7 +511,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum ScaledAddress: UInt8 {
+    @usableFromInline package enum ScaledAddress: UInt8, Sendable {
         case slotIndex
         case registerIndex
         case slotIndexWide
@@ -520,7 +520,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Store: UInt8 {
+    @usableFromInline package enum Store: UInt8, Sendable {
         case i32Store8
         case i32Store16
         case i32Store
@@ -539,14 +539,14 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum SlotOrImmediate: UInt8 {
+    @usableFromInline package enum SlotOrImmediate: UInt8, Sendable {
         case slot
         case immediate
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum ScaledStore: UInt8 {
+    @usableFromInline package enum ScaledStore: UInt8, Sendable {
         case i32Store16
         case i32Store
         case i64Store
@@ -554,21 +554,21 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum SlotOrConstant: UInt8 {
+    @usableFromInline package enum SlotOrConstant: UInt8, Sendable {
         case slot
         case constant
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatStore: UInt8 {
+    @usableFromInline package enum FloatStore: UInt8, Sendable {
         case f32Store
         case f64Store
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Address: UInt8 {
+    @usableFromInline package enum Address: UInt8, Sendable {
         case slot
         case register
         case constant
@@ -583,7 +583,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Move: UInt8 {
+    @usableFromInline package enum Move: UInt8, Sendable {
         case move8
         case move32
         case move64
@@ -591,14 +591,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum BranchSense: UInt8 {
+    @usableFromInline package enum BranchSense: UInt8, Sendable {
         case ifTrue
         case ifFalse
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum TableIndex: UInt8 {
+    @usableFromInline package enum TableIndex: UInt8, Sendable {
         case slot
         case register
         case slotImmediate
@@ -607,7 +607,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Accumulator: UInt8 {
+    @usableFromInline package enum Accumulator: UInt8, Sendable {
         case integer
         case float
         case double
@@ -615,21 +615,21 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum GlobalPlace: UInt8 {
+    @usableFromInline package enum GlobalPlace: UInt8, Sendable {
         case own
         case imported
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatAccumulator: UInt8 {
+    @usableFromInline package enum FloatAccumulator: UInt8, Sendable {
         case float
         case double
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Wide: UInt8 {
+    @usableFromInline package enum Wide: UInt8, Sendable {
         case i64Add128
         case i64Sub128
         case i64MulWideS
@@ -638,21 +638,21 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum Addend: UInt8 {
+    @usableFromInline package enum Addend: UInt8, Sendable {
         case immediate
         case slot
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum IntegerWidth: UInt8 {
+    @usableFromInline package enum IntegerWidth: UInt8, Sendable {
         case i32
         case i64
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum LoadPair: UInt8 {
+    @usableFromInline package enum LoadPair: UInt8, Sendable {
         case i32Load
         case i32Load8U
         case i64Load
@@ -660,7 +660,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum BranchedLoad: UInt8 {
+    @usableFromInline package enum BranchedLoad: UInt8, Sendable {
         case i32Load
         case i32Load8U
         case i32Load16U
@@ -668,7 +668,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum LoadedCondition: UInt8 {
+    @usableFromInline package enum LoadedCondition: UInt8, Sendable {
         case i32Eq
         case i32Ne
         case i32LtS
@@ -685,7 +685,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum NumberType: UInt8 {
+    @usableFromInline package enum NumberType: UInt8, Sendable {
         case i32
         case i64
         case f32
@@ -694,7 +694,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum PairForm: UInt8 {
+    @usableFromInline package enum PairForm: UInt8, Sendable {
         case slotSlot
         case registerSlot
         case slotRegister
@@ -702,7 +702,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum AtomicWidth: UInt8 {
+    @usableFromInline package enum AtomicWidth: UInt8, Sendable {
         case bits8
         case bits16
         case bits32
@@ -711,7 +711,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum AtomicModify: UInt8 {
+    @usableFromInline package enum AtomicModify: UInt8, Sendable {
         case add
         case sub
         case and
@@ -722,7 +722,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FieldRead: UInt8 {
+    @usableFromInline package enum FieldRead: UInt8, Sendable {
         case i32
         case i8Signed
         case i8Unsigned
@@ -735,7 +735,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FieldWrite: UInt8 {
+    @usableFromInline package enum FieldWrite: UInt8, Sendable {
         case i8
         case i16
         case i32
@@ -744,7 +744,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FieldWriteForm: UInt8 {
+    @usableFromInline package enum FieldWriteForm: UInt8, Sendable {
         case slotSlot
         case registerSlot
         case slotRegister
@@ -753,7 +753,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum ElementWriteForm: UInt8 {
+    @usableFromInline package enum ElementWriteForm: UInt8, Sendable {
         case slotSlotSlot
         case registerSlotSlot
         case slotRegisterSlot
@@ -762,14 +762,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum I31Get: UInt8 {
+    @usableFromInline package enum I31Get: UInt8, Sendable {
         case i31GetS
         case i31GetU
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum CastTarget: UInt8 {
+    @usableFromInline package enum CastTarget: UInt8, Sendable {
         case object
         case function
         case any
@@ -781,7 +781,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum AbstractTarget: UInt8 {
+    @usableFromInline package enum AbstractTarget: UInt8, Sendable {
         case any
         case none
         case eq
@@ -791,14 +791,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum CastSense: UInt8 {
+    @usableFromInline package enum CastSense: UInt8, Sendable {
         case onSuccess
         case onFailure
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorUnary: UInt8 {
+    @usableFromInline package enum VectorUnary: UInt8, Sendable {
         case v128Not
         case i8x16Abs
         case i8x16Neg
@@ -851,14 +851,14 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorRoot: UInt8 {
+    @usableFromInline package enum VectorRoot: UInt8, Sendable {
         case f32x4Sqrt
         case f64x2Sqrt
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum FloatShape: UInt8 {
+    @usableFromInline package enum FloatShape: UInt8, Sendable {
         case f32x4
         case f64x2
 
@@ -873,7 +873,7 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum VectorBinary: UInt8 {
+    @usableFromInline package enum VectorBinary: UInt8, Sendable {
         case v128And
         case v128Or
         case v128Xor
@@ -939,14 +939,14 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum VectorForm: UInt8 {
+    @usableFromInline package enum VectorForm: UInt8, Sendable {
         case slotSlot
         case slotConstant
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum ZipKind: UInt8 {
+    @usableFromInline package enum ZipKind: UInt8, Sendable {
         case zipLow
         case zipHigh
         case evens
@@ -955,7 +955,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum ZipShape: UInt8 {
+    @usableFromInline package enum ZipShape: UInt8, Sendable {
         case i8x16
         case i16x8
         case i32x4
@@ -963,7 +963,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorComparison: UInt8 {
+    @usableFromInline package enum VectorComparison: UInt8, Sendable {
         case i8x16Eq
         case i8x16Ne
         case i8x16LtS
@@ -1016,7 +1016,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorChoose: UInt8 {
+    @usableFromInline package enum VectorChoose: UInt8, Sendable {
         case i8x16MinS
         case i8x16MinU
         case i8x16MaxS
@@ -1037,7 +1037,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorExtended: UInt8 {
+    @usableFromInline package enum VectorExtended: UInt8, Sendable {
         case i16x8ExtmulLowI8x16S
         case i16x8ExtmulHighI8x16S
         case i16x8ExtmulLowI8x16U
@@ -1054,7 +1054,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorTernary: UInt8 {
+    @usableFromInline package enum VectorTernary: UInt8, Sendable {
         case v128Bitselect
         case f32x4RelaxedNmadd
         case f64x2RelaxedNmadd
@@ -1063,7 +1063,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorShift: UInt8 {
+    @usableFromInline package enum VectorShift: UInt8, Sendable {
         case i8x16Shl
         case i8x16ShrS
         case i8x16ShrU
@@ -1080,7 +1080,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum ShiftCount: UInt8 {
+    @usableFromInline package enum ShiftCount: UInt8, Sendable {
         case slot
         case register
         case immediate
@@ -1088,7 +1088,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorTest: UInt8 {
+    @usableFromInline package enum VectorTest: UInt8, Sendable {
         case v128AnyTrue
         case i8x16AllTrue
         case i8x16Bitmask
@@ -1102,7 +1102,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum IntegerShape: UInt8 {
+    @usableFromInline package enum IntegerShape: UInt8, Sendable {
         case i8x16
         case i16x8
         case i32x4
@@ -1121,7 +1121,7 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum VectorExtract: UInt8 {
+    @usableFromInline package enum VectorExtract: UInt8, Sendable {
         case i8x16ExtractLaneS
         case i8x16ExtractLaneU
         case i16x8ExtractLaneS
@@ -1144,14 +1144,14 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum VectorWindow: UInt8 {
+    @usableFromInline package enum VectorWindow: UInt8, Sendable {
         case low
         case high
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorLoad: UInt8 {
+    @usableFromInline package enum VectorLoad: UInt8, Sendable {
         case v128Load
         case v128Load8x8S
         case v128Load8x8U
@@ -1169,7 +1169,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorLoadingBinary: UInt8 {
+    @usableFromInline package enum VectorLoadingBinary: UInt8, Sendable {
         case v128And
         case v128Or
         case v128Xor
@@ -1194,7 +1194,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum OperandAddress: UInt8 {
+    @usableFromInline package enum OperandAddress: UInt8, Sendable {
         case slot
         case register
         case slotImmediate
@@ -1203,7 +1203,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorStoringBinary: UInt8 {
+    @usableFromInline package enum VectorStoringBinary: UInt8, Sendable {
         case v128And
         case v128Or
         case v128Xor
@@ -1232,7 +1232,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorUpdate: UInt8 {
+    @usableFromInline package enum VectorUpdate: UInt8, Sendable {
         case v128And
         case v128Or
         case v128Xor
@@ -1246,7 +1246,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorPair: UInt8 {
+    @usableFromInline package enum VectorPair: UInt8, Sendable {
         case f32x4MulAdd
         case f32x4MulSub
         case f32x4MulRsub
@@ -1300,7 +1300,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorShiftPair: UInt8 {
+    @usableFromInline package enum VectorShiftPair: UInt8, Sendable {
         case i16x8ShlAdd
         case i16x8ShlOr
         case i16x8ShrUOr
@@ -1320,7 +1320,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorPairShift: UInt8 {
+    @usableFromInline package enum VectorPairShift: UInt8, Sendable {
         case i16x8AddShrS
         case i16x8AddShrU
         case i32x4AddShrS
@@ -1329,7 +1329,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorTwo: UInt8 {
+    @usableFromInline package enum VectorTwo: UInt8, Sendable {
         case f32x4AddAdd
         case f32x4AddSub
         case f32x4AddMul
@@ -1370,7 +1370,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum LoadedProduct: UInt8 {
+    @usableFromInline package enum LoadedProduct: UInt8, Sendable {
         case i16x8Mul
         case i32x4Mul
         case f32x4Mul
@@ -1394,14 +1394,14 @@ extension Instruction {
         }
     }
 
-    @usableFromInline package enum FactorAddress: UInt8 {
+    @usableFromInline package enum FactorAddress: UInt8, Sendable {
         case slot
         case slotImmediate
 
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorExtendedBinary: UInt8 {
+    @usableFromInline package enum VectorExtendedBinary: UInt8, Sendable {
         case i16x8AddLoad8x8S
         case i16x8MulLoad8x8S
         case i16x8SubLoad8x8S
@@ -1418,7 +1418,7 @@ extension Instruction {
         @inlinable package var position: Int { Int(rawValue) }
     }
 
-    @usableFromInline package enum VectorBranchComparison: UInt8 {
+    @usableFromInline package enum VectorBranchComparison: UInt8, Sendable {
         case i8x16Eq
         case i16x8Eq
         case i32x4Eq
