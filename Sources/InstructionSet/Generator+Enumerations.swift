@@ -40,13 +40,13 @@ func enumerationsFile() -> GeneratedFile {
     text += "}\n"
     for (from, to) in conversions { text += "\n" + conversion(from, to) }
     for (name, first, second) in combinations { text += "\n" + combination(name, first, second) }
-    return GeneratedFile(machine: "InstructionAxes.swift", text)
+    return GeneratedFile(translator: "InstructionAxes.swift", text)
 }
 
 private func declaration(_ rows: Rows) -> String {
-    var text = "    @usableFromInline package enum \(rows.name): UInt8, Sendable {\n"
+    var text = "    enum \(rows.name): UInt8 {\n"
     for name in rows.cases { text += "        case \(name)\n" }
-    text += "\n        @inlinable package var position: Int { Int(rawValue) }\n"
+    text += "\n        @inline(__always) var position: Int { Int(rawValue) }\n"
     for fact in facts.filter({ $0.enumeration == rows.name }).flatMap(\.facts) {
         text += "\n" + property(fact, rows)
     }
@@ -88,8 +88,7 @@ private func property(
         if cases[value] == nil { order.append(value) }
         cases[value, default: []].append(".\(name)")
     }
-    var text = "        /// \(comment)\n        @inlinable package var \(name): \(type) {\n"
-    text += "            switch self {\n"
+    var text = "        /// \(comment)\n        var \(name): \(type) {\n            switch self {\n"
     for value in order {
         text += "            case \(list(cases[value] ?? [], indent: 20)): \(value)\n"
     }
@@ -121,8 +120,7 @@ private func conversion(_ from: String, _ to: String) -> String {
     var text = "extension Instruction.\(to) {\n"
     text += "    /// The case of the same name\(isTotal ? "" : ", if there is one").\n"
     text +=
-        "    @inlinable package init\(isTotal ? "" : "?")(_ other: Instruction.\(from)) {\n"
-    text += "        switch other {\n"
+        "    init\(isTotal ? "" : "?")(_ other: Instruction.\(from)) {\n        switch other {\n"
     for name in shared { text += "        case .\(name): self = .\(name)\n" }
     if !isTotal { text += "        default: return nil\n" }
     return text + "        }\n    }\n}\n"
@@ -138,8 +136,7 @@ private func combination(_ name: String, _ first: String, _ second: String) -> S
     } else {
         text += "    /// Both as one, if there is such an instruction.\n"
     }
-    text +=
-        "    @inlinable package init?(\n        _ first: Instruction.\(first), _ second: Instruction.\(second)"
+    text += "    init?(\n        _ first: Instruction.\(first), _ second: Instruction.\(second)"
     text += "\(canReverse ? ", isReversed: Bool" : "")\n    ) {\n        switch (first, second) {\n"
     for (name, choice) in made where !choice.isReversed {
         let reversed = made.first { $0.value.isReversed && $0.value.parts == choice.parts }

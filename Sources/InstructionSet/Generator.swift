@@ -7,6 +7,11 @@ public struct GeneratedFile: Sendable {
     init(machine name: String, _ text: String) {
         self.init(path: "Sources/Machine/Generated/\(name)", text: notice + text)
     }
+    init(translator name: String, _ text: String) {
+        self.init(
+            path: "Sources/Interpreter/Translator/Generated/\(name)",
+            text: notice + "import WasmMachine\n\n" + text)
+    }
     init(path: String, text: String) {
         self.path = path
         self.text = text
@@ -22,6 +27,9 @@ public func generatedFiles() -> [GeneratedFile] {
         numbersFile(), descriptionsFile(), enumerationsFile(), rowsFile(), handlerCodeFile(),
     ]
 }
+
+/// Families of one instruction that the machine puts into code itself.
+private let ofTheMachine = ["halt", "crossReturn"]
 
 private func handlerName(_ family: Family, _ index: Int) -> String {
     let labels = family.choices(at: index).map { choice in
@@ -63,6 +71,17 @@ private func handlerFiles() -> [GeneratedFile] {
     }
     var text = "func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {\n"
     for part in parts.indices { text += "    registerHandlers\(part)(table)\n" }
+    text += "}\n\nextension Instruction {\n    /// How many instructions there are.\n"
+    text +=
+        "    @inlinable package static var count: Int { \(instructionSet.reduce(0) { $0 + $1.count }) }\n"
+    var base = 0
+    for family in instructionSet {
+        if ofTheMachine.contains(family.name) {
+            text += "    @inlinable package static var \(family.name): Instruction {"
+            text += " Instruction(\(base)) }\n"
+        }
+        base += family.count
+    }
     text += "}\n"
     files.append(GeneratedFile(machine: "HandlerTable.swift", text))
     return files
@@ -75,11 +94,15 @@ private func numbersFile() -> GeneratedFile {
     var bases = ""
     var base = 0
     for family in instructionSet {
+        if ofTheMachine.contains(family.name) {
+            bases += "        static let \(family.name) = \(base)\n"
+            base += family.count
+            continue
+        }
         if !family.comment.isEmpty { text += "    /// \(family.comment)\n" }
         let enumerations = family.axes.flatMap(\.enumerations)
         if enumerations.isEmpty {
-            text += "    @inlinable package static var \(family.name): Instruction {\n"
-            text += "        Instruction(\(base))\n    }\n"
+            text += "    static let \(family.name) = Instruction(\(base))\n"
         } else {
             let letters = Array("abcdef").prefix(enumerations.count).map(String.init)
             let parameters = zip(letters, enumerations).map { "_ \($0): \($1.name)" }
@@ -88,18 +111,16 @@ private func numbersFile() -> GeneratedFile {
                 let left = sum.contains(" ") ? "(\(sum))" : sum
                 sum = "\(left) &* \(enumeration.cases.count) &+ \(letter).position"
             }
-            text += "    @inlinable package static func \(family.name)(\n"
+            text += "    static func \(family.name)(\n"
             text += "        \(parameters.joined(separator: ", "))\n    ) -> Instruction {\n"
             text += "        Instruction(\n            \(base) &+ (\(sum)))\n    }\n"
         }
-        bases += "        @inlinable package static var \(family.name): Int { \(base) }\n"
+        bases += "        static let \(family.name) = \(base)\n"
         base += family.count
     }
-    text +=
-        "\n    /// How many instructions there are.\n    @inlinable package static var count: Int { \(base) }\n"
     text += "\n    /// The number of each family's first instruction.\n"
-    text += "    @usableFromInline package enum Base {\n\(bases)    }\n}\n"
-    return GeneratedFile(machine: "InstructionNumbers.swift", text)
+    text += "    enum Base {\n\(bases)    }\n}\n"
+    return GeneratedFile(translator: "InstructionNumbers.swift", text)
 }
 
 /// What the disassembler knows of every family. Each family is a statement of its own: the type

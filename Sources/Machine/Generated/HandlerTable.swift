@@ -12,3 +12,10 @@ func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {
     registerHandlers8(table)
     registerHandlers9(table)
 }
+
+extension Instruction {
+    /// How many instructions there are.
+    @inlinable package static var count: Int { 3884 }
+    @inlinable package static var halt: Instruction { Instruction(1897) }
+    @inlinable package static var crossReturn: Instruction { Instruction(1916) }
+}
