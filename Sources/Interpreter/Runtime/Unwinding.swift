@@ -4,18 +4,6 @@
 
 import WasmMachine
 
-/// What unwinding knows of a place in the code.
-struct UnwindingSite {
-    var code: CodePointer
-    /// The first word of the function's code.
-    var start: CodePointer
-    /// Index of the function's frame header.
-    var headerIndex: Int
-    var handlers: Unmanaged<CatchTable>?
-    /// The innermost region around the place.
-    var region: Int
-}
-
 /// The sites that were asked for last: recursion returns to few places, and a loop throws again and
 /// again from the same.
 final class UnwindingSites {
