@@ -9,37 +9,37 @@
 /// Addresses, indices and counts come from the guest as they are: i32 operands zero-extended, nothing
 /// compared with a size. Indices of memories, tables, segments, functions and tags were validated.
 package struct Upcalls {
-    @usableFromInline package typealias Question = @convention(c) (ContextPointer) -> UInt64
-    @usableFromInline package typealias Check = @convention(c) (ContextPointer) -> Bool
-    @usableFromInline package typealias Function = @convention(c) (ContextPointer, Int) -> UInt64
-    @usableFromInline package typealias Drop = @convention(c) (ContextPointer, Int) -> Void
-    @usableFromInline package typealias Growth =
+    package typealias Question = @convention(c) (ContextPointer) -> UInt64
+    package typealias Check = @convention(c) (ContextPointer) -> Bool
+    package typealias Function = @convention(c) (ContextPointer, Int) -> UInt64
+    package typealias Drop = @convention(c) (ContextPointer, Int) -> Void
+    package typealias Growth =
         @convention(c) (ContextPointer, UnsafeMutableRawPointer) -> UInt64
-    @usableFromInline package typealias HostCall =
+    package typealias HostCall =
         @convention(c) (UnsafeMutableRawPointer, StackPointer, ContextPointer) -> UInt64
-    @usableFromInline package typealias Observation =
+    package typealias Observation =
         @convention(c) (ContextPointer, Int, UInt32) -> Void
-    @usableFromInline package typealias MemoryGrowth =
+    package typealias MemoryGrowth =
         @convention(c) (ContextPointer, Int, UInt64) -> UInt64
-    @usableFromInline package typealias TableGrowth =
+    package typealias TableGrowth =
         @convention(c) (ContextPointer, Int, UInt64, UInt64) -> UInt64
-    @usableFromInline package typealias Copy =
+    package typealias Copy =
         @convention(c) (ContextPointer, Int, Int, UInt64, UInt64, UInt64) -> UInt64
-    @usableFromInline package typealias Fill =
+    package typealias Fill =
         @convention(c) (ContextPointer, Int, UInt64, UInt64, UInt64) -> UInt64
-    @usableFromInline package typealias Notify =
+    package typealias Notify =
         @convention(c) (ContextPointer, Int, UInt64, UInt64) -> UInt64
-    @usableFromInline package typealias Wait =
+    package typealias Wait =
         @convention(c) (ContextPointer, Int, UInt64, Bool, UInt64, UInt64) -> UInt64
-    @usableFromInline package typealias Comparison =
+    package typealias Comparison =
         @convention(c) (ContextPointer, UInt32, UInt32) -> Bool
-    @usableFromInline package typealias Cells =
+    package typealias Cells =
         @convention(c) (ContextPointer, Int, UInt32, StackPointer) -> UInt64
-    @usableFromInline package typealias Aggregate =
+    package typealias Aggregate =
         @convention(c) (CodePointer, StackPointer, ContextPointer) -> UInt64
-    @usableFromInline package typealias Throw =
+    package typealias Throw =
         @convention(c) (ContextPointer, Int, StackPointer) -> UInt64
-    @usableFromInline package typealias Rethrow = @convention(c) (ContextPointer, UInt64) -> UInt64
+    package typealias Rethrow = @convention(c) (ContextPointer, UInt64) -> UInt64
 
     /// The code of a defined function of the running instance, translated if it must be; or below
     /// `lowestReference` the code of what stops the guest.

@@ -68,7 +68,7 @@ public final class Execution {
     }
 
     /// What the guest goes on with.
-    package enum Input {
+    enum Input {
         case nothing
         /// A host function's results, which the closure writes.
         case results((borrowing CallSlots) throws -> Void)
@@ -191,7 +191,7 @@ public final class Execution {
     }
 
     /// Goes on, and reads the results if the guest returns; nil if it waits again.
-    package func resume<Results>(
+    func resume<Results>(
         _ input: Input, reading: (borrowing CallSlots) throws -> Results
     ) throws -> Results? {
         try check(input)
@@ -227,7 +227,7 @@ extension Function {
     }
 
     /// The same with arguments that `write` puts into slots.
-    package func start(writing write: (borrowing CallSlots) throws -> Void) throws -> Execution {
+    func start(writing write: (borrowing CallSlots) throws -> Void) throws -> Execution {
         guard store.callDepth == 0 || store.isGuestHeld || store.isOwnThread else {
             throw CallError.storeInUse
         }
