@@ -21,7 +21,9 @@
     package var isRegistered = false
 
     /// A type without fields that the collector follows, so far.
-    package init(ancestors: UnsafePointer<UInt32>?, depth: UInt32, isRegistered: Bool) {
+    package init(
+        ancestors: UnsafePointer<UInt32>? = nil, depth: UInt32 = 0, isRegistered: Bool = false
+    ) {
         self.ancestors = ancestors
         self.depth = depth
         self.isRegistered = isRegistered

@@ -3,6 +3,8 @@
 // Members that only read are mutating as well, here and in the other extensions: the compiler
 // copies so large a structure for a call of any other kind.
 
+import WasmMachine
+
 extension Translator {
     /// Pushes an entry and answers its home slot.
     @discardableResult
