@@ -178,7 +178,8 @@ final class Guest {
         Stage.memoryPointers[0] = Stage.number(Stage.memories)
         Stage.tablePointers[0] = Stage.number(Stage.tables)
         Stage.execution.pointee = ExecutionState(
-            top: stack.assumingMemoryBound(to: UInt64.self), stopWord: Stage.stopWord)
+            top: stack.assumingMemoryBound(to: UInt64.self), stopWord: Stage.stopWord,
+            upcalls: Upcalls.shared)
         set(ContextOffset.stackLimit, Stage.number(stack + (7 << 20)))
         set(ContextOffset.budget, 1 << 40)
         set(ContextOffset.memory0, Stage.number(Stage.memories))
@@ -187,7 +188,6 @@ final class Guest {
         set(ContextOffset.tables, Stage.number(Stage.tablePointers))
         set(ContextOffset.execution, Stage.number(Stage.execution))
         set(ContextOffset.codeTable, Stage.number(entries))
-        set(ContextOffset.upcalls, Stage.number(Upcalls.shared))
         return fill()
     }
 

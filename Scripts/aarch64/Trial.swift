@@ -174,7 +174,8 @@ struct Trial {
         for cell in 0..<4 { Stage.importedCells[cell] = random.of(subject.edges) }
         Stage.counter[0] = random.next()
         Stage.entries[0] = Stage.number(Stage.code + Landing.callee)
-        Stage.execution.pointee = ExecutionState(top: Stage.frame, stopWord: Stage.stopWord)
+        Stage.execution.pointee = ExecutionState(
+            top: Stage.frame, stopWord: Stage.stopWord, upcalls: Upcalls.shared)
         // Whoever looks whether the guest is to stop finds a bit in half of the runs.
         Stage.stopWord.pointee.store(
             run / 4 % 2 == 1 ? StopBits.all : 0, ordering: .relaxed)
@@ -197,7 +198,6 @@ struct Trial {
             set(ContextOffset.tables, Stage.number(Stage.tablePointers))
             set(ContextOffset.execution, Stage.number(Stage.execution))
             set(ContextOffset.heap, Stage.number(Stage.heap))
-            set(ContextOffset.upcalls, Stage.number(Upcalls.shared))
             for function in 0..<Cell.importedFunctionCount {
                 set(Cell.importedFunctions + 8 * function, Stage.number(Stage.functions + function))
             }

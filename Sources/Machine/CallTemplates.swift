@@ -245,7 +245,7 @@ extension State {
         execution.pointee.context = cx
         execution.pointee.top = frame
         execution.pointee.budget = budget
-        let code = upcalls(cx).pointee.callHost(function, arguments, cx)
+        let code = execution.pointee.upcalls.pointee.callHost(function, arguments, cx)
         cx.storeBytes(
             of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
         // What the accumulators held is of no use any more.
@@ -255,7 +255,7 @@ extension State {
             execution.pointee.stopWord.pointee.load(ordering: .relaxed)
                 & StopBits.all != 0), code == 0 || code == landed
         {
-            let stop = upcalls(cx).pointee.stopRequest(cx)
+            let stop = execution.pointee.upcalls.pointee.stopRequest(cx)
             // The word before `back` is the call's own.
             if stop != 0 { return leave(back - 1, sp, cx, UInt(stop), cx, 0, 0, 0) }
         }

@@ -128,6 +128,8 @@ import Synchronization
     package var top: StackPointer
     /// The word of the store's `InterruptHandle`, for a look after each call of the host.
     package let stopWord: StopWord
+    /// What the machine calls of the room above.
+    package let upcalls: UnsafePointer<Upcalls>
     /// `ContextOffset.budget` while no guest code runs: handed over on entry and host calls.
     package var budget: Int64 = 0
     /// Whether the store has a profiler.
@@ -143,11 +145,10 @@ import Synchronization
         package var dispatchCount = 0
     #endif
 
-    package init(
-        top: StackPointer, stopWord: StopWord
-    ) {
+    package init(top: StackPointer, stopWord: StopWord, upcalls: UnsafePointer<Upcalls>) {
         self.top = top
         self.stopWord = stopWord
+        self.upcalls = upcalls
     }
 }
 
@@ -181,9 +182,7 @@ import Synchronization
     @inlinable package static var functionRecords: Int { 72 }
     /// The block of the store's heap that allocations and casts read: see `HeapOffset`.
     @inlinable package static var heap: Int { 80 }
-    /// The machine's `Upcalls`.
-    @inlinable package static var upcalls: Int { 88 }
-    @inlinable package static var headerSize: Int { 96 }
+    @inlinable package static var headerSize: Int { 88 }
 }
 
 /// Where things stand in the context block of a module's instances.

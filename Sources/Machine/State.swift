@@ -181,7 +181,7 @@ extension State {
     execution.pointee.code = pc
     execution.pointee.stack = sp
     execution.pointee.context = cx
-    let code = upcalls(cx).pointee.refillBudget(cx)
+    let code = execution.pointee.upcalls.pointee.refillBudget(cx)
     if code != 0 {
         if code == suspended { execution.pointee.accumulators = Accumulators(r: r, f: f, g: g) }
         return leave(pc, sp, md, UInt(code), cx, r, f, g)

@@ -1,5 +1,5 @@
-// Invariant: every context block holds the address of a complete table that lives as long as the
-// process (`ContextOffset.upcalls`).
+// Invariant: the `ExecutionState` of each store holds the address of a complete table that lives as
+// long as the process.
 
 /// What the machine needs of the room above: calls of the host, translation, memory that grows,
 /// objects, exceptions. The machine knows these functions by this table only, so that a change above
@@ -158,7 +158,9 @@ package struct Upcalls {
 /// No size of a memory or table has this bit and not the one above.
 @inlinable package var growthStopped: UInt64 { 1 << 62 }
 
-/// The table of the instance with this context.
+/// The table of the store that runs the instance with this context.
 @inline(__always) func upcalls(_ cx: ContextPointer) -> UnsafePointer<Upcalls> {
-    cx.load(fromByteOffset: ContextOffset.upcalls, as: UnsafePointer<Upcalls>.self)
+    cx.load(
+        fromByteOffset: ContextOffset.execution, as: UnsafePointer<ExecutionState>.self
+    ).pointee.upcalls
 }

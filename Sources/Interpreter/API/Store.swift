@@ -151,7 +151,7 @@ public final class Store {
         execution.initialize(
             to: ExecutionState(
                 top: nowhere.assumingMemoryBound(to: UInt64.self),
-                stopWord: interruptHandle.word))
+                stopWord: interruptHandle.word, upcalls: Upcalls.shared))
         // Zero bytes at addresses that are never read.
         emptyMemory.initialize(to: MemoryRecord(base: nowhere, byteCount: 0))
         emptyTable.initialize(

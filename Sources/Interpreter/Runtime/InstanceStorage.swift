@@ -123,7 +123,6 @@ final class InstanceStorage {
         put(module.code.entries, ContextOffset.codeTable)
         put(functionRecords, ContextOffset.functionRecords)
         put(store.heap.record, ContextOffset.heap)
-        put(Upcalls.shared, ContextOffset.upcalls)
     }
 
     private func place(_ imports: [ResolvedImport]) {

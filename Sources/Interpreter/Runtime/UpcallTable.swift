@@ -3,7 +3,7 @@
 import WasmMachine
 
 extension Upcalls {
-    /// What the machine calls of this room: all context blocks refer to this one table.
+    /// What the machine calls of this room: all stores refer to this one table.
     nonisolated(unsafe) static let shared: UnsafePointer<Upcalls> = {
         let table = UnsafeMutablePointer<Upcalls>.allocate(capacity: 1)
         table.initialize(
