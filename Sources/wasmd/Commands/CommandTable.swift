@@ -1,11 +1,12 @@
-// The command line, written down once.
+// The only list of commands, options and operands.
 
 extension Command {
     static var all: [Command] { Verb.allCases.map(Command.of) }
 
     static func named(_ name: String) -> Command? { Verb(rawValue: name).map(Command.of) }
 
-    /// Makes only the command that is asked for: starting to run a program needs no other.
+    /// Makes only the requested command, so that the start of a program does not pay for the
+    /// others.
     static func of(_ verb: Verb) -> Command {
         switch verb {
         case .run: run
