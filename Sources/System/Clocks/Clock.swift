@@ -2,9 +2,9 @@ import Glibc
 
 /// A clock of the system: clock_gettime(2).
 public enum SystemClock: Hashable, Sendable {
-    /// The time of day: nanoseconds since 1970. Somebody may set it.
+    /// The time of day: nanoseconds since 1970. It can be set.
     case realtime
-    /// Never goes back; stands still while the machine is suspended.
+    /// Never goes back; stops while the machine is suspended.
     case monotonic
     /// Processor time of the process.
     case processCPUTime
@@ -22,7 +22,7 @@ public enum SystemClock: Hashable, Sendable {
         }
     }
 
-    /// Nanoseconds on the clock. Costs some 20 ns for the first two.
+    /// Nanoseconds on the clock. The first two cost some 20 ns.
     ///
     /// - Throws: `EINVAL` for a clock that the system does not have.
     @inlinable
@@ -40,7 +40,7 @@ public enum SystemClock: Hashable, Sendable {
         return max(time.nanoseconds, 1)
     }
 
-    /// Nanoseconds of a clock that every Linux has; 0 if this one does not.
+    /// Nanoseconds of a clock that every Linux has; 0 if the call fails.
     @inlinable
     @inline(__always)
     public var now: UInt64 {
@@ -49,7 +49,7 @@ public enum SystemClock: Hashable, Sendable {
         return time.nanoseconds
     }
 
-    /// Lets the thread sleep until the monotonic clock shows `end`, whatever signals come:
+    /// Lets the thread sleep until the monotonic clock shows `end`, also if signals arrive:
     /// clock_nanosleep(2).
     public static func sleep(until end: UInt64) {
         var end = timespec(nanoseconds: end)

@@ -1,21 +1,21 @@
 import Glibc
 
-// Invariant: a record of the kernel lies within the bytes that it said it wrote, and its name ends
-// within the record; what does not is refused.
+// Invariant: a record of the kernel is within the bytes that the kernel wrote, and its name ends
+// within the record; other records are refused.
 
 /// An entry as the kernel lists it. `name` is valid until the buffer is filled again.
 public struct DirectoryEntry {
-    /// Where the entry after this one stands.
+    /// The position of the entry after this one.
     public var next: UInt64
     public var inode: UInt64
-    /// Nil where the file system does not say.
+    /// Nil if the file system does not report it.
     public var kind: FileStatus.Kind?
     public var name: UnsafeRawBufferPointer
 }
 
 extension Kernel {
-    /// Fills `buffer` with entries of `directory` from its position on, and hands them to `body` one
-    /// by one until it returns false: getdents64(2). Returns whether there may be more.
+    /// Fills `buffer` with entries of `directory` from its position on, and passes them to `body`
+    /// one by one until it returns false: getdents64(2). Returns whether there may be more.
     public static func readDirectory(
         _ directory: Int32, into buffer: UnsafeMutableRawBufferPointer,
         _ body: (DirectoryEntry) -> Bool
@@ -43,8 +43,7 @@ extension Kernel {
     }
 
     /// Goes to the entry with `cookie`, which an earlier one named as `next`.
-    ///
-    /// - Throws: `EINVAL` for what is no cookie.
+    /// - Throws: `EINVAL` if it is not a cookie.
     public static func seekDirectory(
         _ directory: Int32, _ cookie: UInt64
     ) throws(SystemError) {
@@ -52,7 +51,7 @@ extension Kernel {
         guard lseek(directory, offset, SEEK_SET) >= 0 else { throw .ofLastCall }
     }
 
-    /// The names in the folder at `path`, but for `.` and `..`, in no order.
+    /// The names in the folder at `path`, except `.` and `..`, in no particular order.
     public static func names(
         inFolder path: UnsafePointer<CChar>
     ) throws(SystemError) -> [[UInt8]] {

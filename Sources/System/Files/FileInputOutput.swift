@@ -1,12 +1,10 @@
 import Glibc
 
-// Reading from descriptors and writing to them.
-//
-// Invariants: pointers passed in start as many accessible bytes as the count beside them says;
-// the kernel itself answers bad descriptor numbers with an error.
+// Reading from descriptors and writing to them. Invariants: a pointer is passed with the count of
+// accessible bytes at it. The kernel returns an error for invalid descriptors.
 
-/// A buffer of a vectored call, as the kernel wants it (`iovec`). It takes the same structure for
-/// reading and writing, and no constant memory.
+/// A buffer of a vectored call, in the kernel's form (`iovec`). The same structure is for reading
+/// and writing, so it has no constant memory.
 public typealias BufferVector = iovec
 
 extension BufferVector {
@@ -45,8 +43,8 @@ extension Kernel {
         try retrying { Glibc.write(descriptor, buffer.baseAddress, buffer.count) }
     }
 
-    /// Writes all bytes; waits where the descriptor does not, because somebody who shares the stream
-    /// made it so. May raise `SIGPIPE` and `SIGXFSZ`.
+    /// Writes all bytes; waits also if another process that shares the stream has made it
+    /// nonblocking. May raise `SIGPIPE` and `SIGXFSZ`.
     public static func writeAll(
         _ descriptor: Int32, _ buffer: UnsafeRawBufferPointer
     ) throws(SystemError) {
@@ -54,7 +52,7 @@ extension Kernel {
         while !rest.isEmpty {
             do throws(SystemError) {
                 let count = try write(descriptor, UnsafeRawBufferPointer(rebasing: rest))
-                // The kernel takes a byte or says why not.
+                // The kernel takes at least a byte or returns an error.
                 guard count > 0 else { throw .io }
                 rest = rest.dropFirst(count)
             } catch .again {
@@ -76,7 +74,7 @@ extension Kernel {
         return try retrying { readv(descriptor, vectors.baseAddress, count(vectors)) }
     }
 
-    /// Writes several buffers, at most `IOV_MAX`, without a signal for a pipe that nobody reads or a
+    /// Writes several buffers, at most `IOV_MAX`, without a signal for a pipe without reader or a
     /// file that gets too long: writev(2).
     @inlinable
     @inline(__always)
@@ -92,8 +90,9 @@ extension Kernel {
         }
     }
 
-    /// Reads what is there without waiting, whatever the flags of the descriptor; `EAGAIN` if there
-    /// is nothing. Nil if the kernel cannot read in this way from this kind of file: preadv2(2).
+    /// Reads available bytes without waiting, independent of the descriptor's flags; `EAGAIN` if
+    /// there are none. Nil if the kernel cannot read in this way from this kind of file:
+    /// preadv2(2).
     public static func readAtOnce(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int? {
@@ -104,8 +103,8 @@ extension Kernel {
         }
     }
 
-    /// Writes what fits without waiting; `EAGAIN` if nothing does. Nil if the kernel cannot write in
-    /// this way to this kind of file: pwritev2(2).
+    /// Writes the bytes that fit, without waiting; `EAGAIN` if none do. Nil if the kernel cannot
+    /// write in this way to this kind of file: pwritev2(2).
     public static func writeAtOnce(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int? {
@@ -125,20 +124,20 @@ extension Kernel {
         do throws(SystemError) {
             return try call()
         } catch {
-            // ENOSYS: what the kernel lacks cannot be done for any file.
+            // ENOSYS: the kernel lacks the call.
             guard error == .opnotsupp || error == .inval || error == .nosys else { throw error }
             return nil
         }
     }
 
-    /// Reads at `offset` and leaves the position alone: preadv(2).
+    /// Reads at `offset`, without changing the position: preadv(2).
     public static func read(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, at offset: Int
     ) throws(SystemError) -> Int {
         try retrying { preadv(descriptor, vectors.baseAddress, count(vectors), offset) }
     }
 
-    /// Writes at `offset` and leaves the position alone: pwritev(2).
+    /// Writes at `offset`, without changing the position: pwritev(2).
     public static func write(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, at offset: Int
     ) throws(SystemError) -> Int {
@@ -147,15 +146,15 @@ extension Kernel {
         }
     }
 
-    /// The kernel takes 1,024 buffers and refuses more.
+    /// The limit of the kernel: it refuses more buffers.
     @inlinable
     @inline(__always)
     static func count(_ vectors: UnsafeBufferPointer<BufferVector>) -> Int32 {
         Int32(clamping: vectors.count)
     }
 
-    /// Bytes that can be read without waiting, as far as the kernel tells: of a file, those after
-    /// the position. 0 where it does not tell: ioctl(2), `FIONREAD`.
+    /// Bytes that can be read without waiting, if the kernel reports it: of a file, those after the
+    /// position. Otherwise 0: ioctl(2), `FIONREAD`.
     public static func readableByteCount(_ descriptor: Int32) -> UInt64 {
         var count: Int32 = 0
         guard ioctl(descriptor, UInt(FIONREAD), &count) == 0 else { return 0 }

@@ -28,7 +28,7 @@ public struct FileTimes: Hashable, Sendable {
         }
     }
 
-    /// Hands `body` the two values in the order in which the kernel wants them.
+    /// Passes the two values to `body` in the kernel's order.
     fileprivate func withValues(_ body: (UnsafePointer<timespec>?) -> Int32) -> Int32 {
         withUnsafeBytes(of: (Self.convert(access), Self.convert(modification))) { bytes in
             body(bytes.baseAddress?.assumingMemoryBound(to: timespec.self))

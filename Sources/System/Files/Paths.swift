@@ -2,15 +2,15 @@ import Glibc
 
 // Calls on names in directories.
 //
-// Invariants: a path given as a pointer ends with a NUL, and lives until the call returns; that of
-// `openBeneath` is an array whose last element is the NUL.
+// Invariants: a path given as a pointer ends with a NUL, and is valid until the call returns; that
+// of `openBeneath` is an array whose last element is the NUL.
 
 extension Kernel {
-    /// Opens a file: openat(2). Closed in programs that the process starts.
+    /// Opens a file: openat(2). Closed in programs that the process executes.
     ///
     /// - Parameters:
     ///   - directory: where a relative path begins.
-    ///   - permissions: the rights of a file that this makes, before the process's mask is taken off.
+    ///   - permissions: the permissions of a new file, before the process's mask is applied.
     public static func open(
         in directory: Int32 = workingFolder, _ path: UnsafePointer<CChar>, _ flags: FileFlags,
         permissions: UInt32 = 0o666
@@ -37,11 +37,11 @@ extension Kernel {
         return true
     }()
 
-    /// Opens `path`, which the kernel keeps beneath `directory` whatever it and the symbolic links on
-    /// the way say: openat2(2), `RESOLVE_BENEATH`. None of a standard stream's numbers.
+    /// Opens `path`, which the kernel keeps beneath `directory`, symbolic links included:
+    /// openat2(2), `RESOLVE_BENEATH`. The number is above those of the standard streams.
     ///
-    /// - Throws: `EXDEV` for a path that leads out; `EAGAIN` for one that the kernel could not resolve
-    ///   because of concurrent renames; `ENOSYS` on kernels before 5.6.
+    /// - Throws: `EXDEV` for a path that leads out; `EAGAIN` for one that the kernel could not
+    ///   resolve because of concurrent renames; `ENOSYS` on kernels before 5.6.
     public static func openBeneath(
         _ directory: Int32, _ path: CString, _ flags: FileFlags, permissions: UInt32 = 0o666
     ) throws(SystemError) -> Int32 {
@@ -62,10 +62,10 @@ extension Kernel {
         return try aboveStandardStreams(Int32(truncatingIfNeeded: opened))
     }
 
-    /// Reads the target of a symbolic link into `buffer`; returns how many bytes there are of it:
+    /// Reads the target of a symbolic link into `buffer`; returns the number of bytes:
     /// readlinkat(2).
     ///
-    /// - Throws: `EINVAL` if `name` is no symbolic link, or the buffer is empty.
+    /// - Throws: `EINVAL` if `name` is not a symbolic link, or the buffer is empty.
     public static func readLink(
         in directory: Int32, _ name: UnsafePointer<CChar>,
         into buffer: UnsafeMutableRawBufferPointer
@@ -76,7 +76,7 @@ extension Kernel {
         return try retrying { readlinkat(directory, name, start, buffer.count) }
     }
 
-    /// Makes a directory that everybody may use whom the process's mask lets: mkdirat(2).
+    /// Makes a directory with all permissions that the process's mask allows: mkdirat(2).
     public static func createDirectory(
         in directory: Int32 = workingFolder, _ name: UnsafePointer<CChar>,
         permissions: UInt32 = 0o777
@@ -98,7 +98,7 @@ extension Kernel {
         try retrying { unlinkat(directory, name, AT_REMOVEDIR) }
     }
 
-    /// Gives a file another name; a file that has it is replaced in one step: renameat(2).
+    /// Gives a file another name, and replaces a file of that name in one step: renameat(2).
     public static func rename(
         in oldDirectory: Int32 = workingFolder, _ oldName: UnsafePointer<CChar>,
         to newDirectory: Int32 = workingFolder, _ newName: UnsafePointer<CChar>
@@ -125,7 +125,7 @@ extension Kernel {
         case read, write, execute, exist
     }
 
-    /// Whether the process's user may use what is at the path: access(2).
+    /// Whether the process's user has the right to use the file at the path: access(2).
     public static func isAccessible(_ path: UnsafePointer<CChar>, for right: Right) -> Bool {
         let mode =
             switch right {

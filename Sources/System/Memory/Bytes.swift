@@ -1,8 +1,7 @@
 import Glibc
 
 // The C library's loops over bytes, which use the processor's widest instructions.
-//
-// Invariant: pointers start as many accessible bytes as the count says.
+// Invariant: `count` bytes at each pointer are accessible.
 
 /// Filling, moving, comparing and searching bytes; inlined, so that each is one call of the C
 /// library.
@@ -25,7 +24,7 @@ public enum Bytes {
         memmove(target, source, count)
     }
 
-    /// Whether `count` bytes are the same: memcmp(3).
+    /// Whether `count` bytes are equal: memcmp(3).
     @inlinable
     @inline(__always)
     public static func areEqual(
@@ -34,7 +33,8 @@ public enum Bytes {
         memcmp(first, second, count) == 0
     }
 
-    /// The distance to the first byte with the value; nil if none of `count` has it: memchr(3).
+    /// The distance to the first byte with the value; nil if none of `count` bytes has it:
+    /// memchr(3).
     @inlinable
     @inline(__always)
     public static func index(

@@ -1,9 +1,9 @@
-// Invariants: `start` has room for `capacity` events of the kernel from init to deinit. An index is
+// Invariants: `start` points at `capacity` events of the kernel from init to deinit. An index is
 // below the count that the kernel has returned, which is at most the capacity.
 
 import Glibc
 
-/// Room for what epoll reports: epoll_event(3type).
+/// A buffer for the events of epoll: epoll_event(3type).
 struct EventBuffer: ~Copyable {
     private let start: UnsafeMutableRawPointer
     private let capacity: Int
@@ -27,7 +27,7 @@ struct EventBuffer: ~Copyable {
 
     deinit { start.deallocate() }
 
-    /// Calls `body` with one event as the kernel wants it.
+    /// Calls `body` with one event in the kernel's form.
     static func withEvent(
         _ flags: UInt32, _ data: UInt64,
         _ body: (UnsafeMutableRawPointer) throws(SystemError) -> Void
@@ -51,10 +51,10 @@ struct EventBuffer: ~Copyable {
 
     /// Waits for events: epoll_pwait2(2). Returns how many there are.
     ///
-    /// - Parameter nanoseconds: how long at most; nil for as long as it takes.
-    /// - Throws: `EINTR` if a signal came; `ENOSYS` before Linux 5.11.
+    /// - Parameter nanoseconds: the longest wait; nil for no limit.
+    /// - Throws: `EINTR` if a signal arrived; `ENOSYS` before Linux 5.11.
     func fill(from queue: Int32, nanoseconds: UInt64?) throws(SystemError) -> Int {
-        // The kernel refuses times beyond its own range; nobody lives to see 30 years pass.
+        // The kernel refuses times beyond its range; 30 years are as good as no limit.
         var time = timespec(nanoseconds: min(nanoseconds ?? 0, 1_000_000_000_000_000_000))
         return try withUnsafePointer(to: &time) { (time) throws(SystemError) in
             try checking {
@@ -65,7 +65,7 @@ struct EventBuffer: ~Copyable {
         }
     }
 
-    /// The same with a clock of milliseconds, rounded up: epoll_wait(2).
+    /// The same with whole milliseconds, rounded up: epoll_wait(2).
     func fill(from queue: Int32, milliseconds nanoseconds: UInt64?) throws(SystemError) -> Int {
         let (whole, part) = (nanoseconds ?? 0).quotientAndRemainder(dividingBy: 1_000_000)
         let milliseconds = Int32(clamping: whole + (part > 0 ? 1 : 0))

@@ -1,7 +1,7 @@
 import Glibc
 
-// Invariants: the lists of strings end with nil, and live until the call returns, as do the objects of
-// `posix_spawn` between their `init` and `destroy`.
+// Invariants: the lists of strings end with nil, and are valid until the call returns, as are the
+// objects of `posix_spawn` between their `init` and `destroy`.
 
 /// A program that this process has started, and waits for.
 public struct ChildProcess: ~Copyable, Sendable {
@@ -13,15 +13,15 @@ public struct ChildProcess: ~Copyable, Sendable {
         case signal(Int32)
     }
 
-    /// Starts a program: posix_spawn(3). It begins with no signal blocked and all as by default, and
-    /// with no descriptors but those that are named.
+    /// Starts a program: posix_spawn(3). It starts with no signal blocked, all signals in their
+    /// default disposition, and only the given descriptors.
     ///
     /// - Parameters:
-    ///   - path: the file of the program; not looked for in `PATH`.
-    ///   - arguments: the first of them is by custom the program's name.
-    ///   - environment: `NAME=VALUE` each; nothing is inherited.
+    ///   - path: the file of the program; not searched in `PATH`.
+    ///   - arguments: the first is by convention the program's name.
+    ///   - environment: `NAME=VALUE` each; no variable is inherited.
     ///   - descriptors: numbers of this process by the numbers that they get in the child.
-    /// - Throws: `ENOENT`, `EACCES` and others of execve(2).
+    /// - Throws: `ENOENT`, `EACCES` and other errors of execve(2).
     public init(
         _ path: UnsafePointer<CChar>, _ arguments: [[UInt8]], environment: [[UInt8]],
         descriptors: [(inside: Int32, outside: Int32)]
@@ -39,8 +39,8 @@ public struct ChildProcess: ~Copyable, Sendable {
             &attributes,
             Int16(truncatingIfNeeded: POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-        // A number that one of the children's takes may be one that another is made of: all move out
-        // of the way first. The copies are closed on exec.
+        // A number in the child may be the source of another one, so all are copied to free numbers
+        // first. The copies are closed on exec.
         var copies: [Int32] = []
         defer { for copy in copies { try? Kernel.close(copy) } }
         let highest = descriptors.reduce(2) { max($0, $1.inside) }
@@ -70,7 +70,7 @@ public struct ChildProcess: ~Copyable, Sendable {
         return End(status)
     }
 
-    /// How the child ended; nil if it still runs. To be asked no more when it has ended.
+    /// How the child ended; nil if it still runs. Must not be called again after it has ended.
     public borrowing func endIfOver() throws(SystemError) -> End? {
         var status: Int32 = 0
         let identifier = identifier

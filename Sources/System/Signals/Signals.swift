@@ -12,12 +12,12 @@ public enum Signals {
     public static let firstUser = SIGUSR1
     public static let secondUser = SIGUSR2
 
-    /// What happens when a signal comes.
+    /// The action for a signal.
     public enum Disposition: Sendable {
         case standard, ignored, handled
     }
 
-    /// What happens now: sigaction(2).
+    /// The current action: sigaction(2).
     public static func disposition(of number: Int32) -> Disposition {
         var action = sigaction()
         sigaction(number, nil, &action)
@@ -28,11 +28,10 @@ public enum Signals {
         }
     }
 
-    /// Has `handler` called when the signal comes. It runs on some thread, between any two instructions:
-    /// it may only do what signal-safety(7) allows, and Swift code that neither allocates nor counts
+    /// Sets a handler for a signal. It runs on some thread, between any two instructions: it may
+    /// only do what signal-safety(7) allows, and Swift code that neither allocates nor counts
     /// references.
-    ///
-    /// - Parameter once: whether the second signal does again what it does by default.
+    /// - Parameter once: whether the second signal has its default action.
     public static func handle(
         _ number: Int32, once: Bool = false, _ handler: @escaping @convention(c) (Int32) -> Void
     ) {
@@ -44,7 +43,7 @@ public enum Signals {
 
     public static func ignore(_ number: Int32) { signal(number, SIG_IGN) }
 
-    /// Lets the signal do what it does by default. May be called from a handler.
+    /// Restores the default action of a signal. May be called from a handler.
     public static func reset(_ number: Int32) { signal(number, SIG_DFL) }
 
     /// Sends a signal to the running thread. May be called from a handler.
@@ -55,7 +54,8 @@ public enum Signals {
         try retrying { kill(process, number) }
     }
 
-    /// Runs `body` while the running thread takes no signals. Threads that it starts never take any.
+    /// Runs `body` while the running thread takes no signals. Threads that it starts never take
+    /// any.
     public static func withoutSignals<Result>(_ body: () -> Result) -> Result {
         var all = sigset_t()
         var old = sigset_t()

@@ -1,34 +1,34 @@
 import Glibc
 
-// Calls on sockets. None waits but `connect` of a socket that does: where it would have to, it is
-// `EAGAIN`.
+// Calls on sockets. None waits: a call that would have to fails with `EAGAIN`.
 //
 // Invariant: the buffers of a vectored call are accessible for the duration of the call.
 
 extension Kernel {
-    /// Whether a socket carries single messages instead of a stream of bytes; false for what is none:
-    /// socket(7), `SO_TYPE`.
+    /// Whether a socket carries single messages instead of a stream of bytes; false for other
+    /// descriptors: socket(7), `SO_TYPE`.
     public static func carriesMessages(_ descriptor: Int32) -> Bool {
         option(descriptor, SOL_SOCKET, SO_TYPE) == Int32(bitPattern: SOCK_DGRAM.rawValue)
     }
 
-    /// Takes the next connection of a listening socket, under a number that is none of a standard
-    /// stream: accept4(2).
+    /// Takes the next connection of a listening socket, under a number above those of the standard
+    /// streams: accept4(2).
     ///
-    /// - Parameter isNonblocking: whether calls on the connection fail with `EAGAIN` instead of waiting.
-    /// - Throws: `EAGAIN` if there is none, whether the socket waits or not.
+    /// - Parameter isNonblocking: whether calls on the connection fail with `EAGAIN` instead of
+    ///   waiting.
+    /// - Throws: `EAGAIN` if there is none, also if the socket is blocking.
     public static func accept(
         _ descriptor: Int32, isNonblocking: Bool = false
     ) throws(SystemError) -> Int32 {
-        // The flag to ask for it belongs to everybody who has the socket.
+        // All processes with the socket share its flag `O_NONBLOCK`, so it cannot be used here.
         guard try isReady(descriptor, isReading: true) else { throw .again }
         let flags = SOCK_CLOEXEC.rawValue | (isNonblocking ? SOCK_NONBLOCK.rawValue : 0)
         return try aboveStandardStreams(
             try retrying { symbol_accept4(descriptor, nil, nil, Int32(bitPattern: flags)) })
     }
 
-    /// Receives once, without waiting: recvmsg(2). `isTruncated` says that a message was longer than
-    /// the buffers. 0 bytes of a stream are its end.
+    /// Receives once, without waiting: recvmsg(2). `isTruncated` is set if a message was longer
+    /// than the buffers. 0 bytes are the end of a stream.
     public static func receive(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, peeks: Bool = false
     ) throws(SystemError) -> (byteCount: Int, isTruncated: Bool) {
@@ -65,8 +65,8 @@ extension Kernel {
         try retrying { Glibc.shutdown(descriptor, Int32(truncatingIfNeeded: how)) }
     }
 
-    /// The error that a socket keeps, such as why connecting failed; nil for none. Asking forgets it:
-    /// socket(7), `SO_ERROR`.
+    /// The error that a socket keeps, such as why connecting failed; nil for none. Reading clears
+    /// it: socket(7), `SO_ERROR`.
     public static func pendingError(_ descriptor: Int32) -> SystemError? {
         option(descriptor, SOL_SOCKET, SO_ERROR).flatMap { $0 == 0 ? nil : SystemError(code: $0) }
     }

@@ -1,5 +1,5 @@
 // Invariant: mutex and condition are allocated for the lifetime of the object and never move. State
-// is touched under its lock only.
+// is accessed only under its lock.
 
 import Glibc
 
@@ -29,7 +29,7 @@ public final class HostLock: @unchecked Sendable {
     }
 }
 
-/// State behind a lock, and a way to wait for it to change. Not recursive.
+/// State protected by a lock, with a way to wait for a change. Not recursive.
 public final class Monitor<State: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -52,7 +52,7 @@ public final class Monitor<State: Sendable>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Runs `body`, which may change the state, while no other thread looks at it.
+    /// Runs `body`, which may change the state, while no other thread uses it.
     public func withLock<Result>(_ body: (inout State) -> Result) -> Result {
         pthread_mutex_lock(mutex)
         defer {
@@ -62,7 +62,7 @@ public final class Monitor<State: Sendable>: @unchecked Sendable {
         return body(&state)
     }
 
-    /// Parks the thread until the state is as `isReached` wants it.
+    /// Parks the thread until `isReached` returns true for the state.
     public func wait(until isReached: (State) -> Bool) {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }

@@ -4,7 +4,7 @@ import Glibc
 
 /// The native stack of the running thread.
 public enum NativeStack {
-    /// The thread that runs, to find out whether an answer of `lowestAddress` is still good.
+    /// The running thread, to tell whether a result of `lowestAddress` is still valid.
     @inlinable
     public static var thread: UInt { UInt(pthread_self()) }
 
@@ -20,7 +20,7 @@ public enum NativeStack {
         return UInt(bitPattern: address)
     }
 
-    /// An address in the frame of the caller, near enough to compare with `lowestAddress`.
+    /// An address near the caller's frame, to compare with `lowestAddress`.
     @inline(never)
     public static func currentAddress() -> UInt {
         withUnsafeTemporaryAllocation(byteCount: 8, alignment: 8) {
@@ -28,7 +28,7 @@ public enum NativeStack {
         }
     }
 
-    /// The same for the frame that this is inlined into, in an instruction.
+    /// The same for the frame that this is inlined into, in one machine instruction.
     @inlinable
     @inline(__always)
     public static func address() -> UInt {
