@@ -1,6 +1,8 @@
-/// The waiting guest of an asynchronous host function. While the guest waits, its memory may be
-/// read and written, and the store may be used for other calls, also of the same guest's functions.
-/// It stays in the isolation of the guest's caller, like everything of a store.
+/// The waiting guest of an asynchronous host function.
+///
+/// While the guest waits, its memory may be read and written, and the store may be used for other
+/// calls, also of the same guest's functions. It stays in the isolation of the guest's caller, like
+/// everything of a store.
 public struct AsyncCaller {
     public let store: Store
     /// The instance whose code called; nil if the host called the function itself.

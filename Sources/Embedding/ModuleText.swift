@@ -6,6 +6,7 @@ extension Module {
     ///
     ///     let module = try Module(
     ///         text: "(module (func (export \"two\") (result i32) (i32.const 2)))", engine: engine)
+    ///
     /// - Throws: `TextError` with the position, or `ModuleError`.
     public convenience init(text: String, engine: Engine) throws {
         try self.init(try parseModule(Array(text.utf8)), engine: engine)

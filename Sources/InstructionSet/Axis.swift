@@ -1,6 +1,7 @@
-/// A dimension along which the instructions of a family differ. The translator uses it as an
-/// enumeration nested in `Instruction`, so that each position on an axis has a name. Families that
-/// share an enumeration have the same cases.
+/// A dimension along which the instructions of a family differ.
+///
+/// The translator uses it as an enumeration nested in `Instruction`, so that each position on an
+/// axis has a name. Families that share an enumeration have the same cases.
 public struct Axis: Sendable, ExpressibleByArrayLiteral {
     public let choices: Choices
     /// One; several if the axis is their product, the last varying fastest; none if there is only

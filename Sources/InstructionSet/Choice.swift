@@ -1,6 +1,7 @@
-/// One value of an axis: for example the operator `i32.add`, or the operand form `SI`. All other
-/// facts of the row are here too, so that translator, disassembler and scripts need no lists of
-/// their own: see the modifiers below.
+/// One value of an axis: for example the operator `i32.add`, or the operand form `SI`.
+///
+/// All other facts of the row are here too, so that translator, disassembler and scripts need no
+/// lists of their own: see the modifiers below.
 public struct Choice: Sendable {
     /// Its name in handlers and in the disassembler. For operators the specification's name.
     public let label: String

@@ -41,7 +41,9 @@ public struct ScriptFile: Hashable, Sendable {
     }
 
     /// The scripts at the paths: files themselves, and for folders all `.wast` files in them,
-    /// sorted by name. Names are the given paths, or for a single folder the paths from there.
+    /// sorted by name.
+    ///
+    /// Names are the given paths, or for a single folder the paths from there.
     public static func find(_ paths: [String]) throws(ScriptSearchError) -> [ScriptFile] {
         var files: [ScriptFile] = []
         for path in paths {

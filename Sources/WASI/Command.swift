@@ -63,6 +63,7 @@ extension WASI {
     ///     var wasi = WASI(arguments: ["simulate"])
     ///     wasi.makeDeterministic(seed: 42)
     ///     let status = try wasi.run("simulate.wasm", engine: Engine(.deterministic))
+    ///
     /// The clock is made here and shared by all guests of this value: call this for each guest.
     /// Folders of the host and inherited streams are not changed; use `MemoryFolder` and `.bytes`
     /// instead.

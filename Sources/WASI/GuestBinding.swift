@@ -39,6 +39,7 @@ extension Store {
     ///     let store = Store(engine: engine)
     ///     store.wasiGuest = try WASIGuest(wasi)
     ///     let status = try prepared.instantiate(in: store).runCommand()
+    ///
     /// Memory kept for the guest is charged to the account of the first store that it is given to.
     /// Must be set between calls, by the thread that uses the store.
     public var wasiGuest: WASIGuest? {

@@ -43,6 +43,7 @@ extension Kernel {
     }
 
     /// Goes to the entry with `cookie`, which an earlier one named as `next`.
+    ///
     /// - Throws: `EINVAL` if it is not a cookie.
     public static func seekDirectory(
         _ directory: Int32, _ cookie: UInt64

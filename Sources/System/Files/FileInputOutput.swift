@@ -1,7 +1,9 @@
 import Glibc
 
-// Reading from descriptors and writing to them. Invariants: a pointer is passed with the count of
-// accessible bytes at it. The kernel returns an error for invalid descriptors.
+// Reading from descriptors and writing to them.
+//
+// Invariants: a pointer is passed with the count of accessible bytes at it. The kernel returns an
+// error for invalid descriptors.
 
 /// A buffer of a vectored call, in the kernel's form (`iovec`). The same structure is for reading
 /// and writing, so it has no constant memory.

@@ -1,6 +1,7 @@
 import Glibc
 
 // The C library's loops over bytes, which use the processor's widest instructions.
+//
 // Invariant: `count` bytes at each pointer are accessible.
 
 /// Filling, moving, comparing and searching bytes; inlined, so that each is one call of the C

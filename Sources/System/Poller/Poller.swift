@@ -15,14 +15,17 @@ import Glibc
 ///     while let event = poller.nextEvent() { handle(event) }
 /// }
 /// ```
+///
 /// **Readiness is level-triggered, and a registration reports it once** (`EPOLLONESHOT`) until it
 /// is armed again, unless it is made to report always. Level-triggered, because a reader that takes
 /// one byte of ten and waits again must be woken; with edges it would hang unless each reader
 /// remembers whether it got `EAGAIN`. Once, because a descriptor that is not being read, such as
 /// the socket of a guest that computes, would end every wait. Arming costs a call of the kernel of
 /// some 0.3 µs for each wait of a guest or connection; registrations that always report (listening
-/// sockets) cost none. Used by one thread; only `waker` is for others. The cost of a wait does not
-/// depend on the number of registered descriptors.
+/// sockets) cost none.
+///
+/// Used by one thread; only `waker` is for others. The cost of a wait does not depend on the number
+/// of registered descriptors.
 public struct Poller: ~Copyable {
     /// Which readiness is of interest.
     public struct Interests: OptionSet, Hashable, Sendable {

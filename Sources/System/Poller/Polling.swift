@@ -1,7 +1,9 @@
 import Glibc
 
 // Waiting for a list of descriptors: ppoll(2). `Poller` is better for many descriptors, or the same
-// ones repeatedly. Invariant: the list is valid for the time of the call.
+// ones repeatedly.
+//
+// Invariant: the list is valid for the time of the call.
 
 /// A descriptor to wait for, and afterwards its readiness.
 public typealias PollDescriptor = pollfd

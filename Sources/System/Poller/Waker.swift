@@ -3,8 +3,10 @@
 import Glibc
 import Synchronization
 
-/// Wakes the thread of one poller, from any thread and from signal handlers: eventfd(2). For a
-/// thread that does not sleep this takes no call of the kernel: it only prevents the next sleep.
+/// Wakes the thread of one poller, from any thread and from signal handlers: eventfd(2).
+///
+/// For a thread that does not sleep this takes no call of the kernel: it only prevents the next
+/// sleep.
 public final class Waker: Sendable {
     private enum State {
         static let awake: UInt8 = 0

@@ -31,6 +31,7 @@ public enum Signals {
     /// Sets a handler for a signal. It runs on some thread, between any two instructions: it may
     /// only do what signal-safety(7) allows, and Swift code that neither allocates nor counts
     /// references.
+    ///
     /// - Parameter once: whether the second signal has its default action.
     public static func handle(
         _ number: Int32, once: Bool = false, _ handler: @escaping @convention(c) (Int32) -> Void

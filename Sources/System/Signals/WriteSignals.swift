@@ -20,9 +20,10 @@ extension Signals {
 
     /// Runs a call that writes to a file, a pipe or a socket, or makes a file longer. A pipe
     /// without a reader is then only the error `EPIPE`, and a file above the process's limit only
-    /// `EFBIG`, without the signal that would end the process. The dispositions of the process are
-    /// not changed: the signals are blocked for this thread during the call, which costs two system
-    /// calls, unless the process ignores them.
+    /// `EFBIG`, without the signal that would end the process.
+    ///
+    /// The dispositions of the process are not changed: the signals are blocked for this thread
+    /// during the call, which costs two system calls, unless the process ignores them.
     @inlinable
     @inline(__always)
     public static func withoutWriteSignals<Result>(

@@ -1,12 +1,14 @@
 import Glibc
 
 // Making sockets: listening ones, connecting ones, pairs.
+//
 // Invariant: the buffer for two descriptors has two `Int32`.
 
 extension Kernel {
     /// A socket that listens on `address`: socket(2), bind(2), listen(2). It is nonblocking, so
-    /// that no thread waits for a connection that another process has taken. The file of a unix
-    /// socket without a listener is replaced: a killed server leaves one.
+    /// that no thread waits for a connection that another process has taken.
+    ///
+    /// The file of a unix socket without a listener is replaced: a killed server leaves one.
     ///
     /// - Parameters:
     ///   - backlog: the most connections that wait to be accepted; the kernel limits it to

@@ -73,6 +73,7 @@ public enum SystemAddress: Hashable, Sendable {
     }
 
     /// The address that `fill` writes; nil for other families.
+    ///
     /// - Throws: the error of `fill`, if it returns -1.
     init?(
         _ fill: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32

@@ -4,9 +4,10 @@
 import Synchronization
 import WasmInterpreter
 
-/// An open file, folder, stream or socket of a guest, with the guest's rights for it. A class, so
-/// that a running call keeps its descriptor when another thread of the guest closes the number; the
-/// host's descriptor is closed with the last reference.
+/// An open file, folder, stream or socket of a guest, with the guest's rights for it.
+///
+/// A class, so that a running call keeps its descriptor when another thread of the guest closes the
+/// number; the host's descriptor is closed with the last reference.
 final class Descriptor: @unchecked Sendable {
     /// What a descriptor is made from.
     enum Resource {

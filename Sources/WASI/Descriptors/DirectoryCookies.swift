@@ -9,6 +9,7 @@ import WasmInterpreter
 /// itself with the highest bit set, which takes no memory but does not fit `telldir`.
 ///
 /// A directory in memory needs no cookies, because its positions are small.
+///
 /// Used under its lock, which also serialises threads that read one directory.
 final class DirectoryCookies {
     let lock = HostLock()

@@ -78,6 +78,7 @@ struct FileContent {
     }
 
     /// Makes the file shorter, or longer with zeros, which take no memory.
+    ///
     /// - Returns: the removed blocks, for `DiscardedContent`: freeing them takes time.
     mutating func setCount(_ wanted: Int) -> [[UInt8]] {
         let kept = Self.blockCount(wanted)

@@ -4,6 +4,7 @@ import WasmInterpreter
 /// A stream of the embedder that may have no bytes or no space yet: the guest then waits.
 ///
 ///     wasi.standardInput = .stream(body)
+///
 /// `MemoryPipe` is an implementation. Reads and writes are called on the guest's thread, everything
 /// else on any thread.
 public protocol GuestStream: AnyObject, Sendable {
@@ -49,6 +50,7 @@ extension GuestStream {
 ///     // while the guest runs or waits, from any thread
 ///     input.write(request)
 ///     input.closeWriting()
+///
 /// It ends when the writing side is closed, by `closeWriting()` or by a guest that closes its
 /// descriptor; writing fails with `pipe` once the reading side is closed. Each side can be given to
 /// one guest. An embedder that waits for the other side subscribes to `changes`.

@@ -1,10 +1,12 @@
 import WasmInterpreter
 
-/// Resolves paths of a guest to descriptors of the host, and keeps them beneath a directory. There
-/// are two methods with the same results. If the kernel has `openat2`, it resolves whole paths and
-/// guarantees that no step leaves the directory. Elsewhere the walk below opens one component at a
-/// time without following links, reads links itself, and takes `..` from its own list of the
-/// directories it came through, so that a directory moved during the walk cannot lead out.
+/// Resolves paths of a guest to descriptors of the host, and keeps them beneath a directory.
+///
+/// There are two methods with the same results. If the kernel has `openat2`, it resolves whole
+/// paths and guarantees that no step leaves the directory. Elsewhere the walk below opens one
+/// component at a time without following links, reads links itself, and takes `..` from its own
+/// list of the directories it came through, so that a directory moved during the walk cannot lead
+/// out.
 ///
 /// In both, a call that changes or inspects a name is made on the directory that holds it, with a
 /// single component that the host does not follow. A path that leads out fails with `perm`.
@@ -227,9 +229,10 @@ extension PathResolver {
     }
 }
 
-/// The directories that a walk came through, from its root to where it is. The deepest of them are
-/// open. When a walk has gone back above these, those above are opened again by their names, which
-/// were not links.
+/// The directories that a walk came through, from its root to where it is.
+///
+/// The deepest of them are open. When a walk has gone back above these, those above are opened
+/// again by their names, which were not links.
 private struct Trail: ~Copyable {
     private let root: Int32
     private var names: [GuestPath] = []

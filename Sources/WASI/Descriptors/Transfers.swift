@@ -1,8 +1,9 @@
 import WasmInterpreter
 
 // Reading and writing streams for guests that wait. Calls of the host never wait: they fail with
-// `again`, and the function of WASI waits and continues with the number of bytes done. One call of
-// the host moves at most a piece, so that the guest can be stopped between pieces.
+// `again`, and the function of WASI waits and continues with the number of bytes done.
+//
+// One call of the host moves at most a piece, so that the guest can be stopped between pieces.
 
 /// The most bytes that one call of the host moves: about half a millisecond.
 private let pieceByteCount = 1 << 20

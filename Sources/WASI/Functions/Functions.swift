@@ -2,9 +2,11 @@ import WasmInterpreter
 
 extension Linker {
     /// Defines the functions of WASI preview 1 for one guest, as `wasi_snapshot_preview1` and under
-    /// the older name `wasi_unstable`. Folders are opened by this call. The linker's functions
-    /// share the descriptors of this guest: use a linker for each guest, or `defineWASI` for many.
-    /// More descriptors can be added to the returned guest.
+    /// the older name `wasi_unstable`.
+    ///
+    /// Folders are opened by this call. The linker's functions share the descriptors of this guest:
+    /// use a linker for each guest, or `defineWASI` for many. More descriptors can be added to the
+    /// returned guest.
     ///
     /// - Throws: `WASISetupError` if a folder cannot be opened or a string is malformed.
     @discardableResult

@@ -1,9 +1,11 @@
 import WasmInterpreter
 
-// The only conversion of guest addresses to host pointers. Invariants: `byteCount` bytes at
-// `GuestMemory.base` are accessible, and it does not move while a host function runs; sums are made
-// in 64 bits from 32-bit addresses and counts, so they do not overflow. The content of a shared
-// memory may change at any time, so a value that is checked is loaded once.
+// The only conversion of guest addresses to host pointers.
+//
+// Invariants: `byteCount` bytes at `GuestMemory.base` are accessible, and it does not move while a
+// host function runs; sums are made in 64 bits from 32-bit addresses and counts, so they do not
+// overflow. The content of a shared memory may change at any time, so a value that is checked is
+// loaded once.
 
 /// More buffers than this are not passed to one system call; the call is then a short one.
 let vectorLimit = 1024

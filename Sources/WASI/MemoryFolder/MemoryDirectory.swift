@@ -1,4 +1,5 @@
 /// A directory in memory that a guest opened; the counterpart of `HostDirectory`.
+///
 /// Every call holds the lock of the file system while it uses nodes.
 final class MemoryDirectory: PathDirectory {
     private let node: MemoryNode

@@ -31,6 +31,7 @@ final class MemoryNode {
     }
 
     /// A symbolic link.
+    ///
     /// - Throws: `nospc` at the limit.
     convenience init(_ fileSystem: MemoryFileSystem, target: GuestPath) throws(Errno) {
         let count = MemoryFileSystem.byteCount(ofTarget: target)

@@ -1,7 +1,9 @@
 import WasmSystem
 
-// Calls on open descriptors. Invariants: a pointer is passed with the count of accessible bytes at
-// it. The kernel returns an error for invalid descriptors.
+// Calls on open descriptors.
+//
+// Invariants: a pointer is passed with the count of accessible bytes at it. The kernel returns an
+// error for invalid descriptors.
 
 /// A buffer of a vectored call, in the host's form.
 typealias HostVector = BufferVector

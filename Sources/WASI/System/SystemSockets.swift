@@ -39,8 +39,9 @@ extension System {
     }
 
     /// A socket that listens on `address`. It is nonblocking, so that no thread waits for a
-    /// connection that another process has taken. The file of a unix socket without a listener is
-    /// replaced: a killed server leaves one.
+    /// connection that another process has taken.
+    ///
+    /// The file of a unix socket without a listener is replaced: a killed server leaves one.
     static func listen(_ address: SocketAddress) throws(Errno) -> Int32 {
         let name: SystemAddress =
             switch address {

@@ -14,8 +14,9 @@ import WasmInterpreter
 /// names, in ASCII apart from text of the guest that is UTF-8. It has no line break and at most
 /// `lineLimit` bytes; a longer one ends with `...`. Unknown numbers are hexadecimal, addresses
 /// outside of the memory `bad:0x...`. The errno is `exit` if the call ended the guest, and
-/// `stopped` if the guest was stopped meanwhile. Without a trace, calls cost nothing more.
-/// `docs/wasi.md` describes the values.
+/// `stopped` if the guest was stopped meanwhile.
+///
+/// Without a trace, calls cost nothing more. `docs/wasi.md` describes the values.
 public struct CallTrace: Sendable {
     /// Receives a line, without its line break; called on the guest's threads, also by several at
     /// the same time.

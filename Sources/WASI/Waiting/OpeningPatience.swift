@@ -2,9 +2,10 @@ import WasmInterpreter
 import WasmSystem
 
 /// Lets a guest wait to open a file where the host would wait: for the other end of a pipe, or for
-/// a lease. A guest that waits in the kernel could not be stopped. So files are opened without
-/// waiting, and the guest tries again from time to time. The value is passed from attempt to
-/// attempt.
+/// a lease.
+///
+/// A guest that waits in the kernel could not be stopped. So files are opened without waiting, and
+/// the guest tries again from time to time. The value is passed from attempt to attempt.
 struct OpeningPatience {
     /// Nothing reports when an attempt would succeed, so intervals grow: most waits are short, and
     /// long ones need not be fast.

@@ -2,8 +2,10 @@ import WasmInterpreter
 
 // Waiting for time to pass and for descriptors to become ready.
 
-/// The subscriptions of a `poll_oneoff`: descriptors, streams of the embedder, clocks. A value that
-/// is passed from attempt to attempt; the first one has converted durations to absolute times.
+/// The subscriptions of a `poll_oneoff`: descriptors, streams of the embedder, clocks.
+///
+/// A value that is passed from attempt to attempt; the first one has converted durations to
+/// absolute times.
 struct PollRequest {
     /// A time to wait for.
     private struct Timer {
@@ -60,13 +62,16 @@ struct PollRequest {
     }
 
     /// Adds a stream of the embedder that was not ready.
+    ///
     /// - Parameter turn: of its source, read before that was checked.
     mutating func add(_ stream: any GuestStream, since turn: UInt64, _ event: Event) {
         streams.append((stream, turn, event))
     }
 
     /// Collects events, in the order of immediate ones, descriptors, streams, clocks.
+    ///
     /// Calls `sleep` of a custom clock, which advances only there.
+    ///
     /// - Parameter stop: is checked, since thousands of subscriptions take milliseconds.
     /// - Returns: the events, at least one; nil if there is none yet.
     mutating func look(_ stop: StopSignal) throws(Errno) -> [Event]? {

@@ -33,6 +33,7 @@ enum Transferred {
 
 extension Descriptor {
     /// A wait until a stream may have more bytes, or take more.
+    ///
     /// - Parameter turn: of the embedder's stream, read before it was not ready.
     func wait(isReading: Bool, since turn: UInt64) -> Wait {
         var wait = Wait()

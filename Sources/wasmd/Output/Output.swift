@@ -1,9 +1,10 @@
 import WasmDecoder
 import WasmSystem
 
-/// Buffered output, written with few system calls. It is not an error if the reader closes its end
-/// (`wasmd inspect x.wasm | head -1`): the rest is dropped. After an error, which `failure` keeps,
-/// the rest is dropped too.
+/// Buffered output, written with few system calls.
+///
+/// It is not an error if the reader closes its end (`wasmd inspect x.wasm | head -1`): the rest is
+/// dropped. After an error, which `failure` keeps, the rest is dropped too.
 final class Output {
     private var buffer: [UInt8] = []
     /// Nil keeps all text in the buffer, for tests.

@@ -1,8 +1,10 @@
 import WasmSystem
 
-/// The records of a tracefile of lcov, one for each file of the source. `genhtml` shows the lines
-/// of all of them and stops at the first file that it cannot read. Sources of precompiled libraries
-/// are usually missing, so they are left out if other files can be read.
+/// The records of a tracefile of lcov, one for each file of the source.
+///
+/// `genhtml` shows the lines of all of them and stops at the first file that it cannot read.
+/// Sources of precompiled libraries are usually missing, so they are left out if other files can be
+/// read.
 struct CoverageSources {
     /// The tracefile without the records that are left out.
     private(set) var text: String

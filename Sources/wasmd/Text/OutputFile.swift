@@ -34,9 +34,11 @@ enum OutputFile: Equatable {
 }
 
 /// An output file that is written piece by piece. `finish` replaces an existing file, which is not
-/// changed before. The new file is made in the same folder, because only then can it replace the
-/// old one in one step. Anything else than a file (a device, a link), and a file in a folder that
-/// must not be written, is opened directly at the first piece.
+/// changed before.
+///
+/// The new file is made in the same folder, because only then can it replace the old one in one
+/// step. Anything else than a file (a device, a link), and a file in a folder that must not be
+/// written, is opened directly at the first piece.
 struct OutputDraft {
     private let console: Console
     /// Nil for standard output.
