@@ -42,7 +42,11 @@ let package = Package(
             swiftSettings: [.strictMemorySafety()]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
-            name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
+            name: "Wasmd",
+            dependencies: [
+                "WasmDecoder", "WasmDebugInfo", "WasmValidator", "WasmInterpreter", "WasmText",
+                "WasmWASI",
+            ],
             path: "Sources/Embedding"),
         .executableTarget(
             name: "wasmd",

@@ -1,4 +1,5 @@
 import Synchronization
+import WasmInterpreter
 
 // Everything here runs in the isolation of the caller: a store is not `Sendable` and never leaves
 // it. Only cancellation comes from elsewhere.

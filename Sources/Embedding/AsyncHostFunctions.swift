@@ -1,3 +1,6 @@
+import WasmDecoder
+import WasmInterpreter
+
 /// The waiting guest of an asynchronous host function.
 ///
 /// While the guest waits, its memory may be read and written, and the store may be used for other

@@ -1,3 +1,4 @@
+import WasmDecoder
 import WasmInterpreter
 import WasmText
 
