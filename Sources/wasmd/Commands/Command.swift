@@ -12,7 +12,7 @@ struct Command: Sendable {
     let verb: Verb
     /// What it does, in one line.
     let summary: String
-    let operands: [Operand]
+    let operands: [CommandOperand]
     let options: [Option]
     /// Paragraphs that follow the options in the help.
     var notes: [String] = []
@@ -38,7 +38,7 @@ struct Command: Sendable {
 }
 
 /// A word of the command line that is not an option.
-struct Operand: Sendable {
+struct CommandOperand: Sendable {
     enum Arity: Sendable {
         case one
         case optional
