@@ -78,13 +78,13 @@ struct EntryPoint {
         }
         var values: [Value] = []
         for (index, parameter) in type.parameters.enumerated() {
-            do throws(Numbers.Failure) {
-                values.append(try Numbers.parse(words[index], as: parameter))
+            do throws(ValueText.Failure) {
+                values.append(try ValueText.parse(words[index], as: parameter))
             } catch {
                 throw .invalidArgument(
                     words[index], position: index + 1, function: name,
                     type: parameter.description, reason: error.reason,
-                    form: Numbers.form(of: parameter))
+                    form: ValueText.form(of: parameter))
             }
         }
         return values

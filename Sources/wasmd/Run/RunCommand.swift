@@ -183,7 +183,7 @@ struct RunCommand {
             }
             statistics?.finish("run")
             if entry.printsResults {
-                for value in results { console.output.writeLine(Numbers.text(of: value)) }
+                for value in results { console.output.writeLine(ValueText.text(of: value)) }
             }
             return ExitCode.success
         } catch let exit as GuestExit {

@@ -27,7 +27,7 @@ final class TraceFile: Sendable {
 
     /// Writes a line for a call of a missing import.
     func note(_ call: UnknownImport, _ arguments: [Value], _ kind: UnknownImports) {
-        let values = arguments.map(Numbers.text).joined(separator: ", ")
+        let values = arguments.map(ValueText.text).joined(separator: ", ")
         let name = printable("\(call.module).\(call.name)")
         write("\(name)(\(values)) = \(kind == .trap ? "trap" : "zero")")
     }

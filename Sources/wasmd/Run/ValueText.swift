@@ -1,7 +1,7 @@
 import WasmInterpreter
 
 /// Values on the command line: arguments of `--invoke` and its results.
-enum Numbers {
+enum ValueText {
     /// Why a word is not a value of a type.
     enum Failure: Error, Equatable {
         case malformed
