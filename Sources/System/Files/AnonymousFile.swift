@@ -4,7 +4,7 @@
 import Glibc
 
 /// Files in memory, without a name: memfd_create(2).
-public enum MemoryFile {
+public enum AnonymousFile {
     /// Makes a file of zeros; nil if the system refuses.
     public static func create(_ byteCount: Int) -> Int32? {
         // Beyond the limit on the size of files, the process would get a signal.
