@@ -56,7 +56,7 @@ extension Function {
         _ execution: Execution, isolation: isolated (any Actor)? = #isolation,
         reading: (borrowing CallSlots) throws -> Results
     ) async throws -> Results {
-        let cancellation = Cancellation(store.interruptHandle, execution.wakeCell)
+        let cancellation = TaskCancellation(store.interruptHandle, execution.wakeCell)
         return try await withTaskCancellationHandler {
             _ = isolation
             return try await execution.finish(cancellation, reading: reading)
@@ -119,7 +119,7 @@ extension Execution {
     /// Resumes the guest until it returns.
     nonisolated(nonsending)
         fileprivate func finish<Results>(
-            _ cancellation: Cancellation, reading: (borrowing CallSlots) throws -> Results
+            _ cancellation: TaskCancellation, reading: (borrowing CallSlots) throws -> Results
         ) async throws -> Results
     {
         var input = Input.nothing
@@ -164,7 +164,7 @@ extension Execution {
 }
 
 /// Passes the cancellation of a task to the guest that it runs, and to no other guest of the store.
-private final class Cancellation: Sendable {
+private final class TaskCancellation: Sendable {
     private struct State {
         var isRunning = false
         var isCancelled = false
