@@ -7,7 +7,7 @@ import WasmSystem
 /// Tells stores that their deadline has passed: sets a bit of their `InterruptHandle`, at which the
 /// machine looks after each call of the host.
 ///
-/// A guest looks at the clock when its slice of the budget is used up, which may hold 50,000 calls
+/// A guest looks at the clock when its budget is used up, which may be 50,000 calls
 /// of host functions. To look at the clock after each call would double what a call costs; to look
 /// after each hundredth would be late by a hundred slow calls. So one thread of the process sleeps
 /// until the next deadline, and the machine reads one word that is in its cache.
