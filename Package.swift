@@ -16,7 +16,8 @@ let package = Package(
     ],
     targets: [
         // The only room that imports the C library.
-        .target(name: "WasmSystem", path: "Sources/System"),
+        .target(
+            name: "WasmSystem", path: "Sources/System", swiftSettings: [.strictMemorySafety()]),
         .target(name: "WasmDecoder", dependencies: ["WasmSystem"], path: "Sources/Decoder"),
         .target(
             name: "WasmValidator", dependencies: ["WasmDecoder", "WasmSystem"],

@@ -21,7 +21,7 @@ public struct SystemError: Error, Hashable, Sendable {
 
     /// The C library's text for the error, such as "No such file or directory".
     public var text: String {
-        strerror(code).map { String(cString: $0) } ?? "error \(code)"
+        unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
     }
 }
 

@@ -29,14 +29,14 @@ public enum SystemClock: Hashable, Sendable {
     @inline(__always)
     public func time() throws(SystemError) -> UInt64 {
         var time = timespec()
-        guard clock_gettime(identifier, &time) == 0 else { throw .ofLastCall }
+        guard unsafe clock_gettime(identifier, &time) == 0 else { throw .ofLastCall }
         return time.nanoseconds
     }
 
     /// Nanoseconds between two times that the clock can tell apart; at least 1: clock_getres(2).
     public func resolution() throws(SystemError) -> UInt64 {
         var time = timespec()
-        guard clock_getres(identifier, &time) == 0 else { throw .ofLastCall }
+        guard unsafe clock_getres(identifier, &time) == 0 else { throw .ofLastCall }
         return max(time.nanoseconds, 1)
     }
 
@@ -45,7 +45,7 @@ public enum SystemClock: Hashable, Sendable {
     @inline(__always)
     public var now: UInt64 {
         var time = timespec()
-        clock_gettime(identifier, &time)
+        unsafe clock_gettime(identifier, &time)
         return time.nanoseconds
     }
 
@@ -53,7 +53,7 @@ public enum SystemClock: Hashable, Sendable {
     /// clock_nanosleep(2).
     public static func sleep(until end: UInt64) {
         var end = timespec(nanoseconds: end)
-        while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nil) == EINTR {}
+        while unsafe clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nil) == EINTR {}
     }
 }
 

@@ -59,7 +59,7 @@ extension Kernel {
     /// standard streams; -1 if the host does not allow it.
     public static func reopen(_ descriptor: Int32) -> Int32 {
         let mode = fcntl(descriptor, F_GETFL) & O_ACCMODE
-        let opened = Glibc.open(
+        let opened = unsafe Glibc.open(
             "/proc/self/fd/\(descriptor)", mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
         return opened < 0 ? -1 : (try? aboveStandardStreams(opened)) ?? -1
     }

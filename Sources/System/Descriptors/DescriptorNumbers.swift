@@ -46,9 +46,9 @@ extension Kernel {
         for number in 0..<firstNumber where fcntl(number, F_GETFD) < 0 && errno == EBADF {
             // The lowest free number is this one. Calls fail that the open mode does not allow.
             let mode = number == standardInput ? O_WRONLY : O_RDONLY
-            if Glibc.open("/dev/null", mode) >= 0 { continue }
+            if unsafe Glibc.open("/dev/null", mode) >= 0 { continue }
             // If there are no devices: a descriptor with `O_PATH` can neither be read nor written.
-            _ = Glibc.open("/", O_PATH)
+            _ = unsafe Glibc.open("/", O_PATH)
         }
     }
 }

@@ -9,9 +9,9 @@ extension Kernel {
     ) throws(SystemError) -> (read: Int32, write: Int32) {
         var ends: (Int32, Int32) = (-1, -1)
         let flags = O_CLOEXEC | (isNonblocking ? O_NONBLOCK : 0)
-        let result = withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
+        let result = unsafe withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return -1 }
-            return symbol_pipe2(start.assumingMemoryBound(to: Int32.self), flags)
+            return unsafe symbol_pipe2(start.assumingMemoryBound(to: Int32.self), flags)
         }
         guard result == 0 else { throw .ofLastCall }
         return try aboveStandardStreams(ends)

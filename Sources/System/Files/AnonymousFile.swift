@@ -9,11 +9,11 @@ public enum AnonymousFile {
     public static func create(_ byteCount: Int) -> Int32? {
         // Beyond the limit on the size of files, the process would get a signal.
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,
             UInt64(byteCount) <= UInt64(limit.rlim_cur)
         else { return nil }
         // Closed on exec; may be sealed.
-        let made = symbol_memfd_create("wasmd", 1 | 2)
+        let made = unsafe symbol_memfd_create("wasmd", 1 | 2)
         guard made >= 0, let descriptor = try? Kernel.aboveStandardStreams(made) else {
             return nil
         }
@@ -30,8 +30,8 @@ public enum AnonymousFile {
     ) -> Bool {
         var done = 0
         while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = pwrite(descriptor, rest.baseAddress, rest.count, offset + done)
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let count = unsafe pwrite(descriptor, rest.baseAddress, rest.count, offset + done)
             if count > 0 {
                 done += count
             } else if count == 0 || errno != EINTR {
@@ -50,8 +50,8 @@ public enum AnonymousFile {
 
     /// Maps the file's start for reading, at any address.
     public static func map(_ descriptor: Int32, _ byteCount: Int) -> UnsafeMutableRawPointer? {
-        let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
-        return address == MAP_FAILED ? nil : address
+        let address = unsafe mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0)
+        return unsafe address == MAP_FAILED ? nil : address
     }
 
     /// Maps the file's start at `address`, in place of the mapping there: readable and writable,
@@ -60,7 +60,8 @@ public enum AnonymousFile {
         _ descriptor: Int32, _ byteCount: Int, at address: UnsafeMutableRawPointer
     ) -> Bool {
         let flags = MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED
-        return mmap(address, byteCount, PROT_READ | PROT_WRITE, flags, descriptor, 0) != MAP_FAILED
+        return unsafe mmap(address, byteCount, PROT_READ | PROT_WRITE, flags, descriptor, 0)
+            != MAP_FAILED
     }
 
     public static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }

@@ -13,18 +13,19 @@ extension BufferVector {
     @inlinable
     @inline(__always)
     public init(_ start: UnsafeMutableRawPointer, _ byteCount: Int) {
-        self.init(iov_base: start, iov_len: byteCount)
+        unsafe self.init(iov_base: start, iov_len: byteCount)
     }
 
     @inlinable
     public init(_ buffer: UnsafeMutableRawBufferPointer) {
-        self.init(iov_base: buffer.baseAddress, iov_len: buffer.count)
+        unsafe self.init(iov_base: buffer.baseAddress, iov_len: buffer.count)
     }
 
     /// The bytes.
     @inlinable
     public var buffer: UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(start: iov_base, count: Int(truncatingIfNeeded: iov_len))
+        unsafe UnsafeMutableRawBufferPointer(
+            start: iov_base, count: Int(truncatingIfNeeded: iov_len))
     }
 }
 
@@ -34,7 +35,7 @@ extension Kernel {
     public static func read(
         _ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer
     ) throws(SystemError) -> Int {
-        try retrying { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+        try retrying { unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
     }
 
     /// Writes bytes of `buffer`; returns how many: write(2). May raise `SIGPIPE` and `SIGXFSZ`.
@@ -42,7 +43,7 @@ extension Kernel {
     public static func write(
         _ descriptor: Int32, _ buffer: UnsafeRawBufferPointer
     ) throws(SystemError) -> Int {
-        try retrying { Glibc.write(descriptor, buffer.baseAddress, buffer.count) }
+        try retrying { unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count) }
     }
 
     /// Writes all bytes; waits also if another process that shares the stream has made it
@@ -50,13 +51,13 @@ extension Kernel {
     public static func writeAll(
         _ descriptor: Int32, _ buffer: UnsafeRawBufferPointer
     ) throws(SystemError) {
-        var rest = buffer[...]
-        while !rest.isEmpty {
+        var rest = unsafe buffer[...]
+        while unsafe !rest.isEmpty {
             do throws(SystemError) {
-                let count = try write(descriptor, UnsafeRawBufferPointer(rebasing: rest))
+                let count = try unsafe write(descriptor, UnsafeRawBufferPointer(rebasing: rest))
                 // The kernel takes at least a byte or returns an error.
                 guard count > 0 else { throw .io }
-                rest = rest.dropFirst(count)
+                unsafe rest = rest.dropFirst(count)
             } catch .again {
                 _ = try waitUntilReady(descriptor, isReading: false)
             }
@@ -70,10 +71,10 @@ extension Kernel {
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int {
         if vectors.count == 1 {
-            let vector = vectors[0]
-            return try retrying { Glibc.read(descriptor, vector.iov_base, vector.iov_len) }
+            let vector = unsafe vectors[0]
+            return try retrying { unsafe Glibc.read(descriptor, vector.iov_base, vector.iov_len) }
         }
-        return try retrying { readv(descriptor, vectors.baseAddress, count(vectors)) }
+        return try retrying { unsafe readv(descriptor, vectors.baseAddress, count(vectors)) }
     }
 
     /// Writes several buffers, at most `IOV_MAX`, without a signal for a pipe without reader or a
@@ -85,10 +86,12 @@ extension Kernel {
     ) throws(SystemError) -> Int {
         try Signals.withoutWriteSignals { () throws(SystemError) in
             if vectors.count == 1 {
-                let vector = vectors[0]
-                return try retrying { Glibc.write(descriptor, vector.iov_base, vector.iov_len) }
+                let vector = unsafe vectors[0]
+                return try retrying {
+                    unsafe Glibc.write(descriptor, vector.iov_base, vector.iov_len)
+                }
             }
-            return try retrying { writev(descriptor, vectors.baseAddress, count(vectors)) }
+            return try retrying { unsafe writev(descriptor, vectors.baseAddress, count(vectors)) }
         }
     }
 
@@ -100,7 +103,8 @@ extension Kernel {
     ) throws(SystemError) -> Int? {
         try unlessUnsupported { () throws(SystemError) in
             try retrying {
-                symbol_preadv2(descriptor, vectors.baseAddress, count(vectors), -1, RWF_NOWAIT)
+                unsafe symbol_preadv2(
+                    descriptor, vectors.baseAddress, count(vectors), -1, RWF_NOWAIT)
             }
         }
     }
@@ -113,7 +117,7 @@ extension Kernel {
         try unlessUnsupported { () throws(SystemError) in
             try Signals.withoutWriteSignals { () throws(SystemError) in
                 try retrying {
-                    symbol_pwritev2(
+                    unsafe symbol_pwritev2(
                         descriptor, vectors.baseAddress, count(vectors), -1, RWF_NOWAIT)
                 }
             }
@@ -136,7 +140,7 @@ extension Kernel {
     public static func read(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, at offset: Int
     ) throws(SystemError) -> Int {
-        try retrying { preadv(descriptor, vectors.baseAddress, count(vectors), offset) }
+        try retrying { unsafe preadv(descriptor, vectors.baseAddress, count(vectors), offset) }
     }
 
     /// Writes at `offset`, without changing the position: pwritev(2).
@@ -144,7 +148,7 @@ extension Kernel {
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, at offset: Int
     ) throws(SystemError) -> Int {
         try Signals.withoutWriteSignals { () throws(SystemError) in
-            try retrying { pwritev(descriptor, vectors.baseAddress, count(vectors), offset) }
+            try retrying { unsafe pwritev(descriptor, vectors.baseAddress, count(vectors), offset) }
         }
     }
 
@@ -159,7 +163,7 @@ extension Kernel {
     /// position. Otherwise 0: ioctl(2), `FIONREAD`.
     public static func readableByteCount(_ descriptor: Int32) -> UInt64 {
         var count: Int32 = 0
-        guard ioctl(descriptor, UInt(FIONREAD), &count) == 0 else { return 0 }
+        guard unsafe ioctl(descriptor, UInt(FIONREAD), &count) == 0 else { return 0 }
         return UInt64(clamping: count)
     }
 }

@@ -75,7 +75,7 @@ extension Kernel {
     /// The status of an open file.
     public static func status(_ descriptor: Int32) throws(SystemError) -> FileStatus {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .ofLastCall }
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .ofLastCall }
         return FileStatus(status)
     }
 
@@ -88,7 +88,7 @@ extension Kernel {
     ) throws(SystemError) -> FileStatus {
         var status = stat()
         let flags = followsLink ? 0 : AT_SYMLINK_NOFOLLOW
-        try retrying { fstatat(directory, path, &status, flags) }
+        try retrying { unsafe fstatat(directory, path, &status, flags) }
         return FileStatus(status)
     }
 
@@ -96,7 +96,7 @@ extension Kernel {
     /// if it does not report it: statvfs(3).
     public static func freeByteCount(_ descriptor: Int32) -> UInt64? {
         var status = statvfs()
-        guard fstatvfs(descriptor, &status) == 0 else { return nil }
+        guard unsafe fstatvfs(descriptor, &status) == 0 else { return nil }
         let unit = UInt64(max(status.f_frsize, 1))
         let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: unit)
         return overflow ? .max : bytes

@@ -9,7 +9,7 @@ public enum Allocation {
     @inlinable
     @inline(__always)
     public static func zeroed(_ count: Int, stride: Int) -> UnsafeMutableRawPointer? {
-        calloc(count, stride)
+        unsafe calloc(count, stride)
     }
 
     /// Makes an allocation larger or smaller; nil if memory is exhausted, and then the old one is
@@ -19,11 +19,11 @@ public enum Allocation {
     public static func resized(
         _ old: UnsafeMutableRawPointer?, _ byteCount: Int
     ) -> UnsafeMutableRawPointer? {
-        realloc(old, byteCount)
+        unsafe realloc(old, byteCount)
     }
 
     /// Frees memory; does nothing for nil: free(3).
     @inlinable
     @inline(__always)
-    public static func free(_ start: UnsafeMutableRawPointer?) { Glibc.free(start) }
+    public static func free(_ start: UnsafeMutableRawPointer?) { unsafe Glibc.free(start) }
 }

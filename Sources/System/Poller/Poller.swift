@@ -209,8 +209,8 @@ public struct Poller: ~Copyable {
     private static func control(
         _ queue: Int32, _ operation: Int32, _ descriptor: Int32, _ flags: UInt32, _ data: UInt64
     ) throws(SystemError) {
-        try EventBuffer.withEvent(flags, data) { (event) throws(SystemError) in
-            try retrying { symbol_epoll_ctl(queue, operation, descriptor, event) }
+        try unsafe EventBuffer.withEvent(flags, data) { (event) throws(SystemError) in
+            try retrying { unsafe symbol_epoll_ctl(queue, operation, descriptor, event) }
         }
     }
 

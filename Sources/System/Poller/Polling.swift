@@ -48,8 +48,8 @@ extension Kernel {
     ) throws(SystemError) -> Int? {
         // The kernel refuses times beyond its range; 30 years are as good as no limit.
         var time = timespec(nanoseconds: min(timeout ?? 0, 1_000_000_000_000_000_000))
-        let count = withUnsafePointer(to: &time) { time in
-            symbol_ppoll(
+        let count = unsafe withUnsafePointer(to: &time) { time in
+            unsafe symbol_ppoll(
                 descriptors.baseAddress, UInt(descriptors.count), timeout == nil ? nil : time, nil)
         }
         if count >= 0 { return Int(count) }
@@ -76,8 +76,8 @@ extension Kernel {
         _ descriptor: Int32, isReading: Bool, timeout: UInt64?
     ) throws(SystemError) -> Int? {
         var item = PollDescriptor(descriptor, isReading: isReading)
-        return try withUnsafeMutablePointer(to: &item) { (item) throws(SystemError) in
-            try poll(UnsafeMutableBufferPointer(start: item, count: 1), timeout: timeout)
+        return try unsafe withUnsafeMutablePointer(to: &item) { (item) throws(SystemError) in
+            try unsafe poll(UnsafeMutableBufferPointer(start: item, count: 1), timeout: timeout)
         }
     }
 }

@@ -16,7 +16,7 @@ public enum WakeEvent {
         // A signal handler must not change `errno` for the interrupted code.
         let saved = errno
         var one: UInt64 = 1
-        _ = write(descriptor, &one, 8)
+        _ = unsafe write(descriptor, &one, 8)
         errno = saved
     }
 
@@ -24,7 +24,7 @@ public enum WakeEvent {
     public static func clear(_ descriptor: Int32) {
         guard descriptor >= 0 else { return }
         var count: UInt64 = 0
-        _ = read(descriptor, &count, 8)
+        _ = unsafe read(descriptor, &count, 8)
     }
 
     public static func close(_ descriptor: Int32) {

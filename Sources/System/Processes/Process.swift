@@ -9,26 +9,27 @@ public enum CurrentProcess {
     /// The variables of the environment, `NAME=VALUE`, in order: environ(7).
     public static var environment: [[UInt8]] {
         var entries: [[UInt8]] = []
-        guard var cursor = environ as UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? else {
+        guard var cursor = unsafe environ as UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+        else {
             return []
         }
-        while let entry = cursor.pointee {
-            entries.append(Kernel.bytes(entry))
-            cursor += 1
+        while let entry = unsafe cursor.pointee {
+            unsafe entries.append(Kernel.bytes(entry))
+            unsafe cursor += 1
         }
         return entries
     }
 
     /// The value of a variable of the environment; nil if there is none: getenv(3).
     public static func variable(_ name: UnsafePointer<CChar>) -> [UInt8]? {
-        getenv(name).map { Kernel.bytes($0) }
+        unsafe getenv(name).map { unsafe Kernel.bytes($0) }
     }
 
     /// How many descriptors the process may have open (the soft limit); nil if there is no limit or
     /// it cannot be read: getrlimit(2), `RLIMIT_NOFILE`.
     public static var descriptorLimit: Int? {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
             return nil
         }
         return Int(exactly: limit.rlim_cur)
@@ -40,9 +41,9 @@ public enum CurrentProcess {
     public static func raiseDescriptorLimit() -> Int? {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        if getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max {
+        if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max {
             limit.rlim_cur = limit.rlim_max
-            setrlimit(resource, &limit)
+            unsafe setrlimit(resource, &limit)
         }
         return descriptorLimit
     }
@@ -52,7 +53,7 @@ public enum CurrentProcess {
     public static var peakMemory: Int? {
         var usage = rusage()
         let who = Int32(truncatingIfNeeded: RUSAGE_SELF.rawValue)
-        return getrusage(who, &usage) == 0 ? usage.ru_maxrss : nil
+        return unsafe getrusage(who, &usage) == 0 ? usage.ru_maxrss : nil
     }
 
     /// Lets another ready thread run: sched_yield(2).

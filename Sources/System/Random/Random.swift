@@ -9,8 +9,8 @@ extension Kernel {
         var left = buffer.count
         while left > 0 {
             // The kernel may fill only a part of a larger request; the loop continues there.
-            let count = try retrying { symbol_getrandom(next, left, 0) }
-            next += count
+            let count = try retrying { unsafe symbol_getrandom(next, left, 0) }
+            unsafe next += count
             left -= count
         }
     }

@@ -20,8 +20,8 @@ public enum Signals {
     /// The current action: sigaction(2).
     public static func disposition(of number: Int32) -> Disposition {
         var action = sigaction()
-        sigaction(number, nil, &action)
-        return switch unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) {
+        unsafe sigaction(number, nil, &action)
+        return switch unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) {
         case 0: .standard
         case 1: .ignored
         default: .handled
@@ -37,9 +37,9 @@ public enum Signals {
         _ number: Int32, once: Bool = false, _ handler: @escaping @convention(c) (Int32) -> Void
     ) {
         var action = sigaction()
-        action.__sigaction_handler.sa_handler = handler
+        unsafe action.__sigaction_handler.sa_handler = handler
         if once { action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) }
-        sigaction(number, &action, nil)
+        unsafe sigaction(number, &action, nil)
     }
 
     public static func ignore(_ number: Int32) { signal(number, SIG_IGN) }
@@ -60,9 +60,9 @@ public enum Signals {
     public static func withoutSignals<Result>(_ body: () -> Result) -> Result {
         var all = sigset_t()
         var old = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_BLOCK, &all, &old)
-        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_BLOCK, &all, &old)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &old, nil) }
         return body()
     }
 }

@@ -39,16 +39,16 @@ extension Signals {
         _ call: () throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
         var blocked = sigset_t()
-        sigaddset(&blocked, SIGPIPE)
-        sigaddset(&blocked, SIGXFSZ)
+        unsafe sigaddset(&blocked, SIGPIPE)
+        unsafe sigaddset(&blocked, SIGXFSZ)
         var before = sigset_t()
-        pthread_sigmask(SIG_BLOCK, &blocked, &before)
+        unsafe pthread_sigmask(SIG_BLOCK, &blocked, &before)
         // A signal that was blocked before may be pending since earlier; it must not be taken.
         var pending = sigset_t()
-        if sigismember(&before, SIGPIPE) == 1 || sigismember(&before, SIGXFSZ) == 1 {
-            sigpending(&pending)
+        if unsafe sigismember(&before, SIGPIPE) == 1 || sigismember(&before, SIGXFSZ) == 1 {
+            unsafe sigpending(&pending)
         }
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         do throws(SystemError) {
             return try call()
         } catch {
@@ -64,10 +64,10 @@ extension Signals {
     /// Removes a blocked signal of this thread from its queue, if it is pending.
     private static func discard(_ number: Int32, unless pending: sigset_t) {
         var pending = pending
-        guard sigismember(&pending, number) == 0 else { return }
+        guard unsafe sigismember(&pending, number) == 0 else { return }
         var wanted = sigset_t()
-        sigaddset(&wanted, number)
+        unsafe sigaddset(&wanted, number)
         var noTime = timespec()
-        while sigtimedwait(&wanted, nil, &noTime) < 0, errno == EINTR {}
+        while unsafe sigtimedwait(&wanted, nil, &noTime) < 0, errno == EINTR {}
     }
 }

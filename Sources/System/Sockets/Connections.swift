@@ -26,7 +26,7 @@ extension Kernel {
         } catch .addrinuse {
             let file = CString(path: path)
             guard isAbandoned(address, file) else { throw .addrinuse }
-            try unlink(file)
+            try unsafe unlink(file)
             return try bound(address, backlog, sharesPort: false)
         }
     }
@@ -35,7 +35,7 @@ extension Kernel {
         _ address: SystemAddress, _ backlog: Int32, sharesPort: Bool
     ) throws(SystemError) -> Int32 {
         // Checks the address before anything is opened.
-        try address.withName { (_, _) throws(SystemError) in }
+        try unsafe address.withName { (_, _) throws(SystemError) in }
         let socket = FileDescriptor(owning: try makeSocket(address.family, SOCK_STREAM))
         if address.family != AF_UNIX {
             // Without it, a server cannot be restarted while old connections are being closed.
@@ -43,8 +43,8 @@ extension Kernel {
         }
         if sharesPort { try setOption(socket.number, SOL_SOCKET, SO_REUSEPORT, 1) }
         let number = socket.number
-        try address.withName { (name, size) throws(SystemError) in
-            try retrying { bind(number, name, size) }
+        try unsafe address.withName { (name, size) throws(SystemError) in
+            try retrying { unsafe bind(number, name, size) }
         }
         try retrying { Glibc.listen(number, backlog) }
         return socket.release()
@@ -54,13 +54,13 @@ extension Kernel {
     /// another type, which a listening server does not notice.
     private static func isAbandoned(_ address: SystemAddress, _ path: CString) -> Bool {
         // Other files refuse connections as well.
-        guard (try? status(path, followsLink: false))?.kind == .socket,
+        guard unsafe (try? status(path, followsLink: false))?.kind == .socket,
             let made = try? makeSocket(AF_UNIX, SOCK_DGRAM)
         else { return false }
         defer { try? close(made) }
         do throws(SystemError) {
-            try address.withName { (name, size) throws(SystemError) in
-                try checking { Glibc.connect(made, name, size) }
+            try unsafe address.withName { (name, size) throws(SystemError) in
+                try checking { unsafe Glibc.connect(made, name, size) }
             }
             return false
         } catch {
@@ -80,12 +80,12 @@ extension Kernel {
     /// A nonblocking socket that begins to connect to `address`: connect(2). When it is ready for
     /// writing, `pendingError` tells whether it is connected.
     public static func connect(_ address: SystemAddress) throws(SystemError) -> Int32 {
-        try address.withName { (_, _) throws(SystemError) in }
+        try unsafe address.withName { (_, _) throws(SystemError) in }
         let socket = FileDescriptor(owning: try makeSocket(address.family, SOCK_STREAM))
         let number = socket.number
         do throws(SystemError) {
-            try address.withName { (name, size) throws(SystemError) in
-                try checking { Glibc.connect(number, name, size) }
+            try unsafe address.withName { (name, size) throws(SystemError) in
+                try checking { unsafe Glibc.connect(number, name, size) }
             }
         } catch {
             // An interrupted call continues by itself, as a nonblocking one does.
@@ -102,9 +102,9 @@ extension Kernel {
         let type =
             SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
             | (isNonblocking ? SOCK_NONBLOCK.rawValue : 0)
-        let result = withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
+        let result = unsafe withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return -1 }
-            return socketpair(
+            return unsafe socketpair(
                 AF_UNIX, Int32(bitPattern: type), 0, start.assumingMemoryBound(to: Int32.self))
         }
         guard result == 0 else { throw .ofLastCall }

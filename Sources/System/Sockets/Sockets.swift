@@ -34,26 +34,26 @@ extension Kernel {
     ) throws(SystemError) -> (byteCount: Int, isTruncated: Bool) {
         var options = Int32(truncatingIfNeeded: MSG_DONTWAIT)
         if peeks { options |= Int32(truncatingIfNeeded: MSG_PEEK) }
-        var message = header(vectors)
-        let count = try retrying { recvmsg(descriptor, &message, options) }
-        return (count, message.msg_flags & Int32(truncatingIfNeeded: MSG_TRUNC) != 0)
+        var message = unsafe header(vectors)
+        let count = try retrying { unsafe recvmsg(descriptor, &message, options) }
+        return unsafe (count, message.msg_flags & Int32(truncatingIfNeeded: MSG_TRUNC) != 0)
     }
 
     /// Sends once, without waiting: sendmsg(2). A closed peer is `EPIPE`, without a signal.
     public static func send(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int {
-        var message = header(vectors)
+        var message = unsafe header(vectors)
         let options =
             Int32(truncatingIfNeeded: MSG_NOSIGNAL) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
-        return try retrying { sendmsg(descriptor, &message, options) }
+        return try retrying { unsafe sendmsg(descriptor, &message, options) }
     }
 
     private static func header(_ vectors: UnsafeBufferPointer<BufferVector>) -> msghdr {
-        var message = msghdr()
-        message.msg_iov = UnsafeMutablePointer(mutating: vectors.baseAddress)
-        message.msg_iovlen = numericCast(vectors.count)
-        return message
+        var message = unsafe msghdr()
+        unsafe message.msg_iov = unsafe UnsafeMutablePointer(mutating: vectors.baseAddress)
+        unsafe message.msg_iovlen = numericCast(vectors.count)
+        return unsafe message
     }
 
     /// Ends one direction of a connection, or both: shutdown(2).
@@ -78,18 +78,18 @@ extension Kernel {
 
     /// The address that a socket is bound to: getsockname(2).
     public static func localAddress(_ descriptor: Int32) throws(SystemError) -> SystemAddress? {
-        try SystemAddress { getsockname(descriptor, $0, $1) }
+        try unsafe SystemAddress { unsafe getsockname(descriptor, $0, $1) }
     }
 
     /// The address that a socket is connected to: getpeername(2).
     public static func peerAddress(_ descriptor: Int32) throws(SystemError) -> SystemAddress? {
-        try SystemAddress { getpeername(descriptor, $0, $1) }
+        try unsafe SystemAddress { unsafe getpeername(descriptor, $0, $1) }
     }
 
     private static func option(_ descriptor: Int32, _ level: Int32, _ name: Int32) -> Int32? {
         var value: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
-        return getsockopt(descriptor, level, name, &value, &size) == 0 ? value : nil
+        return unsafe getsockopt(descriptor, level, name, &value, &size) == 0 ? value : nil
     }
 
     static func setOption(
@@ -97,6 +97,6 @@ extension Kernel {
     ) throws(SystemError) {
         var value = value
         let size = socklen_t(MemoryLayout<Int32>.size)
-        try retrying { setsockopt(descriptor, level, name, &value, size) }
+        try retrying { unsafe setsockopt(descriptor, level, name, &value, size) }
     }
 }

@@ -42,23 +42,23 @@ public enum SystemAddress: Hashable, Sendable {
             var name = sockaddr_in()
             name.sin_family = sa_family_t(AF_INET)
             name.sin_port = port.bigEndian
-            withUnsafeMutableBytes(of: &name.sin_addr) { $0.copyBytes(from: bytes) }
-            return try Self.lend(name, body)
+            unsafe withUnsafeMutableBytes(of: &name.sin_addr) { unsafe $0.copyBytes(from: bytes) }
+            return try unsafe Self.lend(name, body)
         case .ipv6(let bytes, let port):
             guard bytes.count == 16 else { throw .inval }
             var name = sockaddr_in6()
             name.sin6_family = sa_family_t(AF_INET6)
             name.sin6_port = port.bigEndian
-            withUnsafeMutableBytes(of: &name.sin6_addr) { $0.copyBytes(from: bytes) }
-            return try Self.lend(name, body)
+            unsafe withUnsafeMutableBytes(of: &name.sin6_addr) { unsafe $0.copyBytes(from: bytes) }
+            return try unsafe Self.lend(name, body)
         case .unix(let path):
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
             let room = MemoryLayout.size(ofValue: name.sun_path)
             guard !path.isEmpty, !path.contains(0) else { throw .inval }
             guard path.count < room else { throw .nametoolong }
-            withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path) }
-            return try Self.lend(name, body)
+            unsafe withUnsafeMutableBytes(of: &name.sun_path) { unsafe $0.copyBytes(from: path) }
+            return try unsafe Self.lend(name, body)
         }
     }
 
@@ -66,8 +66,8 @@ public enum SystemAddress: Hashable, Sendable {
         _ name: Name,
         _ body: (UnsafePointer<sockaddr>?, socklen_t) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        try withUnsafeBytes(of: name) { (bytes) throws(SystemError) in
-            try body(
+        try unsafe withUnsafeBytes(of: name) { (bytes) throws(SystemError) in
+            try unsafe body(
                 bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
         }
     }
@@ -80,12 +80,12 @@ public enum SystemAddress: Hashable, Sendable {
     ) throws(SystemError) {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let result = withUnsafeMutableBytes(of: &storage) { bytes -> Int32 in
+        let result = unsafe withUnsafeMutableBytes(of: &storage) { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return -1 }
-            return fill(start.assumingMemoryBound(to: sockaddr.self), &size)
+            return unsafe fill(start.assumingMemoryBound(to: sockaddr.self), &size)
         }
         guard result >= 0 else { throw .ofLastCall }
-        let bytes = withUnsafeBytes(of: &storage) { [UInt8]($0.prefix(Int(size))) }
+        let bytes = unsafe withUnsafeBytes(of: &storage) { unsafe [UInt8]($0.prefix(Int(size))) }
         // Linux's structures: the family, then the port and the address, or the path.
         switch Int32(truncatingIfNeeded: storage.ss_family) {
         case AF_INET where bytes.count >= 8:
@@ -116,13 +116,14 @@ extension SystemAddress {
     private static func bytes(_ text: String, _ family: Int32, _ count: Int) -> [UInt8]? {
         guard !text.utf8.contains(0) else { return nil }
         var bytes = [UInt8](repeating: 0, count: count)
-        return inet_pton(family, text, &bytes) == 1 ? bytes : nil
+        return unsafe inet_pton(family, text, &bytes) == 1 ? bytes : nil
     }
 
     /// The text form of sixteen bytes; empty for another number of bytes.
     public static func ipv6Text(_ bytes: [UInt8]) -> String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard bytes.count == 16, inet_ntop(AF_INET6, bytes, &text, socklen_t(text.count)) != nil
+        guard bytes.count == 16,
+            unsafe inet_ntop(AF_INET6, bytes, &text, socklen_t(text.count)) != nil
         else { return "" }
         return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }

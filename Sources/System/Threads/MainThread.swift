@@ -11,10 +11,14 @@ public struct MainThread: Sendable {
 
     /// Whether the thread waits in the kernel, according to proc(5), `/proc/self/stat`.
     public var isBlocked: Bool {
-        guard let number = try? Kernel.open("/proc/self/stat", .readOnly) else { return false }
+        guard let number = try? unsafe Kernel.open("/proc/self/stat", .readOnly) else {
+            return false
+        }
         let file = FileDescriptor(owning: number)
         var text = [UInt8](repeating: 0, count: 256)
-        let count = text.withUnsafeMutableBytes { (try? Kernel.read(file.number, $0)) ?? 0 }
+        let count = unsafe text.withUnsafeMutableBytes {
+            unsafe (try? Kernel.read(file.number, $0)) ?? 0
+        }
         // `12 (name) S ...`; the name may hold parentheses.
         guard count > 0, let end = text[..<count].lastIndex(of: UInt8(ascii: ")")),
             end + 2 < count

@@ -49,30 +49,30 @@ public struct SystemThread: Sendable {
         var all = sigset_t()
         var old = sigset_t()
         if !options.takesSignals {
-            sigfillset(&all)
-            pthread_sigmask(SIG_BLOCK, &all, &old)
+            unsafe sigfillset(&all)
+            unsafe pthread_sigmask(SIG_BLOCK, &all, &old)
         }
-        defer { if !options.takesSignals { pthread_sigmask(SIG_SETMASK, &old, nil) } }
+        defer { if !options.takesSignals { unsafe pthread_sigmask(SIG_SETMASK, &old, nil) } }
         var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
         if isDetached {
-            pthread_attr_setdetachstate(
+            unsafe pthread_attr_setdetachstate(
                 &attributes, Int32(truncatingIfNeeded: PTHREAD_CREATE_DETACHED))
         }
-        if let size = options.stackByteCount { pthread_attr_setstacksize(&attributes, size) }
-        let box = Unmanaged.passRetained(Body(body))
+        if let size = options.stackByteCount { unsafe pthread_attr_setstacksize(&attributes, size) }
+        let box = unsafe Unmanaged.passRetained(Body(body))
         var thread = pthread_t()
-        let status = pthread_create(
+        let status = unsafe pthread_create(
             &thread, &attributes,
             { pointer in
-                if let pointer {
-                    Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
+                if let pointer = unsafe pointer {
+                    unsafe Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
                 }
                 return nil
-            }, box.toOpaque())
+            }, unsafe box.toOpaque())
         if status == 0 { return thread }
-        box.release()
+        unsafe box.release()
         return nil
     }
 }
