@@ -92,7 +92,8 @@ let package = Package(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
         .testTarget(
-            name: "wasmdTests", dependencies: ["wasmd", "WasmdDocuments"], path: "Tests/wasmdTests"),
+            name: "wasmdTests", dependencies: ["wasmd", "WasmText", "WasmdDocuments"],
+            path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]
 )
