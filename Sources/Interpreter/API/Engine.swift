@@ -3,6 +3,7 @@
 import WasmValidator
 
 /// Shared by modules and stores: the configuration and the types of all modules.
+///
 /// Modules and stores must belong to the same engine, since each engine numbers types itself.
 public final class Engine: Sendable {
     public struct Configuration: Sendable {

@@ -6,8 +6,10 @@ import WasmValidator
 ///
 /// A guest's exception that no guest catches reaches the host as this error. A host function may
 /// throw one that it made or received, and guests can catch it; it keeps its identity on its way
-/// through guests and hosts. Like every error it can be passed to other threads, where the store
-/// must not be used. So its tag and values are accessible only with the store.
+/// through guests and hosts.
+///
+/// Like every error it can be passed to other threads, where the store must not be used. So its tag
+/// and values are accessible only with the store.
 ///
 ///     } catch let exception as Exception {
 ///         if try exception.tag(in: store) == overflow { print(try exception.values(in: store)) }

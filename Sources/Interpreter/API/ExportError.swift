@@ -32,6 +32,7 @@ extension Instance {
     ///
     ///     let add = try instance.function("add", as: ((Int32, Int32) -> Int32).self)
     ///     let sum = try add(2, 3)
+    ///
     /// See `WasmValue` for the supported types, and `TypedFunction`.
     ///
     /// - Throws: `ExportError` if there is no such function or it has other types.

@@ -72,8 +72,10 @@ extension HostFunction {
         }
     }
 
-    /// A function whose type is known only at run time. `body` must return values of the result
-    /// types of `type`; otherwise the call ends with `CallError.resultCount` or `.result`.
+    /// A function whose type is known only at run time.
+    ///
+    /// `body` must return values of the result types of `type`; otherwise the call ends with
+    /// `CallError.resultCount` or `.result`.
     public convenience init(
         _ type: FunctionType, values body: @escaping (borrowing Caller, [Value]) throws -> [Value]
     ) {

@@ -12,9 +12,12 @@ import Synchronization
 ///         caller[Sessions.key]?.userNumber ?? 0
 ///     }
 ///     store[Sessions.key] = Session(userNumber: 7)
+///
 /// With it, guests of all stores can use one host function, on all threads: see `Linker.prepare`.
-/// Reading a value takes a few loads from memory, without a search. Make each key once, as a static
-/// constant. Each key takes 8 bytes in each store that has a value of this or a later key.
+/// Reading a value takes a few loads from memory, without a search.
+///
+/// Make each key once, as a static constant. Each key takes 8 bytes in each store that has a value
+/// of this or a later key.
 public struct HostKey<Value>: Hashable, Sendable {
     @usableFromInline let index: Int
 
@@ -77,6 +80,7 @@ struct HostValues {
 
 extension Store {
     /// The value that the store keeps under a key; nil if there is none.
+    ///
     /// A changed value must be stored again; host functions that change one should use a class. A
     /// value that refers to the store or a handle in it (`Instance`, `Memory` ...) keeps the store
     /// alive until it is removed.

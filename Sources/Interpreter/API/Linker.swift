@@ -150,6 +150,7 @@ public final class Linker {
     ///     // for each request, on any thread
     ///     let store = Store(engine: engine)
     ///     let instance = try prepared.instantiate(in: store)
+    ///
     /// Uses the current definitions: later ones have no effect. A module can be prepared with
     /// functions of the host that threads may share (`defineShared`, those of WASI) and with shared
     /// memories. Entities of a store (functions of instances, memories, tables, globals, tags)

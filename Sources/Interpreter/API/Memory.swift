@@ -5,6 +5,7 @@
 ///         let length = try memory.load(at: 16, as: UInt32.self)
 ///         let text = try memory.loadString(at: 1024, count: length)
 ///     }
+///
 /// Every access checks the memory's current size, and throws if it is out of bounds: no pointer or
 /// view can become invalid by growth or by the end of the store.
 ///
@@ -51,6 +52,7 @@ public struct Memory {
     }
 
     /// Adds pages of zeros. The bytes do not move.
+    ///
     /// - Returns: the previous size in pages, or nil if the memory cannot grow that far.
     public func grow(by pages: UInt64) -> UInt64? { store.grow(storage, by: pages) }
 }

@@ -4,9 +4,10 @@
 
 import WasmSystem
 
-/// A number in linear memory: little-endian, as in the processors that wasmd supports. Only for
-/// types for which every bit pattern is a value, since guests choose the bits: not `Bool`, not
-/// enumerations.
+/// A number in linear memory: little-endian, as in the processors that wasmd supports.
+///
+/// Only for types for which every bit pattern is a value, since guests choose the bits: not `Bool`,
+/// not enumerations.
 public protocol MemoryNumber: BitwiseCopyable {}
 
 extension Int8: MemoryNumber {}

@@ -13,13 +13,15 @@
 ///         }
 ///     }
 ///     store.limiter = Budget()
+///
 /// It is called only when a memory or table is made (growing from 0 to its minimum) and when it
 /// grows, also by `Instance.restore(_:)`. Growth that the store's `StoreLimits` or the type forbid
 /// is refused without a call; growth that it allows can still fail if the system has no memory. It
 /// must not call guests of the store. If it refuses, making the memory or table throws
-/// `ResourceError.refused`, and `memory.grow` or `table.grow` returns -1. If the guest has threads
-/// (`GuestThreads`), it is called on the thread that grows, on one at a time. Host functions that
-/// use it while the guest runs need a lock of their own.
+/// `ResourceError.refused`, and `memory.grow` or `table.grow` returns -1.
+///
+/// If the guest has threads (`GuestThreads`), it is called on the thread that grows, on one at a
+/// time. Host functions that use it while the guest runs need a lock of their own.
 public protocol StoreLimiter: AnyObject {
     /// Whether a linear memory of `current` bytes may have `wanted`, which are more.
     func shouldGrowMemory(from current: UInt64, to wanted: UInt64) -> Bool

@@ -4,10 +4,12 @@
 ///     linker.define("env", "read") { (_: borrowing Caller, count: Int32) -> Int32 in
 ///         throw Suspension(ReadRequest(count: count))
 ///     }
+///
 /// Only the guest of an `Execution` can wait like this, and only if no other host function is
-/// between the two; otherwise the call ends with `SuspensionError.cannotWait`. See `Execution`. A
-/// function that waits for descriptors, streams or a time throws a `Wait` and a continuation. Then
-/// all guests can wait: for one that is called without an `Execution` the thread is parked.
+/// between the two; otherwise the call ends with `SuspensionError.cannotWait`. See `Execution`.
+///
+/// A function that waits for descriptors, streams or a time throws a `Wait` and a continuation.
+/// Then all guests can wait: for one that is called without an `Execution` the thread is parked.
 /// `Caller.canSuspend` tells which applies.
 public struct Suspension: Error, @unchecked Sendable {
     /// Continues instead of the host function, with its caller and slots: the arguments are

@@ -69,6 +69,7 @@ public struct Table {
     }
 
     /// Adds `count` elements that hold `value`.
+    ///
     /// - Returns: the previous size, or nil if the table cannot grow that far.
     /// - Throws: `AccessError.value` if the value is not of the element type.
     public func grow(by count: UInt64, filledWith value: Value) throws(AccessError) -> UInt64? {

@@ -5,6 +5,7 @@ import WasmDecoder
 ///     if case .memoryAccess(_, let address, let count, let size) = trap.detail {
 ///         print("\(count) bytes at \(address), but the memory has only \(size)")
 ///     }
+///
 /// They are read from the guest's frame after the trap, so they cost nothing before. Indices of
 /// memories, tables and segments are those of the module that trapped.
 public enum TrapDetail: Hashable, Sendable {

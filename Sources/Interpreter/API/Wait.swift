@@ -6,6 +6,7 @@
 ///         wait.add(socket, .reading)
 ///         throw Suspension(wait) { caller, slots in slots.setResult(i32: readByte(socket) ?? -1) }
 ///     }
+///
 /// The wait is over as soon as one of these is ready; which one is not reported. So the
 /// continuation checks again, and waits again if necessary. An empty wait ends only when the guest
 /// is stopped or its `Execution.wakeCell` is woken.

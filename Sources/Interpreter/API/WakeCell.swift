@@ -3,8 +3,10 @@
 
 import Synchronization
 
-/// Wakes one waiting guest, so that it checks again. Each `Execution` has one, and each
-/// `InterruptHandle`. A loop attaches them to its `WakeQueue`, which lists those that were woken.
+/// Wakes one waiting guest, so that it checks again.
+///
+/// Each `Execution` has one, and each `InterruptHandle`. A loop attaches them to its `WakeQueue`,
+/// which lists those that were woken.
 public final class WakeCell: Sendable {
     private let woken = Atomic(false)
     /// The entry in the queue that the cell is added to when it is woken.
@@ -58,6 +60,7 @@ public final class WakeCell: Sendable {
 }
 
 /// Wakes guests that wait for a stream or another object of the embedder.
+///
 /// A function that finds nothing waits for the next turn:
 ///
 ///     let turn = source.turn
@@ -65,6 +68,7 @@ public final class WakeCell: Sendable {
 ///     var wait = Wait()
 ///     wait.add(source, since: turn)
 ///     throw Suspension(wait) { ... }
+///
 /// and the code that makes it available calls `signal()` afterwards, on any thread.
 public final class WakeSource: Sendable {
     private struct State {

@@ -13,6 +13,7 @@ import WasmSystem
 ///     store.interruptHandle.wakeCell.attach(to: queue)
 ///     // when `queue.descriptor` is readable
 ///     queue.drain { cell in ... }
+///
 /// Cells are added on any thread, also in signal handlers; one thread drains the queue.
 public final class WakeQueue: Sendable {
     /// Readable while there may be cells: an `eventfd`. -1 if the system refuses.

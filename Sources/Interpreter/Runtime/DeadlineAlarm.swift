@@ -5,10 +5,12 @@ import Synchronization
 import WasmSystem
 
 /// Notifies stores whose deadline has passed: sets a bit of their `InterruptHandle`, which the
-/// machine checks after each call of the host. The store reads the clock when a guest's budget is
-/// used up, which may be 50,000 calls of host functions. Reading it after each call would double
-/// the cost of a call; after each hundredth would be late by a hundred slow calls. So one thread of
-/// the process sleeps until the next deadline, and the machine reads one word that is in its cache.
+/// machine checks after each call of the host.
+///
+/// The store reads the clock when a guest's budget is used up, which may be 50,000 calls of host
+/// functions. Reading it after each call would double the cost of a call; after each hundredth
+/// would be late by a hundred slow calls. So one thread of the process sleeps until the next
+/// deadline, and the machine reads one word that is in its cache.
 ///
 /// The thread is started with the first deadline. If the system refuses it, the bit is always set,
 /// and each check reads the clock.

@@ -8,10 +8,11 @@ extension Store {
     /// Instantiates a module with its resolved imports, in order.
     ///
     /// An instance whose active segments or start function fail stays in the store: their writes
-    /// stay, and tables of other instances may refer to its functions. All steps check the deadline
-    /// and interruption. Work that is proportional to numbers in the module and not to its size
-    /// uses fuel: elements of tables and arrays, bytes of segments. Large function bodies use fuel
-    /// for their translation (`CodeTable.fuel`).
+    /// stay, and tables of other instances may refer to its functions.
+    ///
+    /// All steps check the deadline and interruption. Work that is proportional to numbers in the
+    /// module and not to its size uses fuel: elements of tables and arrays, bytes of segments.
+    /// Large function bodies use fuel for their translation (`CodeTable.fuel`).
     func instantiate(_ module: Module, imports: ImportSource) throws -> InstanceStorage {
         let instance = try allocate(module, imports: imports, define: initialize)
         do {

@@ -1,6 +1,7 @@
 import WasmValidator
 
 /// Values by numbers or addresses that no guest chooses, in insertion order.
+///
 /// Used instead of a dictionary for the reason given at `HashIndex`. Entries are never removed.
 struct IntegerMap<Value> {
     private var index = HashIndex()

@@ -59,6 +59,7 @@ private struct DescriptorWait {
     var isEmpty: Bool { count == 0 }
 
     /// Parks the thread once. May return early.
+    ///
     /// - Returns: whether to check the descriptors.
     mutating func park(_ handle: InterruptHandle, nanoseconds: Int64?) -> Bool {
         var timeout = nanoseconds

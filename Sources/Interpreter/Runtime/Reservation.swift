@@ -107,9 +107,10 @@ struct Reservation: @unchecked Sendable {
 }
 
 /// Used reservations that are kept for later use: taking one costs no system call, and its first
-/// pages are resident already. One per engine. The cost of taking and giving is proportional to the
-/// number of sizes and images, which are few: value stacks have one size, memories one for each
-/// maximum that modules name.
+/// pages are resident already. One per engine.
+///
+/// The cost of taking and giving is proportional to the number of sizes and images, which are few:
+/// value stacks have one size, memories one for each maximum that modules name.
 final class ReservationPool: Sendable {
     /// Bytes of a reservation that stay resident.
     static let warmByteCount = 128 << 10

@@ -1,6 +1,7 @@
-// The model of the operand stack: where operands are, and moving them where they must be. Members
-// that only read are mutating as well, here and in the other extensions, because the compiler
-// copies such a large structure for other calls.
+// The model of the operand stack: where operands are, and moving them where they must be.
+//
+// Members that only read are mutating as well, here and in the other extensions, because the
+// compiler copies such a large structure for other calls.
 
 extension Translator {
     /// Pushes an entry and returns its home slot.
