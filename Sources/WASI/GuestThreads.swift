@@ -55,6 +55,8 @@ public final class GuestThreads: Sendable {
         var lastID: UInt32 = GuestThreads.main
         /// Why the program ended.
         var end: End?
+        /// Whether the process ends with the program, so that nobody waits for its threads.
+        var endsProcess = false
     }
 
     private enum End {
@@ -186,9 +188,19 @@ public final class GuestThreads: Sendable {
     /// - Throws: the error that ended the program: `GuestExit`, `Trap`, or an error of the host, of
     ///   `body` or of another thread.
     public func run<Value>(in store: Store, _ body: () throws -> Value) throws -> Value {
+        try run(in: store, endsProcess: false, body)
+    }
+
+    /// Runs the program as `run(in:_:)` does. With `endsProcess` it does not wait for the other
+    /// threads: they are told to stop, and then sleep until the process ends, since taking a thousand
+    /// of them apart takes a tenth of a second.
+    package func run<Value>(
+        in store: Store, endsProcess: Bool, _ body: () throws -> Value
+    ) throws -> Value {
         program.withLock { program in
             program.isRunning = true
             program.end = nil
+            program.endsProcess = endsProcess
             program.handles[Self.main] = store.interruptHandle
         }
         let result = Result { try body() }
@@ -196,7 +208,7 @@ public final class GuestThreads: Sendable {
         case .success: finish(Self.main, .mainReturned)
         case .failure(let error): finish(Self.main, .thrown(error, by: Self.main))
         }
-        program.wait { $0.handles.isEmpty }
+        if !endsProcess { program.wait { $0.handles.isEmpty } }
         let end = program.withLock { program in
             program.isRunning = false
             return program.end
@@ -218,33 +230,25 @@ public final class GuestThreads: Sendable {
     private final class Start: @unchecked Sendable {
         let id: UInt32
         let argument: Int32
-        private var store: Store?
-        private var instances: ResourceHolding
+        private(set) var store: Store?
         /// The charge for the thread itself, until it is marked as ended.
         private var thread: ResourceHolding
 
         init(
             id: UInt32, argument: Int32, store: consuming Store,
-            instances: consuming ResourceHolding, thread: consuming ResourceHolding
+            thread: consuming ResourceHolding
         ) {
             self.id = id
             self.argument = argument
             self.store = store
-            self.instances = instances
             self.thread = thread
         }
-
-        /// Releases the charge for the instances, which are about to be made.
-        func releaseInstances() { _ = instances.resize(to: 0) }
 
         /// Releases the charge for the thread, which ends.
         func releaseThread() { _ = thread.resize(to: 0) }
 
-        /// Takes the thread's store, which from then on only that thread has.
-        func takeStore() -> Store? {
-            defer { store = nil }
-            return store
-        }
+        /// Releases the thread's store, to which there is no other reference.
+        func releaseStore() { store = nil }
     }
 
     /// Starts a thread; returns its number, from 1 on, or an error code as a negative number.
@@ -253,15 +257,12 @@ public final class GuestThreads: Sendable {
         let again = -Int32(Errno.again.rawValue)
         guard hasRoom else { return again }
         // Charge what the new thread needs here, where failure is only an errno.
-        var instances = ResourceHolding(parent.account)
         var thread = ResourceHolding(parent.account)
-        guard instances.resize(to: instanceByteCount),
-            thread.resize(to: Self.threadByteCount),
-            let store = try? parent.makeThreadStore()
+        guard thread.resize(to: Self.threadByteCount),
+            let store = try? parent.makeThreadStore(prepaying: instanceByteCount)
         else { return -Int32(Errno.nomem.rawValue) }
         guard let id = register(store.interruptHandle) else { return again }
-        let start = Start(
-            id: id, argument: argument, store: store, instances: instances, thread: thread)
+        let start = Start(id: id, argument: argument, store: store, thread: thread)
         guard System.startThread({ self.run(start) }) else {
             finish(id, nil)
             return again
@@ -291,16 +292,19 @@ public final class GuestThreads: Sendable {
         }
     }
 
-    /// What a new thread does. Its store is gone when it is said to have ended.
+    /// What a new thread does. Its store is gone when it is said to have ended, except where the process
+    /// ends as well.
     private func run(_ start: Start) {
-        do {
-            try enter(start.takeStore(), start)
-            start.releaseThread()
-            finish(start.id, nil)
-        } catch {
-            start.releaseThread()
-            finish(start.id, .thrown(Self.reason(error), by: start.id))
+        let result = Result { try enter(start) }
+        var end: End?
+        if case .failure(let error) = result { end = .thrown(Self.reason(error), by: start.id) }
+        if program.withLock({ $0.endsProcess && ($0.end != nil || end != nil) }) {
+            finish(start.id, end)
+            System.sleepForever()
         }
+        start.releaseStore()
+        start.releaseThread()
+        finish(start.id, end)
     }
 
     /// A thread that finds no room any more ends the program as one does that is under way.
@@ -309,13 +313,9 @@ public final class GuestThreads: Sendable {
         return Trap(.totalExhausted)
     }
 
-    private func enter(_ store: consuming Store?, _ start: Start) throws {
-        guard let store else { return }
+    private func enter(_ start: Start) throws {
+        guard let store = start.store else { return }
         defer { store.returnFuel() }
-        // First what takes long: others may charge what is given up here before it is charged
-        // again.
-        if imports == nil { _ = try prepare() }
-        start.releaseInstances()
         let instance = try makeInstance(start.id, in: store)
         guard let entry = instance.function(Self.entry) else { return }
         let driver = driver.withLock { $0 }
@@ -329,7 +329,11 @@ public final class GuestThreads: Sendable {
             program.handles[id] = nil
             guard let end, program.end == nil else { return }
             program.end = end
-            for handle in program.handles.values { handle.interrupt() }
+            // The first thread is the one that others wait for.
+            program.handles[Self.main]?.interrupt()
+            for (thread, handle) in program.handles where thread != Self.main {
+                handle.interrupt()
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ enum Main {
     }
 
     /// Writes buffered output. A command whose output could not be written has failed.
-    private static func finish(_ console: Console, _ status: Int32) -> Int32 {
+    static func finish(_ console: Console, _ status: Int32) -> Int32 {
         console.output.flush()
         let failure = console.output.failure
         if let failure { console.complain(failure.description) }

@@ -39,6 +39,31 @@ import WasmText
         #expect(isFree)
     }
 
+    @Test func whatIsPaidInAdvanceIsThereLater() throws {
+        let program = ResourceAccount(limit: 1000)
+        #expect(ResourceAccount(prepaying: 1001, from: program) == nil)
+        do {
+            let thread = try #require(ResourceAccount(prepaying: 600, from: program))
+            #expect(program.byteCount == 600 && thread.byteCount == 600)
+            // Others take the rest, and the thread still has what was paid for it.
+            #expect(program.charge(400) && !program.charge(1))
+            #expect(thread.charge(500) && !thread.charge(101) && thread.hasRoom(for: 100))
+            #expect(!thread.hasRoom(for: 101) && thread.limit == 1000)
+            program.release(400)
+            // Part from what was paid, part from the program; a further thread pays the program too.
+            #expect(thread.charge(300) && program.byteCount == 800)
+            #expect(ResourceAccount(prepaying: 201, from: thread) == nil)
+            thread.release(750)
+            #expect(program.byteCount == 50 && thread.charge(10))
+            thread.release(60)
+            #expect(program.byteCount == 0)
+            let other = try #require(ResourceAccount(prepaying: 100, from: thread))
+            #expect(program.byteCount == 100 && other.charge(40))
+            other.release(40)
+        }
+        #expect(program.byteCount == 0)
+    }
+
     @Test func threadsChargeTogether() async {
         let account = ResourceAccount(limit: 1000)
         await withTaskGroup(of: Void.self) { group in

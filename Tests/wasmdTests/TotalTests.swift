@@ -77,8 +77,6 @@ import Testing
         #expect(peak > 24 << 10, "it could take what it was allowed")
     }
 
-    /// So many threads that all find room at the start: a thread that does not ends the program before
-    /// the rest is tried.
     private static let everything = """
         (module
           (import "env" "memory" (memory $shared 2 1024 shared))
@@ -160,7 +158,7 @@ import Testing
             (loop $next
               (drop (call $spawn (i32.const 0)))
               (local.set $n (i32.add (local.get $n) (i32.const 1)))
-              (br_if $next (i32.lt_u (local.get $n) (i32.const 40))))
+              (br_if $next (i32.lt_u (local.get $n) (i32.const 100))))
             (call $memories (i32.const 300))
             (call $tables (i32.const 300))
             (call $objects (i32.const 100000000))))

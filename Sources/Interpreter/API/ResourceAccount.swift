@@ -23,15 +23,42 @@ public final class ResourceAccount: Sendable {
     public let limit: UInt64
     private let most: Int
     private let charged = Atomic<Int>(0)
+    /// The account of the program, if this one holds what was paid in advance for a part of it.
+    private let program: ResourceAccount?
+    /// Bytes that are charged to `program` and not taken yet.
+    private let prepaid: Atomic<Int>
 
     /// - Parameter limit: bytes; what no process can have is no limit.
     public init(limit: UInt64) {
         self.limit = limit
         most = Int(clamping: limit)
+        program = nil
+        prepaid = Atomic(0)
     }
 
-    /// Bytes that are charged now.
-    public var byteCount: Int { charged.load(ordering: .relaxed) }
+    /// An account of the same program whose first charges are paid now: they do not fail later. What is
+    /// not used of them is released with the account.
+    ///
+    /// - Returns: nil if as many bytes do not fit below the limit.
+    package init?(prepaying byteCount: Int, from account: ResourceAccount) {
+        let program = account.program ?? account
+        guard program.charge(byteCount) else { return nil }
+        limit = program.limit
+        most = program.most
+        self.program = program
+        prepaid = Atomic(byteCount)
+    }
+
+    deinit { program?.release(prepaid.load(ordering: .relaxed)) }
+
+    /// Bytes that are charged now to the program, those paid in advance included.
+    public var byteCount: Int { program?.byteCount ?? charged.load(ordering: .relaxed) }
+
+    /// Whether as many more bytes would fit now.
+    func hasRoom(for byteCount: Int) -> Bool {
+        let missing = max(0, byteCount - prepaid.load(ordering: .relaxed))
+        return UInt64(clamping: missing) <= limit - min(limit, UInt64(clamping: self.byteCount))
+    }
 
     /// Whether the limit is one that a process could reach.
     public var isLimited: Bool { most < Int.max }
@@ -42,6 +69,12 @@ public final class ResourceAccount: Sendable {
     /// - Returns: whether they fit below the limit; if not, nothing was charged.
     public func charge(_ byteCount: Int) -> Bool {
         guard byteCount > 0 else { return byteCount == 0 }
+        if let program {
+            let paid = takePrepaid(byteCount)
+            if program.charge(byteCount - paid) { return true }
+            prepaid.add(paid, ordering: .relaxed)
+            return false
+        }
         var known = charged.load(ordering: .relaxed)
         while true {
             guard byteCount <= most - known else { return false }
@@ -57,6 +90,7 @@ public final class ResourceAccount: Sendable {
     /// - Parameter byteCount: 0 or more, and no more than was charged.
     public func release(_ byteCount: Int) {
         guard byteCount > 0 else { return }
+        if let program { return program.release(byteCount) }
         var known = charged.load(ordering: .relaxed)
         while true {
             // More than was charged is a mistake of the caller, which must not become room.
@@ -65,6 +99,19 @@ public final class ResourceAccount: Sendable {
             if exchanged { return }
             known = found
         }
+    }
+
+    /// Takes up to `byteCount` of the bytes paid in advance; returns how many.
+    private func takePrepaid(_ byteCount: Int) -> Int {
+        var known = prepaid.load(ordering: .relaxed)
+        while known > 0 {
+            let taken = min(known, byteCount)
+            let (exchanged, found) = prepaid.weakCompareExchange(
+                expected: known, desired: known - taken, ordering: .relaxed)
+            if exchanged { return taken }
+            known = found
+        }
+        return 0
     }
 }
 
@@ -112,7 +159,7 @@ public struct ResourceHolding: ~Copyable, Sendable {
     /// Throws if as many bytes in all would not fit now.
     func check(_ byteCount: Int) throws(ResourceError) {
         guard let account, byteCount > self.byteCount else { return }
-        if UInt64(clamping: byteCount - self.byteCount + account.byteCount) > account.limit {
+        guard account.hasRoom(for: byteCount - self.byteCount) else {
             throw .totalExceeded(limit: account.limit)
         }
     }

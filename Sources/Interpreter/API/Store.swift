@@ -39,6 +39,8 @@ public final class Store {
     public var limiter: (any StoreLimiter)?
 
     let execution: UnsafeMutablePointer<ExecutionState>
+    /// Where a run of the machine ends; a copy, since every look at a global asks whether it was made.
+    let haltCode = UInt64(UInt(bitPattern: Machine.haltCode))
     /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.
     var fuelReserve: UInt64?
     /// Where more comes from, if the store is one of several of a program with threads.

@@ -40,11 +40,13 @@ extension TypedFunction {
             function.endCall(slots)
             throw function.argumentError(error, slot: index)
         }
-        try function.run(slots, isChecked: isChecked)
+        if isChecked { try function.checkArguments(slots) }
+        try function.run(slots)
         index = 0
         // No `defer`: Swift does not compile it beside lists of types.
         let results = (repeat (each Result)(slots: slots, at: &index))
-        try function.endCall(slots, isChecked: isChecked)
+        function.endCall(slots)
+        if isChecked { try function.checkSlotFault() }
         return results
     }
 
@@ -62,10 +64,12 @@ extension TypedFunction {
             function.endCall(slots)
             throw function.argumentError(error, slot: index)
         }
-        try function.run(slots, isChecked: isChecked)
+        if isChecked { try function.checkArguments(slots) }
+        try function.run(slots)
         index = 0
         let result = Result(slots: slots, at: &index)
-        try function.endCall(slots, isChecked: isChecked)
+        function.endCall(slots)
+        if isChecked { try function.checkSlotFault() }
         return result
     }
 }
@@ -128,14 +132,21 @@ extension Function {
             of: store.execution)
     }
 
-    /// - Parameter isChecked: makes sure before that what types of the embedder wrote are arguments.
+    /// Makes sure that what types of the embedder wrote are arguments.
     @usableFromInline
-    func run(_ slots: borrowing CallSlots, isChecked: Bool) throws {
+    func checkArguments(_ slots: borrowing CallSlots) throws {
         do {
-            if isChecked {
-                try store.checkSlotFault()
-                try store.checkArguments(of: signature.type, in: slots.base)
-            }
+            try store.checkSlotFault()
+            try store.checkArguments(of: signature.type, in: slots.base)
+        } catch {
+            endCall(slots)
+            throw error
+        }
+    }
+
+    @usableFromInline
+    func run(_ slots: borrowing CallSlots) throws {
+        do {
             try store.run(record, slots.base)
         } catch {
             endCall(slots)
@@ -146,12 +157,9 @@ extension Function {
     @usableFromInline
     func endCall(_ slots: borrowing CallSlots) { store.endCall(slots.base) }
 
-    /// - Parameter isChecked: makes sure that types of the embedder have read results only.
+    /// Makes sure that types of the embedder have read results only.
     @usableFromInline
-    func endCall(_ slots: borrowing CallSlots, isChecked: Bool) throws {
-        endCall(slots)
-        if isChecked { try store.checkSlotFault() }
-    }
+    func checkSlotFault() throws { try store.checkSlotFault() }
 
     /// The error for the argument that starts at a slot.
     @usableFromInline

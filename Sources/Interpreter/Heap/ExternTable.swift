@@ -33,9 +33,11 @@ final class ExternTable {
     /// the rest.
     var attention: UInt8 = 0
 
-    /// Bits of `attention`: there are dead values; the host made a mistake with the slots of a call.
+    /// Bits of `attention`: there are dead values; the host made a mistake with the slots of a call; so
+    /// many values were added that some may be dead.
     static let hasDead: UInt8 = 1
     static let hasSlotFault: UInt8 = 2
+    static let isFull: UInt8 = 4
 
     /// What the table's own memory is charged to; what the values themselves take is the host's.
     private var holding: ResourceHolding
@@ -50,7 +52,7 @@ final class ExternTable {
 
     init(account: ResourceAccount) { holding = ResourceHolding(account) }
 
-    var isCollectionDue: Bool { addedCount >= threshold }
+    var isCollectionDue: Bool { attention & Self.isFull != 0 }
 
     /// The slot that refers to a value.
     ///
@@ -91,11 +93,12 @@ final class ExternTable {
             do throws(ResourceError) {
                 try holding.take((entries.count + Self.chargedCount) * Self.chargedByteCount)
             } catch {
-                addedCount = max(addedCount, threshold)
+                attention |= Self.isFull
                 throw error
             }
         }
         addedCount += 1
+        if addedCount >= threshold { attention |= Self.isFull }
         count += 1
         lastBirth &+= 1
         if count > buckets.count { makeBuckets(2 * buckets.count) }
@@ -154,6 +157,7 @@ final class ExternTable {
         makeBuckets(buckets.count)
         lastBirth &+= 1
         addedCount = 0
+        attention &= ~Self.isFull
         threshold = max(Self.minimumThreshold, count)
     }
 

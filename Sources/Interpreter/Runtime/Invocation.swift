@@ -33,8 +33,8 @@ extension Store {
     /// - Throws: `Trap`, `Exception`, or what a host function threw.
     func run(_ record: UnsafeMutablePointer<FunctionRecord>, _ top: StackPointer) throws {
         if let code = stopRequest() { throw Trap(code) }
-        let behind = top + Int(record.pointee.headerIndex)
-        if let code = collectIfDue(top: behind) { throw Trap(code) }
+        let header = top + Int(record.pointee.headerIndex)
+        if let code = collectIfDue(top: header) { throw Trap(code) }
         if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
         let outer = execution.pointee.place
         if callDepth > 0 {
@@ -43,30 +43,36 @@ extension Store {
             runningStack = NativeStack.address()
         }
         callDepth += 1
-        defer {
-            callDepth -= 1
-            if execution.pointee.isProfiled { profiler?.pause(depth: callDepth) }
-            if callDepth > 0 { suspendedRuns.removeLast() }
-            // Results are still to be read.
-            execution.pointee.top = behind
-            execution.pointee.place = outer
-            heap.externs.releaseDead()
-        }
+        // No `defer`: it would be a function of its own, called on each way out.
+        let error = enter(record, top, header)
+        callDepth -= 1
+        if execution.pointee.isProfiled { profiler?.pause(depth: callDepth) }
+        if callDepth > 0 { suspendedRuns.removeLast() }
+        // Results are still to be read.
+        execution.pointee.top = header
+        execution.pointee.place = outer
+        heap.externs.releaseDead()
+        if let error { throw error }
+    }
+
+    /// Runs a guest's function on the machine, or one of the host; returns what it ended with if it
+    /// did not return.
+    @inline(__always)
+    private func enter(
+        _ record: UnsafeMutablePointer<FunctionRecord>, _ top: StackPointer,
+        _ header: StackPointer
+    ) -> (any Error)? {
         if execution.pointee.budget < 0 {
             // The call of the host function that calls us took a unit that was not there.
             let code = refill(owing: execution.pointee.budget.magnitude)
-            if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { throw Trap(code) }
+            if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { return Trap(code) }
         }
         guard let context = record.pointee.context else {
             execution.pointee.place = nil
             let code = callHost(record, top, context: nil)
-            if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) {
-                throw failure(code)
-            }
-            return
+            return TrapCode(rawValue: UInt8(truncatingIfNeeded: code)).map(failure)
         }
-        let header = top + Int(record.pointee.headerIndex)
-        header[0] = UInt64(UInt(bitPattern: Machine.haltCode))
+        header[0] = haltCode
         header[1] = UInt64(UInt(bitPattern: top))
         let view = ContextView(context)
         view.budget = execution.pointee.budget
@@ -74,10 +80,10 @@ extension Store {
         execution.pointee.exitCode = 0
         Machine.run(code: record.pointee.code, stack: top, context: context)
         let exit = execution.pointee.exitCode
-        guard exit == 0 else {
-            defer { clearFrames(from: top) }
-            throw failure(TrapCode(rawValue: UInt8(truncatingIfNeeded: exit)) ?? .unreachable)
-        }
+        guard exit != 0 else { return nil }
+        let error = failure(TrapCode(rawValue: UInt8(truncatingIfNeeded: exit)) ?? .unreachable)
+        clearFrames(from: top)
+        return error
     }
 
     /// The error for a run that ended with this code.
@@ -111,10 +117,7 @@ extension Store {
         execution.pointee.top = top
         let isProfiled = execution.pointee.isProfiled
         if isProfiled, context != nil { profiler?.beginHostCall(of: self) }
-        defer {
-            execution.pointee.top = savedTop
-            if isProfiled, context != nil { profiler?.endHostCall(of: self, record) }
-        }
+        let answer: UInt64
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
                 try $0.body(
@@ -126,15 +129,26 @@ extension Store {
                 case .all: try checkResults(of: $0.type, in: arguments)
                 }
             }
-            if let code = collectIfDue(top: top) { return code.answer }
             if heap.externs.attention != 0 || execution.pointee.missingSlotMark != 0 {
-                heap.externs.releaseDead()
-                try checkSlotFault()
+                answer = try attend(top: top)
+            } else {
+                answer = 0
             }
-            return 0
         } catch {
-            return failed(error, in: record, arguments, context)
+            answer = failed(error, in: record, arguments, context)
         }
+        execution.pointee.top = savedTop
+        if isProfiled, context != nil { profiler?.endHostCall(of: self, record) }
+        return answer
+    }
+
+    /// Does what is due after a call of a host function; returns a trap code, or 0.
+    @inline(never)
+    private func attend(top: StackPointer) throws -> UInt64 {
+        if let code = collectIfDue(top: top) { return code.answer }
+        heap.externs.releaseDead()
+        try checkSlotFault()
+        return 0
     }
 
     /// What becomes of a call whose host function threw. A function of its own, so that calls which

@@ -40,10 +40,16 @@ extension Store {
     /// account and deadline, takes fuel from the same pot, and asks and tells the same limiter,
     /// observer and closure for fuel, which are used by one thread at a time from then on.
     ///
-    /// To be called by the thread of this store; the answer is nobody's yet.
+    /// To be called by the thread of this store; the new one belongs to no thread yet.
     ///
-    /// - Throws: `ResourceError` if the program has no room for another value stack.
-    package func makeThreadStore() throws(ResourceError) -> Store {
+    /// - Parameter byteCount: what the thread is going to take at its start, charged now.
+    /// - Throws: `ResourceError` if the program has no room for it and another value stack.
+    package func makeThreadStore(
+        prepaying byteCount: Int
+    ) throws(ResourceError) -> Store {
+        guard let account = ResourceAccount(prepaying: byteCount, from: account) else {
+            throw .totalExceeded(limit: account.limit)
+        }
         if callbackLock == nil { callbackLock = CallbackLock() }
         if fuelReserve != nil, fuelPot == nil {
             giveBack()

@@ -222,6 +222,10 @@ extension Store {
 
     /// The values of these types that stand one after another.
     func values(of types: [ValueType], in slots: UnsafeMutablePointer<UInt64>) -> [Value] {
+        // The most frequent case needs no array that grows.
+        if types.count == 1 {
+            return [value(slots[0], types[0].isVector ? slots[1] : 0, as: types[0])]
+        }
         var values: [Value] = []
         values.reserveCapacity(types.count)
         var slot = 0

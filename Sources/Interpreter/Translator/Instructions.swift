@@ -4,23 +4,7 @@ extension Translator {
     /// Reads and translates the next instruction.
     mutating func step() throws(TranslationError) {
         do throws(DecodingError) {
-            let opcode = try reader.opcode()
-            if let operation = BinaryOperation(opcode) {
-                binary(operation)
-                if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
-            } else if let operation = UnaryOperation(opcode) {
-                unary(operation)
-                if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
-            } else if let operation = LoadOperation(opcode) {
-                load(operation, try reader.memoryArgument())
-            } else if let operation = StoreOperation(opcode) {
-                store(operation, try reader.memoryArgument())
-            } else if let operation = VectorOperation(opcode) {
-                try vector(operation)
-                if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
-            } else if let refusal = try other(opcode) {
-                pending = refusal
-            }
+            if let refusal = try instruction(try reader.opcode()) { pending = refusal }
         } catch {
             throw .malformed(error)
         }
@@ -30,8 +14,11 @@ extension Translator {
         }
     }
 
-    /// All instructions that are not rows of the instruction set. Returns why one is refused.
-    private mutating func other(_ opcode: Opcode) throws(DecodingError) -> TranslationError? {
+    /// Control, variables and constants, which are the most frequent; then the others. Returns why an
+    /// instruction is refused.
+    private mutating func instruction(
+        _ opcode: Opcode
+    ) throws(DecodingError) -> TranslationError? {
         switch opcode {
         case .unreachable:
             emit(.unreachable, word: 0)
@@ -79,8 +66,29 @@ extension Translator {
         case .i32ReinterpretF32, .i64ReinterpretF64: reinterpret(as: .integer)
         case .f32ReinterpretI32: reinterpret(as: .float)
         case .f64ReinterpretI64: reinterpret(as: .double)
-        default: return try memoriesAndReferences(opcode)
+        default: return try row(opcode)
         }
+        return nil
+    }
+
+    /// Instructions that are rows of the instruction set.
+    private mutating func row(_ opcode: Opcode) throws(DecodingError) -> TranslationError? {
+        if let operation = BinaryOperation(opcode) {
+            binary(operation)
+        } else if let operation = LoadOperation(opcode) {
+            load(operation, try reader.memoryArgument())
+            return nil
+        } else if let operation = StoreOperation(opcode) {
+            store(operation, try reader.memoryArgument())
+            return nil
+        } else if let operation = UnaryOperation(opcode) {
+            unary(operation)
+        } else if let operation = VectorOperation(opcode) {
+            try vector(operation)
+        } else {
+            return try memoriesAndReferences(opcode)
+        }
+        if options.contains(.canonicalNaNs) { canonicalize(after: opcode) }
         return nil
     }
 

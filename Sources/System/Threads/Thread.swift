@@ -34,6 +34,11 @@ public struct SystemThread: Sendable {
         make(options, isDetached: true, body) != nil
     }
 
+    /// Never returns: for a thread that has nothing to do until the process ends. pause(2).
+    public static func sleepForever() -> Never {
+        while true { pause() }
+    }
+
     /// Waits until the thread has ended. Must be called once for each thread.
     public func join() { pthread_join(thread, nil) }
 

@@ -67,4 +67,7 @@ extension System {
     static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
         SystemThread.startDetached(SystemThread.Options(), body)
     }
+
+    /// Keeps the thread that calls until the process ends.
+    static func sleepForever() -> Never { SystemThread.sleepForever() }
 }

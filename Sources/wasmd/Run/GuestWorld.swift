@@ -53,8 +53,13 @@ struct GuestWorld {
     }
 
     /// Runs `body` as the guest's first thread.
-    func run<Value>(in store: Store, _ body: () throws -> Value) throws -> Value {
-        if let threads { try threads.run(in: store, body) } else { try body() }
+    ///
+    /// - Parameter endsProcess: whether other threads may be left to the end of the process.
+    func run<Value>(
+        in store: Store, endsProcess: Bool, _ body: () throws -> Value
+    ) throws -> Value {
+        guard let threads else { return try body() }
+        return try threads.run(in: store, endsProcess: endsProcess, body)
     }
 
     private static func wantsWASI(_ module: Module) -> Bool {

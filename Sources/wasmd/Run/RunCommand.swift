@@ -11,6 +11,8 @@ struct RunCommand {
     private var statistics: Statistics?
     /// The program's file, once it is loaded.
     private var file: ModuleFile?
+    /// Whether threads of the program are left to the end of the process.
+    private var leavesThreads = false
 
     init(_ options: RunOptions) {
         self.options = options
@@ -47,6 +49,8 @@ struct RunCommand {
         observation?.writeWhenStuck(module, file, console, watchdog)
         let stops = observation != nil || options.isWorthStopping
         if stops { StopSignals.stop(store) }
+        // What is written afterwards needs a program that stands still.
+        leavesThreads = !stops && GuestThreads.areWanted(by: module)
         var status = run(entry, of: module, preloads, trace, in: store, console)
         watchdog?.finish()
         do throws(Refusal) {
@@ -73,6 +77,8 @@ struct RunCommand {
         {
             console.complain(hint)
         }
+        // What the process would tidy up may be in use by threads that are left.
+        if leavesThreads { CurrentProcess.exitAtOnce(Main.finish(console, status)) }
         return status
     }
 
@@ -171,7 +177,7 @@ struct RunCommand {
                 console.error.flush()
             }
             // Code that runs before the entry point may start threads as well.
-            let results = try world.run(in: store) {
+            let results = try world.run(in: store, endsProcess: leavesThreads) {
                 let instance = try world.linker.instantiate(module, in: store)
                 watchdog?.begin(.running)
                 if let initializer = entry.initializer {
