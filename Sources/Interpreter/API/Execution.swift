@@ -1,6 +1,6 @@
-// Invariants: while the state is `ready` or `waiting`, `stack` holds the guest's frames, and no
-// code runs on it; while it is `running`, it holds the stack that this run replaced, if there was
-// one; once it `ended`, there is none. The store lists every execution that has a stack.
+// Invariants: while the state is `ready` or `waiting`, `stack` holds the guest's frames and nobody
+// runs on it; while it is `running`, it holds the stack that this run took the place of, if there was
+// one; once it `ended`, there is none. The store knows every execution that has a stack.
 
 /// A call of a guest that can stop in the middle and be resumed later: when it waits, when its fuel
 /// is used up, or after a given amount of work.
@@ -66,7 +66,7 @@ public final class Execution {
         case ended
     }
 
-    /// The values that the guest is resumed with.
+    /// What the guest goes on with.
     package enum Input {
         case nothing
         /// A host function's results, which the closure writes.
@@ -188,7 +188,7 @@ public final class Execution {
         return results.map { .finished($0) } ?? .suspended(reason ?? .endOfSlice)
     }
 
-    /// Continues, and reads the results if the guest returns; nil if it waits again.
+    /// Goes on, and reads the results if the guest returns; nil if it waits again.
     package func resume<Results>(
         _ input: Input, reading: (borrowing CallSlots) throws -> Results
     ) throws -> Results? {
@@ -224,7 +224,7 @@ extension Function {
         }
     }
 
-    /// The same with arguments that `write` writes to slots.
+    /// The same with arguments that `write` puts into slots.
     package func start(writing write: (borrowing CallSlots) throws -> Void) throws -> Execution {
         guard store.callDepth == 0 || store.isGuestHeld || store.isOwnThread else {
             throw CallError.storeInUse

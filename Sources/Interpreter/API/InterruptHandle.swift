@@ -21,7 +21,7 @@ public final class InterruptHandle: Sendable {
     private static let parked: UInt32 = 8
     /// The store's thread waits for descriptors, the handle's own among them.
     private static let polling: UInt32 = 16
-    /// The store's deadline has passed, or must be checked.
+    /// The store's deadline was over when somebody looked last.
     private static let rung: UInt32 = 4
     /// Whoever finds one of these must ask the store whether the guest is to stop.
     static let stopBits = requested | rung

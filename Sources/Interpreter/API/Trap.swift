@@ -1,4 +1,4 @@
-/// The guest was stopped: it violated a rule of the specification, or reached a limit.
+/// The guest was stopped: it did something that the specification forbids, or ran into a limit.
 ///
 ///     do {
 ///         try run()
@@ -7,7 +7,7 @@
 ///         print(trap.backtrace)
 ///     }
 ///
-/// The store and its instances can still be used.
+/// The store and its instances stay usable.
 ///
 /// Specification: 4.6.1 (traps).
 public struct Trap: Error, Sendable {
