@@ -16,7 +16,8 @@ let package = Package(
     ],
     targets: [
         // The only room that imports the C library.
-        .target(name: "WasmSystem", path: "Sources/System"),
+        .target(
+            name: "WasmSystem", path: "Sources/System", swiftSettings: [.strictMemorySafety()]),
         .target(name: "WasmDecoder", dependencies: ["WasmSystem"], path: "Sources/Decoder"),
         .target(
             name: "WasmValidator", dependencies: ["WasmDecoder", "WasmSystem"],
@@ -45,7 +46,11 @@ let package = Package(
             swiftSettings: [.strictMemorySafety()]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
-            name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
+            name: "Wasmd",
+            dependencies: [
+                "WasmDecoder", "WasmDebugInfo", "WasmValidator", "WasmInterpreter", "WasmText",
+                "WasmWASI",
+            ],
             path: "Sources/Embedding"),
         .executableTarget(
             name: "wasmd",
@@ -92,7 +97,8 @@ let package = Package(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
         .testTarget(
-            name: "wasmdTests", dependencies: ["wasmd", "WasmdDocuments"], path: "Tests/wasmdTests"),
+            name: "wasmdTests", dependencies: ["wasmd", "WasmText", "WasmdDocuments"],
+            path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]
 )

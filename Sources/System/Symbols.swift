@@ -5,13 +5,13 @@ import Glibc
 //
 // Invariants:
 // - Each declaration repeats the C prototype with types of the same size. Swift's calling
-//   convention passes integers and pointers in the places in which C's does, on x86-64 (System V)
+//   convention passes integers and pointers in the same registers as C's, on x86-64 (System V)
 //   and on aarch64 (AAPCS64), and both return an integer in the same register. No declaration here
 //   has a floating-point or structure parameter.
 // - `syscall` is variadic in C. On these two platforms (not on Apple's aarch64) variadic integer
-//   arguments travel as named ones do, and the function, written in assembly, does not read the
-//   count of vector registers that C callers set up on x86-64. It passes six words on, of which
-//   the kernel looks at as many as the call has.
+//   arguments are passed like named ones, and the function, written in assembly, does not read the
+//   count of vector registers that C callers set up on x86-64. It passes six words on, of which the
+//   kernel uses as many as the call has.
 
 @_silgen_name("syscall")
 func symbol_syscall(

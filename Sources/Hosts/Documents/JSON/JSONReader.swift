@@ -29,7 +29,7 @@ public struct JSONReader: Sendable {
     /// A name that repeats in its object, and where.
     public struct Duplicate: Sendable, Equatable {
         public var name: String
-        public var place: TextPlace
+        public var place: DocumentPlace
     }
 
     /// The first 16 names that repeated, if the options keep such members.
@@ -42,7 +42,7 @@ public struct JSONReader: Sendable {
     /// The next byte of the buffer.
     var position = 0
     /// The place of the buffer's first byte.
-    private var origin = TextPlace()
+    private var origin = DocumentPlace()
     var isComplete = false
     private var failure: JSONError?
 

@@ -242,7 +242,7 @@ struct TOMLReader {
     }
 
     func error(_ reason: TOMLError.Reason, at offset: Int? = nil) -> TOMLError {
-        var place = TextPlace()
+        var place = DocumentPlace()
         place.advance(over: bytes[..<min(offset ?? at, bytes.count)])
         return TOMLError(reason: reason, place: place)
     }
