@@ -82,6 +82,11 @@ func symbol_pthread_getattr_np(
     _ thread: pthread_t, _ attributes: UnsafeMutablePointer<pthread_attr_t>
 ) -> Int32
 
+@_silgen_name("posix_spawn_file_actions_addchdir_np")
+func symbol_posix_spawn_file_actions_addchdir_np(
+    _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ path: UnsafePointer<CChar>
+) -> Int32
+
 @_silgen_name("memfd_create")
 func symbol_memfd_create(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32
 
@@ -90,8 +95,12 @@ let SYS_openat2 = 437
 let SYS_epoll_pwait2 = 441
 #if arch(x86_64)
     let SYS_futex = 202
+    let SYS_prctl = 157
+    let SYS_seccomp = 317
 #elseif arch(arm64)
     let SYS_futex = 98
+    let SYS_prctl = 167
+    let SYS_seccomp = 277
 #else
     #error("the number of the system call futex on this processor")
 #endif

@@ -21,10 +21,14 @@ public struct ChildProcess: ~Copyable, Sendable {
     ///   - arguments: the first of them is by custom the program's name.
     ///   - environment: `NAME=VALUE` each; nothing is inherited.
     ///   - descriptors: numbers of this process by the numbers that they get in the child.
+    ///   - folder: where the child works; nil for where this process does.
+    ///   - leadsGroup: whether the child begins a process group of its own, which signals of the
+    ///     terminal do not reach.
     /// - Throws: `ENOENT`, `EACCES` and others of execve(2).
     public init(
         _ path: UnsafePointer<CChar>, _ arguments: [[UInt8]], environment: [[UInt8]],
-        descriptors: [(inside: Int32, outside: Int32)]
+        descriptors: [(inside: Int32, outside: Int32)], folder: CString? = nil,
+        leadsGroup: Bool = false
     ) throws(SystemError) {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -35,9 +39,9 @@ public struct ChildProcess: ~Copyable, Sendable {
         sigfillset(&all)
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(
-            &attributes,
-            Int16(truncatingIfNeeded: POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        if leadsGroup { flags |= POSIX_SPAWN_SETPGROUP }
+        posix_spawnattr_setflags(&attributes, Int16(truncatingIfNeeded: flags))
 
         // A number that one of the children's takes may be one that another is made of: all move out
         // of the way first. The copies are closed on exec.
@@ -51,6 +55,10 @@ public struct ChildProcess: ~Copyable, Sendable {
             let copy = try retrying { fcntl(outside, F_DUPFD_CLOEXEC, highest + 1) }
             copies.append(copy)
             posix_spawn_file_actions_adddup2(&actions, copy, inside)
+        }
+        if let folder {
+            let error = symbol_posix_spawn_file_actions_addchdir_np(&actions, folder)
+            guard error == 0 else { throw SystemError(code: error) }
         }
         var process = pid_t()
         let error = Self.withList(arguments) { arguments in
