@@ -59,7 +59,13 @@ let package = Package(
             name: "generate-instructions", dependencies: ["WasmInstructionSet", "WasmSystem"],
             path: "Sources/GenerateInstructions"),
 
-        .testTarget(name: "SystemTests", dependencies: ["WasmSystem"], path: "Tests/SystemTests"),
+        // A process that restricts itself and then misbehaves, for the tests of the system room.
+        .executableTarget(
+            name: "confinement-probe", dependencies: ["WasmSystem"],
+            path: "Tests/ConfinementProbe"),
+        .testTarget(
+            name: "SystemTests", dependencies: ["WasmSystem", "confinement-probe"],
+            path: "Tests/SystemTests"),
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(

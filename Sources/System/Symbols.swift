@@ -91,6 +91,7 @@ func symbol_posix_spawn_file_actions_addchdir_np(
 func symbol_memfd_create(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32
 
 /// Numbers of system calls that are the same on every architecture: Linux 5.6, 5.11.
+let SYS_close_range = 436
 let SYS_openat2 = 437
 let SYS_epoll_pwait2 = 441
 #if arch(x86_64)

@@ -12,10 +12,17 @@ enum Main {
         // A reader that goes away, or a limit on the size of files, is an error of a write, not the
         // end of the process.
         WASI.ignoreBrokenPipes()
+        let words = Word.commandLine()
+        if let first = words.first, first == Self.spawnerVerb {
+            return SpawnerProcess.run(programs: words.dropFirst().map(\.bytes))
+        }
         let console = Console.standard()
-        let status = perform(Word.commandLine(), console)
+        let status = perform(words, console)
         CurrentProcess.exit(finish(console, status))
     }
+
+    /// Not for users: this process executes programs for another one (`Spawner`).
+    private static let spawnerVerb = Word(SpawnerProcess.verb)
 
     /// Writes what is left. A command whose results got lost has not succeeded.
     private static func finish(_ console: Console, _ status: Int32) -> Int32 {

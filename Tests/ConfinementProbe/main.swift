@@ -56,8 +56,10 @@ func attack(_ folder: String, _ outside: String, _ port: UInt16) {
     confinement.landlock.allow(.path(Array(folder.utf8)), .readWrite)
     confinement.landlock.connectPorts = [port]
     confinement.landlock.bindPorts = []
-    confinement.calls?.calls = (confinement.calls?.calls ?? .memory) + .sockets
-    confinement.calls?.allowSockets(ofFamilies: [AF_INET, AF_INET6])
+    var filter = Confinement.engineCalls
+    filter.calls = filter.calls + .sockets
+    filter.allowSockets(ofFamilies: [AF_INET, AF_INET6])
+    confinement.calls = filter
     let before = Glibc.open(outside + "/secret", O_RDONLY)
     do {
         say("enforced", try confinement.enforce().description)
@@ -95,7 +97,7 @@ func attack(_ folder: String, _ outside: String, _ port: UInt16) {
     say("clone3", call(435, 0, 0))
     say("ptrace", call(numbers.ptrace, 0))
     say("unshare", call(numbers.unshare, 0x1000_0000))
-    say("setns", call(numbers.setns, before, 0))
+    say("setns", call(numbers.setns, Int(before), 0))
     say("mount", call(numbers.mount, path, path, path))
     say("chroot", call(numbers.chroot, path))
     say("kill", call(numbers.kill, Int(getppid()), 0))
@@ -145,7 +147,6 @@ switch arguments.dropFirst().first {
 case SpawnerProcess.verb:
     SpawnerProcess.run(programs: arguments.dropFirst(2).map { Array($0.utf8) }, limit: 8)
 case "attack" where arguments.count == 5:
-    setvbuf(stdout, nil, _IOLBF, 0)
     attack(arguments[2], arguments[3], UInt16(arguments[4]) ?? 1)
 case "threads":
     let thread = SystemThread.start { usleep(1_500_000) }

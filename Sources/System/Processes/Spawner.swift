@@ -25,16 +25,23 @@ public struct Spawner: ~Copyable, Sendable {
         verb: [[UInt8]] = [Array("wasmd".utf8), Array(SpawnerProcess.verb.utf8)],
         programs: [[UInt8]]
     ) throws(SystemError) {
-        let (near, far) = try Kernel.messagePair()
-        socket = FileDescriptor(owning: near)
-        let other = FileDescriptor(owning: far)
-        let child = try ChildProcess(
-            CString(path: executable), verb + programs, environment: [],
+        let ends = try Kernel.messagePair()
+        let near = FileDescriptor(owning: ends.0)
+        let far = FileDescriptor(owning: ends.1)
+        process = try Self.begin(executable, verb + programs, far.number)
+        socket = near
+    }
+
+    private static func begin(
+        _ executable: [UInt8], _ words: [[UInt8]], _ socket: Int32
+    ) throws(SystemError) -> Int32 {
+        try ChildProcess(
+            CString(path: executable), words, environment: [],
             descriptors: [
                 (Kernel.standardError, Kernel.standardError),
-                (SpawnerProcess.socketNumber, other.number),
-            ])
-        process = child.identifier
+                (SpawnerProcess.socketNumber, socket),
+            ]
+        ).identifier
     }
 
     /// Asks for a program. Streams that are not named are `/dev/null`.
@@ -74,6 +81,8 @@ public struct Spawner: ~Copyable, Sendable {
             return SpawnerCoding.reply(message.bytes)
         } catch .again {
             return nil
+        } catch .connreset {
+            throw .pipe
         }
     }
 }

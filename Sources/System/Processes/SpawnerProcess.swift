@@ -32,6 +32,9 @@ public struct SpawnerProcess {
         sigaddset(&child, SIGCHLD)
         pthread_sigmask(SIG_BLOCK, &child, nil)
         guard (try? Kernel.status(socket))?.kind == .socket else { return }
+        // What else came along is none of this process's business: close_range(2).
+        _ = symbol_syscall(SYS_close_range, Int(socket) + 1, Int(Int32.max), 0, 0, 0, 0)
+        Kernel.fillStandardStreams()
         setFlag(closeOnExec: socket)
         var process = SpawnerProcess(
             socket: socket, programs: Set(programs.filter { $0.first == UInt8(ascii: "/") }),
@@ -67,8 +70,9 @@ public struct SpawnerProcess {
             return error == .again
         }
         if message.bytes.isEmpty { return false }
-        defer { for descriptor in message.descriptors { try? Kernel.close(descriptor) } }
-        return reply(answer(message))
+        let answer = answer(message)
+        for descriptor in message.descriptors { try? Kernel.close(descriptor) }
+        return reply(answer)
     }
 
     private mutating func answer(_ message: Kernel.ReceivedMessage) -> SpawnerReply? {

@@ -64,6 +64,7 @@ public struct Confinement: Sendable {
     /// - Throws: what went wrong; the process may be restricted in part then, and should end.
     public func enforce() throws(Failure) -> Report {
         try Self.checkIsAlone()
+        NativeStack.remember()
         let landlock: Landlock.Enforcement
         do throws(SystemError) {
             landlock = try self.landlock.restrict()

@@ -27,7 +27,8 @@ public struct Landlock: Sendable {
         /// Removing files and empty folders.
         public static let remove = Access(rawValue: 1 << 4 | 1 << 5)
         /// Making files, folders, links, pipes and unix sockets; renaming between folders.
-        public static let make = Access(rawValue: 0b1_1110_1000_0000 & ~(1 << 11) | 1 << 13)
+        public static let make = Access(rawValue: 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | otherMakes)
+        private static let otherMakes: UInt64 = 1 << 12 | 1 << 13
         /// Executing files.
         public static let execute = Access(rawValue: 1 << 0)
         /// Control calls of devices, such as those of terminals.

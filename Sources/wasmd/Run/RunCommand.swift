@@ -16,6 +16,8 @@ struct RunCommand {
         self.options = options
         // Its time runs from here on.
         watchdog = options.timeout.map(Watchdog.init)
+        // Restrictions come before the first thread.
+        if options.sandbox == nil { watchdog?.start() }
         if options.showsStatistics { statistics = Statistics() }
     }
 
@@ -163,7 +165,12 @@ struct RunCommand {
         do {
             watchdog?.begin(.preparing)
             let world = try GuestWorld(options, for: module, preloads, trace, in: store) {
-                [watchdog] in watchdog?.begin(.instantiating)
+                [watchdog, options] () throws(Refusal) in
+                if let sandbox = options.sandbox {
+                    try sandbox.enter(options, console)
+                    watchdog?.start()
+                }
+                watchdog?.begin(.instantiating)
             }
             defer { world.end() }
             for address in world.chosenAddresses {
