@@ -161,7 +161,8 @@ struct RunCommand {
         _ entry: EntryPoint, of module: Module, _ preloads: [PreloadedModule],
         _ trace: TraceFile?, in store: Store, _ console: Console
     ) -> Int32 {
-        store.deadline = watchdog?.deadline
+        // A deadline takes a thread as well.
+        if options.sandbox == nil { store.deadline = watchdog?.deadline }
         do {
             watchdog?.begin(.preparing)
             let world = try GuestWorld(options, for: module, preloads, trace, in: store) {
@@ -169,6 +170,7 @@ struct RunCommand {
                 if let sandbox = options.sandbox {
                     try sandbox.enter(options, console)
                     watchdog?.start()
+                    store.deadline = watchdog?.deadline
                 }
                 watchdog?.begin(.instantiating)
             }
