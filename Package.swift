@@ -40,6 +40,11 @@ let package = Package(
         .target(
             name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
             swiftSettings: [.strictMemorySafety()]),
+        .target(
+            name: "WasmdEventLoop", dependencies: ["WasmSystem"], path: "Sources/Hosts/EventLoop",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -83,6 +88,9 @@ let package = Package(
             name: "WASITests", dependencies: ["WasmWASI", "WasmSystem", "WasmText"],
             path: "Tests/WASITests"),
         .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
+        .testTarget(
+            name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
+            path: "Tests/EventLoopTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
