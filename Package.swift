@@ -45,6 +45,12 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdHTTPServer", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
+            path: "Sources/Hosts/HTTPServer",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -91,6 +97,10 @@ let package = Package(
         .testTarget(
             name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
             path: "Tests/EventLoopTests"),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
+            path: "Tests/HTTPServerTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),

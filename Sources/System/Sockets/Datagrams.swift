@@ -148,14 +148,14 @@ extension Kernel {
         if isIPv6 {
             let index = Int32(truncatingIfNeeded: interface)
             try setOption(descriptor, ipv6Level, IPV6_MULTICAST_IF, index)
-            try setOption(descriptor, ipv6Level, IPV6_MULTICAST_HOPS, Int32(hops))
+            try setOption(descriptor, ipv6Level, IPV6_MULTICAST_HOPS, Int32(truncatingIfNeeded: hops))
             try setOption(descriptor, ipv6Level, IPV6_MULTICAST_LOOP, loopsBack ? 1 : 0)
             return
         }
         var request = ip_mreqn()
         request.imr_ifindex = Int32(truncatingIfNeeded: interface)
         try setOption(descriptor, ipLevel, IP_MULTICAST_IF, bytesOf: request)
-        try setOption(descriptor, ipLevel, IP_MULTICAST_TTL, Int32(hops))
+        try setOption(descriptor, ipLevel, IP_MULTICAST_TTL, Int32(truncatingIfNeeded: hops))
         try setOption(descriptor, ipLevel, IP_MULTICAST_LOOP, loopsBack ? 1 : 0)
     }
 

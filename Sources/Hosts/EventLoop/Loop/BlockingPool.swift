@@ -1,3 +1,6 @@
+// Soundness: each continuation is resumed by exactly one of the two closures that a call is added with:
+// the pool calls one of them, once.
+
 import Synchronization
 import WasmSystem
 

@@ -105,6 +105,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// How often the loop has looked at its descriptors, to see that it does not spin.
     public var passCount: UInt64 { isCurrent ? passes : 0 }
 
+    /// When the loop last looked at its descriptors: a time that costs no call, and is at most as old as
+    /// the tasks that ran since. On the loop's thread only; elsewhere the time now.
+    public var turnTime: LoopInstant {
+        isCurrent ? LoopInstant(nanoseconds: lastPoll) : .now
+    }
+
     // MARK: Jobs
 
     /// Called by Swift when a task of this loop can run.
@@ -138,6 +144,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     func onLoop(_ body: @escaping @Sendable () -> Void) {
         isCurrent ? body() : mailbox.send(.call(body))
     }
+
+    /// Calls `body` on the loop's thread, in a later turn.
+    func later(_ body: @escaping @Sendable () -> Void) { mailbox.send(.call(body)) }
 
     /// Ends the wait of the thread.
     func wake() { mailbox.send(.call {}) }

@@ -102,10 +102,21 @@ public final class ByteStream: Sendable {
         }
     }
 
-    /// Waits until the peer is gone, has stopped sending, or sends something.
-    public func ended() async throws(LoopError) { try await readable() }
+    /// Has a closure called, once, on the loop's thread, when the peer stops sending or is gone,
+    /// whether or not somebody reads; nil takes it back. It is dropped when the stream is closed.
+    public func onEnd(_ body: (@Sendable () -> Void)?) throws(LoopError) {
+        try loop.check()
+        try system { () throws(SystemError) in try channel.setOnEnd(body) }
+    }
 
     // MARK: Writing
+
+    /// Waits until the kernel may take bytes again, after `tryWrite` took fewer than it was given.
+    public func writable() async throws(LoopError) {
+        _ = try channel.opened()
+        if channel.mayWrite { return }
+        try await channel.ready(.writing)
+    }
 
     /// Writes all bytes from `start` on; waits while the peer does not take them.
     public func write(_ bytes: [UInt8], from start: Int = 0) async throws(LoopError) {

@@ -44,6 +44,8 @@ final class Channel: @unchecked Sendable {
     private(set) var hasEnd = false
     /// The peer is gone, or there is an error.
     private(set) var hasHangup = false
+    /// Called once, on the loop's thread, when the peer has stopped sending or is gone.
+    private var onEnd: (() -> Void)?
     /// Whether the kernel cannot tell, since it is always ready: files.
     private var isAlwaysReady = false
 
@@ -112,22 +114,40 @@ final class Channel: @unchecked Sendable {
             case .writing: unsafe writer.continuation != nil
             }
         if isBusy { return .busy }
-        if watch == nil, !isAlwaysReady {
-            do throws(SystemError) {
-                let (token, registration) = try loop.watch(self, descriptor)
-                watch = Watch(token: token, registration: registration)
-            } catch .perm {
-                isAlwaysReady = true
-            } catch {
-                return .failed(error)
-            }
-        }
+        do throws(SystemError) { try beginWatch() } catch { return .failed(error) }
         if isAlwaysReady || (direction == .reading ? mayRead : mayWrite) {
             setReady(direction)
             return .ready
         }
         if deadline != .never, deadline <= .now { return .timedOut }
         return nil
+    }
+
+    /// Has the kernel report changes from now on.
+    private func beginWatch() throws(SystemError) {
+        guard watch == nil, !isAlwaysReady else { return }
+        do throws(SystemError) {
+            let (token, registration) = try loop.watch(self, descriptor)
+            watch = Watch(token: token, registration: registration)
+        } catch {
+            guard error == .perm else { throw error }
+            isAlwaysReady = true
+        }
+    }
+
+    /// Has a closure called when the peer stops sending, or is gone; in a later turn of the loop if
+    /// that is known already. Nil takes it back.
+    func setOnEnd(_ body: (() -> Void)?) throws(SystemError) {
+        onEnd = body
+        guard body != nil, descriptor >= 0 else { return }
+        try beginWatch()
+        if hasEnd { loop.later { [weak self] in self?.callOnEnd() } }
+    }
+
+    private func callOnEnd() {
+        guard let body = onEnd else { return }
+        onEnd = nil
+        body()
     }
 
     private func setReady(_ direction: Direction) {
@@ -172,6 +192,7 @@ final class Channel: @unchecked Sendable {
             mayWrite = true
             finish(.writing, .ready)
         }
+        if hasEnd, onEnd != nil { callOnEnd() }
     }
 
     // MARK: The deadline
@@ -223,6 +244,7 @@ final class Channel: @unchecked Sendable {
         watch = nil
         timer = nil
         descriptor = -1
+        onEnd = nil
         finish(.reading, .closed)
         finish(.writing, .closed)
         return number
