@@ -107,14 +107,14 @@ func failure(_ body: () async throws(LoopError) -> Void) async -> LoopError? {
             // Writing is another direction.
             try await one.write([1])
             try await other.write([2])
-            other.close()
+            try other.finishWriting()
             #expect(await first.value == [2])
         }
     }
 
     @Test func closingEndsWaitsAndLaterCalls() throws {
         try onLoop { loop in
-            let (one, _) = try ByteStream.pair(on: loop)
+            let (one, other) = try ByteStream.pair(on: loop)
             let reading = loop.spawn {
                 await failure { () throws(LoopError) in try await one.readable() }
             }
@@ -124,6 +124,7 @@ func failure(_ body: () async throws(LoopError) -> Void) async -> LoopError? {
             #expect(await failure { () throws(LoopError) in try await one.write([1]) } == .closed)
             one.close()
             #expect(loop.descriptorCount == 0)
+            #expect(other.isOpen)
         }
     }
 

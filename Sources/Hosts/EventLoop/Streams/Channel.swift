@@ -119,8 +119,12 @@ final class Channel: @unchecked Sendable {
             setReady(direction)
             return .ready
         }
-        if deadline != .never, deadline <= .now { return .timedOut }
-        return nil
+        guard deadline != .never, deadline <= .now else { return nil }
+        // What the kernel has is better than what it has reported.
+        let isReady = try? Kernel.isReady(descriptor, isReading: direction == .reading)
+        guard isReady == true else { return .timedOut }
+        setReady(direction)
+        return .ready
     }
 
     /// Has the kernel report changes from now on.
