@@ -303,7 +303,12 @@ final class Connection: @unchecked Sendable {
             return .disconnected
         }
         if let error = thrown as? HTTPServerError, error == .disconnected { return error }
-        let status = (thrown as? HTTPServerError)?.status ?? fault?.status ?? .internalServerError
+        // A client that is gone wants no answer; one whose request the server gives up does.
+        if Task.isCancelled, !isStopping { return .disconnected }
+        let status =
+            Task.isCancelled
+            ? .serviceUnavailable
+            : (thrown as? HTTPServerError)?.status ?? fault?.status ?? .internalServerError
         if fault != nil { writer?.keepsAlive = false }
         do throws(HTTPServerError) {
             try await respond(Self.plain(status), Self.text(status))
