@@ -69,7 +69,7 @@ extension Kernel {
     }
 
     /// A socket that does not wait, under a number that is none of a standard stream.
-    private static func makeSocket(
+    static func makeSocket(
         _ family: Int32, _ type: __socket_type
     ) throws(SystemError) -> Int32 {
         let type = type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue

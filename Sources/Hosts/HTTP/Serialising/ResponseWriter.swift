@@ -187,6 +187,9 @@ public struct DateLine: Sendable {
         bytes = Self.line(date)
     }
 
+    /// Appends the line with its end.
+    public func write(to output: inout [UInt8]) { output.append(contentsOf: bytes) }
+
     /// Makes the line anew if the second is another one. A server calls it when its clock was read.
     public mutating func update(_ date: HTTPDate) {
         if date == self.date { return }
