@@ -51,7 +51,8 @@ public enum HostAddress: Hashable, Sendable {
 
     /// An address as people write it: `127.0.0.1`, `::1`, also `[::1]`; nil for anything else.
     public init?(_ text: String) {
-        let isBracketed = text.utf8.first == UInt8(ascii: "[") && text.utf8.last == UInt8(ascii: "]")
+        let isBracketed =
+            text.utf8.first == UInt8(ascii: "[") && text.utf8.last == UInt8(ascii: "]")
         let plain = isBracketed ? String(text.dropFirst().dropLast()) : text
         if !isBracketed, let bytes = SystemAddress.ipv4Bytes(plain) {
             self = .ipv4(bytes)

@@ -46,7 +46,7 @@ public final class Resolver: Sendable {
         var bytes = [UInt8](repeating: 0, count: fileLimit)
         var count = 0
         while count < bytes.count {
-            let more = bytes.withUnsafeMutableBytes { room in
+            let more = unsafe bytes.withUnsafeMutableBytes { room in
                 (try? unsafe Kernel.read(
                     file.number, UnsafeMutableRawBufferPointer(rebasing: room[count...]))) ?? 0
             }
