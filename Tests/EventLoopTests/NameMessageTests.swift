@@ -168,10 +168,10 @@ func name(_ text: String) throws -> DomainName { try #require(DomainName(text)) 
         }
         // Pointers that go down through the names of many records stay short.
         var chain = AnswerWriter(7, try question(), answers: 40)
-        var last: UInt8 = 12
+        var last = 12
         for _ in 0..<20 {
-            let place = UInt8(chain.bytes.count)
-            chain.record(99, [], name: [1, 0x61, 0xc0, last])
+            let place = chain.bytes.count
+            chain.record(99, [], name: [1, 0x61, 0xc0 | UInt8(last >> 8), UInt8(last & 255)])
             last = place
         }
         for _ in 0..<20 { chain.record(99, []) }

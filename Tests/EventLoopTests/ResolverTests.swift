@@ -106,11 +106,11 @@ private func failure(
             #expect(found.first?.isIPv6 == true)
             #expect(found.last == .ipv4([10, 0, 0, 1]))
             #expect(server.datagrams == 2)
-            #expect(try await resolver.addresses(of: "WWW.Example.org.", on: loop) == found)
+            #expect(await look(resolver, "WWW.Example.org.", loop) == found)
             #expect(server.datagrams == 2)
             #expect(resolver.cachedCount == 2)
             resolver.forgetAll()
-            #expect(try await resolver.addresses(of: "www.example.org", on: loop) == found)
+            #expect(await look(resolver, "www.example.org", loop) == found)
             #expect(server.datagrams == 4)
         }
     }
@@ -121,10 +121,10 @@ private func failure(
                 configuration: ResolverConfiguration(servers: [.ipv4([127, 0, 0, 1], port: 1)]),
                 hosts: HostsFile(Array("10.1.1.1 box".utf8)))
             #expect(
-                try await resolver.addresses(of: "192.0.2.1", on: loop) == [.ipv4([192, 0, 2, 1])])
-            #expect(try await resolver.addresses(of: "[::1]", on: loop) == [.loopback6])
-            #expect(try await resolver.addresses(of: "box", on: loop) == [.ipv4([10, 1, 1, 1])])
-            #expect(try await resolver.addresses(of: "localhost", on: loop).contains(.loopback4))
+                await look(resolver, "192.0.2.1", loop) == [.ipv4([192, 0, 2, 1])])
+            #expect(await look(resolver, "[::1]", loop) == [.loopback6])
+            #expect(await look(resolver, "box", loop) == [.ipv4([10, 1, 1, 1])])
+            #expect(await look(resolver, "localhost", loop).contains(.loopback4))
             #expect(await failure(resolver, "not a name", loop) == .malformedName)
             #expect(await failure(resolver, "elsewhere", loop) == .loop(.system(.connrefused)))
         }
@@ -157,7 +157,7 @@ private func failure(
                 ]
             }
             let resolver = Resolver(configuration: server.configuration)
-            #expect(try await resolver.addresses(of: "www.example", on: loop).count == 2)
+            #expect(await look(resolver, "www.example", loop).count == 2)
             var configuration = server.configuration
             configuration.attempts = 1
             let flood = try NameServer(on: loop) { identifier, question, _ in
@@ -202,7 +202,7 @@ private func failure(
             configuration.search = [DomainName("a.example"), DomainName("b.example")].compactMap(
                 \.self)
             let resolver = Resolver(configuration: configuration)
-            #expect(try await resolver.addresses(of: "host", on: loop).count == 2)
+            #expect(await look(resolver, "host", loop).count == 2)
             #expect(await failure(resolver, "host.", loop) == .noName)
             #expect(await failure(resolver, "other.host", loop) == .noName)
         }
@@ -219,7 +219,7 @@ private func failure(
             var configuration = broken.configuration
             configuration.servers = [.ipv4([127, 0, 0, 1], port: 1), broken.address, good.address]
             let resolver = Resolver(configuration: configuration)
-            #expect(try await resolver.addresses(of: "www.example", on: loop).count == 2)
+            #expect(await look(resolver, "www.example", loop).count == 2)
             #expect(broken.datagrams == 2)
             configuration.servers = [broken.address]
             #expect(
@@ -241,7 +241,7 @@ private func failure(
             let resolver = Resolver(configuration: configuration)
             #expect(await failure(resolver, "silent.example", loop) == .timedOut)
             #expect(
-                try await resolver.addresses(of: "half.example", on: loop) == [
+                await look(resolver, "half.example", loop) == [
                     .ipv4([10, 0, 0, 0])
                 ])
         }
@@ -306,4 +306,8 @@ private func refusal(
     } catch {
         return error
     }
+}
+
+private func look(_ resolver: Resolver, _ host: String, _ loop: EventLoop) async -> [HostAddress] {
+    (try? await resolver.addresses(of: host, on: loop)) ?? []
 }
