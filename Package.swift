@@ -8,6 +8,7 @@ let package = Package(
         .library(name: "Wasmd", targets: ["Wasmd"]),
         .library(name: "WasmdDocuments", targets: ["WasmdDocuments"]),
         .library(name: "WasmdHTTP", targets: ["WasmdHTTP"]),
+        .library(name: "WasmdEventLoop", targets: ["WasmdEventLoop"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
         // The rooms one by one, for the programs in `Benchmarks` and `Tests/Mutations`. What is public in
         // them and not brought along by `Wasmd` may change with each version.

@@ -14,6 +14,7 @@ let package = Package(
             dependencies: [
                 .product(name: "WasmdRooms", package: "wasmd"),
                 .product(name: "WasmdDocuments", package: "wasmd"),
+                .product(name: "WasmdEventLoop", package: "wasmd"),
             ],
             path: ".", exclude: ["README.md", "Fuzzing"])
     ],

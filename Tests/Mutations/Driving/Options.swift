@@ -38,7 +38,7 @@ struct Options {
                           \(Layer.allCases.map(\.rawValue).joined(separator: ", "))
                           (text and script start from .wat and .wast files, the rest
                           from .wasm files and the modules in those; json, toml,
-                          bson, form and multipart from documents of their own and from
+                          bson, form, multipart and names from documents of their own and from
                           files with that ending)
           --cases N       run N cases (default: 100000)
           --first K       start with case K (default: 0)

@@ -73,6 +73,18 @@ struct DocumentSeeds {
                 "\r\n \r \n --b \r\n--b \r\n--b-- \r\n--b\r\n -- \r\n\r\n : ; name= \" \\\" "
                     + "filename=")
             words.append(Array("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n".utf8))
+        case .names:
+            documents =
+                Self.messages + [
+                    Array("127.0.0.1 a b.c # d\n::1 a\nnameserver 10.0.0.1\noptions ndots:2\n".utf8)
+                ]
+            words = [
+                [0xc0, 0], [0xc0, 12], [0xc0, 0xff], [63], [0x40], [0, 1, 0, 1], [0, 5, 0, 1],
+            ]
+            words += [
+                [0, 28, 0, 1], [0, 6, 0, 1], [0, 0, 0, 60, 0, 4], [0xff, 0xff], [1, 0x61, 0],
+            ]
+            words += [Array("nameserver ::1\nsearch a b\noptions timeout:9\n".utf8)]
         default: break
         }
     }
@@ -94,6 +106,20 @@ struct DocumentSeeds {
         "a.b = 0x10\n[[t]]\nd = 1979-05-27\n[[t]]\ns = '''x'''\n[t.u]\nv = {w = [1, 2.5]}\n",
         "[server]\nlisten = [\n  \"127.0.0.1:80\", # c\n]\n[server.limits]\nbytes = 1_000\n",
         "x = \"\"\"\\\n   a\\u00e9\"\"\"\ny = inf\nz = 1979-05-27T07:32:00.5-07:00\n",
+    ]
+
+    /// An address by way of an alias; an absence with its time.
+    private static let messages: [[UInt8]] = [
+        [
+            0, 7, 0x81, 0x80, 0, 1, 0, 3, 0, 0, 0, 0, 3, 119, 119, 119, 1, 97, 1, 98, 0, 0, 1, 0,
+            1, 0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 4, 1, 120, 0xc0, 16, 0xc0, 37, 0, 1, 0, 1, 0,
+            0, 0, 60, 0, 4, 10, 0, 0, 1, 0xc0, 37, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 0, 0, 2,
+        ],
+        [
+            0, 7, 0x81, 0x83, 0, 1, 0, 0, 0, 1, 0, 0, 1, 97, 1, 98, 0, 0, 28, 0, 1, 0xc0, 14, 0, 6,
+            0, 1, 0, 0, 0, 60, 0, 22, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0,
+            30,
+        ],
     ]
 
     private static let form = [

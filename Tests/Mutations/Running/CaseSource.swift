@@ -56,7 +56,7 @@ struct CaseSource {
         case .differential:
             DifferentialCases.modules(RandomNumbers(seed: seed, case: UInt64(number))).last ?? []
         case .wasi: []
-        case .json, .toml, .bson, .form, .multipart: documents.document(of: number).bytes
+        case .json, .toml, .bson, .form, .multipart, .names: documents.document(of: number).bytes
         default: modules.module(of: number).bytes
         }
     }
@@ -74,7 +74,7 @@ struct CaseSource {
         case .wasi:
             return WASICases.run(
                 RandomNumbers(seed: seed, case: UInt64(number)), hostFolder: hostFolder)
-        case .json, .toml, .bson, .form, .multipart:
+        case .json, .toml, .bson, .form, .multipart, .names:
             var (bytes, random) = documents.document(of: number)
             return DocumentCases.run(bytes, layer, &random)
         case .decoding, .printing, .translation, .running:

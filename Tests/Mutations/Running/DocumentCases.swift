@@ -1,4 +1,5 @@
 import WasmdDocuments
+import WasmdEventLoop
 
 /// Cases that read a document. What is read in pieces must be what is read whole, what is written
 /// must be read as the same, and the time must be in proportion to the length.
@@ -15,6 +16,7 @@ enum DocumentCases {
             case .toml: toml(bytes)
             case .bson: bson(bytes)
             case .form: form(bytes)
+            case .names: names(bytes)
             default: multipart(bytes, &random)
             }
         let limit = time.start + bytes.count * time.perKiB / 1024
@@ -94,6 +96,16 @@ enum DocumentCases {
         } catch {
             return .refusedByParsing
         }
+    }
+
+    private static func names(_ bytes: [UInt8]) -> Outcome {
+        _ = HostsFile(bytes)
+        _ = ResolverConfiguration(bytes).candidates(for: "a.b")
+        guard let message = NameMessage(bytes) else { return .refusedByParsing }
+        _ = message.resolved()
+        _ = message.question.name.description
+        let again = NameMessage(NameMessage.query(message.identifier, message.question))
+        return again?.question == message.question ? .accepted : .disagreed
     }
 
     private static func multipart(_ bytes: [UInt8], _ random: inout RandomNumbers) -> Outcome {

@@ -18,10 +18,12 @@ enum Layer: String, CaseIterable {
     case wasi
     /// Readers of documents, which start from documents of their own and from given files.
     case json, toml, bson, form, multipart
+    /// Messages and files of the resolver.
+    case names
 
     var isDocument: Bool {
         switch self {
-        case .json, .toml, .bson, .form, .multipart: true
+        case .json, .toml, .bson, .form, .multipart, .names: true
         default: false
         }
     }
