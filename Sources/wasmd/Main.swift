@@ -13,16 +13,16 @@ enum Main {
         // end of the process.
         WASI.ignoreBrokenPipes()
         let words = Word.commandLine()
-        if let first = words.first, first == Self.spawnerVerb {
-            return SpawnerProcess.run(programs: words.dropFirst().map(\.bytes))
+        // Not for users: this process executes programs for another one (`Spawner`).
+        if let first = words.first, first.bytes.elementsEqual(SpawnerProcess.verb.utf8),
+            SpawnerProcess.run(programs: words.dropFirst().map(\.bytes))
+        {
+            return
         }
         let console = Console.standard()
         let status = perform(words, console)
         CurrentProcess.exit(finish(console, status))
     }
-
-    /// Not for users: this process executes programs for another one (`Spawner`).
-    private static let spawnerVerb = Word(SpawnerProcess.verb)
 
     /// Writes what is left. A command whose results got lost has not succeeded.
     private static func finish(_ console: Console, _ status: Int32) -> Int32 {

@@ -145,7 +145,7 @@ func count() -> String { CurrentProcess.threadCount.map { "\($0)" } ?? "?" }
 let arguments = CommandLine.arguments
 switch arguments.dropFirst().first {
 case SpawnerProcess.verb:
-    SpawnerProcess.run(programs: arguments.dropFirst(2).map { Array($0.utf8) }, limit: 8)
+    _ = SpawnerProcess.run(programs: arguments.dropFirst(2).map { Array($0.utf8) }, limit: 8)
 case "attack" where arguments.count == 5:
     attack(arguments[2], arguments[3], UInt16(arguments[4]) ?? 1)
 case "threads":

@@ -95,6 +95,13 @@ import Testing
         #expect(result.error.contains("nowhere"))
     }
 
+    /// The verb of the process that executes programs is none of users.
+    @Test func theVerbOfTheSpawnerIsNoCommand() throws {
+        let result = try wasmd("execute-programs", "/bin/sh")
+        #expect(result.status == 2)
+        #expect(result.error.contains("execute-programs"))
+    }
+
     @Test func wrongModesAreRefused() throws {
         let result = try wasmd("run", "--sandbox=strictly", "p.wasm")
         #expect(result.status == 2)

@@ -21,9 +21,11 @@ public struct SpawnerProcess {
     /// - Parameters:
     ///   - programs: the only files that may be executed.
     ///   - limit: how many may run at a time; more are refused with `EAGAIN`.
+    /// - Returns: false if there is no connection: this is not the process that `Spawner` starts.
     public static func run(
         socket: Int32 = SpawnerProcess.socketNumber, programs: [[UInt8]], limit: Int = 256
-    ) {
+    ) -> Bool {
+        guard (try? Kernel.status(socket))?.kind == .socket else { return false }
         // Signals of a terminal are for the process that this one works for.
         for number in [SIGINT, SIGHUP, SIGQUIT, SIGTERM, SIGPIPE] { Signals.ignore(number) }
         Signals.handle(SIGCHLD) { _ in }
@@ -31,7 +33,6 @@ public struct SpawnerProcess {
         sigemptyset(&child)
         sigaddset(&child, SIGCHLD)
         pthread_sigmask(SIG_BLOCK, &child, nil)
-        guard (try? Kernel.status(socket))?.kind == .socket else { return }
         // What else came along is none of this process's business: close_range(2).
         _ = symbol_syscall(SYS_close_range, Int(socket) + 1, Int(Int32.max), 0, 0, 0, 0)
         Kernel.fillStandardStreams()
@@ -41,6 +42,7 @@ public struct SpawnerProcess {
             limit: limit)
         while process.turn() {}
         process.end()
+        return true
     }
 
     private init(socket: Int32, programs: Set<[UInt8]>, limit: Int) {
@@ -55,7 +57,7 @@ public struct SpawnerProcess {
 
     /// Waits for a request or the end of a child; false when there is nobody to work for.
     private mutating func turn() -> Bool {
-        var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        var entry = pollfd(fd: socket, events: Int16(truncatingIfNeeded: POLLIN), revents: 0)
         var none = sigset_t()
         sigemptyset(&none)
         let count = symbol_ppoll(&entry, 1, nil, &none)

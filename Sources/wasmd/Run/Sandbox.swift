@@ -52,7 +52,8 @@ enum Sandbox: Equatable {
         // Files that are written at the end replace older ones in their folder.
         let outputs = [options.profile, options.flamegraph, options.coverage, options.coredump]
         for file in outputs.compactMap(\.self) {
-            confinement.landlock.allow(.path(folder(of: file.bytes)), [.writeFiles, .make, .remove])
+            confinement.landlock.allow(
+                .path(folder(of: file.bytes)), [.writeFiles, .make, .remove])
         }
         // The file of a unix socket goes when the program ends.
         for path in options.listeners.compactMap(\.path) {

@@ -156,12 +156,13 @@ struct NameReader {
     mutating func word() -> UInt16? {
         guard bytes.count - at >= 2 else { return nil }
         defer { at += 2 }
-        return UInt16(bytes[at]) << 8 | UInt16(bytes[at + 1])
+        let high = UInt16(truncatingIfNeeded: bytes[at])
+        return high << 8 | UInt16(truncatingIfNeeded: bytes[at + 1])
     }
 
     private mutating func doubleWord() -> UInt32? {
         guard let high = word(), let low = word() else { return nil }
-        return UInt32(high) << 16 | UInt32(low)
+        return UInt32(truncatingIfNeeded: high) << 16 | UInt32(truncatingIfNeeded: low)
     }
 
     /// Reads a name, whose end may be elsewhere: each pointer leads before the part that it ends, so
@@ -214,7 +215,7 @@ struct NameReader {
                     records.append(
                         NameMessage.Record(
                             name: name, value: value,
-                            timeToLive: timeToLive > UInt32(Int32.max) ? 0 : timeToLive))
+                            timeToLive: timeToLive > 0x7fff_ffff ? 0 : timeToLive))
                 }
             }
             at = end

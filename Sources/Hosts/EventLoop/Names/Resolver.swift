@@ -43,17 +43,16 @@ public final class Resolver: Sendable {
         let path = CString(path: path.description.utf8)
         guard let number = try? unsafe Kernel.open(path, .readOnly) else { return [] }
         let file = FileDescriptor(owning: number)
-        var bytes = [UInt8](repeating: 0, count: fileLimit)
-        var count = 0
-        while count < bytes.count {
-            let more = unsafe bytes.withUnsafeMutableBytes { room in
-                (try? unsafe Kernel.read(
-                    file.number, UnsafeMutableRawBufferPointer(rebasing: room[count...]))) ?? 0
+        var buffer = InputBuffer(capacity: 1 << 16)
+        var bytes: [UInt8] = []
+        while bytes.count < fileLimit {
+            let more = unsafe try? buffer.fill { (room) throws(SystemError) in
+                try unsafe Kernel.read(file.number, room)
             }
-            if more == 0 { break }
-            count += more
+            guard let more, more.count > 0 else { break }
+            bytes += buffer.take()
         }
-        return Array(bytes[..<count])
+        return bytes
     }
 
     /// Entries of the cache.
