@@ -7,6 +7,8 @@ let package = Package(
     products: [
         .library(name: "Wasmd", targets: ["Wasmd"]),
         .library(name: "WasmdDocuments", targets: ["WasmdDocuments"]),
+        .library(name: "WasmdHTTP", targets: ["WasmdHTTP"]),
+        .library(name: "WasmdEventLoop", targets: ["WasmdEventLoop"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
         // The rooms one by one, for the programs in `Benchmarks` and `Tests/Mutations`. What is public in
         // them and not brought along by `Wasmd` may change with each version.
@@ -44,6 +46,17 @@ let package = Package(
         .target(
             name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
             swiftSettings: [.strictMemorySafety()]),
+        .target(
+            name: "WasmdEventLoop", dependencies: ["WasmSystem"], path: "Sources/Hosts/EventLoop",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdHTTPServer", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
+            path: "Sources/Hosts/HTTPServer",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -66,7 +79,13 @@ let package = Package(
             name: "generate-instructions", dependencies: ["WasmInstructionSet", "WasmSystem"],
             path: "Sources/GenerateInstructions"),
 
-        .testTarget(name: "SystemTests", dependencies: ["WasmSystem"], path: "Tests/SystemTests"),
+        // A process that restricts itself and then misbehaves, for the tests of the system room.
+        .executableTarget(
+            name: "confinement-probe", dependencies: ["WasmSystem"],
+            path: "Tests/ConfinementProbe"),
+        .testTarget(
+            name: "SystemTests", dependencies: ["WasmSystem", "confinement-probe"],
+            path: "Tests/SystemTests"),
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(
@@ -93,6 +112,13 @@ let package = Package(
             name: "WASITests", dependencies: ["WasmMachine", "WasmWASI", "WasmSystem", "WasmText"],
             path: "Tests/WASITests"),
         .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
+        .testTarget(
+            name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
+            path: "Tests/EventLoopTests"),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
+            path: "Tests/HTTPServerTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
