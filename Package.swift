@@ -51,6 +51,12 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdHTTPClient", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
+            path: "Sources/Hosts/HTTPClient",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -101,6 +107,12 @@ let package = Package(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
             path: "Tests/HTTPServerTests"),
+        .testTarget(
+            name: "HTTPClientTests",
+            dependencies: [
+                "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmSystem",
+            ],
+            path: "Tests/HTTPClientTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
