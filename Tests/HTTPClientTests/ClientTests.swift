@@ -155,22 +155,26 @@ private let echo: HTTPServer.Handler = { request, response in
             #expect(client.connectionCount == 1)
             return texts
         }
-        #expect(texts == ["GET /done ", "GET /done ", "GET /done ", "POST /done x", "POST /done x"])
+        #expect(
+            texts == ["GET /done ", "GET /done ", "GET /done ", "POST /done x", "POST /done x"])
     }
 
     @Test func redirectsEndAndAreChecked() throws {
         struct Refused: Error {}
         var options = HTTPClientOptions()
         options.check = { if $0.path == Array("/private".utf8) { throw Refused() } }
-        let errors = try withClient(options, handler: { request, response in
-            var head = ResponseHead(.found)
-            if request.target.path.isText("/to-private") {
-                try head.fields.append("Location", "/private")
-            } else if !request.target.path.isText("/without") {
-                try head.fields.append("Location", "/again")
+        let errors = try withClient(
+            options,
+            handler: { request, response in
+                var head = ResponseHead(.found)
+                if request.target.path.isText("/to-private") {
+                    try head.fields.append("Location", "/private")
+                } else if !request.target.path.isText("/without") {
+                    try head.fields.append("Location", "/again")
+                }
+                try await response.respond(head)
             }
-            try await response.respond(head)
-        }) { client, base in
+        ) { client, base in
             var wasRefused = false
             do {
                 _ = try await client.send(ClientRequest(.get, try url(base + "/to-private")))
@@ -225,7 +229,8 @@ private let echo: HTTPServer.Handler = { request, response in
     }
 
     @Test func bodiesMayEndWithTheConnectionAndInterimAnswersAreDropped() throws {
-        let answer = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.0 200 OK\r\n\r\nuntil the end"
+        let answer =
+            "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.0 200 OK\r\n\r\nuntil the end"
         let (text, received) = try withScript([answer]) { client, base in
             try await text(client, ClientRequest(.get, try url(base + "/x")))
         }

@@ -44,7 +44,9 @@ final class ClientConnection: @unchecked Sendable {
         guard isReusable, stream.isOpen, !stream.hasEnd else { return false }
         var buffer = InputBuffer(capacity: 1)
         // A count is the end, or bytes that belong to no request.
-        do throws(LoopError) { return try stream.tryRead(into: &buffer) == nil } catch { return false }
+        do throws(LoopError) { return try stream.tryRead(into: &buffer) == nil } catch {
+            return false
+        }
     }
 
     // MARK: The request
@@ -80,7 +82,8 @@ final class ClientConnection: @unchecked Sendable {
         isWriting = true
         do throws(LoopError) {
             let count = try stream.tryWrite(output)
-            if count == output.count, case .stream = body {} else if count == output.count {
+            if count == output.count, case .stream = body {
+            } else if count == output.count {
                 finishedWriting()
                 return
             }
