@@ -66,7 +66,7 @@ private final class Log: Sendable {
 
 private func url(_ text: String) throws -> URL { try #require(URL(text.utf8)) }
 
-private func text(_ client: HTTPClient, _ request: ClientRequest) async throws -> String {
+private func ask(_ client: HTTPClient, _ request: ClientRequest) async throws -> String {
     String(decoding: try await client.send(request).body(), as: UTF8.self)
 }
 
@@ -90,10 +90,10 @@ private let echo: HTTPServer.Handler = { request, response in
         let result = try withClient(handler: echo) { client, base in
             var texts: [String] = []
             for method: Method in [.get, .delete, .options] {
-                texts.append(try await text(client, ClientRequest(method, try url(base + "/a?b"))))
+                texts.append(try await ask(client, ClientRequest(method, try url(base + "/a?b"))))
             }
             let body = ClientRequest.Body.bytes(Array("body".utf8))
-            texts.append(try await text(client, ClientRequest(.post, try url(base), body: body)))
+            texts.append(try await ask(client, ClientRequest(.post, try url(base), body: body)))
             let head = try await client.send(ClientRequest(.head, try url(base + "/h")))
             #expect(try await head.body() == [])
             #expect(client.idleCount == 1)
@@ -150,7 +150,7 @@ private let echo: HTTPServer.Handler = { request, response in
             for code in [301, 302, 303, 307, 308] {
                 let request = ClientRequest(
                     .post, try url(base + "/\(code)"), body: .bytes(Array("x".utf8)))
-                texts.append(try await text(client, request))
+                texts.append(try await ask(client, request))
             }
             #expect(client.connectionCount == 1)
             return texts
@@ -220,7 +220,7 @@ private let echo: HTTPServer.Handler = { request, response in
         options.idleTimeout = .milliseconds(20)
         let count = try withClient(HTTPClientOptions(), options, handler: echo) { client, base in
             for _ in 0..<3 {
-                _ = try await text(client, ClientRequest(.get, try url(base)))
+                _ = try await ask(client, ClientRequest(.get, try url(base)))
                 while client.idleCount > 0 { try await client.loop.sleep(for: .milliseconds(5)) }
             }
             return client.connectionCount
@@ -231,10 +231,10 @@ private let echo: HTTPServer.Handler = { request, response in
     @Test func bodiesMayEndWithTheConnectionAndInterimAnswersAreDropped() throws {
         let answer =
             "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.0 200 OK\r\n\r\nuntil the end"
-        let (text, received) = try withScript([answer]) { client, base in
-            try await text(client, ClientRequest(.get, try url(base + "/x")))
+        let (body, received) = try withScript([answer]) { client, base in
+            try await ask(client, ClientRequest(.get, try url(base + "/x")))
         }
-        #expect(text == "until the end")
+        #expect(body == "until the end")
         #expect(received.first?.hasPrefix("GET /x HTTP/1.1\r\nHost: 127.0.0.1:") == true)
     }
 
@@ -247,7 +247,7 @@ private let echo: HTTPServer.Handler = { request, response in
     ])
     func brokenResponsesAreErrors(_ answer: String, _ error: HTTPClientError) throws {
         let (found, _) = try withScript([answer, answer]) { client, base in
-            await failure { _ = try await text(client, ClientRequest(.get, try url(base))) }
+            await failure { _ = try await ask(client, ClientRequest(.get, try url(base))) }
         }
         #expect(found == error)
     }
@@ -257,12 +257,12 @@ private let echo: HTTPServer.Handler = { request, response in
         options.responseTimeout = .milliseconds(30)
         options.transferTimeout = .milliseconds(30)
         let (silent, _) = try withScript([""], options, closes: false) { client, base in
-            await failure { _ = try await text(client, ClientRequest(.get, try url(base))) }
+            await failure { _ = try await ask(client, ClientRequest(.get, try url(base))) }
         }
         #expect(silent == .timedOut(.waiting))
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"
         let (slow, _) = try withScript([head], options, closes: false) { client, base in
-            await failure { _ = try await text(client, ClientRequest(.get, try url(base))) }
+            await failure { _ = try await ask(client, ClientRequest(.get, try url(base))) }
         }
         #expect(slow == .timedOut(.receiving))
         options.transferTimeout = .seconds(1000)
@@ -270,7 +270,7 @@ private let echo: HTTPServer.Handler = { request, response in
             await failure {
                 var request = ClientRequest(.get, try url(base))
                 request.deadline = .after(.milliseconds(30))
-                _ = try await text(client, request)
+                _ = try await ask(client, request)
             }
         }
         #expect(late == .timedOut(.receiving))
@@ -280,7 +280,7 @@ private let echo: HTTPServer.Handler = { request, response in
         let (error, _) = try withScript([""], closes: false) { client, base in
             let loop = client.loop
             let task = loop.spawn {
-                await failure { _ = try await text(client, ClientRequest(.get, try url(base))) }
+                await failure { _ = try await ask(client, ClientRequest(.get, try url(base))) }
             }
             try await loop.sleep(for: .milliseconds(10))
             task.cancel()
@@ -298,8 +298,8 @@ private let echo: HTTPServer.Handler = { request, response in
                 authorization: Array("Basic x".utf8))
             let proxied = HTTPClient(options, on: client.loop)
             return [
-                try await text(proxied, ClientRequest(.get, try url("http://example.org/a"))),
-                try await text(proxied, ClientRequest(.get, try url("https://example.org/b"))),
+                try await ask(proxied, ClientRequest(.get, try url("http://example.org/a"))),
+                try await ask(proxied, ClientRequest(.get, try url("https://example.org/b"))),
             ]
         }
         #expect(text == ["GET http://example.org/a ", "GET https://example.org/b "])
@@ -312,7 +312,7 @@ private let echo: HTTPServer.Handler = { request, response in
             try await server.listen(.unix(path), on: [loop])
             var request = ClientRequest(.get, try url("http://wasmd/x"))
             request.unixPath = path
-            return try await text(HTTPClient(on: loop), request)
+            return try await ask(HTTPClient(on: loop), request)
         }
         try Kernel.unlink(CString(path: path))
         #expect(text == "GET /x ")

@@ -9,7 +9,7 @@ import WasmdHTTP
 let arguments = CommandLine.arguments
 
 /// Has what was printed read by others now.
-func flush() { fflush(stdout) }
+func flush() { fflush(nil) }
 
 switch arguments.dropFirst().first {
 case "measure": measure()
