@@ -7,14 +7,18 @@ let package = Package(
     products: [
         .library(name: "Wasmd", targets: ["Wasmd"]),
         .library(name: "WasmdDocuments", targets: ["WasmdDocuments"]),
-        .library(name: "WasmdHTTP", targets: ["WasmdHTTP"]),
-        .library(name: "WasmdEventLoop", targets: ["WasmdEventLoop"]),
         .executable(name: "wasmd", targets: ["wasmd"]),
         // The rooms one by one, for the programs in `Benchmarks` and `Tests/Mutations`. What is public in
         // them and not brought along by `Wasmd` may change with each version.
         .library(
             name: "WasmdRooms",
             targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmText", "WasmWASI"]),
+        .library(
+            name: "WasmdHostRooms",
+            targets: [
+                "WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer",
+                "WasmdHTTPClient",
+            ]),
     ],
     targets: [
         // The only room that imports the C library.
@@ -54,6 +58,12 @@ let package = Package(
         .target(
             name: "WasmdHTTPServer", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
             path: "Sources/Hosts/HTTPServer",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdHTTPClient", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
+            path: "Sources/Hosts/HTTPClient",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
@@ -119,6 +129,12 @@ let package = Package(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
             path: "Tests/HTTPServerTests"),
+        .testTarget(
+            name: "HTTPClientTests",
+            dependencies: [
+                "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmSystem",
+            ],
+            path: "Tests/HTTPClientTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),

@@ -28,7 +28,6 @@ final class Connection: @unchecked Sendable {
 
     private(set) var number: UInt64 = 0
     private var isAnswering = false
-    private var head: RequestHead?
     private var writer: ResponseWriter?
     private(set) var hasBegun = false
     private var hasEnded = false
@@ -246,6 +245,8 @@ final class Connection: @unchecked Sendable {
         try? stream.onEnd(nil)
         let failure = await finish(thrown)
         isAnswering = false
+        // A connection that waits keeps nothing of its last request.
+        trailers = Fields()
         if let log = options.log {
             log(
                 AccessRecord(
@@ -260,7 +261,6 @@ final class Connection: @unchecked Sendable {
         isFirst = false
         headEnd = .never
         isAnswering = true
-        self.head = head
         writer = ResponseWriter(request: head)
         if isStopping { writer?.keepsAlive = false }
         (hasBegun, hasEnded) = (false, false)
@@ -282,8 +282,12 @@ final class Connection: @unchecked Sendable {
         let (number, timeout) = (number, options.abandonedTimeout)
         try? stream.onEnd { [weak self] in
             guard let self else { return }
+            if stream.isGone {
+                task?.cancel()
+                return
+            }
             loop.spawn { [weak self, loop] in
-                try? await loop.sleep(for: timeout)
+                guard (try? await loop.sleep(for: timeout)) != nil else { return }
                 guard let self, isAnswering, self.number == number, !isUpgraded else { return }
                 task?.cancel()
             }

@@ -148,7 +148,8 @@ extension Kernel {
         if isIPv6 {
             let index = Int32(truncatingIfNeeded: interface)
             try setOption(descriptor, ipv6Level, IPV6_MULTICAST_IF, index)
-            try setOption(descriptor, ipv6Level, IPV6_MULTICAST_HOPS, Int32(truncatingIfNeeded: hops))
+            try setOption(
+                descriptor, ipv6Level, IPV6_MULTICAST_HOPS, Int32(truncatingIfNeeded: hops))
             try setOption(descriptor, ipv6Level, IPV6_MULTICAST_LOOP, loopsBack ? 1 : 0)
             return
         }

@@ -40,6 +40,10 @@ public final class ByteStream: Sendable {
     /// Known while somebody waits, or has waited since.
     public var hasEnd: Bool { channel.hasEnd }
 
+    /// Whether the connection is known to be over in both directions: reset, or closed by a peer on
+    /// this machine.
+    public var isGone: Bool { channel.hasHangup }
+
     /// When reads and writes that still wait end with `LoopError.timedOut`; also those under way.
     /// Setting it costs nothing most of the time: nothing is allocated, and no timer moves when it gets
     /// later.
