@@ -51,6 +51,13 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdGuests",
+            dependencies: ["WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop"],
+            path: "Sources/Hosts/Guests",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -97,6 +104,10 @@ let package = Package(
         .testTarget(
             name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
             path: "Tests/EventLoopTests"),
+        .testTarget(
+            name: "GuestsTests",
+            dependencies: ["WasmdEventLoop", "WasmdGuests", "WasmSystem", "WasmText", "WasmWASI"],
+            path: "Tests/GuestsTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
