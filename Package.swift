@@ -17,7 +17,7 @@ let package = Package(
             name: "WasmdHostRooms",
             targets: [
                 "WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer",
-                "WasmdHTTPClient",
+                "WasmdHTTPClient", "WasmdGuests",
             ]),
     ],
     targets: [
@@ -64,6 +64,13 @@ let package = Package(
         .target(
             name: "WasmdHTTPClient", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
             path: "Sources/Hosts/HTTPClient",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdGuests",
+            dependencies: ["WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop"],
+            path: "Sources/Hosts/Guests",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
@@ -125,6 +132,10 @@ let package = Package(
         .testTarget(
             name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
             path: "Tests/EventLoopTests"),
+        .testTarget(
+            name: "GuestsTests",
+            dependencies: ["WasmdEventLoop", "WasmdGuests", "WasmSystem", "WasmText", "WasmWASI"],
+            path: "Tests/GuestsTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

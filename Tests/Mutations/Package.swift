@@ -13,8 +13,7 @@ let package = Package(
             name: "mutations",
             dependencies: [
                 .product(name: "WasmdRooms", package: "wasmd"),
-                .product(name: "WasmdDocuments", package: "wasmd"),
-                .product(name: "WasmdEventLoop", package: "wasmd"),
+                .product(name: "WasmdHostRooms", package: "wasmd"),
             ],
             path: ".", exclude: ["README.md", "Fuzzing"])
     ],

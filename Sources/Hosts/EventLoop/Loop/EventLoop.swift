@@ -35,6 +35,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     enum TimerEntry {
         case wait(TimerWait)
         case channel(Channel)
+        case call(() -> Void)
     }
 
     enum Message: @unchecked Sendable {
@@ -56,7 +57,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var running: [Job] = []
     private var background: [Job] = []
     private var nextBackground = 0
-    private var channels = SlotTable<Channel>()
+    private var watchers = SlotTable<Watcher>()
     private var timers = SlotTable<TimerEntry>()
     private var buffers: [[UInt8]] = []
     private var lastWait: UInt64 = 0
@@ -97,7 +98,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     func check() throws(LoopError) { guard isCurrent else { throw .wrongLoop } }
 
     /// Descriptors that the loop watches.
-    public var descriptorCount: Int { isCurrent ? channels.count : 0 }
+    public var descriptorCount: Int { isCurrent ? watchers.count : 0 }
 
     /// Timers that are set.
     public var timerCount: Int { isCurrent ? timers.count : 0 }
@@ -198,7 +199,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     func runUntilFinished() {
         thread.store(NativeStack.thread, ordering: .relaxed)
         defer {
-            for channel in channels.elements { channel.close() }
+            for watcher in watchers.elements { watcher.close() }
             thread.store(0, ordering: .relaxed)
         }
         lastPoll = SystemClock.monotonic.now
@@ -229,11 +230,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         passes &+= 1
         while let event = poller.nextEvent() {
             switch event {
-            case .ready(let token, let readiness): channels[token]?.becameReady(readiness)
+            case .ready(let token, let readiness): watchers[token]?.becameReady(readiness)
             case .timer(let token):
                 switch timers.remove(token) {
                 case .wait(let wait): wait.fire()
                 case .channel(let channel): channel.timerFired()
+                case .call(let body): body()
                 case nil: break
                 }
             }
@@ -254,23 +256,29 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         return lastWait
     }
 
-    func watch(_ channel: Channel, _ descriptor: Int32) throws(SystemError) -> (
-        token: UInt64, registration: Poller.Registration
-    ) {
-        let token = channels.insert(channel)
+    func watch(
+        _ watcher: Watcher, _ descriptor: Int32, _ interests: Poller.Interests,
+        _ reporting: Poller.Reporting
+    ) throws(SystemError) -> Watcher.Watch {
+        let token = watchers.insert(watcher)
         do throws(SystemError) {
             let registration = try poller.add(
-                descriptor, [.reading, .writing], reporting: .changes, token: token)
-            return (token, registration)
+                descriptor, interests, reporting: reporting, token: token)
+            return Watcher.Watch(token: token, registration: registration)
         } catch {
-            channels.remove(token)
+            watchers.remove(token)
             throw error
         }
     }
 
-    func unwatch(_ token: UInt64, _ registration: Poller.Registration) {
-        poller.remove(registration)
-        channels.remove(token)
+    /// Has a watch of the kind that reports once report again.
+    func arm(_ watch: Watcher.Watch, _ interests: Poller.Interests) throws(SystemError) {
+        try poller.arm(watch.registration, interests)
+    }
+
+    func unwatch(_ watch: Watcher.Watch) {
+        poller.remove(watch.registration)
+        watchers.remove(watch.token)
     }
 
     /// A timer that was set.

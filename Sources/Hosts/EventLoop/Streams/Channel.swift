@@ -8,7 +8,7 @@ import WasmSystem
 /// Readiness is remembered, and the kernel reports only changes (`EPOLLET`). A direction counts as ready
 /// until a call says `EAGAIN`, or, on sockets, moves less than it could; so a connection needs no call
 /// of the kernel but those that move bytes, and waits.
-final class Channel: @unchecked Sendable {
+final class Channel: Watcher, @unchecked Sendable {
     enum Direction: Sendable { case reading, writing }
 
     /// What a wait came to.
@@ -20,11 +20,6 @@ final class Channel: @unchecked Sendable {
     @safe private struct Waiting {
         var number: UInt64 = 0
         var continuation: UnsafeContinuation<Outcome, Never>?
-    }
-
-    private struct Watch {
-        let token: UInt64
-        let registration: Poller.Registration
     }
 
     let loop: EventLoop
@@ -131,8 +126,7 @@ final class Channel: @unchecked Sendable {
     private func beginWatch() throws(SystemError) {
         guard watch == nil, !isAlwaysReady else { return }
         do throws(SystemError) {
-            let (token, registration) = try loop.watch(self, descriptor)
-            watch = Watch(token: token, registration: registration)
+            watch = try loop.watch(self, descriptor, [.reading, .writing], .changes)
         } catch {
             guard error == .perm else { throw error }
             isAlwaysReady = true
@@ -185,7 +179,7 @@ final class Channel: @unchecked Sendable {
     }
 
     /// The kernel reports a change.
-    func becameReady(_ readiness: Poller.Readiness) {
+    override func becameReady(_ readiness: Poller.Readiness) {
         if readiness.contains(.hangup) { hasHangup = true }
         if readiness.contains(.hangup) || readiness.contains(.endOfInput) { hasEnd = true }
         if readiness.contains(.reading) {
@@ -230,7 +224,7 @@ final class Channel: @unchecked Sendable {
     // MARK: Closing
 
     /// Closes the descriptor now; waits for it end with `closed`.
-    func close() {
+    override func close() {
         guard loop.isCurrent else {
             loop.onLoop { self.close() }
             return
@@ -243,7 +237,7 @@ final class Channel: @unchecked Sendable {
     func release() -> Int32? {
         guard descriptor >= 0 else { return nil }
         let number = descriptor
-        if let watch { loop.unwatch(watch.token, watch.registration) }
+        if let watch { loop.unwatch(watch) }
         if let timer { loop.cancel(timer) }
         watch = nil
         timer = nil
