@@ -57,7 +57,7 @@ public struct ChildProcess: ~Copyable, Sendable {
             unsafe posix_spawn_file_actions_adddup2(&actions, copy, inside)
         }
         if let folder {
-            let error = symbol_posix_spawn_file_actions_addchdir_np(&actions, folder)
+            let error = unsafe symbol_posix_spawn_file_actions_addchdir_np(&actions, folder)
             guard error == 0 else { throw SystemError(code: error) }
         }
         var process = pid_t()

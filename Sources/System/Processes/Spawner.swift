@@ -35,7 +35,7 @@ public struct Spawner: ~Copyable, Sendable {
     private static func begin(
         _ executable: [UInt8], _ words: [[UInt8]], _ socket: Int32
     ) throws(SystemError) -> Int32 {
-        try ChildProcess(
+        try unsafe ChildProcess(
             CString(path: executable), words, environment: [],
             descriptors: [
                 (Kernel.standardError, Kernel.standardError),

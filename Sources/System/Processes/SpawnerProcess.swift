@@ -30,9 +30,9 @@ public struct SpawnerProcess {
         for number in [SIGINT, SIGHUP, SIGQUIT, SIGTERM, SIGPIPE] { Signals.ignore(number) }
         Signals.handle(SIGCHLD) { _ in }
         var child = sigset_t()
-        sigemptyset(&child)
-        sigaddset(&child, SIGCHLD)
-        pthread_sigmask(SIG_BLOCK, &child, nil)
+        unsafe sigemptyset(&child)
+        unsafe sigaddset(&child, SIGCHLD)
+        unsafe pthread_sigmask(SIG_BLOCK, &child, nil)
         // What else came along is none of this process's business: close_range(2).
         _ = symbol_syscall(SYS_close_range, Int(socket) + 1, Int(Int32.max), 0, 0, 0, 0)
         Kernel.fillStandardStreams()
@@ -59,8 +59,8 @@ public struct SpawnerProcess {
     private mutating func turn() -> Bool {
         var entry = pollfd(fd: socket, events: Int16(truncatingIfNeeded: POLLIN), revents: 0)
         var none = sigset_t()
-        sigemptyset(&none)
-        let count = symbol_ppoll(&entry, 1, nil, &none)
+        unsafe sigemptyset(&none)
+        let count = unsafe symbol_ppoll(&entry, 1, nil, &none)
         if count < 0, errno != EINTR { return false }
         guard reap() else { return false }
         if count <= 0 { return true }
@@ -111,13 +111,13 @@ public struct SpawnerProcess {
         guard programs.contains(program.path) else { throw .acces }
         guard children[program.identifier] == nil else { throw .exist }
         guard children.count < limit else { throw .again }
-        let null = FileDescriptor(owning: try Kernel.open("/dev/null", .readWrite))
+        let null = unsafe FileDescriptor(owning: try Kernel.open("/dev/null", .readWrite))
         var descriptors: [(inside: Int32, outside: Int32)] = []
         for stream in 0...2 as ClosedRange<Int32> {
             let given = streams.first { $0.0 == stream }?.1
             descriptors.append((stream, given ?? null.number))
         }
-        let child = try ChildProcess(
+        let child = try unsafe ChildProcess(
             CString(path: program.path), program.arguments, environment: program.environment,
             descriptors: descriptors, folder: CString(path: program.folder ?? [UInt8(ascii: "/")]),
             leadsGroup: true)
@@ -128,7 +128,7 @@ public struct SpawnerProcess {
     private mutating func reap() -> Bool {
         while true {
             var status: Int32 = 0
-            let process = waitpid(-1, &status, WNOHANG)
+            let process = unsafe waitpid(-1, &status, WNOHANG)
             guard process > 0 else { return true }
             guard let entry = children.first(where: { $0.value == process }) else { continue }
             children[entry.key] = nil

@@ -112,8 +112,8 @@ public struct Landlock: Sendable {
         let attributes = [handled, ports, enforcement.scopes ? 0b11 : 0]
         // A kernel takes the fields that its version has.
         let size = version >= 6 ? 24 : version >= 4 ? 16 : 8
-        let made = attributes.withUnsafeBytes {
-            symbol_syscall(Self.createRuleset, word($0), size, 0, 0, 0, 0)
+        let made = unsafe attributes.withUnsafeBytes {
+            unsafe symbol_syscall(Self.createRuleset, word($0), size, 0, 0, 0, 0)
         }
         guard made >= 0 else { throw .ofLastCall }
         let ruleset = FileDescriptor(owning: Int32(truncatingIfNeeded: made))
@@ -153,7 +153,7 @@ public struct Landlock: Sendable {
         switch place {
         case .descriptor(let number): try add(descriptor: number, access, to: ruleset)
         case .path(let path):
-            let file = FileDescriptor(
+            let file = unsafe FileDescriptor(
                 owning: try Kernel.open(CString(path: path), [.pathOnly, .closeOnExec]))
             try add(descriptor: file.number, access, to: ruleset)
         }
@@ -167,11 +167,11 @@ public struct Landlock: Sendable {
         if access == 0 { return }
         // Twelve bytes: the rights, then the descriptor, without a gap.
         var rule: [UInt8] = []
-        withUnsafeBytes(of: access) { rule.append(contentsOf: $0) }
-        withUnsafeBytes(of: descriptor) { rule.append(contentsOf: $0) }
+        unsafe withUnsafeBytes(of: access) { unsafe rule.append(contentsOf: $0) }
+        unsafe withUnsafeBytes(of: descriptor) { unsafe rule.append(contentsOf: $0) }
         try retrying {
-            rule.withUnsafeBytes {
-                symbol_syscall(addRule, Int(ruleset), pathBeneath, word($0), 0, 0, 0)
+            unsafe rule.withUnsafeBytes {
+                unsafe symbol_syscall(addRule, Int(ruleset), pathBeneath, word($0), 0, 0, 0)
             }
         }
     }
@@ -181,8 +181,8 @@ public struct Landlock: Sendable {
     ) throws(SystemError) {
         let rule = [access, UInt64(port)]
         try retrying {
-            rule.withUnsafeBytes {
-                symbol_syscall(addRule, Int(ruleset), netPort, word($0), 0, 0, 0)
+            unsafe rule.withUnsafeBytes {
+                unsafe symbol_syscall(addRule, Int(ruleset), netPort, word($0), 0, 0, 0)
             }
         }
     }

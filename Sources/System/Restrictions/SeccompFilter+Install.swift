@@ -7,7 +7,7 @@ extension SeccompFilter {
     /// Whether the kernel has filters of system calls: `SECCOMP_GET_ACTION_AVAIL`.
     public static var isAvailable: Bool {
         var action: UInt32 = 0x0005_0000
-        return withUnsafeMutableBytes(of: &action) {
+        return unsafe withUnsafeMutableBytes(of: &action) {
             symbol_syscall(SYS_seccomp, 2, 0, Int(bitPattern: $0.baseAddress), 0, 0, 0) == 0
         }
     }
@@ -20,9 +20,9 @@ extension SeccompFilter {
         try CurrentProcess.forbidNewPrivileges()
         let program = program(for: .current)
         guard let count = UInt16(exactly: program.count) else { throw .inval }
-        try program.withUnsafeBufferPointer { (instructions) throws(SystemError) in
-            var header = KernelProgram(count: count, instructions: instructions.baseAddress)
-            try withUnsafeMutableBytes(of: &header) { (bytes) throws(SystemError) in
+        try unsafe program.withUnsafeBufferPointer { (instructions) throws(SystemError) in
+            var header = unsafe KernelProgram(count: count, instructions: instructions.baseAddress)
+            try unsafe withUnsafeMutableBytes(of: &header) { (bytes) throws(SystemError) in
                 let address = Int(bitPattern: bytes.baseAddress)
                 try retrying { symbol_syscall(SYS_seccomp, 1, 0, address, 0, 0, 0) }
             }
@@ -30,7 +30,7 @@ extension SeccompFilter {
     }
 
     /// `struct sock_fprog`
-    private struct KernelProgram {
+    @safe private struct KernelProgram {
         var count: UInt16
         var instructions: UnsafePointer<BPFInstruction>?
     }
@@ -45,7 +45,8 @@ extension CurrentProcess {
 
     /// How many threads the process has: the entries of `/proc/self/task`. Nil if that cannot be read.
     public static var threadCount: Int? {
-        guard let folder = try? Kernel.open("/proc/self/task", [.readOnly, .directory]) else {
+        guard let folder = try? unsafe Kernel.open("/proc/self/task", [.readOnly, .directory])
+        else {
             return nil
         }
         let owner = FileDescriptor(owning: folder)

@@ -12,7 +12,7 @@ extension Kernel {
     public static func bindDatagrams(
         _ address: SystemAddress, sharesPort: Bool = false
     ) throws(SystemError) -> Int32 {
-        try address.withName { (_, _) throws(SystemError) in }
+        try unsafe address.withName { (_, _) throws(SystemError) in }
         let socket = FileDescriptor(owning: try makeSocket(address.family, SOCK_DGRAM))
         let number = socket.number
         if sharesPort {
@@ -23,19 +23,19 @@ extension Kernel {
             // Else a socket of IPv4 could not have the same port.
             try setOption(number, Int32(truncatingIfNeeded: IPPROTO_IPV6), IPV6_V6ONLY, 1)
         }
-        try address.withName { (name, size) throws(SystemError) in
-            try retrying { bind(number, name, size) }
+        try unsafe address.withName { (name, size) throws(SystemError) in
+            try retrying { unsafe bind(number, name, size) }
         }
         return socket.release()
     }
 
     /// A socket for messages that are sent to `address` and received from it only: connect(2).
     public static func connectDatagrams(_ address: SystemAddress) throws(SystemError) -> Int32 {
-        try address.withName { (_, _) throws(SystemError) in }
+        try unsafe address.withName { (_, _) throws(SystemError) in }
         let socket = FileDescriptor(owning: try makeSocket(address.family, SOCK_DGRAM))
         let number = socket.number
-        try address.withName { (name, size) throws(SystemError) in
-            try retrying { Glibc.connect(number, name, size) }
+        try unsafe address.withName { (name, size) throws(SystemError) in
+            try retrying { unsafe Glibc.connect(number, name, size) }
         }
         return socket.release()
     }
@@ -51,12 +51,14 @@ extension Kernel {
         let options =
             Int32(truncatingIfNeeded: MSG_NOSIGNAL) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
         guard let address else {
-            try retrying { Glibc.send(descriptor, buffer.baseAddress, buffer.count, options) }
+            try retrying {
+                unsafe Glibc.send(descriptor, buffer.baseAddress, buffer.count, options)
+            }
             return
         }
-        try address.withName { (name, size) throws(SystemError) in
+        try unsafe address.withName { (name, size) throws(SystemError) in
             try retrying {
-                sendto(descriptor, buffer.baseAddress, buffer.count, options, name, size)
+                unsafe sendto(descriptor, buffer.baseAddress, buffer.count, options, name, size)
             }
         }
     }
@@ -70,20 +72,22 @@ extension Kernel {
     ) throws(SystemError) -> (byteCount: Int, sender: SystemAddress?, isTruncated: Bool) {
         var count = 0
         var isTruncated = false
-        var vector = BufferVector(buffer)
-        let sender = try withUnsafeMutablePointer(to: &vector) { (vector) throws(SystemError) in
-            try SystemAddress { name, size in
-                var message = msghdr()
-                message.msg_iov = vector
-                message.msg_iovlen = 1
-                message.msg_name = UnsafeMutableRawPointer(name)
-                message.msg_namelen = size.pointee
+        var vector = unsafe BufferVector(buffer)
+        let sender = try unsafe withUnsafeMutablePointer(to: &vector) {
+            (vector) throws(SystemError) in
+            try unsafe SystemAddress { name, size in
+                var message = unsafe msghdr()
+                unsafe message.msg_iov = unsafe vector
+                unsafe message.msg_iovlen = 1
+                unsafe message.msg_name = UnsafeMutableRawPointer(name)
+                unsafe message.msg_namelen = unsafe size.pointee
                 repeat {
-                    count = recvmsg(descriptor, &message, Int32(truncatingIfNeeded: MSG_DONTWAIT))
+                    count = unsafe recvmsg(
+                        descriptor, &message, Int32(truncatingIfNeeded: MSG_DONTWAIT))
                 } while count < 0 && errno == EINTR
                 guard count >= 0 else { return -1 }
-                size.pointee = message.msg_namelen
-                isTruncated = message.msg_flags & Int32(truncatingIfNeeded: MSG_TRUNC) != 0
+                unsafe size.pointee = unsafe message.msg_namelen
+                isTruncated = unsafe message.msg_flags & Int32(truncatingIfNeeded: MSG_TRUNC) != 0
                 return 0
             }
         }
@@ -119,13 +123,17 @@ extension Kernel {
         case .ipv4(let bytes, _):
             guard bytes.count == 4 else { throw .inval }
             var request = ip_mreqn()
-            withUnsafeMutableBytes(of: &request.imr_multiaddr) { $0.copyBytes(from: bytes) }
+            unsafe withUnsafeMutableBytes(of: &request.imr_multiaddr) {
+                unsafe $0.copyBytes(from: bytes)
+            }
             request.imr_ifindex = Int32(truncatingIfNeeded: interface)
             try setOption(descriptor, ipLevel, ipv4, bytesOf: request)
         case .ipv6(let bytes, _):
             guard bytes.count == 16 else { throw .inval }
             var request = ipv6_mreq()
-            withUnsafeMutableBytes(of: &request.ipv6mr_multiaddr) { $0.copyBytes(from: bytes) }
+            unsafe withUnsafeMutableBytes(of: &request.ipv6mr_multiaddr) {
+                unsafe $0.copyBytes(from: bytes)
+            }
             request.ipv6mr_interface = interface
             try setOption(descriptor, ipv6Level, ipv6, bytesOf: request)
         case .unix: throw .afnosupport
@@ -163,16 +171,16 @@ extension Kernel {
     private static func setOption<Value>(
         _ descriptor: Int32, _ level: Int32, _ name: Int32, bytesOf value: Value
     ) throws(SystemError) {
-        try withUnsafeBytes(of: value) { (bytes) throws(SystemError) in
+        try unsafe withUnsafeBytes(of: value) { (bytes) throws(SystemError) in
             let size = socklen_t(truncatingIfNeeded: bytes.count)
-            try retrying { setsockopt(descriptor, level, name, bytes.baseAddress, size) }
+            try retrying { unsafe setsockopt(descriptor, level, name, bytes.baseAddress, size) }
         }
     }
 
     /// The index of a network interface by its name, such as `eth0`; nil if there is none:
     /// if_nametoindex(3).
     public static func interfaceIndex(_ name: CString) -> UInt32? {
-        let index = if_nametoindex(name)
+        let index = unsafe if_nametoindex(name)
         return index == 0 ? nil : index
     }
 

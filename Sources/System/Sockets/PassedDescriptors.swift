@@ -12,9 +12,9 @@ extension Kernel {
     public static func messagePair() throws(SystemError) -> (Int32, Int32) {
         var ends: (Int32, Int32) = (-1, -1)
         let type = Int32(truncatingIfNeeded: SOCK_SEQPACKET.rawValue) | 0o2_000_000
-        let result = withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
+        let result = unsafe withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return -1 }
-            return socketpair(AF_UNIX, type, 0, start.assumingMemoryBound(to: Int32.self))
+            return unsafe socketpair(AF_UNIX, type, 0, start.assumingMemoryBound(to: Int32.self))
         }
         guard result == 0 else { throw .ofLastCall }
         let pair = try aboveStandardStreams(ends)
@@ -33,18 +33,20 @@ extension Kernel {
         var control: [UInt8] = []
         if !descriptors.isEmpty {
             let length = controlHead + 4 * descriptors.count
-            withUnsafeBytes(of: UInt(length)) { control.append(contentsOf: $0) }
-            withUnsafeBytes(of: (SOL_SOCKET, Int32(1))) { control.append(contentsOf: $0) }
+            unsafe withUnsafeBytes(of: UInt(length)) { unsafe control.append(contentsOf: $0) }
+            unsafe withUnsafeBytes(of: (SOL_SOCKET, Int32(1))) {
+                unsafe control.append(contentsOf: $0)
+            }
             for number in descriptors {
-                withUnsafeBytes(of: number) { control.append(contentsOf: $0) }
+                unsafe withUnsafeBytes(of: number) { unsafe control.append(contentsOf: $0) }
             }
             while control.count % 8 != 0 { control.append(0) }
         }
         var flags = Int32(truncatingIfNeeded: MSG_NOSIGNAL)
         if !waits { flags |= Int32(truncatingIfNeeded: MSG_DONTWAIT) }
         var bytes = bytes
-        _ = try withMessage(&bytes, &control) { (message) throws(SystemError) -> Int in
-            try retrying { sendmsg(socket, &message, flags) }
+        _ = try unsafe withMessage(&bytes, &control) { (message) throws(SystemError) -> Int in
+            try retrying { unsafe sendmsg(socket, &message, flags) }
         }
     }
 
@@ -71,11 +73,12 @@ extension Kernel {
         if !waits { flags |= Int32(truncatingIfNeeded: MSG_DONTWAIT) }
         var filled = 0
         var cut = false
-        let count = try withMessage(&bytes, &control) { (message) throws(SystemError) -> Int in
-            let count = try retrying { recvmsg(socket, &message, flags) }
-            filled = min(Int(clamping: message.msg_controllen), room)
+        let count = try unsafe withMessage(&bytes, &control) {
+            (message) throws(SystemError) -> Int in
+            let count = try retrying { unsafe recvmsg(socket, &message, flags) }
+            filled = unsafe min(Int(clamping: message.msg_controllen), room)
             let lost = Int32(truncatingIfNeeded: MSG_TRUNC) | Int32(truncatingIfNeeded: MSG_CTRUNC)
-            cut = message.msg_flags & lost != 0
+            cut = unsafe message.msg_flags & lost != 0
             return count
         }
         return ReceivedMessage(
@@ -107,20 +110,20 @@ extension Kernel {
         _ bytes: inout [UInt8], _ control: inout [UInt8],
         _ body: (inout msghdr) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        try bytes.withUnsafeMutableBufferPointer { (bytes) throws(SystemError) -> Result in
-            try control.withUnsafeMutableBufferPointer {
+        try unsafe bytes.withUnsafeMutableBufferPointer { (bytes) throws(SystemError) -> Result in
+            try unsafe control.withUnsafeMutableBufferPointer {
                 (control) throws(SystemError) -> Result in
-                var vector = iovec(
+                var vector = unsafe iovec(
                     iov_base: UnsafeMutableRawPointer(bytes.baseAddress), iov_len: bytes.count)
-                return try withUnsafeMutablePointer(to: &vector) {
+                return try unsafe withUnsafeMutablePointer(to: &vector) {
                     (vector) throws(SystemError) -> Result in
-                    var message = msghdr()
-                    message.msg_iov = vector
-                    message.msg_iovlen = 1
-                    message.msg_control =
+                    var message = unsafe msghdr()
+                    unsafe message.msg_iov = unsafe vector
+                    unsafe message.msg_iovlen = 1
+                    unsafe message.msg_control =
                         control.isEmpty ? nil : UnsafeMutableRawPointer(control.baseAddress)
-                    message.msg_controllen = numericCast(control.count)
-                    return try body(&message)
+                    unsafe message.msg_controllen = numericCast(control.count)
+                    return try unsafe body(&message)
                 }
             }
         }

@@ -43,7 +43,9 @@ extension Kernel {
     ) throws(SystemError) -> Int {
         let options =
             Int32(truncatingIfNeeded: MSG_NOSIGNAL) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
-        return try retrying { Glibc.send(descriptor, buffer.baseAddress, buffer.count, options) }
+        return try retrying {
+            unsafe Glibc.send(descriptor, buffer.baseAddress, buffer.count, options)
+        }
     }
 
     /// Receives once, without waiting: recvmsg(2). `isTruncated` says that a message was longer than

@@ -24,17 +24,19 @@ public enum NativeStack {
 
     /// Keeps the bounds of the running thread, the only one, which cannot be found out once the
     /// process may not read its memory map.
-    static func remember() { remembered = bounds }
+    static func remember() { unsafe remembered = bounds }
 
     private static var bounds: Bounds? {
         var attributes = pthread_attr_t()
-        guard symbol_pthread_getattr_np(pthread_self(), &attributes) == 0 else {
-            return remembered.flatMap { $0.thread == thread ? $0 : nil }
+        guard unsafe symbol_pthread_getattr_np(pthread_self(), &attributes) == 0 else {
+            return unsafe remembered.flatMap { $0.thread == thread ? $0 : nil }
         }
-        defer { pthread_attr_destroy(&attributes) }
+        defer { unsafe pthread_attr_destroy(&attributes) }
         var address: UnsafeMutableRawPointer?
         var byteCount = 0
-        guard pthread_attr_getstack(&attributes, &address, &byteCount) == 0 else { return nil }
+        guard unsafe pthread_attr_getstack(&attributes, &address, &byteCount) == 0 else {
+            return nil
+        }
         return Bounds(
             thread: thread, lowest: UInt(bitPattern: address), byteCount: UInt(byteCount))
     }

@@ -3,29 +3,29 @@
 import Synchronization
 
 /// A number that threads wait for to change: futex(2).
-public final class WordCell: @unchecked Sendable {
+@safe public final class WordCell: @unchecked Sendable {
     private let word: Futex.Word
 
     public init() {
-        word = .allocate(capacity: 1)
-        word.initialize(to: Atomic(0))
+        unsafe word = .allocate(capacity: 1)
+        unsafe word.initialize(to: Atomic(0))
     }
 
     deinit {
-        word.deinitialize(count: 1)
-        word.deallocate()
+        unsafe word.deinitialize(count: 1)
+        unsafe word.deallocate()
     }
 
-    public var value: UInt32 { word.pointee.load(ordering: .acquiring) }
+    public var value: UInt32 { unsafe word.pointee.load(ordering: .acquiring) }
 
     /// Adds 1, and wakes all threads that wait.
     public func advance() {
-        word.pointee.add(1, ordering: .acquiringAndReleasing)
-        Futex.wake(word)
+        unsafe word.pointee.add(1, ordering: .acquiringAndReleasing)
+        unsafe Futex.wake(word)
     }
 
     /// Parks the thread while the number is `expected`. May return early.
     public func wait(while expected: UInt32, nanoseconds: Int64?) {
-        Futex.wait(word, while: expected, nanoseconds: nanoseconds)
+        unsafe Futex.wait(word, while: expected, nanoseconds: nanoseconds)
     }
 }
