@@ -13,10 +13,17 @@ let package = Package(
         .library(
             name: "WasmdRooms",
             targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmText", "WasmWASI"]),
+        .library(
+            name: "WasmdHostRooms",
+            targets: [
+                "WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer",
+                "WasmdHTTPClient", "WasmdGuests",
+            ]),
     ],
     targets: [
         // The only room that imports the C library.
-        .target(name: "WasmSystem", path: "Sources/System"),
+        .target(
+            name: "WasmSystem", path: "Sources/System", swiftSettings: [.strictMemorySafety()]),
         .target(name: "WasmDecoder", dependencies: ["WasmSystem"], path: "Sources/Decoder"),
         .target(
             name: "WasmValidator", dependencies: ["WasmDecoder", "WasmSystem"],
@@ -43,9 +50,37 @@ let package = Package(
         .target(
             name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
             swiftSettings: [.strictMemorySafety()]),
+        .target(
+            name: "WasmdEventLoop", dependencies: ["WasmSystem"], path: "Sources/Hosts/EventLoop",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdHTTPServer", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
+            path: "Sources/Hosts/HTTPServer",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdHTTPClient", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
+            path: "Sources/Hosts/HTTPClient",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdGuests",
+            dependencies: ["WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop"],
+            path: "Sources/Hosts/Guests",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
-            name: "Wasmd", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
+            name: "Wasmd",
+            dependencies: [
+                "WasmDecoder", "WasmDebugInfo", "WasmValidator", "WasmInterpreter", "WasmText",
+                "WasmWASI",
+            ],
             path: "Sources/Embedding"),
         .executableTarget(
             name: "wasmd",
@@ -61,7 +96,13 @@ let package = Package(
             name: "generate-instructions", dependencies: ["WasmInstructionSet", "WasmSystem"],
             path: "Sources/GenerateInstructions"),
 
-        .testTarget(name: "SystemTests", dependencies: ["WasmSystem"], path: "Tests/SystemTests"),
+        // A process that restricts itself and then misbehaves, for the tests of the system room.
+        .executableTarget(
+            name: "confinement-probe", dependencies: ["WasmSystem"],
+            path: "Tests/ConfinementProbe"),
+        .testTarget(
+            name: "SystemTests", dependencies: ["WasmSystem", "confinement-probe"],
+            path: "Tests/SystemTests"),
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(
@@ -89,10 +130,28 @@ let package = Package(
             path: "Tests/WASITests"),
         .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
         .testTarget(
+            name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
+            path: "Tests/EventLoopTests"),
+        .testTarget(
+            name: "GuestsTests",
+            dependencies: ["WasmdEventLoop", "WasmdGuests", "WasmSystem", "WasmText", "WasmWASI"],
+            path: "Tests/GuestsTests"),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
+            path: "Tests/HTTPServerTests"),
+        .testTarget(
+            name: "HTTPClientTests",
+            dependencies: [
+                "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmSystem",
+            ],
+            path: "Tests/HTTPClientTests"),
+        .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
         .testTarget(
-            name: "wasmdTests", dependencies: ["wasmd", "WasmdDocuments"], path: "Tests/wasmdTests"),
+            name: "wasmdTests", dependencies: ["wasmd", "WasmText", "WasmdDocuments"],
+            path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -14,7 +14,7 @@ struct DeadlineCase: Sendable {
     var prepare: @Sendable (Linker, Store) throws -> Void = { _, _ in }
 }
 
-/// Makes the machine hand out its largest slices of budget.
+/// Makes the machine hand out the largest budget at once.
 private let warm = """
     (func $warm (local $i i32)
       (loop $l (br_if $l (i32.lt_u

@@ -7,7 +7,7 @@ struct UnitTable {
     private(set) var units: [DebugUnit] = []
     /// Which unit the code belongs to, by address.
     private var code: [(range: Range<UInt32>, unit: Int)] = []
-    private var functions: [Int: FunctionTable] = [:]
+    private var functions: [Int: SourceFunctions] = [:]
     private var abbreviations: [UInt64: AbbreviationTable] = [:]
 
     // Units may share tables and lists. A file in which all of them share all of a large one would
@@ -55,20 +55,20 @@ struct UnitTable {
     }
 
     /// The unit that the code at an address was made from, and its functions.
-    mutating func functions(at address: UInt32) -> (unit: DebugUnit, functions: FunctionTable)? {
+    mutating func functions(at address: UInt32) -> (unit: DebugUnit, functions: SourceFunctions)? {
         guard let found = code[..<code.partition { $0.range.lowerBound > address }].last,
             found.range.contains(address)
         else { return nil }
         let unit = units[found.unit]
         if let known = functions[found.unit] { return (unit, known) }
         guard let table = abbreviationTable(at: unit.abbreviations) else { return nil }
-        let made = FunctionTable(unit, table, sections, &rangeBudget)
+        let made = SourceFunctions(unit, table, sections, &rangeBudget)
         functions[found.unit] = made
         return (unit, made)
     }
 
     /// The name of a function: its own, or that of the entry that it refers to.
-    mutating func name(of node: FunctionTable.Node, in unit: DebugUnit) -> String? {
+    mutating func name(of node: SourceFunctions.Node, in unit: DebugUnit) -> String? {
         if let name = node.name, let place = try? unit.string(name, sections) {
             return place.text(in: sections.bytes)
         }

@@ -1,10 +1,10 @@
-// Atomic accesses, any memory. Results are zero-extended, so that the same instruction serves i32 and
-// i64. They are rare and slow by nature: one form each, operands in slots.
+// Atomic accesses, any memory. Results are zero-extended, so that the same instruction serves i32
+// and i64. They are rare and slow, so each has one form, with operands in slots.
 
 private let bits = [8, 16, 32, 64]
 private let widthNames = bits.map { "bits\($0)" }
 
-/// The instructions of WebAssembly that access so many bits.
+/// The instructions of WebAssembly that access this number of bits.
 private func executing(_ choice: Choice, _ operation: String, _ bits: Int, _ suffix: String = "_u")
     -> Choice
 {

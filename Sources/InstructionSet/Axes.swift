@@ -91,7 +91,7 @@ let addressForms: Choices = [
 ]
 
 let addresses = Axis("Address", addressForms)
-/// Scalars have two more: immediates of 32 bits, such as the addresses of static arrays.
+/// Scalars have two more forms: immediates of 32 bits, such as the addresses of static arrays.
 let scalarAddresses = Axis(
     "ScalarAddress",
     addressForms + [

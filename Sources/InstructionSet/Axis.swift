@@ -1,11 +1,11 @@
 /// A dimension along which the instructions of a family differ.
 ///
-/// For the translator it is an enumeration, nested in `Instruction`: a position on an axis has a
-/// name everywhere. Axes of several families that share an enumeration have the same cases.
+/// The translator uses it as an enumeration nested in `Instruction`, so that each position on an
+/// axis has a name. Families that share an enumeration have the same cases.
 public struct Axis: Sendable, ExpressibleByArrayLiteral {
     public let choices: Choices
-    /// One; several if the axis is the product of them, the last varying fastest; none if there is
-    /// nothing to choose.
+    /// One; several if the axis is their product, the last varying fastest; none if there is only
+    /// one choice.
     public let enumerations: [Enumeration]
 
     /// An enumeration that the generator writes.
@@ -34,8 +34,8 @@ public struct Axis: Sendable, ExpressibleByArrayLiteral {
     public var count: Int { choices.count }
 }
 
-/// Enumerations whose cases, by their names, are cases of another one too. The conversion is
-/// optional where the target lacks some.
+/// Enumerations whose cases have the names of another one's. The conversion is optional where the
+/// target lacks some.
 public let conversions: [(from: String, to: String)] = [
     ("IntegerCommutative", "IntegerWide"),
     ("OrderedForm", "CommutativeForm"),
@@ -52,7 +52,7 @@ public let conversions: [(from: String, to: String)] = [
     ("VectorComparison", "VectorBranchComparison"),
 ]
 
-/// Enumerations whose cases are made of two others; see `Choice.parts`.
+/// Enumerations whose cases combine two others; see `Choice.parts`.
 public let combinations: [(name: String, first: String, second: String)] = [
     ("VectorPair", "VectorBinary", "VectorBinary"),
     ("VectorShiftPair", "VectorShift", "VectorBinary"),
@@ -62,7 +62,7 @@ public let combinations: [(name: String, first: String, second: String)] = [
     ("LoadedProduct", "VectorBinary", "VectorLoad"),
 ]
 
-/// A fact of a row that the translator asks for.
+/// A fact of a row that the translator uses.
 public enum Fact: Sendable {
     case scale, swapped, negated, isCommutative
     /// A case of another enumeration.

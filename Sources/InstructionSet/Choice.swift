@@ -1,9 +1,9 @@
 /// One value of an axis: for example the operator `i32.add`, or the operand form `SI`.
 ///
-/// What else is a fact of the row stands here too, so that translator, disassembler and scripts
-/// need no list of their own: see the modifiers below.
+/// All other facts of the row are here too, so that translator, disassembler and scripts need no
+/// lists of their own: see the modifiers below.
 public struct Choice: Sendable {
-    /// What handler names and the disassembler show. For operators the specification's name.
+    /// Its name in handlers and in the disassembler. For operators the specification's name.
     public let label: String
     /// The type arguments that the family's template takes for this choice.
     public let arguments: String
@@ -13,7 +13,7 @@ public struct Choice: Sendable {
     public let extraWords: Int
     /// The case of the enumeration that the axis becomes.
     public private(set) var name: String
-    /// Instructions of WebAssembly that are this one too, beside the one of the label.
+    /// Other instructions of WebAssembly that this one executes, besides that of the label.
     public private(set) var otherInstructions: [String] = []
     /// The logarithm of the bytes that are read or written.
     public private(set) var scale: Int?
@@ -25,7 +25,7 @@ public struct Choice: Sendable {
     public private(set) var isCommutative = false
     /// The case of `Emitted.Kind` under which the translator looks for fusions.
     public private(set) var fusion: String?
-    /// The operators that a fused one is made of.
+    /// The two operators that a fused one combines.
     public private(set) var parts: [String] = []
     /// The first part's result is the second operand of the second part, and order matters.
     public private(set) var isReversed = false
@@ -108,5 +108,5 @@ public struct Choice: Sendable {
     }
 }
 
-/// What the instructions of an axis have in common, before it is one.
+/// The choices of an axis.
 public typealias Choices = [Choice]

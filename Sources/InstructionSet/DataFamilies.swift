@@ -41,7 +41,7 @@ let dataFamilies = [
                 ]),
             globalPlaces, [Choice("R", "Register.self", fields: "r")],
         ], fields: "u"),
-    // What functions do with the pointer to the stack that compilers keep in a global.
+    // Changes of the stack pointer, which compilers keep in a global.
     Family(
         "globalAdd", "globalAdd", [[Choice("global.add", "")]], fields: "s0 n1 i",
         "adds to a global, and notes the sum"),

@@ -1,4 +1,4 @@
-/// What throws. Catching takes no instruction: see `CatchTable`.
+/// Instructions that throw. Catching needs no instruction: see `CatchTable`.
 let exceptionFamilies = [
     Family(
         "throwException", "throwException", [[Choice("throw", "")]], fields: "s0 u",

@@ -5,7 +5,7 @@
 /// with the type arguments of its choices.
 ///
 /// # Fields
-/// Where an operand stands, as the disassembler reads it. Word 1 has four 16-bit fields 0 to 3;
+/// Where an operand is, as the disassembler reads it. Word 1 has four 16-bit fields 0 to 3;
 /// its upper half is also one 32-bit field.
 ///
 /// | token | meaning |
@@ -23,7 +23,7 @@
 /// | `c` | absolute address in word 1 of the code table's entry: a function of the module |
 public struct Family: Sendable {
     public let name: String
-    /// What the generic function is called; empty for a family of one plain handler.
+    /// The name of the generic function; empty for a family of one plain handler.
     public let template: String
     public let axes: [Axis]
     /// Operands that all instructions of the family have, after those of the choices.
@@ -31,16 +31,17 @@ public struct Family: Sendable {
     /// Code words of an instruction, without `extraWords` of its choices.
     public let words: Int
     public let comment: String
-    /// What the machine code of its handlers may contain; `Scripts/scan-handlers` checks it.
+    /// Exceptions that the machine code of its handlers may contain; `Scripts/scan-handlers` checks
+    /// it.
     public let code: HandlerCode
 
     /// Handlers end in a jump to the next one and use no native stack, with these exceptions.
     public enum HandlerCode: String, Sendable {
         case leaf
-        /// May call functions, and push what must survive: the runtime's operations, the C library,
-        /// rounding.
+        /// May call functions and push values that are needed after the call: the runtime's
+        /// operations, the C library, rounding.
         case mayCall = "may-call"
-        /// May push: more live values than free registers, in rare instructions.
+        /// May push values: in rare instructions with more live values than free registers.
         case mayPush = "may-push"
     }
 

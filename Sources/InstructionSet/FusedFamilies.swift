@@ -6,7 +6,7 @@ private let branchedLoads: Choices = [
     Choice("i32.load16_u", "Access<UInt16, UInt32>.self"),
 ]
 
-/// Named by the type alone.
+/// The same choice, named by its type only.
 private func typeNamed(_ choice: Choice) -> Choice { choice.named(String(choice.label.prefix(3))) }
 private func multiplications(_ choices: Choices) -> Axis {
     Axis("NumberType", choices.map(typeNamed))

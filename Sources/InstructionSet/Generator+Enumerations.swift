@@ -1,13 +1,13 @@
-// The enumerations that axes become, with the facts of their rows and the conversions among them.
+// The enumerations made from axes, with the facts of their rows and the conversions between them.
 
-/// An enumeration, with the rows that its cases stand for.
+/// An enumeration, with the rows of its cases.
 private struct Rows {
     let name: String
     let cases: [String]
     /// Rows by case, of all axes that have the enumeration.
     var choices: [String: [Choice]] = [:]
 
-    /// What `value` is for each case, on the first row that has it.
+    /// The result of `value` for each case, from the first row that has one.
     func values<Value>(_ value: (Choice) -> Value?) -> [(name: String, value: Value)] {
         cases.compactMap { name in
             (choices[name] ?? []).lazy.compactMap(value).first.map { (name, $0) }
@@ -78,7 +78,7 @@ private func property(_ fact: Fact, _ rows: Rows) -> String {
     }
 }
 
-/// A computed property: cases of the same value are together.
+/// A computed property; cases with the same value are together.
 private func property(
     _ name: String, _ type: String, _ comment: String, _ values: [(name: String, value: String)]
 ) -> String {

@@ -1,4 +1,4 @@
-// Which register instruction each instruction of WebAssembly becomes: the rows of operators, by opcode.
+// The register instruction of each instruction of WebAssembly: the rows of operators, by opcode.
 
 func rowsFile() -> GeneratedFile {
     var text = notice
@@ -25,7 +25,7 @@ private func operandType(_ name: String) -> Substring {
     return parts.dropFirst().last { ["i32", "i64", "f32", "f64"].contains($0) } ?? name.prefix(3)
 }
 
-/// An initializer by opcode: `cases` are names of instructions and what to do for each.
+/// An initializer by opcode: `cases` are names of instructions with the statement for each.
 private func initializer(
     _ type: String, _ comment: String, _ cases: [(instructions: [String], action: String)]
 ) -> String {
@@ -124,7 +124,7 @@ private func vectorRows() -> String {
     all += rows("vectorExtended") { ".plain(.vectorExtended(.\($0.name)))" }
     all += rows("vectorSwizzle") { _ in ".plain(.vectorSwizzle)" }
     all += rows("vectorTernary") { ".ternary(.vectorTernary(.\($0.name)))" }
-    // What programs can write as one instruction or as two.
+    // Operations that WebAssembly also has as one instruction.
     all += operators("vectorPair").filter { !$0.otherInstructions.isEmpty }.map {
         ($0.otherInstructions, "self = .ternary(.vectorPair(.\($0.name)))")
     }

@@ -14,7 +14,7 @@ private let loads: Choices = [
     Choice("f32.load", "FloatAccess<Float>.self").scaled(2),
     Choice("f64.load", "FloatAccess<Double>.self").scaled(3),
 ]
-/// From slots and immediates floats are stored as integers are.
+/// Floats in slots and immediates are stored by the instructions for integers.
 private let stores: Choices = [
     Choice("i32.store8", "Access<UInt8, UInt32>.self").scaled(0).executing("i64.store8"),
     Choice("i32.store16", "Access<UInt16, UInt32>.self").scaled(1).executing("i64.store16"),
@@ -30,7 +30,7 @@ let storedValues = Axis(
     "SlotOrImmediate",
     [Choice("S", "Slot0.self", fields: "s0"), Choice("I", "Immediate0.self", fields: "i0")])
 
-/// The named accesses with every scaled address.
+/// The named accesses with all scaled addresses.
 private func scaled(_ name: String, _ accesses: Choices, _ labels: [String]) -> Axis {
     let elements = labels.compactMap { label in accesses.first { $0.label == label } }
     let choices = elements.flatMap { access in
@@ -46,7 +46,7 @@ private func scaled(_ name: String, _ accesses: Choices, _ labels: [String]) -> 
             (name, elements.map(\.name)), ("ScaledAddress", scaledAddressForms(1).map(\.name)),
         ])
 }
-/// All but those of single bytes, whose indices need no scale.
+/// All except those of single bytes, whose indices need no scale.
 private let scaledLoads = scaled(
     "ScaledLoad", loads,
     [
@@ -72,7 +72,7 @@ let memoryFamilies = [
     Family(
         "storeFloatRegister", "store",
         [Axis("FloatStore", floatStores), addresses, [Choice("R", "Register.self", fields: "r")]]),
-    // A load and the store of what it loaded. Fields 0 and 2: where to, 1 and 3: where from.
+    // A load and the store of the loaded value. Fields 0 and 2: destination, 1 and 3: source.
     Family(
         "move", "moveMemory",
         [
@@ -100,7 +100,7 @@ let memoryFamilies = [
     Family(
         "memoryFill", "memoryFill", [[Choice("memory.fill", "")]], fields: "s0 s1 s2",
         code: .mayCall),
-    // One handler for all: alike ones would be merged behind a real call by the optimiser.
+    // One handler for all: the optimiser would merge similar ones into a function that they call.
     Family(
         "bulk", "bulk", [[Choice("bulk", "")]], fields: "n3 s0 s1 s2 w", words: 3,
         code: .mayCall,

@@ -86,7 +86,7 @@ private let floatComparisons = comparisons(
         ("le", "FloatLessOrEqual", negated: "not_le", swapped: "ge"),
         ("ge", "FloatGreaterOrEqual", negated: "not_ge", swapped: "le"),
     ])
-/// Branches also need the negations, which differ from the opposite comparison when NaN is met.
+/// Branches also need the negations, which differ from the opposite comparison for NaNs.
 private let floatConditions = comparisons(
     floatOperators,
     [

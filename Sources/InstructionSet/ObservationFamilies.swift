@@ -1,4 +1,4 @@
-/// What observes: emitted only for engines whose configuration asks for it.
+/// Instructions for observers and counters: emitted only for engines that are configured so.
 let observationFamilies = [
     Family(
         "countBlock", "countBlock", [[Choice("count", "")]], fields: "",

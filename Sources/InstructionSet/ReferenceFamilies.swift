@@ -1,6 +1,6 @@
 // Structures, arrays, i31 and casts.
 
-/// Reads of fields and elements: named by what is stored.
+/// Reads of fields and elements, named by the stored type.
 private func reads(_ name: String) -> Axis {
     Axis(
         "FieldRead",
@@ -15,7 +15,7 @@ private func reads(_ name: String) -> Axis {
             Choice("\(name).f64", "FloatAccess<Double>.self").named("f64"),
         ])
 }
-/// Writes from slots and the integer accumulator, by the size: floats are written as integers.
+/// Writes from slots and the integer accumulator, by size: floats are written as integers.
 private func writes(_ name: String) -> Axis {
     Axis(
         "FieldWrite",

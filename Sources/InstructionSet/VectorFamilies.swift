@@ -12,7 +12,7 @@ private let i32x4 = Shape(name: "i32x4", signed: "I32x4", unsigned: "U32x4")
 private let i64x2 = Shape(name: "i64x2", signed: "I64x2", unsigned: "U64x2")
 private let integerShapes = [i8x16, i16x8, i32x4, i64x2]
 
-/// A float shape; the integer type is for what looks at bits only.
+/// A float shape; the integer type is for operations on bits.
 private struct FloatShape {
     let name: String
     let type: String
@@ -23,7 +23,7 @@ private let floatShapes = [
     FloatShape(name: "f64x2", type: "F64x2", bits: "U64x2"),
 ]
 
-/// A shape of wide lanes, and the one of half as wide lanes that they are made of.
+/// A shape, and the one with lanes of half the width that is extended to it.
 private let widenings = [(i16x8, i8x16), (i32x4, i16x8), (i64x2, i32x4)]
 
 private func function(_ name: String, _ type: String, _ function: String) -> Choice {
@@ -62,7 +62,7 @@ let vectorComparisons = joined(
         function("i64x2.le_s", "I64x2", ".<="), function("i64x2.ge_s", "I64x2", ".>="),
     ])
 
-/// Those first for which either operand may come last ...
+/// First those whose operands may be swapped ...
 private let commutativeBinaries = [
     function("v128.and", "U64x2", "&"), function("v128.or", "U64x2", "|"),
     function("v128.xor", "U64x2", "^"),
@@ -125,7 +125,7 @@ let vectorBinaries = joined(
         function("i16x8.relaxed_dot_i8x16_i7x16_s", "I8x16", "Lanes.dot"),
     ])
 
-/// Shuffles with instructions of their own: the translator knows them by their lanes.
+/// Shuffles with instructions of their own; the translator recognises them by their lanes.
 private let zipKinds = ["zipLow", "zipHigh", "evens", "odds"]
 let vectorZips = zipKinds.flatMap { name -> Choices in
     [i8x16, i16x8, i32x4].map { function("\($0.name).\(name)", $0.unsigned, "Lanes.\(name)") }
@@ -206,7 +206,7 @@ let vectorUnaries = joined(
             .executing("i32x4.relaxed_trunc_f64x2_u_zero"),
     ])
 
-/// Alone, because they may call the C library.
+/// A family of their own, because they may call the C library.
 let vectorRoots: Choices = floatShapes.map { shape in
     function("\(shape.name).sqrt", shape.type, "Lanes.squareRoot")
 }
@@ -499,7 +499,7 @@ let vectorFamilies = [
     Family(
         "vectorTestBranch", "vectorTestBranch",
         [
-            // Whether a bitmask is zero takes less than the mask.
+            // Testing whether a bitmask is zero is faster than computing the mask.
             Axis("VectorTest", tests(bitmask: "anyNegative")), branchSenses, directions,
         ], fields: "s1 b"),
 ]
@@ -556,7 +556,7 @@ let vectorTwos: Choices =
         }
     }
 
-/// Comparisons that programs branch on: equality of integers, all of floats.
+/// Comparisons fused with branches: equality of integers, all of floats.
 let vectorBranchComparisons: Choices = vectorComparisons.filter {
     $0.label.hasPrefix("f") || $0.label.hasSuffix(".eq") && $0.label != "i64x2.eq"
 }
@@ -565,7 +565,7 @@ let vectorBranchComparisons: Choices = vectorComparisons.filter {
 private func pair(
     _ inner: String, _ type: String, _ first: String, _ outer: String, _ second: String
 ) -> Choice {
-    // The second operation is one of the first one's shape, or of v128.
+    // The second operation has the shape of the first one, or v128.
     let shape = inner.split(separator: ".")[0]
     let isReversed = outer == "rsub"
     let name = isReversed ? "sub" : outer
@@ -629,7 +629,7 @@ let vectorPairShifts = [i16x8, i32x4].flatMap { shape -> Choices in
     ]
 }
 
-/// Accesses of one lane: the scalar access, and what puts the lane into a vector or takes it out.
+/// Accesses of one lane: the scalar access, and the insertion into or extraction from a vector.
 let laneAccesses = [
     (
         bits: 8, load: "i32.load8_u", store: "i32.store8", shape: "i8x16",

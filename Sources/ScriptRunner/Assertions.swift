@@ -1,7 +1,7 @@
 import WasmInterpreter
 import WasmText
 
-/// What came instead of an error.
+/// The result of an action that did not throw.
 enum Outcome {
     case returned([Value])
     case instantiated
@@ -23,7 +23,7 @@ extension ScriptSession {
         }
     }
 
-    /// `body` must trap, for the reason that the script gives.
+    /// `body` must trap, for the script's reason.
     func assertTrap(_ message: Name, _ body: () throws -> Outcome) throws {
         try assertFailure("trap \"\(message)\"", body) { error in
             guard let trap = error as? Trap else { return false }
@@ -85,14 +85,14 @@ extension ScriptSession {
         }
     }
 
-    /// What a module's annotations say about custom sections must be wrong.
+    /// Annotations for custom sections in the module must be wrong.
     func assertCustom(_ module: ScriptModule, _ message: Name, malformed: Bool) throws {
         try assertFailure("\(malformed ? "malformed" : "invalid") custom section: \"\(message)\"") {
             _ = try load(module)
             return .instantiated
         } accepts: { error in
             guard let error = error as? TextError, error.isAboutAnnotation else { return false }
-            // The only thing that can be said well and still be wrong.
+            // The only error of well-formed annotations.
             return malformed != (error.reason == .malformedAnnotation(.invalidTarget))
         }
     }
@@ -117,8 +117,8 @@ extension ScriptSession {
 }
 
 extension TrapCode {
-    /// Whether the script means this trap. Scripts give the beginning of a message; only one
-    /// message goes on with a number: `uninitialized element 2`.
+    /// Whether the script expects this trap. Scripts have the beginning of a message; only one
+    /// message continues with a number: `uninitialized element 2`.
     fileprivate func message(begins expected: Name) -> Bool {
         message.utf8.starts(with: expected.utf8)
             || self == .uninitializedElement
@@ -127,7 +127,7 @@ extension TrapCode {
 }
 
 extension TextError {
-    /// Whether the text is no module, whatever annotations mean and however large it may be.
+    /// Whether the text is malformed, apart from annotations and limits of size.
     fileprivate var isMalformedText: Bool {
         switch reason {
         case .nestingTooDeep, .textTooLarge, .unsupportedProposal: false

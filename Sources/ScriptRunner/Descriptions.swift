@@ -1,7 +1,7 @@
 import WasmInterpreter
 import WasmText
 
-// What reports call things: numbers as people read them, with the bits where they matter.
+// Names and values in reports: numbers in decimal, with their bits where those matter.
 
 extension ScriptAction: CustomStringConvertible {
     /// `"add" (i32 1, i32 2)`
@@ -93,7 +93,7 @@ private func list(_ texts: [String]) -> String {
     texts.isEmpty ? "no result" : texts.joined(separator: ", ")
 }
 
-/// An identifier as scripts write it.
+/// An identifier in the text format.
 func identifier(_ name: [UInt8]) -> String { "$" + String(decoding: name, as: UTF8.self) }
 
 /// An error of any layer in one line.

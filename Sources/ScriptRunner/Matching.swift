@@ -2,7 +2,7 @@ import WasmInterpreter
 import WasmText
 
 extension Value {
-    /// The argument that a script gives.
+    /// The value of a script's argument.
     init(_ value: ScriptValue) throws(CommandFailure) {
         switch value {
         case .i32(let bits): self = .i32(bits: bits)
@@ -23,7 +23,7 @@ extension Value {
 }
 
 extension ResultPattern {
-    /// Whether a result is what the script expects.
+    /// Whether a result matches the script's.
     func matches(_ value: Value) -> Bool {
         switch (self, value) {
         case (.i32(let bits), .i32(let value)): bits == UInt32(bitPattern: value)
@@ -68,7 +68,7 @@ extension AnyReference.Kind {
 }
 
 extension NumberPattern {
-    /// Whether a number of `width` bits is meant; other bits of `bits` are 0.
+    /// Whether the number of `width` bits in `bits` matches; other bits of `bits` are 0.
     fileprivate func matches(_ bits: UInt64, width: Int) -> Bool {
         // The exponent and the highest bit of the payload.
         let quiet: UInt64 = width == 32 ? 0x7fc0_0000 : 0x7ff8_0000_0000_0000

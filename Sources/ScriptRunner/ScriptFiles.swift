@@ -1,10 +1,10 @@
 import WasmInterpreter
 import WasmSystem
 
-/// Why there is nothing to run where scripts should be.
+/// Why no scripts were found.
 public enum ScriptSearchError: Error, Hashable, Sendable, CustomStringConvertible {
     case file(FileError)
-    /// A folder without scripts: a wrong path must not look like a success.
+    /// A folder without scripts. It is an error, so that a wrong path is not a success.
     case noScripts(folder: String)
 
     public var description: String {
@@ -19,7 +19,7 @@ public enum ScriptSearchError: Error, Hashable, Sendable, CustomStringConvertibl
 public struct ScriptFile: Hashable, Sendable {
     /// `-` is standard input.
     public let path: String
-    /// What reports call it: the path from the folder that was searched.
+    /// Its name in reports: the path from the searched folder.
     public let name: String
 
     public init(path: String, name: String) {
@@ -40,10 +40,10 @@ public struct ScriptFile: Hashable, Sendable {
         return features
     }
 
-    /// The scripts that paths stand for: files as they are, folders with all `.wast` files in them,
+    /// The scripts at the paths: files themselves, and for folders all `.wast` files in them,
     /// sorted by name.
     ///
-    /// Names are paths as given, or, if all that is given is one folder, paths from there.
+    /// Names are the given paths, or for a single folder the paths from there.
     public static func find(_ paths: [String]) throws(ScriptSearchError) -> [ScriptFile] {
         var files: [ScriptFile] = []
         for path in paths {

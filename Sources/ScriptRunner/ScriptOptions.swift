@@ -2,7 +2,7 @@ import WasmInterpreter
 
 /// How scripts are run.
 public struct ScriptOptions: Sendable {
-    /// What modules may use.
+    /// The features that modules may use.
     public var features: Features = .default
     /// Translate all functions when a module is made, not each when it is first called.
     public var eagerTranslation = false
@@ -10,11 +10,11 @@ public struct ScriptOptions: Sendable {
     public var collectsAtEveryAllocation = false
     /// Give the canonical NaN where an operation may choose among several.
     public var canonicalizesNaNs = false
-    /// What the guest may use in each command, as `Store.fuel` counts it; nil for no limit.
+    /// Fuel of each command, in the units of `Store.fuel`; nil for no limit.
     public var fuel: UInt64?
     /// How long the guest may run in each command; nil for no limit.
     public var timeLimit: Duration?
-    /// Takes the lines that the functions of module `spectest` print, from any thread; nil drops
+    /// Receives the lines that the functions of module `spectest` print, on any thread; nil drops
     /// them.
     public var print: (@Sendable (String) -> Void)?
 

@@ -1,4 +1,4 @@
-/// What came of the commands of a script.
+/// The results of a script's commands.
 public struct ScriptReport: Hashable, Sendable {
     /// All commands, those in threads included.
     public var commandCount = 0
@@ -18,11 +18,11 @@ public struct ScriptReport: Hashable, Sendable {
     }
 }
 
-/// A command that did not do what it should.
+/// A command that failed.
 public struct ScriptFailure: Hashable, Sendable {
     /// Where the command starts, from 1.
     public let line: Int
-    /// What was expected and what came.
+    /// The expected and the actual result.
     public let reason: String
 
     public init(line: Int, reason: String) {

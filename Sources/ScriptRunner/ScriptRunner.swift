@@ -28,8 +28,8 @@ private func makeEngine(_ options: ScriptOptions) -> Engine {
     return Engine(configuration)
 }
 
-/// The commands of a script, or of a thread in a script, on their way: a store and what the script
-/// can name in it.
+/// Runs the commands of a script, or of a thread in a script: has the store and the entities that
+/// the script can name.
 final class ScriptSession {
     let options: ScriptOptions
     let store: Store
@@ -37,7 +37,7 @@ final class ScriptSession {
     let source: [UInt8]
     private var positions: PositionCounter
     var report = ScriptReport()
-    /// How many threads this one is inside of.
+    /// The number of threads around this one.
     let depth: Int
 
     private var definitions: [[UInt8]: Module] = [:]
@@ -123,7 +123,7 @@ final class ScriptSession {
 // MARK: - Modules and instances
 
 extension ScriptSession {
-    /// Gives exports of the outside a name.
+    /// Names exports that were made outside of the script.
     func bind(_ exports: Exports, to name: [UInt8]) { instances[name] = exports }
 
     /// Parses, decodes and validates.
@@ -133,7 +133,7 @@ extension ScriptSession {
         try Module(try module.encode(), engine: engine)
     }
 
-    /// The latest instance stays what it is if this fails.
+    /// If this fails, the latest instance is still the one before.
     private func define(_ script: ScriptModule) throws {
         let module: Module
         do {
@@ -156,7 +156,7 @@ extension ScriptSession {
         if !script.isDefinition { bind(try instantiate(module), to: script.name) }
     }
 
-    /// The instruction that is not valid, if the script has the module as text.
+    /// The instruction that is not valid, if the module is text in the script.
     private func place(of error: ValidationError, in script: ScriptModule) -> TextPlace? {
         guard let function = error.function, case .text = script.form,
             let bytes = try? script.encode(),
@@ -171,7 +171,7 @@ extension ScriptSession {
         if let name { instances[name] = latestInstance }
     }
 
-    /// An instance that nothing is bound to yet.
+    /// Makes an instance, without binding a name to it.
     func instantiate(_ instantiation: ScriptInstantiation) throws -> Instance {
         switch instantiation {
         case .module(let module): try instantiate(try load(module))
@@ -180,7 +180,7 @@ extension ScriptSession {
     }
 
     private func instantiate(_ module: Module) throws -> Instance {
-        // Only what is registered now can be imported: an older registration leaves nothing.
+        // Imports see only current registrations, nothing of older ones under the same name.
         let linker = Linker()
         for wanted in module.imports {
             if let external = registry[wanted.module]?.export(wanted.name) {
@@ -207,7 +207,7 @@ extension ScriptSession {
 
     /// Calls a function or reads a global.
     ///
-    /// - Throws: `CommandFailure` if there is no such thing; what the call throws.
+    /// - Throws: `CommandFailure` if there is no such export; errors of the call.
     func perform(_ action: ScriptAction) throws -> [Value] {
         let export = try instance(action.instance).export(action.name)
         switch (action.kind, export) {
@@ -223,7 +223,7 @@ extension ScriptSession {
     }
 }
 
-/// What scripts call by the name of an instance.
+/// The exports that scripts reach by the name of an instance.
 enum Exports {
     case instance(Instance)
     case externals([Name: External])
@@ -248,7 +248,7 @@ extension ScriptCommand.Kind {
     }
 }
 
-/// Finds lines and columns, both from 1, of ascending places in one pass.
+/// Finds lines and columns, both from 1, of ascending positions in one pass.
 private struct PositionCounter {
     private let text: [UInt8]
     private var offset = 0

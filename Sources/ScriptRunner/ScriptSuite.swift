@@ -2,7 +2,7 @@ import Synchronization
 import WasmInterpreter
 import WasmSystem
 
-/// A file and what came of its commands.
+/// A file and the results of its commands.
 public struct ScriptResult: Sendable {
     public let file: ScriptFile
     public let report: ScriptReport
@@ -71,7 +71,7 @@ private final class SuiteWork: Sendable {
 }
 
 extension ScriptReport {
-    /// Of a file that cannot be read: one command, which failed.
+    /// The report of a file that cannot be read: one failed command.
     fileprivate init(unreadable error: FileError) {
         commandCount = 1
         failures = [ScriptFailure(line: 1, reason: error.description)]

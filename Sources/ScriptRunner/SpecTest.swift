@@ -2,7 +2,7 @@ import WasmInterpreter
 
 /// The module `spectest` that scripts import from, in a store.
 ///
-/// - Parameter print: takes a line for each call of a print function.
+/// - Parameter print: receives a line for each call of a print function.
 func spectestExports(
     in store: Store, print: (@Sendable (String) -> Void)?
 ) -> [Name: External] {

@@ -3,7 +3,7 @@ import WasmInterpreter
 import WasmSystem
 import WasmText
 
-/// A thread of a script that was started and not yet waited for.
+/// A thread of a script that was started and not yet joined.
 struct ThreadInProgress {
     let name: [UInt8]
     fileprivate let thread: SystemThread
@@ -20,7 +20,7 @@ private final class ThreadResult: Sendable {
     let report = Mutex(ScriptReport())
 }
 
-/// What a thread sees of an instance of the script around it.
+/// The part of an instance of the surrounding script that a thread can use.
 private struct SharedInstance: Sendable {
     let name: [UInt8]
     let memories: [(Name, SharedMemory)]
@@ -42,7 +42,7 @@ extension Exports {
 }
 
 extension ScriptSession {
-    /// Threads inside of threads; more than that is a mistake.
+    /// The limit of threads inside of threads.
     private static let depthLimit = 16
 
     /// Starts a thread with a store of its own, which sees shared memories of this one's instances
@@ -70,7 +70,7 @@ extension ScriptSession {
         }
         guard let started else { throw CommandFailure("the system starts no more threads") }
         threads.append(ThreadInProgress(name: thread.name, thread: started, result: result))
-        // The thread runs all the same, so that none of its commands is forgotten.
+        // The thread runs nevertheless, so that all of its commands are counted.
         if let missing { throw missing }
     }
 

@@ -1,7 +1,7 @@
 import Glibc
 
-// The errors of POSIX, and EDQUOT, EMULTIHOP and ESTALE: POSIX.1-2017, 2.3; errno(3). Their names are the
-// constants' without the E; `tooBig` is E2BIG.
+// The errors of POSIX, and EDQUOT, EMULTIHOP and ESTALE: POSIX.1-2017, 2.3; errno(3). The names are
+// those of the constants without the E; `tooBig` is E2BIG.
 
 extension SystemError {
     @inlinable

@@ -10,7 +10,7 @@ public struct SystemError: Error, Hashable, Sendable {
     @inlinable
     public init(code: Int32) { self.code = code }
 
-    /// The error of the last call of this thread that failed.
+    /// The error of this thread's last failed call.
     @inlinable
     public static var ofLastCall: SystemError { SystemError(code: errno) }
 
@@ -19,9 +19,9 @@ public struct SystemError: Error, Hashable, Sendable {
         Self.constants.first { $0.error == self }?.name ?? "errno \(code)"
     }
 
-    /// What the C library says of the error, such as "No such file or directory".
+    /// The C library's text for the error, such as "No such file or directory".
     public var text: String {
-        strerror(code).map { String(cString: $0) } ?? "error \(code)"
+        unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
     }
 }
 
@@ -30,7 +30,7 @@ extension SystemError: CustomStringConvertible {
     public var description: String { "\(text) (\(name))" }
 }
 
-/// Runs `call` until no signal interrupts it. A negative result becomes the error of the call.
+/// Repeats `call` while signals interrupt it. A negative result becomes a thrown error.
 @inlinable
 @inline(__always)
 @discardableResult
@@ -44,7 +44,7 @@ public func retrying<Number: FixedWidthInteger & SignedInteger>(
     }
 }
 
-/// Runs `call` once. A negative result becomes its error, also `EINTR`.
+/// Runs `call` once. A negative result becomes a thrown error, also `EINTR`.
 @inlinable
 @inline(__always)
 @discardableResult

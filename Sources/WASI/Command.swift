@@ -1,7 +1,9 @@
 import WasmInterpreter
 
-/// The instance is no command: it exports no function `_start`.
-public struct NoStartFunction: Error, Hashable, Sendable {}
+/// The instance is not a command: it exports no function `_start`.
+public struct NoStartFunction: Error, Hashable, Sendable {
+    public init() {}
+}
 
 extension NoStartFunction: CustomStringConvertible {
     public var description: String { "the module exports no function _start" }
@@ -15,10 +17,10 @@ extension WASI {
     /// - Parameters:
     ///   - path: a module in the binary format. Without `arguments`, the program's name is the last
     ///     component of this path.
-    ///   - engine: what translates the module.
-    ///   - limits: what the program may use.
+    ///   - engine: translates the module.
+    ///   - limits: the limits of the program.
     /// - Returns: its exit code, 0 for success.
-    /// - Throws: `ModuleError` if the file is no module, `WASISetupError` if a folder cannot be
+    /// - Throws: `ModuleError` if the file is not a module, `WASISetupError` if a folder cannot be
     ///   opened, `LinkError` if it imports more than WASI, `ResourceError`, `NoStartFunction`, and
     ///   `Trap` or `Exception` if the program fails.
     public func run(
@@ -40,8 +42,8 @@ extension WASI {
     ///
     /// - Parameters:
     ///   - module: a program: it exports `_start`.
-    ///   - store: where it runs, with its limits.
-    ///   - linker: what the program may import beside WASI. WASI's names are added to it.
+    ///   - store: the store of its instance, with its limits.
+    ///   - linker: the imports of the program besides WASI's, which are added.
     /// - Returns: the exit code, 0 for success.
     /// - Throws: as `run(_:engine:limits:)`, and errors of host functions.
     public func run(
@@ -57,15 +59,16 @@ extension WASI {
         }
     }
 
-    /// Lets guests see the same in every run: a clock that starts at 1970 and moves only when a guest
-    /// looks at it or sleeps, and random numbers that follow from `seed`. Not fit for secrets.
+    /// Makes runs repeatable: the clock starts at 1970 and advances only when a guest reads it or
+    /// sleeps, and random numbers follow from `seed`. Not for secrets.
     ///
     ///     var wasi = WASI(arguments: ["simulate"])
     ///     wasi.makeDeterministic(seed: 42)
     ///     let status = try wasi.run("simulate.wasm", engine: Engine(.deterministic))
     ///
-    /// The clock is made here and goes on from guest to guest: call this for each. Folders of the host
-    /// and inherited streams stay what they are; `MemoryFolder` and `.bytes` do not depend on the host.
+    /// The clock is made here and shared by all guests of this value: call this for each guest.
+    /// Folders of the host and inherited streams are not changed; use `MemoryFolder` and `.bytes`
+    /// instead.
     public mutating func makeDeterministic(seed: UInt64 = 0) {
         clock = .custom(VirtualClock())
         random = .seeded(seed)
@@ -73,10 +76,10 @@ extension WASI {
 }
 
 extension Instance {
-    /// Runs a command: calls `_start` and answers the exit code, 0 if the function returns or what
-    /// the guest gave to `proc_exit`.
+    /// Runs a command: calls `_start` and returns the exit code, 0 if the function returns, or the
+    /// code of `proc_exit`.
     ///
-    /// - Parameter threads: the guest's threads, if it has any; they are gone afterwards.
+    /// - Parameter threads: the guest's threads, if it has any; they have ended when this returns.
     /// - Throws: `NoStartFunction`, `Trap` if the guest traps, and errors of host functions.
     public func runCommand(_ threads: GuestThreads? = nil) throws -> UInt32 {
         guard let start = function("_start") else { throw NoStartFunction() }

@@ -1,6 +1,6 @@
 /// Why a WASI call failed: the `errno` of the specification, with its numbers.
 ///
-/// Names are the specification's; `tooBig` stands for `2big`, which Swift cannot spell.
+/// Names are the specification's; `tooBig` is `2big`, which is not a valid name in Swift.
 public enum Errno: UInt16, Error, Sendable, Hashable, CaseIterable {
     case success = 0
     /// Argument list too long (`2big`).
@@ -23,7 +23,7 @@ public enum Errno: UInt16, Error, Sendable, Hashable, CaseIterable {
 }
 
 extension Errno: CustomStringConvertible {
-    /// What the specification says of the code, in lower case.
+    /// The specification's description of the code, in lower case.
     public var description: String {
         switch self {
         case .success: "success"

@@ -1,12 +1,12 @@
 import WasmInterpreter
 
-/// A guest as functions that any store may call find it in the store of their caller.
+/// The guest of a store, where WASI functions shared by many stores find it.
 final class GuestBinding: Sendable {
     let guest: WASIGuest
     /// The number of the guest's thread that the store belongs to.
     let thread: UInt32
     let isTraced: Bool
-    /// What it took the place of during a call, which may be one of that guest's functions.
+    /// The binding that it replaced during a call, which may be a call of that guest's functions.
     private let previous: GuestBinding?
 
     init(_ guest: WASIGuest, thread: UInt32 = 0, previous: GuestBinding? = nil) {
@@ -16,7 +16,7 @@ final class GuestBinding: Sendable {
         isTraced = guest.trace != nil
     }
 
-    /// Calls use the value without counting a reference: see `bind`.
+    /// Calls use the value without retaining it: see `bind`.
     static let key = HostKey<GuestBinding>()
 }
 
@@ -32,7 +32,7 @@ extension NoWASIGuest: CustomStringConvertible {
 }
 
 extension Store {
-    /// The guest whose world the functions of `Linker.defineWASI` show to instances of this store.
+    /// The guest that the functions of `Linker.defineWASI` use for instances of this store.
     ///
     ///     let prepared = try linker.prepare(module)
     ///     // for each guest
@@ -40,13 +40,14 @@ extension Store {
     ///     store.wasiGuest = try WASIGuest(wasi)
     ///     let status = try prepared.instantiate(in: store).runCommand()
     ///
-    /// What is kept for the guest is charged to the account of the first store that it is given to. To
-    /// be set between calls, by the thread that uses the store.
+    /// Memory kept for the guest is charged to the account of the first store that it is given to.
+    /// Must be set between calls, by the thread that uses the store.
     public var wasiGuest: WASIGuest? {
         get { self[GuestBinding.key]?.guest }
         set {
             guard let newValue else {
-                // A call may be one of the guest's functions: then the guest goes after it.
+                // During a call of one of the guest's functions the guest must be kept until the
+                // call ends.
                 if !isRunning { self[GuestBinding.key] = nil }
                 return
             }
@@ -54,7 +55,7 @@ extension Store {
         }
     }
 
-    /// Gives the store to a thread of a guest.
+    /// Binds the store to a thread of a guest.
     func bind(_ guest: WASIGuest, thread: UInt32 = 0) {
         guest.adopt(self)
         let previous = isRunning ? self[GuestBinding.key] : nil
@@ -63,14 +64,14 @@ extension Store {
 }
 
 extension Linker {
-    /// Gives guests the functions of WASI preview 1, as `wasi_snapshot_preview1` and under the older
-    /// name `wasi_unstable`: those of the guest that the caller's store has (`Store.wasiGuest`). One
-    /// linker, and what it prepares, serves any number of guests.
+    /// Defines the functions of WASI preview 1, as `wasi_snapshot_preview1` and under the older
+    /// name `wasi_unstable`, for the guest of the caller's store (`Store.wasiGuest`). One linker,
+    /// and the modules that it prepares, can be used for any number of guests.
     ///
     ///     linker.defineWASI()
     ///     let prepared = try linker.prepare(module)
     ///
-    /// A function that is called in a store without guest ends the call with `NoWASIGuest`.
+    /// A function that is called in a store without a guest ends the call with `NoWASIGuest`.
     public func defineWASI() {
         for table in [FunctionTable.preview1, .unstable] {
             define(table.module) { table[$0]?.shared }

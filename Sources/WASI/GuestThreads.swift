@@ -9,18 +9,18 @@ import WasmInterpreter
 ///     let instance = try linker.instantiate(module, in: store)
 ///     print("exit code", try instance.runCommand(threads))
 ///
-/// Each thread is one of the host with a store and an instance of its own; they share the memory,
-/// the descriptors and everything else of `guest`. When one exits or traps, the program is over:
-/// the others are interrupted. A thread that sits in a closure of the embedder is waited for.
+/// Each thread is one of the host with a store and an instance of its own; they share the memory
+/// and everything of `guest`. When one exits or traps, the program ends: the others are
+/// interrupted. A thread in a closure of the embedder is waited for.
 ///
-/// All threads are one program: they share the account of `store` (`StoreLimits.totalBytes` holds for
-/// all together), its fuel and its deadline, and its limiter, observer and closure for fuel are asked
-/// and told by all of them, by one at a time. Where the account has no room for another thread,
+/// All threads are one program: they share the account of `store` (`StoreLimits.totalBytes` holds
+/// for all together), its fuel and its deadline, and its limiter, observer and fuel closure, which
+/// one thread at a time calls. If the account has not enough left for another thread,
 /// `thread-spawn` fails with `nomem`; beyond `WASI.Limits.threads`, with `again`.
 ///
 /// Specification: wasi-threads.
 public final class GuestThreads: Sendable {
-    /// Gives a thread's linker what its module imports beside WASI.
+    /// Defines a module's imports besides WASI on the linker of a thread.
     public typealias Imports = @Sendable (Linker, Store) throws -> Void
 
     private let module: Module
@@ -28,32 +28,32 @@ public final class GuestThreads: Sendable {
     private let imports: Imports?
     private let memories: [(module: Name, name: Name, memory: SharedMemory)]
     private let threadLimit: Int
-    /// What the instances of a thread take.
+    /// Bytes of a thread's instances.
     private let instanceByteCount: Int
-    /// What instances of threads are made of, if they import nothing beside WASI; made by the first
-    /// thread that is started.
+    /// The module prepared for threads, if it imports only WASI; made when the first thread is
+    /// started.
     private let prepared = Mutex<PreparedModule?>(nil)
-    /// Whether the module exports what a thread is to start with.
+    /// Whether the module exports the entry point of threads.
     private let hasEntry: Bool
     private let program = Monitor(Program())
-    /// How a thread calls what it starts with.
+    /// How a thread calls its entry point.
     private let driver = Mutex<Driver>({ try $0.call($1) })
 
     package typealias Driver = @Sendable (Function, [Value]) throws -> [Value]
 
     private static let entry: Name = "wasi_thread_start"
-    /// C libraries keep the upper three bits for themselves.
+    /// C libraries use the upper three bits themselves.
     private static let largestID: UInt32 = (1 << 29) - 1
-    /// The thread that the program started with.
+    /// The number of the first thread.
     private static let main: UInt32 = 0
 
-    /// The program as its threads see it, while it runs.
+    /// The shared state of a program's threads, while it runs.
     private struct Program {
         var isRunning = false
-        /// What stops the threads that have not ended.
+        /// Interrupts the threads that have not ended.
         var handles: [UInt32: InterruptHandle] = [:]
         var lastID: UInt32 = GuestThreads.main
-        /// Why the program is over.
+        /// Why the program ended.
         var end: End?
         /// Whether the process ends with the program, so that nobody waits for its threads.
         var endsProcess = false
@@ -69,11 +69,11 @@ public final class GuestThreads: Sendable {
     ///
     /// - Parameters:
     ///   - guest: what the threads see of the world.
-    ///   - module: what all threads run.
+    ///   - module: the module that all threads run.
     ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - memoryLimit: bytes that each memory may grow to.
-    ///   - account: what the memories are charged to; nil for that of the store where they are defined
-    ///     first.
+    ///   - account: charged for the memories; nil for the account of the store where they are
+    ///     defined first.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
     ///     on that thread, with its store. Nil if there is nothing else: then threads start faster,
     ///     since the module's imports are resolved once.
@@ -107,7 +107,7 @@ public final class GuestThreads: Sendable {
                 == FunctionType(parameters: [.i32, .i32], results: [])
     }
 
-    /// Whether a module imports `thread-spawn`, or a memory that threads would share.
+    /// Whether a module imports `thread-spawn` or a shared memory.
     public static func areWanted(by module: Module) -> Bool {
         module.imports.contains { wanted in
             if case .memory(let type) = wanted.type { return type.isShared }
@@ -119,7 +119,7 @@ public final class GuestThreads: Sendable {
     ///
     /// - Throws: `ResourceError` if the store's limits do not allow the memories.
     public func define(on linker: Linker, in store: Store) throws(ResourceError) {
-        // Now, since the store's limits may not allow them.
+        // Checked now, since the store's limits may not allow them.
         for (_, _, memory) in memories { _ = try Memory(store: store, sharing: memory) }
         define(on: linker, thread: Self.main)
     }
@@ -137,10 +137,10 @@ public final class GuestThreads: Sendable {
         for (module, name, memory) in memories { linker.define(module, name, memory) }
     }
 
-    /// The threads that the store of a thread belongs to.
+    /// The `GuestThreads` of a thread's store.
     private static let key = HostKey<GuestThreads>()
 
-    /// `thread-spawn` of the threads that `find` knows.
+    /// The function `thread-spawn` of the `GuestThreads` that `find` returns.
     private static func threadSpawn(
         _ find: @escaping @Sendable (borrowing Caller) -> GuestThreads?
     ) -> WASIFunction {
@@ -152,8 +152,8 @@ public final class GuestThreads: Sendable {
         }
     }
 
-    /// The module with imports that any thread's store can use. Its `thread-spawn` finds the threads in
-    /// the store: one that had them would keep them, and they keep it.
+    /// The module with imports that any thread's store can use. Its `thread-spawn` finds `self` in
+    /// the store: a reference to it would be a cycle.
     private func prepare() throws(LinkError) -> PreparedModule {
         try prepared.withLock { (prepared) throws(LinkError) in
             if let prepared { return prepared }
@@ -182,11 +182,11 @@ public final class GuestThreads: Sendable {
         return try linker.instantiate(module, in: store)
     }
 
-    /// Runs the program: `body` is its first thread, on the thread of the host that calls. Ends the
-    /// others when it returns or throws, and waits until they are gone. One run at a time.
+    /// Runs the program: `body` is its first thread, on the calling thread of the host. Ends the
+    /// others when it returns or throws, and waits until they have ended. One run at a time.
     ///
-    /// - Throws: what ended the program: `GuestExit`, `Trap`, or an error of the host, of `body` or
-    ///   of another thread.
+    /// - Throws: the error that ended the program: `GuestExit`, `Trap`, or an error of the host, of
+    ///   `body` or of another thread.
     public func run<Value>(in store: Store, _ body: () throws -> Value) throws -> Value {
         try run(in: store, endsProcess: false, body)
     }
@@ -216,22 +216,22 @@ public final class GuestThreads: Sendable {
         guard case .thrown(let error, let thread)? = end, thread != Self.main else {
             return try result.get()
         }
-        // The request that ended this thread may have come when it had ended by itself.
+        // A request to end this thread may have come after it ended by itself.
         store.interruptHandle.reset()
         throw error
     }
 
-    /// Lets further threads wait in another way than each by itself.
+    /// Sets how further threads wait, instead of each on its own thread.
     package func setDriver(_ driver: @escaping Driver) { self.driver.withLock { $0 = driver } }
 
     // MARK: One thread
 
-    /// What a new thread gets from the one that starts it. Used by one of both at a time.
+    /// Passed from a thread to one that it starts. Used by one of them at a time.
     private final class Start: @unchecked Sendable {
         let id: UInt32
         let argument: Int32
         private(set) var store: Store?
-        /// What the thread takes beside its store, until it is said to have ended.
+        /// The charge for the thread itself, until it is marked as ended.
         private var thread: ResourceHolding
 
         init(
@@ -244,10 +244,10 @@ public final class GuestThreads: Sendable {
             self.thread = thread
         }
 
-        /// Gives up what was charged for the thread, which ends.
+        /// Releases the charge for the thread, which ends.
         func releaseThread() { _ = thread.resize(to: 0) }
 
-        /// Gives up the thread's store, which is nobody else's.
+        /// Releases the thread's store, to which there is no other reference.
         func releaseStore() { store = nil }
     }
 
@@ -256,7 +256,7 @@ public final class GuestThreads: Sendable {
         guard hasEntry, !memories.isEmpty else { return -Int32(Errno.notsup.rawValue) }
         let again = -Int32(Errno.again.rawValue)
         guard hasRoom else { return again }
-        // What the new thread needs at once is charged here, where lack of it is only an errno.
+        // Charge what the new thread needs here, where failure is only an errno.
         var thread = ResourceHolding(parent.account)
         guard thread.resize(to: Self.threadByteCount),
             let store = try? parent.makeThreadStore(prepaying: instanceByteCount)
@@ -270,16 +270,16 @@ public final class GuestThreads: Sendable {
         return Int32(id)
     }
 
-    /// What a thread takes of the process beside its value stack and its instance: the used part of its
-    /// native stack, its store, its host functions, and what the allocator keeps for it.
+    /// Memory of a thread besides its value stack and its instance: the used part of its native
+    /// stack, its store, its host functions, and the allocator's memory for it.
     private static let threadByteCount = 256 << 10
 
-    /// Whether there may be another thread now.
+    /// Whether another thread is allowed now.
     private var hasRoom: Bool {
         program.withLock { $0.isRunning && $0.end == nil && $0.handles.count <= threadLimit }
     }
 
-    /// A number for a new thread; nil if there are too many or the program is over.
+    /// A number for a new thread; nil if there are too many or the program has ended.
     private func register(_ handle: InterruptHandle) -> UInt32? {
         program.withLock { program in
             guard program.isRunning, program.end == nil, program.handles.count <= threadLimit
@@ -322,8 +322,8 @@ public final class GuestThreads: Sendable {
         _ = try driver(entry, [.i32(Int32(start.id)), .i32(start.argument)])
     }
 
-    /// Notes that a thread has ended, and the program with it if there is an `end` and it is the
-    /// first: then all others are interrupted.
+    /// Records that a thread has ended. The first `end` ends the program: then all other threads
+    /// are interrupted.
     private func finish(_ id: UInt32, _ end: End?) {
         program.withLock { program in
             program.handles[id] = nil
@@ -339,16 +339,16 @@ public final class GuestThreads: Sendable {
 }
 
 extension Linker {
-    /// Defines what a module imports for threads, if it does.
+    /// Defines a module's imports for threads, if it has any.
     ///
     /// - Parameters:
     ///   - module: the program.
     ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - guest: what the threads see of the world.
-    ///   - store: where the first thread's instance will live; its limit holds for shared memories.
+    ///   - store: the store of the first thread's instance; its limit holds for shared memories.
     ///   - imports: defines for every further thread what the module imports beside WASI; called
     ///     on that thread, with its store. Nil if there is nothing else.
-    /// - Returns: the threads, to run the program with; nil if the module wants none.
+    /// - Returns: the threads, to run the program with; nil if the module needs none.
     /// - Throws: `ResourceError` if a memory is too large for the store's limits.
     public func defineThreads(
         of module: Module, linkedWith neighbours: [Module] = [], _ guest: WASIGuest,

@@ -1,5 +1,5 @@
-/// What a guest of `wasi_snapshot_preview1` sees of the world: everything it can reach is named
-/// here, and nothing else is reachable.
+/// The configuration of a guest of `wasi_snapshot_preview1`: everything that it can access is
+/// listed here.
 ///
 ///     var wasi = WASI(arguments: ["hello", "world"])
 ///     wasi.folders = [.init(hostPath: "data", guestPath: "/data", isReadOnly: true)]
@@ -12,22 +12,22 @@
 ///
 /// A value: it can be kept and used for any number of guests.
 ///
-/// Arguments, variables and paths are bytes to the system, and need not be UTF-8. Where they have two
-/// forms, the one of bytes is what counts; the one of strings shows malformed UTF-8 repaired, and
-/// setting it replaces the bytes.
+/// Arguments, variables and paths are bytes to the system, and need not be UTF-8. Properties with
+/// two forms store the bytes; the string form repairs malformed UTF-8, and setting it replaces the
+/// bytes.
 public struct WASI: Sendable {
     /// The program's arguments; the first is its name. Without NUL bytes.
     public var argumentBytes: [[UInt8]]
-    /// Variables of the environment in the order in which the guest sees them. Without NUL bytes;
+    /// Variables of the environment in the guest's order. Without NUL bytes;
     /// names without `=`.
     public var environmentBytes: [(name: [UInt8], value: [UInt8])]
     /// Preopened folders. They get the numbers from 3 on, in this order.
     public var folders: [Folder] = []
     /// Addresses on which sockets listen for connections from the guest's start on. They get the
-    /// numbers behind the folders; the guest accepts with `sock_accept`.
+    /// numbers after the folders; the guest accepts with `sock_accept`.
     public var listeners: [SocketAddress] = []
-    /// Descriptors of the host that the guest finds behind its folders and listeners: sockets,
-    /// pipes, open files. They are duplicated; the caller keeps its own.
+    /// Descriptors of the host, which get the numbers after folders and listeners: sockets, pipes,
+    /// open files. They are duplicated; the caller keeps its own.
     public var descriptors: [Int32] = []
 
     public var standardInput: Input = .inherit
@@ -37,7 +37,7 @@ public struct WASI: Sendable {
     public var clock: ClockSource = .system
     public var random: RandomSource = .system
 
-    /// Is told of every call that the guest makes; nil, the default, costs nothing.
+    /// Receives a line for every call of the guest; nil, the default, costs nothing.
     public var trace: CallTrace?
 
     public var limits = Limits()
@@ -69,21 +69,22 @@ public struct WASI: Sendable {
 
     /// Ignores `SIGPIPE` and `SIGXFSZ` in the whole process.
     ///
-    /// Guests do not need it: a pipe without a reader is `pipe` for them and a file above the process's
-    /// limit `fbig`, and the process gets no signal. But it saves two system calls for each write.
+    /// Guests do not need it: a pipe without a reader is `pipe` for them and a file above the
+    /// process's limit `fbig`, and the process gets no signal. It saves two system calls for each
+    /// write.
     public static func ignoreBrokenPipes() { System.ignoreWriteSignals() }
 }
 
 extension WASI {
     /// A folder that the guest may use: of the host or in memory.
     public struct Folder: Sendable, Hashable {
-        /// Where the folder is on the host; without meaning for one in memory.
+        /// The folder's path on the host; ignored for one in memory.
         public var hostPathBytes: [UInt8]
         /// The folder, if it is in memory.
         public var memory: MemoryFolder?
-        /// The name under which the guest finds it, for example `/data` or `.`.
+        /// The guest's name of it, for example `/data` or `.`.
         public var guestPathBytes: [UInt8]
-        /// Whether the guest may only read; what would change the folder fails with `rofs`.
+        /// Whether the guest may only read; changes fail with `rofs`.
         public var isReadOnly: Bool
 
         public init(hostPath: String, guestPath: String, isReadOnly: Bool = false) {
@@ -117,62 +118,64 @@ extension WASI {
         }
     }
 
-    /// Fills a buffer, which is never empty, and answers how many bytes it put there; 0 at the end.
+    /// Fills a buffer, which is never empty, and returns the number of bytes; 0 at the end.
     public typealias ReadBody =
         @Sendable (UnsafeMutableRawBufferPointer) throws(Errno) -> Int
-    /// Takes all bytes of a buffer, which is never empty and valid during the call only.
+    /// Takes all bytes of a buffer, which is never empty and valid only during the call.
     public typealias WriteBody = @Sendable (UnsafeRawBufferPointer) throws(Errno) -> Void
 
-    /// What standard input reads from.
+    /// The source of standard input.
     public enum Input: Sendable {
-        /// Standard input of this process, to read only. If the process has none when the guest is
-        /// made, reading fails with `badf`.
+        /// Standard input of this process, only for reading. If the process has none when the guest
+        /// is made, reading fails with `badf`.
         case inherit
-        /// Nothing: at its end from the start.
+        /// Empty.
         case null
-        /// The bytes, once.
+        /// These bytes.
         case bytes([UInt8])
-        /// What the closure puts into a buffer. It has no way to let the guest wait: see `stream`.
+        /// The bytes that the closure writes to a buffer. It cannot let the guest wait: see
+        /// `stream`.
         case closure(ReadBody)
-        /// A stream that may have nothing yet, for which the guest waits.
+        /// A stream of the embedder; the guest waits if it has no bytes yet.
         case stream(any GuestStream)
-        /// A descriptor of the host, for example the end of a pipe, to read only. It is duplicated.
+        /// A descriptor of the host, for example the end of a pipe, only for reading. It is
+        /// duplicated.
         case descriptor(Int32)
     }
 
-    /// What standard output or standard error write to.
+    /// The destination of standard output or standard error.
     public enum Output: Sendable {
-        /// The same stream of this process, to write only, without a buffer in between. If the
+        /// The same stream of this process, only for writing, without a buffer in between. If the
         /// process has none when the guest is made, writing fails with `badf`.
         case inherit
-        /// Nowhere.
+        /// Discards all bytes.
         case null
         case buffer(OutputBuffer)
         case closure(WriteBody)
-        /// A stream that may have no room, for which the guest waits.
+        /// A stream of the embedder; the guest waits if it has no space.
         case stream(any GuestStream)
-        /// A descriptor of the host, for example the end of a pipe, to write only. It is
+        /// A descriptor of the host, for example the end of a pipe, only for writing. It is
         /// duplicated.
         case descriptor(Int32)
     }
 
     /// How paths are kept beneath their folder.
     public enum PathResolution: Sendable {
-        /// By the kernel (`openat2`) where it can, otherwise as `componentWalk`.
+        /// By the kernel if it has `openat2`, otherwise as `componentWalk`.
         case automatic
-        /// Component by component, without following what the host would follow.
+        /// Component by component; the host follows no links.
         case componentWalk
     }
 
-    /// What a guest may use at most.
+    /// The limits of a guest.
     public struct Limits: Sendable, Hashable {
-        /// Open descriptors; opening more fails with `mfile`. Default: a quarter of what the process may
-        /// open (the soft limit, `RLIMIT_NOFILE`), at least 64 and at most 1024: the rest is for the host
-        /// and for other guests.
+        /// Open descriptors; opening more fails with `mfile`. Default: a quarter of the process's
+        /// soft limit (`RLIMIT_NOFILE`), at least 64 and at most 1024; the rest is for the host and
+        /// for other guests.
         public var descriptors = System.descriptorLimit.map { min(max($0 / 4, 64), 1024) } ?? 256
-        /// Bytes that the guest may write to files in all; more fail with `dquot`. Nil: no limit.
+        /// Bytes that the guest may write to files in total; more fail with `dquot`. Nil: no limit.
         public var writtenBytes: UInt64?
-        /// Threads beside the first; spawning more fails. See `GuestThreads`.
+        /// Threads besides the first; spawning more fails. See `GuestThreads`.
         public var threads = 1024
 
         public init() {}
@@ -182,7 +185,7 @@ extension WASI {
     }
 }
 
-/// A guest's world could not be set up.
+/// A `WASIGuest` could not be made.
 public enum WASISetupError: Error, Hashable, Sendable {
     /// An argument holds a NUL byte.
     case malformedArgument(String)
@@ -190,7 +193,7 @@ public enum WASISetupError: Error, Hashable, Sendable {
     case malformedVariable(name: String)
     /// The folder cannot be opened.
     case folder(hostPath: String, Errno)
-    /// Nothing can listen on the address.
+    /// The address cannot be listened on.
     case listener(SocketAddress, Errno)
     /// A descriptor of the host cannot be used.
     case descriptor(Int32, Errno)

@@ -1,11 +1,11 @@
 import Synchronization
 import WasmInterpreter
 
-/// One guest's view of the world: its open descriptors, and the clocks and streams behind them.
+/// The state of one guest: its open descriptors, and its clocks and streams.
 ///
-/// Made from a `WASI` value for one guest, kept alive by the functions that it defines on a
-/// linker. May be used by several threads: those of the guest, if it has any, and those of the
-/// embedder that hand it descriptors. Descriptors are closed when the last reference goes, or by
+/// Made from a `WASI` value for one guest, kept alive by the functions that it defines on a linker.
+/// May be used by several threads: those of the guest, if it has any, and those of the embedder
+/// that insert descriptors. Descriptors are closed when the last reference is released, or by
 /// `closeAll()`.
 public final class WASIGuest: Sendable {
     let table: DescriptorTable
@@ -19,15 +19,15 @@ public final class WASIGuest: Sendable {
     let quota: WriteQuota?
     let threadLimit: Int
     let trace: CallTrace?
-    /// The folders in memory, by what they call their device.
+    /// The device numbers of the folders in memory.
     private let memoryDevices: [UInt64]
-    /// The folders in memory: what they grow by is charged to the program.
+    /// The folders in memory, whose growth is charged to the program.
     private let memoryFolders: [MemoryFolder]
-    /// Positions in directories that the guest's descriptors know, all together.
+    /// The budget for numbers of positions in all of the guest's directories.
     let cookieBudget = CookieBudget()
-    /// The addresses of `WASI.listeners`, with the ports that the system chose where they say 0.
+    /// The addresses of `WASI.listeners`, with the ports that the system chose for port 0.
     public let listeners: [SocketAddress]
-    /// Files of unix sockets, which go with the guest.
+    /// Files of unix sockets, which are removed with the guest.
     private let boundSockets: Mutex<[BoundSocket]>
 
     /// Opens the folders and duplicates the descriptors that `configuration` names.
@@ -99,11 +99,11 @@ public final class WASIGuest: Sendable {
         }
     }
 
-    /// What the guest's program takes as a whole, to charge with what is kept for it: that of the
-    /// store where the first instance is made with the guest's functions. Nil before.
+    /// The account that is charged for the guest: that of the store with the first instance that
+    /// uses the guest's functions. Nil before.
     var account: ResourceAccount? { table.account.load() }
 
-    /// Charges to the account of `store` from now on, if the guest has none yet.
+    /// Uses the account of `store` from now on, if the guest has none yet.
     func adopt(_ store: Store) {
         let account = table.account.storeIfNil(store.account)
         for folder in memoryFolders { folder.adopt(account) }
@@ -113,7 +113,7 @@ public final class WASIGuest: Sendable {
     /// the caller keeps its own. May be called at any time, from any thread.
     ///
     /// A socket, pipe or terminal starts with the flag `nonblock` if the host's descriptor has it;
-    /// what the guest does to the flag afterwards concerns the guest only.
+    /// later changes of the flag affect only the guest.
     ///
     /// - Returns: the guest's number for it, the lowest that is free.
     /// - Throws: `badf` if there is no such descriptor, `isdir` for a folder, `mfile` if the guest
@@ -128,14 +128,14 @@ public final class WASIGuest: Sendable {
         try table.insert(Descriptor(owning: descriptor))
     }
 
-    /// Gives the guest a stream of the embedder, for example a `MemoryPipe`. May be called at any time,
-    /// from any thread.
+    /// Gives the guest a stream of the embedder, for example a `MemoryPipe`. May be called at any
+    /// time, from any thread.
     ///
     /// - Parameters:
     ///   - stream: of the embedder.
-    ///   - directions: what the guest may do with it.
+    ///   - directions: the directions that the guest may use.
     /// - Returns: the guest's number for it, the lowest that is free.
-    /// - Throws: `mfile` if the guest has too many, `nomem` if its program has no room.
+    /// - Throws: `mfile` if the guest has too many, `nomem` if its program's account is exhausted.
     public func insert(
         _ stream: any GuestStream, _ directions: Wait.Directions = [.reading, .writing]
     ) throws(Errno) -> UInt32 {
@@ -148,8 +148,8 @@ public final class WASIGuest: Sendable {
                 rights: rights))
     }
 
-    /// Attributes as the guest sees them: devices of folders in memory have numbers that do not
-    /// depend on what else there is in the process.
+    /// Attributes for the guest: devices of folders in memory get numbers that do not depend on the
+    /// rest of the process.
     func seen(_ filestat: Filestat) -> Filestat {
         guard let index = memoryDevices.firstIndex(of: filestat.dev) else { return filestat }
         var filestat = filestat
@@ -158,7 +158,7 @@ public final class WASIGuest: Sendable {
     }
 
     /// Closes all descriptors of the guest, and removes the files of the unix sockets among its
-    /// `listeners`. What it calls afterwards fails with `badf`.
+    /// `listeners`. Later calls of the guest fail with `badf`.
     public func closeAll() {
         table.removeAll()
         boundSockets.withLock { $0 = [] }
@@ -200,9 +200,9 @@ extension Descriptor {
             .virtualFile(sink), filetype: .unknown, rights: Rights.stream.subtracting(.fdRead))
     }
 
-    /// A standard stream of this process, which the guest may use as `stream` says. A stream that
-    /// this process has not is there, and fails when used: what gets its number later is another
-    /// file.
+    /// A standard stream of this process, which the guest may use with the rights `stream`. If this
+    /// process does not have the stream, every use of it fails: its number may later belong to
+    /// another file.
     convenience init(inherited number: Int32, _ stream: Rights) {
         guard let filetype = try? System.filestat(number).filetype else {
             self.init(
@@ -218,13 +218,13 @@ extension Descriptor {
             isShared: true)
     }
 
-    /// What a guest may do with a socket that is a standard stream: servers that are started for a
-    /// connection have it as all three, and use each of them in both directions.
+    /// Rights for a socket that is a standard stream: servers that are started for a connection
+    /// have it as all three, and use each in both directions.
     private static let socketStream = Rights.stream.union(.sockShutdown)
 
-    /// A descriptor of the host that somebody else keeps.
+    /// A duplicate of a descriptor of the host.
     ///
-    /// - Parameter stream: what the guest may do with it; nil for all that the host may.
+    /// - Parameter stream: the guest's rights; nil for all that the host has.
     convenience init(duplicating number: Int32, _ stream: Rights? = nil) throws(Errno) {
         try self.init(owning: try System.duplicate(number), isShared: true, stream)
     }
@@ -235,7 +235,7 @@ extension Descriptor {
     ) throws(Errno) {
         do throws(Errno) {
             let filetype = try System.filestat(number).filetype
-            // A folder would open the way to everything beneath it: those have names.
+            // A folder would give access to everything in it; folders are given by `WASI.folders`.
             guard filetype != .directory else { throw .isdir }
             let mode = try System.flags(number)
             var rights = Rights.applicable(to: filetype, isTerminal: System.isTerminal(number))
@@ -252,7 +252,7 @@ extension Descriptor {
         }
     }
 
-    /// A socket that waits for connections.
+    /// A listening socket.
     convenience init(listeningOn address: SocketAddress) throws(Errno) {
         self.init(.socket(try System.listen(address)), filetype: .socketStream, rights: .socket)
     }

@@ -3,21 +3,28 @@ import WasmSystem
 import WasmText
 import WasmWASI
 
-/// The program. Does nothing that the command does not need: starting is part of every run.
+/// The program. Does only what the command needs, because every run includes its start.
 @main
 enum Main {
     static func main() {
-        // What is opened must not take the place of a stream that is closed.
+        // Files that are opened must not get the number of a closed standard stream.
         Kernel.fillStandardStreams()
-        // A reader that goes away, or a limit on the size of files, is an error of a write, not the
-        // end of the process.
+        // A reader that closes its end, or the limit on the size of files, makes a write fail
+        // instead of ending the process.
         WASI.ignoreBrokenPipes()
+        let words = Word.commandLine()
+        // Not for users: this process executes programs for another one (`Spawner`).
+        if let first = words.first, first.bytes.elementsEqual(SpawnerProcess.verb.utf8),
+            SpawnerProcess.run(programs: words.dropFirst().map(\.bytes))
+        {
+            return
+        }
         let console = Console.standard()
-        let status = perform(Word.commandLine(), console)
+        let status = perform(words, console)
         CurrentProcess.exit(finish(console, status))
     }
 
-    /// Writes what is left. A command whose results got lost has not succeeded.
+    /// Writes buffered output. A command whose output could not be written has failed.
     static func finish(_ console: Console, _ status: Int32) -> Int32 {
         console.output.flush()
         let failure = console.output.failure
@@ -26,7 +33,7 @@ enum Main {
         return failure != nil && status == ExitCode.success ? ExitCode.refused : status
     }
 
-    /// Performs a command line and answers the exit code.
+    /// Performs a command line and returns the exit code.
     static func perform(_ arguments: [Word], _ console: Console) -> Int32 {
         do throws(UsageError) {
             return try perform(ArgumentParser.parse(arguments), console)
@@ -82,10 +89,10 @@ enum Main {
     }
 }
 
-/// How wasmd ends, unless the guest says otherwise.
+/// Exit codes of wasmd, unless the guest has its own.
 enum ExitCode {
     static let success: Int32 = 0
-    /// The module or its surroundings are refused.
+    /// The module or its imports are refused.
     static let refused: Int32 = 1
     /// The command line cannot be understood.
     static let usage: Int32 = 2

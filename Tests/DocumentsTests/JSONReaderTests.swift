@@ -72,17 +72,18 @@ import WasmdDocuments
             #expect(
                 throws: JSONError(
                     reason: .malformedUTF8,
-                    place: TextPlace(line: 1, column: offset == 3 ? 3 : offset + 1, offset: offset))
+                    place: DocumentPlace(
+                        line: 1, column: offset == 3 ? 3 : offset + 1, offset: offset))
             ) { try JSONReader.read(bytes) }
         }
     }
 
     @Test func placesCountLinesAndScalars() {
         let text = Array("{\n  \"ü\": 1,\n  \"漢\": x}".utf8)
-        let expected = TextPlace(line: 3, column: 8, offset: 22)
+        let expected = DocumentPlace(line: 3, column: 8, offset: 22)
         for size in 1...text.count {
             var reader = JSONReader()
-            var place: TextPlace?
+            var place: DocumentPlace?
             for start in stride(from: 0, to: text.count, by: size) {
                 reader.feed(Array(text[start..<min(start + size, text.count)]))
                 do { _ = try reader.advance() } catch {

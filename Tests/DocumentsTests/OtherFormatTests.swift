@@ -11,7 +11,7 @@ import WasmdDocuments
         #expect(document["t"]?[1]?["s"] == "x")
         #expect(
             throws: TOMLError(
-                reason: .redefinition("a"), place: TextPlace(line: 2, column: 1, offset: 6))
+                reason: .redefinition("a"), place: DocumentPlace(line: 2, column: 1, offset: 6))
         ) { try TOML.read(Array("a = 1\na = 2".utf8)) }
     }
 

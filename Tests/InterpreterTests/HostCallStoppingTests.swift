@@ -23,7 +23,7 @@ import Testing
     }
 
     /// Every way of a guest to a function of the host, each in an endless loop that begins with a
-    /// large slice of budget.
+    /// large budget.
     private static let ways: [(name: String, fields: String)] = [
         ("call", "(func (export \"run\") (call $warm) (loop $l (call $work) (br $l)))"),
         (

@@ -333,7 +333,7 @@ import WasmMachine
         try instance.call("make", .i32(100))
         let heap = house.store.heap
         // As if large objects had been marked and none is alive.
-        while heap.space.frontier < 600 { #expect(heap.refill(SizeClass.large, 1 << 20)) }
+        while heap.space.frontier < 600 { #expect(heap.fillFreeList(SizeClass.large, 1 << 20)) }
         #expect(heap.beginCollection(of: nil) == nil)
         heap.endMarking()
         house.store.interruptHandle.interrupt()

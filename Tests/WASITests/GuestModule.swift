@@ -1,3 +1,5 @@
+import WasmText
+
 /// A module that imports functions and exports, for each, one of its own that calls it: what a
 /// real guest is to WASI, with the test in the place of its program.
 struct GuestModule {
@@ -9,49 +11,26 @@ struct GuestModule {
     let pages: UInt8
 
     /// The binary, with the memory exported as `memory`.
-    var bytes: [UInt8] {
-        var types: [[UInt8]] = []
-        var imports: [[UInt8]] = []
-        var exports: [[UInt8]] = [string("memory") + [2, 0]]
-        var bodies: [[UInt8]] = []
-        for (index, function) in functions.enumerated() {
-            let parameters: [UInt8] = function.parameters.utf8.map { $0 == 0x49 ? 0x7e : 0x7f }
-            let results: [UInt8] = function.name == "proc_exit" ? [] : [0x7f]
-            types.append([0x60] + vector(parameters.map { [$0] }) + vector(results.map { [$0] }))
-            imports.append(string(module) + string(function.name) + [0] + number(index))
-            exports.append(string(function.name) + [0] + number(functions.count + index))
-            let arguments: [UInt8] = parameters.indices.flatMap { [0x20] + number($0) }
-            let body: [UInt8] = [0] + arguments + [0x10] + number(index) + [0x0b]
-            bodies.append(number(body.count) + body)
+    func binary() throws -> [UInt8] {
+        let imports = functions.enumerated().map { index, function in
+            "(import \"\(module)\" \"\(function.name)\" (func $f\(index) \(Self.type(function))))"
         }
-        var bytes: [UInt8] = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
-        bytes += section(1, vector(types))
-        bytes += section(2, vector(imports))
-        bytes += section(3, vector(functions.indices.map { number($0) }))
-        bytes += section(5, [1, 0, pages])
-        bytes += section(7, vector(exports))
-        return bytes + section(10, vector(bodies))
-    }
-
-    private func section(_ id: UInt8, _ content: [UInt8]) -> [UInt8] {
-        [id] + number(content.count) + content
-    }
-
-    private func vector(_ items: [[UInt8]]) -> [UInt8] {
-        number(items.count) + items.flatMap { $0 }
-    }
-
-    private func string(_ text: String) -> [UInt8] { vector(text.utf8.map { [$0] }) }
-
-    /// An unsigned number in LEB128.
-    private func number(_ value: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(rest & 0x7f | 0x80))
-            rest >>= 7
+        let calls = functions.enumerated().map { index, function in
+            let arguments = function.parameters.indices.enumerated().map {
+                "(local.get \($0.offset))"
+            }
+            return "(func (export \"\(function.name)\") \(Self.type(function)) "
+                + "(call $f\(index) \(arguments.joined(separator: " "))))"
         }
-        return bytes + [UInt8(rest)]
+        let memory = "(memory (export \"memory\") \(pages))"
+        let text = (imports + [memory] + calls).joined(separator: "\n")
+        return try parseModule(Array(text.utf8))
+    }
+
+    private static func type(_ function: Function) -> String {
+        let parameters = function.parameters.map { $0 == "I" ? "i64" : "i32" }
+        let result = function.name == "proc_exit" ? "" : " (result i32)"
+        return "(param \(parameters.joined(separator: " ")))\(result)"
     }
 }
 

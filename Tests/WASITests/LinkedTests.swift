@@ -15,7 +15,7 @@ import WasmInterpreter
         let linker = Linker()
         try linker.define(wasi)
         return try linker.instantiate(
-            try Module(guest.bytes, engine: store.engine), in: store)
+            try Module(guest.binary(), engine: store.engine), in: store)
     }
 
     private func call(
@@ -129,7 +129,7 @@ import WasmInterpreter
         let module = GuestModule(
             module: "wasi_snapshot_preview1", functions: GuestModule.preview1, pages: 0)
         let instance = try linker.instantiate(
-            try Module(module.bytes, engine: store.engine), in: store)
+            try Module(module.binary(), engine: store.engine), in: store)
         #expect(try call(instance, "clock_time_get", [0, 0, 0]) == .fault)
         #expect(try call(instance, "fd_write", [1, 0, 1, 0]) == .fault)
         #expect(try call(instance, "random_get", [0, 0]) == .success)

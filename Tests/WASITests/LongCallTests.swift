@@ -27,7 +27,7 @@ import WasmText
             let linker = Linker()
             try linker.define(wasi)
             instance = try linker.instantiate(
-                try Module(module.bytes, engine: store.engine), in: store)
+                try Module(module.binary(), engine: store.engine), in: store)
             _ = instance.memory("memory")?.grow(by: 156)
         }
 

@@ -50,7 +50,7 @@ import WasmWASI
             let linker = Linker()
             try linker.define(wasi)
             instance = try linker.instantiate(
-                Module(guest.bytes, engine: engine), in: Store(engine: engine))
+                Module(guest.binary(), engine: engine), in: Store(engine: engine))
             memory = try #require(instance.memory("memory"))
         }
 

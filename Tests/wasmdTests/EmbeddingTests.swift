@@ -1,17 +1,18 @@
 import Testing
 import WasmInterpreter
+import WasmText
 
 /// The README's example of embedding, so that it stays true.
 @Suite struct EmbeddingTests {
     @Test func exampleOfTheREADME() throws {
-        let i32 = ModuleBuilder.i32
-        var builder = ModuleBuilder()
-        builder.importFunction("env", "log", [i32])
-        builder.function(
-            [i32, i32], [i32], export: "add",
-            code: [0x20, 0, 0x10, 0, 0x20, 0, 0x20, 1, 0x6a])
+        let text = """
+            (import "env" "log" (func $log (param i32)))
+            (func (export "add") (param i32 i32) (result i32)
+              (call $log (local.get 0))
+              (i32.add (local.get 0) (local.get 1)))
+            """
         let folder = try TemporaryFolder()
-        let path = try folder.write("math.wasm", builder.bytes)
+        let path = try folder.write("math.wasm", try parseModule(Array(text.utf8)))
         var logged: [Int32] = []
 
         let engine = Engine()

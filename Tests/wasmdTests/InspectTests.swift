@@ -1,4 +1,5 @@
 import Testing
+import WasmText
 
 @testable import wasmd
 
@@ -10,23 +11,25 @@ import Testing
 
     init() throws {
         folder = try TemporaryFolder()
-        let i32 = ModuleBuilder.i32
-        var module = ModuleBuilder()
-        module.importFunction("env", "log", [i32])
-        module.function(
-            [i32, i32], [i32], export: "add", name: "sum", code: [0x20, 0, 0x20, 1, 0x6a, 0xc0])
-        module.memory(pages: 2, export: "memory")
-        module.customSection(
-            "producers",
-            [1] + ModuleBuilder.name("language") + [1] + ModuleBuilder.name("C\u{1b}")
-                + ModuleBuilder.name("11"))
-        module.customSection("target_features", [1, 0x2b] + ModuleBuilder.name("sign-ext"))
-        module.customSection("broken", [])
-        file = try folder.write("module.wasm", module.bytes)
+        file = try folder.write(
+            "module.wasm",
+            try Self.binary(
+                """
+                (module
+                  (import "env" "log" (func (param i32)))
+                  (func $sum (export "add") (param i32 i32) (result i32)
+                    (i32.extend8_s (i32.add (local.get 0) (local.get 1))))
+                  (memory (export "memory") 2)
+                  (@custom "producers" "\\01\\08language\\01\\02C\\1b\\0211")
+                  (@custom "target_features" "\\01+\\08sign-ext")
+                  (@custom "broken" ""))
+                """))
+        invalid = try folder.write(
+            "invalid.wasm", try Self.binary("(func (export \"f\") (result i32))"))
+    }
 
-        var wrong = ModuleBuilder()
-        wrong.function([], [i32], export: "f", code: [])
-        invalid = try folder.write("invalid.wasm", wrong.bytes)
+    private static func binary(_ text: String) throws -> [UInt8] {
+        try parseModule(Array(text.utf8))
     }
 
     @Test func validate() throws {

@@ -1,4 +1,5 @@
 import Testing
+import WasmText
 
 @testable import wasmd
 
@@ -8,32 +9,27 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func file(_ build: (inout ModuleBuilder) -> Void) throws -> String {
-        var builder = ModuleBuilder()
-        build(&builder)
-        return try folder.write("module.wasm", builder.bytes)
+    /// The file of a module in the binary format.
+    private func file(_ text: String) throws -> String {
+        try folder.write("module.wasm", try parseModule(Array(text.utf8)))
     }
 
     /// Adds, divides, and functions without end.
     private func calculator() throws -> String {
-        try file { module in
-            let i32 = ModuleBuilder.i32
-            module.function(
-                [i32, i32], [i32], export: "add", code: [0x20, 0, 0x20, 1, 0x6a])
-            let divide = module.function(
-                [i32, i32], [i32], name: "quotient", code: [0x20, 0, 0x20, 1, 0x6d])
-            module.function(
-                [i32, i32], [i32], export: "divide", code: [0x20, 0, 0x20, 1, 0x10, divide])
-            module.function([], [], export: "spin", code: [0x03, 0x40, 0x0c, 0, 0x0b])
-            module.function([], [], export: "recurse", code: [0x10, 4])
-            module.function(
-                [ModuleBuilder.f32, ModuleBuilder.f64], [ModuleBuilder.f64, ModuleBuilder.f32],
-                export: "swap", code: [0x20, 1, 0x20, 0])
-            module.function(
-                [], [ModuleBuilder.i64], export: "minimum",
-                code: [0x42, 0x80] + [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f])
-            module.memory(pages: 1, export: "memory")
-        }
+        try file(
+            """
+            (func (export "add") (param i32 i32) (result i32)
+              (i32.add (local.get 0) (local.get 1)))
+            (func $quotient (param i32 i32) (result i32)
+              (i32.div_s (local.get 0) (local.get 1)))
+            (func (export "divide") (param i32 i32) (result i32)
+              (call $quotient (local.get 0) (local.get 1)))
+            (func (export "spin") (loop (br 0)))
+            (func (export "recurse") (call 4))
+            (func (export "swap") (param f32 f64) (result f64 f32) (local.get 1) (local.get 0))
+            (func (export "minimum") (result i64) (i64.const 0x8000_0000_0000_0000))
+            (memory (export "memory") 1)
+            """)
     }
 
     @Test func results() throws {
@@ -58,14 +54,12 @@ import Testing
     }
 
     @Test func uncaughtExceptions() throws {
-        let file = try file { module in
-            module.tag([ModuleBuilder.i32, ModuleBuilder.f64], export: "failure")
-            let inner = module.function(
-                [ModuleBuilder.i32], name: "inner",
-                code: [0x20, 0, 0x44, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0x08, 0])
-            module.function(
-                [ModuleBuilder.i32], export: "outer", code: [0x20, 0, 0x10, inner])
-        }
+        let file = try file(
+            """
+            (tag $failure (export "failure") (param i32 f64))
+            (func $inner (param i32) (throw $failure (local.get 0) (f64.const 1.5)))
+            (func (export "outer") (param i32) (call $inner (local.get 0)))
+            """)
         let result = try wasmd("run", "--invoke", "outer", file, "7")
         #expect(result.status == 134)
         #expect(result.output == "")
@@ -164,7 +158,7 @@ import Testing
         #expect(refusal.status == 1)
         #expect(refusal.error.hasPrefix("wasmd: \(other): 0x0: magic header not detected: "))
 
-        let invalid = try file { $0.function([], [ModuleBuilder.i32], code: []) }
+        let invalid = try file("(func (result i32))")
         #expect(try wasmd("run", invalid).status == 1)
         #expect(try wasmd("run", invalid).error.contains("type mismatch"))
     }
@@ -209,11 +203,12 @@ import Testing
     }
 
     @Test func allMissingImportsAreNamed() throws {
-        let file = try file { module in
-            module.importFunction("env", "log", [ModuleBuilder.i32])
-            module.importFunction("env", "\u{1b}[31m")
-            module.function(export: "_start", code: [])
-        }
+        let file = try file(
+            """
+            (import "env" "log" (func (param i32)))
+            (import "env" "\\1b[31m" (func))
+            (func (export "_start"))
+            """)
         let result = try wasmd("run", file)
         #expect(result.status == 1)
         #expect(result.error.contains("\"env\" \"log\""))
@@ -221,10 +216,7 @@ import Testing
     }
 
     @Test func memoryHasALimit() throws {
-        let file = try file { module in
-            module.memory(pages: 100)
-            module.function(export: "_start", code: [])
-        }
+        let file = try file("(memory 100) (func (export \"_start\"))")
         #expect(try wasmd("run", file).status == 0)
         let result = try wasmd("run", "--max-memory", "1MiB", file)
         #expect(result.status == 1)
@@ -232,10 +224,8 @@ import Testing
     }
 
     @Test func featuresCanBeTakenAway() throws {
-        let file = try file { module in
-            module.function(
-                [ModuleBuilder.i32], [ModuleBuilder.i32], export: "f", code: [0x20, 0, 0xc0])
-        }
+        let file = try file(
+            "(func (export \"f\") (param i32) (result i32) (i32.extend8_s (local.get 0)))")
         #expect(try wasmd("run", "--invoke", "f", file, "255").output == "-1\n")
         let result = try wasmd("run", "--features=-sign-extension", "--invoke", "f", file, "255")
         #expect(result.status == 1)
@@ -243,10 +233,11 @@ import Testing
     }
 
     @Test func theGuestsExitCode() throws {
-        let file = try file { module in
-            module.importFunction("wasi_snapshot_preview1", "proc_exit", [ModuleBuilder.i32])
-            module.function(export: "_start", code: [0x41, 7, 0x10, 0])
-        }
+        let file = try file(
+            """
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (func (export "_start") (call $exit (i32.const 7)))
+            """)
         let result = try wasmd("run", file)
         #expect(result.status == 7)
         #expect(result.error == "")

@@ -68,7 +68,7 @@ public enum Immediates: UInt8, Hashable, Sendable, CaseIterable {
 ///
 /// Instructions that access memory give their address, the first operand, as i32; the memory's
 /// address type takes its place.
-public struct Signature: Hashable, Sendable {
+public struct InstructionSignature: Hashable, Sendable {
     /// How many of `operands` are there: 0 to 3.
     public let operandCount: UInt8
     /// The operands, the deepest on the operand stack first.
@@ -92,7 +92,7 @@ public struct Signature: Hashable, Sendable {
         }
     }
 
-    public static func == (a: Signature, b: Signature) -> Bool {
+    public static func == (a: InstructionSignature, b: InstructionSignature) -> Bool {
         a.operandCount == b.operandCount && a.operands == b.operands && a.result == b.result
     }
 
@@ -106,54 +106,64 @@ public struct Signature: Hashable, Sendable {
 }
 
 /// The shapes that the rows of the instruction table use. Operands that are not there are i32.
-extension Signature {
-    @inline(__always) static var nothing: Signature { Signature(0, (.i32, .i32, .i32), nil) }
+extension InstructionSignature {
+    @inline(__always) static var nothing: InstructionSignature {
+        InstructionSignature(0, (.i32, .i32, .i32), nil)
+    }
     /// Operands 16 lanes and an i32, result 16 lanes.
-    @inline(__always) static var shift: Signature { Signature(2, (.v128, .i32, .i32), .v128) }
-    @inline(__always) static var loadLane: Signature { Signature(2, (.i32, .v128, .i32), .v128) }
-    @inline(__always) static var notify: Signature { Signature(2, (.i32, .i32, .i32), .i32) }
+    @inline(__always) static var shift: InstructionSignature {
+        InstructionSignature(2, (.v128, .i32, .i32), .v128)
+    }
+    @inline(__always) static var loadLane: InstructionSignature {
+        InstructionSignature(2, (.i32, .v128, .i32), .v128)
+    }
+    @inline(__always) static var notify: InstructionSignature {
+        InstructionSignature(2, (.i32, .i32, .i32), .i32)
+    }
 
-    @inline(__always) static func constant(_ type: ValueType) -> Signature {
-        Signature(0, (.i32, .i32, .i32), type)
+    @inline(__always) static func constant(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(0, (.i32, .i32, .i32), type)
     }
-    @inline(__always) static func unary(_ type: ValueType) -> Signature {
-        Signature(1, (type, .i32, .i32), type)
+    @inline(__always) static func unary(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(1, (type, .i32, .i32), type)
     }
-    @inline(__always) static func binary(_ type: ValueType) -> Signature {
-        Signature(2, (type, type, .i32), type)
+    @inline(__always) static func binary(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(2, (type, type, .i32), type)
     }
-    @inline(__always) static func ternary(_ type: ValueType) -> Signature {
-        Signature(3, (type, type, type), type)
+    @inline(__always) static func ternary(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(3, (type, type, type), type)
     }
-    @inline(__always) static func test(_ type: ValueType) -> Signature {
-        Signature(1, (type, .i32, .i32), .i32)
+    @inline(__always) static func test(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(1, (type, .i32, .i32), .i32)
     }
-    @inline(__always) static func comparison(_ type: ValueType) -> Signature {
-        Signature(2, (type, type, .i32), .i32)
+    @inline(__always) static func comparison(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(2, (type, type, .i32), .i32)
     }
-    @inline(__always) static func conversion(_ from: ValueType, to: ValueType) -> Signature {
-        Signature(1, (from, .i32, .i32), to)
+    @inline(__always) static func conversion(_ from: ValueType, to: ValueType)
+        -> InstructionSignature
+    {
+        InstructionSignature(1, (from, .i32, .i32), to)
     }
-    @inline(__always) static func replaceLane(_ type: ValueType) -> Signature {
-        Signature(2, (.v128, type, .i32), .v128)
+    @inline(__always) static func replaceLane(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(2, (.v128, type, .i32), .v128)
     }
-    @inline(__always) static func load(_ type: ValueType) -> Signature {
-        Signature(1, (.i32, .i32, .i32), type)
+    @inline(__always) static func load(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(1, (.i32, .i32, .i32), type)
     }
-    @inline(__always) static func store(_ type: ValueType) -> Signature {
-        Signature(2, (.i32, type, .i32), nil)
+    @inline(__always) static func store(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(2, (.i32, type, .i32), nil)
     }
     /// Address and value in, the old value out.
-    @inline(__always) static func exchange(_ type: ValueType) -> Signature {
-        Signature(2, (.i32, type, .i32), type)
+    @inline(__always) static func exchange(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(2, (.i32, type, .i32), type)
     }
     /// Address, expected and new value in, the old value out.
-    @inline(__always) static func compareExchange(_ type: ValueType) -> Signature {
-        Signature(3, (.i32, type, type), type)
+    @inline(__always) static func compareExchange(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(3, (.i32, type, type), type)
     }
     /// Address, expected value and timeout in nanoseconds in; how it woke up out.
-    @inline(__always) static func wait(_ type: ValueType) -> Signature {
-        Signature(3, (.i32, type, .i64), .i32)
+    @inline(__always) static func wait(_ type: ValueType) -> InstructionSignature {
+        InstructionSignature(3, (.i32, type, .i64), .i32)
     }
 }
 
@@ -167,7 +177,7 @@ public struct InstructionInfo: Sendable {
     public let immediates: Immediates
     /// Nil if operands or result depend on anything but the opcode and an address type, or if there
     /// are several results.
-    public let signature: Signature?
+    public let signature: InstructionSignature?
     /// All the features that a module needs to use it.
     public internal(set) var feature: Features
     /// For instructions that access memory: bytes accessed, as a power of two (0 to 4), which is
@@ -179,7 +189,7 @@ public struct InstructionInfo: Sendable {
     @inline(__always)
     init(
         _ opcode: Opcode, _ name: StaticString, _ immediates: Immediates,
-        _ signature: Signature? = nil, _ feature: Features = Features(rawValue: 0),
+        _ signature: InstructionSignature? = nil, _ feature: Features = Features(rawValue: 0),
         align: UInt8 = 0, lanes: UInt8 = 0
     ) {
         self.opcode = opcode
@@ -194,7 +204,7 @@ public struct InstructionInfo: Sendable {
     /// A row with a memory argument that accesses 2^`log2` bytes.
     @inline(__always)
     static func access(
-        _ opcode: Opcode, _ name: StaticString, _ log2: UInt8, _ signature: Signature
+        _ opcode: Opcode, _ name: StaticString, _ log2: UInt8, _ signature: InstructionSignature
     ) -> InstructionInfo {
         InstructionInfo(opcode, name, .memoryArgument, signature, align: log2)
     }

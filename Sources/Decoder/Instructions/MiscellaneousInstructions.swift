@@ -30,7 +30,7 @@ let miscellaneousInstructions: [InstructionInfo] = [
 extension InstructionInfo {
     @inline(__always)
     fileprivate static func saturating(
-        _ opcode: Opcode, _ name: StaticString, _ signature: Signature
+        _ opcode: Opcode, _ name: StaticString, _ signature: InstructionSignature
     ) -> InstructionInfo {
         InstructionInfo(opcode, name, .none, signature, .saturatingConversions)
     }

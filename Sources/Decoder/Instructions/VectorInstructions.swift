@@ -282,7 +282,7 @@ extension InstructionInfo {
     /// A row of the relaxed instructions.
     @inline(__always)
     fileprivate static func relaxed(
-        _ opcode: Opcode, _ name: StaticString, _ signature: Signature
+        _ opcode: Opcode, _ name: StaticString, _ signature: InstructionSignature
     ) -> InstructionInfo {
         InstructionInfo(opcode, name, .none, signature, .relaxedSIMD)
     }
@@ -290,7 +290,7 @@ extension InstructionInfo {
     /// A row that loads or stores one lane of 2^`log2` bytes.
     @inline(__always)
     fileprivate static func laneAccess(
-        _ opcode: Opcode, _ name: StaticString, _ log2: UInt8, _ signature: Signature
+        _ opcode: Opcode, _ name: StaticString, _ log2: UInt8, _ signature: InstructionSignature
     ) -> InstructionInfo {
         InstructionInfo(
             opcode, name, .memoryArgumentLane, signature, align: log2, lanes: 16 >> log2)

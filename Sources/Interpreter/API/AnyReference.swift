@@ -3,15 +3,15 @@
 import WasmMachine
 import WasmValidator
 
-/// What an anyref refers to: a small number, a structure or array of a guest, or a value of the
+/// The content of an anyref: a small number, a structure or array of a guest, or a value of the
 /// host that was converted with `any.convert_extern`.
 ///
-/// Equal references are one and the same reference for the guest. As long as the host has a
-/// reference to a structure or array, the object stays, and so does its store.
+/// Equal references are the same reference for the guest. As long as the host has a reference to a
+/// structure or array, the object is kept, and so is its store.
 ///
 /// Specification: 4.2.1 (references), 4.2.15 (structure and array instances).
 public struct AnyReference: Hashable {
-    /// What a reference refers to.
+    /// The kinds of references.
     public enum Kind: Hashable {
         /// -2^30 ... 2^30 - 1
         case i31(Int32)
@@ -82,7 +82,7 @@ public struct AnyReference: Hashable {
 
 /// Contents of structures and arrays.
 extension AnyReference {
-    /// How many fields a structure or elements an array has; 0 for other references.
+    /// The number of a structure's fields or an array's elements; 0 for other references.
     public var count: Int { object.map { ObjectView($0).count } ?? 0 }
 
     /// The field of a structure or element of an array; packed ones are zero-extended to i32. Nil
@@ -91,7 +91,7 @@ extension AnyReference {
         object.flatMap { ObjectView($0).value(index) }
     }
 
-    /// The elements of an array of i8, the text of guests that keep text so; nil for others.
+    /// The elements of an array of i8, as some guests store text; nil for others.
     public var bytes: [UInt8]? { object.flatMap { ObjectView($0).bytes } }
 
     private var object: ObjectHandle? {
@@ -130,10 +130,10 @@ extension Store {
     /// Makes a structure.
     ///
     /// - Parameters:
-    ///   - type: its type's number in the engine's registry, as types of functions name it.
-    ///   - fields: one value a field, i32 for packed ones.
-    /// - Throws: `CreationError` if the type is no such type, a value does not fit, or the heap is
-    ///   full.
+    ///   - type: the number of its type in the engine's registry, as in types of functions.
+    ///   - fields: one value per field, i32 for packed ones.
+    /// - Throws: `CreationError` if the type is of another kind, a value does not fit, or the heap
+    ///   is full.
     public func makeStructure(
         _ type: TypeID, _ fields: [Value]
     ) throws(CreationError) -> AnyReference {
@@ -188,7 +188,7 @@ extension Store {
         }
     }
 
-    /// Why there was no room for an object of the host.
+    /// Why an object of the host could not be allocated.
     var heapError: ResourceError {
         heap.refusal == .totalExhausted
             ? .totalExceeded(limit: account.limit) : .heapTooLarge(limit: limits.heapBytes)

@@ -1,7 +1,7 @@
 import WasmDecoder
 
 extension Cancellation {
-    /// Ends what is not finished at an instant.
+    /// Cancels work that is not finished at this time.
     public static func after(_ deadline: ContinuousClock.Instant) -> Cancellation {
         Cancellation { .now >= deadline }
     }

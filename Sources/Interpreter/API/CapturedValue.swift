@@ -1,10 +1,10 @@
-// Invariants: as for `BacktraceCapture`; a frame's slots are those that its function's translation
-// numbered: parameters from 0 on, the header behind them, then the other locals.
+// Invariants: as for `BacktraceCapture`; a frame has the slots that the translation of its function
+// numbered: parameters from 0 on, the header after them, then the other locals.
 
 import WasmDecoder
 import WasmMachine
 
-/// The value that a local had when its function was left by a trap.
+/// The value of a local when its function trapped.
 public enum CapturedValue: Hashable, Sendable {
     case i32(UInt32)
     case i64(UInt64)
@@ -12,7 +12,7 @@ public enum CapturedValue: Hashable, Sendable {
     case f32(UInt32)
     case f64(UInt64)
     case v128(low: UInt64, high: UInt64)
-    /// A reference, of which only is known whether it is null.
+    /// A reference; only whether it is null is known.
     case reference(isNull: Bool)
 
     init(_ type: ValueType, _ slots: UnsafePointer<UInt64>) {
@@ -67,7 +67,7 @@ extension Module {
                 for _ in 0..<min(Int(count), limit) { add(type) }
             }
         } catch {
-            // A body that was translated was read before.
+            // A translated body was decoded before, so this cannot fail.
         }
         return values
     }

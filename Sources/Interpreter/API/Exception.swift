@@ -5,11 +5,11 @@ import WasmValidator
 /// An exception: a tag and values of the tag's types.
 ///
 /// A guest's exception that no guest catches reaches the host as this error. A host function may
-/// throw one that it made or got, and guests can catch it; it stays the same exception on its way
+/// throw one that it made or received, and guests can catch it; it keeps its identity on its way
 /// through guests and hosts.
 ///
-/// As every error it can go to other threads, where nothing of the store may be touched: its tag and
-/// values are given only to those who have the store.
+/// Like every error it can be passed to other threads, where the store must not be used. So its tag
+/// and values are accessible only with the store.
 ///
 ///     } catch let exception as Exception {
 ///         if try exception.tag(in: store) == overflow { print(try exception.values(in: store)) }
@@ -17,8 +17,8 @@ import WasmValidator
 ///
 /// Specification: 4.2.11 (exception instances).
 public struct Exception: Error, @unchecked Sendable {
-    // Sendable: the handle and what it refers to do not change, and letting go of it is for any thread.
-    // `store` and what follows from it are not for those who only have the exception.
+    // Sendable: the handle and its object do not change, and it may be released on any thread.
+    // `store` must not be used by code that has only the exception.
 
     /// The guest functions that were running when it was thrown and not caught; empty otherwise.
     public let backtrace: Backtrace
@@ -35,8 +35,8 @@ public struct Exception: Error, @unchecked Sendable {
 
     /// Makes an exception in the tag's store.
     ///
-    /// - Throws: `CreationError` if the values are not what the tag's exceptions carry, or there is no
-    ///   room for it.
+    /// - Throws: `CreationError` if the values do not match the tag's types, or memory is
+    ///   exhausted.
     public init(tag: Tag, values: [Value] = []) throws(CreationError) {
         let store = tag.store
         let types = tag.type.parameters
@@ -61,7 +61,7 @@ public struct Exception: Error, @unchecked Sendable {
 
     private var content: ThrownException { ThrownException(reference: reference) }
 
-    /// Whether the exception is one of `store`.
+    /// Whether the exception belongs to `store`.
     public func belongs(to store: Store) -> Bool { self.store === store }
 
     /// The exception's tag.
@@ -72,7 +72,7 @@ public struct Exception: Error, @unchecked Sendable {
         return tag
     }
 
-    /// The values it carries, of the types that its tag has for parameters.
+    /// Its values, of the parameter types of its tag.
     ///
     /// - Throws: `ValueError.foreignStore` if it belongs to another store.
     public func values(in store: Store) throws(ValueError) -> [Value] {
@@ -93,18 +93,17 @@ public struct Exception: Error, @unchecked Sendable {
 }
 
 extension Exception: Hashable {
-    /// Whether both are one exception; two with equal tags and values are two.
+    /// Whether both are the same exception; equal tags and values are not enough.
     public static func == (a: Exception, b: Exception) -> Bool {
         a.store === b.store && a.reference == b.reference
     }
     public func hash(into hasher: inout Hasher) { hasher.combine(reference) }
 }
 
-// Any thread may ask for the text: it is made of what never changes, the object and its tag.
+// Any thread may use the text: it is made from the object and its tag, which never change.
 extension Exception: CustomStringConvertible {
-    /// `exception overflow(3, 4)`, with the tag's name if it has one. References are told by what they
-    /// are, and an exception that it carries without what that carries: guests can nest them without
-    /// end.
+    /// `exception overflow(3, 4)`, with the tag's name if it has one. References are shown by their
+    /// kind, and a nested exception without its values, because guests can nest them to any depth.
     public var description: String {
         let content = content
         let tag = content.tag.takeUnretainedValue()

@@ -4,8 +4,8 @@
 
 import WasmMachine
 
-/// A call of a guest that can stop in the middle and go on later: when it waits, when its fuel is used
-/// up, or after a given amount of work.
+/// A call of a guest that can stop in the middle and be resumed later: when it waits, when its fuel
+/// is used up, or after a given amount of work.
 ///
 ///     let execution = try function.start([.i32(7)])
 ///     var outcome = try execution.resume()
@@ -24,37 +24,38 @@ import WasmMachine
 ///     }
 ///
 /// A suspended guest holds no thread and no native stack, only its frames on a value stack of its
-/// own. So any number can wait in one store, and go on in any order; while they wait, the store can
-/// be used for other calls. Whoever lets go of an execution cancels it: the guest does not go on, and
-/// none of its code runs to clean up.
+/// own. So any number can wait in one store, and be resumed in any order; meanwhile the store can
+/// be used for other calls. Releasing an execution cancels it: no more code of the guest runs, also
+/// not to clean up.
 ///
-/// A loop that runs many guests watches for each what `wait` says, with `wakeCell` and the store's
-/// `interruptHandle.wakeCell` attached to its `WakeQueue`, and calls `resume()` when one of these is so.
-/// Resuming early does no harm: the guest looks, and waits again.
+/// A loop that runs many guests watches the `wait` of each, with `wakeCell` and the store's
+/// `interruptHandle.wakeCell` attached to its `WakeQueue`, and calls `resume()` when one of these
+/// is ready. Resuming early is harmless: the guest checks, and waits again.
 ///
-/// Used by one thread at a time, as everything of a store; another thread may resume it.
+/// Used by one thread at a time, like everything of a store; another thread may resume it.
 public final class Execution {
     /// Why a guest is suspended.
     public enum Reason {
         /// A host function threw a `Suspension`: resume with `resume(returning:)` or
         /// `resume(throwing:)`.
         case hostFunction(HostCall)
-        /// The guest waits for descriptors, streams of the embedder or a time: in a host function that
-        /// threw a `Suspension` with a `Wait`, or in `memory.atomic.wait`. Resume with `resume()`.
+        /// The guest waits for descriptors, streams of the embedder or a time: in a host function
+        /// that threw a `Suspension` with a `Wait`, or in `memory.atomic.wait`. Resume with
+        /// `resume()`.
         case wait(Wait)
         /// The store's fuel is used up, and `Store.onOutOfFuel` is `.suspend`.
         case outOfFuel
-        /// As much work was done as `slice` says.
+        /// The work of one `slice` was done.
         case endOfSlice
     }
 
     /// A call of a host function for which the guest waits.
     public struct HostCall {
-        /// What the host function gave to its `Suspension`.
+        /// The request of the host function's `Suspension`.
         public let request: Any
     }
 
-    /// What came of resuming.
+    /// The result of resuming.
     public enum Outcome {
         case finished([Value])
         case suspended(Reason)
@@ -79,32 +80,32 @@ public final class Execution {
     public var store: Store { function.store }
 
     /// Units of budget (backward branches and calls, as for `Store.fuel`) after which the guest is
-    /// suspended with `.endOfSlice`; nil, the default, for no such limit. Counted from each resumption,
-    /// and not exact: what takes long without either, such as a large copy, is finished first.
+    /// suspended with `.endOfSlice`; nil, the default, for no such limit. Counted from each
+    /// resumption, and not exact: a long instruction, such as a large copy, is finished first.
     public var slice: UInt64?
 
     var state = State.ready
     var stack: ValueStack?
-    /// Where the store's list of executions has this one.
+    /// The index in the store's list of executions.
     var listIndex: Int?
-    /// The first slot of the outermost frame, where arguments come from and results go.
+    /// The first slot of the outermost frame, with the arguments and then the results.
     let start: StackPointer
     /// Where the guest waits; nil before it begins and if the host itself called a host function.
     var place: GuestPlace?
     var accumulators = Accumulators()
-    /// Units of budget that the guest used and did not have.
+    /// Units of budget that the guest used but did not have.
     var owed: UInt64 = 0
-    /// What is left of the slice.
+    /// The units that are left of the slice.
     var sliceLeft: UInt64?
     /// The host function that the guest waits for, and its slots.
     var pendingCall: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer)?
-    /// What goes on in place of that host function, if it waits by itself.
+    /// Called instead of that host function, if it waits with a `Wait`.
     var continuation: Suspension.Continuation?
-    /// The instruction `memory.atomic.wait` in which the guest stands.
+    /// The guest's current `memory.atomic.wait`.
     var atomicWait: AtomicWait?
 
-    /// Is woken when a source of the guest's `Wait` is signalled or another guest notifies it. Whoever
-    /// drives the execution may wake it too: the guest is then looked at.
+    /// Is woken when a source of the guest's `Wait` is signalled or another guest notifies it. Code
+    /// that drives the execution may wake it too, so that the guest checks its wait.
     public private(set) lazy var wakeCell = WakeCell(thread: store.interruptHandle)
 
     init(_ function: Function, stack: ValueStack) {
@@ -120,18 +121,18 @@ public final class Execution {
         if case .waiting(let reason) = state { reason } else { nil }
     }
 
-    /// What the guest waits for, if it does so in `Reason.wait`; ends with the store's deadline at the
-    /// latest. To be asked for after each resumption.
+    /// What the guest waits for in `Reason.wait`; ends at the store's deadline or earlier. Must be
+    /// read again after each resumption.
     public var wait: Wait? {
         guard case .waiting(.wait(var wait)) = state else { return nil }
         if let deadline = store.deadline { wait.end(at: deadline) }
         return wait
     }
 
-    /// Parks the thread until what the guest waits for may have come; returns at once unless it waits
-    /// in `Reason.wait`.
+    /// Parks the thread until the guest's wait may be over; returns at once unless it waits in
+    /// `Reason.wait`.
     ///
-    /// - Throws: `Trap` if the guest is to stop, which has ended then.
+    /// - Throws: `Trap` if the guest must stop; it has ended then.
     public func park() throws {
         guard case .waiting(.wait(let wait)) = state, let code = store.park(wait, wakeCell) else {
             return
@@ -151,17 +152,17 @@ public final class Execution {
         }
     }
 
-    /// Begins, or goes on after `.wait`, `.outOfFuel` or `.endOfSlice`. A guest that waits and finds
-    /// nothing is suspended again.
+    /// Begins, or continues after `.wait`, `.outOfFuel` or `.endOfSlice`. A guest whose wait is not
+    /// over is suspended again.
     ///
-    /// - Throws: `SuspensionError` if the guest cannot go on so, in which case nothing has happened;
-    ///   else as `Function.call(_:)`, and the execution has ended.
+    /// - Throws: `SuspensionError` if the guest cannot be resumed like this; then nothing has
+    ///   changed. Otherwise as `Function.call(_:)`, and the execution has ended.
     public func resume() throws -> Outcome { try outcome(of: .nothing) }
 
-    /// Goes on with the results of the host function that the guest waits for.
+    /// Continues with the results of the host function that the guest waits for.
     ///
-    /// - Throws: `SuspensionError` if it waits for none, `CallError` if the values do not fit, in
-    ///   which cases nothing has happened; else as `resume()`.
+    /// - Throws: `SuspensionError` if it waits for none, `CallError` if the values do not fit; then
+    ///   nothing has changed. Otherwise as `resume()`.
     public func resume(returning results: [Value]) throws -> Outcome {
         guard let pendingCall, continuation == nil else { throw SuspensionError.resultsUnexpected }
         let types = store.signature(pendingCall.record.pointee.typeID).type.results
@@ -169,16 +170,15 @@ public final class Execution {
             of: .results { [store] in try store.write(results: results, of: types, to: $0.base) })
     }
 
-    /// Goes on as if the host function that the guest waits for had thrown: an `Exception` can be
-    /// caught by the guest, everything else ends it and is thrown again.
+    /// Continues as if the host function that the guest waits for had thrown: the guest can catch
+    /// an `Exception`; every other error ends it and is thrown again.
     ///
     /// - Throws: as `resume(returning:)`.
     public func resume(throwing error: any Error) throws -> Outcome {
         try outcome(of: .failure(error))
     }
 
-    /// Ends a guest that waits, and gives back its frames. Without effect on one that has ended or is
-    /// running.
+    /// Ends a waiting guest and frees its frames. Has no effect if it has ended or is running.
     public func cancel() {
         if case .running = state { return }
         store.end(self)
@@ -216,7 +216,7 @@ public final class Execution {
 }
 
 extension Function {
-    /// Prepares a call that can be suspended. Nothing runs until it is resumed.
+    /// Prepares a call that can be suspended. No code runs until it is resumed.
     ///
     /// - Throws: `CallError` if the arguments do not fit, `ResourceError` if there is no memory for
     ///   another stack.

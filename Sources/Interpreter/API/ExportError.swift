@@ -1,14 +1,14 @@
-/// An export that an instance does not have as it was asked for.
+/// A requested export does not exist, or has another kind or type.
 public enum ExportError: Error, Hashable, Sendable {
-    /// Nothing has this name. `similar` are the names of what could have been meant: the exports of
-    /// the same kind, as far as there are not more than `ExportError.nameLimit`.
+    /// No export has this name. `similar` are the names of exports of the same kind, at most
+    /// `ExportError.nameLimit`.
     case unknown(Name, ExternalKind, similar: [Name])
-    /// What has this name is of another kind.
+    /// The export with this name is of another kind.
     case kind(Name, expected: ExternalKind, found: ExternalKind)
-    /// The function with this name is of another type.
+    /// The function with this name has another type.
     case signature(Name, expected: FunctionType, found: FunctionType)
 
-    /// Up to how many names an error tells.
+    /// The most names of an error.
     public static let nameLimit = 16
 }
 
@@ -28,14 +28,14 @@ extension ExportError: CustomStringConvertible {
 }
 
 extension Instance {
-    /// The exported function with this name, with Swift types. They are compared here, once.
+    /// The exported function with this name, with Swift types, which are compared once, here.
     ///
     ///     let add = try instance.function("add", as: ((Int32, Int32) -> Int32).self)
     ///     let sum = try add(2, 3)
     ///
-    /// See `WasmValue` for the types that there are, and `TypedFunction`.
+    /// See `WasmValue` for the supported types, and `TypedFunction`.
     ///
-    /// - Throws: `ExportError` if there is no such function or its types are others.
+    /// - Throws: `ExportError` if there is no such function or it has other types.
     @inlinable
     public func function<each Parameter: WasmValue, each Result: WasmValue>(
         _ name: Name, as signature: ((repeat each Parameter) -> (repeat each Result)).Type

@@ -1,6 +1,6 @@
 import WasmValidator
 
-/// Something that instances import and export.
+/// An entity that instances import and export.
 ///
 /// Specification: 4.2.13 (external instances).
 public enum External: Hashable {
@@ -20,7 +20,7 @@ public enum External: Hashable {
         }
     }
 
-    /// The type as import matching sees it: type indices are numbers of the engine's registry, and
+    /// The type for import matching: type indices are numbers of the engine's registry, and
     /// the minimum of a memory or table is its current size.
     public var type: ExternalType {
         switch self {

@@ -1,4 +1,4 @@
-// Invariant: `record` lives as long as the store, which the handle keeps alive.
+// Invariant: `record` is valid as long as the store, which the handle keeps alive.
 
 import WasmMachine
 import WasmValidator
@@ -38,11 +38,12 @@ public struct Function {
 
     /// Calls the function and waits until it returns.
     ///
-    /// In an asynchronous function of Swift this name means the call with `await`, which holds no
+    /// In an asynchronous Swift function this name means the call with `await`, which holds no
     /// thread while the guest waits; `callSynchronously` means this one everywhere.
     ///
-    /// - Throws: `CallError` if the arguments do not fit, `Trap` if the guest traps, `Exception` if it
-    ///   throws and does not catch, `GuestExit` or whatever else a host function throws, unchanged.
+    /// - Throws: `CallError` if the arguments do not fit, `Trap` if the guest traps, `Exception` if
+    ///   it throws and does not catch, `GuestExit` or any other error of a host function,
+    ///   unchanged.
     public func call(_ arguments: [Value] = []) throws -> [Value] {
         let slots = try store.beginCall(signature)
         defer { store.endCall(slots) }
@@ -52,7 +53,7 @@ public struct Function {
     }
 
     /// Calls the function and holds the thread until it returns: the same as `call(_:)` without
-    /// `await`, under a name that says so in asynchronous code too.
+    /// `await`, under a name that means this in asynchronous code too.
     ///
     ///     func render() async throws {
     ///         // A short call: no other task need run meanwhile.
@@ -68,7 +69,7 @@ public struct Function {
 }
 
 extension Function: Hashable {
-    /// Whether both refer to one function of one store.
+    /// Whether both refer to the same function of the same store.
     public static func == (a: Function, b: Function) -> Bool {
         // Stores share the records of host functions.
         a.record == b.record && a.store === b.store

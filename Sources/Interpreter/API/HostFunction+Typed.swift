@@ -1,9 +1,9 @@
-// Invariant: the closure that reads and writes slots goes with a type made of the same Swift types.
+// Invariant: the closure that reads and writes slots has a type made of the same Swift types.
 
 import WasmDecoder
 
 extension HostFunction {
-    /// A function with typed parameters and results, and a look at who calls it.
+    /// A function with typed parameters and results, and its caller.
     ///
     ///     HostFunction { (caller: borrowing Caller, address: UInt32, count: UInt32) in
     ///         print(try caller.memory.loadString(at: address, count: count))
@@ -72,10 +72,10 @@ extension HostFunction {
         }
     }
 
-    /// A function whose type is known at run time only.
+    /// A function whose type is known only at run time.
     ///
-    /// What `body` answers must be of the result types of `type`; if not, the call ends with
-    /// `CallError.results` or `.result`.
+    /// `body` must return values of the result types of `type`; otherwise the call ends with
+    /// `CallError.resultCount` or `.result`.
     public convenience init(
         _ type: FunctionType, values body: @escaping (borrowing Caller, [Value]) throws -> [Value]
     ) {
@@ -105,8 +105,8 @@ extension HostFunction {
 }
 
 extension Linker {
-    /// Gives a Swift closure that wants to see its caller a name; its WebAssembly type follows from
-    /// the closure's types.
+    /// Defines a Swift closure with a `Caller` parameter; its WebAssembly type follows from the
+    /// closure's types.
     ///
     ///     linker.define("env", "print") {
     ///         (caller: borrowing Caller, address: UInt32, count: UInt32) in
@@ -120,7 +120,7 @@ extension Linker {
         define(module, name, HostFunction(body))
     }
 
-    /// Gives a Swift closure a name; its WebAssembly type follows from the closure's types.
+    /// Defines a Swift closure; its WebAssembly type follows from the closure's types.
     ///
     ///     linker.define("env", "hypotenuse") { (a: Double, b: Double) in
     ///         (a * a + b * b).squareRoot()
@@ -133,10 +133,10 @@ extension Linker {
         define(module, name, HostFunction(body))
     }
 
-    // The same for one result: from an expression like `a + b`, Swift does not infer that a list of
-    // results has one element.
+    // Overloads for one result: from an expression like `a + b`, Swift does not infer a pack of one
+    // result.
 
-    /// Gives a Swift closure with one result, which wants to see its caller, a name.
+    /// Defines a Swift closure with a `Caller` parameter and one result.
     @inlinable
     public func define<each Parameter: WasmValue, Result: WasmValue>(
         _ module: Name, _ name: Name,
@@ -145,7 +145,7 @@ extension Linker {
         define(module, name, HostFunction(body))
     }
 
-    /// Gives a Swift closure with one result a name.
+    /// Defines a Swift closure with one result.
     @inlinable
     public func define<each Parameter: WasmValue, Result: WasmValue>(
         _ module: Name, _ name: Name,
@@ -156,8 +156,8 @@ extension Linker {
 }
 
 extension Linker {
-    /// Gives a closure that stores of several threads may call at the same time a name: what modules can
-    /// be prepared with. What it needs to know of its guest, it finds under a `HostKey`.
+    /// Defines a closure that stores of several threads may call at the same time, as prepared
+    /// modules need it. It gets the state of its guest by a `HostKey`.
     ///
     ///     linker.defineShared("env", "print") {
     ///         (caller: borrowing Caller, address: UInt32, count: UInt32) in
@@ -173,7 +173,7 @@ extension Linker {
         define(module, name, .shared(body))
     }
 
-    /// The same for a closure that does not look at its caller.
+    /// The same for a closure without a `Caller` parameter.
     @inlinable
     public func defineShared<each Parameter: WasmValue, each Result: WasmValue>(
         _ module: Name, _ name: Name,
@@ -182,7 +182,7 @@ extension Linker {
         define(module, name, .shared(body))
     }
 
-    /// The same for a closure with one result, which looks at its caller.
+    /// The same for a closure with a `Caller` parameter and one result.
     @inlinable
     public func defineShared<each Parameter: WasmValue, Result: WasmValue>(
         _ module: Name, _ name: Name,

@@ -1,7 +1,7 @@
-// Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that got them;
-// they are lent and cannot be copied, and so cannot leave it. `state` is the store's `ExecutionState`,
-// which begins with the two words that `noteMissing` writes. What `isShared` was made with closures that
-// any thread may call.
+// Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that received
+// them; they are borrowed and cannot be copied, so they cannot leave it. `state` is the store's
+// `ExecutionState`, which begins with the two words that `noteMissing` writes. What `isShared` was
+// made with closures that any thread may call.
 
 import Synchronization
 import WasmMachine
@@ -9,22 +9,22 @@ import WasmValidator
 
 /// A function of the host that guests can call, not yet bound to a store.
 ///
-/// Any number of stores can use it, one after another. One made with `shared` can be used by stores of
-/// several threads at the same time, and so by a `PreparedModule`.
+/// Any number of stores can use it, one after another. One made with `shared` can be used by stores
+/// of several threads at the same time, and so by a `PreparedModule`.
 public final class HostFunction {
     /// Reads its arguments from the slots and writes its results to them, starting at slot 0.
     ///
-    /// What it throws ends the guest and reaches the outer caller unchanged; only an `Exception` can
-    /// be caught by the guest.
+    /// An error that it throws ends the guest and reaches the outer caller unchanged; only an
+    /// `Exception` can be caught by the guest.
     public typealias Body = (borrowing Caller, borrowing CallSlots) throws -> Void
 
     public let type: FunctionType
     let body: Body
-    /// What is done about bits that are no value of a result's type, which `body` may leave.
+    /// How results are handled whose bits may not be a value of the result's type.
     let resultCheck: ResultCheck
 
     enum ResultCheck {
-        /// There are none: `body` cannot leave them, or all bits are values of the types.
+        /// All results are values: `body` writes only values, or all bits are values of the types.
         case none
         /// There is one result, of 32 bits: the upper half of its slot is cleared.
         case clear
@@ -33,13 +33,13 @@ public final class HostFunction {
     }
     /// Whether several threads may call the function at the same time.
     public let isShared: Bool
-    /// What guests of each engine call.
+    /// The record that guests of each engine call.
     private let records = Mutex<[HostRecord]>([])
 
     /// Type indices in `type` are numbers of the engine's registry.
     ///
-    /// A result that `body` does not write is what stood in its slot. If that is no reference of the
-    /// result's type, the call ends with `CallError.result`.
+    /// A result that `body` does not write is what stood in its slot. If that is no reference of
+    /// the result's type, the call ends with `CallError.result`.
     public convenience init(_ type: FunctionType, _ body: @escaping Body) {
         self.init(type, isShared: false, body)
     }
@@ -89,11 +89,11 @@ public final class HostFunction {
         resultCheck = isChecked ? .all : .none
     }
 
-    /// The function as guests of an engine call it: always the same record.
+    /// The record for guests of an engine: always the same.
     func record(in types: TypeRegistry) -> HostRecord {
         records.withLock { records in
             if let known = records.first(where: { $0.types === types }) { return known }
-            // An engine that is gone has no guests any more.
+            // A freed engine has no more guests.
             records.removeAll { $0.types == nil }
             let made = HostRecord(self, types)
             records.append(made)
@@ -101,14 +101,14 @@ public final class HostFunction {
         }
     }
 
-    /// The same function with its type as an engine knows it.
+    /// The same function with the type of an engine's registry.
     fileprivate func with(_ type: FunctionType) -> HostFunction {
         HostFunction(type, isShared: isShared, body)
     }
 }
 
-/// A host function as the guests of one engine call it. Kept by the function, which whoever uses the
-/// record keeps, with the engine.
+/// A host function as the guests of one engine call it. Kept by the function, which whatever uses
+/// the record keeps, with the engine.
 final class HostRecord: @unchecked Sendable {
     // Sendable: nothing changes, and only calls by threads that may call the function use it.
     private(set) weak var types: TypeRegistry?
@@ -127,7 +127,7 @@ final class HostRecord: @unchecked Sendable {
         pointer = .allocate(capacity: 1)
         pointer.initialize(
             to: FunctionRecord(
-                // Never run: the machine knows a host function by its missing context.
+                // Never run: the machine recognises a host function by its missing context.
                 code: Machine.haltCode, context: nil, typeID: id,
                 headerIndex: UInt16(clamping: signature.headerIndex),
                 parameterSlots: UInt16(clamping: signature.parameterSlots),
@@ -142,7 +142,7 @@ final class HostRecord: @unchecked Sendable {
     }
 }
 
-/// What a host function sees of the guest that called it.
+/// The guest that called a host function.
 public struct Caller: ~Copyable {
     @usableFromInline let unretainedStore: Unmanaged<Store>
     private let context: ContextPointer?
@@ -162,7 +162,7 @@ public struct Caller: ~Copyable {
 
     /// Memory 0 of the calling instance.
     ///
-    /// - Throws: `AccessError.noMemory` if the caller is no guest or its module has none.
+    /// - Throws: `AccessError.noMemory` if the caller is not a guest or its module has none.
     public var memory: Memory {
         get throws(AccessError) {
             guard let context, let storage = InstanceStorage.of(context).memories.first else {
@@ -172,17 +172,17 @@ public struct Caller: ~Copyable {
         }
     }
 
-    /// Whether a `Suspension` suspends the guest here. If not, one with a `Wait` parks the thread, and
-    /// one with a request ends the call with `SuspensionError.cannotWait`.
+    /// Whether a `Suspension` suspends the guest here. If not, one with a `Wait` parks the thread,
+    /// and one with a request ends the call with `SuspensionError.cannotWait`.
     public var canSuspend: Bool {
         unretainedStore._withUnsafeGuaranteedRef { $0.suspendable != nil }
     }
 
-    /// Whether the guest is to stop, for functions that take long.
+    /// Whether the guest must stop, for long functions.
     package var stopSignal: StopSignal { StopSignal(unretainedStore) }
 
-    /// Memory 0 of the calling instance, as large as it is now, without counting a reference; nil
-    /// without caller or memory.
+    /// Memory 0 of the calling instance with its current size, without retaining it; nil without a
+    /// caller or memory.
     package var guestMemory: GuestMemory? {
         guard let context else { return nil }
         let record = context.load(
@@ -197,15 +197,15 @@ public struct Caller: ~Copyable {
 
 /// Arguments and results of a call in slots of 64 bits.
 ///
-/// Arguments stand in slots 0 and up, results are written to slots 0 and up: read all arguments
+/// Arguments are in slots 0 and up, results are written to slots 0 and up: read all arguments
 /// before writing a result. i32 and f32 use the low half, the high half is zero; v128 takes two
 /// slots. References have a form of their own: see `value(_:as:)`.
 ///
-/// A slot that does not exist reads as 0 and swallows what is written to it, and the call ends with
+/// A slot that does not exist reads as 0, writes to it have no effect, and the call ends with
 /// `CallError.slot`, whatever the function does afterwards.
 public struct CallSlots: ~Copyable {
     @usableFromInline let base: UnsafeMutablePointer<UInt64>
-    /// Slots of the arguments or of the results, whichever are more.
+    /// The number of slots: of the arguments or of the results, whichever is greater.
     public let count: Int
     /// The store's `ExecutionState`.
     @usableFromInline let state: UnsafeMutableRawPointer
@@ -244,8 +244,8 @@ public struct CallSlots: ~Copyable {
         }
     }
 
-    /// Notes the mistake for the end of the call. No call of a function: the registers that one needs
-    /// would cost those who make no mistake.
+    /// Records the mistake for the end of the call. Inlined, because a call would cost registers
+    /// also in correct functions.
     @inlinable
     func noteMissing(_ index: Int) {
         guard state.load(fromByteOffset: 8, as: Int.self) == 0 else { return }
@@ -279,7 +279,7 @@ public struct CallSlots: ~Copyable {
 
     /// The value of `type` that starts at slot `index`; for references.
     ///
-    /// If the slot holds no reference of the type, the answer is null, and the call ends with
+    /// If the slot has no reference of the type, the result is null, and the call ends with
     /// `CallError.slotType`.
     public func value(_ index: Int = 0, as type: ValueType) -> Value {
         let low = self[index]

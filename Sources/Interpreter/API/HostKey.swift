@@ -1,11 +1,10 @@
-// Invariants: a number stands for one key of the process, and so for one type of value: the box at
-// index `key.index` of any store is a `HostBox` of the key's type. `boxes` has `count` entries, each nil
-// or retained by the table.
+// Invariants: a number belongs to one key of the process, and so to one type of value: the box at
+// index `key.index` of any store is a `HostBox` of the key's type. `boxes` has `count` entries,
+// each nil or retained by the table.
 
 import Synchronization
 
-/// Names a value of the host that stores keep: what a host function needs to know of the guest that
-/// calls it.
+/// The key of a host value in stores, for the state that a host function needs for its guest.
 ///
 ///     enum Sessions { static let key = HostKey<Session>() }
 ///
@@ -14,11 +13,11 @@ import Synchronization
 ///     }
 ///     store[Sessions.key] = Session(userNumber: 7)
 ///
-/// With it, one host function serves the guests of all stores, on all threads: see `Linker.prepare`.
-/// Reading a value costs some loads from memory, no search.
+/// With it, guests of all stores can use one host function, on all threads: see `Linker.prepare`.
+/// Reading a value takes a few loads from memory, without a search.
 ///
-/// A key is to be made once, as a static constant. Each one that is made takes 8 bytes in each store
-/// that has a value of this or a later key.
+/// Make each key once, as a static constant. Each key takes 8 bytes in each store that has a value
+/// of this or a later key.
 public struct HostKey<Value>: Hashable, Sendable {
     @usableFromInline let index: Int
 
@@ -48,7 +47,7 @@ struct HostValues {
         return boxes[index]
     }
 
-    /// Puts a box at an index, and returns what was there, retained.
+    /// Stores a box at an index, and returns the previous one, retained.
     fileprivate mutating func replace(
         _ index: Int, by box: AnyObject?
     ) -> Unmanaged<AnyObject>? {
@@ -67,7 +66,8 @@ struct HostValues {
         return before
     }
 
-    /// Lets go of all values. Their ends may run code of the embedder, which finds none.
+    /// Releases all values. Their deinitialisers may run code of the embedder, which finds no
+    /// value.
     mutating func removeAll() {
         guard let boxes else { return }
         let count = count
@@ -81,7 +81,7 @@ struct HostValues {
 extension Store {
     /// The value that the store keeps under a key; nil if there is none.
     ///
-    /// A value that has changed must be put back; host functions that change one should use a class. A
+    /// A changed value must be stored again; host functions that change one should use a class. A
     /// value that refers to the store or a handle in it (`Instance`, `Memory` ...) keeps the store
     /// alive until it is removed.
     @inlinable
@@ -96,7 +96,7 @@ extension Store {
 
     @usableFromInline
     func setHostValue<Value>(_ value: Value?, _ key: HostKey<Value>) {
-        // The end of what was there may run code of the embedder: when the change is over.
+        // Released after the change, because a deinitialiser may run code of the embedder.
         hostValues.replace(key.index, by: value.map { HostBox($0) })?.release()
     }
 }
@@ -118,8 +118,8 @@ extension Caller {
         }
     }
 
-    /// The same object without counting a reference: who keeps objects under the key must see to it
-    /// that one that is replaced lives until calls that use it have returned.
+    /// The same object without retaining it: code that replaces an object must keep the old one
+    /// until calls that use it have returned.
     @inlinable @inline(__always)
     package func unretained<Object: AnyObject>(_ key: HostKey<Object>) -> Unmanaged<Object>? {
         unretainedStore._withUnsafeGuaranteedRef { store in

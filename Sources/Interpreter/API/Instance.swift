@@ -12,8 +12,8 @@ public struct Instance {
 
     /// Instantiates a module with its imports in the module's order, and runs its start function.
     ///
-    /// - Throws: `LinkError` if an import does not match, `ResourceError`, and what the start
-    ///   function and active segments throw: `Trap`, `Exception`, errors of host functions.
+    /// - Throws: `LinkError` if an import does not match, `ResourceError`, and errors of the start
+    ///   function and active segments: `Trap`, `Exception`, errors of host functions.
     public init(_ module: Module, imports: [External] = [], in store: Store) throws {
         self.init(
             store: store,
@@ -22,7 +22,7 @@ public struct Instance {
 
     public var module: Module { storage.module }
 
-    /// What the instance exports under this name.
+    /// The export with this name; nil if there is none.
     public func export(_ name: Name) -> External? {
         guard let export = module.export(name) else { return nil }
         return external(export.kind, Int(export.index))

@@ -12,8 +12,8 @@ import WasmSystem
 /// waits in `memory.atomic.wait` or in a call of WASI. When none runs, the next call into the store
 /// traps at once. One request stops one call.
 ///
-/// A guest that is suspended stops when it is resumed. A loop that runs it attaches `wakeCell` to its
-/// `WakeQueue`, and so learns of the request.
+/// A guest that is suspended stops when it is resumed. A loop that runs it attaches `wakeCell` to
+/// its `WakeQueue`, and so learns of the request.
 public final class InterruptHandle: Sendable {
     /// Bits of `word`.
     private static let requested = StopBits.requested
@@ -25,11 +25,11 @@ public final class InterruptHandle: Sendable {
     /// The store's deadline was over when somebody looked last.
     private static let rung = StopBits.rung
 
-    // What the store's thread parks on. Allocated, since waiting needs an address that stays.
+    // The word that the store's thread parks on. Allocated, since waiting needs a stable address.
     nonisolated(unsafe) let word: Futex.Word
     /// When the bit `rung` is due.
     let alarm = Alarm()
-    // What the store's thread polls; -1 until it does so for the first time.
+    // The descriptor that the store's thread polls; -1 until it does so for the first time.
     private let eventDescriptor = Atomic<Int32>(-1)
     /// Is woken by each request.
     public let wakeCell = WakeCell()
@@ -47,21 +47,21 @@ public final class InterruptHandle: Sendable {
 
     /// Asks the guest to stop. May be called at any time, also from a signal handler.
     public func interrupt() {
-        // The store's thread makes the descriptor first and looks at the word then; here it is the
-        // other way round, so that one of both sees what the other did.
+        // The store's thread first makes the descriptor and then reads the word; here the order is
+        // reversed, so that one of both sees the other's change.
         word.pointee.bitwiseOr(Self.requested, ordering: .sequentiallyConsistent)
         Futex.wake(word)
         WakeEvent.signal(eventDescriptor.load(ordering: .sequentiallyConsistent))
         wakeCell.wake()
     }
 
-    /// Takes back a request that no guest has seen yet.
+    /// Withdraws a request that no guest has taken yet.
     public func reset() {
         wakeCell.reset()
         word.pointee.bitwiseAnd(~Self.requested, ordering: .sequentiallyConsistent)
     }
 
-    /// Whether a request is there; it is gone afterwards.
+    /// Takes a request; false if there is none.
     func consume() -> Bool {
         // The plain load keeps the common case cheap.
         hasRequest && take()
@@ -69,13 +69,13 @@ public final class InterruptHandle: Sendable {
 
     @inline(never)
     private func take() -> Bool {
-        // In this order: the cell of a request that comes meanwhile stays woken.
+        // In this order, so that the cell of a new request stays woken.
         wakeCell.reset()
         return word.pointee.bitwiseAnd(~Self.requested, ordering: .sequentiallyConsistent).oldValue
             & Self.requested != 0
     }
 
-    /// Whether a request is there, which stays.
+    /// Whether there is a request, without taking it.
     var hasRequest: Bool { word.pointee.load(ordering: .relaxed) & Self.requested != 0 }
 
     /// Whether the guest may have to stop: see `Store.mustStop`. Costs a load.
@@ -85,19 +85,19 @@ public final class InterruptHandle: Sendable {
 
 // The deadline of the store; see `DeadlineAlarm`.
 extension InterruptHandle {
-    /// What the alarm knows of a handle.
+    /// The alarm's state of a handle.
     struct Alarm: ~Copyable {
         let time = Atomic<Int64>(DeadlineAlarm.never)
         let isListed = Atomic(false)
 
-        /// There is no deadline any more.
+        /// Removes the deadline.
         func cancel() { time.store(DeadlineAlarm.never, ordering: .sequentiallyConsistent) }
     }
 
-    /// Says that the deadline is over, or that somebody has to look whether it is.
+    /// Signals that the deadline has passed, or must be checked.
     func ring() { word.pointee.bitwiseOr(Self.rung, ordering: .releasing) }
 
-    /// Forgets what was said by `ring()`; answers whether it was.
+    /// Clears the signal of `ring()`; returns whether there was one.
     @discardableResult
     func silence() -> Bool {
         word.pointee.load(ordering: .relaxed) & Self.rung != 0
@@ -107,7 +107,7 @@ extension InterruptHandle {
 
 extension InterruptHandle {
     /// A descriptor of the host that a request makes readable: for host functions that wait in
-    /// `poll`. Nil if the system has none left; it is looked for only when this is first asked.
+    /// `poll`. Nil if the system refuses; it is made at the first use.
     ///
     /// When it is readable, call `clearWakeDescriptor()` and then look at `Store.stopRequest()`:
     /// there may be no request any more. The descriptor belongs to the handle, and is for the
@@ -123,7 +123,7 @@ extension InterruptHandle {
             WakeEvent.close(made)
             return first
         }
-        // A request that came too early for the descriptor is passed on.
+        // A request from before the descriptor was made is passed on.
         if word.pointee.load(ordering: .sequentiallyConsistent) & Self.requested != 0 {
             WakeEvent.signal(made)
         }
@@ -136,9 +136,9 @@ extension InterruptHandle {
     }
 }
 
-// The store's thread waits for others.
+// Waiting of the store's thread.
 extension InterruptHandle {
-    /// Forgets a notification of an earlier wait.
+    /// Clears a notification of an earlier wait.
     func prepareToPark() { word.pointee.bitwiseAnd(~Self.notified, ordering: .relaxed) }
 
     /// Ends the wait of the store's thread.
@@ -150,8 +150,8 @@ extension InterruptHandle {
         }
     }
 
-    /// Runs `body`, in which the store's thread waits for `wakeDescriptor`, unless it was notified or
-    /// interrupted before.
+    /// Runs `body`, in which the store's thread waits for `wakeDescriptor`, unless it was notified
+    /// or interrupted before.
     func polling(_ body: () -> Void) {
         let before = word.pointee.bitwiseOr(Self.polling, ordering: .sequentiallyConsistent)
         if before.oldValue & (Self.requested | Self.notified) == 0 { body() }
@@ -160,7 +160,7 @@ extension InterruptHandle {
 
     /// Parks the thread until it is notified or interrupted. May return early.
     ///
-    /// - Parameter nanoseconds: how long at most; nil for ever.
+    /// - Parameter nanoseconds: the longest wait; nil for no limit.
     func park(nanoseconds: Int64?) {
         let value = word.pointee.bitwiseOr(Self.parked, ordering: .sequentiallyConsistent).newValue
         if value & (Self.requested | Self.notified) == 0 {

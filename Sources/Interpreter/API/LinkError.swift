@@ -1,15 +1,15 @@
 /// The imports of a module that could not be resolved: all of them.
 public struct LinkError: Error {
-    /// An import and what is wrong with it.
+    /// An import and the reason why it could not be resolved.
     public struct Failure: Sendable {
         public enum Reason: Hashable, Sendable {
-            /// Nothing has these names.
+            /// There is no definition with these names.
             case unknown
-            /// What has these names is of another type. Type indices are numbers of the engine.
+            /// The definition has another type. Type indices are numbers of the engine.
             case incompatible(expected: ExternalType, actual: ExternalType)
-            /// What has these names lives in another store.
+            /// The definition belongs to another store.
             case foreignStore
-            /// What has these names belongs to a store: a module cannot be prepared with it.
+            /// The definition belongs to a store: a module cannot be prepared with it.
             case ownedByStore
             /// The function was not made for several threads: a module cannot be prepared with it.
             case notShared
@@ -17,7 +17,7 @@ public struct LinkError: Error {
 
         public let module: Name
         public let name: Name
-        /// What the module asks for; type indices are the module's own.
+        /// The type that the module imports; type indices are the module's own.
         public let type: ExternalType
         public let reason: Reason
         /// The types as text, for messages.
@@ -34,7 +34,7 @@ extension LinkError.Failure: CustomStringConvertible {
         "\(message) \"\(module)\" \"\(name)\"\(detail)"
     }
 
-    /// The suite's words.
+    /// The text of the specification's suite.
     public var message: String {
         switch reason {
         case .unknown: "unknown import"
@@ -45,11 +45,11 @@ extension LinkError.Failure: CustomStringConvertible {
 }
 
 extension LinkError: CustomStringConvertible {
-    /// One line a failure.
+    /// One line per failure.
     public var description: String { failures.map(\.description).joined(separator: "\n") }
 }
 
-/// A module and a store that belong to different engines were put together.
+/// A module and a store of different engines were used together.
 public struct EngineMismatch: Error, Hashable, Sendable {}
 
 extension EngineMismatch: CustomStringConvertible {

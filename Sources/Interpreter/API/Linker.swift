@@ -1,14 +1,14 @@
 import WasmValidator
 
-/// Names for what modules import.
+/// Definitions by name for the imports of modules.
 ///
 ///     var linker = Linker()
 ///     linker.define("env", "now") { (caller: borrowing Caller) -> Int64 in clock() }
 ///     let instance = try linker.instantiate(module, in: store)
 ///
-/// A later definition replaces an earlier one of the same names. Host functions are bound to a store
-/// when a module that imports them is instantiated, so one linker serves any number of stores. Where a
-/// module is instantiated again and again, `prepare` resolves its imports once.
+/// A later definition replaces an earlier one of the same names. Host functions are bound to a
+/// store when a module that imports them is instantiated, so one linker can be used for any number
+/// of stores. For a module that is instantiated often, `prepare` resolves its imports once.
 public final class Linker {
     private struct Key: Hashable {
         let module: Name
@@ -22,38 +22,38 @@ public final class Linker {
     }
 
     private var definitions: [(key: Key, definition: Definition)] = []
-    /// Where definitions stand, by the hash of their keys.
+    /// Positions of definitions by the hash of their keys.
     private var index = HashIndex()
-    /// Make the functions of a module when they are asked for; nil for names that there are none of.
+    /// Make functions of a module on demand; return nil for unknown names.
     private var providers: [(module: Name, function: (Name) -> HostFunction?)] = []
-    /// Are told of every store that an instance is made in.
+    /// Called for every store in which an instance is made.
     private var preparations: [@Sendable (Store) -> Void] = []
 
     public init() {}
 
-    /// Gives an entity of a store a name.
+    /// Defines an entity of a store.
     public func define(_ module: Name, _ name: Name, _ external: External) {
         replace(Key(module: module, name: name), by: .external(external))
     }
 
-    /// Gives all exports of an instance names of a module.
+    /// Defines all exports of an instance, under the name of a module.
     public func define(instance: Instance, as module: Name) {
         for (name, external) in instance.exports { define(module, name, external) }
     }
 
-    /// Gives a function of the host a name.
+    /// Defines a function of the host.
     public func define(_ module: Name, _ name: Name, _ function: HostFunction) {
         replace(Key(module: module, name: name), by: .host(function))
     }
 
-    /// Gives a memory that several stores may use at the same time a name. Each store of an instance
+    /// Defines a memory that several stores may use at the same time. Each store with an instance
     /// gets a view of it.
     public func define(_ module: Name, _ name: Name, _ memory: SharedMemory) {
         replace(Key(module: module, name: name), by: .memory(memory))
     }
 
-    /// Defines many functions of one module, which are made when they are needed: `function` is asked
-    /// once for each name, and returns nil for names that it has no function for.
+    /// Defines many functions of one module, which are made on demand: `function` is called once
+    /// for each name, and returns nil for unknown names.
     package func define(_ module: Name, function: @escaping (Name) -> HostFunction?) {
         var replaced: [Definition] = []
         for position in definitions.indices where definitions[position].key.module == module {
@@ -68,7 +68,7 @@ public final class Linker {
     private func definition(_ key: Key) -> Definition? {
         let hash = key.hashValue
         if let position = position(of: key, hash) { return definitions[position].definition }
-        // The last one that has it: it replaced those before.
+        // The last one that has the name replaces earlier ones.
         for provider in providers.reversed() where provider.module == key.module {
             guard let function = provider.function(key.name) else { continue }
             index.insert(definitions.count, hash: hash)
@@ -78,7 +78,8 @@ public final class Linker {
         return nil
     }
 
-    /// What was defined before goes when the change is over: its end may run code of the embedder.
+    /// The old definition is released after the change, because its deinitialiser may run code of
+    /// the embedder.
     private func replace(_ key: Key, by definition: Definition) {
         let hash = key.hashValue
         guard let position = position(of: key, hash) else {
@@ -95,7 +96,7 @@ public final class Linker {
         index.first(hash: hash) { definitions[$0].key == key }
     }
 
-    /// Gives a function of the host that reads and writes slots a name.
+    /// Defines a function of the host that reads and writes slots.
     public func defineFunction(
         _ module: Name, _ name: Name, parameters: [ValueType] = [], results: [ValueType] = [],
         _ body: @escaping HostFunction.Body
@@ -104,13 +105,12 @@ public final class Linker {
         define(module, name, HostFunction(type, body))
     }
 
-    /// Lets `body` see every store that an instance is made in with what is defined here, before that
-    /// is done.
+    /// Calls `body` with every store before an instance is made in it with these definitions.
     package func beforeInstantiating(_ body: @escaping @Sendable (Store) -> Void) {
         preparations.append(body)
     }
 
-    /// Whether something has these names.
+    /// Whether there is a definition with these names.
     public func isDefined(_ module: Name, _ name: Name) -> Bool {
         definition(Key(module: module, name: name)) != nil
     }
@@ -118,18 +118,18 @@ public final class Linker {
     /// Resolves the imports of a module, instantiates it and runs its start function.
     ///
     /// - Throws: `LinkError` with all imports that are missing or do not match; `ResourceError` if
-    ///   the store's limits do not allow it; what the start function and active segments throw:
-    ///   `Trap`, `Exception`, errors of host functions; and `Trap` if the store's deadline passes, it
-    ///   is interrupted, or its fuel is used up meanwhile.
+    ///   the store's limits do not allow it; errors of the start function and active segments:
+    ///   `Trap`, `Exception`, errors of host functions; and `Trap` if the store's deadline passes,
+    ///   it is interrupted, or its fuel is used up meanwhile.
     public func instantiate(_ module: Module, in store: Store) throws -> Instance {
         let imports = try resolve(module, in: store)
         return Instance(
             store: store, storage: try store.instantiate(module, imports: .given(imports)))
     }
 
-    /// What has the names of a module's imports, in their order.
+    /// The definitions for a module's imports, in their order.
     ///
-    /// - Throws: `Trap` if the guest that is being made must stop.
+    /// - Throws: `Trap` if the new guest must stop.
     func resolve(_ module: Module, in store: Store) throws -> [External?] {
         for prepare in preparations { prepare(store) }
         return try module.imports.enumerated().map { index, wanted in
@@ -151,10 +151,10 @@ public final class Linker {
     ///     let store = Store(engine: engine)
     ///     let instance = try prepared.instantiate(in: store)
     ///
-    /// What is prepared is what is defined now: later definitions change nothing. A module can be
-    /// prepared with functions of the host that threads may share (`defineShared`, those of WASI) and
-    /// with shared memories. What belongs to a store (functions of instances, memories, tables, globals,
-    /// tags) could only be used in that store, and is refused: use `instantiate(_:in:)` there.
+    /// Uses the current definitions: later ones have no effect. A module can be prepared with
+    /// functions of the host that threads may share (`defineShared`, those of WASI) and with shared
+    /// memories. Entities of a store (functions of instances, memories, tables, globals, tags)
+    /// could be used only in that store, and are refused: use `instantiate(_:in:)` there.
     ///
     /// Cost: proportional to the number of imports.
     ///
@@ -170,7 +170,7 @@ public final class Linker {
             switch definition {
             case nil: reason = .unknown
             case .external(let external):
-                // What does not match is the first thing to know.
+                // A mismatch is reported before other reasons.
                 reason =
                     external.store.engine.types === types
                     ? matching.mismatch(external.type, wanted.type) ?? .ownedByStore

@@ -6,8 +6,8 @@
 ///         let text = try memory.loadString(at: 1024, count: length)
 ///     }
 ///
-/// Every access looks at the memory's size as it is then, and throws if it does not fit: there is no
-/// pointer or view that growth or the end of the store could leave behind.
+/// Every access checks the memory's current size, and throws if it is out of bounds: no pointer or
+/// view can become invalid by growth or by the end of the store.
 ///
 /// Specification: 4.2.8 (memory instances).
 public struct Memory {
@@ -45,15 +45,15 @@ public struct Memory {
     }
     /// The current size in bytes.
     public var byteCount: Int { bytes.byteCount }
-    /// The bytes, as many as there are now; must not outlive the handle.
+    /// The current bytes; must not outlive the handle.
     package var bytes: GuestMemory {
         storage.refresh()
         return GuestMemory(storage.record.pointee)
     }
 
-    /// Adds pages of zeros. Nothing moves.
+    /// Adds pages of zeros. The bytes do not move.
     ///
-    /// - Returns: the size before in pages, or nil if the memory cannot grow so far.
+    /// - Returns: the previous size in pages, or nil if the memory cannot grow that far.
     public func grow(by pages: UInt64) -> UInt64? { store.grow(storage, by: pages) }
 }
 

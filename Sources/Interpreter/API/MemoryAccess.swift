@@ -1,13 +1,13 @@
-// Invariants: pointers come from `range`, which checks; they are used while the handle keeps memory
-// and store alive, which the compiler must be told: perhaps nothing else does. Other threads may
-// write to the bytes of a shared memory at any time: what is checked is copied first.
+// Invariants: pointers come from `range`, which checks bounds; they are used only while the handle
+// keeps memory and store alive, which the code extends explicitly. Other threads may write to the
+// bytes of a shared memory at any time, so values are copied before they are checked.
 
 import WasmSystem
 
-/// A number as it stands in linear memory: little-endian, as in the processors that wasmd runs on.
+/// A number in linear memory: little-endian, as in the processors that wasmd supports.
 ///
-/// Only for types of which every bit pattern is a value, since guests choose the bits: no `Bool`, no
-/// enumeration.
+/// Only for types for which every bit pattern is a value, since guests choose the bits: not `Bool`,
+/// not enumerations.
 public protocol MemoryNumber: BitwiseCopyable {}
 
 extension Int8: MemoryNumber {}
@@ -22,8 +22,8 @@ extension Float: MemoryNumber {}
 extension Double: MemoryNumber {}
 extension SIMD16: MemoryNumber where Scalar == UInt8 {}
 
-/// Reading and writing. Addresses and counts are integers of any type; those of `Int32`, which hosts
-/// get from guests, count as unsigned. What does not lie in the memory as a whole throws
+/// Reading and writing. Addresses and counts are integers of any type; those of `Int32`, which
+/// guests pass, count as unsigned. A range that is not completely in the memory throws
 /// `AccessError.memoryOutOfBounds`, and nothing is read or written.
 extension Memory {
     /// Reads a number; the address need not be aligned.
@@ -50,7 +50,7 @@ extension Memory {
         start.storeBytes(of: number, as: Number.self)
     }
 
-    /// Reads `count` numbers that stand one after another.
+    /// Reads `count` consecutive numbers.
     ///
     ///     let samples = try memory.loadArray(of: Float.self, at: address, count: 256)
     @inlinable
@@ -80,7 +80,7 @@ extension Memory {
         try loadArray(of: type, at: address, count: count)
     }
 
-    /// Writes numbers one after another.
+    /// Writes consecutive numbers.
     ///
     ///     try memory.store(contentsOf: [1, 2, 3] as [UInt16], at: address)
     @inlinable
@@ -114,7 +114,7 @@ extension Memory {
     ///         print(try caller.memory.loadString(at: address, count: count))
     ///     }
     ///
-    /// - Throws: `AccessError.memoryOutOfBounds`, or `.malformedText` if it is no UTF-8.
+    /// - Throws: `AccessError.memoryOutOfBounds`, or `.malformedText` if it is not UTF-8.
     public func loadString(
         at address: some FixedWidthInteger, count: some FixedWidthInteger
     ) throws(AccessError) -> String {
@@ -125,11 +125,11 @@ extension Memory {
         return text
     }
 
-    /// Reads text up to the byte 0 that ends it, as C keeps it.
+    /// Reads text that ends with a byte 0, as in C.
     ///
     /// - Parameters:
     ///   - address: of the text's first byte.
-    ///   - limit: how many bytes the text may have at most.
+    ///   - limit: the most bytes of the text.
     /// - Throws: `AccessError.unterminatedText` if there is no 0 within the limit and the memory,
     ///   `.malformedText` if it is no UTF-8.
     public func loadCString(
@@ -138,7 +138,7 @@ extension Memory {
         let address = UInt64(unsigned: address)
         let size = UInt64(UInt(bitPattern: byteCount))
         guard address <= size else { throw .memoryOutOfBounds(address: address, count: 1) }
-        // One byte more than the text may have: the 0.
+        // One more byte than the text: the 0.
         let most = min(size - address, UInt64(max(limit, 0)) + 1)
         let start = try range(address, most)
         defer { extendLifetime(self) }
@@ -148,7 +148,7 @@ extension Memory {
         return try loadString(at: address, count: count)
     }
 
-    /// Writes text as UTF-8, without an end mark.
+    /// Writes text as UTF-8, without a terminator.
     ///
     /// - Returns: how many bytes were written.
     @discardableResult
@@ -160,7 +160,7 @@ extension Memory {
         return bytes.count
     }
 
-    /// Writes text as UTF-8 and a 0 behind it.
+    /// Writes text as UTF-8 and a 0 after it.
     ///
     /// - Returns: how many bytes were written, the 0 included.
     @discardableResult
@@ -173,10 +173,10 @@ extension Memory {
     }
 }
 
-/// Views of the bytes themselves: nothing is copied. They last as long as `body`, which must not
-/// let a guest run. Bounds are `AccessError`s; what `body` throws is thrown as it is.
+/// Views of the bytes without a copy. They are valid during `body`, which must not run a guest.
+/// Throws `AccessError` for bounds, and errors of `body` unchanged.
 extension Memory {
-    /// Lends `count` bytes for reading.
+    /// Passes `count` bytes to `body` for reading.
     ///
     ///     let first = try memory.withBytes(at: address, count: 4096) { bytes in
     ///         bytes.indices.first { bytes[$0] == 0x0a }
@@ -193,7 +193,7 @@ extension Memory {
         return try withExtendedLifetime(self) { try body(bytes.span) }
     }
 
-    /// Lends `count` bytes for reading and writing.
+    /// Passes `count` bytes to `body` for reading and writing.
     ///
     ///     try memory.withMutableBytes(at: address, count: 16) { bytes in
     ///         for index in bytes.indices { bytes[index] ^= 0xff }
@@ -215,7 +215,7 @@ extension Memory {
 }
 
 extension Memory {
-    /// The start of `count` bytes at `address`, which are all in the memory.
+    /// The start of `count` bytes at `address`; throws unless all are in the memory.
     @inlinable
     func range(
         _ address: some FixedWidthInteger, _ count: some FixedWidthInteger
@@ -237,7 +237,7 @@ extension Memory {
 }
 
 extension UInt64 {
-    /// The bits of an integer as an unsigned number of its own width.
+    /// The bits of an integer as an unsigned number of the same width.
     @inlinable
     init<Source: FixedWidthInteger>(unsigned source: Source) {
         self.init(clamping: Source.Magnitude(truncatingIfNeeded: source))

@@ -1,4 +1,4 @@
-/// What a module says of itself, as data: `imports`, `exports`, and what is here.
+/// The contents of a module as data, besides `imports` and `exports`.
 extension Module {
     /// The custom sections in the order of the file.
     public var customSections: [CustomSection] { parsed.customSections }
@@ -12,19 +12,19 @@ extension Module {
         parsed.customSections.first { $0.name == name }.map(content)
     }
 
-    /// What follows the name of one of `customSections`. A copy.
+    /// A copy of the content of one of `customSections`, without its name.
     public func content(of section: CustomSection) -> [UInt8] { parsed.bytes[section.content] }
 
-    /// The type of an import or export that is a function; nil for others. Type indices in it are the
-    /// module's own.
+    /// The type of an import or export that is a function; nil for others. Type indices in it are
+    /// the module's own.
     public func functionType(of type: ExternalType) -> FunctionType? {
         guard case .function(let index) = type else { return nil }
         return parsed.functionType(typeIndex: index)
     }
 
-    /// The type of an export, as `imports` have one; memories and tables with their size at the
-    /// start. An export of another module, of an index that this one has not, has the type of a function
-    /// that `functionType(of:)` does not know.
+    /// The type of an export, in the form of the types of `imports`; memories and tables have their
+    /// initial size. For an export of another module, with an index that does not exist here, it is
+    /// a function type that `functionType(of:)` does not know.
     ///
     ///     for export in module.exports {
     ///         print(export.name, module.functionType(of: module.type(of: export)) ?? export.kind)

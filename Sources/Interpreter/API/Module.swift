@@ -3,7 +3,7 @@ import WasmDebugInfo
 import WasmMachine
 import WasmValidator
 
-/// A module that was decoded and validated. Immutable: any number of stores and threads share it.
+/// A decoded and validated module. Immutable: any number of stores and threads can share it.
 public final class Module: Sendable {
     public let engine: Engine
     /// The decoded module and the proof that it is valid.
@@ -12,7 +12,7 @@ public final class Module: Sendable {
     let code: CodeTable
     /// Offsets in the context block of own globals that can refer to objects of the heap.
     let tracedGlobals: [Int]
-    /// Element segments with references that can.
+    /// Element segments with references to such objects.
     let tracedSegments: [Int]
 
     private let exportIndices = Mutex<[Name: Int]?>(nil)
@@ -26,11 +26,11 @@ public final class Module: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: the file.
-    ///   - engine: what the module belongs to; its configuration says which features are on.
+    ///   - engine: the module's engine; its configuration sets the features.
     ///   - cancellation: asked about every tenth of a millisecond, in all threads that validate,
     ///     whether to go on; also while functions are translated if the engine does that early.
-    /// - Throws: `ModuleError`, which says what is wrong and where in the file; `cancelled` if that is
-    ///   wanted.
+    /// - Throws: `ModuleError` with the reason and the position in the file; `cancelled` if
+    ///   `cancellation` ended the work.
     public convenience init(
         _ bytes: ModuleBytes, engine: Engine, cancellation: Cancellation? = nil
     ) throws(ModuleError) {
@@ -44,7 +44,7 @@ public final class Module: Sendable {
         try self.init(parsed, engine: engine, cancellation: cancellation)
     }
 
-    /// Validates what was decoded with the features of `engine`.
+    /// Validates a module that was decoded with the features of `engine`.
     package init(
         _ parsed: ParsedModule, engine: Engine, cancellation: Cancellation? = nil
     ) throws(ModuleError) {
@@ -68,7 +68,8 @@ public final class Module: Sendable {
             isTraced(ValueType(parsed.elementSegments[$0].type))
         }
         code = CodeTable(valid, layout: layout, options: CodeOptions(engine.configuration))
-        // What cannot be translated traps when it is called, also when all is translated early.
+        // A function that cannot be translated traps when it is called, also with early
+        // translation.
         if engine.configuration.eagerTranslation,
             code.translateAll(cancellation: cancellation) == nil
         {
@@ -83,8 +84,8 @@ public final class Module: Sendable {
         try self.init(ModuleBytes(bytes), engine: engine, cancellation: cancellation)
     }
 
-    /// Decodes and validates the file at `path`, which may change afterwards. It must be in the binary
-    /// format; for one in the text format there is `Module(textPath:engine:)`.
+    /// Decodes and validates the file at `path`, which may change afterwards. It must be in the
+    /// binary format; for one in the text format there is `Module(textPath:engine:)`.
     public convenience init(path: String, engine: Engine) throws(ModuleError) {
         let bytes: ModuleBytes
         do throws(FileError) {
@@ -101,7 +102,7 @@ public final class Module: Sendable {
     public var imports: [Import] { valid.parsed.imports }
     /// Exports in the order of the module.
     public var exports: [Export] { valid.parsed.exports }
-    /// What the name section says; nil if there is none or it is malformed. Decoded on first use.
+    /// The name section; nil if there is none or it is malformed. Decoded on first use.
     public var names: NameSection? {
         nameSection.withLock { cached in
             if let known = cached { return known }
@@ -111,7 +112,7 @@ public final class Module: Sendable {
         }
     }
 
-    /// What the module's DWARF says of its source; nil if there is none. Read on first use.
+    /// The module's DWARF; nil if there is none. Read on first use.
     public var debugInfo: DebugInfo? {
         debugInformation.withLock { cached in
             if let known = cached { return known }
@@ -121,7 +122,7 @@ public final class Module: Sendable {
         }
     }
 
-    /// A function's name in the name section, or else the first name it is exported by.
+    /// A function's name in the name section, or the first name that it is exported by.
     public func name(ofFunction index: FunctionIndex) -> String? {
         if let name = names?.functions[index] { return name.description }
         let export = exports.first { $0.kind == .function && $0.index == index }
@@ -141,7 +142,7 @@ public final class Module: Sendable {
     /// The module's export with this name.
     public func export(_ name: Name) -> Export? {
         let exports = valid.parsed.exports
-        // A few names are compared faster than hashed, and a small module builds no dictionary.
+        // A few names are compared faster than hashed, and small modules need no dictionary.
         if exports.count <= 8 { return exports.first { $0.name == name } }
         let index = exportIndices.withLock { indices in
             if let indices { return indices[name] }
@@ -159,11 +160,11 @@ public final class Module: Sendable {
 public enum ModuleError: Error {
     /// The file could not be read.
     case file(FileError)
-    /// The bytes are no module.
+    /// The bytes are not a module.
     case malformed(DecodingError)
     /// The module breaks a rule of validation.
     case invalid(ValidationError)
-    /// Nothing is known to be wrong: the work was to end before it was done.
+    /// The work was cancelled before it was finished; no fault was found.
     case cancelled
 }
 

@@ -1,17 +1,17 @@
-// Invariants: all functions are shared ones, whose records are good for every store of the engine and live
-// as long as the functions, which this object keeps; stores keep it while they have instances.
+// Invariants: all functions are shared ones, whose records are valid for every store of the engine
+// and as long as the functions, which this object keeps; stores keep it while they have instances.
 
 import WasmMachine
 import WasmValidator
 
-/// A module whose imports are resolved: what instances are made of again and again.
+/// A module with resolved imports, from which many instances are made.
 ///
 ///     let prepared = try linker.prepare(module)
 ///     let instance = try prepared.instantiate(in: Store(engine: engine))
 ///
-/// Made by `Linker.prepare`. A value that threads may share: an instance is made in the store that is
-/// given, by the thread that uses the store. Functions of the host are the same in all of them and are
-/// not made anew; what they know of their guest they find in its store: see `HostKey`.
+/// Made by `Linker.prepare`. A value that threads may share: an instance is made in the store that
+/// is given, by the thread that uses the store. All instances use the same host functions, which
+/// find the state of their guest in its store: see `HostKey`.
 public struct PreparedModule: Sendable {
     public let module: Module
     private let imports: PreparedImports
@@ -23,20 +23,20 @@ public struct PreparedModule: Sendable {
 
     /// Makes an instance and runs the module's start function.
     ///
-    /// - Parameter store: where the instance is to live; of the module's engine.
+    /// - Parameter store: the store of the instance, of the module's engine.
     /// - Throws: as `Linker.instantiate(_:in:)`, but no `LinkError`: `EngineMismatch`,
-    ///   `ResourceError`, and what the start function and active segments throw.
+    ///   `ResourceError`, and errors of the start function and active segments.
     public func instantiate(in store: Store) throws -> Instance {
         imports.announce(store)
         return Instance(
             store: store, storage: try store.instantiate(module, imports: .prepared(imports)))
     }
 
-    /// Makes an instance as a snapshot of one of the module's has it: see
+    /// Makes an instance with the state of a snapshot: see
     /// `Linker.instantiate(from:in:)`.
     ///
-    /// - Throws: `SnapshotError.otherModule` if the snapshot is of another module, `EngineMismatch`,
-    ///   `ResourceError`.
+    /// - Throws: `SnapshotError.otherModule` if the snapshot is of another module,
+    ///   `EngineMismatch`, `ResourceError`.
     public func instantiate(from snapshot: Snapshot, in store: Store) throws -> Instance {
         guard snapshot.module === module else { throw SnapshotError.otherModule }
         imports.announce(store)
@@ -45,7 +45,7 @@ public struct PreparedModule: Sendable {
     }
 }
 
-/// What the imports of a module were resolved to, for all stores.
+/// The resolved imports of a module, for all stores.
 final class PreparedImports: @unchecked Sendable {
     // Sendable: functions are shared, and nothing changes.
     enum Import {
@@ -54,7 +54,7 @@ final class PreparedImports: @unchecked Sendable {
     }
 
     private let imports: [Import]
-    /// The imports, if there are only functions: those need nothing of a store.
+    /// The imports, if all are functions, which need nothing of a store.
     private let functions: [ResolvedImport]?
     /// What guests may refer to.
     let records: Set<UnsafeMutablePointer<FunctionRecord>>

@@ -1,16 +1,16 @@
 /// One instruction of the register code that a function was translated to.
 public struct RegisterInstruction: Sendable {
-    /// Byte offset in the file of the WebAssembly instruction it was emitted for.
+    /// Byte offset in the file of the WebAssembly instruction that it was emitted for.
     public let offset: Int
-    /// Index of its first word in the function's code; branches name their targets by it.
+    /// Index of its first word in the function's code; the target of branches.
     public let word: Int
     /// For people to read, for example `i32.add s5, s3, #4`.
     public let text: String
 }
 
 extension Module {
-    /// The register code of a function; nil if the index names no function that the module defines,
-    /// or one that this version cannot translate.
+    /// The register code of a function; nil if the module does not define a function with this
+    /// index, or it cannot be translated.
     public func registerCode(of function: FunctionIndex) -> [RegisterInstruction]? {
         let defined = Int(function) - parsed.importedFunctionCount
         guard defined >= 0, defined < parsed.bodies.count else { return nil }
@@ -31,8 +31,8 @@ extension Module {
         }
     }
 
-    /// How many functions were translated so far, the words of eight bytes of their code, and how
-    /// long that took.
+    /// The number of functions translated so far, the words of eight bytes of their code, and the
+    /// time that took.
     public var translationStatistics: (functions: Int, words: Int, duration: Duration) {
         code.statistics
     }

@@ -1,19 +1,19 @@
-/// Where an exception goes that a stretch of register code throws or lets through.
+/// The handler for exceptions of a range of register code.
 public struct RegisterHandler: Sendable {
-    /// The words of the function's code that it is for.
+    /// The words of the function's code that it applies to.
     public let words: Range<Int>
     /// The index of the tag in the module; nil for exceptions of all tags.
     public let tag: Int?
-    /// The word where the code goes on.
+    /// The word where the code continues.
     public let target: Int
     /// For people to read, for example `12..<40 catch 0 -> 52 payload s4 reference s5`.
     public let text: String
 }
 
 extension Module {
-    /// What a function catches, by the place in its code: the clauses of the innermost region there,
-    /// in the order in which they are asked. Those of regions around it stand with the code around
-    /// it. Empty where `registerCode(of:)` is nil.
+    /// The handlers of a function by position in its code: the clauses of the innermost region
+    /// there, in their order. Clauses of outer regions are listed with the code of these. Empty if
+    /// `registerCode(of:)` is nil.
     public func registerHandlers(of function: FunctionIndex) -> [RegisterHandler] {
         let defined = Int(function) - parsed.importedFunctionCount
         guard defined >= 0, defined < parsed.bodies.count else { return [] }

@@ -1,19 +1,19 @@
 import Synchronization
 
-/// The bytes that one program takes, of all its stores and threads together, and the most that it
-/// may take.
+/// The bytes in use by one program, with all its stores and threads, and their limit.
 ///
 ///     var limits = StoreLimits()
 ///     limits.totalBytes = 64 << 20
 ///     let store = Store(engine: engine, limits: limits)
 ///     print(store.account.byteCount, "of", store.account.limit)
 ///
-/// Every store has an account. Stores that belong to one program share it: those that `GuestThreads`
-/// makes do so by themselves, others are given it with `Store.init(engine:limits:account:)`. An
-/// account lives as long as anything that was charged to it.
+/// Every store has an account. Stores that belong to one program share it: those that
+/// `GuestThreads` makes do so by themselves, others are given it with
+/// `Store.init(engine:limits:account:)`. An account exists as long as anything that was charged to
+/// it.
 ///
 /// Charged is what can become resident, before it does, in units of pages, blocks or whole tables:
-/// linear memories, tables, blocks of objects, value stacks as far as they were needed, instances,
+/// linear memories, tables, blocks of objects, the used part of value stacks, instances,
 /// values of the host that guests refer to, snapshots, register code, and what WASI keeps for a
 /// guest. Reserved address space is not.
 ///
@@ -28,7 +28,7 @@ public final class ResourceAccount: Sendable {
     /// Bytes that are charged to `program` and not taken yet.
     private let prepaid: Atomic<Int>
 
-    /// - Parameter limit: bytes; what no process can have is no limit.
+    /// - Parameter limit: bytes; more than a process can have means no limit.
     public init(limit: UInt64) {
         self.limit = limit
         most = Int(clamping: limit)
@@ -36,8 +36,8 @@ public final class ResourceAccount: Sendable {
         prepaid = Atomic(0)
     }
 
-    /// An account of the same program whose first charges are paid now: they do not fail later. What is
-    /// not used of them is released with the account.
+    /// An account of the same program whose first charges are paid now: they do not fail later.
+    /// What is not used of them is released with the account.
     ///
     /// - Returns: nil if as many bytes do not fit below the limit.
     package init?(prepaying byteCount: Int, from account: ResourceAccount) {
@@ -63,7 +63,7 @@ public final class ResourceAccount: Sendable {
     /// Whether the limit is one that a process could reach.
     public var isLimited: Bool { most < Int.max }
 
-    /// Charges bytes that are about to be taken.
+    /// Charges bytes that are about to be allocated.
     ///
     /// - Parameter byteCount: 0 or more.
     /// - Returns: whether they fit below the limit; if not, nothing was charged.
@@ -85,7 +85,7 @@ public final class ResourceAccount: Sendable {
         }
     }
 
-    /// Takes back a charge, or a part of one, after the bytes were given up.
+    /// Releases a charge, or a part of one, after the bytes were freed.
     ///
     /// - Parameter byteCount: 0 or more, and no more than was charged.
     public func release(_ byteCount: Int) {
@@ -93,7 +93,8 @@ public final class ResourceAccount: Sendable {
         if let program { return program.release(byteCount) }
         var known = charged.load(ordering: .relaxed)
         while true {
-            // More than was charged is a mistake of the caller, which must not become room.
+            // Releasing more than was charged is a fault of the caller, and must not raise the
+            // limit.
             let (exchanged, found) = charged.weakCompareExchange(
                 expected: known, desired: max(0, known - byteCount), ordering: .relaxed)
             if exchanged { return }
@@ -126,18 +127,18 @@ public final class ResourceAccount: Sendable {
 ///         }
 ///     }
 ///
-/// To be kept in a property of the object that takes the memory, and used by one thread at a time.
+/// Keep it in a property of the object that owns the memory, and use it on one thread at a time.
 public struct ResourceHolding: ~Copyable, Sendable {
-    /// Nil for an owner that nobody pays for: every charge fits then.
+    /// Nil for an owner without an account: then every charge fits.
     public let account: ResourceAccount?
     /// Bytes that are charged for this owner.
     public private(set) var byteCount = 0
 
     public init(_ account: ResourceAccount?) { self.account = account }
 
-    /// Charges what is missing to `byteCount`, or releases what is too much.
+    /// Charges the missing bytes up to `byteCount`, or releases surplus bytes.
     ///
-    /// - Returns: whether it fits; if not, nothing has changed.
+    /// - Returns: whether it fits; if not, nothing was changed.
     public mutating func resize(to byteCount: Int) -> Bool {
         let wanted = max(0, byteCount)
         if wanted > self.byteCount {
@@ -156,7 +157,7 @@ public struct ResourceHolding: ~Copyable, Sendable {
         guard resize(to: byteCount) else { throw .totalExceeded(limit: account?.limit ?? 0) }
     }
 
-    /// Throws if as many bytes in all would not fit now.
+    /// Throws if this total would not fit now.
     func check(_ byteCount: Int) throws(ResourceError) {
         guard let account, byteCount > self.byteCount else { return }
         guard account.hasRoom(for: byteCount - self.byteCount) else {
@@ -164,13 +165,13 @@ public struct ResourceHolding: ~Copyable, Sendable {
         }
     }
 
-    /// Charges more bytes; whether they fit.
+    /// Charges more bytes; returns whether they fit.
     public mutating func grow(by byteCount: Int) -> Bool {
         let (sum, overflow) = self.byteCount.addingReportingOverflow(byteCount)
         return !overflow && resize(to: sum)
     }
 
-    /// Releases bytes that are not in use any more.
+    /// Releases bytes that are no longer in use.
     public mutating func shrink(by byteCount: Int) {
         _ = resize(to: self.byteCount - min(max(0, byteCount), self.byteCount))
     }

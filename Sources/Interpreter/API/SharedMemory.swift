@@ -1,6 +1,6 @@
-// Invariants: `base` stays the start of the memory's reservation while this object lives; the first
-// `byteCount` bytes are accessible. Growth and the queues are changed under the lock only. Guests'
-// plain accesses race as the guests' authors allowed; they are accesses to raw bytes.
+// Invariants: `base` is the start of the memory's reservation while this object exists; the first
+// `byteCount` bytes are accessible. Size and queues are changed only under the lock. Plain accesses
+// of guests may race, as the specification allows; they are accesses to raw bytes.
 
 import Synchronization
 import WasmValidator
@@ -14,7 +14,7 @@ import WasmValidator
 ///
 /// Specification: threads proposal, shared memories.
 public final class SharedMemory: Sendable {
-    /// As declared; its minimum is the size at the start.
+    /// The declared type; its minimum is the initial size.
     public let type: MemoryType
     nonisolated(unsafe) let base: UnsafeMutableRawPointer
     private let currentByteCount: Atomic<UInt>
@@ -23,17 +23,16 @@ public final class SharedMemory: Sendable {
     private struct State {
         /// The bytes themselves.
         let origin: MemoryStorage
-        /// Who waits at which address, the longest first.
+        /// Waiting guests by address, the longest waiting first.
         var waiters: [UInt64: [WakeCell]] = [:]
     }
 
     /// Allocates a shared memory of zeros.
     ///
     /// - Parameters:
-    ///   - type: its limits; shared, whatever it says.
-    ///   - limit: bytes that it may grow to at most; default 4 GiB.
-    ///   - account: of the program that it belongs to, which its bytes are charged to; nil for that of
-    ///     the first store that uses it.
+    ///   - type: its limits; `shared` is ignored.
+    ///   - limit: the most bytes that it may grow to; default 4 GiB.
+    ///   - account: charged for its bytes; nil for the account of the first store that uses it.
     /// - Throws: `ResourceError` if its minimum is above the limit or the system refuses.
     public init(
         _ type: MemoryType, limit: UInt64 = 1 << 32, account: ResourceAccount? = nil
@@ -57,7 +56,7 @@ public final class SharedMemory: Sendable {
     /// The current size in bytes.
     public var byteCount: Int { Int(bitPattern: currentByteCount.load(ordering: .acquiring)) }
 
-    /// Adds pages of zeros; answers the size before in pages, or nil if it cannot grow so far.
+    /// Adds pages of zeros; returns the previous size in pages, or nil if it cannot grow that far.
     public func grow(by pages: UInt64) -> UInt64? {
         state.withLock { state in
             let old = state.origin.grow(by: pages)
@@ -84,7 +83,7 @@ public final class SharedMemory: Sendable {
 
     // MARK: Waiting
 
-    /// How a wait ended; the raw values are what the guest gets.
+    /// How a wait ended; raw values are the guest's results.
     enum WaitResult: UInt64 {
         case woken = 0
         case notEqual = 1
@@ -105,7 +104,7 @@ public final class SharedMemory: Sendable {
         state.withLock { $0.waiters[address]?.contains { $0 === waiter } ?? false }
     }
 
-    /// Takes a guest out of the queue again; false if it was notified before.
+    /// Removes a guest from the queue; false if it was notified before.
     func dequeue(_ waiter: WakeCell, at address: UInt64) -> Bool {
         state.withLock { state in
             guard let index = state.waiters[address]?.firstIndex(where: { $0 === waiter }) else {
@@ -117,7 +116,7 @@ public final class SharedMemory: Sendable {
         }
     }
 
-    /// Wakes up to `count` guests that wait at `address`, a byte offset; answers how many.
+    /// Wakes up to `count` guests that wait at `address`, a byte offset; returns their number.
     ///
     /// Specification: threads proposal, `memory.atomic.notify`.
     @discardableResult

@@ -5,10 +5,10 @@
 import WasmMachine
 import WasmValidator
 
-/// Where instances, memories, tables, globals and functions live, and what they die with.
+/// Owns instances, memories, tables, globals and functions, which are freed with it.
 ///
 /// A store is used by one thread at a time. Handles (`Instance`, `Function`, `Memory` ...) keep the
-/// store alive; nothing in the store keeps a handle, so a store goes when the last handle does.
+/// store alive; nothing in the store keeps a handle, so a store is freed with the last handle.
 /// Exception: a host function whose closure captures a handle of the same store keeps the store
 /// alive; let it use its `Caller` instead.
 ///
@@ -16,39 +16,40 @@ import WasmValidator
 public final class Store {
     public let engine: Engine
     public let limits: StoreLimits
-    /// What the program takes, of which this store is one: see `StoreLimits.totalBytes`.
+    /// The account of the store's program: see `StoreLimits.totalBytes`.
     public let account: ResourceAccount
     /// Stops the guest from other threads and from signal handlers.
     public let interruptHandle = InterruptHandle()
 
-    /// Every call asks; the instant of `deadline` itself is of a type whose layout only its library
-    /// knows, which makes looking at it a hundred times as long.
+    /// Read by every call, because reading `deadline` itself is a hundred times slower: the layout
+    /// of its type is known only to its library.
     private(set) var hasDeadline = false
 
-    /// Is told of traps, growth of memories, collections of garbage, and of calls if the engine's
-    /// configuration asks for them. Nil, the default, costs nothing.
+    /// Called for traps, growth of memories, collections of garbage, and for calls if the engine's
+    /// configuration enables that. Nil, the default, costs nothing.
     public var observer: (any StoreObserver)?
-    /// While a closure of the host is told or asked something: see `holdingGuest`.
+    /// Whether a closure of the host is being called: see `holdingGuest`.
     var isGuestHeld = false
 
-    /// Takes samples of what guests do; to be set while none runs.
+    /// Takes samples of running guests; must be set while none runs.
     public var profiler: Profiler? {
         didSet { execution.pointee.isProfiled = profiler != nil }
     }
 
-    /// Asked before a memory or table is made or grows; nil allows what `limits` do.
+    /// Called before a memory or table is made or grows; with nil only `limits` apply.
     public var limiter: (any StoreLimiter)?
 
     let execution: UnsafeMutablePointer<ExecutionState>
-    /// Where a run of the machine ends; a copy, since every look at a global asks whether it was made.
+    /// Where a run of the machine ends; a copy, since every look at a global asks whether it was
+    /// made.
     let haltCode = UInt64(UInt(bitPattern: Machine.haltCode))
-    /// Fuel that was not handed to the machine in `execution.budget`; nil if there is no limit.
+    /// Fuel that was not given to the machine in `execution.budget`; nil if there is no limit.
     var fuelReserve: UInt64?
-    /// Where more comes from, if the store is one of several of a program with threads.
+    /// The shared fuel, if the program has several stores for its threads.
     var fuelPot: FuelPot?
-    /// Held while a closure of the host is told or asked something, if other threads might too.
+    /// Held while a closure of the host is called, if other threads may call it too.
     var callbackLock: CallbackLock?
-    /// What a host function threw, while the machine unwinds.
+    /// The error of a host function, while the machine unwinds.
     var pendingError: (any Error)?
     /// Calls from the host into guests or host functions that have not returned.
     var callDepth = 0
@@ -61,7 +62,7 @@ public final class Store {
     var suspendedRuns: [GuestPlace?] = []
     /// See `ownCell`.
     var threadCell: WakeCell?
-    /// Runs that can stop and go on later.
+    /// Executions with a stack.
     var executions = ExecutionList()
 
     /// The value stack that guests run on now: see `ValueStack`.
@@ -73,22 +74,22 @@ public final class Store {
 
     var instances: [InstanceStorage] = []
     var memories: [MemoryStorage] = []
-    /// Those that other threads may make grow.
+    /// Views of memories that other threads may grow.
     private var sharedViews: [MemoryStorage] = []
     var sharesMemories: Bool { !sharedViews.isEmpty }
     var tables: [TableStorage] = []
     var tags: [TagStorage] = []
-    /// Cells of globals made by the host; those of modules stand in context blocks.
+    /// Cells of globals made by the host; those of modules are in context blocks.
     private var globalCells: [UnsafeMutablePointer<UInt64>] = []
     /// By the address of the `HostFunction`.
     private(set) var hostRecords = IntegerMap<UnsafeMutablePointer<FunctionRecord>>()
     private var hostFunctions: [HostFunction] = []
     /// Of the prepared modules that have instances here.
     private var preparedImports: [PreparedImports] = []
-    /// See `HostKey`. No code of the embedder runs while it changes, so that no access needs to be
-    /// checked for another one at the same time: each call of a WASI function reads it.
+    /// See `HostKey`. No code of the embedder runs while it changes, so accesses need no check for
+    /// exclusivity: each call of a WASI function reads it.
     @exclusivity(unchecked) @usableFromInline var hostValues = HostValues()
-    /// Groups of types that the store holds beside those of its instances' modules.
+    /// Groups of types that the store holds besides those of its instances' modules.
     private var heldGroups: [TypeID] = []
     /// Types of modules whose instantiation failed: objects of the store may have them.
     private var heldTypes: [HeldTypes] = []
@@ -96,10 +97,10 @@ public final class Store {
     private var signatures = IntegerMap<Signature>()
     let unwindingSites = UnwindingSites()
 
-    /// Structures, arrays and what else guests allocate.
+    /// Structures, arrays and other objects of guests.
     let heap: Heap
-    /// Values that are in use though no root has them: operands of constant expressions, and what
-    /// the host makes an object of.
+    /// Values in use that are in no root: operands of constant expressions, and values of an object
+    /// that the host makes.
     var temporaries: [(low: UInt64, high: UInt64)] = []
     /// Instances whose globals are being computed.
     var unfinishedInstances: [InstanceStorage] = []
@@ -110,31 +111,32 @@ public final class Store {
     let emptyMemory: UnsafeMutablePointer<MemoryRecord>
     let emptyTable: UnsafeMutablePointer<TableRecord>
 
-    // What holds an instant comes last: where fields are that follow it is known only at run time, and
-    // each access would have to ask.
+    // Properties with an instant are last: the offsets of properties after them are known only at
+    // run time, which makes each access slower.
 
-    /// When the guest is stopped with `TrapCode.deadlineExceeded`; nil for never. Looked at when a call
-    /// starts, about every millisecond of guest time, and after each call of a host function.
+    /// When the guest is stopped with `TrapCode.deadlineExceeded`; nil for never. Checked when a
+    /// call starts, about every quarter of a millisecond of guest time, and after each call of a
+    /// host function.
     ///
-    /// The first deadline of a process starts a thread that sleeps until the next one is due. A later
-    /// one costs about a tenth of a microsecond, an earlier one wakes that thread.
+    /// The first deadline of a process starts a thread that sleeps until the next one is due. A
+    /// later one costs about a tenth of a microsecond, an earlier one wakes that thread.
     public var deadline: ContinuousClock.Instant? {
         didSet {
             hasDeadline = deadline != nil
             setAlarm()
         }
     }
-    /// How much fuel the machine gets at once.
+    /// How many units the machine gets at once.
     var pace = Pace()
 
-    /// Makes an empty store. Cheap: the value stack is mapped by the first call that is no `Execution`,
-    /// which has its own.
+    /// Makes an empty store. Cheap: the value stack is mapped by the first call without an
+    /// `Execution`, which has its own.
     ///
     /// - Parameters:
     ///   - engine: that of the modules that will be instantiated.
-    ///   - limits: what the guests may use.
-    ///   - account: of the program that the store belongs to, if it has other stores; its limit
-    ///     holds then, and not `limits.totalBytes`.
+    ///   - limits: the limits of the guests.
+    ///   - account: the account of the program, if it has other stores; then its limit holds
+    ///     instead of `limits.totalBytes`.
     public init(
         engine: Engine, limits: StoreLimits = .init(), account: ResourceAccount? = nil
     ) {
@@ -174,12 +176,13 @@ public final class Store {
     }
 
     /// Fuel left; nil (the default) is no limit. A backward branch or a call uses one unit, a bulk
-    /// operation (`memory.fill` and the like) one per KiB from 4 KiB on, and so does a stretch of code of
-    /// thousands of instructions without either, in proportion; so do arrays, tables and segments that
-    /// instantiation makes, and functions of 64 KiB or more, one unit per KiB, for the first store of all
-    /// that share the module to call them. What happens to a guest that needs
-    /// more, `onOutOfFuel` says. May be read and set between calls and by host functions. The threads of
-    /// a guest have it together (`GuestThreads`): what others have at hand is not counted while they run.
+    /// operation (`memory.fill` and the like) one per KiB from 4 KiB on, and so does a stretch of
+    /// code of thousands of instructions without either, in proportion; so do arrays, tables and
+    /// segments that instantiation makes, and functions of 64 KiB or more, one unit per KiB, for
+    /// the first store of all that share the module to call them. `onOutOfFuel` sets what happens
+    /// to a guest that needs more. May be read and set between calls and by host functions. The
+    /// threads of a guest share it (`GuestThreads`): units that running threads have taken are not
+    /// included.
     public var fuel: UInt64? {
         get {
             guard let fuelReserve else { return nil }
@@ -208,13 +211,13 @@ public final class Store {
 }
 
 extension Store {
-    /// Notes a mistake that a host made with the slots of a call. The first one counts.
+    /// Records a fault of a host function with the slots of a call. The first one is kept.
     func note(_ fault: CallError) {
         if slotFault == nil { slotFault = fault }
         heap.externs.attention |= ExternTable.hasSlotFault
     }
 
-    /// Throws the mistake that a host made with the slots of a call, if it made one.
+    /// Throws the recorded fault with the slots of a call, if there is one.
     @inline(never)
     func checkSlotFault() throws(CallError) {
         let mark = execution.pointee.missingSlotMark
@@ -237,7 +240,7 @@ extension Store {
         return made
     }
 
-    /// The record of a host function: one, however often it is asked for.
+    /// The record of a host function, always the same.
     func record(of function: HostFunction) -> UnsafeMutablePointer<FunctionRecord> {
         let key = Int(bitPattern: ObjectIdentifier(function))
         if let known = hostRecords[key] { return known }
@@ -249,14 +252,14 @@ extension Store {
         return record.pointer
     }
 
-    /// Keeps what instances of a prepared module refer to, as long as the store lives.
+    /// Keeps the imports of a prepared module's instances as long as the store exists.
     func keep(_ imports: PreparedImports) {
         guard !preparedImports.contains(where: { $0 === imports }) else { return }
         preparedImports.append(imports)
         heap.register(imports.typeIDs, of: engine.types)
     }
 
-    /// Whether this is the record of a host function that guests of the store may have.
+    /// Whether this is the record of a host function that guests of the store can refer to.
     func isHostFunction(_ record: UnsafeMutablePointer<FunctionRecord>) -> Bool {
         hostRecords.values.contains(record)
             || preparedImports.contains { $0.records.contains(record) }
@@ -264,7 +267,7 @@ extension Store {
 
     // MARK: Types
 
-    /// Holds the type of a function of the host; a number in it that no type has now stands for none.
+    /// Holds the type of a host function; an unknown type number in it is treated as no type.
     func hold(_ function: FunctionType) -> (id: TypeID, type: FunctionType) {
         let held = engine.types.hold(function: function)
         heldGroups.append(held.id)
@@ -272,9 +275,10 @@ extension Store {
         return held
     }
 
-    /// Holds a type by its number, which may be any; what it is, or nil if no type has the number now.
+    /// Holds a type by its number, which may be any; returns the type, or nil if none has the
+    /// number.
     func hold(_ id: TypeID) -> SubType? {
-        // The store holds what its heap knows.
+        // The store already holds the types of its heap.
         if heap.isRegistered(id) { return engine.types.definition(id) }
         guard let held = engine.types.hold(id) else { return nil }
         heldGroups.append(held.first)
@@ -282,7 +286,7 @@ extension Store {
         return held.definition
     }
 
-    /// Holds the type in a type that the host gave; false if no type has its number now.
+    /// Holds the type in a type of the host; false if no type has its number.
     func holdsType(of type: ValueType) -> Bool {
         guard let id = type.reference?.heapType.typeIndex else { return true }
         return hold(id) != nil
@@ -303,7 +307,7 @@ extension Store {
         return cell
     }
 
-    /// - Parameter image: what the memory holds; nil for zeros. Not for shared ones.
+    /// - Parameter image: the content; nil for zeros. Not for shared memories.
     func makeMemory(
         _ type: MemoryType, image: MemoryImage? = nil
     ) throws(ResourceError) -> MemoryStorage {

@@ -1,5 +1,5 @@
-// Invariant: elements that are given out to be filled are behind those that the table has, in memory that
-// it owns; nobody keeps their address.
+// Invariant: elements that are passed on to be filled are after those of the table, in memory that
+// it owns; their address is not kept.
 
 /// Decides, while guests run, whether they get more memory or a larger table.
 ///
@@ -14,14 +14,14 @@
 ///     }
 ///     store.limiter = Budget()
 ///
-/// It is asked when a memory or table is made (growing from 0 to its minimum) and when it grows, also
-/// by `Instance.restore(_:)`, never otherwise: between, it costs nothing. What the store's `StoreLimits` or the type forbid is
-/// refused without asking; what it allows can still fail for want of the system's memory. It cannot
-/// call guests of the store. A refusal is a `ResourceError.refused` for what is made, and -1 for the guest
-/// whose `memory.grow` or `table.grow` asked.
+/// It is called only when a memory or table is made (growing from 0 to its minimum) and when it
+/// grows, also by `Instance.restore(_:)`. Growth that the store's `StoreLimits` or the type forbid
+/// is refused without a call; growth that it allows can still fail if the system has no memory. It
+/// must not call guests of the store. If it refuses, making the memory or table throws
+/// `ResourceError.refused`, and `memory.grow` or `table.grow` returns -1.
 ///
-/// If the guest has threads (`GuestThreads`), it is asked on the thread that grows, for all of them, and
-/// on one at a time. Host functions that look at it while the guest runs need a lock of their own.
+/// If the guest has threads (`GuestThreads`), it is called on the thread that grows, on one at a
+/// time. Host functions that use it while the guest runs need a lock of their own.
 public protocol StoreLimiter: AnyObject {
     /// Whether a linear memory of `current` bytes may have `wanted`, which are more.
     func shouldGrowMemory(from current: UInt64, to wanted: UInt64) -> Bool
@@ -37,7 +37,8 @@ extension StoreLimiter {
 }
 
 extension Store {
-    /// Adds pages to a memory; answers the size before, or nil if that is not possible or allowed.
+    /// Adds pages to a memory; returns the previous size, or nil if that is not possible or
+    /// allowed.
     func grow(_ memory: MemoryStorage, by delta: UInt64) -> UInt64? {
         if let limiter, delta > 0 {
             memory.refresh()
@@ -55,8 +56,8 @@ extension Store {
         return old
     }
 
-    /// Adds elements to a table, which `fill` writes; answers the size before, or nil if that is not
-    /// possible or allowed.
+    /// Adds elements to a table, which `fill` writes; returns the previous size, or nil if that is
+    /// not possible or allowed.
     func grow<Failure>(
         _ table: TableStorage, by delta: UInt64,
         fill: (UnsafeMutablePointer<UInt64>, Int) throws(Failure) -> Void
@@ -71,7 +72,7 @@ extension Store {
         return try table.grow(by: delta, fill: fill)
     }
 
-    /// Asks the limiter about a memory that was just made, or gets the size of a snapshot.
+    /// Asks the limiter about a new memory, or one that gets the size of a snapshot.
     func approveMemory(from current: UInt64 = 0, to wanted: UInt64) throws(ResourceError) {
         guard let limiter, wanted > current else { return }
         guard holdingGuest({ limiter.shouldGrowMemory(from: current, to: wanted) }) else {
@@ -79,7 +80,7 @@ extension Store {
         }
     }
 
-    /// Asks the limiter about a table that was just made, or gets the size of a snapshot.
+    /// Asks the limiter about a new table, or one that gets the size of a snapshot.
     func approveTable(from current: UInt64 = 0, to wanted: UInt64) throws(ResourceError) {
         guard let limiter, wanted > current else { return }
         guard holdingGuest({ limiter.shouldGrowTable(from: current, to: wanted) }) else {

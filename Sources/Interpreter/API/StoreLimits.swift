@@ -1,26 +1,26 @@
-/// What the guests of one store may use at most.
+/// The limits of the guests of one store.
 ///
 ///     var limits = StoreLimits()
 ///     limits.totalBytes = 64 << 20
 ///     limits.stackBytes = 1 << 20
 ///     let store = Store(engine: engine, limits: limits)
 ///
-/// Work and time are limited by `Store.fuel` and `Store.deadline`, decisions of the moment are made
-/// by `Store.limiter`. `totalBytes` holds for all that a program takes, with all its threads; the other
-/// limits for one thing of it.
+/// Work and time are limited by `Store.fuel` and `Store.deadline`, and decisions at run time are
+/// made by `Store.limiter`. `totalBytes` holds for the whole program with all its threads; each
+/// other limit for one kind of resource.
 ///
-/// A module that asks for more at the start is refused with `ResourceError`; growing a memory or
-/// table beyond a limit answers -1 to the guest.
+/// A module that needs more at its start is refused with `ResourceError`; growing a memory or table
+/// beyond a limit returns -1 to the guest.
 public struct StoreLimits: Hashable, Sendable {
-    /// Bytes of everything that the program takes: memories, tables, objects, value stacks, instances,
-    /// snapshots, register code, of all its threads and of all stores that share the `ResourceAccount`.
-    /// Default: 8 GiB, as much as one memory and all objects together may have.
+    /// Total bytes of the program: memories, tables, objects, value stacks, instances, snapshots,
+    /// register code, of all its threads and of all stores that share the `ResourceAccount`.
+    /// Default: 8 GiB, the sum of the default limits of one memory and of all objects.
     public var totalBytes: UInt64
     /// Bytes of each linear memory. Default: 4 GiB, all that a memory with i32 addresses can use.
     public var memoryBytes: UInt64
     /// Elements of each table. Default: 10 million, which is 80 MB.
     public var tableElements: UInt64
-    /// Instances that the store may hold. They live as long as the store does.
+    /// Instances of the store. They are freed with the store.
     public var instances: Int
     /// Linear memories, those of all instances and of the host together.
     public var memories: Int
@@ -30,12 +30,12 @@ public struct StoreLimits: Hashable, Sendable {
     /// that needs more traps with `TrapCode.heapExhausted`. Default: 4 GiB;
     /// at most 256 GiB are used.
     public var heapBytes: UInt64
-    /// Bytes of the value stack: how deep guests may recurse. A small function takes about 64 bytes a
-    /// call; a guest that needs more traps with `TrapCode.stackExhausted`. Memory is used as the stack
-    /// is touched. Default: 16 MiB; at least 4 KiB and at most 1 TiB are used.
+    /// Bytes of the value stack, which limits recursion. A small function takes about 64 bytes per
+    /// call; a guest that needs more traps with `TrapCode.stackExhausted`. Memory is used as the
+    /// stack is touched. Default: 16 MiB; at least 4 KiB and at most 1 TiB are used.
     public var stackBytes: Int
-    /// How deep calls from the host into guests and from guests into the host may be nested.
-    /// Guests that call guests do not count: they use the value stack only.
+    /// The depth of nested calls from the host into guests and from guests into the host. Calls
+    /// between guests do not count: they use only the value stack.
     public var nestedCalls: Int
 
     public init(
@@ -66,11 +66,11 @@ public enum ResourceError: Error, Hashable, Sendable {
     case tooManyTables(limit: Int)
     /// An object that the host makes needs more than the limit.
     case heapTooLarge(limit: UInt64)
-    /// All that the program takes together would exceed `StoreLimits.totalBytes`.
+    /// The program's total would exceed `StoreLimits.totalBytes`.
     case totalExceeded(limit: UInt64)
-    /// The store's `StoreLimiter` said no.
+    /// The store's `StoreLimiter` refused.
     case refused(ExternalKind)
-    /// The system gave no memory or address space.
+    /// The system refused memory or address space.
     case outOfMemory
 }
 

@@ -1,23 +1,23 @@
-/// Thrown by a host function to let its guest wait: the guest is suspended, and whoever runs it
-/// answers in place of the function.
+/// Thrown by a host function to let its guest wait: the guest is suspended, and the owner of its
+/// `Execution` gives the results instead of the function.
 ///
 ///     linker.define("env", "read") { (_: borrowing Caller, count: Int32) -> Int32 in
 ///         throw Suspension(ReadRequest(count: count))
 ///     }
 ///
-/// Only the guest of an `Execution` can wait so, and only if no other host function lies between the
-/// two; else the call ends with `SuspensionError.cannotWait`. See `Execution`.
+/// Only the guest of an `Execution` can wait like this, and only if no other host function is
+/// between the two; otherwise the call ends with `SuspensionError.cannotWait`. See `Execution`.
 ///
-/// A function that waits for descriptors, streams or a time says so with a `Wait`, and what to do
-/// afterwards with a continuation. Then all guests can wait: one that is called without an `Execution`
-/// parks the thread meanwhile. `Caller.canSuspend` tells which it will be.
+/// A function that waits for descriptors, streams or a time throws a `Wait` and a continuation.
+/// Then all guests can wait: for one that is called without an `Execution` the thread is parked.
+/// `Caller.canSuspend` tells which applies.
 public struct Suspension: Error, @unchecked Sendable {
-    /// Goes on in place of the host function, with the caller and the slots that it had: the arguments
-    /// are still there, and results are written as the function writes them. It may throw what the
-    /// function may throw, also another `Suspension`.
+    /// Continues instead of the host function, with its caller and slots: the arguments are
+    /// unchanged, and it writes results as the function does. It may throw the same errors, also
+    /// another `Suspension`.
     public typealias Continuation = HostFunction.Body
 
-    // Sendable: the content is given only to who has the execution, which is not.
+    // Sendable: the content is accessible only with the execution, which is not Sendable.
     let content: Content
 
     enum Content {
@@ -25,26 +25,27 @@ public struct Suspension: Error, @unchecked Sendable {
         case wait(Wait, Continuation)
     }
 
-    /// - Parameter request: what the host function asks for; handed on as it is to `Execution.HostCall`.
+    /// - Parameter request: the request of the host function, for `Execution.HostCall`.
     public init(_ request: Any) { content = .request(request) }
 
-    /// Waits, and then calls `continuation`, which looks whether what it needs is there now.
+    /// Waits, and then calls `continuation`, which checks whether it can finish.
     ///
     /// - Parameters:
     ///   - wait: what the guest waits for.
-    ///   - continuation: keeps what must survive the wait, for example how much is done.
+    ///   - continuation: keeps state that must survive the wait, for example the number of bytes
+    ///     done.
     public init(_ wait: Wait, then continuation: @escaping Continuation) {
         content = .wait(wait, continuation)
     }
 
-    /// The same with a continuation that `wrap` makes of this one's; unchanged for a request.
+    /// The same with a continuation that `wrap` makes from this one's; unchanged for a request.
     package func continued(_ wrap: (@escaping Continuation) -> Continuation) -> Suspension {
         guard case .wait(let wait, let continuation) = content else { return self }
         return Suspension(wait, then: wrap(continuation))
     }
 }
 
-/// Why a guest cannot wait, or not go on so.
+/// Why a guest cannot wait, or cannot be resumed like this.
 public enum SuspensionError: Error, Hashable {
     /// A host function wants its guest to wait, but the guest was called by a function that waits
     /// for its results: `call(_:)` without `await`, or a host function that calls a guest.
@@ -75,10 +76,10 @@ extension SuspensionError: CustomStringConvertible {
 public enum OutOfFuelPolicy {
     /// It traps with `TrapCode.outOfFuel`.
     case trap
-    /// If it runs as an `Execution`, it is suspended, and goes on after `Store.fuel` was set. Else it
-    /// traps.
+    /// If it runs as an `Execution`, it is suspended, and can be resumed after `Store.fuel` was
+    /// set. Otherwise it traps.
     case suspend
-    /// The closure is asked for more; it gets the units that are missing at least. If it answers
-    /// less, the guest traps. It cannot call guests of the store.
+    /// The closure returns more units; it gets the least number that is missing. If it returns
+    /// less, the guest traps. It must not call guests of the store.
     case ask((_ missing: UInt64) -> UInt64)
 }

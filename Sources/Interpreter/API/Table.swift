@@ -15,11 +15,11 @@ public struct Table {
     /// Makes a table of the type's minimum size, filled with `value` or with null.
     ///
     /// - Parameters:
-    ///   - store: where it lives.
+    ///   - store: its store.
     ///   - type: its element type in canonical form.
-    ///   - value: of all elements; nil for null.
-    /// - Throws: `CreationError` if the store's limits or the system do not allow it, or the elements
-    ///   cannot have this value, or null if none is given.
+    ///   - value: the value of all elements; nil for null.
+    /// - Throws: `CreationError` if the store's limits or the system do not allow it, or the
+    ///   elements cannot have this value (or null, if none is given).
     public init(
         store: Store, type: TableType, filledWith value: Value? = nil
     ) throws(CreationError) {
@@ -44,7 +44,7 @@ public struct Table {
         self.init(store: store, storage: storage)
     }
 
-    /// The declared type in canonical form; its minimum is the size at the start.
+    /// The declared type in canonical form; its minimum is the initial size.
     public var type: TableType { storage.type }
     /// The current size in elements.
     public var size: UInt64 { storage.count }
@@ -62,7 +62,7 @@ public struct Table {
     ///
     /// - Throws: `AccessError.outOfBounds`, or `.value` if it is not of the element type.
     public func set(_ value: Value, at index: UInt64) throws(AccessError) {
-        // Comparing values of the embedder runs its code, which may make the table grow and so move.
+        // Comparing values runs code of the embedder, which may grow and so move the table.
         let slot = try slot(of: value)
         guard index < storage.count else { throw .outOfBounds(index: index) }
         storage.record.pointee.elements[Int(truncatingIfNeeded: index)] = slot
@@ -70,7 +70,7 @@ public struct Table {
 
     /// Adds `count` elements that hold `value`.
     ///
-    /// - Returns: the size before, or nil if the table cannot grow so far.
+    /// - Returns: the previous size, or nil if the table cannot grow that far.
     /// - Throws: `AccessError.value` if the value is not of the element type.
     public func grow(by count: UInt64, filledWith value: Value) throws(AccessError) -> UInt64? {
         let slot = try slot(of: value)

@@ -18,11 +18,11 @@ public struct Tag {
         self.init(store: store, storage: store.makeTag(store.hold(type).id))
     }
 
-    /// What exceptions with this tag carry, as the parameters of a function type.
+    /// The types of its exceptions' values, as the parameters of a function type.
     public var type: FunctionType { store.signature(storage.typeID).type }
 
-    /// What an instance of the store calls it, in the name section or as an export; nil if none
-    /// does. Takes as long as looking at all tags of the store's instances.
+    /// Its name in an instance of the store, from the name section or an export; nil if there is
+    /// none. Searches all tags of the store's instances.
     public var name: String? {
         for instance in store.instances {
             guard let index = instance.tags.firstIndex(where: { $0 === storage }) else { continue }
@@ -37,7 +37,7 @@ extension Tag: Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(storage)) }
 }
 
-/// A tag: it is what it is, two with equal types are two.
+/// A tag; compared by identity, not by its types.
 final class TagStorage {
     let typeID: TypeID
     /// Slots that the values of its exceptions take.
@@ -51,7 +51,7 @@ final class TagStorage {
         self.definition = definition
     }
 
-    /// What the module that defines it calls it, in the name section or as an export.
+    /// Its name in the module that defines it, from the name section or an export.
     var name: String? { definition.flatMap { Self.name(ofTag: $0.index, in: $0.module) } }
 
     static func name(ofTag index: Int, in module: Module) -> String? {

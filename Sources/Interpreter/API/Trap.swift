@@ -19,10 +19,10 @@ public struct Trap: Error, Sendable {
     public let code: TrapCode
     /// Where it happened; empty if no guest code was running.
     public internal(set) var backtrace: Backtrace
-    /// The error of the host that a host function gave as the reason.
+    /// The error that a host function gave as the reason.
     public let cause: (any Error)?
-    /// The values that were wrong: an address and the size of the memory, an index, types. Nil where
-    /// the code says all, and for traps of host functions.
+    /// The values that caused it: an address and the size of the memory, an index, types. Nil if
+    /// the code is enough, and for traps of host functions.
     public internal(set) var detail: TrapDetail?
 
     /// A trap of the given kind. A host function that throws one stops the guest as if it had
@@ -32,7 +32,7 @@ public struct Trap: Error, Sendable {
     ///         do { try check(value) } catch { throw Trap(.hostError, cause: error) }
     ///     }
     ///
-    /// Every other error reaches who called the guest as it is, without a backtrace.
+    /// Every other error reaches the guest's caller unchanged, without a backtrace.
     public init(
         _ code: TrapCode, backtrace: Backtrace = Backtrace(), cause: (any Error)? = nil
     ) {
@@ -43,7 +43,8 @@ public struct Trap: Error, Sendable {
 }
 
 extension Trap: CustomStringConvertible {
-    /// The suite's words for the trap, and its values or its cause; without the backtrace.
+    /// The specification suite's text for the trap, and its values or its cause; without the
+    /// backtrace.
     ///
     ///     out of bounds memory access: 4 bytes at 0x10000 of memory 0, which has 65536 bytes
     public var description: String {
@@ -63,7 +64,7 @@ public struct Backtrace: Sendable {
         public let functionIndex: FunctionIndex
         /// The word of the function's register code that was running, or the last of a call.
         let word: Int
-        /// The instance that the function belongs to, as long as its store lives.
+        /// The instance of the function, as long as its store exists.
         let instance: ObjectIdentifier
         /// Values of parameters and locals, in the order of their indices, at most
         /// `Backtrace.localLimit`. Empty unless `Engine.Configuration.capturesLocals` is set.
@@ -72,12 +73,12 @@ public struct Backtrace: Sendable {
 
     /// The innermost frames, at most `frameLimit`.
     public var frames: [Frame] = []
-    /// How many more frames there were; of deep stacks only a million frames are counted.
+    /// The number of further frames; at most a million are counted.
     public var omittedFrameCount = 0
 
-    /// How many frames are kept.
+    /// The most frames that are kept.
     public static let frameLimit = 64
-    /// How many locals of a frame are kept.
+    /// The most locals of a frame that are kept.
     public static let localLimit = 2000
 
     public init() {}
@@ -95,16 +96,16 @@ extension Backtrace.Frame {
     /// The module's name in its name section.
     public var moduleName: String? { module.names?.module?.description }
 
-    /// The function's name in the name section, or else the first name it is exported by.
+    /// The function's name in the name section, or the first name that it is exported by.
     public var functionName: String? { module.name(ofFunction: functionIndex) }
 
     /// Where in its source the function was: the instruction that trapped in the innermost frame, a
-    /// call in the others. Nil if the module does not say, which takes DWARF line tables. Takes as
+    /// call in the others. Nil if the module has no DWARF line tables. Takes as
     /// long as translating the function, and the first time as reading the tables.
     public var location: SourceLocation? { offset.flatMap { module.debugInfo?.location(at: $0) } }
 
-    /// The functions of the source that the frame stands for, innermost first: those whose bodies
-    /// the compiler put into others, and the last one around them. Empty if the module does not say.
+    /// The source functions of the frame, innermost first: inlined ones, and last the function
+    /// around them. Empty without debug information.
     public var sourceFrames: [SourceFrame] {
         offset.flatMap { module.debugInfo?.frames(at: $0) } ?? []
     }
@@ -121,7 +122,7 @@ extension Backtrace.Frame: CustomStringConvertible {
 }
 
 extension Backtrace: CustomStringConvertible {
-    /// One line a frame, innermost first; empty without frames.
+    /// One line per frame, innermost first; empty without frames.
     public var description: String {
         var lines = frames.enumerated().map { "\($0.offset): \($0.element)" }
         if omittedFrameCount > 0 { lines.append("... \(omittedFrameCount) more") }

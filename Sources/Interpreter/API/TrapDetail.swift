@@ -1,18 +1,18 @@
 import WasmDecoder
 
-/// The values that made a guest trap: what it asked for, and what there is.
+/// The values that made a guest trap.
 ///
 ///     if case .memoryAccess(_, let address, let count, let size) = trap.detail {
 ///         print("\(count) bytes at \(address), but the memory has only \(size)")
 ///     }
 ///
-/// They are read from the guest's frame when it has trapped; a guest that does not trap pays nothing
-/// for them. Indices of memories, tables and segments are those of the module that trapped.
+/// They are read from the guest's frame after the trap, so they cost nothing before. Indices of
+/// memories, tables and segments are those of the module that trapped.
 public enum TrapDetail: Hashable, Sendable {
-    /// An access to bytes that are not all in the memory: `byteCount` bytes at `address`, offset
-    /// included. An address beyond 2^64 - 1 is given as that.
+    /// An access that is not completely in the memory: `byteCount` bytes at `address`, offset
+    /// included. A larger address is given as 2^64 - 1.
     case memoryAccess(memory: Int, address: UInt64, byteCount: UInt64, memoryByteCount: UInt64)
-    /// An atomic access whose address is no multiple of its size.
+    /// An atomic access whose address is not a multiple of its size.
     case unalignedAccess(memory: Int, address: UInt64, byteCount: UInt64)
     /// Bytes of a data segment that it does not have; a dropped segment has 0.
     case dataSegment(segment: Int, offset: UInt64, byteCount: UInt64, segmentByteCount: UInt64)
@@ -26,7 +26,7 @@ public enum TrapDetail: Hashable, Sendable {
     case functionType(table: Int, index: UInt64, expected: String, found: String)
     /// An access to `count` elements from `index` on that are not all in the array.
     case arrayAccess(index: UInt64, count: UInt64, arrayCount: UInt64)
-    /// A cast of a reference to something else; `found` is what it refers to.
+    /// A failed cast of a reference; `found` is the type of its object.
     case cast(expected: String, found: String)
     /// A number that the integer type cannot represent.
     case conversion(value: Double, type: ValueType)

@@ -1,9 +1,9 @@
-// Invariant: a typed function's Swift types were compared with the function's type when it was made,
-// so slots hold what is read from them and there are as many as are used.
+// Invariant: a typed function's Swift types were compared with the function's type when it was
+// made, so slots have the types that are read, and all used slots exist.
 
 import WasmDecoder
 
-/// A function that is called with Swift values: its types were compared once, when this was made.
+/// A function that is called with Swift values. Its types were compared once, when this was made.
 ///
 ///     let add = try instance.function("add", as: ((Int32, Int32) -> Int32).self)
 ///     let sum = try add(2, 3)
@@ -13,7 +13,7 @@ import WasmDecoder
 public struct TypedFunction<Signature> {
     /// The same function without its Swift types.
     public let function: Function
-    /// Whether there are types of the embedder among them, which may write what is no value.
+    /// Whether some types are the embedder's, which may write bits that are not a value.
     @usableFromInline let isChecked: Bool
 
     init(_ function: Function, isChecked: Bool) {
@@ -25,8 +25,8 @@ public struct TypedFunction<Signature> {
 extension TypedFunction {
     /// Calls the function and waits until it returns.
     ///
-    /// - Throws: `CallError` if an argument belongs to another store, `Trap`, `Exception`, or what a
-    ///   host function throws, unchanged.
+    /// - Throws: `CallError` if an argument belongs to another store, `Trap`, `Exception`, or an
+    ///   error of a host function, unchanged.
     @inlinable
     public func callAsFunction<each Parameter: WasmValue, each Result: WasmValue>(
         _ arguments: repeat each Parameter
@@ -43,15 +43,15 @@ extension TypedFunction {
         if isChecked { try function.checkArguments(slots) }
         try function.run(slots)
         index = 0
-        // No `defer`: Swift does not compile it beside lists of types.
+        // No `defer`, which Swift cannot compile together with packs.
         let results = (repeat (each Result)(slots: slots, at: &index))
         function.endCall(slots)
         if isChecked { try function.checkSlotFault() }
         return results
     }
 
-    /// The same for one result: Swift does not take a list of one type, if that is an optional, for
-    /// the optional itself.
+    /// The same for one result: Swift does not match a pack of one optional with the optional
+    /// itself.
     @inlinable
     public func callAsFunction<each Parameter: WasmValue, Result: WasmValue>(
         _ arguments: repeat each Parameter
@@ -108,7 +108,7 @@ extension Function {
             given, isChecked: !areOurs(repeat (each Parameter).self) || !isOurs(Result.self))
     }
 
-    /// - Parameter isChecked: there are types of the embedder among the Swift types.
+    /// - Parameter isChecked: some of the Swift types are the embedder's.
     @usableFromInline
     func checked<Signature>(
         _ given: FunctionType, isChecked: Bool
@@ -179,7 +179,8 @@ extension Function {
     ///
     ///     let sum = try add(2 as Int32, 3 as Int32, returning: Int32.self)
     ///
-    /// - Throws: `CallError.signature` if the types are not the function's, else as a typed function.
+    /// - Throws: `CallError.signature` if the types are not the function's, else as a typed
+    ///   function.
     @inlinable
     public func callAsFunction<each Argument: WasmValue, Result: WasmValue>(
         _ arguments: repeat each Argument, returning: Result.Type = Result.self
@@ -189,14 +190,15 @@ extension Function {
 
     /// Calls a function without results.
     ///
-    /// - Throws: `CallError.signature` if the types are not the function's, else as a typed function.
+    /// - Throws: `CallError.signature` if the types are not the function's, else as a typed
+    ///   function.
     @inlinable
     public func callAsFunction<each Argument: WasmValue>(_ arguments: repeat each Argument) throws {
         try typed(as: ((repeat each Argument) -> Void).self)(repeat each arguments)
     }
 }
 
-/// The value types of a list of Swift types.
+/// The value types of a pack of Swift types.
 @inlinable
 func valueTypes<each T: WasmValue>(_ types: repeat (each T).Type) -> [ValueType] {
     var list: [ValueType] = []

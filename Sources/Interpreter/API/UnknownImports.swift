@@ -1,18 +1,18 @@
 import WasmDecoder
 import WasmValidator
 
-/// What stands in for imports that a linker does not know.
+/// Definitions for imports that a linker does not know.
 public enum UnknownImports: Sendable, Hashable, CaseIterable {
-    /// Functions that trap when they are called, with `TrapCode.hostError` and an `UnknownImport` as
-    /// the cause. Imports of other kinds stay unknown: they have no moment at which to trap.
+    /// Functions that trap when they are called, with `TrapCode.hostError` and an `UnknownImport`
+    /// as the cause. Imports of other kinds stay unknown, because they cannot trap.
     case trap
     /// Functions that return zeros and null references; memories and tables of their smallest size,
-    /// filled with zeros and nulls; globals of zero or null; tags. What can be neither zero nor null
-    /// traps, if it is a function's result, or else stays unknown.
+    /// filled with zeros and nulls; globals of zero or null; tags. A function with a result that
+    /// can be neither zero nor null traps; other such imports stay unknown.
     case zero
 }
 
-/// A function was called that its module imports and that nobody defined: see `UnknownImports.trap`.
+/// An undefined import was called: see `UnknownImports.trap`.
 public struct UnknownImport: Error, Hashable, Sendable {
     public let module: Name
     public let name: Name
@@ -23,17 +23,17 @@ extension UnknownImport: CustomStringConvertible {
 }
 
 extension Linker {
-    /// Defines what a module imports and the linker does not know yet, so that the module can be
-    /// instantiated and runs as long as it does not need it.
+    /// Defines all imports of a module that the linker does not know yet, so that the module can be
+    /// instantiated, and runs as long as it does not use them.
     ///
     ///     try linker.defineUnknownImports(of: module, in: store, as: .trap)
     ///     let instance = try linker.instantiate(module, in: store)
     ///
     /// - Parameters:
-    ///   - module: whose imports are looked at.
-    ///   - store: where memories, tables, globals and tags are made, for `zero`.
-    ///   - kind: what stands in for them.
-    ///   - onCall: is told of each call of such a function, with the arguments.
+    ///   - module: the module whose imports are defined.
+    ///   - store: the store in which memories, tables, globals and tags are made, for `zero`.
+    ///   - kind: the kind of definitions.
+    ///   - onCall: called for each call of such a function, with its arguments.
     /// - Returns: the imports that it defined.
     /// - Throws: `ResourceError` if the store's limits do not allow a memory or table.
     @discardableResult

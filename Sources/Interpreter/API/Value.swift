@@ -1,4 +1,4 @@
-/// A WebAssembly value as the host sees it.
+/// A WebAssembly value for the host.
 ///
 /// Two values are equal if their bits are: a NaN equals itself, 0.0 and -0.0 differ.
 /// Specification: 4.2.1 (values).
@@ -58,7 +58,8 @@ extension Value: Hashable {
 }
 
 extension Value: CustomStringConvertible {
-    /// The number, or `v128 0x...` with the most significant digit first, or a word for references.
+    /// The number, or `v128 0x...` with the most significant digit first, or a word for a
+    /// reference.
     public var description: String {
         switch self {
         case .i32(let value): "\(value)"
@@ -83,14 +84,14 @@ extension Value: CustomStringConvertible {
     }
 }
 
-/// What an externref refers to: a value of the host that the guest passes around unseen.
+/// The content of an externref: a value of the host that is opaque to the guest.
 ///
 /// Equal external references are one and the same reference for the guest.
 public struct ExternReference: Hashable {
     enum Kind: Hashable {
         case handle(UInt64)
         case value(AnyHashable)
-        /// What a guest converted with `extern.convert_any`.
+        /// A guest's reference that was converted with `extern.convert_any`.
         indirect case guest(AnyReference)
     }
     let kind: Kind
@@ -100,14 +101,14 @@ public struct ExternReference: Hashable {
     /// The largest number that fits a reference itself.
     static let handleLimit: UInt64 = 1 << 61
 
-    /// A number of the host's own, which the reference carries itself. Costs nothing.
+    /// A number that the host chooses, which the reference itself contains. Costs nothing.
     public init(handle: UInt64) {
         kind = handle < Self.handleLimit ? .handle(handle) : .value(AnyHashable(handle))
     }
 
-    /// Any value. Once it was given to a guest, the store keeps it until a collection finds that no
-    /// guest refers to it. Use `init(handle:)` and a table of your own where the value is a handle of
-    /// the store itself, which would keep the store alive for ever.
+    /// Any value. After it was passed to a guest, the store keeps it until a collection finds that
+    /// no guest refers to it. For a value that keeps the store alive, use `init(handle:)` and your
+    /// own table, because the store would never be freed.
     public init(_ value: some Hashable) { kind = .value(AnyHashable(value)) }
 
     /// The number that `init(handle:)` was given, if the reference was made by it.

@@ -1,10 +1,11 @@
-/// A value that the host gave does not fit where it should go.
+/// A value of the host does not fit its destination.
 public enum ValueError: Error, Hashable {
     /// A value of another type is needed.
     case typeMismatch(expected: ValueType)
     /// The function or instance lives in another store.
     case foreignStore
-    /// The program has no room for another value of the host: see `StoreLimits.totalBytes`.
+    /// The program's total has no space for another value of the host: see
+    /// `StoreLimits.totalBytes`.
     case resource(ResourceError)
 }
 
@@ -23,23 +24,23 @@ public enum CallError: Error, Hashable {
     case argumentCount(expected: Int, given: Int)
     /// Counted from 0.
     case argument(index: Int, ValueError)
-    /// Swift types are not the function's.
+    /// The Swift types are not those of the function.
     case signature(expected: FunctionType, given: FunctionType)
-    /// A host function answered more or fewer results than its type has.
+    /// A host function returned more or fewer results than its type has.
     case resultCount(expected: Int, given: Int)
     /// A result of a host function, counted from 0.
     case result(index: Int, ValueError)
-    /// An observer, a limiter or a closure for fuel called a guest, while the store's guest stands
+    /// An observer, a limiter or a closure for fuel called a guest, while the store's guest is
     /// in the middle of an instruction.
     case guestIsHeld
-    /// Slots of a call have no such index; `count` is how many there are. What was read is 0, what was
-    /// written is lost, and the call ends with this.
+    /// A call has no slot with this index; `count` is the number of slots. Reading gave 0, writing
+    /// had no effect, and the call ends with this error.
     case slot(index: Int, count: Int)
-    /// A slot holds no reference of the type that was asked for. What was read is null, and the call
-    /// ends with this.
+    /// A slot has no reference of the requested type. Reading gave null, and the call ends with
+    /// this error.
     case slotType(index: Int, ValueError)
-    /// Another thread runs a guest of the store, which one thread uses at a time. Found as well as it
-    /// can be without a lock: not every mistake of the kind is.
+    /// Another thread runs a guest of the store, which only one thread may use at a time. It is not
+    /// detected in all cases, since there is no lock.
     case storeInUse
 }
 
@@ -64,17 +65,17 @@ extension CallError: CustomStringConvertible {
     }
 }
 
-/// Something in a memory, table or global that cannot be read or changed as asked.
+/// An access to a memory, table or global that is not possible.
 public enum AccessError: Error, Hashable {
     /// The table has no element with this index.
     case outOfBounds(index: UInt64)
     /// The bytes are not all in the memory.
     case memoryOutOfBounds(address: UInt64, count: UInt64)
-    /// The text at this address is no UTF-8.
+    /// The text at this address is not UTF-8.
     case malformedText(address: UInt64)
-    /// The text at this address has no end.
+    /// The text at this address is not terminated.
     case unterminatedText(address: UInt64)
-    /// The caller has no memory, or is no guest.
+    /// The caller has no memory, or is not a guest.
     case noMemory
     /// The global is constant.
     case immutable
@@ -98,9 +99,9 @@ extension AccessError: CustomStringConvertible {
     }
 }
 
-/// A table, exception, structure or array that the host cannot make so.
+/// A table, exception, structure or array cannot be made with these arguments.
 public enum CreationError: Error, Hashable {
-    /// The type is none of this kind.
+    /// The type is of another kind.
     case wrongType
     /// There must be one value for each field or parameter.
     case valueCount(expected: Int, given: Int)
@@ -131,7 +132,7 @@ extension Store {
         }
         var slots: [(low: UInt64, high: UInt64)] = []
         slots.reserveCapacity(types.count)
-        // Comparing values of the embedder runs its code, which may collect garbage.
+        // Comparing values runs code of the embedder, which may collect garbage.
         let kept = temporaries.count
         defer { temporaries.removeSubrange(kept...) }
         for (index, type) in types.enumerated() {

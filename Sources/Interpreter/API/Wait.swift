@@ -7,9 +7,9 @@
 ///         throw Suspension(wait) { caller, slots in slots.setResult(i32: readByte(socket) ?? -1) }
 ///     }
 ///
-/// The wait is over as soon as one of these is so; nothing is said of which. So what follows looks
-/// again, and waits again if there is still nothing to do. A wait with nothing in it ends only when
-/// the guest is stopped or its `Execution.wakeCell` is woken.
+/// The wait is over as soon as one of these is ready; which one is not reported. So the
+/// continuation checks again, and waits again if necessary. An empty wait ends only when the guest
+/// is stopped or its `Execution.wakeCell` is woken.
 public struct Wait: Sendable {
     /// Ways in which a descriptor can be ready.
     public struct Directions: OptionSet, Hashable, Sendable {
@@ -22,7 +22,7 @@ public struct Wait: Sendable {
         public static let writing = Directions(rawValue: 2)
     }
 
-    /// A descriptor of the host that is to become ready. An error or a hang-up is ready too.
+    /// A descriptor of the host to wait for. It is also ready after an error or a hang-up.
     public struct Interest: Hashable, Sendable {
         public let descriptor: Int32
         public internal(set) var directions: Directions
@@ -30,13 +30,13 @@ public struct Wait: Sendable {
 
     /// Each descriptor once.
     public private(set) var interests: [Interest] = []
-    /// When the wait is over in any case; nil for never.
+    /// The end of the wait; nil for no end.
     public var end: ContinuousClock.Instant?
-    /// Sources, and the turn that each had when there was nothing.
+    /// Sources, each with its turn before it was checked.
     var sources: [(source: WakeSource, turn: UInt64)] = []
-    /// What keeps the descriptors open while the guest waits.
+    /// Objects that keep the descriptors open while the guest waits.
     private var kept: [any AnyObject & Sendable] = []
-    /// Where a descriptor stands among the interests, if there are many.
+    /// The index of each descriptor's interest, if there are many.
     private var indices: [Int32: Int] = [:]
 
     public init() {}
@@ -44,10 +44,10 @@ public struct Wait: Sendable {
     /// Adds a descriptor of the host.
     ///
     /// - Parameters:
-    ///   - descriptor: of the host.
-    ///   - directions: what it is to become ready for.
-    ///   - owner: is kept alive until the wait is over, so that it does not close the descriptor
-    ///     before; nil if the caller sees to that.
+    ///   - descriptor: a descriptor of the host.
+    ///   - directions: the directions to wait for.
+    ///   - owner: kept alive until the wait is over, so that it does not close the descriptor
+    ///     before; nil if the caller ensures that.
     public mutating func add(
         _ descriptor: Int32, _ directions: Directions,
         keeping owner: (any AnyObject & Sendable)? = nil
@@ -64,19 +64,19 @@ public struct Wait: Sendable {
     /// Adds a source of the embedder.
     ///
     /// - Parameters:
-    ///   - source: what is signalled when there is something to do.
-    ///   - turn: `source.turn`, read before it was found that there is nothing to do. If the source
-    ///     was signalled since, the wait is over at once.
+    ///   - source: is signalled when the guest can continue.
+    ///   - turn: `source.turn`, read before the check that found nothing. If the source was
+    ///     signalled since, the wait is over at once.
     public mutating func add(_ source: WakeSource, since turn: UInt64) {
         sources.append((source, turn))
     }
 
-    /// Ends the wait at `end` at the latest.
+    /// Ends the wait at `end` or earlier.
     public mutating func end(at end: ContinuousClock.Instant) {
         self.end = min(self.end ?? end, end)
     }
 
-    /// Up to so many interests are searched one by one.
+    /// Up to this number, interests are searched one by one.
     private static let searchLimit = 8
 
     private func index(of descriptor: Int32) -> Int? {

@@ -1,18 +1,18 @@
-// Invariant: `place` is 0 or the address of one of `places`, which grow only; so whoever has read it
-// may use it as long as the cell lives.
+// Invariant: `place` is 0 or the address of one of `places`, which only grow; so an address that
+// was read is valid as long as the cell exists.
 
 import Synchronization
 
-/// Where somebody says that one waiting guest is to be looked at again.
+/// Wakes one waiting guest, so that it checks again.
 ///
-/// Each `Execution` has one, and each `InterruptHandle`. A loop attaches them to its `WakeQueue` and
-/// finds there which of its guests were woken.
+/// Each `Execution` has one, and each `InterruptHandle`. A loop attaches them to its `WakeQueue`,
+/// which lists those that were woken.
 public final class WakeCell: Sendable {
     private let woken = Atomic(false)
-    /// Where the cell goes when it is woken.
+    /// The entry in the queue that the cell is added to when it is woken.
     private let place = Atomic<UInt>(0)
     private let places = Mutex<[WakeQueue.Place]>([])
-    /// What is woken besides: the thread of a store that waits by itself.
+    /// Also woken: the thread of a store that waits by itself.
     private let thread: InterruptHandle?
 
     public init() { thread = nil }
@@ -20,12 +20,12 @@ public final class WakeCell: Sendable {
     /// A cell that wakes the thread on which the guest of a store waits.
     init(thread: InterruptHandle) { self.thread = thread }
 
-    /// Says that whoever waits is to look again. From any thread, also from a signal handler. Costs an
-    /// atomic access or two, and a system call if the queue was empty.
+    /// Wakes the guest. May be called on any thread, and from a signal handler. Costs one or two
+    /// atomic accesses, and a system call if the queue was empty.
     public func wake() {
         woken.store(true, ordering: .sequentiallyConsistent)
         thread?.notify()
-        // Whoever attaches a queue looks at `woken` afterwards: one of both sees what the other did.
+        // `attach` reads `woken` after setting the place, so one of both sees the other's change.
         push()
     }
 
@@ -37,8 +37,8 @@ public final class WakeCell: Sendable {
         }
     }
 
-    /// Puts the cell into `queue` from now on when it is woken, and at once if it was woken already.
-    /// It goes into one queue at a time: the last one that it was attached to.
+    /// Adds the cell to `queue` whenever it is woken, and at once if it was woken already. It is
+    /// added only to the queue that it was attached to last.
     public func attach(to queue: WakeQueue) {
         let address = places.withLock { places -> UInt in
             let known = places.first { $0.queue === queue }
@@ -55,13 +55,13 @@ public final class WakeCell: Sendable {
     /// Whether it was woken since the guest began to wait.
     public var isWoken: Bool { woken.load(ordering: .sequentiallyConsistent) }
 
-    /// Forgets what was said before.
+    /// Resets the cell.
     func reset() { woken.store(false, ordering: .sequentiallyConsistent) }
 }
 
-/// Tells guests that a stream or another object of the embedder may have something for them.
+/// Wakes guests that wait for a stream or another object of the embedder.
 ///
-/// Whoever finds nothing waits for the next turn:
+/// A function that finds nothing waits for the next turn:
 ///
 ///     let turn = source.turn
 ///     if let value = take() { return value }
@@ -69,7 +69,7 @@ public final class WakeCell: Sendable {
 ///     wait.add(source, since: turn)
 ///     throw Suspension(wait) { ... }
 ///
-/// and whoever puts something there calls `signal()` afterwards, on any thread.
+/// and the code that makes it available calls `signal()` afterwards, on any thread.
 public final class WakeSource: Sendable {
     private struct State {
         var turn: UInt64 = 0
@@ -80,14 +80,14 @@ public final class WakeSource: Sendable {
 
     public init() {}
 
-    /// How often the source was signalled.
+    /// The number of signals so far.
     public var turn: UInt64 { state.withLock { $0.turn } }
 
-    /// Wakes all that wait for the source. Takes a lock: not for signal handlers.
+    /// Wakes all guests that wait for the source. Takes a lock: not for signal handlers.
     public func signal() {
         state.withLock { state in
             state.turn &+= 1
-            // Under the lock: who unsubscribes is not woken any more.
+            // Under the lock, so that no cell is woken after it was unsubscribed.
             for cell in state.cells { cell.wake() }
             state.cells.removeAll(keepingCapacity: true)
         }
@@ -101,7 +101,7 @@ public final class WakeSource: Sendable {
         }
     }
 
-    /// Takes back what `subscribe` did. Nothing happens if the cell was woken before.
+    /// Removes a subscription. Does nothing if the cell was woken before.
     public func unsubscribe(_ cell: WakeCell) {
         state.withLock { state in
             if let index = state.cells.firstIndex(where: { $0 === cell }) {
@@ -112,7 +112,7 @@ public final class WakeSource: Sendable {
 }
 
 extension Wait {
-    /// Lets the sources wake `cell`.
+    /// Subscribes `cell` to all sources.
     func subscribe(_ cell: WakeCell) {
         for (source, turn) in sources { source.subscribe(cell, since: turn) }
     }

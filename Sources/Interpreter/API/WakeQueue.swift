@@ -1,11 +1,12 @@
-// Invariants: `head` is 0 or the address of the first of a list of places that are linked by `next`;
-// the cell of each was retained once, and keeps its place. A place is in the list while `isQueued`.
-// Whatever takes the list takes all of it.
+// Invariants: `head` is 0 or the address of the first of a list of places that are linked by
+// `next`; the cell of each was retained once, and keeps its place. A place is in the list while
+// `isQueued`. The list is always taken as a whole.
 
 import Synchronization
 import WasmSystem
 
-/// Where a loop finds the guests that were woken or interrupted: any number of them, by one descriptor.
+/// Lists the guests of a loop that were woken or interrupted, with one descriptor for any number of
+/// guests.
 ///
 ///     let queue = WakeQueue()
 ///     execution.wakeCell.attach(to: queue)
@@ -13,9 +14,9 @@ import WasmSystem
 ///     // when `queue.descriptor` is readable
 ///     queue.drain { cell in ... }
 ///
-/// Cells come from any thread, also from signal handlers; one thread drains.
+/// Cells are added on any thread, also in signal handlers; one thread drains the queue.
 public final class WakeQueue: Sendable {
-    /// Readable while there may be cells: an `eventfd`. -1 if the system has none left.
+    /// Readable while there may be cells: an `eventfd`. -1 if the system refuses.
     public let descriptor: Int32
     private let isOwned: Bool
     private let head = Atomic<UInt>(0)
@@ -27,9 +28,9 @@ public final class WakeQueue: Sendable {
         isOwned = true
     }
 
-    /// A queue that makes a descriptor of the caller readable, which outlives it.
+    /// A queue that makes a descriptor of the caller readable, which must outlive the queue.
     ///
-    /// - Parameter descriptor: an `eventfd` that does not block.
+    /// - Parameter descriptor: a nonblocking `eventfd`.
     public init(signalling descriptor: Int32) {
         self.descriptor = descriptor
         isOwned = false
@@ -40,10 +41,10 @@ public final class WakeQueue: Sendable {
         if isOwned { WakeEvent.close(descriptor) }
     }
 
-    /// A cell's place in the list of a queue.
+    /// A cell's entry in the list of a queue.
     final class Place: Sendable {
         let queue: WakeQueue
-        /// The cell, which has the place.
+        /// The cell that owns the entry.
         let cell: UInt
         let next = Atomic<UInt>(0)
         let isQueued = Atomic(false)
@@ -57,16 +58,16 @@ public final class WakeQueue: Sendable {
     /// Makes the descriptor readable without a cell.
     public func signal() { WakeEvent.signal(descriptor) }
 
-    /// Takes all cells out and hands each to `body`, in no particular order. One that is woken from
-    /// then on comes again.
+    /// Removes all cells and passes each to `body`, in no particular order. A cell that is woken
+    /// from then on is added again.
     public func drain(_ body: (WakeCell) -> Void) {
-        // Whoever finds the list empty from here on makes the descriptor readable again.
+        // From here on, a push to an empty list makes the descriptor readable again.
         WakeEvent.clear(descriptor)
         takeAll(body)
     }
 
-    /// Takes no cells from now on, and lets go of those that it has. A queue that is not drained any
-    /// more would keep the cells that are woken, and they the queue.
+    /// Accepts no more cells, and releases those that it has. A queue that is no longer drained
+    /// would form a cycle with its woken cells.
     public func close() {
         isClosed.store(true, ordering: .sequentiallyConsistent)
         takeAll { _ in }

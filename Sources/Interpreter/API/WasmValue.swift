@@ -1,10 +1,10 @@
-// Invariant: bits are taken for another type only between vectors of 16 bytes, of which all are
+// Invariant: bits are reinterpreted only between vectors of 16 bytes, for which all bits are
 // values.
 
 import WasmDecoder
 
-/// A Swift type whose values are WebAssembly values of one type: what typed calls pass, in both
-/// directions.
+/// A Swift type whose values are WebAssembly values of one type, for parameters and results of
+/// typed calls.
 ///
 /// | Swift | WebAssembly |
 /// |---|---|
@@ -15,15 +15,15 @@ import WasmDecoder
 /// | `SIMD16<UInt8>` | v128, lane 0 in the lowest byte |
 /// | `Function?`, `ExternReference?`, `AnyReference?`, `Exception?` | funcref, externref, anyref, exnref |
 ///
-/// Types of an embedder may conform as well. What they write is checked as other bits are that a host
-/// writes to slots: see `HostFunction` and `CallSlots`.
+/// Types of an embedder may conform as well. The bits that they write are checked, like others that
+/// a host writes to slots: see `HostFunction` and `CallSlots`.
 public protocol WasmValue {
     /// The WebAssembly type.
     static var valueType: ValueType { get }
-    /// Reads the value that starts at slot `index`, which is of the type, and moves the index behind
+    /// Reads the value that starts at slot `index`, which is of the type, and moves the index after
     /// it.
     init(slots: borrowing CallSlots, at index: inout Int)
-    /// Writes the value to the slots from `index` on, and moves the index behind it.
+    /// Writes the value to the slots from `index` on, and moves the index after it.
     ///
     /// - Throws: `ValueError` if it belongs to another store; numbers never do.
     func write(to slots: borrowing CallSlots, at index: inout Int) throws(ValueError)
@@ -127,7 +127,7 @@ extension SIMD16: WasmValue where Scalar == UInt8 {
     }
 }
 
-/// Whether a type is one of those above, of which it is known that they write values of their type.
+/// Whether a type is one of those above, which always write values of their type.
 @inlinable
 func isOurs<T: WasmValue>(_ type: T.Type) -> Bool {
     type == Int32.self || type == UInt32.self || type == Int64.self || type == UInt64.self

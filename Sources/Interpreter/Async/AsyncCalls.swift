@@ -1,25 +1,28 @@
 import Synchronization
+import WasmInterpreter
 
 // Everything here runs in the isolation of the caller: a store is not `Sendable` and never leaves
-// it. Only the wish to be cancelled comes from elsewhere.
+// it. Only cancellation comes from elsewhere.
 
 /// Calls that do not hold a thread while their guest waits.
 ///
 ///     let results = try await function.call([.i32(7)])
 ///
-/// The guest runs on the caller's executor. When an asynchronous host function lets it wait, or it
-/// waits in WASI or for another guest, the caller's task is suspended; when it computes for long, it lets others run every
-/// `Store.yieldInterval`. While it waits, the caller's actor may use the store, also for further
-/// asynchronous calls: every one of them has its own stack.
+/// The guest runs on the caller's executor. While it waits for an asynchronous host function, in
+/// WASI or for another guest, the caller's task is suspended. While it computes, the task yields
+/// every `Store.yieldInterval` units. While it waits, the caller's actor may use the store, also
+/// for more asynchronous calls: each has its own stack.
 ///
-/// When the task is cancelled, the guest ends with `CancellationError`: at once if it computes or waits,
-/// and when the host function ends if it waits for an asynchronous one. No code of the guest runs any more.
+/// When the task is cancelled, the guest ends with `CancellationError`: at once if it computes or
+/// waits, and after the host function if it waits for an asynchronous one. No more code of the
+/// guest runs.
 extension Function {
     /// Calls the function and suspends the task until it returns.
     ///
-    /// - Throws: `CancellationError`, `CallError` if the arguments do not fit, else what the guest and
-    ///   its host functions throw, as without `await`. Where `Store.onOutOfFuel` is `.suspend`, a guest
-    ///   whose fuel is used up traps: resume an `Execution` by hand to give it more.
+    /// - Throws: `CancellationError`, `CallError` if the arguments do not fit, and the errors of
+    ///   the guest and its host functions, as without `await`. Where `Store.onOutOfFuel` is
+    ///   `.suspend`, a guest whose fuel is used up traps: resume an `Execution` by hand to give it
+    ///   more.
     nonisolated(nonsending)
         public func call(_ arguments: [Value] = []) async throws -> [Value]
     {
@@ -37,7 +40,8 @@ extension Function {
     ///
     ///     let sum = try await add.call(2 as Int32, 3 as Int32, returning: Int32.self)
     ///
-    /// - Throws: `CallError.signature` if the types are not the function's, else as `call(_:)`.
+    /// - Throws: `CallError.signature` if the types are not the function's; otherwise as
+    ///   `call(_:)`.
     nonisolated(nonsending)
         public func call<each Argument: WasmValue, Result: WasmValue>(
             _ arguments: repeat each Argument, returning: Result.Type = Result.self
@@ -46,7 +50,8 @@ extension Function {
         try await typed(as: ((repeat each Argument) -> Result).self).call(repeat each arguments)
     }
 
-    /// - Parameter isolation: the caller's. The operation below would leave it if it did not name it.
+    /// - Parameter isolation: the caller's. The operation below names it, or it would run
+    ///   elsewhere.
     fileprivate func finish<Results>(
         _ execution: Execution, isolation: isolated (any Actor)? = #isolation,
         reading: (borrowing CallSlots) throws -> Results
@@ -145,11 +150,11 @@ extension Execution {
 }
 
 extension Execution {
-    /// Suspends the task until the guest is to be looked at.
+    /// Suspends the task until the guest can be resumed.
     nonisolated(nonsending)
         private func wait(for wait: Wait) async throws
     {
-        // Without the thread, this one has to wait.
+        // If there is no such thread, this one waits.
         guard let thread = WaitThread.shared else { return try park() }
         let cells = [wakeCell, store.interruptHandle.wakeCell]
         await withCheckedContinuation { continuation in
@@ -158,7 +163,7 @@ extension Execution {
     }
 }
 
-/// Brings the cancellation of a task to the guest that it runs, and to no other guest of the store.
+/// Passes the cancellation of a task to the guest that it runs, and to no other guest of the store.
 private final class TaskCancellation: Sendable {
     private struct State {
         var isRunning = false
@@ -178,12 +183,12 @@ private final class TaskCancellation: Sendable {
     func cancel() {
         state.withLock { state in
             state.isCancelled = true
-            // A guest that waits is not resumed any more.
+            // A waiting guest is woken, to end.
             if state.isRunning { handle.interrupt() } else { cell.wake() }
         }
     }
 
-    /// Throws if the task was cancelled. Who is cancelled from then on is woken.
+    /// Throws if the task was cancelled. A cancellation after this wakes the guest.
     func check() throws {
         if state.withLock({ $0.isCancelled }) { throw CancellationError() }
     }
@@ -194,7 +199,7 @@ private final class TaskCancellation: Sendable {
         let result = Result { try body() }
         let isCancelled = state.withLock { state in
             state.isRunning = false
-            // A guest that ended by itself has not seen the request; nobody else shall.
+            // A guest that ended by itself did not take the request; the next one must not.
             if state.isCancelled { handle.reset() }
             return state.isCancelled
         }

@@ -1,22 +1,25 @@
-/// What an asynchronous host function sees of the guest that waits for it.
+import WasmDecoder
+import WasmInterpreter
+
+/// The waiting guest of an asynchronous host function.
 ///
-/// The guest stands still meanwhile: memory may be read and written, and the store be used for other
-/// calls, also for functions of the same guest. Stays in the isolation that the guest was called
-/// from, as everything of a store.
+/// While the guest waits, its memory may be read and written, and the store may be used for other
+/// calls, also of the same guest's functions. It stays in the isolation of the guest's caller, like
+/// everything of a store.
 public struct AsyncCaller {
     public let store: Store
     /// The instance whose code called; nil if the host called the function itself.
     public let instance: Instance?
 
-    /// Memory 0 of the calling instance; nil without caller or memory.
+    /// Memory 0 of the calling instance; nil without a caller or a memory.
     public var memory: Memory? {
         if case .memory(let memory)? = instance?.external(.memory, 0) { memory } else { nil }
     }
 }
 
-/// What an asynchronous host function asks for when its guest begins to wait.
+/// The request of an asynchronous host function when its guest begins to wait.
 struct AsyncRequest {
-    /// Puts results into the slots that the guest reads.
+    /// Writes results to the slots that the guest reads.
     typealias Results = (borrowing CallSlots) throws -> Void
 
     let body: nonisolated(nonsending) () async throws -> Results
@@ -25,10 +28,10 @@ struct AsyncRequest {
 extension HostFunction {
     /// An asynchronous function with typed parameters and results.
     ///
-    /// Its guest is suspended while it works and holds no thread. So guests that call it must be
-    /// called with `await`; for others it is an error, `SuspensionError.cannotWait`.
+    /// Its guest is suspended meanwhile and holds no thread. Guests that call it must be called
+    /// with `await`; otherwise the call ends with `SuspensionError.cannotWait`.
     ///
-    /// The closure runs in the isolation of whoever called the guest, and is cancelled with it.
+    /// The closure runs in the isolation of the guest's caller, and is cancelled with its task.
     public convenience init<each Parameter: WasmValue, each Result: WasmValue>(
         async body:
             nonisolated(nonsending) @escaping (AsyncCaller, repeat each Parameter)

@@ -179,7 +179,7 @@ final class Heap {
 
     /// Puts at least one cell into a free list that is empty, without collecting; `byteCount` is
     /// the size of the object if it is a large one. False if the limit forbids it.
-    func refill(_ sizeClass: Int, _ byteCount: Int) -> Bool {
+    func fillFreeList(_ sizeClass: Int, _ byteCount: Int) -> Bool {
         if isSweeping { _ = sweep(of: nil) }
         if sizeClass == SizeClass.large { return takeLarge(byteCount) }
         while let block = unswept[sizeClass].popLast() {

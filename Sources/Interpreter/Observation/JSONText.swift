@@ -1,9 +1,13 @@
-/// Writes JSON as it goes, without white space.
+/// Writes the JSON of profiles piece by piece, without white space; only `FirefoxProfile` uses it.
+///
+/// Columns of a profile may have millions of numbers, which are written without a tree of values.
+/// `WasmdDocuments` has the general writer, but belongs to the daemon, on which the engine must not
+/// depend.
 ///
 /// Specification: RFC 8259.
 struct JSONText {
     private var bytes: [UInt8] = []
-    /// Whether something is before in the same object or array.
+    /// Whether a value precedes in the same object or array.
     private var needsComma = false
 
     var text: String { String(decoding: bytes, as: UTF8.self) }

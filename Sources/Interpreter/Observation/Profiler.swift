@@ -73,7 +73,7 @@ public final class Profiler {
 
     /// Budget until the next look at the clock: some 50 µs, by chance a little more or less, so that
     /// loops of the same length are not always met at the same place.
-    func nextSlice() -> UInt64 {
+    func nextGrant() -> UInt64 {
         random ^= random << 13
         random ^= random >> 7
         random ^= random << 17

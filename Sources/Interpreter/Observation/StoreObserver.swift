@@ -12,10 +12,7 @@ import WasmValidator
 /// store.observer = growth
 /// ```
 ///
-/// All requirements have an implementation that does nothing. They are called by the thread that
-/// runs the store, in the midst of what they tell of: an observer may look at memories, globals and
-/// names, but not call guests; a call ends with `ObserverError`. Objects of guests are not collected
-/// meanwhile.
+/// All requirements have an implementation that does nothing. They are called by the thread that runs the store, in the middle of an instruction: an observer may read memories, globals and names, but not call guests; such a call ends with `CallError.guestIsHeld`. Objects of guests are not collected meanwhile.
 ///
 /// Cost: without an observer, none. Calls and returns are told only if
 /// `Engine.Configuration.observesCalls` is set, which puts an instruction into all functions.

@@ -16,7 +16,7 @@ func runtimeRefill(
     guard let store = ContextView(cx).execution.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef {
         let byteCount = Int($0.heap.types[Int(type)].byteCount)
-        return $0.refill(sizeClass, byteCount, top: top, isInterruptible: true)?.answer ?? 0
+        return $0.fillFreeList(sizeClass, byteCount, top: top, isInterruptible: true)?.answer ?? 0
     }
 }
 
@@ -97,7 +97,7 @@ private struct Aggregate {
     private func allocate(_ byteCount: Int) -> (UnsafeMutableRawPointer?, UInt64) {
         let sizeClass = SizeClass.containing(byteCount)
         if let cell = store.heap.take(sizeClass) { return (cell, 0) }
-        if let trap = store.refill(sizeClass, byteCount, top: top, isInterruptible: true) {
+        if let trap = store.fillFreeList(sizeClass, byteCount, top: top, isInterruptible: true) {
             return (nil, trap.answer)
         }
         return (store.heap.take(sizeClass), store.heap.refusal.answer)

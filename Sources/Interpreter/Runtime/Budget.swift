@@ -4,9 +4,9 @@
 import WasmMachine
 
 /// Fuel, deadline and interruption. The machine counts a budget down and asks the store when it is
-/// used up; the store hands out the next slice, stops the guest, or lets it wait.
+/// used up; the store grants more units, stops the guest, or lets it wait.
 extension Store {
-    /// Puts a new slice into `execution.budget` after taking from it the units already used.
+    /// Grants units: puts them into `execution.budget`, less the units already used.
     ///
     /// - Parameter inOperation: an instruction is at work, which a guest cannot leave and come back
     ///   to. Where lack of fuel does not end the guest, it goes on in debt: the budget is negative.
@@ -20,24 +20,26 @@ extension Store {
             // Nothing, or a debt that the next refill has to pay.
             if code != 0 || execution.pointee.budget < 0 { return code }
         }
-        var slice = pace.next(at: .now)
-        if execution.pointee.isProfiled, let profiler { slice = min(slice, profiler.nextSlice()) }
+        var granted = pace.next(at: .now)
+        if execution.pointee.isProfiled, let profiler {
+            granted = min(granted, profiler.nextGrant())
+        }
         if let run = suspendable, let left = run.sliceLeft {
             guard left > 0 || inOperation else {
                 run.wait(.endOfSlice, owing: units)
                 return suspended
             }
             // Behind an operation, which is finished in any case, the machine asks again.
-            slice = inOperation ? 0 : min(slice, left)
-            run.sliceLeft = left - min(left, inOperation ? units : slice)
+            granted = inOperation ? 0 : min(granted, left)
+            run.sliceLeft = left - min(left, inOperation ? units : granted)
         }
         guard let reserve = fuelReserve else {
-            execution.pointee.budget = Int64(slice) - Int64(clamping: min(units, 1))
+            execution.pointee.budget = Int64(granted) - Int64(clamping: min(units, 1))
             return 0
         }
-        slice = min(slice, reserve - units)
-        fuelReserve = reserve - units - slice
-        execution.pointee.budget = Int64(slice)
+        granted = min(granted, reserve - units)
+        fuelReserve = reserve - units - granted
+        execution.pointee.budget = Int64(granted)
         return 0
     }
 

@@ -16,17 +16,17 @@ extension Store {
     ///   - top: after all slots of the value stack that are in use.
     ///   - isInterruptible: a guest asks, which may be stopped during a collection.
     /// - Returns: nil, or what stops the guest: the heap's limit, the system, or an interruption.
-    func refill(
+    func fillFreeList(
         _ sizeClass: Int, _ byteCount: Int, top: UnsafeMutablePointer<UInt64>,
         isInterruptible: Bool = false
     ) -> TrapCode? {
         if heap.isCollectionDue, let stop = collect(top: top, isInterruptible: isInterruptible) {
             return stop
         }
-        if heap.refill(sizeClass, byteCount) { return nil }
+        if heap.fillFreeList(sizeClass, byteCount) { return nil }
         if heap.isCollectionWorthwhile {
             if let stop = collect(top: top, isInterruptible: isInterruptible) { return stop }
-            if heap.refill(sizeClass, byteCount) { return nil }
+            if heap.fillFreeList(sizeClass, byteCount) { return nil }
         }
         heap.hasRefused = true
         return heap.refusal
@@ -35,13 +35,13 @@ extension Store {
     /// A cell for an object of `byteCount` bytes, which the caller must give a header and contents
     /// before anything else is allocated.
     ///
-    /// - Throws: as `refill`.
+    /// - Throws: as `fillFreeList`.
     func allocate(
         _ byteCount: Int, top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
     ) throws(GuestStop) -> UnsafeMutableRawPointer {
         let sizeClass = SizeClass.containing(byteCount)
         if let cell = heap.take(sizeClass) { return cell }
-        let stop = refill(sizeClass, byteCount, top: top, isInterruptible: isInterruptible)
+        let stop = fillFreeList(sizeClass, byteCount, top: top, isInterruptible: isInterruptible)
         guard stop == nil, let cell = heap.take(sizeClass) else {
             throw GuestStop(code: stop ?? heap.refusal)
         }

@@ -1,43 +1,43 @@
-// Invariant: `word` is allocated for the lifetime of the process and never moves. A handle that is
-// listed is kept by the list; it leaves the list under the lock only.
+// Invariant: `word` is allocated for the lifetime of the process and never moves. The list keeps
+// its handles; they are removed only under the lock.
 
 import Synchronization
 import WasmSystem
 
-/// Tells stores that their deadline has passed: sets a bit of their `InterruptHandle`, at which the
-/// machine looks after each call of the host.
+/// Notifies stores whose deadline has passed: sets a bit of their `InterruptHandle`, which the
+/// machine checks after each call of the host.
 ///
-/// A guest looks at the clock when its slice of the budget is used up, which may hold 50,000 calls
-/// of host functions. To look at the clock after each call would double what a call costs; to look
-/// after each hundredth would be late by a hundred slow calls. So one thread of the process sleeps
-/// until the next deadline, and the machine reads one word that is in its cache.
+/// The store reads the clock when a guest's budget is used up, which may be 50,000 calls of host
+/// functions. Reading it after each call would double the cost of a call; after each hundredth
+/// would be late by a hundred slow calls. So one thread of the process sleeps until the next
+/// deadline, and the machine reads one word that is in its cache.
 ///
-/// The thread is started with the first deadline. Where the system refuses it, the bit is set at
-/// once, and whoever looks at it looks at the clock.
+/// The thread is started with the first deadline. If the system refuses it, the bit is always set,
+/// and each check reads the clock.
 final class DeadlineAlarm: Sendable {
     static let shared = DeadlineAlarm()
 
     private struct State {
-        /// Those with a deadline, and some that had one.
+        /// Handles with a deadline, and some that had one.
         var handles: [InterruptHandle] = []
-        /// When so many are listed, those without a deadline are left out.
+        /// At this size, handles without a deadline are removed.
         var sizeOfNextCleaning = 64
         var hasThread = false
         var isThreadRefused = false
     }
 
     private let state = Mutex(State())
-    /// Changes when there is an earlier deadline than the thread knows of.
+    /// Changes when there is an earlier deadline than the thread waits for.
     nonisolated(unsafe) private let word: Futex.Word
-    /// When the thread looks next; `never` also while it is about to find out.
+    /// When the thread checks next; `never` also while it determines that.
     private let wakeTime = Atomic<Int64>(DeadlineAlarm.never)
     private let origin = ContinuousClock.now
 
-    /// A time that does not come.
+    /// A time that is never reached.
     static let never = Int64.max
-    /// Nanoseconds between two looks, so that many deadlines one after the other cost little.
+    /// Nanoseconds between two checks, so that many successive deadlines cost little.
     private static let granularity: Int64 = 100_000
-    /// The longest sleep: the clock of the sleep stands still while the machine is suspended.
+    /// The longest sleep, because the clock of the sleep stops while the machine is suspended.
     private static let longestSleep: Int64 = 10_000_000_000
 
     private init() {
@@ -55,12 +55,12 @@ final class DeadlineAlarm: Sendable {
 
     // MARK: Setting
 
-    /// Sets the bit of `handle` at `deadline`, or at once if that is over, and not at a time that
-    /// was set before. Called by the thread of the handle's store.
+    /// Sets the bit of `handle` at `deadline`, or at once if that is in the past, and not at a time
+    /// that was set before. Called by the thread of the handle's store.
     func set(_ handle: InterruptHandle, to deadline: ContinuousClock.Instant) {
         let time = time(of: deadline)
-        // The thread may read the old time, take the handle off its list, and look again: one of
-        // both sees what the other did.
+        // The thread may read the old time, remove the handle from its list, and check again: one
+        // of both sees the other's change.
         handle.alarm.time.store(time, ordering: .sequentiallyConsistent)
         guard time != Self.never else { return }
         if !handle.alarm.isListed.load(ordering: .sequentiallyConsistent), !list(handle) {
@@ -72,7 +72,7 @@ final class DeadlineAlarm: Sendable {
         }
     }
 
-    /// False if there is no thread that would look at the list.
+    /// False if there is no thread that would check the list.
     private func list(_ handle: InterruptHandle) -> Bool {
         state.withLock { state in
             if !state.hasThread {
@@ -96,14 +96,14 @@ final class DeadlineAlarm: Sendable {
     // MARK: The thread
 
     private func startThread() -> Bool {
-        // Signals are for the threads of the program.
+        // Other threads of the program handle signals.
         SystemThread.startDetached(SystemThread.Options(takesSignals: false)) { self.run() }
     }
 
     private func run() {
         while true {
             let ticket = word.pointee.load(ordering: .sequentiallyConsistent)
-            // Whoever sets a deadline from here on changes the word.
+            // A deadline that is set from here on changes the word.
             wakeTime.store(Self.never, ordering: .sequentiallyConsistent)
             let now = time(of: .now)
             let next = state.withLock { ring(in: &$0, at: now) }
@@ -115,8 +115,7 @@ final class DeadlineAlarm: Sendable {
         }
     }
 
-    /// Rings for the handles whose time has come, and takes them and those without a time off the
-    /// list.
+    /// Rings for the handles that are due, and removes them and those without a time from the list.
     ///
     /// - Returns: the earliest time of the others.
     @discardableResult
@@ -133,11 +132,11 @@ final class DeadlineAlarm: Sendable {
             }
             handle.alarm.isListed.store(false, ordering: .sequentiallyConsistent)
             guard handle.alarm.time.load(ordering: .sequentiallyConsistent) == time else {
-                // It was given another time meanwhile: look again.
+                // It was given another time meanwhile: check again.
                 handle.alarm.isListed.store(true, ordering: .sequentiallyConsistent)
                 continue
             }
-            // Not before: a store that sets the same time again forgets what rang until then.
+            // Not earlier: a store that sets the same time again clears the bit.
             if time <= now { handle.ring() }
             state.handles.swapAt(index, state.handles.count - 1)
             state.handles.removeLast()

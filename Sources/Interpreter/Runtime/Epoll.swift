@@ -1,20 +1,19 @@
 import WasmSystem
 
-/// Descriptors that a loop waits for, on a `Poller`. Used by one thread.
+/// The descriptors that a loop waits for, on a `Poller`. Used by one thread.
 final class Epoll {
     private var poller: Poller
     private var registrations: [Int32: Poller.Registration] = [:]
 
-    /// Nil if the system has no descriptor left.
+    /// Nil if the system refuses a descriptor.
     init?() {
         guard let poller = try? Poller() else { return nil }
         self.poller = poller
     }
 
-    /// Waits for a descriptor from now on, until it is told otherwise; none of the directions is not
-    /// at all.
+    /// Sets the directions in which a descriptor is waited for from now on; none removes it.
     ///
-    /// - Returns: false if the system cannot wait for it, as for a file.
+    /// - Returns: false if the system cannot wait for it, for example for a file.
     func set(_ descriptor: Int32, _ directions: Wait.Directions) -> Bool {
         let known = registrations[descriptor]
         guard !directions.isEmpty else {
@@ -27,7 +26,7 @@ final class Epoll {
         if directions.contains(.writing) { interests.insert(.writing) }
         do {
             if let known {
-                // Else the number was closed and is another file's now.
+                // Otherwise the descriptor was closed, and the number is another file's now.
                 if (try? poller.arm(known, interests)) != nil { return true }
                 poller.remove(known)
                 registrations[descriptor] = nil
@@ -41,9 +40,9 @@ final class Epoll {
         }
     }
 
-    /// Waits once, and hands each ready descriptor to `body` with the directions in which it is.
+    /// Waits once, and passes each ready descriptor to `body` with its directions.
     ///
-    /// - Parameter nanoseconds: how long at most; nil for ever.
+    /// - Parameter nanoseconds: the longest wait; nil for no limit.
     func wait(nanoseconds: Int64?, _ body: (Int32, Wait.Directions) -> Void) {
         let end = nanoseconds.map {
             $0 <= 0 ? 0 : SystemClock.monotonic.now &+ UInt64(truncatingIfNeeded: $0)

@@ -1,17 +1,18 @@
 import WasmValidator
 
-/// Instantiation: allocates what a module defines, fills it, and runs the start function.
+/// Instantiation: allocates and fills the entities that a module defines, and runs the start
+/// function.
 ///
 /// Specification: 4.7.3 (instantiation).
 extension Store {
-    /// Instantiates a module with what its imports were resolved to, in order.
+    /// Instantiates a module with its resolved imports, in order.
     ///
-    /// An instance whose active segments or start function fail stays in the store: what they
-    /// wrote stays, and tables of other instances may refer to its functions.
+    /// An instance whose active segments or start function fail stays in the store: their writes
+    /// stay, and tables of other instances may refer to its functions.
     ///
-    /// All of it looks at the deadline and at interruption, and what is in proportion to the module's
-    /// numbers and not to its size uses fuel: elements of tables and arrays, bytes of segments. Large
-    /// function bodies use it for their translation (`CodeTable.fuel`).
+    /// All steps check the deadline and interruption. Work that is proportional to numbers in the
+    /// module and not to its size uses fuel: elements of tables and arrays, bytes of segments.
+    /// Large function bodies use fuel for their translation (`CodeTable.fuel`).
     func instantiate(_ module: Module, imports: ImportSource) throws -> InstanceStorage {
         let instance = try allocate(module, imports: imports, define: initialize)
         do {
@@ -24,8 +25,8 @@ extension Store {
         return instance
     }
 
-    /// An instance whose memories, globals and tables `define` makes. What was made is freed on
-    /// failure: nothing outside of the instance can refer to it yet.
+    /// An instance whose memories, globals and tables `define` makes. On failure they are freed:
+    /// nothing outside of the instance can refer to them yet.
     func allocate(
         _ module: Module, imports: ImportSource, define: (InstanceStorage) throws -> Void
     ) throws -> InstanceStorage {
@@ -55,7 +56,7 @@ extension Store {
             try registerTypes(of: module)
             instance = try InstanceStorage(module, imports: imports, in: self)
         } catch {
-            // The heap knows some of them now.
+            // The heap has registered some of them.
             hold(typesOf: module)
             throw error
         }
@@ -69,7 +70,7 @@ extension Store {
         } catch {
             // Objects of these types may be on the heap.
             hold(typesOf: module)
-            // And nothing else: a limiter or observer may have made others meanwhile.
+            // Only these: a limiter or observer may have made others meanwhile.
             let parsed = module.parsed
             var own = Set<ObjectIdentifier>()
             for memory in instance.memories.dropFirst(parsed.importedMemoryCount) {
@@ -88,7 +89,8 @@ extension Store {
         }
     }
 
-    /// Tells the heap of the module's types, some at a time: one may have ten thousand fields.
+    /// Registers the module's types with the heap, some at a time: one may have ten thousand
+    /// fields.
     private func registerTypes(of module: Module) throws(GuestStop) {
         let ids = module.valid.typeIDs
         var start = 0
@@ -128,7 +130,7 @@ extension Store {
             }
             if index & 31 == 31 { try checkStop() }
         }
-        // Objects are made now and not when a guest stands somewhere in its code.
+        // Objects are made here, because they cannot be made in the middle of guest code.
         for segment in module.tracedSegments { _ = try instance.elements(segment) }
     }
 
@@ -151,8 +153,8 @@ extension Store {
                     throw trap
                 }
                 let target = record.pointee.elements + Int(truncatingIfNeeded: start)
-                // Objects were made before: now a collection could tell an observer, who may make
-                // the table grow and so move it.
+                // Objects were made before: a collection here could call an observer, which may
+                // grow and so move the table.
                 if case .ready(let made) = instance.elementStates[index] {
                     if let origin = made.baseAddress {
                         try inPieces(made.count * 8) {

@@ -1,8 +1,8 @@
 import WasmValidator
 
-/// Values by numbers or addresses that nobody outside chooses, in the order in which they came.
+/// Values by numbers or addresses that no guest chooses, in insertion order.
 ///
-/// In place of a dictionary: see `HashIndex` for why. Nothing is ever taken out.
+/// Used instead of a dictionary for the reason given at `HashIndex`. Entries are never removed.
 struct IntegerMap<Value> {
     private var index = HashIndex()
     private var keys: [Int] = []

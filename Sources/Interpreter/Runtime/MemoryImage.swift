@@ -78,7 +78,7 @@ final class MemoryImage: Sendable {
 
     deinit {
         pool.forget(ObjectIdentifier(self))
-        if let descriptor { MemoryFile.close(descriptor) }
+        if let descriptor { AnonymousFile.close(descriptor) }
         if contentByteCount > 0 {
             SystemMemory.release(content, contentByteCount)
         } else {
@@ -89,14 +89,14 @@ final class MemoryImage: Sendable {
     private static func makeFile(
         _ byteCount: Int, _ runs: [Range<Int>], _ bytes: [UnsafeRawBufferPointer]
     ) -> (Int32, UnsafeMutableRawPointer)? {
-        guard let file = MemoryFile.create(byteCount) else { return nil }
+        guard let file = AnonymousFile.create(byteCount) else { return nil }
         let isWritten = zip(runs, bytes).allSatisfy {
-            MemoryFile.write(file, $1, at: $0.lowerBound)
+            AnonymousFile.write(file, $1, at: $0.lowerBound)
         }
-        if isWritten, MemoryFile.seal(file), let content = MemoryFile.map(file, byteCount) {
+        if isWritten, AnonymousFile.seal(file), let content = AnonymousFile.map(file, byteCount) {
             return (file, content)
         }
-        MemoryFile.close(file)
+        AnonymousFile.close(file)
         return nil
     }
 
@@ -132,7 +132,7 @@ final class MemoryImage: Sendable {
     /// only this copy. False if the system has no file for it or refuses.
     func map(at address: UnsafeMutableRawPointer) -> Bool {
         guard let descriptor else { return false }
-        return MemoryFile.map(descriptor, contentByteCount, at: address)
+        return AnonymousFile.map(descriptor, contentByteCount, at: address)
     }
 
     /// Copies all runs to the memory at `address`, which holds zeros.

@@ -30,8 +30,8 @@ private func place(
     memory.pointee.base + Int(truncatingIfNeeded: address)
 }
 
-/// Bytes from which on a bulk operation costs fuel. Below, it takes no longer than a few units: the slice
-/// that a guest got while its units were fast must not last a hundred milliseconds.
+/// Bytes from which on a bulk operation costs fuel. Below, it takes no longer than a few units: a
+/// budget granted while units were fast must not last a hundred milliseconds.
 let bulkChargeLimit: UInt64 = 1 << 12
 
 /// Takes a unit of the budget per KiB of a large bulk operation, so that neither fuel nor deadlines

@@ -1,5 +1,4 @@
-// Waiting on the thread itself: futex(2) where there are no descriptors, ppoll(2) where there are. A
-// port changes this file and the two that it uses.
+// Waiting on the thread itself: futex(2) without descriptors, ppoll(2) with some.
 //
 // Invariant: one thread at a time waits for a store.
 
@@ -8,8 +7,8 @@ import WasmSystem
 extension Store {
     /// Parks the thread until the wait may be over.
     ///
-    /// - Parameter cell: one that wakes this thread, and ends the wait when it is woken, or was.
-    /// - Returns: what stops the guest; nil if it is to look.
+    /// - Parameter cell: wakes this thread; the wait ends when it is woken, or was woken before.
+    /// - Returns: why the guest must stop; nil if it must check again.
     func park(_ wait: Wait, _ cell: WakeCell) -> TrapCode? {
         let handle = interruptHandle
         var descriptors = DescriptorWait(wait.interests)
@@ -33,7 +32,7 @@ extension Store {
         from start: ContinuousClock.Instant, to end: ContinuousClock.Instant
     ) -> Int64 {
         let (seconds, attoseconds) = start.duration(to: end).components
-        // A year is as good as any longer time: the loop looks again.
+        // A year is as good as any longer time, since the loop checks again.
         guard seconds < 31_536_000 else { return 31_536_000_000_000_000 }
         return max(0, seconds) * 1_000_000_000 + max(0, attoseconds / 1_000_000_000) + 1
     }
@@ -44,7 +43,7 @@ private struct DescriptorWait {
     private var items: [PollDescriptor]
     private let count: Int
 
-    /// How long to wait at once where a request to stop cannot wake the thread.
+    /// The longest single wait if a request to stop cannot wake the thread.
     private static let blindNanoseconds: Int64 = 10_000_000
 
     init(_ interests: [Wait.Interest]) {
@@ -61,7 +60,7 @@ private struct DescriptorWait {
 
     /// Parks the thread once. May return early.
     ///
-    /// - Returns: whether to look at the descriptors.
+    /// - Returns: whether to check the descriptors.
     mutating func park(_ handle: InterruptHandle, nanoseconds: Int64?) -> Bool {
         var timeout = nanoseconds
         if items.count == count {
@@ -83,12 +82,12 @@ private struct DescriptorWait {
                 isRefused = true
             }
         }
-        // There are more than the host can wait for at once.
+        // More than the host can wait for at once.
         if isRefused {
             handle.park(nanoseconds: min(nanoseconds ?? .max, Self.blindNanoseconds))
             return true
         }
-        // After a signal nothing is known.
+        // After a signal the readiness is unknown.
         guard let readyCount else { return false }
         if items.count > count, items[count].isReady { handle.clearWakeDescriptor() }
         return readyCount > 0 && items.prefix(count).contains { $0.isReady }

@@ -1,6 +1,6 @@
 // Invariants: `base` is the start of `byteCount` bytes of address space that belong to this value,
 // which has one owner; the first `committedByteCount` are readable and writable. The first
-// `fileByteCount` of them are a private mapping of a file, all else is anonymous. Who owns a
+// `fileByteCount` of them are a private mapping of a file, all else is anonymous. The owner of a
 // reservation with an image keeps the image.
 
 import Synchronization
@@ -11,15 +11,15 @@ struct Reservation: @unchecked Sendable {
     let base: UnsafeMutableRawPointer
     let byteCount: Int
     private(set) var committedByteCount = 0
-    /// What the bytes are as long as nobody writes to them, if a file of it is mapped; else zeros.
+    /// The image whose file is mapped, so that unwritten bytes have its content; nil for zeros.
     fileprivate private(set) var image: ObjectIdentifier?
-    /// Bytes at the start that are mapped from a file; if there is no image any more, they are
-    /// private copies, which hide what the file says.
+    /// Bytes at the start that are mapped from a file; without an image they are private copies,
+    /// which hide the file's content.
     private var fileByteCount = 0
     private var isReused = false
 
     /// Reserves `wanted` bytes, or less down to `least` in a process with little address space
-    /// (ulimit -v); nil if that is not there either. Whole pages; `wanted` is not 0.
+    /// (ulimit -v); nil if that is refused too. Whole pages; `wanted` is not 0.
     init?(_ wanted: Int, least: Int) {
         var byteCount = wanted
         while true {
@@ -33,7 +33,7 @@ struct Reservation: @unchecked Sendable {
         self.byteCount = byteCount
     }
 
-    /// Makes one of a mapping, all of it readable and writable, that was used.
+    /// Makes one from a used mapping, all of it readable and writable.
     fileprivate init(of base: UnsafeMutableRawPointer, byteCount: Int) {
         self.base = base
         self.byteCount = byteCount
@@ -41,7 +41,7 @@ struct Reservation: @unchecked Sendable {
         isReused = true
     }
 
-    /// Gives everything back.
+    /// Frees all of it.
     func release() { SystemMemory.release(base, byteCount) }
 
     /// Makes the first `wanted` bytes usable; whole pages. False if the system refuses.
@@ -54,10 +54,10 @@ struct Reservation: @unchecked Sendable {
         return true
     }
 
-    /// Makes all committed bytes what the image says and zeros behind it, whatever was there.
+    /// Gives all committed bytes the image's content and zeros after it, replacing all others.
     ///
-    /// The image must not have more bytes than are committed. Cannot fail: where the system maps
-    /// nothing any more, bytes are copied.
+    /// The image must not have more bytes than are committed. Cannot fail: if the system refuses
+    /// the mapping, bytes are copied.
     mutating func reset(to wanted: MemoryImage?) {
         let isSame = holds(wanted) && (image != nil || fileByteCount == 0)
         if isSame && SystemMemory.discard(base, committedByteCount) { return }
@@ -68,11 +68,11 @@ struct Reservation: @unchecked Sendable {
         replaceImage(by: wanted)
     }
 
-    /// The same, if what is not mapped from a file is zeros already.
+    /// The same, if all bytes that are not mapped from a file are zeros already.
     mutating func replaceImage(by wanted: MemoryImage?) {
         image = nil
         if fileByteCount > 0, SystemMemory.replaceByZeros(base, fileByteCount) { fileByteCount = 0 }
-        // Bytes of a file that the system leaves there would come back if they were discarded.
+        // If the system leaves the file mapped, discarding would restore the file's bytes.
         base.initializeMemory(as: UInt8.self, repeating: 0, count: fileByteCount)
         guard let wanted, wanted.contentByteCount > 0 else { return }
         if fileByteCount == 0, wanted.map(at: base) {
@@ -82,18 +82,18 @@ struct Reservation: @unchecked Sendable {
         }
     }
 
-    /// Whether the image's file is what is mapped; for nil, and images of zeros, whether none is.
+    /// Whether the image's file is mapped; for nil, and images of zeros, whether none is.
     func holds(_ other: MemoryImage?) -> Bool { image == Self.mapped(other) }
 
-    /// What `image` is for a reservation that holds an image.
+    /// The value of `image` for a reservation with an image.
     fileprivate static func mapped(_ image: MemoryImage?) -> ObjectIdentifier? {
         image.flatMap { $0.contentByteCount > 0 ? ObjectIdentifier($0) : nil }
     }
 
-    /// Makes the bytes what they were before somebody used them.
+    /// Restores the bytes from before they were used.
     ///
-    /// - Parameter warm: bytes at the start that stay in memory if the reservation comes back once
-    ///   more: writing zeros takes less time than the page faults of the next one who uses them.
+    /// - Parameter warm: bytes at the start that stay resident for the next use: writing zeros
+    ///   takes less time than its page faults.
     mutating func clean(warm: Int) {
         let mayStay = isReused && fileByteCount == 0
         let warm = mayStay ? min(committedByteCount, SystemMemory.roundedUp(warm) ?? 0) : 0
@@ -106,17 +106,17 @@ struct Reservation: @unchecked Sendable {
     }
 }
 
-/// Reservations that were used and will be used again: taking one costs no system call, and its
-/// first pages are in memory already. One per engine.
+/// Used reservations that are kept for later use: taking one costs no system call, and its first
+/// pages are resident already. One per engine.
 ///
-/// Cost of taking and giving: that of as many steps as there are sizes and images, which are few:
+/// The cost of taking and giving is proportional to the number of sizes and images, which are few:
 /// value stacks have one size, memories one for each maximum that modules name.
 final class ReservationPool: Sendable {
-    /// Bytes of a reservation that stay in memory.
+    /// Bytes of a reservation that stay resident.
     static let warmByteCount = 128 << 10
 
-    /// Those of one size and image; never empty. No dictionary: its types would cost the start of a
-    /// process more than they spare.
+    /// Reservations of one size and image; never empty. Not in a dictionary, whose types would cost
+    /// the start of a process more than they save.
     private struct Shelf {
         let byteCount: Int
         let image: ObjectIdentifier?
@@ -140,7 +140,7 @@ final class ReservationPool: Sendable {
                 at: shelves.firstIndex { $0.byteCount > size } ?? shelves.count)
         }
 
-        /// The smallest of these sizes with the image, else the smallest.
+        /// The smallest of these sizes with the image; otherwise the smallest.
         mutating func take(
             _ sizes: some RangeExpression<Int>, _ image: ObjectIdentifier?
         ) -> Reservation? {
@@ -158,7 +158,7 @@ final class ReservationPool: Sendable {
             return taken
         }
 
-        /// Takes out all with images for which `isTaken` holds.
+        /// Removes all with images for which `isTaken` is true.
         mutating func takeAll(where isTaken: (ObjectIdentifier?) -> Bool) -> [Reservation] {
             let taken = shelves.filter { isTaken($0.image) }.flatMap(\.free)
             shelves.removeAll { isTaken($0.image) }
@@ -170,16 +170,16 @@ final class ReservationPool: Sendable {
     private let capacity: Int
     private let free = Mutex(Contents())
 
-    /// - Parameter capacity: how many are kept; see `Engine.Configuration.keptReservations`.
+    /// - Parameter capacity: the most that are kept; see `Engine.Configuration.keptReservations`.
     init(capacity: Int = 32) { self.capacity = capacity }
 
     deinit {
         for reservation in free.withLock({ $0.takeAll { _ in true } }) { reservation.release() }
     }
 
-    /// A reservation of at least `wanted` bytes with the content of `image`, else zeros, of which
-    /// `committed` are usable, down to which it may be smaller in a process with little address
-    /// space. Whole pages; nil if the system has no room.
+    /// A reservation of at least `wanted` bytes with the content of `image` or zeros, of which
+    /// `committed` are usable. In a process with little address space it may be smaller, down to
+    /// `committed`. Whole pages; nil if the system refuses.
     func take(_ wanted: Int, committed: Int, image: MemoryImage? = nil) -> Reservation? {
         take(wanted, of: wanted..., committed: committed, image: image)
     }
@@ -197,7 +197,7 @@ final class ReservationPool: Sendable {
         return reservation
     }
 
-    /// The smallest that is large enough, but rather one with the image.
+    /// The smallest that is large enough; one with the image is preferred.
     private func takeFree(
         _ sizes: some RangeExpression<Int>, _ image: MemoryImage?
     ) -> Reservation? {
@@ -205,33 +205,33 @@ final class ReservationPool: Sendable {
         return free.withLock { $0.take(sizes, wanted) }
     }
 
-    /// There is little address space: what nobody uses is given up, and what is left must do.
+    /// For little address space: frees unused reservations, and reserves less.
     private func reserveLess(_ wanted: Int, least: Int) -> Reservation? {
         forget { _ in true }
         return Reservation(wanted, least: least)
     }
 
-    /// Takes back a reservation that nobody uses any more.
+    /// Takes back a reservation that is no longer in use.
     func give(_ reservation: Reservation, warm: Int = ReservationPool.warmByteCount) {
         guard free.withLock({ $0.count < capacity }) else { return reservation.release() }
         var reservation = reservation
         reservation.clean(warm: warm)
-        // A few more, if threads give at the same time, do no harm.
+        // A few more, if threads give at the same time, are harmless.
         free.withLock { $0.put(reservation) }
     }
 
-    /// Zeros for a value stack: exactly so many bytes, whole pages, that take memory where they are
-    /// touched. Nil if the system has no room.
+    /// Zeros for a value stack: exactly this number of bytes, whole pages, which become resident
+    /// when they are touched. Nil if the system refuses.
     func takeMapping(_ byteCount: Int) -> UnsafeMutableRawPointer? {
         take(byteCount, of: byteCount...byteCount, committed: byteCount, image: nil)?.base
     }
 
-    /// Takes back what `takeMapping` gave. Most guests use little of their stack.
+    /// Takes back a mapping of `takeMapping`. Most guests use little of their stack.
     func giveMapping(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
         give(Reservation(of: base, byteCount: byteCount), warm: 16 << 10)
     }
 
-    /// Gives up reservations that hold an image which goes.
+    /// Frees reservations with an image that is being freed.
     func forget(_ image: ObjectIdentifier) { forget { $0 == image } }
 
     private func forget(where isForgotten: (ObjectIdentifier?) -> Bool) {
@@ -239,6 +239,6 @@ final class ReservationPool: Sendable {
         for reservation in forgotten { reservation.release() }
     }
 
-    /// How many are kept now.
+    /// The number of kept reservations.
     var count: Int { free.withLock { $0.count } }
 }

@@ -1,4 +1,4 @@
-/// A function type with the places of its parameters and results in slots.
+/// A function type with the slots of its parameters and results.
 final class Signature {
     /// In canonical form: type indices are numbers of the engine's registry.
     let type: FunctionType
@@ -11,11 +11,11 @@ final class Signature {
         resultSlots = type.results.slotCount
     }
 
-    /// Where a frame keeps the saved code and stack pointers.
+    /// The index of the saved code and stack pointers in a frame.
     var headerIndex: Int { max(parameterSlots, resultSlots) }
 }
 
 extension [ValueType] {
-    /// Slots that values of these types take together.
+    /// Slots of all values of these types.
     var slotCount: Int { reduce(0) { $0 + $1.slotCount } }
 }

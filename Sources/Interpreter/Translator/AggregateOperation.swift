@@ -7,7 +7,7 @@ enum AggregateOperation: Int {
     case arrayNewElements
     /// A structure of many fields; the instruction names the type.
     case structNew
-    // From here on without result.
+    // Without a result from here on.
     case arrayFill
     case arrayCopy
     case arrayInitData

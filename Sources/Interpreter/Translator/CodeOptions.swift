@@ -1,13 +1,12 @@
-/// What the code of an engine's modules does beyond what it must: the same for all of them, and
-/// nothing unless the configuration asks for it.
+/// Additions to the code of all modules of an engine, according to its configuration.
 struct CodeOptions: OptionSet {
     let rawValue: UInt8
 
     /// Observes entry to a function and return.
     static let callProbes = CodeOptions(rawValue: 1)
-    /// Counts where a block begins.
+    /// Counts at the beginning of blocks.
     static let blockProbes = CodeOptions(rawValue: 2)
-    /// One NaN where there could be several.
+    /// Returns the canonical NaN where several are possible.
     static let canonicalNaNs = CodeOptions(rawValue: 4)
     /// Zeroes all locals, also those that are written before they are read.
     static let zeroedLocals = CodeOptions(rawValue: 8)

@@ -1,10 +1,11 @@
-// Exceptions. What catches is noted in the `CatchTable`; entering and leaving it emits nothing.
+// Exceptions. Handlers are recorded in the `CatchTable`; entering and leaving a region emits
+// nothing.
 //
 // A handler is the label of its clause: when it is reached, the operands below the label are where
-// they were when the region began, and nothing is known of accumulators.
+// they were when the region began, and the content of accumulators is unknown.
 
 extension Translator {
-    /// Answers why an instruction is refused that is not about exceptions.
+    /// Returns why an instruction is refused that is not about exceptions.
     mutating func exceptionInstruction(
         _ opcode: Opcode
     ) throws(DecodingError) -> TranslationError? {
@@ -44,7 +45,7 @@ extension Translator {
         mutating get { labels.last?.region ?? CatchTable.none }
     }
 
-    /// The code of the innermost construct belongs to `own` from here on.
+    /// From here on, code of the innermost construct belongs to `own`.
     private mutating func openRegion(_ own: Int) {
         labels[labels.count - 1].region = own
         labels[labels.count - 1].ownRegion = own
@@ -59,7 +60,7 @@ extension Translator {
 
     private mutating func mark(_ region: Int) {
         guard handlers.mark(code.count, region) else { return }
-        // Nothing that was emitted before may move into the region, or out of it.
+        // No instruction emitted before may move into the region, or out of it.
         last = Emitted()
         previous = Emitted()
     }
@@ -69,7 +70,7 @@ extension Translator {
     private mutating func tryTable() throws(DecodingError) {
         let type = try reader.blockType()
         let own = handlers.addRegion(in: region)
-        // Their labels do not count the block itself, which is opened behind them.
+        // The labels do not count the block itself, which is opened after them.
         for _ in 0..<(try reader.catchClauseCount()) { add(try reader.catchClause(), to: own) }
         open(.tryTable, type)
         openRegion(own)
@@ -91,11 +92,12 @@ extension Translator {
             to: region)
         guard !isLoop else { return }
         labels[label].clause = index
-        // Any instruction of the body may throw: what it assigns may not be assigned at the label.
+        // Any instruction of the body may throw, so locals that it assigns may not be assigned at
+        // the label.
         noteAssigned(label)
     }
 
-    /// Clauses whose label is the function's: the payload is in the place of the results.
+    /// For clauses whose label is the function's: the payload is in the slots of the results.
     mutating func returnCaught(_ clause: Int) {
         handlers.resolve(clause, to: code.count)
         probeCall(isReturn: true)
@@ -113,9 +115,9 @@ extension Translator {
 
     // MARK: Before 3.0
 
-    /// Ends the body of a `try`, or one of its catch bodies, and begins a catch body: for exceptions
-    /// with a tag or for all others. Below the payload is an operand for a reference to the
-    /// exception, which is there if `rethrow` asks for it.
+    /// Ends the body of a `try`, or one of its catch bodies, and begins a catch body: for
+    /// exceptions with a tag or for all others. Below the payload is an operand for a reference to
+    /// the exception, which is stored if `rethrow` needs it.
     private mutating func openCatch(_ tag: UInt32?) {
         let index = labels.count - 1
         if !isUnreachable {

@@ -1,10 +1,10 @@
 import WasmValidator
 
-/// A function type as calls need it: slots and classes.
+/// The slots and value classes of a function type, for calls.
 struct FunctionShape {
     var parameterSlots = 0
     var resultSlots = 0
-    /// Where the classes of parameters and results stand in `FunctionShapes.classes`.
+    /// Ranges of the parameters' and results' classes in `FunctionShapes.classes`.
     var parameters = 0..<0
     var results = 0..<0
 
@@ -17,7 +17,7 @@ struct FunctionShapes {
     private(set) var shapes: [FunctionShape] = []
     /// Starts with one of every class, for blocks with a single result.
     private(set) var classes: [ValueClass] = [.integer, .float, .double, .vector]
-    /// The slots of all classes before each, and of all; wraps around.
+    /// The slots of all classes before each one, and of all; wraps around.
     private var slotSums: [UInt32] = [0, 1, 2, 3, 5]
 
     init(_ types: [SubType]) {

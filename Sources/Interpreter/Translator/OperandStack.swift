@@ -1,12 +1,12 @@
-// The model of the operand stack: where operands are, and getting them where they must be.
+// The model of the operand stack: where operands are, and moving them where they must be.
 //
-// Members that only read are mutating as well, here and in the other extensions: the compiler
-// copies so large a structure for a call of any other kind.
+// Members that only read are mutating as well, here and in the other extensions, because the
+// compiler copies such a large structure for other calls.
 
 import WasmMachine
 
 extension Translator {
-    /// Pushes an entry and answers its home slot.
+    /// Pushes an entry and returns its home slot.
     @discardableResult
     mutating func push(
         _ kind: Entry.Kind, _ valueClass: ValueClass, value: UInt64 = 0
@@ -77,19 +77,19 @@ extension Translator {
         }
     }
 
-    /// The slot of an entry's value; for a constant its home, where it is not yet.
+    /// The slot of an entry's value; for a constant its home slot, where it is not yet stored.
     mutating func slot(of entry: Entry) -> Int {
         entry.kind == .local ? Int(localSlots[entry.local]) : Int(entry.home)
     }
 
-    /// Puts a popped entry into a slot, if it is a constant, and answers the slot.
+    /// Stores a popped entry in a slot if it is a constant, and returns its slot.
     mutating func slotHolding(_ entry: Entry) -> Int {
         if entry.kind == .constant { emitConstant(to: Int(entry.home), entry.value) }
         return slot(of: entry)
     }
 
-    /// Moves entry `index` to its home slot. Every entry above it that stands for the same local
-    /// must have been moved.
+    /// Moves entry `index` to its home slot. Every entry above it for the same local must have been
+    /// moved.
     mutating func materialize(_ index: Int) {
         let entry = stack[index]
         switch entry.kind {
@@ -102,7 +102,7 @@ extension Translator {
         stack[index].kind = .temporary
     }
 
-    /// Moves the topmost `count` operands to their home slots and pops them. Answers the home of
+    /// Moves the topmost `count` operands to their home slots and pops them. Returns the home of
     /// the deepest.
     mutating func take(_ count: Int) -> Int {
         var left = count
@@ -122,7 +122,7 @@ extension Translator {
 
     // MARK: Runs
 
-    /// The last value of a run that was just popped; what is left of the run is pushed again.
+    /// The last value of a run that was just popped; the rest of the run is pushed again.
     @inline(never)
     private mutating func popLast(of popped: Entry) -> Entry {
         var run = popped
@@ -133,7 +133,8 @@ extension Translator {
         return Entry(kind: .temporary, valueClass: valueClass, home: Int(run.end))
     }
 
-    /// Drops up to `count` values of the topmost entry, a run. Answers how many there were.
+    /// Drops up to `count` values of the topmost entry, a run. Returns the number of dropped
+    /// values.
     private mutating func shorten(by count: Int) -> Int {
         let top = stack.count - 1
         let classes = stack[top].runClasses
@@ -146,9 +147,9 @@ extension Translator {
         return count
     }
 
-    /// Moves the topmost operands, which have these classes, to their home slots, and keeps them:
-    /// more than two as one run, so that to do it again costs nothing. Answers the home of the
-    /// deepest.
+    /// Moves the topmost operands, which have these classes, to their home slots, and keeps them
+    /// there: more than two as one run, so that doing it again costs nothing. Returns the home of
+    /// the deepest.
     @discardableResult
     mutating func settle(_ classes: Range<Int>) -> Int {
         let count = classes.count
@@ -163,7 +164,7 @@ extension Translator {
         return home
     }
 
-    /// Makes the topmost `count` operands, which are few, entries of their own.
+    /// Makes single entries of the topmost `count` operands, which are few.
     mutating func expose(_ count: Int) {
         for depth in 0..<count {
             let index = stack.count - 1 - depth
@@ -190,8 +191,8 @@ extension Translator {
 
     // MARK: Locals on the stack
 
-    /// Moves everything that stands for a local to its home: code that follows may assign locals on
-    /// some ways and not on others.
+    /// Moves all entries for locals to their homes, because the following code may assign locals on
+    /// some paths only.
     mutating func flushAliases() {
         for index in (flushed..<stack.count).reversed() where stack[index].kind == .local {
             materialize(index)
@@ -199,15 +200,15 @@ extension Translator {
         flushed = stack.count
     }
 
-    /// Moves the entries that stand for `local` to their homes, because it is about to change.
+    /// Moves the entries for `local` to their homes, because it is about to change.
     mutating func flushAliases(of local: Int) {
         while aliases[local] >= 0 { materialize(Int(aliases[local])) }
     }
 
     // MARK: Operands of instructions
 
-    /// How an instruction that takes its operand from a slot, the accumulator or an immediate gets
-    /// this popped entry.
+    /// The operand for a popped entry, of an instruction that takes it from a slot, the accumulator
+    /// or an immediate.
     mutating func operand(_ entry: Entry) -> Operand {
         let slot = slot(of: entry)
         switch entry.kind {
@@ -221,8 +222,8 @@ extension Translator {
         }
     }
 
-    /// The instruction about to be emitted takes `operand` from the accumulator: what made a
-    /// temporary need not store it.
+    /// The next instruction takes `operand` from the accumulator, so the producer of a temporary
+    /// need not store it.
     mutating func takeFromRegister(_ operand: Operand, _ valueClass: ValueClass) {
         guard operand.isTemporary else { return }
         let content = registers[valueClass]
@@ -232,13 +233,13 @@ extension Translator {
         registers[valueClass].slot = -1
     }
 
-    /// Puts an immediate operand into its home slot.
+    /// Stores an immediate operand in its home slot.
     mutating func moveToSlot(_ operand: inout Operand) {
         if operand.form == .immediate { emitConstant(to: operand.slot, operand.bits) }
         operand.form = .slot
     }
 
-    /// Whether a popped entry is what the last instruction made.
+    /// Whether a popped entry is the last instruction's result.
     mutating func isLastResult(_ entry: Entry) -> Bool {
         entry.kind == .temporary && last.end == code.count && last.destination == Int(entry.home)
             && last.destination >= operandBase && last.kind != .copy && last.kind != .constant

@@ -1,8 +1,9 @@
-/// Who waits for a translation and may end it.
+/// The caller that waits for a translation and may end it.
 struct TranslationClient {
-    /// The store whose guest called the function: its interruption and its deadline count.
+    /// The store whose guest called the function: its interruption and deadline end the
+    /// translation.
     var store: Store?
-    /// Of all translations of a module that is being made.
+    /// Ends all translations while a module is made.
     var cancellation: Cancellation?
 
     /// Why a translation must end now.

@@ -2,9 +2,9 @@ import Glibc
 
 /// A clock of the system: clock_gettime(2).
 public enum SystemClock: Hashable, Sendable {
-    /// The time of day: nanoseconds since 1970. Somebody may set it.
+    /// The time of day: nanoseconds since 1970. It can be set.
     case realtime
-    /// Never goes back; stands still while the machine is suspended.
+    /// Never goes back; stops while the machine is suspended.
     case monotonic
     /// Processor time of the process.
     case processCPUTime
@@ -22,38 +22,38 @@ public enum SystemClock: Hashable, Sendable {
         }
     }
 
-    /// Nanoseconds on the clock. Costs some 20 ns for the first two.
+    /// Nanoseconds on the clock. The first two cost some 20 ns.
     ///
     /// - Throws: `EINVAL` for a clock that the system does not have.
     @inlinable
     @inline(__always)
     public func time() throws(SystemError) -> UInt64 {
         var time = timespec()
-        guard clock_gettime(identifier, &time) == 0 else { throw .ofLastCall }
+        guard unsafe clock_gettime(identifier, &time) == 0 else { throw .ofLastCall }
         return time.nanoseconds
     }
 
     /// Nanoseconds between two times that the clock can tell apart; at least 1: clock_getres(2).
     public func resolution() throws(SystemError) -> UInt64 {
         var time = timespec()
-        guard clock_getres(identifier, &time) == 0 else { throw .ofLastCall }
+        guard unsafe clock_getres(identifier, &time) == 0 else { throw .ofLastCall }
         return max(time.nanoseconds, 1)
     }
 
-    /// Nanoseconds of a clock that every Linux has; 0 if this one does not.
+    /// Nanoseconds of a clock that every Linux has; 0 if the call fails.
     @inlinable
     @inline(__always)
     public var now: UInt64 {
         var time = timespec()
-        clock_gettime(identifier, &time)
+        unsafe clock_gettime(identifier, &time)
         return time.nanoseconds
     }
 
-    /// Lets the thread sleep until the monotonic clock shows `end`, whatever signals come:
+    /// Lets the thread sleep until the monotonic clock shows `end`, also if signals arrive:
     /// clock_nanosleep(2).
     public static func sleep(until end: UInt64) {
         var end = timespec(nanoseconds: end)
-        while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nil) == EINTR {}
+        while unsafe clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nil) == EINTR {}
     }
 }
 

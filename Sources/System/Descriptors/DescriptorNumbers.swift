@@ -1,17 +1,18 @@
 import Glibc
 
-// Numbers of descriptors. Those of the standard streams are the process's: if it was started, or
-// lives, without them, nothing that is opened later may take their place.
+// Numbers of descriptors. Those of the standard streams are reserved: if the process was started
+// without a stream, or closed it, no other file may get its number.
 
 extension Kernel {
     public static let standardInput: Int32 = 0
     public static let standardOutput: Int32 = 1
     public static let standardError: Int32 = 2
 
-    /// The first number that is none of a standard stream.
+    /// The first number after those of the standard streams.
     private static let firstNumber: Int32 = 3
 
-    /// The same open file under a number that is none of a standard stream; closed if there is none.
+    /// The same open file under a number above those of the standard streams; closed if there is
+    /// none.
     @inlinable
     @inline(__always)
     public static func aboveStandardStreams(_ descriptor: Int32) throws(SystemError) -> Int32 {
@@ -26,7 +27,8 @@ extension Kernel {
         return try duplicate(descriptor)
     }
 
-    /// A new number for the same open file, none of a standard stream: fcntl(2), `F_DUPFD_CLOEXEC`.
+    /// A new number for the same open file, above those of the standard streams: fcntl(2),
+    /// `F_DUPFD_CLOEXEC`.
     public static func duplicate(_ descriptor: Int32) throws(SystemError) -> Int32 {
         try retrying { fcntl(descriptor, F_DUPFD_CLOEXEC, firstNumber) }
     }
@@ -37,16 +39,16 @@ extension Kernel {
         guard Glibc.close(descriptor) == 0 || errno == EINTR else { throw .ofLastCall }
     }
 
-    /// Puts something in the place of each standard stream that is closed: it fails as a closed one
-    /// does, with `EBADF`. Without it, what is opened next gets their numbers, and what is printed
-    /// lands in it. To be called before anything is opened.
+    /// Replaces each closed standard stream by a descriptor that fails with `EBADF`, as a closed
+    /// one does. Otherwise the next opened file would get its number, and printed text would be
+    /// written to it. Must be called before any file is opened.
     public static func fillStandardStreams() {
         for number in 0..<firstNumber where fcntl(number, F_GETFD) < 0 && errno == EBADF {
-            // The lowest number that is free is this one. What is not open for a direction fails.
+            // The lowest free number is this one. Calls fail that the open mode does not allow.
             let mode = number == standardInput ? O_WRONLY : O_RDONLY
-            if Glibc.open("/dev/null", mode) >= 0 { continue }
-            // There may be no devices; a path alone can neither be read nor written.
-            _ = Glibc.open("/", O_PATH)
+            if unsafe Glibc.open("/dev/null", mode) >= 0 { continue }
+            // If there are no devices: a descriptor with `O_PATH` can neither be read nor written.
+            _ = unsafe Glibc.open("/", O_PATH)
         }
     }
 }

@@ -1,19 +1,20 @@
 import Glibc
 
-/// An open file, pipe, socket or other thing of the kernel that one owner has. Closed at the end of
-/// its life.
+/// The only owner of an open file, pipe, socket or other object of the kernel. Closed at the end of
+/// its lifetime.
 @frozen
 public struct FileDescriptor: ~Copyable, Sendable {
     /// The descriptor's number; borrowed from the owner.
     public let number: Int32
 
-    /// Takes over an open descriptor.
+    /// Takes ownership of an open descriptor.
     @inlinable
     public init(owning number: Int32) { self.number = number }
 
     deinit { _ = Glibc.close(number) }
 
-    /// Closes the descriptor now. Some file systems say only then that data could not be written.
+    /// Closes the descriptor now. Some file systems report only then that data could not be
+    /// written.
     public consuming func close() throws(SystemError) {
         try Kernel.close(release())
     }
@@ -31,7 +32,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
     }
 }
 
-/// A pipe: what is written to `output` can be read from `input`.
+/// A pipe: bytes written to `output` can be read from `input`.
 @frozen
 public struct Pipe: ~Copyable, Sendable {
     public let input: FileDescriptor

@@ -1,17 +1,17 @@
 import Glibc
 
-// Invariant: two descriptors have the room of two `Int32`.
+// Invariant: the buffer for two descriptors has two `Int32`.
 
 extension Kernel {
-    /// Makes a pipe; its ends have no numbers of standard streams: pipe(2).
+    /// Makes a pipe; the numbers of its ends are above those of the standard streams: pipe(2).
     public static func makePipe(
         isNonblocking: Bool = false
     ) throws(SystemError) -> (read: Int32, write: Int32) {
         var ends: (Int32, Int32) = (-1, -1)
         let flags = O_CLOEXEC | (isNonblocking ? O_NONBLOCK : 0)
-        let result = withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
+        let result = unsafe withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return -1 }
-            return symbol_pipe2(start.assumingMemoryBound(to: Int32.self), flags)
+            return unsafe symbol_pipe2(start.assumingMemoryBound(to: Int32.self), flags)
         }
         guard result == 0 else { throw .ofLastCall }
         return try aboveStandardStreams(ends)
@@ -32,8 +32,8 @@ extension Kernel {
         }
     }
 
-    /// Copies up to `count` bytes from a pipe to another one without taking them from it, and
-    /// without waiting: tee(2). 0 if the pipe is empty and nobody can write to it.
+    /// Copies up to `count` bytes from a pipe to another one without removing them, and without
+    /// waiting: tee(2). 0 if the pipe is empty and has no writer.
     ///
     /// - Throws: `EAGAIN` if the pipe is empty.
     public static func tee(

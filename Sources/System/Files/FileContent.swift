@@ -22,15 +22,15 @@ extension Kernel {
         return UInt64(position)
     }
 
-    /// Cuts a file off or makes it longer, with zeros; `EFBIG` without a signal: ftruncate(2).
+    /// Makes a file shorter, or longer with zeros; `EFBIG` without a signal: ftruncate(2).
     public static func setSize(_ descriptor: Int32, _ size: Int64) throws(SystemError) {
         _ = try Signals.withoutWriteSignals { () throws(SystemError) in
             try retrying { ftruncate(descriptor, Int(size)) }
         }
     }
 
-    /// Reserves space, and makes the file longer if it ends before the range does: fallocate(2). Not
-    /// `posix_fallocate`, which writes every block itself where the file system cannot reserve.
+    /// Reserves space, and makes the file longer if it ends before the range does: fallocate(2).
+    /// Not `posix_fallocate`, which writes every block if the file system cannot reserve space.
     public static func allocate(
         _ descriptor: Int32, _ offset: Int64, _ count: Int64
     ) throws(SystemError) {
@@ -44,7 +44,7 @@ extension Kernel {
         case normal, sequential, random, willNeed, dontNeed, noReuse
     }
 
-    /// Tells the kernel how a range will be used; 0 bytes are all to the end: posix_fadvise(2).
+    /// Tells the kernel how a range will be used; 0 bytes mean all to the end: posix_fadvise(2).
     public static func advise(
         _ descriptor: Int32, _ offset: Int64, _ count: Int64, _ advice: Advice
     ) throws(SystemError) {
@@ -61,8 +61,8 @@ extension Kernel {
         guard error == 0 else { throw SystemError(code: error) }
     }
 
-    /// Waits until content and attributes are on the disk: fsync(2). After a failure nobody knows
-    /// what is there: a second call may succeed although data was lost.
+    /// Waits until content and attributes are on the disk: fsync(2). After a failure the content of
+    /// the disk is unknown: a second call may succeed although data was lost.
     public static func sync(_ descriptor: Int32) throws(SystemError) {
         try retrying { fsync(descriptor) }
     }
@@ -72,8 +72,8 @@ extension Kernel {
         try retrying { fdatasync(descriptor) }
     }
 
-    /// Takes the lock of an open file for its process; false if another one has it: flock(2). Given
-    /// up when the last descriptor of the open file is closed.
+    /// Takes the lock of an open file for its process; false if another one has it: flock(2).
+    /// Released when the last descriptor of the open file is closed.
     public static func tryLock(_ descriptor: Int32) throws(SystemError) -> Bool {
         do throws(SystemError) {
             try retrying { flock(descriptor, LOCK_EX | LOCK_NB) }
@@ -83,7 +83,7 @@ extension Kernel {
         }
     }
 
-    /// Sets the bits of rights: fchmod(2).
+    /// Sets the permission bits: fchmod(2).
     public static func setPermissions(
         _ descriptor: Int32, _ permissions: UInt32
     ) throws(SystemError) {

@@ -2,29 +2,30 @@ import Glibc
 
 // Reading from descriptors and writing to them.
 //
-// Invariants: pointers passed in start as many accessible bytes as the count beside them says;
-// the kernel itself answers bad descriptor numbers with an error.
+// Invariants: a pointer is passed with the count of accessible bytes at it. The kernel returns an
+// error for invalid descriptors.
 
-/// A buffer of a vectored call, as the kernel wants it (`iovec`). It takes the same structure for
-/// reading and writing, and no constant memory.
+/// A buffer of a vectored call, in the kernel's form (`iovec`). The same structure is for reading
+/// and writing, so it has no constant memory.
 public typealias BufferVector = iovec
 
 extension BufferVector {
     @inlinable
     @inline(__always)
     public init(_ start: UnsafeMutableRawPointer, _ byteCount: Int) {
-        self.init(iov_base: start, iov_len: byteCount)
+        unsafe self.init(iov_base: start, iov_len: byteCount)
     }
 
     @inlinable
     public init(_ buffer: UnsafeMutableRawBufferPointer) {
-        self.init(iov_base: buffer.baseAddress, iov_len: buffer.count)
+        unsafe self.init(iov_base: buffer.baseAddress, iov_len: buffer.count)
     }
 
     /// The bytes.
     @inlinable
     public var buffer: UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(start: iov_base, count: Int(truncatingIfNeeded: iov_len))
+        unsafe UnsafeMutableRawBufferPointer(
+            start: iov_base, count: Int(truncatingIfNeeded: iov_len))
     }
 }
 
@@ -34,7 +35,7 @@ extension Kernel {
     public static func read(
         _ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer
     ) throws(SystemError) -> Int {
-        try retrying { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+        try retrying { unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
     }
 
     /// Writes bytes of `buffer`; returns how many: write(2). May raise `SIGPIPE` and `SIGXFSZ`.
@@ -42,21 +43,21 @@ extension Kernel {
     public static func write(
         _ descriptor: Int32, _ buffer: UnsafeRawBufferPointer
     ) throws(SystemError) -> Int {
-        try retrying { Glibc.write(descriptor, buffer.baseAddress, buffer.count) }
+        try retrying { unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count) }
     }
 
-    /// Writes all bytes; waits where the descriptor does not, because somebody who shares the stream
-    /// made it so. May raise `SIGPIPE` and `SIGXFSZ`.
+    /// Writes all bytes; waits also if another process that shares the stream has made it
+    /// nonblocking. May raise `SIGPIPE` and `SIGXFSZ`.
     public static func writeAll(
         _ descriptor: Int32, _ buffer: UnsafeRawBufferPointer
     ) throws(SystemError) {
-        var rest = buffer[...]
-        while !rest.isEmpty {
+        var rest = unsafe buffer[...]
+        while unsafe !rest.isEmpty {
             do throws(SystemError) {
-                let count = try write(descriptor, UnsafeRawBufferPointer(rebasing: rest))
-                // The kernel takes a byte or says why not.
+                let count = try unsafe write(descriptor, UnsafeRawBufferPointer(rebasing: rest))
+                // The kernel takes at least a byte or returns an error.
                 guard count > 0 else { throw .io }
-                rest = rest.dropFirst(count)
+                unsafe rest = rest.dropFirst(count)
             } catch .again {
                 _ = try waitUntilReady(descriptor, isReading: false)
             }
@@ -70,13 +71,13 @@ extension Kernel {
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int {
         if vectors.count == 1 {
-            let vector = vectors[0]
-            return try retrying { Glibc.read(descriptor, vector.iov_base, vector.iov_len) }
+            let vector = unsafe vectors[0]
+            return try retrying { unsafe Glibc.read(descriptor, vector.iov_base, vector.iov_len) }
         }
-        return try retrying { readv(descriptor, vectors.baseAddress, count(vectors)) }
+        return try retrying { unsafe readv(descriptor, vectors.baseAddress, count(vectors)) }
     }
 
-    /// Writes several buffers, at most `IOV_MAX`, without a signal for a pipe that nobody reads or a
+    /// Writes several buffers, at most `IOV_MAX`, without a signal for a pipe without reader or a
     /// file that gets too long: writev(2).
     @inlinable
     @inline(__always)
@@ -85,34 +86,38 @@ extension Kernel {
     ) throws(SystemError) -> Int {
         try Signals.withoutWriteSignals { () throws(SystemError) in
             if vectors.count == 1 {
-                let vector = vectors[0]
-                return try retrying { Glibc.write(descriptor, vector.iov_base, vector.iov_len) }
+                let vector = unsafe vectors[0]
+                return try retrying {
+                    unsafe Glibc.write(descriptor, vector.iov_base, vector.iov_len)
+                }
             }
-            return try retrying { writev(descriptor, vectors.baseAddress, count(vectors)) }
+            return try retrying { unsafe writev(descriptor, vectors.baseAddress, count(vectors)) }
         }
     }
 
-    /// Reads what is there without waiting, whatever the flags of the descriptor; `EAGAIN` if there
-    /// is nothing. Nil if the kernel cannot read in this way from this kind of file: preadv2(2).
+    /// Reads available bytes without waiting, independent of the descriptor's flags; `EAGAIN` if
+    /// there are none. Nil if the kernel cannot read in this way from this kind of file:
+    /// preadv2(2).
     public static func readAtOnce(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int? {
         try unlessUnsupported { () throws(SystemError) in
             try retrying {
-                symbol_preadv2(descriptor, vectors.baseAddress, count(vectors), -1, RWF_NOWAIT)
+                unsafe symbol_preadv2(
+                    descriptor, vectors.baseAddress, count(vectors), -1, RWF_NOWAIT)
             }
         }
     }
 
-    /// Writes what fits without waiting; `EAGAIN` if nothing does. Nil if the kernel cannot write in
-    /// this way to this kind of file: pwritev2(2).
+    /// Writes the bytes that fit, without waiting; `EAGAIN` if none do. Nil if the kernel cannot
+    /// write in this way to this kind of file: pwritev2(2).
     public static func writeAtOnce(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int? {
         try unlessUnsupported { () throws(SystemError) in
             try Signals.withoutWriteSignals { () throws(SystemError) in
                 try retrying {
-                    symbol_pwritev2(
+                    unsafe symbol_pwritev2(
                         descriptor, vectors.baseAddress, count(vectors), -1, RWF_NOWAIT)
                 }
             }
@@ -125,40 +130,40 @@ extension Kernel {
         do throws(SystemError) {
             return try call()
         } catch {
-            // ENOSYS: what the kernel lacks cannot be done for any file.
+            // ENOSYS: the kernel lacks the call.
             guard error == .opnotsupp || error == .inval || error == .nosys else { throw error }
             return nil
         }
     }
 
-    /// Reads at `offset` and leaves the position alone: preadv(2).
+    /// Reads at `offset`, without changing the position: preadv(2).
     public static func read(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, at offset: Int
     ) throws(SystemError) -> Int {
-        try retrying { preadv(descriptor, vectors.baseAddress, count(vectors), offset) }
+        try retrying { unsafe preadv(descriptor, vectors.baseAddress, count(vectors), offset) }
     }
 
-    /// Writes at `offset` and leaves the position alone: pwritev(2).
+    /// Writes at `offset`, without changing the position: pwritev(2).
     public static func write(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, at offset: Int
     ) throws(SystemError) -> Int {
         try Signals.withoutWriteSignals { () throws(SystemError) in
-            try retrying { pwritev(descriptor, vectors.baseAddress, count(vectors), offset) }
+            try retrying { unsafe pwritev(descriptor, vectors.baseAddress, count(vectors), offset) }
         }
     }
 
-    /// The kernel takes 1,024 buffers and refuses more.
+    /// The limit of the kernel: it refuses more buffers.
     @inlinable
     @inline(__always)
     static func count(_ vectors: UnsafeBufferPointer<BufferVector>) -> Int32 {
         Int32(clamping: vectors.count)
     }
 
-    /// Bytes that can be read without waiting, as far as the kernel tells: of a file, those after
-    /// the position. 0 where it does not tell: ioctl(2), `FIONREAD`.
+    /// Bytes that can be read without waiting, if the kernel reports it: of a file, those after the
+    /// position. Otherwise 0: ioctl(2), `FIONREAD`.
     public static func readableByteCount(_ descriptor: Int32) -> UInt64 {
         var count: Int32 = 0
-        guard ioctl(descriptor, UInt(FIONREAD), &count) == 0 else { return 0 }
+        guard unsafe ioctl(descriptor, UInt(FIONREAD), &count) == 0 else { return 0 }
         return UInt64(clamping: count)
     }
 }

@@ -1,8 +1,8 @@
-// Invariant: a path given as a pointer ends with a NUL, and lives until the call returns.
+// Invariant: a path given as a pointer ends with a NUL, and is valid until the call returns.
 
 import Glibc
 
-/// What the kernel knows of a file: stat(2).
+/// The attributes of a file: stat(2).
 public struct FileStatus: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         case regular, directory, symbolicLink, characterDevice, blockDevice, socket, pipe
@@ -12,11 +12,11 @@ public struct FileStatus: Hashable, Sendable {
     public var device: UInt64
     public var inode: UInt64
     public var kind: Kind
-    /// The bits of rights, and those of setuid and its like.
+    /// The permission bits, with setuid, setgid and sticky.
     public var permissions: UInt32
     public var linkCount: UInt64
     public var byteCount: Int64
-    /// What it takes on the disk, in units of 512 bytes; holes take nothing.
+    /// Its size on the disk, in units of 512 bytes, without holes.
     public var blockCount: Int64
     /// Nanoseconds since 1970; 0 for times before.
     public var accessTime: UInt64
@@ -52,7 +52,7 @@ extension FileStatus.Kind {
             }
     }
 
-    /// - Returns: nil where the file system does not say.
+    /// - Returns: nil if the file system does not report it.
     init?(directoryType: UInt8) {
         switch Int(directoryType) {
         case Int(DT_UNKNOWN): return nil
@@ -69,17 +69,17 @@ extension FileStatus.Kind {
 }
 
 extension Kernel {
-    /// Stands for the working folder where a call wants a folder's descriptor.
+    /// The working folder, in the place of a folder's descriptor.
     public static let workingFolder = AT_FDCWD
 
     /// The status of an open file.
     public static func status(_ descriptor: Int32) throws(SystemError) -> FileStatus {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .ofLastCall }
+        guard unsafe fstat(descriptor, &status) == 0 else { throw .ofLastCall }
         return FileStatus(status)
     }
 
-    /// The status of what `path` leads to, from `directory`.
+    /// The status of the file at `path`, relative to `directory`.
     ///
     /// - Parameter followsLink: whether a symbolic link at the end of the path is followed.
     public static func status(
@@ -88,15 +88,15 @@ extension Kernel {
     ) throws(SystemError) -> FileStatus {
         var status = stat()
         let flags = followsLink ? 0 : AT_SYMLINK_NOFOLLOW
-        try retrying { fstatat(directory, path, &status, flags) }
+        try retrying { unsafe fstatat(directory, path, &status, flags) }
         return FileStatus(status)
     }
 
-    /// Free space of the file system of an open file, in bytes, for users without privileges; nil if
-    /// it does not tell: statvfs(3).
+    /// Free space of the file system of an open file, in bytes, for users without privileges; nil
+    /// if it does not report it: statvfs(3).
     public static func freeByteCount(_ descriptor: Int32) -> UInt64? {
         var status = statvfs()
-        guard fstatvfs(descriptor, &status) == 0 else { return nil }
+        guard unsafe fstatvfs(descriptor, &status) == 0 else { return nil }
         let unit = UInt64(max(status.f_frsize, 1))
         let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: unit)
         return overflow ? .max : bytes

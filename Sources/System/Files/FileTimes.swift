@@ -28,10 +28,10 @@ public struct FileTimes: Hashable, Sendable {
         }
     }
 
-    /// Hands `body` the two values in the order in which the kernel wants them.
+    /// Passes the two values to `body` in the kernel's order.
     fileprivate func withValues(_ body: (UnsafePointer<timespec>?) -> Int32) -> Int32 {
-        withUnsafeBytes(of: (Self.convert(access), Self.convert(modification))) { bytes in
-            body(bytes.baseAddress?.assumingMemoryBound(to: timespec.self))
+        unsafe withUnsafeBytes(of: (Self.convert(access), Self.convert(modification))) { bytes in
+            unsafe body(bytes.baseAddress?.assumingMemoryBound(to: timespec.self))
         }
     }
 }
@@ -39,7 +39,7 @@ public struct FileTimes: Hashable, Sendable {
 extension Kernel {
     /// Sets times of an open file.
     public static func setTimes(_ descriptor: Int32, _ times: FileTimes) throws(SystemError) {
-        try retrying { times.withValues { futimens(descriptor, $0) } }
+        try retrying { unsafe times.withValues { unsafe futimens(descriptor, $0) } }
     }
 
     /// Sets times of the file `name` in `directory`; of a symbolic link, its own.
@@ -47,7 +47,7 @@ extension Kernel {
         in directory: Int32, _ name: UnsafePointer<CChar>, _ times: FileTimes
     ) throws(SystemError) {
         try retrying {
-            times.withValues { utimensat(directory, name, $0, AT_SYMLINK_NOFOLLOW) }
+            unsafe times.withValues { unsafe utimensat(directory, name, $0, AT_SYMLINK_NOFOLLOW) }
         }
     }
 }

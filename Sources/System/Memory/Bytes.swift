@@ -2,7 +2,7 @@ import Glibc
 
 // The C library's loops over bytes, which use the processor's widest instructions.
 //
-// Invariant: pointers start as many accessible bytes as the count says.
+// Invariant: `count` bytes at each pointer are accessible.
 
 /// Filling, moving, comparing and searching bytes; inlined, so that each is one call of the C
 /// library.
@@ -13,7 +13,7 @@ public enum Bytes {
     public static func fill(
         _ start: UnsafeMutableRawPointer, _ count: Int, with value: UInt8
     ) {
-        memset(start, Int32(truncatingIfNeeded: value), count)
+        unsafe memset(start, Int32(truncatingIfNeeded: value), count)
     }
 
     /// Moves `count` bytes; the ranges may overlap: memmove(3).
@@ -22,26 +22,27 @@ public enum Bytes {
     public static func move(
         to target: UnsafeMutableRawPointer, from source: UnsafeRawPointer, _ count: Int
     ) {
-        memmove(target, source, count)
+        unsafe memmove(target, source, count)
     }
 
-    /// Whether `count` bytes are the same: memcmp(3).
+    /// Whether `count` bytes are equal: memcmp(3).
     @inlinable
     @inline(__always)
     public static func areEqual(
         _ first: UnsafeRawPointer, _ second: UnsafeRawPointer, _ count: Int
     ) -> Bool {
-        memcmp(first, second, count) == 0
+        unsafe memcmp(first, second, count) == 0
     }
 
-    /// The distance to the first byte with the value; nil if none of `count` has it: memchr(3).
+    /// The distance to the first byte with the value; nil if none of `count` bytes has it:
+    /// memchr(3).
     @inlinable
     @inline(__always)
     public static func index(
         of value: UInt8, in start: UnsafeRawPointer, _ count: Int
     ) -> Int? {
-        memchr(start, Int32(truncatingIfNeeded: value), count).map {
-            start.distance(to: UnsafeRawPointer($0))
+        unsafe memchr(start, Int32(truncatingIfNeeded: value), count).map {
+            unsafe start.distance(to: UnsafeRawPointer($0))
         }
     }
 }

@@ -1,5 +1,5 @@
-// Invariants: addresses and sizes handed to the kernel come from earlier answers of the kernel or
-// were rounded here to whole pages with overflow checked; nothing dereferences them in this file.
+// Invariants: addresses passed to the kernel were returned by it; sizes were rounded here to whole
+// pages with overflow checked. This file never dereferences an address.
 
 import Glibc
 
@@ -16,42 +16,42 @@ public enum SystemMemory {
 
     /// Reserves address space that may not be touched yet and costs no memory.
     public static func reserve(_ byteCount: Int) -> UnsafeMutableRawPointer? {
-        map(byteCount, protection: PROT_NONE)
+        unsafe map(byteCount, protection: PROT_NONE)
     }
 
-    /// Zeroed memory that takes space only where it was written.
+    /// Zeroed memory that becomes resident only where it is written.
     public static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
-        map(byteCount, protection: PROT_READ | PROT_WRITE)
+        unsafe map(byteCount, protection: PROT_READ | PROT_WRITE)
     }
 
     private static func map(_ byteCount: Int, protection: Int32) -> UnsafeMutableRawPointer? {
         guard byteCount > 0 else { return nil }
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-        let address = mmap(nil, byteCount, protection, flags, -1, 0)
-        return address == MAP_FAILED ? nil : address
+        let address = unsafe mmap(nil, byteCount, protection, flags, -1, 0)
+        return unsafe address == MAP_FAILED ? nil : address
     }
 
     /// Makes `byteCount` bytes of a reservation readable and writable; whole pages only.
     public static func commit(_ address: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool {
-        byteCount == 0 || mprotect(address, byteCount, PROT_READ | PROT_WRITE) == 0
+        unsafe byteCount == 0 || mprotect(address, byteCount, PROT_READ | PROT_WRITE) == 0
     }
 
-    /// Gives whole pages back to the system; they read as zeros, or as the file that is mapped there,
-    /// afterwards. False if the system refuses, as it does for memory that is locked.
+    /// Returns whole pages to the system; afterwards they read as zeros, or as the file that is
+    /// mapped there. False if the system refuses, for example for locked memory.
     @discardableResult
     public static func discard(_ address: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool {
-        byteCount == 0 || madvise(address, byteCount, MADV_DONTNEED) == 0
+        unsafe byteCount == 0 || madvise(address, byteCount, MADV_DONTNEED) == 0
     }
 
     public static func release(_ address: UnsafeMutableRawPointer, _ byteCount: Int) {
-        if byteCount > 0 { munmap(address, byteCount) }
+        if byteCount > 0 { unsafe munmap(address, byteCount) }
     }
 
-    /// Puts zeros in place of whatever was mapped at `address`; false if the system refuses.
+    /// Replaces the mapping at `address` by zeros; false if the system refuses.
     public static func replaceByZeros(_ address: UnsafeMutableRawPointer, _ byteCount: Int) -> Bool
     {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
-        return byteCount == 0
+        return unsafe byteCount == 0
             || mmap(address, byteCount, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED
     }
 }

@@ -1,10 +1,10 @@
-// Invariants: the kernel writes at most `capacity` events into `buffer`, and they are read up to the
-// count that it returns. Data of an event is a number of this file's own, and compared before it is
-// used as an index.
+// Invariants: the kernel writes at most `capacity` events into `buffer`, and they are read up to
+// the count that it returns. Data of an event is a number made in this file, and compared before it
+// is used as an index.
 
 import Glibc
 
-/// What one thread waits for: descriptors, timers, and calls of other threads. epoll(7)
+/// Waits, on one thread, for descriptors, timers, and calls of other threads: epoll(7).
 ///
 /// ```swift
 /// var poller = try Poller()
@@ -16,15 +16,16 @@ import Glibc
 /// }
 /// ```
 ///
-/// **Readiness is a level, and a registration reports it once** (`EPOLLONESHOT`), until it is armed
-/// again, unless it is made to report always. A level, since a reader that takes one byte of ten and
-/// waits again must be woken; reporting edges, this would hang unless everybody who reads remembers
-/// whether `EAGAIN` came. Once, since a descriptor that nobody attends to, such as the socket of a
-/// guest that computes, would end every wait. Arming costs a call of the kernel of some 0.3 µs for
-/// each wait of a guest or connection; registrations that always report (listening sockets) cost none.
+/// **Readiness is level-triggered, and a registration reports it once** (`EPOLLONESHOT`) until it
+/// is armed again, unless it is made to report always. Level-triggered, because a reader that takes
+/// one byte of ten and waits again must be woken; with edges it would hang unless each reader
+/// remembers whether it got `EAGAIN`. Once, because a descriptor that is not being read, such as
+/// the socket of a guest that computes, would end every wait. Arming costs a call of the kernel of
+/// some 0.3 µs for each wait of a guest or connection; registrations that always report (listening
+/// sockets) cost none.
 ///
-/// Used by one thread; only `waker` is for others. Costs of a wait do not depend on how many
-/// descriptors are registered.
+/// Used by one thread; only `waker` is for others. The cost of a wait does not depend on the number
+/// of registered descriptors.
 public struct Poller: ~Copyable {
     /// Which readiness is of interest.
     public struct Interests: OptionSet, Hashable, Sendable {
@@ -38,23 +39,34 @@ public struct Poller: ~Copyable {
     public struct Readiness: OptionSet, Hashable, Sendable {
         public let rawValue: UInt8
         public init(rawValue: UInt8) { self.rawValue = rawValue }
-        /// Reading would not block, be it that there is the end, or an error.
+        /// Reading would not block; it may return the end or an error.
         public static let reading = Readiness(rawValue: 1)
-        /// Writing would not block, be it because it would fail.
+        /// Writing would not block; it may fail.
         public static let writing = Readiness(rawValue: 2)
-        /// The other side is gone, or there is an error; reported also without any interest.
+        /// The other side has closed, or there is an error; reported also without any interest.
         public static let hangup = Readiness(rawValue: 4)
-        /// The other side has stopped sending; it may still want an answer.
+        /// The other side has stopped sending; it may still read a response.
         public static let endOfInput = Readiness(rawValue: 8)
     }
 
-    /// A descriptor that was added. Those that were removed are known as such, for ever.
+    /// A descriptor that was added. A removed registration never becomes valid again.
     public struct Registration: Hashable, Sendable {
         fileprivate let slot: UInt32
         fileprivate let generation: UInt32
 
-        /// What the kernel keeps.
+        /// The data of its events.
         fileprivate var data: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
+    }
+
+    /// When a registration reports what its descriptor is ready for.
+    public enum Reporting: Hashable, Sendable {
+        /// Once, until it is armed again.
+        case once
+        /// With each wait, as long as it is ready.
+        case always
+        /// With the wait after each change (`EPOLLET`): for owners who remember readiness and look at
+        /// the descriptor before they wait. Needs no call of the kernel after `add`.
+        case changes
     }
 
     public enum Event: Hashable, Sendable {
@@ -68,10 +80,10 @@ public struct Poller: ~Copyable {
         var generation: UInt32
         /// -1 for a slot that is free.
         var descriptor: Int32
-        /// What the kernel was told last: flags of epoll.
+        /// The flags of epoll that the kernel has.
         var flags: UInt32
-        var reportsAlways: Bool
-        /// Whether it reports what comes next.
+        var reporting: Reporting
+        /// Whether it reports the next event.
         var isArmed = true
         var token: UInt64
     }
@@ -80,18 +92,18 @@ public struct Poller: ~Copyable {
     private var queue: FileDescriptor
     private var slots: [Slot] = []
     private var freeSlots: [UInt32] = []
-    /// Which slot a number has.
+    /// The slot of each number.
     private var slotOfNumber: [Int32: UInt32] = [:]
     private var timers = TimerQueue()
     private var buffer: EventBuffer
-    /// The events of the last wait that were not yet taken.
+    /// Events of the last wait that were not yet taken.
     private var unread = 0..<0
     private var now: UInt64 = 0
     private var hasNanoseconds = true
     /// Whether the kernel may list files without a registration: see `renew`.
     private var mayHaveOrphans = false
 
-    /// The most events that one wait brings; others come with the next.
+    /// The most events of one wait; others come with the next.
     public static let eventLimit = 256
 
     /// - Throws: `EMFILE`, `ENFILE`: two descriptors are needed.
@@ -115,34 +127,43 @@ public struct Poller: ~Copyable {
     /// Descriptors that are registered.
     public var registrationCount: Int { slotOfNumber.count }
 
-    /// Registers a descriptor. It stays the caller's, who removes the registration before closing it.
+    /// Registers a descriptor. The caller keeps its ownership, and removes the registration before
+    /// closing it.
     ///
     /// - Parameters:
-    ///   - interests: none waits for nothing but errors and the end of the other side, until it is armed.
-    ///   - reportsAlways: whether it reports with each wait as long as it is ready, without being armed.
-    ///   - token: what events bring.
-    /// - Throws: `EPERM` for files and folders, which are always ready; `EEXIST` if the descriptor is
-    ///   registered: two that wait for the same one register duplicates of it. `ENOSPC` at the limit of
-    ///   the system (`max_user_watches`).
+    ///   - interests: if empty, only errors and the end of the other side are reported until it is
+    ///     armed.
+    ///   - reportsAlways: whether each wait reports it while it is ready, without arming.
+    ///   - token: is part of its events.
+    /// - Throws: `EPERM` for files and folders, which are always ready; `EEXIST` if the descriptor
+    ///   is registered: two that wait for the same one register duplicates of it. `ENOSPC` at the
+    ///   limit of the system (`max_user_watches`).
     public mutating func add(
         _ descriptor: Int32, _ interests: Interests, reportsAlways: Bool = false, token: UInt64
+    ) throws(SystemError) -> Registration {
+        try add(descriptor, interests, reporting: reportsAlways ? .always : .once, token: token)
+    }
+
+    /// The same for each way of reporting.
+    public mutating func add(
+        _ descriptor: Int32, _ interests: Interests, reporting: Reporting, token: UInt64
     ) throws(SystemError) -> Registration {
         let index = freeSlots.last ?? UInt32(truncatingIfNeeded: slots.count)
         let generation =
             slots.indices.contains(Int(index)) ? slots[Int(index)].generation : 0
         let registration = Registration(slot: index, generation: generation)
-        let flags = Self.flags(interests, reportsAlways: reportsAlways)
+        let flags = Self.flags(interests, reporting)
         try Self.control(queue.number, EPOLL_CTL_ADD, descriptor, flags, registration.data)
         let slot = Slot(
             generation: generation, descriptor: descriptor, flags: flags,
-            reportsAlways: reportsAlways, token: token)
+            reporting: reporting, token: token)
         if Int(index) < slots.count {
             freeSlots.removeLast()
             slots[Int(index)] = slot
         } else {
             slots.append(slot)
         }
-        // The number was closed without a word, and is another file's now.
+        // The descriptor was closed without removing it, and is another file's now.
         if let stale = slotOfNumber[descriptor] {
             mayHaveOrphans = true
             free(stale)
@@ -153,14 +174,14 @@ public struct Poller: ~Copyable {
 
     /// Arms a registration: it reports once when one of the interests is ready, also if it is now.
     ///
-    /// - Throws: `EBADF` if it was removed, or its descriptor closed; `ENOENT` if the number is another
-    ///   file's now.
+    /// - Throws: `EBADF` if it was removed, or its descriptor closed; `ENOENT` if the number is
+    ///   another file's now.
     public mutating func arm(
         _ registration: Registration, _ interests: Interests
     ) throws(SystemError) {
         guard isCurrent(registration) else { throw .badf }
         let slot = slots[Int(registration.slot)]
-        let flags = Self.flags(interests, reportsAlways: slot.reportsAlways)
+        let flags = Self.flags(interests, slot.reporting)
         try Self.control(
             queue.number, EPOLL_CTL_MOD, slot.descriptor, flags, registration.data)
         slots[Int(registration.slot)].flags = flags
@@ -174,15 +195,16 @@ public struct Poller: ~Copyable {
         return slot.generation == registration.generation && slot.descriptor >= 0
     }
 
-    /// Ends a registration: none of its events comes any more, also not one that has happened. Nothing
-    /// happens if it was removed before.
+    /// Ends a registration: none of its events is reported any more, also none that has happened
+    /// already. Does nothing if it was removed before.
     public mutating func remove(_ registration: Registration) {
         guard isCurrent(registration) else { return }
         let number = slots[Int(registration.slot)].descriptor
         do throws(SystemError) {
             try Self.control(queue.number, EPOLL_CTL_DEL, number, 0, 0)
         } catch {
-            // The number was closed, and with it the kernel's entry, unless somebody else has the file.
+            // The descriptor was closed, and with it the kernel's entry, unless another descriptor
+            // has the file open.
             mayHaveOrphans = true
         }
         slotOfNumber[number] = nil
@@ -195,8 +217,13 @@ public struct Poller: ~Copyable {
         freeSlots.append(index)
     }
 
-    private static func flags(_ interests: Interests, reportsAlways: Bool) -> UInt32 {
-        var flags: UInt32 = reportsAlways ? 0 : EPOLLONESHOT
+    private static func flags(_ interests: Interests, _ reporting: Reporting) -> UInt32 {
+        var flags: UInt32 =
+            switch reporting {
+            case .once: EPOLLONESHOT
+            case .always: 0
+            case .changes: EPOLLET
+            }
         if interests.contains(.reading) { flags |= EPOLLIN | EPOLLRDHUP }
         if interests.contains(.writing) { flags |= EPOLLOUT }
         return flags
@@ -205,8 +232,8 @@ public struct Poller: ~Copyable {
     private static func control(
         _ queue: Int32, _ operation: Int32, _ descriptor: Int32, _ flags: UInt32, _ data: UInt64
     ) throws(SystemError) {
-        try EventBuffer.withEvent(flags, data) { (event) throws(SystemError) in
-            try retrying { symbol_epoll_ctl(queue, operation, descriptor, event) }
+        try unsafe EventBuffer.withEvent(flags, data) { (event) throws(SystemError) in
+            try retrying { unsafe symbol_epoll_ctl(queue, operation, descriptor, event) }
         }
     }
 
@@ -219,24 +246,24 @@ public struct Poller: ~Copyable {
 
     /// Sets a timer that fires once. Costs no call of the kernel.
     ///
-    /// - Parameter deadline: nanoseconds of `SystemClock.monotonic`; one that is over fires with the next
-    ///   wait.
+    /// - Parameter deadline: nanoseconds of `SystemClock.monotonic`; one in the past fires with the
+    ///   next wait.
     public mutating func setTimer(at deadline: UInt64, token: UInt64) -> Timer {
         timers.set(at: deadline, token: token)
     }
 
-    /// Cancels a timer, also one whose time has come and whose event was not yet taken; false if there
-    /// is none.
+    /// Cancels a timer, also one that is due but whose event was not yet taken; false if there is
+    /// none.
     @discardableResult
     public mutating func cancel(_ timer: Timer) -> Bool { timers.cancel(timer) }
 
     // MARK: Waiting
 
-    /// Waits until a descriptor is ready, a timer's time has come, `waker` is called, a signal was
-    /// handled, or it is `end` on the monotonic clock. Events of the last wait that were not taken are
-    /// lost, but for timers.
+    /// Waits until a descriptor is ready, a timer is due, `waker` is called, a signal was handled,
+    /// or it is `end` on the monotonic clock. Untaken events of the last wait are lost, except
+    /// those of timers.
     ///
-    /// - Parameter end: nil for as long as it takes; a time that is over looks and does not wait.
+    /// - Parameter end: nil for no limit; with a time in the past it checks without waiting.
     public mutating func wait(until end: UInt64? = nil) throws(SystemError) {
         unread = 0..<0
         let end = min(end ?? .max, timers.earliest ?? .max)
@@ -264,7 +291,7 @@ public struct Poller: ~Copyable {
             switch error {
             case .intr: return 0
             case .nosys where hasNanoseconds, .perm where hasNanoseconds:
-                // Linux before 5.11, or a filter of calls that does not know it.
+                // Linux before 5.11, or a system call filter that does not know it.
                 hasNanoseconds = false
                 return try collect(end)
             default: throw error
@@ -272,8 +299,8 @@ public struct Poller: ~Copyable {
         }
     }
 
-    /// Takes the next event of the last wait; nil if there are no more. Descriptors come first, then
-    /// timers in order of their times.
+    /// Takes the next event of the last wait; nil if there are no more. Descriptors come first,
+    /// then timers in the order of their times.
     public mutating func nextEvent() -> Event? {
         while let index = unread.first {
             unread = unread.dropFirst()
@@ -288,7 +315,7 @@ public struct Poller: ~Copyable {
             if isCurrent(registration) {
                 let slot = slots[Int(registration.slot)]
                 guard slot.isArmed else { continue }
-                slots[Int(registration.slot)].isArmed = slot.reportsAlways
+                slots[Int(registration.slot)].isArmed = slot.reporting != .once
                 return .ready(slot.token, Self.readiness(flags))
             }
             // Removed by the handler of an earlier event, or an orphan.
@@ -297,16 +324,16 @@ public struct Poller: ~Copyable {
         return timers.next(at: now).map { .timer($0) }
     }
 
-    /// Forgets files that the kernel lists although their registration is over: a descriptor was closed
-    /// before it was removed, while another descriptor, of this process or another one, keeps the file
-    /// open. The kernel has no way to name such an entry, and would report it for ever.
+    /// Removes entries of the kernel whose registration has ended: a descriptor was closed before
+    /// it was removed, while another descriptor, of this process or another one, keeps the file
+    /// open. The kernel has no call to remove such an entry, and would report it for ever.
     private mutating func renew() {
         guard let renewed = try? Self.makeQueue(waker) else { return }
         mayHaveOrphans = false
         for (index, slot) in slots.enumerated() where slot.descriptor >= 0 {
             let registration = Registration(
                 slot: UInt32(truncatingIfNeeded: index), generation: slot.generation)
-            // One whose descriptor was closed as well has nothing to report.
+            // A registration whose descriptor was closed as well has no events.
             try? Self.control(
                 renewed.number, EPOLL_CTL_ADD, slot.descriptor,
                 slot.isArmed ? slot.flags : EPOLLONESHOT, registration.data)

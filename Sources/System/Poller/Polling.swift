@@ -1,11 +1,11 @@
 import Glibc
 
-// Waiting for a list of descriptors: ppoll(2). For many descriptors, or the same ones again and again,
-// there is `Poller`.
+// Waiting for a list of descriptors: ppoll(2). `Poller` is better for many descriptors, or the same
+// ones repeatedly.
 //
-// Invariant: the list is lent for the time of the call.
+// Invariant: the list is valid for the time of the call.
 
-/// A descriptor to wait for, and afterwards what there is of it.
+/// A descriptor to wait for, and afterwards its readiness.
 public typealias PollDescriptor = pollfd
 
 extension PollDescriptor {
@@ -25,15 +25,15 @@ extension PollDescriptor {
     public var waitsForReading: Bool { Int32(truncatingIfNeeded: events) & POLLIN != 0 }
     public var waitsForWriting: Bool { Int32(truncatingIfNeeded: events) & POLLOUT != 0 }
 
-    /// Whether there is anything to tell of the descriptor, errors included.
+    /// Whether the descriptor is ready for anything, errors included.
     public var isReady: Bool { result != 0 }
 
-    /// Whether reading, or else writing, would not block, be it because it would fail.
+    /// Whether reading, or else writing, would not block; it may fail.
     public func isReady(isReading: Bool) -> Bool {
         result & ((isReading ? POLLIN : POLLOUT) | POLLHUP | POLLERR | POLLNVAL) != 0
     }
 
-    /// Not for a peer that only stopped sending: it may still want an answer.
+    /// False if the peer only stopped sending: it may still read a response.
     public var isHangup: Bool { result & (POLLHUP | POLLERR) != 0 }
     public var isInvalid: Bool { result & POLLNVAL != 0 }
 
@@ -42,14 +42,14 @@ extension PollDescriptor {
 
 extension Kernel {
     /// Waits until a descriptor is ready or `timeout` nanoseconds have passed; nil waits without
-    /// limit. Returns how many are ready, or nil if a signal came first.
+    /// limit. Returns the number of ready ones, or nil if a signal arrived first.
     public static func poll(
         _ descriptors: UnsafeMutableBufferPointer<PollDescriptor>, timeout: UInt64?
     ) throws(SystemError) -> Int? {
-        // The kernel refuses times beyond its own range; nobody lives to see 30 years pass.
+        // The kernel refuses times beyond its range; 30 years are as good as no limit.
         var time = timespec(nanoseconds: min(timeout ?? 0, 1_000_000_000_000_000_000))
-        let count = withUnsafePointer(to: &time) { time in
-            symbol_ppoll(
+        let count = unsafe withUnsafePointer(to: &time) { time in
+            unsafe symbol_ppoll(
                 descriptors.baseAddress, UInt(descriptors.count), timeout == nil ? nil : time, nil)
         }
         if count >= 0 { return Int(count) }
@@ -64,8 +64,8 @@ extension Kernel {
         try wait(descriptor, isReading: isReading, timeout: 0) == 1
     }
 
-    /// Waits until reading from the descriptor, or writing to it, would not block; false if a signal
-    /// came first.
+    /// Waits until reading from the descriptor, or writing to it, would not block; false if a
+    /// signal arrived first.
     public static func waitUntilReady(
         _ descriptor: Int32, isReading: Bool
     ) throws(SystemError) -> Bool {
@@ -76,8 +76,8 @@ extension Kernel {
         _ descriptor: Int32, isReading: Bool, timeout: UInt64?
     ) throws(SystemError) -> Int? {
         var item = PollDescriptor(descriptor, isReading: isReading)
-        return try withUnsafeMutablePointer(to: &item) { (item) throws(SystemError) in
-            try poll(UnsafeMutableBufferPointer(start: item, count: 1), timeout: timeout)
+        return try unsafe withUnsafeMutablePointer(to: &item) { (item) throws(SystemError) in
+            try unsafe poll(UnsafeMutableBufferPointer(start: item, count: 1), timeout: timeout)
         }
     }
 }

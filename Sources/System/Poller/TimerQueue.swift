@@ -1,9 +1,10 @@
-/// Times in order: a heap in which each timer knows its place, so that it can be taken out.
+/// Timers in order of their times: a heap in which each timer has its position, so that it can be
+/// removed.
 ///
-/// Setting and cancelling cost O(log n), the earliest time O(1). Memory: 40 bytes for each timer of the
-/// largest number at one time.
+/// Setting and cancelling cost O(log n), the earliest time O(1). Memory: 40 bytes per timer, for
+/// the largest number of timers at one time.
 public struct TimerQueue: Sendable {
-    /// A timer that was set. Those that have fired or were cancelled are known as such, for ever.
+    /// A timer that was set. A fired or cancelled timer never becomes valid again.
     public struct Timer: Hashable, Sendable {
         fileprivate let slot: UInt32
         fileprivate let generation: UInt32
@@ -43,8 +44,8 @@ public struct TimerQueue: Sendable {
     /// Sets a timer.
     ///
     /// - Parameters:
-    ///   - deadline: nanoseconds on the monotonic clock; it may be over.
-    ///   - token: what `next` returns.
+    ///   - deadline: nanoseconds on the monotonic clock; it may be in the past.
+    ///   - token: the result of `next`.
     public mutating func set(at deadline: UInt64, token: UInt64) -> Timer {
         let index: UInt32
         if let free = freeSlots.popLast() {
@@ -70,7 +71,7 @@ public struct TimerQueue: Sendable {
         return true
     }
 
-    /// Takes the earliest timer out whose time has come; returns its token, nil if there is none.
+    /// Removes the earliest timer that is due; returns its token, nil if there is none.
     public mutating func next(at now: UInt64) -> UInt64? {
         guard let first = heap.first, first.deadline <= now else { return nil }
         let token = slots[Int(first.slot)].token

@@ -1,10 +1,10 @@
-// Invariant: descriptors are -1 or were made here; the kernel answers others with an error.
+// Invariant: descriptors are -1 or were made here; the kernel returns an error for others.
 
 import Glibc
 
 /// A descriptor that wakes threads that poll it: eventfd(2).
 public enum WakeEvent {
-    /// A descriptor that is not readable; -1 if the system has none.
+    /// A descriptor that is not readable; -1 if the system refuses.
     public static func make() -> Int32 {
         let made = symbol_eventfd(0, O_CLOEXEC | O_NONBLOCK)
         return made < 0 ? -1 : (try? Kernel.aboveStandardStreams(made)) ?? -1
@@ -13,10 +13,10 @@ public enum WakeEvent {
     /// Makes the descriptor readable. May be called from a signal handler.
     public static func signal(_ descriptor: Int32) {
         guard descriptor >= 0 else { return }
-        // Who was interrupted by a signal must not find another `errno` than before.
+        // A signal handler must not change `errno` for the interrupted code.
         let saved = errno
         var one: UInt64 = 1
-        _ = write(descriptor, &one, 8)
+        _ = unsafe write(descriptor, &one, 8)
         errno = saved
     }
 
@@ -24,7 +24,7 @@ public enum WakeEvent {
     public static func clear(_ descriptor: Int32) {
         guard descriptor >= 0 else { return }
         var count: UInt64 = 0
-        _ = read(descriptor, &count, 8)
+        _ = unsafe read(descriptor, &count, 8)
     }
 
     public static func close(_ descriptor: Int32) {

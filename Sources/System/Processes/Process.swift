@@ -1,6 +1,6 @@
 import Glibc
 
-// Invariant: what `environ` points at is read while no thread changes it: this program never does.
+// Invariant: no thread changes the environment while it is read: this program never changes it.
 
 /// The running process: its environment, limits and end.
 public enum CurrentProcess {
@@ -9,55 +9,57 @@ public enum CurrentProcess {
     /// The variables of the environment, `NAME=VALUE`, in order: environ(7).
     public static var environment: [[UInt8]] {
         var entries: [[UInt8]] = []
-        guard var cursor = environ as UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? else {
+        guard var cursor = unsafe environ as UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+        else {
             return []
         }
-        while let entry = cursor.pointee {
-            entries.append(Kernel.bytes(entry))
-            cursor += 1
+        while let entry = unsafe cursor.pointee {
+            unsafe entries.append(Kernel.bytes(entry))
+            unsafe cursor += 1
         }
         return entries
     }
 
     /// The value of a variable of the environment; nil if there is none: getenv(3).
     public static func variable(_ name: UnsafePointer<CChar>) -> [UInt8]? {
-        getenv(name).map { Kernel.bytes($0) }
+        unsafe getenv(name).map { unsafe Kernel.bytes($0) }
     }
 
-    /// How many descriptors the process may have open (the soft limit); nil if there is no limit or it
-    /// cannot be asked for: getrlimit(2), `RLIMIT_NOFILE`.
+    /// How many descriptors the process may have open (the soft limit); nil if there is no limit or
+    /// it cannot be read: getrlimit(2), `RLIMIT_NOFILE`.
     public static var descriptorLimit: Int? {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
             return nil
         }
         return Int(exactly: limit.rlim_cur)
     }
 
-    /// Lets the process have as many descriptors as an administrator allows; returns the new limit,
-    /// nil if there is none.
+    /// Raises the soft limit of descriptors to the hard limit; returns the new limit, nil if there
+    /// is none.
     @discardableResult
     public static func raiseDescriptorLimit() -> Int? {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        if getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max {
+        if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max {
             limit.rlim_cur = limit.rlim_max
-            setrlimit(resource, &limit)
+            unsafe setrlimit(resource, &limit)
         }
         return descriptorLimit
     }
 
-    /// KiB that the process has had in memory at most; nil if the system does not tell: getrusage(2).
+    /// Peak resident memory of the process in KiB; nil if the system does not report it:
+    /// getrusage(2).
     public static var peakMemory: Int? {
         var usage = rusage()
         let who = Int32(truncatingIfNeeded: RUSAGE_SELF.rawValue)
-        return getrusage(who, &usage) == 0 ? usage.ru_maxrss : nil
+        return unsafe getrusage(who, &usage) == 0 ? usage.ru_maxrss : nil
     }
 
-    /// Gives the processor to another thread that wants it: sched_yield(2).
+    /// Lets another ready thread run: sched_yield(2).
     public static func yield() { sched_yield() }
 
-    /// Ends the process after what `atexit` named: exit(3).
+    /// Ends the process after the functions of `atexit`: exit(3).
     public static func exit(_ status: Int32) -> Never { Glibc.exit(status) }
 
     /// Ends the process now: _exit(2). May be called from any thread, and from a signal handler.

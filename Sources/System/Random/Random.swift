@@ -1,16 +1,16 @@
 import Glibc
 
-// Invariant: `next` and `left` are what is left of the caller's buffer.
+// Invariant: `next` and `left` are the unfilled part of the caller's buffer.
 
 extension Kernel {
-    /// Fills `buffer` with random bytes of the kernel that nobody can guess: getrandom(2).
+    /// Fills `buffer` with cryptographically secure random bytes: getrandom(2).
     public static func random(_ buffer: UnsafeMutableRawBufferPointer) throws(SystemError) {
         guard var next = buffer.baseAddress else { return }
         var left = buffer.count
         while left > 0 {
-            // Larger requests may be answered in part: the loop goes on where the kernel stopped.
-            let count = try retrying { symbol_getrandom(next, left, 0) }
-            next += count
+            // The kernel may fill only a part of a larger request; the loop continues there.
+            let count = try retrying { unsafe symbol_getrandom(next, left, 0) }
+            unsafe next += count
             left -= count
         }
     }

@@ -12,39 +12,39 @@ public enum Signals {
     public static let firstUser = SIGUSR1
     public static let secondUser = SIGUSR2
 
-    /// What happens when a signal comes.
+    /// The action for a signal.
     public enum Disposition: Sendable {
         case standard, ignored, handled
     }
 
-    /// What happens now: sigaction(2).
+    /// The current action: sigaction(2).
     public static func disposition(of number: Int32) -> Disposition {
         var action = sigaction()
-        sigaction(number, nil, &action)
-        return switch unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) {
+        unsafe sigaction(number, nil, &action)
+        return switch unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) {
         case 0: .standard
         case 1: .ignored
         default: .handled
         }
     }
 
-    /// Has `handler` called when the signal comes. It runs on some thread, between any two instructions:
-    /// it may only do what signal-safety(7) allows, and Swift code that neither allocates nor counts
+    /// Sets a handler for a signal. It runs on some thread, between any two instructions: it may
+    /// only do what signal-safety(7) allows, and Swift code that neither allocates nor counts
     /// references.
     ///
-    /// - Parameter once: whether the second signal does again what it does by default.
+    /// - Parameter once: whether the second signal has its default action.
     public static func handle(
         _ number: Int32, once: Bool = false, _ handler: @escaping @convention(c) (Int32) -> Void
     ) {
         var action = sigaction()
-        action.__sigaction_handler.sa_handler = handler
+        unsafe action.__sigaction_handler.sa_handler = handler
         if once { action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) }
-        sigaction(number, &action, nil)
+        unsafe sigaction(number, &action, nil)
     }
 
     public static func ignore(_ number: Int32) { signal(number, SIG_IGN) }
 
-    /// Lets the signal do what it does by default. May be called from a handler.
+    /// Restores the default action of a signal. May be called from a handler.
     public static func reset(_ number: Int32) { signal(number, SIG_DFL) }
 
     /// Sends a signal to the running thread. May be called from a handler.
@@ -55,13 +55,14 @@ public enum Signals {
         try retrying { kill(process, number) }
     }
 
-    /// Runs `body` while the running thread takes no signals. Threads that it starts never take any.
+    /// Runs `body` while the running thread takes no signals. Threads that it starts never take
+    /// any.
     public static func withoutSignals<Result>(_ body: () -> Result) -> Result {
         var all = sigset_t()
         var old = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_BLOCK, &all, &old)
-        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_BLOCK, &all, &old)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &old, nil) }
         return body()
     }
 }

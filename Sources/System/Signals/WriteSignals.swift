@@ -1,10 +1,10 @@
 import Glibc
 import Synchronization
 
-// Signals that the kernel sends to a thread for what it writes.
+// Signals that the kernel sends to a thread for its writes.
 //
-// Invariant: the mask of signals of a thread is the same after a call as before it. A signal is taken
-// from the thread's queue only if the failed call put it there.
+// Invariant: the mask of signals of a thread is the same after a call as before it. A signal is
+// taken from the thread's queue only if the failed call put it there.
 
 extension Signals {
     /// Whether `SIGPIPE` and `SIGXFSZ` are ignored in the whole process.
@@ -18,12 +18,12 @@ extension Signals {
         ignoresWriteSignals.store(true, ordering: .relaxed)
     }
 
-    /// Runs a call that writes to a file, a pipe or a socket, or makes a file longer. A pipe without a
-    /// reader is only the error `EPIPE`, and a file above the process's limit only `EFBIG`: the signal that
-    /// the kernel sends with it would end the process.
+    /// Runs a call that writes to a file, a pipe or a socket, or makes a file longer. A pipe
+    /// without a reader is then only the error `EPIPE`, and a file above the process's limit only
+    /// `EFBIG`, without the signal that would end the process.
     ///
-    /// What the process does with signals is its own: they are blocked for this thread during the call,
-    /// which costs two system calls, unless the process ignores them.
+    /// The dispositions of the process are not changed: the signals are blocked for this thread
+    /// during the call, which costs two system calls, unless the process ignores them.
     @inlinable
     @inline(__always)
     public static func withoutWriteSignals<Result>(
@@ -39,16 +39,16 @@ extension Signals {
         _ call: () throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
         var blocked = sigset_t()
-        sigaddset(&blocked, SIGPIPE)
-        sigaddset(&blocked, SIGXFSZ)
+        unsafe sigaddset(&blocked, SIGPIPE)
+        unsafe sigaddset(&blocked, SIGXFSZ)
         var before = sigset_t()
-        pthread_sigmask(SIG_BLOCK, &blocked, &before)
-        // What is blocked already may wait since earlier, and is not ours to take.
+        unsafe pthread_sigmask(SIG_BLOCK, &blocked, &before)
+        // A signal that was blocked before may be pending since earlier; it must not be taken.
         var pending = sigset_t()
-        if sigismember(&before, SIGPIPE) == 1 || sigismember(&before, SIGXFSZ) == 1 {
-            sigpending(&pending)
+        if unsafe sigismember(&before, SIGPIPE) == 1 || sigismember(&before, SIGXFSZ) == 1 {
+            unsafe sigpending(&pending)
         }
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
         do throws(SystemError) {
             return try call()
         } catch {
@@ -61,13 +61,13 @@ extension Signals {
         }
     }
 
-    /// Takes a blocked signal of this thread from its queue, if it is there.
+    /// Removes a blocked signal of this thread from its queue, if it is pending.
     private static func discard(_ number: Int32, unless pending: sigset_t) {
         var pending = pending
-        guard sigismember(&pending, number) == 0 else { return }
+        guard unsafe sigismember(&pending, number) == 0 else { return }
         var wanted = sigset_t()
-        sigaddset(&wanted, number)
+        unsafe sigaddset(&wanted, number)
         var noTime = timespec()
-        while sigtimedwait(&wanted, nil, &noTime) < 0, errno == EINTR {}
+        while unsafe sigtimedwait(&wanted, nil, &noTime) < 0, errno == EINTR {}
     }
 }

@@ -1,20 +1,20 @@
 import Glibc
 
-// Making sockets: those that listen, those that connect, pairs.
+// Making sockets: listening ones, connecting ones, pairs.
 //
-// Invariant: two descriptors have the room of two `Int32`.
+// Invariant: the buffer for two descriptors has two `Int32`.
 
 extension Kernel {
-    /// A socket that listens on `address`: socket(2), bind(2), listen(2). It does not wait, so that a
-    /// connection that somebody else takes first keeps no thread.
+    /// A socket that listens on `address`: socket(2), bind(2), listen(2). It is nonblocking, so
+    /// that no thread waits for a connection that another process has taken.
     ///
-    /// The file of a unix socket on which nobody listens any more is replaced: a server that was
-    /// killed leaves it.
+    /// The file of a unix socket without a listener is replaced: a killed server leaves one.
     ///
     /// - Parameters:
-    ///   - backlog: connections that wait to be accepted; the kernel cuts it to `somaxconn`.
-    ///   - sharesPort: whether other sockets that say so may listen on the same port, and the kernel
-    ///     spreads connections among them: socket(7), `SO_REUSEPORT`.
+    ///   - backlog: the most connections that wait to be accepted; the kernel limits it to
+    ///     `somaxconn`.
+    ///   - sharesPort: whether other sockets with this option may listen on the same port, and the
+    ///     kernel distributes connections among them: socket(7), `SO_REUSEPORT`.
     public static func listen(
         _ address: SystemAddress, backlog: Int32 = 128, sharesPort: Bool = false
     ) throws(SystemError) -> Int32 {
@@ -26,7 +26,7 @@ extension Kernel {
         } catch .addrinuse {
             let file = CString(path: path)
             guard isAbandoned(address, file) else { throw .addrinuse }
-            try unlink(file)
+            try unsafe unlink(file)
             return try bound(address, backlog, sharesPort: false)
         }
     }
@@ -34,33 +34,33 @@ extension Kernel {
     private static func bound(
         _ address: SystemAddress, _ backlog: Int32, sharesPort: Bool
     ) throws(SystemError) -> Int32 {
-        // Before anything is opened: the address may be none.
-        try address.withName { (_, _) throws(SystemError) in }
+        // Checks the address before anything is opened.
+        try unsafe address.withName { (_, _) throws(SystemError) in }
         let socket = FileDescriptor(owning: try makeSocket(address.family, SOCK_STREAM))
         if address.family != AF_UNIX {
-            // Without it, a server cannot be started again while old connections fade.
+            // Without it, a server cannot be restarted while old connections are being closed.
             try setOption(socket.number, SOL_SOCKET, SO_REUSEADDR, 1)
         }
         if sharesPort { try setOption(socket.number, SOL_SOCKET, SO_REUSEPORT, 1) }
         let number = socket.number
-        try address.withName { (name, size) throws(SystemError) in
-            try retrying { bind(number, name, size) }
+        try unsafe address.withName { (name, size) throws(SystemError) in
+            try retrying { unsafe bind(number, name, size) }
         }
         try retrying { Glibc.listen(number, backlog) }
         return socket.release()
     }
 
-    /// Whether there is a socket at the path, and no process has it open. Asked by a socket of another
-    /// type, which a server that listens does not notice.
+    /// Whether there is a socket at the path that no process has open. Tested with a socket of
+    /// another type, which a listening server does not notice.
     private static func isAbandoned(_ address: SystemAddress, _ path: CString) -> Bool {
-        // A file that is no socket refuses connections as well.
-        guard (try? status(path, followsLink: false))?.kind == .socket,
+        // Other files refuse connections as well.
+        guard unsafe (try? status(path, followsLink: false))?.kind == .socket,
             let made = try? makeSocket(AF_UNIX, SOCK_DGRAM)
         else { return false }
         defer { try? close(made) }
         do throws(SystemError) {
-            try address.withName { (name, size) throws(SystemError) in
-                try checking { Glibc.connect(made, name, size) }
+            try unsafe address.withName { (name, size) throws(SystemError) in
+                try checking { unsafe Glibc.connect(made, name, size) }
             }
             return false
         } catch {
@@ -68,8 +68,8 @@ extension Kernel {
         }
     }
 
-    /// A socket that does not wait, under a number that is none of a standard stream.
-    private static func makeSocket(
+    /// A nonblocking socket, under a number above those of the standard streams.
+    static func makeSocket(
         _ family: Int32, _ type: __socket_type
     ) throws(SystemError) -> Int32 {
         let type = type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
@@ -77,18 +77,18 @@ extension Kernel {
             try retrying { socket(family, Int32(bitPattern: type), 0) })
     }
 
-    /// A socket that does not wait and begins to connect to `address`: connect(2). When it is ready to
-    /// be written, `pendingError` says whether it is connected.
+    /// A nonblocking socket that begins to connect to `address`: connect(2). When it is ready for
+    /// writing, `pendingError` tells whether it is connected.
     public static func connect(_ address: SystemAddress) throws(SystemError) -> Int32 {
-        try address.withName { (_, _) throws(SystemError) in }
+        try unsafe address.withName { (_, _) throws(SystemError) in }
         let socket = FileDescriptor(owning: try makeSocket(address.family, SOCK_STREAM))
         let number = socket.number
         do throws(SystemError) {
-            try address.withName { (name, size) throws(SystemError) in
-                try checking { Glibc.connect(number, name, size) }
+            try unsafe address.withName { (name, size) throws(SystemError) in
+                try checking { unsafe Glibc.connect(number, name, size) }
             }
         } catch {
-            // A call that was interrupted goes on by itself as one that does not wait does.
+            // An interrupted call continues by itself, as a nonblocking one does.
             guard error == .inprogress || error == .intr else { throw error }
         }
         return socket.release()
@@ -102,9 +102,9 @@ extension Kernel {
         let type =
             SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
             | (isNonblocking ? SOCK_NONBLOCK.rawValue : 0)
-        let result = withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
+        let result = unsafe withUnsafeMutableBytes(of: &ends) { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return -1 }
-            return socketpair(
+            return unsafe socketpair(
                 AF_UNIX, Int32(bitPattern: type), 0, start.assumingMemoryBound(to: Int32.self))
         }
         guard result == 0 else { throw .ofLastCall }

@@ -1,30 +1,49 @@
 import Glibc
 
-// Calls on sockets. None waits but `connect` of a socket that does: where it would have to, it is
-// `EAGAIN`.
+// Calls on sockets. None waits: a call that would have to fails with `EAGAIN`.
 //
 // Invariant: the buffers of a vectored call are accessible for the duration of the call.
 
 extension Kernel {
-    /// Whether a socket carries single messages instead of a stream of bytes; false for what is none:
-    /// socket(7), `SO_TYPE`.
+    /// Whether a socket carries single messages instead of a stream of bytes; false for other
+    /// descriptors: socket(7), `SO_TYPE`.
     public static func carriesMessages(_ descriptor: Int32) -> Bool {
         option(descriptor, SOL_SOCKET, SO_TYPE) == Int32(bitPattern: SOCK_DGRAM.rawValue)
     }
 
-    /// Takes the next connection of a listening socket, under a number that is none of a standard
-    /// stream: accept4(2).
+    /// Takes the next connection of a listening socket, under a number above those of the standard
+    /// streams: accept4(2).
     ///
-    /// - Parameter isNonblocking: whether calls on the connection fail with `EAGAIN` instead of waiting.
-    /// - Throws: `EAGAIN` if there is none, whether the socket waits or not.
+    /// - Parameter isNonblocking: whether calls on the connection fail with `EAGAIN` instead of
+    ///   waiting.
+    /// - Throws: `EAGAIN` if there is none, also if the socket is blocking.
     public static func accept(
         _ descriptor: Int32, isNonblocking: Bool = false
     ) throws(SystemError) -> Int32 {
-        // The flag to ask for it belongs to everybody who has the socket.
+        // All processes with the socket share its flag `O_NONBLOCK`, so it cannot be used here.
         guard try isReady(descriptor, isReading: true) else { throw .again }
         let flags = SOCK_CLOEXEC.rawValue | (isNonblocking ? SOCK_NONBLOCK.rawValue : 0)
         return try aboveStandardStreams(
             try retrying { symbol_accept4(descriptor, nil, nil, Int32(bitPattern: flags)) })
+    }
+
+    /// The same for a socket that does not wait: one call of the kernel.
+    ///
+    /// - Throws: `EAGAIN` if there is none; `EMFILE`, `ENFILE`; `ECONNABORTED` if the peer gave up.
+    public static func acceptAtOnce(_ descriptor: Int32) throws(SystemError) -> Int32 {
+        let flags = Int32(bitPattern: SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        return try aboveStandardStreams(
+            try retrying { symbol_accept4(descriptor, nil, nil, flags) })
+    }
+
+    /// Sends bytes of `buffer` without waiting; returns how many: send(2). A closed peer is `EPIPE`,
+    /// without a signal.
+    public static func send(
+        _ descriptor: Int32, _ buffer: UnsafeRawBufferPointer
+    ) throws(SystemError) -> Int {
+        let options =
+            Int32(truncatingIfNeeded: MSG_NOSIGNAL) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
+        return try retrying { Glibc.send(descriptor, buffer.baseAddress, buffer.count, options) }
     }
 
     /// Receives once, without waiting: recvmsg(2). `isTruncated` says that a message was longer than
@@ -34,26 +53,26 @@ extension Kernel {
     ) throws(SystemError) -> (byteCount: Int, isTruncated: Bool) {
         var options = Int32(truncatingIfNeeded: MSG_DONTWAIT)
         if peeks { options |= Int32(truncatingIfNeeded: MSG_PEEK) }
-        var message = header(vectors)
-        let count = try retrying { recvmsg(descriptor, &message, options) }
-        return (count, message.msg_flags & Int32(truncatingIfNeeded: MSG_TRUNC) != 0)
+        var message = unsafe header(vectors)
+        let count = try retrying { unsafe recvmsg(descriptor, &message, options) }
+        return unsafe (count, message.msg_flags & Int32(truncatingIfNeeded: MSG_TRUNC) != 0)
     }
 
     /// Sends once, without waiting: sendmsg(2). A closed peer is `EPIPE`, without a signal.
     public static func send(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>
     ) throws(SystemError) -> Int {
-        var message = header(vectors)
+        var message = unsafe header(vectors)
         let options =
             Int32(truncatingIfNeeded: MSG_NOSIGNAL) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
-        return try retrying { sendmsg(descriptor, &message, options) }
+        return try retrying { unsafe sendmsg(descriptor, &message, options) }
     }
 
     private static func header(_ vectors: UnsafeBufferPointer<BufferVector>) -> msghdr {
-        var message = msghdr()
-        message.msg_iov = UnsafeMutablePointer(mutating: vectors.baseAddress)
-        message.msg_iovlen = numericCast(vectors.count)
-        return message
+        var message = unsafe msghdr()
+        unsafe message.msg_iov = unsafe UnsafeMutablePointer(mutating: vectors.baseAddress)
+        unsafe message.msg_iovlen = numericCast(vectors.count)
+        return unsafe message
     }
 
     /// Ends one direction of a connection, or both: shutdown(2).
@@ -65,8 +84,8 @@ extension Kernel {
         try retrying { Glibc.shutdown(descriptor, Int32(truncatingIfNeeded: how)) }
     }
 
-    /// The error that a socket keeps, such as why connecting failed; nil for none. Asking forgets it:
-    /// socket(7), `SO_ERROR`.
+    /// The error that a socket keeps, such as why connecting failed; nil for none. Reading clears
+    /// it: socket(7), `SO_ERROR`.
     public static func pendingError(_ descriptor: Int32) -> SystemError? {
         option(descriptor, SOL_SOCKET, SO_ERROR).flatMap { $0 == 0 ? nil : SystemError(code: $0) }
     }
@@ -78,18 +97,18 @@ extension Kernel {
 
     /// The address that a socket is bound to: getsockname(2).
     public static func localAddress(_ descriptor: Int32) throws(SystemError) -> SystemAddress? {
-        try SystemAddress { getsockname(descriptor, $0, $1) }
+        try unsafe SystemAddress { unsafe getsockname(descriptor, $0, $1) }
     }
 
     /// The address that a socket is connected to: getpeername(2).
     public static func peerAddress(_ descriptor: Int32) throws(SystemError) -> SystemAddress? {
-        try SystemAddress { getpeername(descriptor, $0, $1) }
+        try unsafe SystemAddress { unsafe getpeername(descriptor, $0, $1) }
     }
 
     private static func option(_ descriptor: Int32, _ level: Int32, _ name: Int32) -> Int32? {
         var value: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
-        return getsockopt(descriptor, level, name, &value, &size) == 0 ? value : nil
+        return unsafe getsockopt(descriptor, level, name, &value, &size) == 0 ? value : nil
     }
 
     static func setOption(
@@ -97,6 +116,6 @@ extension Kernel {
     ) throws(SystemError) {
         var value = value
         let size = socklen_t(MemoryLayout<Int32>.size)
-        try retrying { setsockopt(descriptor, level, name, &value, size) }
+        try retrying { unsafe setsockopt(descriptor, level, name, &value, size) }
     }
 }

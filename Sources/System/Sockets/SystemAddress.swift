@@ -1,15 +1,15 @@
 import Glibc
 
-// Invariant: a structure of an address is handed to the kernel, or filled by it, with its own size,
-// which is the size of the memory that it stands in.
+// Invariant: an address structure is passed to the kernel, or filled by it, with the size of its
+// memory.
 
-/// Where a socket is bound, or its peer: ip(7), ipv6(7), unix(7).
+/// The address of a socket or of its peer: ip(7), ipv6(7), unix(7).
 public enum SystemAddress: Hashable, Sendable {
-    /// Four bytes, in the order in which they are written.
+    /// Four bytes, in network order.
     case ipv4([UInt8], port: UInt16)
-    /// Sixteen bytes, in the order in which they are written.
+    /// Sixteen bytes, in network order.
     case ipv6([UInt8], port: UInt16)
-    /// The bytes of a path; none for a socket without a name.
+    /// The bytes of a path; empty for a socket without a name.
     case unix([UInt8])
 
     /// The port of an internet address; nil for others.
@@ -30,8 +30,8 @@ public enum SystemAddress: Hashable, Sendable {
 
     /// Calls `body` with the kernel's form of the address.
     ///
-    /// - Throws: `EINVAL` for a wrong number of bytes, an empty path or a NUL in it; `ENAMETOOLONG` for a
-    ///   path of more than 107 bytes.
+    /// - Throws: `EINVAL` for a wrong number of bytes, an empty path or a NUL in it; `ENAMETOOLONG`
+    ///   for a path of more than 107 bytes.
     @discardableResult
     func withName<Result>(
         _ body: (UnsafePointer<sockaddr>?, socklen_t) throws(SystemError) -> Result
@@ -42,23 +42,23 @@ public enum SystemAddress: Hashable, Sendable {
             var name = sockaddr_in()
             name.sin_family = sa_family_t(AF_INET)
             name.sin_port = port.bigEndian
-            withUnsafeMutableBytes(of: &name.sin_addr) { $0.copyBytes(from: bytes) }
-            return try Self.lend(name, body)
+            unsafe withUnsafeMutableBytes(of: &name.sin_addr) { unsafe $0.copyBytes(from: bytes) }
+            return try unsafe Self.lend(name, body)
         case .ipv6(let bytes, let port):
             guard bytes.count == 16 else { throw .inval }
             var name = sockaddr_in6()
             name.sin6_family = sa_family_t(AF_INET6)
             name.sin6_port = port.bigEndian
-            withUnsafeMutableBytes(of: &name.sin6_addr) { $0.copyBytes(from: bytes) }
-            return try Self.lend(name, body)
+            unsafe withUnsafeMutableBytes(of: &name.sin6_addr) { unsafe $0.copyBytes(from: bytes) }
+            return try unsafe Self.lend(name, body)
         case .unix(let path):
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
             let room = MemoryLayout.size(ofValue: name.sun_path)
             guard !path.isEmpty, !path.contains(0) else { throw .inval }
             guard path.count < room else { throw .nametoolong }
-            withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path) }
-            return try Self.lend(name, body)
+            unsafe withUnsafeMutableBytes(of: &name.sun_path) { unsafe $0.copyBytes(from: path) }
+            return try unsafe Self.lend(name, body)
         }
     }
 
@@ -66,26 +66,26 @@ public enum SystemAddress: Hashable, Sendable {
         _ name: Name,
         _ body: (UnsafePointer<sockaddr>?, socklen_t) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        try withUnsafeBytes(of: name) { (bytes) throws(SystemError) in
-            try body(
+        try unsafe withUnsafeBytes(of: name) { (bytes) throws(SystemError) in
+            try unsafe body(
                 bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
         }
     }
 
-    /// What `fill` writes; nil for a family that is none of the three.
+    /// The address that `fill` writes; nil for other families.
     ///
-    /// - Throws: what `fill` returns as -1.
+    /// - Throws: the error of `fill`, if it returns -1.
     init?(
         _ fill: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
     ) throws(SystemError) {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let result = withUnsafeMutableBytes(of: &storage) { bytes -> Int32 in
+        let result = unsafe withUnsafeMutableBytes(of: &storage) { bytes -> Int32 in
             guard let start = bytes.baseAddress else { return -1 }
-            return fill(start.assumingMemoryBound(to: sockaddr.self), &size)
+            return unsafe fill(start.assumingMemoryBound(to: sockaddr.self), &size)
         }
         guard result >= 0 else { throw .ofLastCall }
-        let bytes = withUnsafeBytes(of: &storage) { [UInt8]($0.prefix(Int(size))) }
+        let bytes = unsafe withUnsafeBytes(of: &storage) { unsafe [UInt8]($0.prefix(Int(size))) }
         // Linux's structures: the family, then the port and the address, or the path.
         switch Int32(truncatingIfNeeded: storage.ss_family) {
         case AF_INET where bytes.count >= 8:
@@ -94,7 +94,7 @@ public enum SystemAddress: Hashable, Sendable {
             self = .ipv6(Array(bytes[8..<24]), port: portNumber(bytes))
         case AF_UNIX:
             let path = bytes.dropFirst(2)
-            // A name that begins with a NUL is none of a file.
+            // A name that begins with a NUL is abstract, not a path.
             self = .unix(path.first == 0 ? [] : Array(path.prefix { $0 != 0 }))
         default: return nil
         }
@@ -107,22 +107,23 @@ private func portNumber(_ bytes: [UInt8]) -> UInt16 {
 }
 
 extension SystemAddress {
-    /// The bytes of an address as people write it, such as `127.0.0.1`; nil if it is none.
+    /// The bytes of an address in text form, such as `127.0.0.1`; nil if it is malformed.
     public static func ipv4Bytes(_ text: String) -> [UInt8]? { bytes(text, AF_INET, 4) }
 
-    /// The bytes of an address as people write it, such as `::1`; nil if it is none.
+    /// The bytes of an address in text form, such as `::1`; nil if it is malformed.
     public static func ipv6Bytes(_ text: String) -> [UInt8]? { bytes(text, AF_INET6, 16) }
 
     private static func bytes(_ text: String, _ family: Int32, _ count: Int) -> [UInt8]? {
         guard !text.utf8.contains(0) else { return nil }
         var bytes = [UInt8](repeating: 0, count: count)
-        return inet_pton(family, text, &bytes) == 1 ? bytes : nil
+        return unsafe inet_pton(family, text, &bytes) == 1 ? bytes : nil
     }
 
-    /// Sixteen bytes as people write them; empty for another number of bytes.
+    /// The text form of sixteen bytes; empty for another number of bytes.
     public static func ipv6Text(_ bytes: [UInt8]) -> String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard bytes.count == 16, inet_ntop(AF_INET6, bytes, &text, socklen_t(text.count)) != nil
+        guard bytes.count == 16,
+            unsafe inet_ntop(AF_INET6, bytes, &text, socklen_t(text.count)) != nil
         else { return "" }
         return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }

@@ -1,4 +1,4 @@
-// Invariant: `word` points at four aligned bytes that live until the call returns.
+// Invariant: `word` points at four aligned bytes that are valid until the call returns.
 
 import Glibc
 import Synchronization
@@ -12,21 +12,23 @@ public enum Futex {
 
     /// Parks the thread while `word` has the value `expected`. May return early.
     ///
-    /// - Parameter nanoseconds: how long at most; nil for ever.
+    /// - Parameter nanoseconds: the longest wait; nil for no limit.
     public static func wait(_ word: Word, while expected: UInt32, nanoseconds: Int64?) {
         guard let nanoseconds else {
-            _ = call(word, waitPrivate, Int(expected), nil)
+            _ = unsafe call(word, waitPrivate, Int(expected), nil)
             return
         }
         var time = timespec()
         time.tv_sec = Int(nanoseconds / 1_000_000_000)
         time.tv_nsec = Int(nanoseconds % 1_000_000_000)
-        withUnsafePointer(to: &time) { _ = call(word, waitPrivate, Int(expected), $0) }
+        unsafe withUnsafePointer(to: &time) {
+            _ = unsafe call(word, waitPrivate, Int(expected), $0)
+        }
     }
 
-    /// Wakes who waits on `word`. May be called from a signal handler.
+    /// Wakes the threads that wait on `word`. May be called from a signal handler.
     public static func wake(_ word: Word) {
-        _ = call(word, wakePrivate, Int(Int32.max), nil)
+        _ = unsafe call(word, wakePrivate, Int(Int32.max), nil)
     }
 
     private static func call(

@@ -1,20 +1,24 @@
 import Glibc
 
-// Soundness: the handler of the signal calls nothing but a system call.
+// Soundness: the signal handler makes only a system call.
 
-/// The main thread, which another one looks at, and may stop for good.
+/// The main thread, which another thread observes, and can stop for good.
 public struct MainThread: Sendable {
     private let thread: pthread_t
 
-    /// To be made by the main thread.
+    /// Must be called on the main thread.
     public init() { thread = pthread_self() }
 
-    /// Whether the thread waits in the kernel, by what Linux tells of it: proc(5), `/proc/self/stat`.
+    /// Whether the thread waits in the kernel, according to proc(5), `/proc/self/stat`.
     public var isBlocked: Bool {
-        guard let number = try? Kernel.open("/proc/self/stat", .readOnly) else { return false }
+        guard let number = try? unsafe Kernel.open("/proc/self/stat", .readOnly) else {
+            return false
+        }
         let file = FileDescriptor(owning: number)
         var text = [UInt8](repeating: 0, count: 256)
-        let count = text.withUnsafeMutableBytes { (try? Kernel.read(file.number, $0)) ?? 0 }
+        let count = unsafe text.withUnsafeMutableBytes {
+            unsafe (try? Kernel.read(file.number, $0)) ?? 0
+        }
         // `12 (name) S ...`; the name may hold parentheses.
         guard count > 0, let end = text[..<count].lastIndex(of: UInt8(ascii: ")")),
             end + 2 < count
@@ -22,8 +26,8 @@ public struct MainThread: Sendable {
         return [UInt8(ascii: "S"), UInt8(ascii: "D")].contains(text[end + 2])
     }
 
-    /// Lets the thread run no instruction of the program any more. One that waits in the kernel is
-    /// parked when it comes back. Takes the signal `SIGUSR2`.
+    /// Stops the thread: it runs no more code of the program. If it waits in the kernel, it stops
+    /// when it returns. Uses the signal `SIGUSR2`.
     public func suspend() {
         Signals.handle(SIGUSR2) { _ in while true { pause() } }
         pthread_kill(thread, SIGUSR2)

@@ -1,9 +1,9 @@
 import Glibc
 
 // Soundness: a thread gets one reference to its box and releases it; `runOnThreads` returns only
-// after all threads have ended, so that what `body` uses lives as long as they need it.
+// after all threads have ended, so that objects used by `body` are valid as long as they need it.
 
-/// A thread that was started, and is waited for by `join`: pthread_create(3).
+/// A started thread, which `join` waits for: pthread_create(3).
 public struct SystemThread: Sendable {
     private let thread: pthread_t
 
@@ -11,7 +11,7 @@ public struct SystemThread: Sendable {
     public struct Options: Sendable {
         /// Whether signals of the process may run their handlers on it.
         public var takesSignals = true
-        /// Bytes of its native stack; nil for what the system gives.
+        /// Bytes of its native stack; nil for the system's default.
         public var stackByteCount: Int?
 
         public init(takesSignals: Bool = true, stackByteCount: Int? = nil) {
@@ -20,14 +20,14 @@ public struct SystemThread: Sendable {
         }
     }
 
-    /// Runs `body` on a thread of its own; whoever starts it joins it. Nil where the system refuses.
+    /// Runs `body` on a new thread, which the caller must join. Nil if the system refuses.
     public static func start(
         _ options: Options = Options(), _ body: @escaping @Sendable () -> Void
     ) -> SystemThread? {
         make(options, isDetached: false, body).map { SystemThread(thread: $0) }
     }
 
-    /// Runs `body` on a thread that nobody waits for; false where the system refuses.
+    /// Runs `body` on a new thread that is not joined; false if the system refuses.
     public static func startDetached(
         _ options: Options = Options(), _ body: @escaping @Sendable () -> Void
     ) -> Bool {
@@ -39,7 +39,7 @@ public struct SystemThread: Sendable {
         while true { pause() }
     }
 
-    /// Waits until the thread has ended; once for each thread.
+    /// Waits until the thread has ended. Must be called once for each thread.
     public func join() { pthread_join(thread, nil) }
 
     private final class Body: Sendable {
@@ -50,45 +50,45 @@ public struct SystemThread: Sendable {
     private static func make(
         _ options: Options, isDetached: Bool, _ body: @escaping @Sendable () -> Void
     ) -> pthread_t? {
-        // A thread begins with the mask of the one that starts it.
+        // A thread starts with the signal mask of the one that starts it.
         var all = sigset_t()
         var old = sigset_t()
         if !options.takesSignals {
-            sigfillset(&all)
-            pthread_sigmask(SIG_BLOCK, &all, &old)
+            unsafe sigfillset(&all)
+            unsafe pthread_sigmask(SIG_BLOCK, &all, &old)
         }
-        defer { if !options.takesSignals { pthread_sigmask(SIG_SETMASK, &old, nil) } }
+        defer { if !options.takesSignals { unsafe pthread_sigmask(SIG_SETMASK, &old, nil) } }
         var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
+        unsafe pthread_attr_init(&attributes)
+        defer { unsafe pthread_attr_destroy(&attributes) }
         if isDetached {
-            pthread_attr_setdetachstate(
+            unsafe pthread_attr_setdetachstate(
                 &attributes, Int32(truncatingIfNeeded: PTHREAD_CREATE_DETACHED))
         }
-        if let size = options.stackByteCount { pthread_attr_setstacksize(&attributes, size) }
-        let box = Unmanaged.passRetained(Body(body))
+        if let size = options.stackByteCount { unsafe pthread_attr_setstacksize(&attributes, size) }
+        let box = unsafe Unmanaged.passRetained(Body(body))
         var thread = pthread_t()
-        let status = pthread_create(
+        let status = unsafe pthread_create(
             &thread, &attributes,
             { pointer in
-                if let pointer {
-                    Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
+                if let pointer = unsafe pointer {
+                    unsafe Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
                 }
                 return nil
-            }, box.toOpaque())
+            }, unsafe box.toOpaque())
         if status == 0 { return thread }
-        box.release()
+        unsafe box.release()
         return nil
     }
 }
 
-/// How many processors are online: sysconf(3).
+/// The number of processors that are online: sysconf(3).
 public func availableProcessors() -> Int {
     max(1, Int(sysconf(Int32(truncatingIfNeeded: _SC_NPROCESSORS_ONLN))))
 }
 
-/// Runs `body` on this thread and on `count` - 1 others; returns when all are done. Where the
-/// system refuses threads there are fewer.
+/// Runs `body` on this thread and on `count` - 1 others; returns when all have returned. There are
+/// fewer threads if the system refuses some.
 public func runOnThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
     var threads: [SystemThread] = []
     for _ in 1..<max(count, 1) {

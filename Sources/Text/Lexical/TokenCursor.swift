@@ -63,7 +63,7 @@ struct TokenCursor {
 
     // MARK: What tokens mean
 
-    func word(_ token: Token) -> Word {
+    func word(_ token: Token) -> WordMeaning {
         guard token.kind == .word else { return .other }
         return words.word(UnsafeBufferPointer(rebasing: bytes[token.range]))
     }

@@ -6,7 +6,7 @@ typealias Symbol = UInt32
 /// A token of a module's text, in 16 bytes.
 struct ModuleToken {
     var kind: TokenKind
-    var word: Word = .other
+    var word: WordMeaning = .other
     var start: UInt32
     var end: UInt32
     /// For an opening parenthesis the place of the closing one in the list, for an identifier its

@@ -1,7 +1,7 @@
 import WasmDecoder
 
 /// What a token of small letters means.
-enum Word: Equatable {
+enum WordMeaning: Equatable {
     case instruction(Opcode)
     case keyword(Keyword)
     /// Neither; maybe a number (`inf`, `nan:0x1`) or an option (`offset=4`).
@@ -16,7 +16,7 @@ struct WordTable: Sendable {
     private struct Entry {
         var start: UInt32 = 0
         var length: UInt32 = 0
-        var word: Word = .other
+        var word: WordMeaning = .other
     }
 
     static let shared = WordTable()
@@ -39,7 +39,7 @@ struct WordTable: Sendable {
         }
     }
 
-    private mutating func add(_ name: UnsafeBufferPointer<UInt8>, _ word: Word) {
+    private mutating func add(_ name: UnsafeBufferPointer<UInt8>, _ word: WordMeaning) {
         var slot = Self.slot(of: name)
         while slots[slot].length != 0 { slot = (slot + 1) & (Self.slotCount - 1) }
         slots[slot] = Entry(
@@ -55,7 +55,7 @@ struct WordTable: Sendable {
         return Int(truncatingIfNeeded: hash ^ hash >> 15) & (slotCount - 1)
     }
 
-    func word(_ name: UnsafeBufferPointer<UInt8>) -> Word {
+    func word(_ name: UnsafeBufferPointer<UInt8>) -> WordMeaning {
         var slot = Self.slot(of: name)
         while true {
             let entry = slots[slot]

@@ -185,7 +185,7 @@ extension ModuleParser {
         tokens.lexer.part(annotation.content)
     }
 
-    func word(_ token: Token) -> Word {
+    func word(_ token: Token) -> WordMeaning {
         guard token.kind == .word else { return .other }
         return WordTable.shared.word(UnsafeBufferPointer(rebasing: tokens.bytes[token.range]))
     }

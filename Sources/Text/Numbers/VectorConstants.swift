@@ -49,7 +49,7 @@ struct NumberReader {
 }
 
 extension VectorShape {
-    init?(_ word: Word) {
+    init?(_ word: WordMeaning) {
         switch word {
         case .keyword(.i8x16): self = .i8x16
         case .keyword(.i16x8): self = .i16x8

@@ -108,7 +108,7 @@ extension ScriptReader {
     }
 
     /// The heap type that `ref.func` and others ask for.
-    private static func referencePattern(_ word: Word) -> HeapType? {
+    private static func referencePattern(_ word: WordMeaning) -> HeapType? {
         switch word {
         case .instruction(.refFunc): .func
         case .instruction(.refEq): .eq

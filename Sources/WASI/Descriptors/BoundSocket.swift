@@ -1,5 +1,5 @@
 /// The file of a unix socket that listens for a guest. It is removed with this object, or by
-/// `remove()`, if it is still the one that was made.
+/// `remove()`, if it is still the same file.
 final class BoundSocket: Sendable {
     private let path: CString
     private let identity: FileIdentity
@@ -19,7 +19,7 @@ final class BoundSocket: Sendable {
     }
 }
 
-/// What tells one file of the host from all others.
+/// Identifies a file of the host.
 struct FileIdentity: Equatable {
     var dev: UInt64
     var ino: UInt64

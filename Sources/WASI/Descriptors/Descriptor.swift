@@ -1,13 +1,13 @@
-// Invariant: all that changes after the initialiser is atomic or behind a lock, except `isClosed`,
-// which is changed by whoever holds the only reference.
+// Invariant: all state that changes after the initialiser is atomic or protected by a lock, except
+// `isClosed`, which only the owner of the last reference changes.
 
 import Synchronization
 import WasmInterpreter
 
-/// An open file, folder, stream or socket of a guest, with what the guest may do with it.
+/// An open file, folder, stream or socket of a guest, with the guest's rights for it.
 ///
-/// A class, so that a call that is under way keeps what it works on when another thread of the
-/// guest closes the number; the host's descriptor is closed with the last reference.
+/// A class, so that a running call keeps its descriptor when another thread of the guest closes the
+/// number; the host's descriptor is closed with the last reference.
 final class Descriptor: @unchecked Sendable {
     /// What a descriptor is made from.
     enum Resource {
@@ -19,7 +19,7 @@ final class Descriptor: @unchecked Sendable {
         case memoryDirectory(MemoryDirectory)
     }
 
-    /// What stands behind the descriptor, for quick decisions.
+    /// The kind of the resource, for quick decisions.
     enum Kind {
         case file, directory, socket, virtualFile, memoryDirectory
     }
@@ -28,42 +28,42 @@ final class Descriptor: @unchecked Sendable {
     let filetype: Filetype
     /// The host's descriptor of a file, directory or socket.
     private let number: Int32
-    /// What stands behind other kinds.
+    /// The file of other kinds.
     private let virtualFile: (any VirtualFile)?
     private let memoryDirectory: MemoryDirectory?
-    /// The embedder's stream behind a virtual file.
+    /// The embedder's stream that a virtual file uses.
     let guestStream: (any GuestStream)?
     /// Whether the host's descriptor belongs to this object and is closed with it.
     private let isOwned: Bool
-    /// Whether others have the same open file, so that its flags are not the guest's to change.
+    /// Whether other processes share the open file, so that the guest must not change its flags.
     private let isShared: Bool
     private var isClosed = false
-    /// Whether calls can have to wait for somebody else: pipes, sockets, terminals, streams of the
-    /// embedder. Then `nonblock`
-    /// is kept here and not told to the host, where it would belong to everybody who shares the
-    /// stream; and reading and writing answer `again` instead of waiting, whatever the flag says.
+    /// Whether calls may have to wait: pipes, sockets, terminals, streams of the embedder. For
+    /// these `nonblock` is stored here, because the host's flag would affect all who share the
+    /// stream; and reads and writes throw `again` instead of waiting, whether the flag is set or
+    /// not.
     let isStream: Bool
-    /// Whether the host can do so by itself; found out by the first call.
+    /// Whether the host supports calls that never wait; the first call finds out.
     private let worksAtOnce = Atomic(true)
-    /// The pipe or terminal, opened again; see `ownWay`.
+    /// The pipe or terminal, opened again: see `ownWay`.
     private let reopened = Atomic<Int32>(Descriptor.notOpened)
     private static let notOpened: Int32 = -2
-    /// Beneath a folder that was given read-only.
+    /// In a read-only folder.
     let isReadOnly: Bool
-    /// The name under which the guest finds a preopened folder.
+    /// The guest's name of a preopened folder.
     let preopenName: [UInt8]?
 
-    /// The rights that the guest asked for and is told of.
+    /// The rights that the guest requested, for `fd_fdstat_get`.
     private let own: SharedRights
     private let ownInheriting: SharedRights
-    /// The rights that calls are held to. Programs are tested where nobody checks, and ask for
-    /// less than they use: what counts is what the thing behind the descriptor can do, whether it
-    /// was opened to read and to write, and what was taken away by `fd_fdstat_set_rights`.
+    /// The rights that calls are checked against. Many programs request fewer rights than they use,
+    /// since most engines do not check them. So these depend on the kind of the file, on whether it
+    /// was opened for reading and writing, and on rights removed by `fd_fdstat_set_rights`.
     private let checked: SharedRights
     private let checkedInheriting: SharedRights
     /// Positions of a directory that the guest knows.
     let cookies: DirectoryCookies?
-    /// Flags that the host does not keep for us.
+    /// Flags that are stored here and not on the host.
     private let ownFlags: Atomic<UInt16>
 
     init(
@@ -111,8 +111,8 @@ final class Descriptor: @unchecked Sendable {
         if isOwned, !isClosed, let number = hostNumber { try? System.close(number) }
     }
 
-    /// Closes the host's descriptor and answers what it says of that, for example that data did
-    /// not reach the server. Nobody else may have a reference.
+    /// Closes the host's descriptor. Throws the host's error, for example that data did not reach
+    /// the server. There must be no other reference.
     func close() throws(Errno) {
         guard isOwned, !isClosed, let number = hostNumber else { return }
         isClosed = true
@@ -132,7 +132,7 @@ final class Descriptor: @unchecked Sendable {
 
 // MARK: Rights
 
-/// Rights that several threads look at and take away from.
+/// Rights that several threads read and reduce.
 private struct SharedRights: ~Copyable {
     private let bits: Atomic<UInt64>
 
@@ -157,13 +157,13 @@ extension Descriptor {
         guard allowed.isSuperset(of: needed) else { throw .notcapable }
     }
 
-    /// As `require`, for calls that mean nothing for a directory: there the answer is `isdir`.
+    /// As `require`, for calls that do not apply to directories, for which they fail with `isdir`.
     func requireFile(_ needed: Rights) throws(Errno) {
         guard allowed.isSuperset(of: needed) else { throw isDirectory ? .isdir : .notcapable }
     }
 
-    /// Throws unless the descriptor may be used in `direction`, `fdRead` or `fdWrite`: `badf`, as
-    /// of a file that was not opened for it, or `isdir`.
+    /// Throws unless the descriptor may be used in `direction`, `fdRead` or `fdWrite`: `badf` if it
+    /// was not opened for that, or `isdir`.
     @inline(__always)
     func requireAccess(_ direction: Rights) throws(Errno) {
         guard allowed.isSuperset(of: direction) else { throw isDirectory ? .isdir : .badf }
@@ -184,7 +184,7 @@ extension Descriptor {
         }
     }
 
-    /// Takes rights away; `notcapable` if it would add one.
+    /// Removes rights; `notcapable` if it would add one.
     func restrict(to base: Rights, inheriting: Rights) throws(Errno) {
         guard rights.isSuperset(of: base), self.inheriting.isSuperset(of: inheriting) else {
             throw .notcapable
@@ -215,7 +215,7 @@ extension Descriptor {
         }
     }
 
-    /// As `directory`, for calls that change what is in the directory.
+    /// As `directory`, for calls that change the directory.
     func writableDirectory(
         _ needed: Rights, _ resolver: PathResolver
     ) throws(Errno) -> any PathDirectory {
@@ -237,11 +237,11 @@ extension Descriptor {
         }
     }
 
-    /// Whether `nonblock` is kept here: of streams, and of files that others opened.
+    /// Whether `nonblock` is stored here: for streams, and for files that others opened.
     private var keepsFlags: Bool { isStream || isShared }
 
-    /// Sets `append` and `nonblock`. When data reaches the disk was settled when the file was
-    /// opened: the flags for that must be what they are.
+    /// Sets `append` and `nonblock`. The flags for synchronous writes cannot be changed after
+    /// opening: they must be the same.
     func setFlags(_ wanted: Fdflags) throws(Errno) {
         var settled = Fdflags.synchronizing
         if hostNumber != nil, keepsFlags { settled.insert(.append) }
@@ -251,7 +251,7 @@ extension Descriptor {
         ownFlags.store(wanted.subtracting(settled).rawValue, ordering: .relaxed)
     }
 
-    /// Whether the guest wants to wait when a stream has nothing for it.
+    /// Whether the guest waits when a stream is not ready.
     var isPatient: Bool {
         isStream && ownFlags.load(ordering: .relaxed) & Fdflags.nonblock.rawValue == 0
     }
@@ -260,8 +260,8 @@ extension Descriptor {
 // MARK: Reading and writing
 
 extension Descriptor {
-    /// Reads once into the buffers; answers the number of bytes, 0 at the end. Throws `again` if a
-    /// stream has nothing at the moment.
+    /// Reads once into the buffers; returns the number of bytes, 0 at the end. Throws `again` if a
+    /// stream has no bytes yet.
     @inline(__always)
     func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         switch kind {
@@ -275,8 +275,8 @@ extension Descriptor {
         }
     }
 
-    /// Writes the buffers once; answers the number of bytes taken. Throws `again` if a stream takes
-    /// nothing at the moment.
+    /// Writes the buffers once; returns the number of bytes taken. Throws `again` if a stream takes
+    /// no bytes yet.
     @inline(__always)
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         switch kind {
@@ -300,7 +300,8 @@ extension Descriptor {
             }
         }
         if let ready = try ownWay { return try System.read(ready, vectors) }
-        // Asked even after `again`: a device that never reads at once must not be tried for ever.
+        // Also after `again`: a device that never supports reading at once must not be tried for
+        // ever.
         guard try System.isReady(number, isReading: true) else { throw .again }
         return try System.read(number, vectors)
     }
@@ -315,10 +316,10 @@ extension Descriptor {
         return try System.write(number, vectors)
     }
 
-    /// A descriptor of what is behind this one on which calls do not wait: this one, if the host has
-    /// been told so, or a pipe or terminal opened again. They may be ready and still let a long call
-    /// wait, and the flag on the host's descriptor would belong to everybody who has it. Nil for other
-    /// devices, and where the host does not allow it.
+    /// A descriptor of the same file on which calls never wait: this one if it is nonblocking on
+    /// the host, or a pipe or terminal opened again. Even when these are ready a long call may
+    /// wait, and the flag on the host's descriptor would affect all who share it. Nil for other
+    /// devices, and if the host does not allow it.
     private var ownWay: Int32? {
         get throws(Errno) {
             var known = reopened.load(ordering: .acquiring)
@@ -354,7 +355,7 @@ extension Descriptor {
         return try System.seek(try fileNumber, offset, whence)
     }
 
-    /// The host's descriptor of what can have a position.
+    /// The host's descriptor of files with a position.
     private var fileNumber: Int32 {
         get throws(Errno) {
             switch kind {
@@ -402,12 +403,12 @@ extension Descriptor {
     func advise(
         _ offset: Int64, _ count: Int64, _ advice: Advice, _ stop: StopSignal?
     ) throws(Errno) {
-        // What is in memory needs no advice.
+        // Files in memory need no advice.
         guard let number = hostNumber else { return }
         try System.advise(number, offset, count, advice, stop)
     }
 
-    /// Bytes that a stream in memory can read at once, as far as is known; 1 for other things.
+    /// Bytes that a stream in memory can read at once, as far as known; 1 for other kinds.
     var readableByteCount: UInt64 { UInt64(clamping: virtualFile?.readableByteCount ?? 1) }
 
     private var regularFileNumber: Int32 {
@@ -421,10 +422,10 @@ extension Descriptor {
 // MARK: Entries
 
 extension Descriptor {
-    /// Hands the entries from `position` on to `body` until it answers false; the host's
-    /// positions, not cookies.
+    /// Passes the entries from `position` on to `body` until it returns false. Positions are the
+    /// host's, not cookies.
     ///
-    /// - Parameter byteCount: how much the caller has room for, about.
+    /// - Parameter byteCount: about the size of the caller's buffer.
     func readDirectory(
         from position: UInt64, byteCount: Int, _ body: (DirectoryEntry) throws(Errno) -> Bool
     ) throws(Errno) {
@@ -448,7 +449,7 @@ extension Descriptor {
         }
     }
 
-    /// The kind of an entry that the file system does not tell; `unknown` if it is gone.
+    /// The kind of an entry that the file system does not report; `unknown` if it no longer exists.
     func filetype(ofEntry name: UnsafeRawBufferPointer) -> Filetype {
         let name = name.map { CChar(truncatingIfNeeded: $0) } + [0]
         return (try? System.filestat(number, name).filetype) ?? .unknown

@@ -1,10 +1,10 @@
 import Synchronization
 import WasmInterpreter
 
-/// The open descriptors of a guest by number. Its threads share it; nothing waits under its lock.
+/// The open descriptors of a guest by number. Its threads share it; no call waits under its lock.
 final class DescriptorTable: Sendable {
     private let numbers: Mutex<Numbers>
-    /// What the table is charged to; nil before the guest is known to run anywhere.
+    /// The account that is charged for the table; nil before the guest has a store.
     let account = AtomicLazyReference<ResourceAccount>()
 
     init(limit: Int) { numbers = Mutex(Numbers(limit: min(max(limit, 0), Int(Int32.max)))) }
@@ -19,8 +19,8 @@ final class DescriptorTable: Sendable {
         }
     }
 
-    /// Gives the descriptor the lowest free number; `mfile` if the guest has too many, `nomem` if its
-    /// program has no room for more.
+    /// Gives the descriptor the lowest free number; `mfile` if the guest has too many, `nomem` if
+    /// its program's account is exhausted.
     func insert(_ descriptor: Descriptor) throws(Errno) -> UInt32 {
         let account = account.load()
         return try numbers.withLock { (numbers) throws(Errno) in
@@ -31,21 +31,21 @@ final class DescriptorTable: Sendable {
     /// Whether another descriptor can be inserted.
     var hasRoom: Bool { numbers.withLock { $0.hasRoom } }
 
-    /// Takes the number away and answers what it stood for; `badf` if it stood for nothing.
+    /// Removes the number and returns its descriptor; `badf` if there is none.
     func remove(_ fd: UInt32) throws(Errno) -> Descriptor {
         try numbers.withLock { (numbers) throws(Errno) in try numbers.remove(fd) }
     }
 
-    /// Moves a descriptor to a number that another has, which is closed.
+    /// Moves a descriptor to the number of another one, which is closed.
     func renumber(_ fd: UInt32, to: UInt32) throws(Errno) {
-        // What is closed goes without the lock.
+        // Close the replaced descriptor without the lock.
         let replaced = try numbers.withLock { (numbers) throws(Errno) -> Descriptor? in
             try numbers.renumber(fd, to: to)
         }
         withExtendedLifetime(replaced) {}
     }
 
-    /// Closes everything.
+    /// Closes all descriptors.
     func removeAll() {
         let entries = numbers.withLock { numbers in
             defer {
@@ -64,11 +64,11 @@ private struct Numbers {
     var entries: [Descriptor?] = []
     /// No number below this one is free.
     var lowestFree = 0
-    /// Numbers are below this.
+    /// All numbers are below this.
     let limit: Int
     /// Bytes that are charged for the entries.
     var charged = 0
-    /// A descriptor with what belongs to it, and its entry.
+    /// Size of a descriptor with its parts, and of its entry.
     private static let byteCount = 512
 
     @inline(__always)

@@ -3,25 +3,25 @@ import WasmInterpreter
 
 /// Numbers for positions in a directory.
 ///
-/// The host's positions are hashes of up to 63 bits; C libraries of 32-bit guests keep what
-/// `telldir` answers in 32. A position keeps its number until the guest starts from the beginning.
-/// When the guest's budget for numbers or its program's total is used up, a cookie is the position
-/// itself with the highest bit set, which costs nothing and only `telldir` cannot keep.
+/// The host's positions are hashes of up to 63 bits; C libraries of 32-bit guests store the result
+/// of `telldir` in 32. A position keeps its number until the guest starts from the beginning. When
+/// the guest's budget for numbers or its program's total is used up, a cookie is the position
+/// itself with the highest bit set, which takes no memory but does not fit `telldir`.
 ///
-/// A directory in memory needs none of it: its positions are small.
+/// A directory in memory needs no cookies, because its positions are small.
 ///
-/// Used under its lock, which also keeps threads apart that read one directory.
+/// Used under its lock, which also serialises threads that read one directory.
 final class DirectoryCookies {
     let lock = HostLock()
     private let isIdentity: Bool
-    /// The position that a cookie stands for, by the cookie less 1.
+    /// Positions by their cookie minus 1.
     private var positions: [UInt64] = []
     private var hasUnnumbered = false
     private var budget: CookieBudget?
-    /// What the numbers are charged to, a few at a time.
+    /// The charge for the numbers, made for several at a time.
     private var holding = ResourceHolding(nil)
 
-    /// Bytes of a number, in an array that doubles.
+    /// Bytes of a number, in an array that doubles when it grows.
     private static let byteCount = 16
     private static let chargedCount = 256
     private static let unnumbered: UInt64 = 1 << 63
@@ -31,8 +31,7 @@ final class DirectoryCookies {
 
     deinit { budget?.giveBack(positions.count) }
 
-    /// The directory's position for a cookie; 0 is the start. `inval` for one that was never given
-    /// out.
+    /// The directory's position for a cookie; 0 is the start. `inval` for an unknown cookie.
     func position(of cookie: UInt64) throws(Errno) -> UInt64 {
         if cookie == 0 || isIdentity { return cookie }
         if cookie & Self.unnumbered != 0, hasUnnumbered { return cookie & ~Self.unnumbered }
@@ -47,7 +46,7 @@ final class DirectoryCookies {
         _ = holding.resize(to: 0)
     }
 
-    /// The cookie for a position, where an entry ends that begins at the cookie `last`.
+    /// The cookie for a position, which is the end of the entry that begins at the cookie `last`.
     ///
     /// - Parameters:
     ///   - budget: the guest's.
@@ -57,8 +56,7 @@ final class DirectoryCookies {
         _ account: ResourceAccount? = nil
     ) -> UInt64 {
         if isIdentity { return position }
-        // An entry that was read before is followed by the same position again, unless the directory
-        // changed.
+        // An entry that was read before has the same next position, unless the directory changed.
         if last < UInt64(positions.count), positions[Int(truncatingIfNeeded: last)] == position {
             return last + 1
         }
@@ -73,7 +71,7 @@ final class DirectoryCookies {
 }
 
 extension DirectoryCookies {
-    /// Makes sure that another number is paid for.
+    /// Charges for another number if necessary.
     private func charge(_ account: ResourceAccount?) -> Bool {
         guard positions.count % Self.chargedCount == 0 else { return true }
         if positions.isEmpty { holding = ResourceHolding(account) }
@@ -81,7 +79,7 @@ extension DirectoryCookies {
     }
 }
 
-/// How many numbers for positions the open directories of a guest may have, all together.
+/// The limit of numbers for positions in all open directories of a guest.
 final class CookieBudget: Sendable {
     /// Takes 4 to 8 MiB.
     static let limit = 1 << 19

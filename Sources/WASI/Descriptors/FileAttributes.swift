@@ -5,7 +5,7 @@ import WasmInterpreter
 extension WASIGuest {
     func fd_close(_ fd: UInt32) throws(Errno) {
         var descriptor = try table.remove(fd)
-        // A call of another thread may still use it: the last one closes it then.
+        // A call of another thread may still use it; then the last one closes it.
         if isKnownUniquelyReferenced(&descriptor) { try descriptor.close() }
     }
 
@@ -50,7 +50,7 @@ extension WASIGuest {
         try descriptor.requireFile(.fdFilestatSetSize)
         guard let size = Int64(exactly: size) else { throw .inval }
         guard let quota else { return try descriptor.setSize(size, stop) }
-        // The new bytes take no room, but reading them back must not be free of charge.
+        // The new bytes take no space yet, but they count against the quota.
         let added = UInt64(size).saturatingSubtracting(try descriptor.filestat().size)
         try quota.charging(added) { () throws(Errno) in try descriptor.setSize(size, stop) }
     }
@@ -104,7 +104,7 @@ extension WASIGuest {
 }
 
 extension Descriptor {
-    /// Streams have nothing that could reach a disk: `inval`, as the host answers.
+    /// For streams `inval`, as on the host: they have no data on a disk.
     fileprivate func requireSync(_ needed: Rights) throws(Errno) {
         guard filetype == .regularFile || isDirectory || filetype == .blockDevice else {
             throw .inval
@@ -124,8 +124,8 @@ extension Fdflags {
 }
 
 extension FileTimes {
-    /// - Throws: `inval` for bits that the specification does not name, and if a time is to be
-    ///   both the one given and now.
+    /// - Throws: `inval` for bits that the specification does not name, and for a time that is set
+    ///   both to a value and to now.
     init(
         atim: UInt64, mtim: UInt64, flags: UInt32, _ clock: ClockSource
     ) throws(Errno) {

@@ -1,10 +1,10 @@
-/// The bytes of a file in memory, in blocks: no operation moves more than the bytes that it names,
-/// however large the file is, and what was never written takes no memory.
+/// The bytes of a file in memory, in blocks: an operation moves only the bytes that it reads or
+/// writes, however large the file is, and unwritten parts take no memory.
 struct FileContent {
     private static let blockByteCount = 1 << 16
 
-    /// A block may hold fewer bytes than it stands for: the others are zero, as in blocks that are
-    /// missing at the end.
+    /// A block may be shorter than its part of the file: missing bytes are zero, as are missing
+    /// blocks at the end.
     private var blocks: [[UInt8]] = []
     private(set) var count = 0
 
@@ -13,7 +13,7 @@ struct FileContent {
         byteCount / blockByteCount + (byteCount % blockByteCount == 0 ? 0 : 1)
     }
 
-    /// All bytes in one piece.
+    /// All bytes in one array.
     var bytes: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count)
@@ -26,7 +26,7 @@ struct FileContent {
         return bytes
     }
 
-    /// Copies bytes from `offset` on to `target`; answers how many there were.
+    /// Copies bytes from `offset` on to `target`; returns their number.
     func read(into target: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
         let total = max(0, min(target.count, count - offset))
         var done = 0
@@ -44,7 +44,7 @@ struct FileContent {
         return total
     }
 
-    /// Writes all of `source` at `offset`; the file becomes longer if it must.
+    /// Writes all of `source` at `offset`; the file grows if necessary.
     mutating func write(_ source: UnsafeRawBufferPointer, at offset: Int) {
         guard !source.isEmpty else { return }
         let end = offset + source.count
@@ -77,9 +77,9 @@ struct FileContent {
         block.append(contentsOf: part.dropFirst(overwritten))
     }
 
-    /// Cuts the file off, or makes it longer by zeros that take no memory.
+    /// Makes the file shorter, or longer with zeros, which take no memory.
     ///
-    /// - Returns: what is left over, for `DiscardedContent`: giving it back takes time.
+    /// - Returns: the removed blocks, for `DiscardedContent`: freeing them takes time.
     mutating func setCount(_ wanted: Int) -> [[UInt8]] {
         let kept = Self.blockCount(wanted)
         var removed: [[UInt8]] = []
@@ -99,8 +99,8 @@ struct FileContent {
     }
 }
 
-/// Blocks of files that were cut off or removed. Each operation that makes new ones frees some:
-/// more than it can make, so that both together never take more than the limit.
+/// Blocks of files that were shortened or removed. Each operation that makes new blocks frees more
+/// than it can make, so that both together never exceed the limit.
 struct DiscardedContent {
     private var lists: [[[UInt8]]] = []
 

@@ -1,20 +1,22 @@
 import Synchronization
 import WasmInterpreter
 
-/// A stream of the embedder that can have nothing yet, or no room: the guest then waits.
+/// A stream of the embedder that may have no bytes or no space yet: the guest then waits.
 ///
 ///     wasi.standardInput = .stream(body)
 ///
-/// `MemoryPipe` is one. Reading and writing come from the guest's thread, all else from any.
+/// `MemoryPipe` is an implementation. Reads and writes are called on the guest's thread, everything
+/// else on any thread.
 public protocol GuestStream: AnyObject, Sendable {
-    /// Is signalled after bytes, room, the end or an error have come.
+    /// Must be signalled after bytes, space, the end or an error became available.
     var changes: WakeSource { get }
 
-    /// Fills a buffer, which is not empty, as far as there are bytes, and answers how many; 0 at the
-    /// end. Throws `again` if there are none yet; the guest then waits for `changes`.
+    /// Fills a buffer, which is not empty, with the available bytes, and returns their number; 0 at
+    /// the end. Throws `again` if there are none yet; the guest then waits for `changes`.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
-    /// Takes bytes of a buffer, which is not empty and valid during the call only, and answers how many,
-    /// at least one. Throws `again` if there is no room; the guest then waits for `changes`.
+    /// Takes bytes of a buffer, which is not empty and valid only during the call, and returns
+    /// their number, at least one. Throws `again` if there is no space; the guest then waits for
+    /// `changes`.
     func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int
 
     /// Bytes that could be read now, 0 at the end or if reading would fail; nil if it would wait.
@@ -22,7 +24,8 @@ public protocol GuestStream: AnyObject, Sendable {
     /// Bytes that could be written now, 0 if writing would fail; nil if it would wait.
     var writableByteCount: Int? { get }
 
-    /// A guest has closed a descriptor of the stream, which it had to do this.
+    /// Called after a guest has closed a descriptor of the stream that it could use in these
+    /// directions.
     func guestDidClose(_ directions: Wait.Directions)
 }
 
@@ -35,7 +38,7 @@ extension GuestStream {
     public var writableByteCount: Int? { 0 }
     public func guestDidClose(_ directions: Wait.Directions) {}
 
-    /// What could be moved now; nil if it would wait.
+    /// Bytes that could be moved now; nil if the call would wait.
     func readiness(isReading: Bool) -> Int? { isReading ? readableByteCount : writableByteCount }
 }
 
@@ -49,11 +52,11 @@ extension GuestStream {
 ///     input.closeWriting()
 ///
 /// It ends when the writing side is closed, by `closeWriting()` or by a guest that closes its
-/// descriptor; writing fails with `pipe` once the reading side is closed. Give it to one guest for each
-/// side. Whoever of the embedder waits for the other side subscribes to `changes`.
+/// descriptor; writing fails with `pipe` once the reading side is closed. Each side can be given to
+/// one guest. An embedder that waits for the other side subscribes to `changes`.
 public final class MemoryPipe: GuestStream {
     fileprivate struct State {
-        /// What was written and not read, from `start` on.
+        /// Bytes that were written and not read, from `start` on.
         var bytes: [UInt8] = []
         var start = 0
         var isWritingClosed = false
@@ -63,7 +66,7 @@ public final class MemoryPipe: GuestStream {
     }
 
     public let changes = WakeSource()
-    /// Bytes that are kept at most.
+    /// The most bytes that it holds.
     public let capacity: Int
     private let state = Mutex(State())
 
@@ -85,7 +88,7 @@ public final class MemoryPipe: GuestStream {
         return count
     }
 
-    /// Takes all bytes that are there; nil at the end.
+    /// Takes all available bytes; nil at the end.
     public func readAll() -> [UInt8]? {
         let bytes = state.withLock { state -> [UInt8]? in
             guard state.count > 0 || !state.isWritingClosed else { return nil }
@@ -103,7 +106,7 @@ public final class MemoryPipe: GuestStream {
         state.withLock { $0.count > 0 || $0.isWritingClosed ? $0.count : nil }
     }
 
-    /// Nobody reads any more: what is there is dropped, and writing fails.
+    /// Closes the reading side: unread bytes are dropped, and writing fails.
     public func closeReading() {
         state.withLock { state in
             state.isReadingClosed = true
@@ -127,7 +130,7 @@ public final class MemoryPipe: GuestStream {
         return count
     }
 
-    /// Writes as many bytes as there is room for, and answers how many.
+    /// Writes as many bytes as fit, and returns their number.
     ///
     /// - Throws: `pipe` if a side is closed.
     @discardableResult
@@ -150,7 +153,7 @@ public final class MemoryPipe: GuestStream {
         }
     }
 
-    /// What was written is all there is: afterwards, reading is at its end.
+    /// Closes the writing side: after the written bytes, reading is at its end.
     public func closeWriting() {
         state.withLock { $0.isWritingClosed = true }
         changes.signal()
@@ -163,7 +166,7 @@ public final class MemoryPipe: GuestStream {
 }
 
 extension MemoryPipe.State {
-    /// Gives back the room of what was read, so that each byte is moved once or twice.
+    /// Frees the space of read bytes, such that each byte is moved once or twice.
     fileprivate mutating func dropRead() {
         guard start == bytes.count || start >= 4096, start >= count else { return }
         bytes.removeFirst(start)

@@ -1,8 +1,8 @@
 /// A directory in which a guest's paths are resolved: of the host or in memory.
 ///
-/// No path leads out of it; one that tries is `perm`.
+/// A path that leads out of it fails with `perm`.
 protocol PathDirectory {
-    /// Opens what `path` names, or creates it as `flags` say.
+    /// Opens what `path` names, or creates it according to `flags`.
     func open(_ path: GuestPath, _ flags: OpenFlags) throws(Errno) -> OpenedFile
     func createDirectory(_ path: GuestPath) throws(Errno)
     func removeDirectory(_ path: GuestPath) throws(Errno)
@@ -15,7 +15,7 @@ protocol PathDirectory {
         _ path: GuestPath, follow: Bool, to target: any PathDirectory, _ newPath: GuestPath
     ) throws(Errno)
     func createSymbolicLink(_ path: GuestPath, to target: GuestPath) throws(Errno)
-    /// Fills `buffer` with the start of a link's target; answers the number of bytes.
+    /// Fills `buffer` with the start of a link's target; returns the number of bytes.
     func readLink(
         _ path: GuestPath, into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Int
@@ -32,7 +32,7 @@ struct OpenFlags {
     var fdflags: Fdflags
 }
 
-/// What was opened.
+/// An opened file.
 struct OpenedFile {
     var resource: Descriptor.Resource
     var filetype: Filetype
@@ -56,12 +56,12 @@ struct HostDirectory: PathDirectory {
         let opened = try resolver.open(path, in: number, mode, follow: flags.follow)
         do throws(Errno) {
             let filetype = try System.filestat(opened).filetype
-            // A stream that we opened is ours alone, and never lets the host wait.
+            // A stream opened here is shared with no one, and stays nonblocking on the host.
             let isStream = filetype == .unknown || filetype == .characterDevice
             if !isStream, !flags.fdflags.contains(.nonblock) {
                 try System.clearNonblock(opened, mode)
             }
-            // Not by the host, for which a large file is one piece.
+            // Not truncated by the host, because that frees a large file in one step.
             if flags.oflags.contains(.trunc), filetype == .regularFile {
                 try System.setSize(opened, 0, resolver.stop)
             }
@@ -113,7 +113,7 @@ struct HostDirectory: PathDirectory {
         guard let target = target as? HostDirectory else { throw .xdev }
         let old = try locate(path, follow: follow || path.hasTrailingSlash)
         let new = try target.locate(newPath)
-        // Directories have no links; asking here keeps the slash at the end out of the call.
+        // Directories have no hard links; this check removes the slash at the end from the call.
         if old.mustBeDirectory, try old.filestat().filetype == .directory { throw .perm }
         try System.link(
             old.directory.number, old.name.cString, new.directory.number, new.nameWithSlash)
@@ -128,12 +128,12 @@ struct HostDirectory: PathDirectory {
         _ path: GuestPath, into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Int {
         let location = try locate(path, follow: path.hasTrailingSlash)
-        // With a slash at the end the path names a directory, which is no link.
+        // With a slash at the end the path names a directory, not a link.
         if location.mustBeDirectory, try location.filestat().filetype == .directory {
             throw .inval
         }
         guard !buffer.isEmpty else {
-            // The host refuses an empty buffer; the specification fills it with the first 0 bytes.
+            // The host refuses an empty buffer; by the specification it is filled with 0 bytes.
             guard try location.filestat().filetype == .symbolicLink else { throw .inval }
             return 0
         }
@@ -144,7 +144,7 @@ struct HostDirectory: PathDirectory {
     func filestat(_ path: GuestPath, follow: Bool) throws(Errno) -> Filestat {
         let follow = follow || path.hasTrailingSlash
         if !path.hasTrailingSlash {
-            // Most names are no links: looking costs one call of the host then.
+            // Most names are not links; then this costs one call of the host.
             let filestat = try locate(path).filestat()
             if !follow || filestat.filetype != .symbolicLink { return filestat }
         }

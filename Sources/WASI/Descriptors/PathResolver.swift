@@ -1,24 +1,27 @@
 import WasmInterpreter
 
-/// Turns paths of a guest into descriptors of the host, and keeps them beneath a directory.
+/// Resolves paths of a guest to descriptors of the host, and keeps them beneath a directory.
 ///
-/// Two ways lead to the same answers. Where the kernel has `openat2`, it resolves whole paths and
-/// guarantees that no step leaves the directory. Elsewhere the walk below opens one component at a
-/// time without following links, reads links itself, and answers `..` from its own list of the
-/// directories it came through, so that a directory moved during the walk cannot lead out.
+/// There are two methods with the same results. If the kernel has `openat2`, it resolves whole
+/// paths and guarantees that no step leaves the directory. Elsewhere the walk below opens one
+/// component at a time without following links, reads links itself, and takes `..` from its own
+/// list of the directories it came through, so that a directory moved during the walk cannot lead
+/// out.
 ///
 /// In both, a call that changes or inspects a name is made on the directory that holds it, with a
-/// single component that the host does not follow. A path that leads out is `perm`.
+/// single component that the host does not follow. A path that leads out fails with `perm`.
 struct PathResolver {
     private let resolution: WASI.PathResolution
-    /// Asks the kernel when the first path is resolved: most guests have none.
+    /// The kernel's support is tested when the first path is resolved, because most guests use
+    /// none.
     private var usesOpenat2: Bool { resolution == .automatic && System.hasOpenat2 }
-    /// Ends walks that a guest makes long.
+    /// Ends long walks of a guest that must stop.
     private(set) var stop: StopSignal?
 
-    /// Symbolic links followed in one resolution before it is `loop`, as the host counts.
+    /// Symbolic links followed in one resolution before it fails with `loop`, the limit of the
+    /// host.
     private static let linkLimit = 40
-    /// How often the kernel is asked again after a rename came in between.
+    /// How often resolving is repeated after a concurrent rename.
     private static let retryLimit = 32
 
     init(_ resolution: WASI.PathResolution) {
@@ -33,12 +36,12 @@ struct PathResolver {
     }
 }
 
-/// An open directory of the host, closed with this value unless it is another's.
+/// An open directory of the host, closed with this value unless it is borrowed.
 struct DirectoryHandle: ~Copyable {
     let number: Int32
     private let isOwned: Bool
 
-    /// A directory that somebody else closes.
+    /// A directory that its owner closes.
     init(borrowed number: Int32) {
         self.number = number
         isOwned = false
@@ -62,12 +65,12 @@ struct Location: ~Copyable {
     /// The path ended with a slash: what it names must be a directory.
     let mustBeDirectory: Bool
 
-    /// The name for calls that remove or create it: the host judges the slash at the end.
+    /// The name for calls that remove or create it: the host checks the slash at the end.
     var nameWithSlash: CString {
         mustBeDirectory ? name.bytes + [GuestPath.slash, 0] : name.cString
     }
 
-    /// The attributes of what the name stands for, which may be a symbolic link.
+    /// The attributes of the file, which may be a symbolic link.
     func filestat() throws(Errno) -> Filestat {
         let filestat = try System.filestat(directory.number, name.cString)
         guard !mustBeDirectory || filestat.filetype == .directory else { throw .notdir }
@@ -79,7 +82,7 @@ extension PathResolver {
     /// The directory that holds what `path` names, and its name there.
     ///
     /// - Parameter follow: whether a symbolic link as the last component is followed. A slash at
-    ///   the end does not make it so.
+    ///   the end has no influence.
     func locate(
         _ path: GuestPath, in root: Int32, follow: Bool
     ) throws(Errno) -> Location {
@@ -109,8 +112,8 @@ extension PathResolver {
 
     /// Opens the file or directory that `path` names.
     ///
-    /// - Parameter follow: as in `locate`, except that the slash at the end of a path that names a
-    ///   link makes the link followed.
+    /// - Parameter follow: as in `locate`, except that a link is also followed if the path ends
+    ///   with a slash.
     func open(
         _ path: GuestPath, in root: Int32, _ mode: OpenMode, follow: Bool
     ) throws(Errno) -> Int32 {
@@ -129,7 +132,7 @@ extension PathResolver {
             location.directory.number, location.name.cString, mode.requiringDirectory)
     }
 
-    /// The target of the symbolic link `name`; nil if it is no link or does not exist.
+    /// The target of the symbolic link `name`; nil if it is not a link or does not exist.
     private func readLink(
         _ name: GuestPath, in directory: borrowing DirectoryHandle
     ) throws(Errno) -> GuestPath? {
@@ -168,7 +171,7 @@ extension PathResolver {
         return try walk(path, from: root)
     }
 
-    /// Asks the kernel; nil if renames kept coming in between.
+    /// Resolves by the kernel; nil if concurrent renames prevented it.
     private func openBeneath(
         _ path: GuestPath, in root: Int32, _ mode: OpenMode, follow: Bool
     ) throws(Errno) -> Int32? {
@@ -194,7 +197,7 @@ extension PathResolver {
         var links = 0
         while true {
             guard !rest.isAbsolute else { throw .perm }
-            // What the call answers then, the guest does not see.
+            // The guest does not see this error: it is stopped when the call returns.
             guard !stop.isRaised else { throw .intr }
             let (name, following) = rest.splitFirst()
             if name.isEmpty { break }
@@ -216,7 +219,7 @@ extension PathResolver {
         return try trail.finish()
     }
 
-    /// The target of a symbolic link on the way; `notdir` if it is none.
+    /// The target of a symbolic link on the way; `notdir` if it is not a link.
     private func target(of name: GuestPath, in directory: Int32) throws(Errno) -> GuestPath {
         do throws(Errno) {
             return try Self.readLink(name, in: directory)
@@ -228,15 +231,15 @@ extension PathResolver {
 
 /// The directories that a walk came through, from its root to where it is.
 ///
-/// The deepest of them are open. When a walk has come back to where none is, those above are opened
-/// again by their names, which were no links.
+/// The deepest of them are open. When a walk has gone back above these, those above are opened
+/// again by their names, which were not links.
 private struct Trail: ~Copyable {
     private let root: Int32
     private var names: [GuestPath] = []
     /// The directories of the last names.
     private var opened: [Int32] = []
 
-    /// As many components as a path can have; deeper is `nametoolong`.
+    /// The most components of a path; more fail with `nametoolong`.
     private static let depthLimit = GuestPath.limit / 2
     private static let openLimit = 256
 
@@ -244,7 +247,7 @@ private struct Trail: ~Copyable {
 
     deinit { for number in opened { try? System.close(number) } }
 
-    /// Where the walk is.
+    /// The current directory.
     var current: Int32 { opened.last ?? root }
 
     mutating func descend(_ name: GuestPath) throws(Errno) {
@@ -253,7 +256,7 @@ private struct Trail: ~Copyable {
         names.append(name)
     }
 
-    /// Goes back to where the walk came from; `perm` at the root.
+    /// Goes to the previous directory; `perm` at the root.
     mutating func ascend() throws(Errno) {
         guard names.popLast() != nil, let number = opened.popLast() else { throw .perm }
         try? System.close(number)
@@ -261,7 +264,7 @@ private struct Trail: ~Copyable {
         for name in names { try open(name) }
     }
 
-    /// Hands over where the walk is.
+    /// Ends the walk; returns its current directory.
     consuming func finish() throws(Errno) -> DirectoryHandle {
         guard let number = opened.popLast() else {
             return DirectoryHandle(owned: try System.duplicate(root))

@@ -37,13 +37,13 @@ public struct Rights: OptionSet, Sendable, Hashable {
 }
 
 extension Rights {
-    /// All that means something for a regular file.
+    /// All rights that apply to a regular file.
     static let regularFile: Rights = [
         .fdDatasync, .fdRead, .fdSeek, .fdFdstatSetFlags, .fdSync, .fdTell, .fdWrite, .fdAdvise,
         .fdAllocate, .fdFilestatGet, .fdFilestatSetSize, .fdFilestatSetTimes, .pollFdReadwrite,
     ]
 
-    /// All that means something for a directory.
+    /// All rights that apply to a directory.
     static let directory: Rights = [
         .fdFdstatSetFlags, .fdSync, .fdDatasync, .pathCreateDirectory, .pathCreateFile,
         .pathLinkSource, .pathLinkTarget, .pathOpen, .fdReaddir, .pathReadlink,
@@ -52,37 +52,37 @@ extension Rights {
         .pathRemoveDirectory, .pathUnlinkFile,
     ]
 
-    /// What descriptors opened through a preopened folder may get.
+    /// Rights of descriptors that are opened through a preopened folder.
     static let directoryInheriting: Rights = directory.union(regularFile)
 
     /// A device that can be positioned, for example `/dev/null`.
     static let device: Rights = regularFile.subtracting([.fdAllocate, .fdFilestatSetSize])
 
-    /// Pipes, terminals and what stands in for them. Without seek and tell: C libraries take a
-    /// character device that lacks them for a terminal.
+    /// Pipes, terminals and streams of the embedder. Without seek and tell: C libraries treat a
+    /// character device without them as a terminal.
     static let stream: Rights = [
         .fdRead, .fdWrite, .fdFdstatSetFlags, .fdFilestatGet, .pollFdReadwrite,
     ]
 
     static let socket: Rights = stream.union([.sockShutdown, .sockAccept])
 
-    /// What a file that was not opened to write does not have.
+    /// Rights that a file has only if it was opened for writing.
     static let writing: Rights = [.fdWrite, .fdAllocate, .fdFilestatSetSize]
 
-    /// What a guest may do with its standard input: read, also at other places of a file, look and
-    /// wait. The file is somebody else's.
+    /// Rights for standard input: reading, also at other positions of a file, inspecting and
+    /// waiting. A file there is not the guest's.
     static let standardInput: Rights = [
         .fdRead, .fdSeek, .fdTell, .fdAdvise, .fdFdstatSetFlags, .fdFilestatGet, .pollFdReadwrite,
     ]
 
-    /// What a guest may do with its standard output and error: write where the stream is, look and
-    /// wait. With seek it could overwrite what others wrote to the file before.
+    /// Rights for standard output and error: writing at the current position, inspecting and
+    /// waiting. With seek a guest could overwrite earlier content of the file.
     static let standardOutput: Rights = [
         .fdWrite, .fdTell, .fdSync, .fdDatasync, .fdFdstatSetFlags, .fdFilestatGet,
         .pollFdReadwrite,
     ]
 
-    /// All that applies to a descriptor of `filetype`.
+    /// All rights that apply to a descriptor of `filetype`.
     static func applicable(to filetype: Filetype, isTerminal: Bool) -> Rights {
         switch filetype {
         case .directory: directory

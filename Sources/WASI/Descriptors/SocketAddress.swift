@@ -2,20 +2,20 @@
 ///
 ///     wasi.listeners = [SocketAddress("127.0.0.1:8080")].compactMap(\.self)
 ///
-/// Its text is `127.0.0.1:8080`, `[::1]:8080` or `unix:PATH`. Names of hosts are not looked up, but
-/// `localhost` is `127.0.0.1`.
+/// Its text is `127.0.0.1:8080`, `[::1]:8080` or `unix:PATH`. Host names are not resolved, except
+/// `localhost`, which is `127.0.0.1`.
 public enum SocketAddress: Sendable {
     /// Four bytes and a port, 0 for one that the system chooses: see `WASIGuest.listeners`.
     case ipv4([UInt8], port: UInt16)
     /// Sixteen bytes and a port, 0 for one that the system chooses: see `WASIGuest.listeners`.
     case ipv6([UInt8], port: UInt16)
-    /// A path at which nothing is yet, or a socket on which nobody listens; at most 107 bytes. The
+    /// A path without a file, or with a socket that has no listener; at most 107 bytes. The
     /// file is removed when the guest ends.
     case unix(path: String)
     /// The same for a path that need not be UTF-8.
     case unixBytes([UInt8])
 
-    /// Nil if the text is none of the three forms.
+    /// Nil if the text has none of the three forms.
     public init?(_ text: String) { self.init(Array(text.utf8)) }
 
     /// The same for a text whose path need not be UTF-8.

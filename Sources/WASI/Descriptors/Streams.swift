@@ -23,14 +23,14 @@ final class MemorySource: VirtualFile {
     var readableByteCount: Int { position.withLock { bytes.count - $0 } }
 }
 
-/// Takes everything, and it is gone.
+/// Discards all bytes.
 final class NullSink: VirtualFile {
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         vectors.reduce(0) { $0 &+ $1.buffer.count }
     }
 }
 
-/// A standard stream that the process does not have: there, and fails when it is used.
+/// A standard stream that the process does not have: every use of it fails.
 final class ClosedStream: VirtualFile {}
 
 final class ClosureSource: VirtualFile {
@@ -40,7 +40,7 @@ final class ClosureSource: VirtualFile {
 
     func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
         guard let vector = vectors.first(where: { $0.buffer.count > 0 }) else { return 0 }
-        // A closure that claims to have read more than there was room for is not believed.
+        // Guards against a closure that reports more bytes than fit into the buffer.
         return min(max(try body(vector.buffer), 0), vector.buffer.count)
     }
 }
@@ -56,7 +56,7 @@ final class ClosureSink: VirtualFile {
             do throws(Errno) {
                 try body(UnsafeRawBufferPointer(vector.buffer))
             } catch {
-                // What was taken before is reported; the guest meets the error when it goes on.
+                // Bytes taken before the error are reported; the next call gets the error.
                 guard total > 0 else { throw error }
                 break
             }
@@ -66,12 +66,12 @@ final class ClosureSink: VirtualFile {
     }
 }
 
-/// A stream of the embedder's, as a guest has it open.
+/// An open stream of the embedder.
 final class EmbedderStream: VirtualFile {
     let stream: any GuestStream
     private let directions: Wait.Directions
 
-    /// - Parameter directions: what the guest may do with it.
+    /// - Parameter directions: the directions that the guest may use.
     init(_ stream: any GuestStream, _ directions: Wait.Directions) {
         self.stream = stream
         self.directions = directions
@@ -89,8 +89,8 @@ final class EmbedderStream: VirtualFile {
         }
     }
 
-    /// Calls `body` with the buffers that are not empty until it moves less than it could. What was
-    /// moved before an error counts; the guest meets it when it goes on.
+    /// Calls `body` with the buffers that are not empty until it moves fewer bytes than possible.
+    /// Bytes moved before an error are reported; the next call gets the error.
     private func move(
         _ vectors: UnsafeBufferPointer<HostVector>,
         _ body: (UnsafeMutableRawBufferPointer) throws(Errno) -> Int
@@ -98,7 +98,7 @@ final class EmbedderStream: VirtualFile {
         var total = 0
         for vector in vectors where vector.buffer.count > 0 {
             do throws(Errno) {
-                // A stream that claims more than there was room for is not believed.
+                // Guards against a stream that reports more bytes than fit into the buffer.
                 let count = min(max(try body(vector.buffer), 0), vector.buffer.count)
                 total &+= count
                 guard count == vector.buffer.count else { break }
@@ -111,7 +111,7 @@ final class EmbedderStream: VirtualFile {
     }
 }
 
-/// Collects what a guest writes.
+/// Collects the bytes that a guest writes.
 ///
 ///     let output = OutputBuffer()
 ///     wasi.standardOutput = .buffer(output)
@@ -119,16 +119,16 @@ final class EmbedderStream: VirtualFile {
 ///     print(output.string)
 public final class OutputBuffer: VirtualFile, Sendable {
     private let storage = Mutex(FileContent())
-    /// Bytes that the buffer takes at most; a write beyond them fails with `nospc`.
+    /// The most bytes that it holds; a write beyond them fails with `nospc`.
     public let limit: Int
 
     /// An empty buffer. The default limit is 64 MiB.
     public init(limit: Int = 64 << 20) { self.limit = max(limit, 0) }
 
-    /// What was written so far.
+    /// The bytes that were written so far.
     public var bytes: [UInt8] { storage.withLock { $0.bytes } }
 
-    /// What was written so far as text, with malformed UTF-8 replaced.
+    /// The bytes that were written so far as text, with malformed UTF-8 replaced.
     public var string: String { String(decoding: bytes, as: UTF8.self) }
 
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {

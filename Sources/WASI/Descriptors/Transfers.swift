@@ -1,15 +1,15 @@
 import WasmInterpreter
 
-// Reading and writing streams as a guest wants it that waits. The calls of the host never wait:
-// they answer `again`, and the function of WASI waits, and then comes back with what is done so far.
+// Reading and writing streams for guests that wait. Calls of the host never wait: they fail with
+// `again`, and the function of WASI waits and continues with the number of bytes done.
 //
-// No call of the host moves more than a piece, after which somebody may want the guest to stop.
+// One call of the host moves at most a piece, so that the guest can be stopped between pieces.
 
-/// Bytes that one call of the host moves at most: about half a millisecond's.
+/// The most bytes that one call of the host moves: about half a millisecond.
 private let pieceByteCount = 1 << 20
 
 extension Descriptor {
-    /// Reads once into the buffers, waits before if need be. Of a stream that is a piece at most.
+    /// Reads once into the buffers; waits first if necessary. Reads at most a piece of a stream.
     @inline(__always)
     func read(
         _ vectors: UnsafeBufferPointer<HostVector>, _ caller: borrowing Caller
@@ -23,7 +23,7 @@ extension Descriptor {
 
     /// Writes the buffers once; to a stream, if the guest waits, all of them.
     ///
-    /// - Parameter done: bytes that the call has written before it waited.
+    /// - Parameter done: bytes that the call wrote before it waited.
     @inline(__always)
     func write(
         _ vectors: UnsafeBufferPointer<HostVector>, after done: Int, _ caller: borrowing Caller
@@ -34,10 +34,10 @@ extension Descriptor {
         }
     }
 
-    /// Messages are not cut into pieces; they are short.
+    /// Messages are not split into pieces; they are short.
     private var transferLimit: Int { filetype == .socketDgram ? .max : pieceByteCount }
 
-    /// Reads from a file, or once from what is no stream of the host but one of the embedder's.
+    /// Reads from a file, or once from a stream of the embedder.
     @inline(__always)
     func read(
         _ vectors: UnsafeBufferPointer<HostVector>, _ stop: StopSignal?
@@ -49,7 +49,7 @@ extension Descriptor {
         }
     }
 
-    /// Writes to what is no stream of the host.
+    /// Writes to a file, or to a stream of the embedder.
     @inline(__always)
     func write(
         _ vectors: UnsafeBufferPointer<HostVector>, _ stop: StopSignal?
@@ -79,8 +79,8 @@ extension Descriptor {
     }
 
     /// Calls `move` with the buffers piece by piece and the bytes that it has moved, until it moves
-    /// less than a piece or the guest is to stop; only once without a signal. What was done before an
-    /// error counts; the guest meets it when it goes on.
+    /// less than a piece or the guest must stop; only once without a signal. Bytes moved before an
+    /// error are reported; the next call gets the error.
     @inline(never)
     private func movingPieces(
         of vectors: UnsafeBufferPointer<HostVector>, _ stop: StopSignal?,
@@ -106,10 +106,10 @@ extension Descriptor {
         return done
     }
 
-    /// Runs `transfer` once. Where it answers `again`, a guest that wants to wait is to wait.
+    /// Runs `transfer` once. If it throws `again`, a guest that waits must wait.
     @inline(__always)
     func patiently(_ transfer: () throws(Errno) -> Int) throws(Errno) -> Transferred {
-        // Before the transfer: what comes meanwhile ends the wait at once.
+        // Read before the transfer, so that a change meanwhile ends the wait at once.
         let turn = guestStream?.changes.turn ?? 0
         do throws(Errno) {
             return .bytes(try transfer())
@@ -120,9 +120,9 @@ extension Descriptor {
     }
 
     /// Repeats `transfer` until the buffers are used up or the stream ends, unless the guest does
-    /// not want to wait. What was done before an error counts; the guest meets it when it goes on.
+    /// not wait. Bytes moved before an error are reported; the next call gets the error.
     ///
-    /// - Parameter before: bytes that the call has moved before it waited.
+    /// - Parameter before: bytes that the call moved before it waited.
     func transferringAll(
         _ vectors: UnsafeBufferPointer<HostVector>, after before: Int, _ stop: StopSignal,
         _ transfer: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
@@ -163,11 +163,11 @@ extension Descriptor {
 }
 
 extension UnsafeBufferPointer<HostVector> {
-    /// Bytes of all buffers.
+    /// The number of bytes of all buffers.
     @inline(__always)
     fileprivate var byteCount: Int { reduce(0) { $0 &+ Int(truncatingIfNeeded: $1.iov_len) } }
 
-    /// Hands `body` the first `limit` bytes, or all.
+    /// Passes at most the first `limit` bytes to `body`.
     @inline(__always)
     fileprivate func withFirst<Result>(
         _ limit: Int, _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Result
@@ -200,7 +200,7 @@ extension Int {
 }
 
 extension [HostVector] {
-    /// Leaves out the first `count` bytes.
+    /// Removes the first `count` bytes.
     fileprivate mutating func drop(_ count: Int) {
         var count = count
         let whole = prefix { vector in

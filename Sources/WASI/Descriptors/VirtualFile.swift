@@ -1,9 +1,9 @@
-/// An open file or stream that is not the host's. What a kind of them cannot do it leaves to the
+/// An open file or stream that is not the host's. Calls that a kind does not support have the
 /// defaults below.
 protocol VirtualFile: AnyObject {
-    /// Reads what is there into the buffers; 0 at the end.
+    /// Reads available bytes into the buffers; 0 at the end.
     func read(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
-    /// Takes bytes from the buffers; answers how many it took.
+    /// Takes bytes from the buffers; returns their number.
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
     func read(
         _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int
@@ -17,9 +17,9 @@ protocol VirtualFile: AnyObject {
     func setTimes(_ times: FileTimes) throws(Errno)
     func allocate(_ offset: Int64, _ count: Int64) throws(Errno)
     func sync() throws(Errno)
-    /// Takes over `append`, the only flag that matters beside `nonblock`.
+    /// Sets `append`, the only relevant flag besides `nonblock`.
     func setAppends(_ appends: Bool) throws(Errno)
-    /// Bytes that can be read without waiting, as far as is known.
+    /// Bytes that can be read without waiting, as far as known.
     var readableByteCount: Int { get }
 }
 

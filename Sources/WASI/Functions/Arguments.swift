@@ -1,6 +1,6 @@
 import WasmInterpreter
 
-/// Strings one after the other, each with a NUL behind it: what a guest copies at its start.
+/// Strings one after the other, each with a NUL after it, which a guest copies at its start.
 struct PackedStrings {
     private(set) var bytes: [UInt8] = []
     /// Where each string starts.

@@ -1,33 +1,33 @@
 import Synchronization
 import WasmInterpreter
 
-/// Where a guest's time comes from.
+/// The source of a guest's time.
 public enum ClockSource: Sendable {
     /// The host's clocks.
     case system
     case custom(any GuestClock)
 }
 
-/// A clock of the embedder's own.
+/// A clock of the embedder.
 public protocol GuestClock: AnyObject, Sendable {
     /// Nanoseconds on `clock` since its zero.
     func time(_ clock: ClockID) -> UInt64
     /// Nanoseconds between two times that `clock` can tell apart; at least 1.
     func resolution(_ clock: ClockID) -> UInt64
-    /// The guest waits for nothing but this time to pass.
+    /// Called when the guest waits only for this time to pass.
     func sleep(nanoseconds: UInt64)
 }
 
-/// A clock that only moves when the guest looks at it or sleeps: every run sees the same times, and
-/// sleeping takes none.
+/// A clock that advances only when the guest reads it or sleeps: every run sees the same times, and
+/// sleeping takes no real time.
 public final class VirtualClock: GuestClock {
     private let elapsed = Mutex<UInt64>(0)
     private let start: UInt64
     private let step: UInt64
 
     /// - Parameters:
-    ///   - start: what the real-time clock shows first, in nanoseconds since 1970.
-    ///   - step: nanoseconds that pass with every look at a clock.
+    ///   - start: the first time of the real-time clock, in nanoseconds since 1970.
+    ///   - step: nanoseconds that pass with each reading of a clock.
     public init(start: UInt64 = 0, step: UInt64 = 1000) {
         self.start = start
         self.step = step

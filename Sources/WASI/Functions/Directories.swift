@@ -3,8 +3,8 @@ import WasmInterpreter
 // Preopened folders and the entries of directories.
 
 extension WASIGuest {
-    /// Only folders that the guest got at its start answer; C libraries count them from 3 on and
-    /// stop at the first `badf`.
+    /// Succeeds only for folders that the guest got at its start; C libraries count them from 3 on
+    /// and stop at the first `badf`.
     func fd_prestat_get(_ memory: GuestMemory, _ fd: UInt32, _ result: UInt32) throws(Errno) {
         guard let name = try table[fd].preopenName else { throw .badf }
         let result = try memory.pointer(result, byteCount: Prestat.size)
@@ -19,8 +19,9 @@ extension WASIGuest {
         try memory.buffer(path, byteCount: byteCount).copyBytes(from: name)
     }
 
-    /// Fills the buffer with entries from `cookie` on. A last entry that does not fit is cut off,
-    /// which tells the guest that there are more; a buffer that is not full ends the directory.
+    /// Fills the buffer with entries from `cookie` on. A last entry that does not fit is truncated,
+    /// so that the guest knows that there are more; a buffer that is not full means the end of the
+    /// directory.
     func fd_readdir(
         _ memory: GuestMemory, _ fd: UInt32, _ buffer: UInt32, _ byteCount: UInt32,
         _ cookie: UInt64, _ result: UInt32, _ stop: StopSignal? = nil
@@ -68,7 +69,7 @@ private struct EntryWriter {
         var ino = entry.ino
         var filetype = entry.filetype ?? .unknown
         if entry.name.elementsEqual([0x2e, 0x2e]) {
-            // What is above is not the guest's to know: each directory is a root of its own.
+            // The guest must not see the parent, so each directory is its own root.
             ino = try directory.filestat().ino
             filetype = .directory
         } else if entry.filetype == nil {

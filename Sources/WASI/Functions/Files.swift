@@ -1,8 +1,8 @@
 import Synchronization
 import WasmInterpreter
 
-// Reading, writing and positioning: the calls that programs spend their time in. They look the
-// descriptor up, check its rights and the result's address, and make one call of the host.
+// Reading, writing and positioning: the most frequent calls. They look up the descriptor, check its
+// rights and the result's address, and make one call of the host.
 
 extension WASIGuest {
     /// - Throws: `Errno` for the guest; `Suspension` to wait.
@@ -125,7 +125,7 @@ extension WASIGuest {
         _ result: UInt32
     ) throws(Errno) {
         let descriptor = try table[fd]
-        // Not to move is to tell.
+        // A seek by 0 only reports the position: it needs `fdTell`, not `fdSeek`.
         let tells = offset == 0 && whence == .cur
         try descriptor.requirePosition(tells ? .fdTell : .fdSeek)
         guard let whence else { throw .inval }
@@ -140,8 +140,8 @@ extension WASIGuest {
         result.store(try descriptor.seek(0, .cur))
     }
 
-    /// Runs `body`, which writes the buffers to a file, unless that is more than the guest may
-    /// write; counts what it wrote.
+    /// Runs `body`, which writes the buffers to a file, if the guest's quota allows it; counts the
+    /// written bytes.
     private func writingWithinQuota(
         _ vectors: UnsafeBufferPointer<HostVector>,
         _ body: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
@@ -166,7 +166,7 @@ final class WriteQuota: Sendable {
 
     init(_ byteCount: UInt64) { left = Mutex(byteCount) }
 
-    /// Counts bytes; `dquot` if there are not so many left.
+    /// Counts bytes; `dquot` if fewer are left.
     func take(_ count: UInt64) throws(Errno) {
         try left.withLock { (left) throws(Errno) in
             guard count <= left else { throw .dquot }
@@ -185,6 +185,6 @@ final class WriteQuota: Sendable {
         }
     }
 
-    /// Returns bytes that were not written after all.
+    /// Returns bytes to the quota that were not written.
     func giveBack(_ count: UInt64) { left.withLock { $0 &+= count } }
 }

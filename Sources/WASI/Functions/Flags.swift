@@ -12,7 +12,7 @@ public enum ClockID: UInt32, Sendable, Hashable, CaseIterable {
     case threadCPUTime
 }
 
-/// What a descriptor or a directory entry is (`filetype`).
+/// The kind of a descriptor or directory entry (`filetype`).
 public enum Filetype: UInt8, Sendable, Hashable {
     case unknown = 0
     case blockDevice, characterDevice, directory, regularFile, socketDgram, socketStream
@@ -28,7 +28,7 @@ struct Fdflags: OptionSet, Hashable {
     static let rsync = Fdflags(rawValue: 8)
     static let sync = Fdflags(rawValue: 16)
     static let all: Fdflags = [.append, .dsync, .nonblock, .rsync, .sync]
-    /// The flags that concern when written data reaches the disk.
+    /// The flags for synchronous writes.
     static let synchronizing: Fdflags = [.dsync, .rsync, .sync]
 }
 
@@ -59,7 +59,7 @@ struct Fstflags: OptionSet {
     static let all: Fstflags = [.atim, .atimNow, .mtim, .mtimNow]
 }
 
-/// What `fd_seek` counts from (`whence`), in the numbering of preview 1.
+/// The origin of `fd_seek` (`whence`), in the numbering of preview 1.
 enum Whence: UInt8 {
     case set = 0
     case cur, end
@@ -71,7 +71,7 @@ enum Advice: UInt8 {
     case sequential, random, willneed, dontneed, noreuse
 }
 
-/// What a subscription waits for (`eventtype`).
+/// The kind of a subscription (`eventtype`).
 enum Eventtype: UInt8 {
     case clock = 0
     case fdRead, fdWrite

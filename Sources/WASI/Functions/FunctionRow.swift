@@ -1,11 +1,11 @@
 import WasmInterpreter
 
-/// What a parameter of a function means.
+/// The meaning of a function's parameter.
 enum ParameterMeaning: Sendable {
     /// A number: a descriptor, a size, an offset, a time.
     case number
     case signedNumber
-    /// An address or value that the guest gets back.
+    /// An address or value that is returned to the guest unchanged.
     case opaque
     /// A member of an enumeration, with the specification's names by number.
     case word([String])
@@ -15,42 +15,43 @@ enum ParameterMeaning: Sendable {
     case flags([String])
     /// A path: address and byte count.
     case path
-    /// Buffers whose contents the call writes somewhere: address and count of their `iovec`s.
+    /// Buffers with content that the call reads: address and count of their `iovec`s.
     case contents
-    /// Buffers that the call fills, as `contents`; the first `result32` says how many bytes.
+    /// Buffers that the call fills, given as for `contents`; the first `result32` is the number of
+    /// bytes.
     case filledBuffers
-    /// Address of subscriptions; how many is two parameters further.
+    /// Address of subscriptions; their number is two parameters further.
     case subscriptions
 
-    /// Memory that the call fills, of no interest by itself.
+    /// Memory that the call fills, not shown in a trace.
     case memory
-    // The other ones are addresses of what the call writes.
+    // The rest are addresses of results.
     case result32
     case result64
     case result16(flags: [String])
     case filestat
     case fdstat
     case prestat
-    /// Text of the size that the next parameter says.
+    /// Text; the next parameter is its size.
     case text
-    /// Text, of which the first `result32` says how much there is.
+    /// Text; the first `result32` is its size.
     case usedText
-    /// Entries of a folder, of which the first `result32` says how many bytes there are.
+    /// Entries of a folder; the first `result32` is their size in bytes.
     case entries
-    /// Events, as many as the first `result32` says.
+    /// Events; the first `result32` is their number.
     case events
     case arguments
     case environment
 }
 
-/// A parameter of a function: its name in the specification and what it means. `Value` is what the
-/// body gets.
+/// A parameter of a function: its name in the specification and its meaning. `Value` is the type
+/// that the body receives.
 struct Parameter<Value: SlotReadable>: Sendable {
     let name: String
     let meaning: ParameterMeaning
 }
 
-/// What is read from the slots of a call.
+/// A type that can be read from the slots of a call.
 protocol SlotReadable: Sendable {
     static var types: [ValueType] { get }
     /// Reads the value at a slot, and moves `slot` after it.
@@ -84,7 +85,7 @@ extension Int64: SlotReadable {
     }
 }
 
-/// An address in the guest's memory, and how much is there: bytes, or elements of an array.
+/// An address in the guest's memory with a count of bytes or of array elements.
 struct GuestSpan: SlotReadable {
     let address: UInt32
     let count: UInt32
@@ -111,7 +112,7 @@ extension Parameter where Value == UInt32 {
         Self(name: name, meaning: .flags(words))
     }
     static func subscriptions(_ name: String) -> Self { Self(name: name, meaning: .subscriptions) }
-    /// How many elements an array before has; that one is shown.
+    /// The number of elements of the array before; a trace shows it there.
     static func count(_ name: String) -> Self { Self(name: name, meaning: .memory) }
     static func memory(_ name: String) -> Self { Self(name: name, meaning: .memory) }
     static func result32(_ name: String) -> Self { Self(name: name, meaning: .result32) }
@@ -149,9 +150,9 @@ extension Parameter where Value == GuestSpan {
     static func filled(_ name: String) -> Self { Self(name: name, meaning: .filledBuffers) }
 }
 
-/// A function that guests of WASI can import: names, meanings, and what it does.
+/// A function that guests of WASI can import: names, meanings, and body.
 struct WASIFunction: Sendable {
-    /// What it does with the guest of the caller.
+    /// The body, which gets the caller's guest.
     typealias Body =
         @Sendable (WASIGuest, borrowing Caller, borrowing CallSlots) throws -> Void
 
@@ -176,7 +177,7 @@ struct WASIFunction: Sendable {
     let result: Result
     let body: Body
 
-    /// - Parameter body: what `parameters` describe is in the slots.
+    /// - Parameter body: reads the parameters from the slots.
     @inline(__always)
     init<each Value: SlotReadable>(
         _ name: Name, _ version: Version, result: Result,
@@ -199,9 +200,9 @@ struct WASIFunction: Sendable {
     }
 }
 
-// As functions of the host.
+// Conversion to host functions.
 extension WASIFunction {
-    /// For one guest, whoever calls.
+    /// For one guest, in any store.
     func function(for binding: GuestBinding) -> HostFunction {
         if binding.isTraced {
             return .trusted(type) { caller, slots in try traced(binding, caller, slots) }
@@ -211,7 +212,7 @@ extension WASIFunction {
         }
     }
 
-    /// For the guest that the caller's store has.
+    /// For the guest of the caller's store.
     var shared: HostFunction {
         .trusted(type) { [body, key = GuestBinding.key] caller, slots in
             guard let binding = caller.unretained(key)?.takeUnretainedValue() else {

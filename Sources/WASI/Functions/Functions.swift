@@ -1,12 +1,12 @@
 import WasmInterpreter
 
 extension Linker {
-    /// Gives one guest the functions of WASI preview 1, as `wasi_snapshot_preview1` and under the
-    /// older name `wasi_unstable`.
+    /// Defines the functions of WASI preview 1 for one guest, as `wasi_snapshot_preview1` and under
+    /// the older name `wasi_unstable`.
     ///
-    /// Folders are opened now. The linker's functions share the descriptors of this one guest: use
-    /// a linker for each, or `defineWASI` where there are many. The guest that is returned can be used to
-    /// hand it more descriptors.
+    /// Folders are opened by this call. The linker's functions share the descriptors of this guest:
+    /// use a linker for each guest, or `defineWASI` for many. More descriptors can be added to the
+    /// returned guest.
     ///
     /// - Throws: `WASISetupError` if a folder cannot be opened or a string is malformed.
     @discardableResult
@@ -90,7 +90,7 @@ struct FunctionTable: Sendable {
             })
     }
 
-    /// Defines a function that may wait or end the guest: what it throws besides `Errno` does.
+    /// Defines a function that may wait or end the guest, by throwing other errors than `Errno`.
     @inline(__always)
     private mutating func defineWaiting<each Value: SlotReadable>(
         _ name: Name, _ parameters: repeat Parameter<each Value>,
@@ -143,7 +143,7 @@ extension FunctionTable {
             (guest, caller, id, resolution) throws(Errno) in
             try guest.clock_res_get(try caller.bytes, id, resolution)
         }
-        // `precision`, how late the time may be, asks for nothing: it is never late.
+        // `precision`, how late the time may be, is ignored: the time is never late.
         define(
             "clock_time_get", .word("id", TraceWords.clocks), .timestamp("precision"),
             .result64("time")

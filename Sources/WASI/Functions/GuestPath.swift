@@ -1,6 +1,6 @@
-/// A path as a guest gives it: bytes without NUL, shorter than the host's limit.
+/// A path of a guest: bytes without NUL, shorter than the host's limit.
 struct GuestPath: Hashable {
-    /// What the host counts as the longest path, its NUL included.
+    /// The host's limit for paths, with the NUL.
     static let limit = 4096
 
     static let slash = CChar(0x2f)
@@ -18,10 +18,10 @@ struct GuestPath: Hashable {
         self.bytes = bytes.map { CChar(truncatingIfNeeded: $0) }[...]
     }
 
-    /// The same path in memory of its own, which a part of a longer path has not.
+    /// The same path in its own memory, without the longer path that it may be a part of.
     var compact: GuestPath { GuestPath(unchecked: Array(bytes)[...]) }
 
-    /// The bytes as the embedder has them.
+    /// The bytes in the embedder's form.
     var unsignedBytes: [UInt8] { bytes.map { UInt8(truncatingIfNeeded: $0) } }
 
     /// The directory itself: `.`.
@@ -31,7 +31,7 @@ struct GuestPath: Hashable {
     var isAbsolute: Bool { bytes.first == Self.slash }
     var hasTrailingSlash: Bool { bytes.last == Self.slash }
 
-    /// For the operating system.
+    /// The bytes with a NUL, for the operating system.
     var cString: CString { Array(bytes) + [0] }
 
     /// `.` or `..` by themselves.
@@ -47,7 +47,7 @@ struct GuestPath: Hashable {
         GuestPath(unchecked: bytes.drop { $0 == Self.slash })
     }
 
-    /// What stands before the last component (empty if nothing does), and the last component.
+    /// The part before the last component (empty if there is none), and the last component.
     /// The path must not end with a slash.
     func splitLast() -> (directory: GuestPath, name: GuestPath) {
         guard let slash = bytes.lastIndex(of: Self.slash) else {

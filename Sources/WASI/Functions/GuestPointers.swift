@@ -1,17 +1,17 @@
 import WasmInterpreter
 
-// Guest addresses become host pointers here and nowhere else.
+// The only conversion of guest addresses to host pointers.
 //
-// Invariants: `GuestMemory.base` starts `byteCount` accessible bytes and does not move while a
+// Invariants: `byteCount` bytes at `GuestMemory.base` are accessible, and it does not move while a
 // host function runs; sums are made in 64 bits from 32-bit addresses and counts, so they do not
-// overflow. What lies in the memory may change at any time if other threads share it: a value that
-// is checked is loaded once.
+// overflow. The content of a shared memory may change at any time, so a value that is checked is
+// loaded once.
 
 /// More buffers than this are not passed to one system call; the call is then a short one.
 let vectorLimit = 1024
-/// Up to how many are looked at, to find as many that are not empty.
+/// The most buffers that are examined to find that many non-empty ones.
 private let examinedVectorLimit = 1 << 20
-/// Bytes that one call moves at most, as on the host: more would not fit the call's result.
+/// The most bytes that one call moves, as on the host: more would not fit the call's result.
 private let transferLimit = 0x7fff_f000
 
 extension GuestMemory {
@@ -56,13 +56,13 @@ extension GuestMemory {
         return try GuestPath(Array(bytes))
     }
 
-    /// Hands `body` the buffers that the `count` iovecs at `address` describe: at most `vectorLimit`
-    /// of them and `transferLimit` bytes, but not 0 bytes where there are more. Empty buffers may have
+    /// Passes to `body` the buffers of the `count` iovecs at `address`: at most `vectorLimit`
+    /// of them and `transferLimit` bytes, but not 0 bytes if there are more. Empty buffers may have
     /// any address.
     ///
-    /// - Throws: `fault` if the iovecs or the buffers are not all in the memory; `inval` for more than
-    ///   `examinedVectorLimit` empty buffers and nothing else before the rest; `intr` if the guest is
-    ///   to stop, for which many are looked at.
+    /// - Throws: `fault` if the iovecs or the buffers are not all in the memory; `inval` if the
+    ///   first `examinedVectorLimit` buffers are all empty and more follow; `intr` if the guest
+    ///   must stop while many are examined.
     @inline(__always)
     func withVectors<Result>(
         _ address: UInt32, count: UInt32, _ stop: StopSignal? = nil,
@@ -112,7 +112,7 @@ extension GuestMemory {
     }
 }
 
-/// Where a call stores a number for the guest; the address was checked.
+/// The checked address of a numeric result.
 struct ResultPointer<Value: FixedWidthInteger & BitwiseCopyable> {
     fileprivate let raw: UnsafeMutableRawPointer
 

@@ -1,10 +1,10 @@
-// How the structures of the specification lie in linear memory: sizes and byte offsets, and the
-// writers and readers that use them. Nothing else in this target knows an offset.
+// The layout of the specification's structures in linear memory: sizes and byte offsets, and the
+// functions that write and read them. No other file of this target has an offset.
 //
-// Invariant: every pointer given to a function here was checked by `GuestMemory.pointer` to be the
-// start of as many bytes as the structure's `size`. Addresses need no alignment.
+// Invariant: every pointer given to a function here was checked by `GuestMemory.pointer` for the
+// structure's `size`. Addresses need no alignment.
 
-/// Which version of the interface a guest was built for; their structures differ slightly.
+/// The version of the interface that a guest was built for; structures differ slightly.
 enum Version {
     case preview1
     /// `wasi_unstable`, of 2019.
@@ -63,7 +63,7 @@ enum Fdstat {
     }
 }
 
-/// A preopened folder (`prestat`); folders are the only kind there is.
+/// A preopened folder (`prestat`); folders are the only kind.
 enum Prestat {
     static let size = 8
 
@@ -89,7 +89,7 @@ enum Dirent {
     }
 }
 
-/// What a guest waits for (`subscription`).
+/// An event that a guest waits for (`subscription`).
 struct Subscription {
     enum Condition {
         case clock(id: UInt32, timeout: UInt64, isAbsolute: Bool)
@@ -101,13 +101,13 @@ struct Subscription {
 
     static func size(_ version: Version) -> Int { version == .preview1 ? 48 : 56 }
 
-    /// The subscription at `pointer`, or nil if its tag is none of the specification's.
+    /// The subscription at `pointer`, or nil if its tag is unknown.
     init?(from pointer: UnsafeRawPointer, _ version: Version) {
         userdata = pointer.get(at: 0)
         guard let type = Eventtype(rawValue: pointer.get(at: 8)) else { return nil }
         switch type {
         case .clock:
-            // The older version has a number of the guest's own before the clock's.
+            // In the older version a number chosen by the guest precedes the clock's number.
             let clock = version == .preview1 ? 16 : 24
             let flags: UInt16 = pointer.get(at: clock + 24)
             condition = .clock(
@@ -119,7 +119,7 @@ struct Subscription {
     }
 }
 
-/// What happened (`event`).
+/// An event that happened (`event`).
 struct Event {
     var userdata: UInt64
     var error: Errno = .success

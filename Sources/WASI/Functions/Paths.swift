@@ -1,9 +1,10 @@
 import WasmInterpreter
 
-// Calls with paths. The directory behind the descriptor resolves them; see `PathDirectory`.
+// Calls with paths. The descriptor's directory resolves them: see `PathDirectory`.
 
 extension WASIGuest {
-    /// - Throws: `Errno` for the guest; `Suspension` to wait for somebody to open the other end of a pipe.
+    /// - Throws: `Errno` for the guest; `Suspension` to wait until the other end of a pipe is
+    ///   opened.
     func path_open(
         _ memory: GuestMemory, _ fd: UInt32, _ dirflags: UInt32, _ path: UInt32,
         _ pathByteCount: UInt32, _ oflags: UInt32, _ base: UInt64, _ inheriting: UInt64,
@@ -28,7 +29,7 @@ extension WASIGuest {
         try open(request, OpeningPatience(), memory, result, caller.stopSignal)
     }
 
-    /// Opens what was asked for, or waits before the next attempt.
+    /// Opens the file, or waits before the next attempt.
     private func open(
         _ request: OpenRequest, _ patience: OpeningPatience, _ memory: GuestMemory,
         _ result: UInt32, _ stop: StopSignal
@@ -45,7 +46,7 @@ extension WASIGuest {
         try finish(OpenedPipe(opened.descriptor), patience, memory, result)
     }
 
-    /// Waits until somebody has opened the pipe to write.
+    /// Waits until the pipe has a writer.
     private func finish(
         _ pipe: OpenedPipe, _ patience: OpeningPatience, _ memory: GuestMemory, _ result: UInt32
     ) throws {
@@ -101,8 +102,8 @@ extension WASIGuest {
         try old.rename(oldPath, to: new, newPath)
     }
 
-    /// A link to a file beneath a read-only folder would be a way to write to it: both sides must
-    /// be writable.
+    /// Both folders must be writable, because a link to a file in a read-only folder would make it
+    /// writable.
     func path_link(
         _ memory: GuestMemory, _ oldFd: UInt32, _ oldFlags: UInt32,
         _ oldPath: UInt32,
@@ -117,8 +118,8 @@ extension WASIGuest {
         try old.link(oldPath, follow: follow, to: new, newPath)
     }
 
-    /// Links with absolute targets are refused: nobody beneath the folder could follow them, and
-    /// programs of the host would follow them elsewhere.
+    /// Links with absolute targets are refused: no guest could follow them, and programs of the
+    /// host would follow them out of the folder.
     func path_symlink(
         _ memory: GuestMemory, _ target: UInt32, _ targetByteCount: UInt32,
         _ fd: UInt32,
@@ -168,13 +169,13 @@ extension WASIGuest {
     }
 }
 
-/// What `path_open` was asked for.
+/// The arguments of `path_open`.
 private struct OpenRequest {
     let path: GuestPath
     let follow: Bool
     let oflags: Oflags
     let fdflags: Fdflags
-    /// Rights that cannot be given are left out: programs ask for more than there is.
+    /// Rights that the file cannot have are left out, because programs request them.
     let rights: Rights
     let inheriting: Rights
     let parent: Descriptor
@@ -192,7 +193,7 @@ private struct OpenRequest {
         self.parent = parent
     }
 
-    /// Opens what the path names; nil where the host would wait.
+    /// Opens the file at the path; nil if the host would wait.
     func open(in directory: any PathDirectory) throws(Errno) -> Opened? {
         do throws(Errno) {
             return try attempt(in: directory)
@@ -203,7 +204,7 @@ private struct OpenRequest {
         }
     }
 
-    /// Whether what failed would have waited if the host had been let: for a reader of a pipe, or for
+    /// Whether a blocking call would have waited instead of failing: for a reader of a pipe, or for
     /// the holder of a lease on a file.
     private func isTemporary(_ error: Errno, _ directory: HostDirectory?) -> Bool {
         switch error {
@@ -213,7 +214,7 @@ private struct OpenRequest {
         }
     }
 
-    /// What was opened, and whether it is a pipe that may have no writer yet.
+    /// An opened file, and whether it is a pipe that may have no writer yet.
     typealias Opened = (descriptor: Descriptor, isWaiting: Bool)
 
     private func attempt(in directory: any PathDirectory) throws(Errno) -> Opened {
@@ -221,7 +222,7 @@ private struct OpenRequest {
         return try openReadOnly(in: directory)
     }
 
-    /// As on a file system that is mounted read-only: what exists can be opened to read.
+    /// As on a file system mounted read-only: existing files can be opened for reading.
     private func openReadOnly(in directory: any PathDirectory) throws(Errno) -> Opened {
         guard !rights.contains(.fdWrite), !oflags.contains(.trunc) else { throw .rofs }
         guard oflags.contains(.creat) else { return try open(in: directory, oflags) }
@@ -237,7 +238,7 @@ private struct OpenRequest {
     private func open(
         in directory: any PathDirectory, _ oflags: Oflags
     ) throws(Errno) -> Opened {
-        // Emptying a file is writing to it, whatever the descriptor may do afterwards.
+        // Truncating a file is a write, whatever the rights of the descriptor.
         let writes = rights.contains(.fdWrite) || oflags.contains(.trunc)
         let opened = try directory.open(
             path,

@@ -1,14 +1,15 @@
-// Invariant: `source` and the results point into a range of guest memory that was checked as a whole,
-// and that stays accessible until the store dies, however the memory grows.
+// Invariant: `source` and the results point into a range of guest memory that was checked as a
+// whole, and that stays accessible until the store is freed, also when the memory grows.
 
 import WasmInterpreter
 
 extension WASIGuest {
-    /// Subscriptions in one call; more are `inval`, as too many descriptors are to the host.
+    /// The most subscriptions of one call; more are `inval`, as too many descriptors are on the
+    /// host.
     private static let subscriptionLimit = 16384
 
-    /// Waits until at least one of `count` subscriptions has something to tell and writes an event
-    /// for each that has.
+    /// Waits until at least one of `count` subscriptions is ready, and writes an event for each
+    /// that is.
     ///
     /// - Throws: `Errno` for the guest; `Suspension` to wait.
     func poll_oneoff(
@@ -19,7 +20,7 @@ extension WASIGuest {
         guard count > 0, count <= Self.subscriptionLimit else { throw Errno.inval }
         let size = Subscription.size(version)
         let source = UnsafeRawPointer(try memory.pointer(input, byteCount: count &* size))
-        // Found wrong before anything is waited for.
+        // Checked before waiting.
         _ = try memory.pointer(output, byteCount: count &* Event.size)
         _ = try memory.result32(result)
 
@@ -61,7 +62,7 @@ extension WASIGuest {
         case .clock(let id, let timeout, let isAbsolute):
             guard let clock = ClockID(rawValue: id), clock == .realtime || clock == .monotonic
             else {
-                // Processor time does not pass while one waits for it.
+                // Processor time does not advance while the thread waits.
                 return wait.add(
                     Event(userdata: subscription.userdata, error: .inval, type: .clock))
             }

@@ -1,6 +1,6 @@
 import WasmInterpreter
 
-/// Signals that a guest can raise against itself (`signal`), and what they do.
+/// Signals that a guest can raise (`signal`), and their actions.
 enum Signal: UInt8 {
     case none = 0
     case hup, int, quit, ill, trap, abrt, bus, fpe, kill, usr1, segv, usr2, pipe, alrm, term
@@ -18,8 +18,8 @@ enum Signal: UInt8 {
         }
     }
 
-    /// The exit code by which shells tell that a program died of the signal: 128 and Linux's
-    /// number, which counts one more from `chld` on.
+    /// The exit code of shells for a program that the signal ended: 128 plus Linux's number, which
+    /// is greater by one from `chld` on.
     var exitCode: UInt32 { 128 + UInt32(rawValue) + (rawValue < Signal.chld.rawValue ? 0 : 1) }
 }
 
@@ -27,8 +27,8 @@ extension WASIGuest {
     /// Ends the guest.
     func proc_exit(_ code: UInt32) throws -> Never { throw GuestExit(code: code) }
 
-    /// Does what the specification says that the signal does. Nothing can continue a guest that
-    /// stops itself: that is `notsup`.
+    /// Performs the signal's action of the specification. Stopping is `notsup`, because nothing
+    /// could continue the guest.
     func proc_raise(_ signal: UInt32) throws {
         guard let signal = UInt8(exactly: signal).flatMap(Signal.init) else { throw Errno.inval }
         switch signal.action {

@@ -1,13 +1,12 @@
 import WasmInterpreter
 
-/// Where a guest's random bytes come from.
+/// The source of a guest's random bytes.
 public enum RandomSource: Sendable {
-    /// The kernel: fit for secrets.
+    /// The kernel; suitable for secrets.
     case system
-    /// The same bytes for the same seed, in every run. Not fit for secrets.
+    /// The same bytes for the same seed, in every run. Not for secrets.
     case seeded(UInt64)
-    /// Fills the buffer, which may be empty. For a large request called several times, with parts of
-    /// it.
+    /// Fills the buffer, which may be empty. A large request is several calls with parts of it.
     case closure(@Sendable (UnsafeMutableRawBufferPointer) throws(Errno) -> Void)
 }
 
@@ -45,7 +44,7 @@ extension WASIGuest {
     ) throws(Errno) {
         var rest = try memory.buffer(buffer, byteCount: byteCount)[...]
         repeat {
-            // A multiple of the words that the generator makes: pieces are the same bytes as the whole.
+            // A multiple of the generator's words, so that pieces give the same bytes as the whole.
             let piece = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(Self.pieceByteCount))
             switch random {
             case .system: try System.random(piece)

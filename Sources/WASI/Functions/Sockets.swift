@@ -1,6 +1,6 @@
 import WasmInterpreter
 
-// Calls on sockets, which a guest gets from its embedder or accepts from one it got.
+// Calls on sockets, which a guest gets from its embedder or accepts.
 
 extension WASIGuest {
     func sock_accept(
@@ -53,7 +53,7 @@ extension WASIGuest {
             after: 0, caller)
     }
 
-    /// What `sock_recv` was asked for.
+    /// The arguments of `sock_recv`.
     private struct ReceiveCall {
         let descriptor: Descriptor
         let iovs: UInt32
@@ -66,7 +66,7 @@ extension WASIGuest {
 
     /// Receives, or waits for more.
     ///
-    /// - Parameter done: bytes that came before the guest waited.
+    /// - Parameter done: bytes received before the guest waited.
     private func receive(
         _ memory: GuestMemory, _ call: ReceiveCall, after done: Int, _ caller: borrowing Caller
     ) throws {
@@ -82,7 +82,7 @@ extension WASIGuest {
                 isTruncated = received.isTruncated
                 return received.byteCount
             }
-            // Who only looks finds the same bytes again: there is no waiting for more.
+            // Peeked bytes stay queued, so waiting for the full count could never end.
             guard call.options == .recvWaitall, descriptor.filetype == .socketStream else {
                 return try descriptor.patiently { () throws(Errno) in try receive(vectors) }
             }

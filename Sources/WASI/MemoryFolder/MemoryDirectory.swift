@@ -1,11 +1,11 @@
-/// A directory in memory that a guest opened: what `HostDirectory` is on the host.
+/// A directory in memory that a guest opened; the counterpart of `HostDirectory`.
 ///
-/// Every call holds the lock of the file system while it looks at nodes.
+/// Every call holds the lock of the file system while it uses nodes.
 final class MemoryDirectory: PathDirectory {
     private let node: MemoryNode
     private var fileSystem: MemoryFileSystem { node.fileSystem }
 
-    /// As on the host: links followed in one resolution before it is `loop`.
+    /// As on the host: links followed in one resolution before it fails with `loop`.
     private static let linkLimit = 40
     /// As on the host: the longest name.
     private static let nameLimit = 255
@@ -22,7 +22,7 @@ final class MemoryDirectory: PathDirectory {
 // MARK: Resolution
 
 extension MemoryDirectory {
-    /// A name in a directory, and what it stands for.
+    /// A name in a directory, with its node.
     private struct Place {
         let parent: MemoryNode
         /// One component, or `.` for the directory itself.
@@ -40,15 +40,15 @@ extension MemoryDirectory {
             }
         }
 
-        /// Makes the name stand for `node`, which counts against the limit.
+        /// Adds the name for `node`; the entry counts against the limit.
         func insert(_ node: MemoryNode) throws(Errno) {
-            // A directory that was removed while it was open takes no new names.
+            // An open directory that was removed takes no new names.
             guard parent.nlink > 0 else { throw .noent }
             try parent.fileSystem.reserve(MemoryFileSystem.byteCount(ofEntry: name))
             insertReserved(node)
         }
 
-        /// The same when the bytes were reserved and the directory was looked at.
+        /// The same after the bytes were reserved and the directory was checked.
         func insertReserved(_ node: MemoryNode) {
             parent.entries.insert(name, node)
             if node.isDirectory { node.parent = parent }
@@ -70,7 +70,7 @@ extension MemoryDirectory {
     /// - Parameter follow: whether a link as the last component is followed.
     private func locate(_ path: GuestPath, follow: Bool) throws(Errno) -> Place {
         guard !path.isEmpty else { throw .noent }
-        // The directories from this one to where the walk is.
+        // The directories from this one to the current one.
         var trail = [node]
         var rest = path
         var links = 0
@@ -194,7 +194,7 @@ extension MemoryDirectory {
                 guard node !== moved else { throw .inval }
                 above = node.parent
             }
-            // All that can fail comes first: a name is not lost on the way.
+            // All steps that can fail come first, so that no name is lost.
             guard new.parent.nlink > 0 else { throw .noent }
             if let replaced = new.node {
                 guard replaced !== moved else { return }
@@ -283,8 +283,8 @@ extension MemoryDirectory {
 // MARK: Calls of the embedder
 
 extension MemoryDirectory {
-    /// Makes `content` the whole content of a file, which is made if it is missing. If that is more
-    /// than there may be, nothing has happened.
+    /// Makes `content` the whole content of a file, which is made if it is missing. Changes nothing
+    /// if that exceeds the limit.
     func replaceFile(_ path: GuestPath, by content: [UInt8]) throws(Errno) {
         try locked { () throws(Errno) in
             let place = try locate(path, follow: true)
@@ -300,7 +300,7 @@ extension MemoryDirectory {
         }
     }
 
-    /// Makes a directory; answers whether it is new.
+    /// Makes a directory; returns whether it is new.
     func ensureDirectory(_ path: GuestPath) throws(Errno) -> Bool {
         do throws(Errno) {
             try createDirectory(path)
@@ -319,11 +319,11 @@ extension MemoryDirectory {
 
     func setTimes(_ times: FileTimes) { fileSystem.lock.locked { node.setTimes(times) } }
 
-    /// Hands the entries from `position` on to `body` until it answers false.
+    /// Passes the entries from `position` on to `body` until it returns false.
     func readEntries(
         from position: UInt64, _ body: (DirectoryEntry) throws(Errno) -> Bool
     ) throws(Errno) {
-        // `body` runs without the lock: it may look at files.
+        // `body` runs without the lock, because it may read files.
         let dots: [CChar] = [GuestPath.dot, GuestPath.dot]
         for number in position..<max(position, 2) {
             guard try Self.hand(number, node.ino, .directory, dots[...Int(number)], body) else {

@@ -1,8 +1,8 @@
-/// The entries of a directory in memory, in the order in which they were made. A change moves some
-/// hundred entries at most, and hashes some thousand, in a directory with a million of them too.
+/// The entries of a directory in memory, in the order in which they were made. A change moves at
+/// most some hundred entries and hashes some thousand, also in a directory with a million.
 struct MemoryEntries {
     struct Entry {
-        /// Grows with every entry; a place to go on reading from.
+        /// Ascending; the position to continue reading from.
         var number: UInt64
         var name: GuestPath
         var node: MemoryNode
@@ -18,7 +18,7 @@ struct MemoryEntries {
 
     var isEmpty: Bool { chunks.isEmpty }
 
-    /// How many entries, and how many names, there is room for.
+    /// The capacities for entries and names.
     var capacities: (entries: Int, names: Int) {
         (chunks.reduce(0) { $0 + $1.capacity }, numbers.capacity)
     }
@@ -39,7 +39,8 @@ struct MemoryEntries {
         )
     }
 
-    /// The first index of `range` that fulfils `isFound`, as all after it do; the end if none does.
+    /// The first index of `range` for which `isFound` is true, as it is for all after it; the end
+    /// if there is none.
     private static func firstIndex(_ range: Range<Int>, _ isFound: (Int) -> Bool) -> Int {
         var (low, high) = (range.lowerBound, range.upperBound)
         while low < high {
@@ -64,7 +65,7 @@ struct MemoryEntries {
         return chunk + 1 < chunks.count ? chunks[chunk + 1][...] : []
     }
 
-    /// Adds an entry, or gives the name to another node.
+    /// Adds an entry, or changes the node of a name.
     mutating func insert(_ name: GuestPath, _ node: MemoryNode) {
         if let (chunk, index) = place(of: name) {
             chunks[chunk][index].node = node
@@ -81,17 +82,17 @@ struct MemoryEntries {
         guard let (chunk, index) = place(of: name) else { return }
         numbers[name] = nil
         chunks[chunk].remove(at: index)
-        // A directory that was large must not keep the room that its entries do not count any more.
+        // A directory that was large must free memory that no entry is charged for.
         if chunks[chunk].isEmpty {
             chunks.remove(at: chunk)
             if chunks.isEmpty { (chunks, numbers) = ([], NameTable()) }
         } else if chunks[chunk].count < chunks[chunk].capacity / 4, chunks[chunk].capacity > 16 {
-            // A slice of all would be the same array.
+            // A full slice would share the array; this makes a compact copy.
             chunks[chunk] = chunks[chunk].map { $0 }
         }
     }
 
-    /// Empties the directory of nodes that nobody looks for any more.
+    /// Removes and returns all nodes of a directory that is no longer in use.
     mutating func takeNodes() -> [MemoryNode] {
         let nodes = all.map(\.node)
         chunks = []
@@ -100,10 +101,10 @@ struct MemoryEntries {
 }
 
 /// Numbers of names. A large dictionary is slow to grow, since it hashes all its keys again: from
-/// some thousand names on they are spread over many small ones.
+/// some thousand names on they are distributed over many small ones.
 private struct NameTable {
     private var tables: [[GuestPath: UInt64]] = [[:]]
-    /// So that nobody can choose names that all go to one table.
+    /// Random, so that a guest cannot choose names that all go to one table.
     private var seed: UInt32 = 0
 
     var capacity: Int { tables.reduce(0) { $0 + $1.capacity } }
@@ -117,7 +118,7 @@ private struct NameTable {
             let index = index(of: name)
             tables[index][name] = newValue
             if tables.count == 1, tables[0].count > Self.smallCount { return spread() }
-            // Many names were taken out.
+            // Many names were removed.
             let (count, capacity) = (tables[index].count, tables[index].capacity)
             guard newValue == nil, count < capacity / 4, capacity > 64 else { return }
             tables[index] = Dictionary(
@@ -127,7 +128,8 @@ private struct NameTable {
 
     private func index(of name: GuestPath) -> Int {
         guard tables.count > 1 else { return 0 }
-        // Not the dictionaries' own hash, of which each would have only one sixty-fourth.
+        // Not the dictionaries' hash: each dictionary would then have only a sixty-fourth of its
+        // values.
         var sum = seed
         for byte in name.bytes { sum = (sum ^ UInt32(truncatingIfNeeded: byte)) &* 16_777_619 }
         return Int(sum >> 16) % tables.count

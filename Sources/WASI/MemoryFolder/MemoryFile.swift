@@ -41,7 +41,7 @@ final class MemoryFile: VirtualFile {
     func write(
         _ vectors: UnsafeBufferPointer<HostVector>, at offset: Int
     ) throws(Errno) -> Int {
-        // As on the host, appending goes before the offset.
+        // As on the host, appending takes precedence over the offset.
         try locked { () throws(Errno) in
             try node.write(vectors, at: appends ? node.content.count : offset)
         }

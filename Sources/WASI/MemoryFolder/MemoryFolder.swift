@@ -1,6 +1,6 @@
 import WasmInterpreter
 
-/// A folder that exists in memory only and can be given to guests as one of the host can.
+/// A folder in memory that can be given to guests like a folder of the host.
 ///
 ///     let folder = MemoryFolder()
 ///     try folder.write(Array("hello".utf8), to: "input/greeting.txt")
@@ -8,11 +8,12 @@ import WasmInterpreter
 ///     // after the run
 ///     print(try folder.read("output.txt"))
 ///
-/// May be shared by guests on several threads. Paths are relative to the folder. They are bytes, and
-/// compared as such: guests can make names that are no UTF-8, which only the forms with bytes can tell.
+/// May be shared by guests on several threads. Paths are relative to the folder. They are bytes,
+/// and compared as such: guests can make names that are not UTF-8, for which the forms with bytes
+/// are needed.
 public final class MemoryFolder: Sendable {
     private let fileSystem: MemoryFileSystem
-    /// Holds the root, which only the file system's lock makes safe to use.
+    /// Holds the root, which must be used under the file system's lock.
     private let root: Root
 
     private struct Root: @unchecked Sendable {
@@ -22,10 +23,10 @@ public final class MemoryFolder: Sendable {
     /// An empty folder.
     ///
     /// - Parameters:
-    ///   - byteLimit: bytes of all files, names and targets of links, and 448 for each name; writing
-    ///     more fails with `nospc`. What a guest adds also counts for its program's
+    ///   - byteLimit: bytes of all files, names and targets of links, and 448 for each name;
+    ///     writing more fails with `nospc`. Bytes that a guest adds also count for its program's
     ///     `StoreLimits.totalBytes`.
-    ///   - clock: where the times of files come from.
+    ///   - clock: the source of file times.
     public init(byteLimit: Int = 256 << 20, clock: ClockSource = .system) {
         fileSystem = MemoryFileSystem(byteLimit: byteLimit, clock: clock)
         root = Root(node: MemoryNode(fileSystem, .directory))
@@ -34,17 +35,17 @@ public final class MemoryFolder: Sendable {
     var directory: MemoryDirectory { MemoryDirectory(root.node) }
     var device: UInt64 { fileSystem.dev }
 
-    /// What the folder grows by from now on is charged to a program: the last one that uses it.
+    /// Charges growth of the folder from now on to the last program that uses it.
     func adopt(_ account: ResourceAccount) { fileSystem.adopt(account) }
 
-    /// Bytes in use, as the limit counts them.
+    /// Bytes in use, counted as for the limit.
     public var byteCount: Int { fileSystem.usedByteCount }
 
     /// Makes `bytes` the content of a file. Folders on the way and the file are made if they are
     /// missing.
     ///
-    /// - Throws: `nospc` above the limit, `isdir`, `notdir`, and `perm` for a path that leads out. The
-    ///   file is what it was then.
+    /// - Throws: `nospc` above the limit, `isdir`, `notdir`, and `perm` for a path that leads out.
+    ///   The file is unchanged then.
     public func write(_ bytes: [UInt8], to path: String) throws(Errno) {
         try write(bytes, to: Array(path.utf8))
     }
@@ -82,7 +83,7 @@ public final class MemoryFolder: Sendable {
         return Array(bytes[..<count])
     }
 
-    /// Makes a folder, and those on the way to it. It may exist.
+    /// Makes a folder and its missing parents. Does nothing if it exists.
     public func createFolder(_ path: String) throws(Errno) { try createFolder(Array(path.utf8)) }
 
     /// The same for a path that need not be UTF-8.
@@ -105,13 +106,14 @@ public final class MemoryFolder: Sendable {
         }
     }
 
-    /// Paths of all files, ascending; links and folders are not listed. Malformed UTF-8 is repaired.
+    /// Paths of all files, ascending; links and folders are not listed. Malformed UTF-8 is
+    /// repaired.
     public var files: [String] {
         filePaths.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Paths of all files as bytes, ascending; links and folders are not listed, and files whose path
-    /// is longer than the 4,095 bytes that a path can have.
+    /// Paths of all files as bytes, ascending; links and folders are not listed, and files whose
+    /// path is longer than the 4,095 bytes that a path can have.
     public var filePaths: [[UInt8]] {
         fileSystem.lock.locked {
             var found: [[UInt8]] = []
@@ -131,7 +133,7 @@ public final class MemoryFolder: Sendable {
         }
     }
 
-    /// Makes the folders of a path; answers those that are new, outermost first. None is, if it throws.
+    /// Makes the folders of a path; returns the new ones, outermost first. Makes none if it throws.
     private func createFolders(_ path: GuestPath) throws(Errno) -> [GuestPath] {
         guard !path.isAbsolute else { throw .perm }
         var made: [GuestPath] = []
@@ -153,7 +155,7 @@ public final class MemoryFolder: Sendable {
 }
 
 extension MemoryFolder: Hashable {
-    /// A folder is equal to itself only.
+    /// A folder is equal only to itself.
     public static func == (left: MemoryFolder, right: MemoryFolder) -> Bool { left === right }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }

@@ -8,7 +8,7 @@ final class MemoryNode {
     let fileSystem: MemoryFileSystem
     let ino: UInt64
     let filetype: Filetype
-    /// Names that stand for the node; 0 once it was removed.
+    /// The number of names of the node; 0 once it was removed.
     var nlink: UInt64 = 1
     var atim: UInt64
     var mtim: UInt64
@@ -16,13 +16,13 @@ final class MemoryNode {
 
     /// The content of a file. Its size was reserved with the file system.
     fileprivate(set) var content = FileContent()
-    /// What a directory holds.
+    /// The entries of a directory.
     var entries = MemoryEntries()
     /// The directory that holds a directory.
     weak var parent: MemoryNode?
-    /// Where a symbolic link leads.
+    /// The target of a symbolic link.
     let target: GuestPath?
-    /// What `target` counts against the limit.
+    /// Bytes of `target` that count against the limit.
     private let targetByteCount: Int
 
     /// A file or directory.
@@ -32,7 +32,7 @@ final class MemoryNode {
 
     /// A symbolic link.
     ///
-    /// - Throws: `nospc` if that is more than there may be.
+    /// - Throws: `nospc` at the limit.
     convenience init(_ fileSystem: MemoryFileSystem, target: GuestPath) throws(Errno) {
         let count = MemoryFileSystem.byteCount(ofTarget: target)
         try fileSystem.reserve(count)
@@ -55,7 +55,7 @@ final class MemoryNode {
     deinit {
         fileSystem.release(content.count + targetByteCount)
         fileSystem.discard(content.setCount(0))
-        // One after the other: a guest may have made directories deeper than a recursion can go.
+        // A loop, because a guest may have made directories too deep for recursion.
         var pending = entries.takeNodes()
         while var node = pending.popLast() {
             if isKnownUniquelyReferenced(&node) { pending += node.entries.takeNodes() }
@@ -71,7 +71,7 @@ final class MemoryNode {
             ctim: ctim)
     }
 
-    /// Notes that the content changed.
+    /// Records that the content changed.
     func touch() {
         mtim = fileSystem.now
         ctim = mtim
@@ -114,8 +114,7 @@ extension MemoryNode {
         return count
     }
 
-    /// Makes `bytes` the whole content; `nospc`, and nothing has happened, if that is more than there
-    /// may be.
+    /// Makes `bytes` the whole content; `nospc`, and no change, if that exceeds the limit.
     func replace(by bytes: [UInt8]) throws(Errno) {
         if bytes.count > content.count { try fileSystem.reserve(bytes.count - content.count) }
         if bytes.count < content.count { fileSystem.release(content.count - bytes.count) }
@@ -124,7 +123,7 @@ extension MemoryNode {
         touch()
     }
 
-    /// Cuts the file off or fills it up with zeros; `nospc` if that is more than there may be.
+    /// Makes the file shorter, or longer with zeros; `nospc` if that exceeds the limit.
     func setSize(_ size: Int) throws(Errno) {
         if size > content.count {
             try fileSystem.reserve(size - content.count)
@@ -147,28 +146,28 @@ extension FileTimes.Value {
     }
 }
 
-/// What the nodes of one file system share.
+/// The shared state of a file system's nodes.
 final class MemoryFileSystem: Sendable {
     let lock = HostLock()
     let dev: UInt64
     private let clock: ClockSource
     private let usage: Mutex<Usage>
     private let lastNumber = Atomic<UInt64>(0)
-    /// What was removed and is still to be freed. Nodes end under any lock or none.
+    /// Removed content that is not freed yet. Nodes are freed under any lock or none.
     private let discarded = Mutex(DiscardedContent())
     /// Numbers for file systems, far from those of the host's devices.
     static let firstDevice: UInt64 = 1 << 48
     private static let lastDevice = Atomic<UInt64>(firstDevice)
-    /// What an entry of a directory counts against the limit beside its name: about what it and the
-    /// file, directory or link that it names take.
+    /// Bytes of a directory entry that count against the limit besides its name: about the size of
+    /// the entry and its file, directory or link.
     static let entryByteCount = 448
-    /// What a link's target counts beside its bytes.
+    /// Bytes that a link's target counts besides its own.
     private static let targetByteCount = 48
 
-    /// What an entry with this name counts against the limit.
+    /// Bytes of an entry with this name that count against the limit.
     static func byteCount(ofEntry name: GuestPath) -> Int { entryByteCount + name.bytes.count }
 
-    /// What a link with this target counts against the limit, beside its entry.
+    /// Bytes of a link with this target that count against the limit, besides its entry.
     static func byteCount(ofTarget target: GuestPath) -> Int {
         targetByteCount + target.bytes.count
     }
@@ -184,28 +183,28 @@ final class MemoryFileSystem: Sendable {
 
     func makeNumber() -> UInt64 { lastNumber.wrappingAdd(1, ordering: .relaxed).newValue }
 
-    /// Counts bytes against the limit, and charges them to the program that uses the folder; `nospc`
-    /// if there are not so many left.
+    /// Counts bytes against the limit, and charges them to the program that uses the folder;
+    /// `nospc` if fewer are left.
     func reserve(_ count: Int) throws(Errno) {
         let isReserved = usage.withLock { $0.change(by: max(count, 0)) }
         guard isReserved else { throw .nospc }
     }
 
-    /// Frees blocks of a file little by little.
+    /// Frees blocks of a file step by step.
     func discard(_ blocks: [[UInt8]]) { discarded.withLock { $0.add(blocks) } }
 
-    /// Frees some of what was removed.
+    /// Frees a part of the removed content.
     func freeSome() { discarded.withLock { $0.freeSome() } }
 
     func release(_ count: Int) { _ = usage.withLock { $0.change(by: -max(count, 0)) } }
 
     func adopt(_ account: ResourceAccount) { usage.withLock { $0.adopt(account) } }
 
-    /// What is in use, of how much, and who pays for a part of it.
+    /// Bytes in use, their limit, and the account that is charged for a part.
     private struct Usage: ~Copyable {
         let limit: Int
         private(set) var used = 0
-        /// What was there before the program that pays came.
+        /// Bytes from before the program that is charged.
         private var free = 0
         private var holding = ResourceHolding(nil)
 

@@ -34,7 +34,7 @@ extension System {
     }
 
     /// Waits until a descriptor is ready or `timeout` nanoseconds have passed; nil waits without
-    /// limit. Returns how many are ready, or nil if a signal came first.
+    /// limit. Returns the number of ready ones, or nil if a signal arrived first.
     static func poll(
         _ descriptors: UnsafeMutableBufferPointer<PollDescriptor>, timeout: UInt64?
     ) throws(Errno) -> Int? {
@@ -48,22 +48,22 @@ extension System {
         }
     }
 
-    /// Bytes that can be read without waiting, as far as the host tells: of a file, those after
-    /// the position. For writing the host does not tell; one byte is certain.
+    /// Bytes that can be read without waiting, if the host reports it: of a file, those after the
+    /// position. For writing the host reports none; one byte is certain.
     static func readableByteCount(_ descriptor: Int32) -> UInt64 {
         Kernel.readableByteCount(descriptor)
     }
 }
 
 extension System {
-    /// How many descriptors the process may have open (the soft limit); nil if there is no limit or it
-    /// cannot be asked for.
+    /// How many descriptors the process may have open (the soft limit); nil if there is no limit or
+    /// it cannot be read.
     static var descriptorLimit: Int? { CurrentProcess.descriptorLimit }
 
     /// Ignores `SIGPIPE` and `SIGXFSZ` in the whole process.
     static func ignoreWriteSignals() { Signals.ignoreWriteSignals() }
 
-    /// Runs `body` on a thread of its own, which nobody waits for; false if the host has none.
+    /// Runs `body` on a new thread that is not joined; false if the host refuses.
     static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
         SystemThread.startDetached(SystemThread.Options(), body)
     }

@@ -1,12 +1,12 @@
 import WasmSystem
 
 extension Errno {
-    /// The code of the specification for an error of the host; `io` for one it has no word for.
+    /// The specification's code for an error of the host; `io` for errors without one.
     init(_ error: SystemError) {
         self = Self.word(error)
     }
 
-    /// A `switch` needs no dictionary, which the first error of each run would pay for.
+    /// A `switch` instead of a dictionary, which would have to be made for the first error.
     private static func word(_ error: SystemError) -> Errno {
         switch error {
         case .tooBig: .tooBig
@@ -83,18 +83,17 @@ extension Errno {
         case .timedout: .timedout
         case .txtbsy: .txtbsy
         case .xdev: .xdev
-        // A call that the host lacks is to the guest one that this file or socket cannot do:
-        // no function of WASI is missing here.
+        // If the host lacks a call, the file or socket does not support it: WASI's function itself
+        // exists.
         case .nosys: .notsup
         default: .io
         }
     }
 }
 
-/// The operating system as WASI's functions use it: calls of `WasmSystem` with the specification's
-/// types and errors.
+/// Calls of `WasmSystem` with the specification's types and errors.
 enum System {
-    /// Runs `call`; its error becomes the specification's.
+    /// Runs `call` and converts its error to the specification's.
     @inline(__always)
     @discardableResult
     static func mapping<Result>(

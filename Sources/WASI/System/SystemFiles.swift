@@ -2,13 +2,13 @@ import WasmSystem
 
 // Calls on open descriptors.
 //
-// Invariants: pointers passed in start as many accessible bytes as the count beside them says;
-// the kernel itself answers bad descriptor numbers with an error.
+// Invariants: a pointer is passed with the count of accessible bytes at it. The kernel returns an
+// error for invalid descriptors.
 
-/// A buffer of a vectored call, as the host wants it.
+/// A buffer of a vectored call, in the host's form.
 typealias HostVector = BufferVector
 
-// The same for all of the room.
+// The same type in the whole target.
 typealias FileTimes = WasmSystem.FileTimes
 typealias PollDescriptor = WasmSystem.PollDescriptor
 typealias HostLock = WasmSystem.HostLock
@@ -31,7 +31,7 @@ extension System {
         try mapping { () throws(SystemError) in try Kernel.write(descriptor, vectors) }
     }
 
-    /// Reads what is there without waiting; `again` if there is nothing. Nil if the host cannot
+    /// Reads available bytes without waiting; `again` if there are none. Nil if the host cannot
     /// read in this way from this kind of file.
     static func readAtOnce(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
@@ -39,8 +39,8 @@ extension System {
         try mapping { () throws(SystemError) in try Kernel.readAtOnce(descriptor, vectors) }
     }
 
-    /// Writes what fits without waiting; `again` if nothing does. Nil if the host cannot write in
-    /// this way to this kind of file.
+    /// Writes the bytes that fit, without waiting; `again` if none do. Nil if the host cannot write
+    /// in this way to this kind of file.
     static func writeAtOnce(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>
     ) throws(Errno) -> Int? {
@@ -82,7 +82,7 @@ extension System {
         return Filestat(status, descriptor: descriptor)
     }
 
-    /// The flags of the open file, and whether it was opened to read and to write.
+    /// The flags of the open file, and whether it was opened for reading and for writing.
     static func flags(
         _ descriptor: Int32
     ) throws(Errno) -> (flags: Fdflags, reads: Bool, writes: Bool) {
@@ -113,7 +113,7 @@ extension System {
         try mapping { () throws(SystemError) in try Kernel.setTimes(descriptor, times) }
     }
 
-    /// Opens what is behind a descriptor again, not to wait; -1 if the host does not allow it.
+    /// Opens the file of a descriptor again, nonblocking; -1 if the host does not allow it.
     static func reopen(_ descriptor: Int32) -> Int32 { Kernel.reopen(descriptor) }
 
     static func isTerminal(_ descriptor: Int32) -> Bool { Kernel.isTerminal(descriptor) }
@@ -156,7 +156,7 @@ extension System {
 // MARK: Descriptors
 
 extension System {
-    /// A new number for the same open file, not inherited by programs that the process starts.
+    /// A new number for the same open file, closed in programs that the process executes.
     static func duplicate(_ descriptor: Int32) throws(Errno) -> Int32 {
         try mapping { () throws(SystemError) in try Kernel.duplicate(descriptor) }
     }
@@ -191,7 +191,7 @@ extension Filestat {
 }
 
 extension Filetype {
-    /// The specification has no word for pipes.
+    /// The specification has no kind for pipes.
     init(_ kind: FileStatus.Kind) {
         self =
             switch kind {

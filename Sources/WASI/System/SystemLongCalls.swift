@@ -1,23 +1,22 @@
 import WasmInterpreter
 import WasmSystem
 
-// Calls of the operating system that take as long as a file is large, in pieces, after which
-// somebody may want the guest to stop. The kernel itself is interrupted by nobody meanwhile.
+// Calls of the operating system whose time depends on the size of a file, in pieces: the guest can
+// be stopped between pieces, but not while the kernel works on one.
 
 extension System {
-    /// Bytes of a piece that a file system gives or takes: a few milliseconds where it clears or
-    /// frees pages of memory.
+    /// Bytes of a piece: a few milliseconds where the file system clears or frees pages of memory.
     private static let piece: Int64 = 16 << 20
     /// The most pieces; a file that needs more has larger ones.
     private static let pieceLimit: Int64 = 4096
 
-    /// Sets the size of a file. One with much content to give up becomes shorter step by step.
+    /// Sets the size of a file; frees much content step by step.
     static func setSize(
         _ descriptor: Int32, _ size: Int64, _ stop: StopSignal?
     ) throws(Errno) {
         let status = try? Kernel.status(descriptor)
         var end = status?.byteCount ?? 0
-        // Holes cost nothing.
+        // Freeing holes takes no time.
         if let status, size < end, status.blockCount > piece / 512 {
             let step = max(piece, (end - size) / pieceLimit)
             while end - size > step {
@@ -29,7 +28,7 @@ extension System {
         try setSize(descriptor, size)
     }
 
-    /// Reserves space piece by piece, if there is enough for all.
+    /// Reserves space piece by piece, if there is enough for the whole.
     static func allocate(
         _ descriptor: Int32, _ offset: Int64, _ count: Int64, _ stop: StopSignal?
     ) throws(Errno) {
@@ -45,14 +44,14 @@ extension System {
         }
     }
 
-    /// Gives advice; what a file has in memory is given up piece by piece.
+    /// Gives advice; cached content of a file is freed piece by piece.
     static func advise(
         _ descriptor: Int32, _ offset: Int64, _ count: Int64, _ advice: Advice, _ stop: StopSignal?
     ) throws(Errno) {
         guard advice == .dontneed, offset >= 0, let status = try? Kernel.status(descriptor) else {
             return try self.advise(descriptor, offset, count, advice)
         }
-        // A count of 0 is everything to the end.
+        // A count of 0 means everything to the end.
         let size = max(status.byteCount, offset)
         let wanted = count > 0 ? min(count, size - offset) : size - offset
         guard wanted > piece else {

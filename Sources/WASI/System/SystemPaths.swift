@@ -3,14 +3,14 @@ import WasmSystem
 // Calls on names in directories.
 //
 // Invariants: a `CString` ends with its only NUL. Names given with a directory are a single
-// component, made by `PathResolver`; whole paths go only to `openBeneath`, which the kernel
-// confines, and to `openFolder`, which the embedder's own paths reach and a guest's never do.
+// component, made by `PathResolver`; whole paths are passed only to `openBeneath`, which the kernel
+// confines, and to `openFolder`, which gets paths of the embedder and never of a guest.
 
 /// Bytes of a path or name, the last of them a NUL.
 typealias CString = WasmSystem.CString
 
-/// How a file is opened, in the host's flags. Whoever opens it empties it afterwards, and takes away
-/// `nonblock` if nobody asked for it.
+/// How a file is opened, in the host's flags. The caller truncates it afterwards, and clears
+/// `nonblock` unless the guest set it.
 struct OpenMode {
     var flags: FileFlags
 
@@ -26,15 +26,16 @@ struct OpenMode {
         if oflags.contains(.directory) { flags.insert(.directory) }
         if oflags.contains(.excl) { flags.insert(.exclusive) }
         if fdflags.contains(.append) { flags.insert(.append) }
-        // Opening never waits, for a guest in the kernel could not be stopped: see `OpeningPatience`.
+        // Opening never waits, because a guest in the kernel could not be stopped: see
+        // `OpeningPatience`.
         flags.insert(.nonblock)
         if fdflags.contains(.dsync) { flags.insert(.dsync) }
         if !fdflags.isDisjoint(with: [.rsync, .sync]) { flags.insert(.sync) }
-        // A terminal that a guest opens must not become the one that signals this process.
+        // A terminal that a guest opens must not become this process's controlling terminal.
         flags.insert(.noControllingTerminal)
     }
 
-    /// The same, but what is opened must be a directory.
+    /// The same, for directories only.
     var requiringDirectory: OpenMode { OpenMode(flags: flags.union(.directory)) }
 
     var creates: Bool { flags.contains(.create) }
@@ -44,9 +45,9 @@ extension System {
     /// Whether the kernel has `openat2` and lets this process use it.
     static var hasOpenat2: Bool { Kernel.hasOpenBeneath }
 
-    /// Opens `path`, which the kernel keeps beneath `directory` whatever it and the symbolic
-    /// links on the way say. A path that leads out is answered with `xdev`, and one that the
-    /// kernel could not resolve for concurrent renames with `again`.
+    /// Opens `path`, which the kernel keeps beneath `directory`, symbolic links included. Fails
+    /// with `xdev` for a path that leads out, and with `again` if concurrent renames prevented
+    /// resolving it.
     static func openBeneath(
         _ directory: Int32, _ path: CString, _ mode: OpenMode, follow: Bool
     ) throws(Errno) -> Int32 {
@@ -56,7 +57,7 @@ extension System {
         }
     }
 
-    /// Opens the component `name` of `directory`, never what a symbolic link of that name says.
+    /// Opens the component `name` of `directory`, never the target of a symbolic link.
     static func openComponent(
         _ directory: Int32, _ name: CString, _ mode: OpenMode
     ) throws(Errno) -> Int32 {
@@ -66,19 +67,19 @@ extension System {
         }
     }
 
-    /// Lets calls wait again on what was opened so.
+    /// Makes calls on a file that was opened so wait again.
     static func clearNonblock(_ descriptor: Int32, _ mode: OpenMode) throws(Errno) {
         try mapping { () throws(SystemError) in
             try Kernel.setFlags(descriptor, mode.flags.subtracting(.nonblock))
         }
     }
 
-    /// Whether the descriptor is one of a pipe.
+    /// Whether the descriptor is that of a pipe.
     static func isPipe(_ descriptor: Int32) -> Bool {
         (try? Kernel.status(descriptor))?.kind == .pipe
     }
 
-    /// Whether the name is one of a pipe.
+    /// Whether the name is that of a pipe.
     static func isPipe(_ directory: Int32, _ name: CString) -> Bool {
         (try? Kernel.status(in: directory, name, followsLink: false))?.kind == .pipe
     }
@@ -90,8 +91,8 @@ extension System {
         }
     }
 
-    /// Reads the target of a symbolic link into `buffer`; answers how many bytes there are of it.
-    /// `inval` if `name` is no symbolic link.
+    /// Reads the target of a symbolic link into `buffer`; returns the number of bytes. `inval` if
+    /// `name` is not a symbolic link.
     static func readLink(
         _ directory: Int32, _ name: CString, into buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Int {
@@ -155,7 +156,7 @@ extension System {
         }
     }
 
-    /// What the file at a path of the embedder is; a symbolic link is not followed.
+    /// The identity of the file at a path of the embedder; a symbolic link is not followed.
     static func identity(_ path: CString) throws(Errno) -> FileIdentity {
         let filestat = try filestat(Kernel.workingFolder, path)
         return FileIdentity(dev: filestat.dev, ino: filestat.ino)
@@ -171,17 +172,17 @@ extension System {
 
 /// An entry as the kernel lists it. `name` is valid until the buffer is filled again.
 struct DirectoryEntry {
-    /// Where the entry after this one stands.
+    /// The position of the entry after this one.
     var next: UInt64
     var ino: UInt64
-    /// Nil where the file system does not say.
+    /// Nil if the file system does not report it.
     var filetype: Filetype?
     var name: UnsafeRawBufferPointer
 }
 
 extension System {
-    /// Fills `buffer` with entries of `directory` that stand at or after `cookie`; hands them to
-    /// `body` one by one until it answers false. Answers whether there may be more.
+    /// Fills `buffer` with entries of `directory` that are at or after `cookie`; passes them to
+    /// `body` one by one until it returns false. Returns whether there may be more.
     static func readDirectory(
         _ directory: Int32, into buffer: UnsafeMutableRawBufferPointer,
         _ body: (DirectoryEntry) throws(Errno) -> Bool

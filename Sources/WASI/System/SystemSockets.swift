@@ -1,6 +1,6 @@
 import WasmSystem
 
-// Calls on sockets. None waits: where it would have to, it is `again`.
+// Calls on sockets. None waits: a call that would have to fails with `again`.
 //
 // Invariant: the buffers of a vectored call are accessible for the duration of the call.
 
@@ -15,7 +15,7 @@ extension System {
         try mapping { () throws(SystemError) in try Kernel.accept(descriptor) }
     }
 
-    /// Receives once; `isTruncated` says that a message was longer than the buffers.
+    /// Receives once; `isTruncated` is set if a message was longer than the buffers.
     static func receive(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<HostVector>, _ flags: Riflags
     ) throws(Errno) -> (byteCount: Int, isTruncated: Bool) {
@@ -38,11 +38,10 @@ extension System {
         }
     }
 
-    /// A socket that listens on `address`. It does not wait, so that a connection that somebody
-    /// else takes first keeps no thread.
+    /// A socket that listens on `address`. It is nonblocking, so that no thread waits for a
+    /// connection that another process has taken.
     ///
-    /// The file of a unix socket on which nobody listens any more is replaced: a server that was
-    /// killed leaves it.
+    /// The file of a unix socket without a listener is replaced: a killed server leaves one.
     static func listen(_ address: SocketAddress) throws(Errno) -> Int32 {
         let name: SystemAddress =
             switch address {
@@ -58,7 +57,7 @@ extension System {
         (try? Kernel.localAddress(socket))??.port
     }
 
-    /// The bytes of an address as people write it; nil if it is none.
+    /// The bytes of an address in text form; nil if it is malformed.
     static func ipv4Bytes(_ text: String) -> [UInt8]? { SystemAddress.ipv4Bytes(text) }
     static func ipv6Bytes(_ text: String) -> [UInt8]? { SystemAddress.ipv6Bytes(text) }
 

@@ -1,7 +1,7 @@
 import WasmInterpreter
 
-/// Writes down every call that a guest makes, with arguments and results by name: one line a call,
-/// when it has returned.
+/// Writes every call of a guest with named arguments and results: one line per call, when it has
+/// returned.
 ///
 ///     var wasi = WASI(arguments: ["count", "notes.txt"])
 ///     wasi.trace = CallTrace { line in print(line) }
@@ -10,15 +10,16 @@ import WasmInterpreter
 ///     fd_read(fd=4, iovs=[4096]) = success nread=6 data="hello\n" <0.000004>
 ///     fd_write(fd=1, iovs=["5\n"]) = badf <0.000001>
 ///
-/// A line is `NAME(NAME=VALUE, ...) = ERRNO NAME=VALUE ... <SECONDS>`, with the specification's names,
-/// in ASCII apart from text of the guest that is UTF-8. It has no line break and at most `lineLimit`
-/// bytes; a longer one ends with `...`. Numbers that the specification does not know are hexadecimal,
-/// addresses outside of the memory `bad:0x...`. In place of an errno stands `exit` where the call
-/// ended the guest, and `stopped` where the guest was stopped meanwhile.
+/// A line is `NAME(NAME=VALUE, ...) = ERRNO NAME=VALUE ... <SECONDS>`, with the specification's
+/// names, in ASCII apart from text of the guest that is UTF-8. It has no line break and at most
+/// `lineLimit` bytes; a longer one ends with `...`. Unknown numbers are hexadecimal, addresses
+/// outside of the memory `bad:0x...`. The errno is `exit` if the call ended the guest, and
+/// `stopped` if the guest was stopped meanwhile.
 ///
-/// A guest that is not traced pays nothing. `docs/wasi.md` describes the values.
+/// Without a trace, calls cost nothing more. `docs/wasi.md` describes the values.
 public struct CallTrace: Sendable {
-    /// Takes a line, without its end; called on the guest's threads, by several at the same time.
+    /// Receives a line, without its line break; called on the guest's threads, also by several at
+    /// the same time.
     public typealias Writer = @Sendable (String) -> Void
 
     private let write: Writer
@@ -27,14 +28,14 @@ public struct CallTrace: Sendable {
     public var showsThreads = false
     /// Whether lines end with the seconds that the call took.
     public var showsDurations = true
-    /// Bytes of data that are shown of one buffer, of paths eight times as many.
+    /// The most bytes shown of one buffer, and an eighth of the most of a path.
     public var dataLimit = 64
-    /// Bytes of a line.
+    /// The most bytes of a line.
     public var lineLimit = 2048
 
     public init(_ write: @escaping Writer) { self.write = write }
 
-    /// Calls a function and writes it down; one that waits is written when it has waited.
+    /// Calls a function and writes its line; if it waits, after the wait.
     func call(
         _ function: WASIFunction, _ binding: GuestBinding, _ caller: borrowing Caller,
         _ slots: borrowing CallSlots
@@ -59,7 +60,7 @@ public struct CallTrace: Sendable {
         let start: ContinuousClock.Instant
     }
 
-    /// Runs `body` and writes the line; one that waits is written when it has waited.
+    /// Runs `body` and writes the line; if it waits, after the wait.
     private func run(
         _ call: Call, _ body: HostFunction.Body, _ caller: borrowing Caller,
         _ slots: borrowing CallSlots

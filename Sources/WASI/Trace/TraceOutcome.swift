@@ -1,5 +1,5 @@
 extension WASIFunction.Result {
-    /// What stands behind the call: `success`, the name of an errno, the number of a thread.
+    /// The outcome after `=`: `success`, the name of an errno, the number of a thread.
     func text(_ result: UInt32) -> String {
         guard self == .thread else { return Self.errno(result) }
         let number = Int32(bitPattern: result)

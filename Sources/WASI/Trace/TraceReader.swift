@@ -1,10 +1,10 @@
-// Invariant: every read checks its range against the memory's size before; addresses and counts are
-// the guest's and may be anything. Other threads may write meanwhile: what is shown is what was found,
-// and every number is read once.
+// Invariant: every read checks its range against the memory's size before; addresses and counts of
+// the guest are not trusted. Other threads may write meanwhile: every number is read once, and
+// shown as it was read.
 
 import WasmInterpreter
 
-/// Reads what a call's arguments point at, and makes text of it.
+/// Converts the memory that a call's arguments point at to text.
 struct TraceReader {
     private let memory: GuestMemory?
     private let slots: [UInt64]
@@ -12,7 +12,7 @@ struct TraceReader {
     private let function: WASIFunction
     private var version: Version { function.version }
 
-    /// Elements that are shown of a list.
+    /// The most elements shown of a list.
     private static let listLimit = 4
 
     init(
@@ -67,7 +67,7 @@ struct TraceReader {
 
     // MARK: Arguments
 
-    /// What is known before the call.
+    /// Texts of the arguments, before the call.
     var argumentTexts: [String] { function.parameters.compactMap(argument) }
 
     private func argument(_ parameter: WASIFunction.ParameterRow) -> String? {
@@ -91,7 +91,7 @@ struct TraceReader {
         return value.map { "\(parameter.name)=\($0)" }
     }
 
-    /// The buffers of an array at slot `index`, as many as are shown.
+    /// The shown buffers of the array at slot `index`.
     private func vectors(_ index: Int, _ limit: Int) -> [(address: UInt64, count: UInt64)]? {
         let count = min(word(index + 1), UInt64(limit))
         var vectors: [(UInt64, UInt64)] = []
@@ -145,13 +145,13 @@ struct TraceReader {
 
     // MARK: Results
 
-    /// What the call wrote: numbers and structures, then what those say how much there is of.
+    /// The results of the call: numbers and structures, then the data whose size they give.
     func resultTexts(_ guest: WASIGuest) -> [String] {
         (function.parameters.map(number) + function.parameters.map { content($0, guest) })
             .filter { !$0.isEmpty }
     }
 
-    /// Empty if there is nothing to say.
+    /// Empty if there is none.
     private func number(_ parameter: WASIFunction.ParameterRow) -> String {
         let place = word(parameter.slot)
         return switch parameter.meaning {
@@ -185,7 +185,7 @@ struct TraceReader {
         }
     }
 
-    /// What the first number says that the call wrote.
+    /// The written size, from the first number.
     private var used: UInt64? {
         let parameter = function.parameters.first {
             if case .result32 = $0.meaning { true } else { false }
@@ -208,7 +208,7 @@ struct TraceReader {
     }
 
     private func filestat(_ address: UInt64) -> String {
-        // The older version has a link count of 32 bits, in front.
+        // The older version begins with a link count of 32 bits.
         let isNew = version == .preview1
         let size = address + (isNew ? 32 : 24)
         guard let kind = load(address + 16, UInt8.self), let dev = load(address, UInt64.self),
@@ -235,7 +235,7 @@ struct TraceReader {
             + " fs_rights_inheriting=\(TraceText.flags(inheriting, TraceWords.rights))"
     }
 
-    /// What the first bytes are that the buffers of an array at slot `index` were filled with.
+    /// The first bytes that were written to the buffers of the array at slot `index`.
     private func data(_ index: Int) -> String {
         guard let total = used, let vectors = vectors(index, 64) else { return "" }
         var found: [UInt8] = []
@@ -251,7 +251,7 @@ struct TraceReader {
         return "data=\(TraceText.quoted(found))\(more)"
     }
 
-    /// The names of a folder's entries, of which the last may be cut off.
+    /// The names of a folder's entries, of which the last may be truncated.
     private func entries(_ address: UInt64) -> String {
         guard let used else { return "" }
         let end = address + used
@@ -296,8 +296,8 @@ enum TraceText {
             ? words[Int(truncatingIfNeeded: number)] : "0x" + String(number, radix: 16)
     }
 
-    /// `creat|trunc`; 0 without any; `all` and `~(fd_write|fd_seek)`, what is missing, if that is
-    /// shorter; unknown bits are a hexadecimal number.
+    /// `creat|trunc`; 0 without any; `all`, or `~(fd_write|fd_seek)` with the missing ones if that
+    /// is shorter; unknown bits are a hexadecimal number.
     static func flags(_ bits: UInt64, _ words: [String]) -> String {
         if bits == 0 { return "0" }
         var names: [String] = []
@@ -313,7 +313,7 @@ enum TraceText {
             ? "~(" + missing.joined(separator: "|") + ")" : names.joined(separator: "|")
     }
 
-    /// Text in quotes, as C writes it; UTF-8 stays, apart from what does not print.
+    /// Text in quotes with escapes as in C; printable UTF-8 is unchanged.
     static func quoted(_ bytes: [UInt8]) -> String {
         var text = "\""
         var decoder = UTF8.ForwardParser()

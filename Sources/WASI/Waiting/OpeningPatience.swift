@@ -1,18 +1,18 @@
 import WasmInterpreter
 import WasmSystem
 
-/// Lets a guest wait where opening a file would let the host wait: for the other end of a pipe, or
-/// for a lease.
+/// Lets a guest wait to open a file where the host would wait: for the other end of a pipe, or for
+/// a lease.
 ///
-/// In the kernel nobody could stop the guest. So files are opened without waiting, and what the host
-/// would have waited for is waited for by the guest, which looks from time to time. Goes from one look
-/// to the next.
+/// A guest that waits in the kernel could not be stopped. So files are opened without waiting, and
+/// the guest tries again from time to time. The value is passed from attempt to attempt.
 struct OpeningPatience {
-    /// Nothing tells when an attempt would succeed. Few wait long, and those need not be quick.
+    /// Nothing reports when an attempt would succeed, so intervals grow: most waits are short, and
+    /// long ones need not be fast.
     private var nanoseconds: Int64 = 500_000
     private static let longest: Int64 = 10_000_000
 
-    /// Until the next look, later each time.
+    /// The wait until the next attempt, longer each time.
     mutating func wait() -> Wait {
         var wait = Wait()
         wait.end = .now.advanced(by: .nanoseconds(nanoseconds))
@@ -23,7 +23,8 @@ struct OpeningPatience {
     /// The same for a pipe that was opened to read, until it has a writer.
     mutating func waitForWriter(_ pipe: OpenedPipe) -> Wait {
         var wait = wait()
-        // Bytes, and a writer that has gone; one that has not written yet is found by the probe.
+        // Ready if there are bytes, or the writer has closed; the probe finds a writer that has not
+        // written yet.
         if let number = pipe.descriptor.hostNumber {
             wait.add(number, .reading, keeping: pipe.descriptor)
         }
@@ -31,8 +32,8 @@ struct OpeningPatience {
     }
 }
 
-/// A pipe that was opened to read and may have no writer yet, as opening it waits for otherwise. Who
-/// opened it and went again has been there.
+/// A pipe that was opened for reading and may have no writer yet; a blocking open would wait for
+/// one. A writer that has closed again counts.
 final class OpenedPipe {
     let descriptor: Descriptor
     private let probe: PipeProbe
@@ -52,7 +53,7 @@ final class OpenedPipe {
 }
 
 /// Finds out whether a pipe has a writer, without taking bytes from it: by copying one to a pipe of
-/// its own, which answers differently if there are none yet and if there will never be any.
+/// its own: the error tells whether there are no bytes yet or no writer.
 private struct PipeProbe: ~Copyable {
     private let pipe: Pipe
 

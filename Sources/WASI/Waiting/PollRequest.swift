@@ -2,9 +2,10 @@ import WasmInterpreter
 
 // Waiting for time to pass and for descriptors to become ready.
 
-/// What a guest asks to be told of in `poll_oneoff`: descriptors, streams of the embedder, clocks.
+/// The subscriptions of a `poll_oneoff`: descriptors, streams of the embedder, clocks.
 ///
-/// A value that goes from one look to the next: spans of time were made ends by the first.
+/// A value that is passed from attempt to attempt; the first one has converted durations to
+/// absolute times.
 struct PollRequest {
     /// A time to wait for.
     private struct Timer {
@@ -15,26 +16,26 @@ struct PollRequest {
     }
 
     private let clock: ClockSource
-    /// When the first of the timers was added that run from now on.
+    /// When the first timer with a relative time was added.
     private var start: UInt64?
     /// Known before waiting: errors, and streams that are always ready.
     private var events: [Event] = []
     private var timers: [Timer] = []
-    /// One for each of the host's descriptors: the host limits how many there may be.
+    /// One for each of the host's descriptors, because the host limits their number.
     private var descriptors: [PollDescriptor] = []
-    /// Keeps the host's descriptors open, whatever another thread closes meanwhile.
+    /// Keeps the host's descriptors open if another thread closes them meanwhile.
     private var kept: [Descriptor] = []
     private var indices: [Int32: Int] = [:]
     /// Streams of the embedder that were not ready, and the turns of their sources.
     private var streams: [(stream: any GuestStream, turn: UInt64, event: Event)] = []
-    /// What to tell when one of `descriptors` is ready.
+    /// The events of `descriptors` that become ready.
     private var pending: [(index: Int, event: Event)] = []
 
     init(clock: ClockSource) { self.clock = clock }
 
     mutating func add(_ event: Event) { events.append(event) }
 
-    /// - Parameter descriptor: one of the host's.
+    /// - Parameter descriptor: a descriptor of the host.
     mutating func add(_ descriptor: Descriptor, _ event: Event) {
         guard let number = descriptor.hostNumber else { return }
         let index = indices[number] ?? descriptors.count
@@ -53,25 +54,25 @@ struct PollRequest {
         guard !isAbsolute else {
             return timers.append(Timer(userdata: userdata, clock: clock, end: timeout))
         }
-        // A span is measured on the clock that nobody sets, and all of one call from the same moment.
+        // Durations are measured on the monotonic clock, all of one call from the same time.
         let now = if let start { start } else { try self.clock.time(.monotonic) }
         start = now
         let end = now.saturatingAdding(timeout)
         timers.append(Timer(userdata: userdata, clock: .monotonic, end: end))
     }
 
-    /// A stream of the embedder, which was not ready.
+    /// Adds a stream of the embedder that was not ready.
     ///
-    /// - Parameter turn: of its source, from before that was found.
+    /// - Parameter turn: of its source, read before that was checked.
     mutating func add(_ stream: any GuestStream, since turn: UInt64, _ event: Event) {
         streams.append((stream, turn, event))
     }
 
-    /// Looks what there is to tell: in the order of immediate events, descriptors, streams, clocks.
+    /// Collects events, in the order of immediate ones, descriptors, streams, clocks.
     ///
-    /// A clock of the embedder's own is let sleep here: time passes on it by nothing else.
+    /// Calls `sleep` of a custom clock, which advances only there.
     ///
-    /// - Parameter stop: is looked at, since thousands of subscriptions take milliseconds.
+    /// - Parameter stop: is checked, since thousands of subscriptions take milliseconds.
     /// - Returns: the events, at least one; nil if there is none yet.
     mutating func look(_ stop: StopSignal) throws(Errno) -> [Event]? {
         if !descriptors.isEmpty { try poll() }
@@ -83,7 +84,7 @@ struct PollRequest {
         return try collect(stop) ? events : nil
     }
 
-    /// What is to be waited for before looking again.
+    /// What to wait for before the next attempt.
     func wait() throws(Errno) -> Wait {
         var wait = Wait()
         for (item, descriptor) in zip(descriptors, kept) {
@@ -94,14 +95,14 @@ struct PollRequest {
         }
         for (stream, turn, _) in streams { wait.add(stream.changes, since: turn) }
         if let remaining = try remainingTime() {
-            // Whose own clock has slept is asked again at once.
+            // A custom clock has slept already, so the next attempt follows at once.
             let nanoseconds = if case .custom = clock { UInt64(0) } else { remaining }
             wait.end = .now.advanced(by: .nanoseconds(min(nanoseconds, Self.longestWait)))
         }
         return wait
     }
 
-    /// A hundred years: nobody lives to see longer ones end.
+    /// A hundred years, as good as no limit.
     private static let longestWait: UInt64 = 3_155_760_000_000_000_000
 
     /// Nanoseconds until the first clock is due; nil without clocks.
@@ -120,13 +121,13 @@ struct PollRequest {
             try System.poll(all, timeout: 0)
         }
         guard ready == nil else { return }
-        // After a signal nothing is known of the descriptors; the guest waits, and looks again.
+        // After a signal the readiness of descriptors is unknown; the guest waits and tries again.
         for index in descriptors.indices { descriptors[index].revents = 0 }
     }
 
-    /// Makes events of what is ready; answers whether there are any.
+    /// Makes events for ready subscriptions; returns whether there are any.
     private mutating func collect(_ stop: StopSignal) throws(Errno) -> Bool {
-        // Asked once for each descriptor.
+        // Read once for each descriptor.
         var byteCounts: [Int: UInt64] = [:]
         for (number, (index, event)) in pending.enumerated() {
             if number & 255 == 255, stop.isRaised { throw .intr }
@@ -162,7 +163,7 @@ struct PollRequest {
     }
 }
 
-/// The two times that guests can wait for, each looked at once.
+/// The two clocks that guests can wait for, each read once.
 private struct Now {
     private let source: ClockSource
     private var realtime: UInt64?

@@ -1,14 +1,14 @@
 import WasmInterpreter
 
-// How the functions of WASI wait: they say for what, and what to do then. Whoever runs the guest
-// sees to it: the guest is suspended, or its thread is parked.
+// How functions of WASI wait: they throw what they wait for and how they continue. Then the guest
+// is suspended, or its thread is parked.
 
 extension WASIGuest {
-    /// What a function throws to wait, and to go on with `body` afterwards, which does what the function
-    /// does: an errno is its result, and without one it is success.
+    /// Thrown by a function to wait and continue with `body`, like a function: its result is the
+    /// thrown errno, or success.
     ///
-    /// - Parameter body: keeps what must survive: descriptors, ends, how many bytes were moved. Pointers
-    ///   into the memory are found anew.
+    /// - Parameter body: keeps state that must survive: descriptors, ends, numbers of moved bytes.
+    ///   It must get pointers into the memory again.
     func waiting(
         _ wait: Wait, then body: @escaping (GuestMemory, borrowing Caller) throws -> Void
     ) -> Suspension {
@@ -24,17 +24,17 @@ extension WASIGuest {
     }
 }
 
-/// What came of moving bytes to or from a stream.
+/// The result of moving bytes to or from a stream.
 enum Transferred {
     case bytes(Int)
-    /// The guest is to wait for the stream, which has moved `done` bytes of the call so far.
+    /// The guest must wait for the stream; `done` bytes of the call were moved so far.
     case notYet(done: Int, since: UInt64)
 }
 
 extension Descriptor {
-    /// Until a stream may have more for the guest, or take more.
+    /// A wait until a stream may have more bytes, or take more.
     ///
-    /// - Parameter turn: of the embedder's stream, from before it had nothing.
+    /// - Parameter turn: of the embedder's stream, read before it was not ready.
     func wait(isReading: Bool, since turn: UInt64) -> Wait {
         var wait = Wait()
         if let number = hostNumber {

@@ -3,14 +3,14 @@ import WasmText
 /// Matches the words of a command line with the table of commands.
 ///
 /// Options are `--name`, `--name VALUE`, `--name=VALUE`, `-n`, `-n VALUE` and `-nVALUE`; where the
-/// value is optional, only `--name` and `--name=VALUE`. `--` ends them. They may stand before and
+/// value is optional, only `--name` and `--name=VALUE`. `--` ends them. They may be before and
 /// after operands, except where the operands belong to the guest.
 struct ArgumentParser {
     private var words: ArraySlice<Word>
     private let command: Command
     private var parsed: ParsedArguments
 
-    /// - Parameter arguments: the words behind the name of the program.
+    /// - Parameter arguments: the words after the name of the program.
     static func parse(_ arguments: [String]) throws(UsageError) -> ParsedArguments {
         try parse(arguments.map { Word($0) })
     }
@@ -67,7 +67,7 @@ struct ArgumentParser {
                 }
             }
         }
-        // Somebody who asks for help need not have the rest right.
+        // With `--help` the rest of the command line is not checked.
         if parsed.has(.help) { return parsed }
         try checkOperands()
         return parsed

@@ -1,7 +1,7 @@
 import WasmDecoder
 import WasmText
 
-/// The value of `--features`: a base, and single features that are added or taken away.
+/// The value of `--features`: a base, and single features that are added or removed.
 enum FeatureList {
     /// Sets of features that have a name of their own.
     static let bases: [(name: String, features: Features)] = [
@@ -9,7 +9,7 @@ enum FeatureList {
         ("wasm2", .wasm2), ("wasm3", .wasm3),
     ]
 
-    /// Every word that may stand in a list, without its sign.
+    /// Every word that may be in a list, without its sign.
     static var words: [String] { bases.map(\.name) + Features.named.map(\.name) }
 
     /// Reads `wasm2,+tail-calls,-simd`: from left to right; a base replaces what came before it.

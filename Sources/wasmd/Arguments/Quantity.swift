@@ -1,10 +1,10 @@
 /// Sizes and durations as people write them: a number and a unit.
 enum Quantity {
-    /// Bytes: `4096`, `64KiB`, `1.5G`. Nil if it is no size or above 2^64 - 1.
+    /// Bytes: `4096`, `64KiB`, `1.5G`. Nil if it is not a size or above 2^64 - 1.
     static func bytes(_ text: String) -> UInt64? { value(text, units: byteUnits) }
 
-    /// Nanoseconds: `500ms`, `2s`, `1.5m`, `3` (seconds). Nil if it is no duration, zero or above
-    /// 2^63 - 1, which is 292 years.
+    /// Nanoseconds: `500ms`, `2s`, `1.5m`, `3` (seconds). Nil if it is not a duration, is zero or
+    /// above 2^63 - 1, which is 292 years.
     static func nanoseconds(_ text: String) -> Int64? {
         guard let value = value(text, units: timeUnits), value > 0 else { return nil }
         return Int64(exactly: value)
@@ -57,7 +57,8 @@ enum Quantity {
         }
         let (scaled, overflow) = total.multipliedReportingOverflow(by: unit)
         guard !overflow else { return nil }
-        // Digit by digit from the right: unit * 0.abc = (unit*a + (unit*b + ...)/10)/10, in wholes.
+        // Digit by digit from the right, in integers: unit * 0.abc = (unit*a + (unit*b +
+        // ...)/10)/10
         var part: UInt64 = 0
         for digit in fraction.prefix(6).reversed() {
             part = (part + unit * UInt64(digit - UInt8(ascii: "0"))) / 10

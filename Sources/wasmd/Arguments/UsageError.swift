@@ -2,7 +2,7 @@
 enum UsageError: Error, Equatable {
     case commandMissing
     case unknownCommand(String, suggestion: String?)
-    /// A file stands where the command should: the command was forgotten.
+    /// There is a file in the place of the command, which was forgotten.
     case fileInsteadOfCommand(String, arguments: [String])
     case unknownOption(String, command: Command.Verb?, suggestion: String?)
     case missingValue(Option, Command.Verb)
@@ -18,14 +18,14 @@ enum UsageError: Error, Equatable {
     case unknownFunction(String, file: String, suggestion: String?)
     /// `--invoke` names nothing that the module exports.
     case unknownExport(String, file: String, functions: [String], suggestion: String?)
-    /// `--invoke` names an export that is no function.
+    /// `--invoke` names an export that is not a function.
     case notAFunction(String, file: String, kind: String)
     /// There is nothing to run, and no `--invoke`.
     case noEntryPoint(file: String, functions: [String], arguments: [String])
     /// `_start` or `_initialize` has parameters.
     case entryPointWithParameters(String, type: String)
     case wrongArgumentCount(function: String, type: String, expected: Int, given: Int)
-    /// `form` says how values of the type are written.
+    /// `form` describes how values of the type are written.
     case invalidArgument(
         String, position: Int, function: String, type: String, reason: String, form: String?)
 }
@@ -81,7 +81,7 @@ extension UsageError {
         }
     }
 
-    /// What to do now; nil if the message says it.
+    /// The next step; nil if the message contains it.
     var nextStep: String? {
         switch self {
         case .commandMissing: nil
@@ -123,7 +123,7 @@ extension UsageError {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// The hint that an option of wasmd stands where the program's arguments are: nil if none does.
+    /// The hint that an option of wasmd is among the program's arguments: nil if none is.
     ///
     /// - Parameter arguments: what follows FILE.
     static func misplacedOption(in arguments: [String], _ file: String) -> String? {
@@ -144,7 +144,7 @@ extension UsageError {
         suggestion.map { " Did you mean '\(printable($0))'?" } ?? ""
     }
 
-    /// The functions that `--invoke` could name, as many as a reader wants to see.
+    /// The functions that `--invoke` could name; only the first ones if there are many.
     private static func exportList(_ functions: [String]) -> String {
         guard !functions.isEmpty else { return "The module exports no functions." }
         let limit = 12

@@ -1,20 +1,20 @@
-// Invariants: strings of C end with a NUL, before which all bytes can be read.
+// Invariants: C strings end with a NUL, before which all bytes can be read.
 
 import WasmDecoder
 import WasmSystem
 
 /// A word of the command line or of the environment: bytes, which need not be UTF-8.
 ///
-/// The system takes paths and arguments as bytes. A string would repair what is no UTF-8, and so name
-/// another file; it also compares, and is taken apart, by what readers see as characters.
+/// The system takes paths and arguments as bytes. A `String` would repair malformed UTF-8, and so
+/// name another file; it is also compared and split by characters instead of bytes.
 struct Word: Hashable, Sendable {
     let bytes: [UInt8]
 
     init(bytes: some Sequence<UInt8>) { self.bytes = Array(bytes) }
     init(_ text: String) { bytes = Array(text.utf8) }
 
-    /// For people to read, and for options whose values are ASCII: bytes that are no UTF-8 are shown
-    /// as `\xff`.
+    /// For people to read, and for options whose values are ASCII: bytes that are not UTF-8 are
+    /// shown as `\xff`.
     var text: String {
         if let text = String(validating: bytes, as: UTF8.self) { return text }
         var text = ""
@@ -35,7 +35,7 @@ struct Word: Hashable, Sendable {
     func hasPrefix(_ text: String) -> Bool { bytes.starts(with: text.utf8) }
     func hasSuffix(_ text: String) -> Bool { bytes.reversed().starts(with: text.utf8.reversed()) }
 
-    /// What stands before the first `separator` and after it; nil if there is none.
+    /// What is before the first `separator` and after it; nil if there is none.
     func split(at separator: String) -> (before: Word, after: Word)? {
         let separator = Array(separator.utf8)
         let places = bytes.indices.lazy.filter { [bytes] in bytes[$0...].starts(with: separator) }
@@ -72,7 +72,7 @@ extension Word: CustomStringConvertible {
 }
 
 extension Word {
-    /// The bytes of a string of C.
+    /// The bytes of a C string.
     init(cString: UnsafePointer<CChar>) {
         var end = cString
         while end.pointee != 0 { end += 1 }
@@ -81,7 +81,7 @@ extension Word {
                 .map { UInt8(bitPattern: $0) })
     }
 
-    /// The words behind the name of the program.
+    /// The words after the name of the program.
     static func commandLine() -> [Word] {
         let words = UnsafeBufferPointer(
             start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))

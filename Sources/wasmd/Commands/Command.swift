@@ -1,9 +1,9 @@
 import WasmInterpreter
 
-/// A verb of the command line with everything there is to know about it.
+/// A verb of the command line with its operands, options and help.
 ///
-/// The commands in `CommandTable.swift` are the only place where verbs, options and operands are
-/// written down: the parser, the help, the completions and the suggestions all follow from them.
+/// The commands in `CommandTable.swift` are the only list of verbs, options and operands: the
+/// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
         case run, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions, version, help
@@ -12,7 +12,7 @@ struct Command: Sendable {
     let verb: Verb
     /// What it does, in one line.
     let summary: String
-    let operands: [Operand]
+    let operands: [CommandOperand]
     let options: [Option]
     /// Paragraphs that follow the options in the help.
     var notes: [String] = []
@@ -37,8 +37,8 @@ struct Command: Sendable {
     func option(named name: String) -> Option? { options.first { $0.name == name } }
 }
 
-/// A word of the command line that is no option.
-struct Operand: Sendable {
+/// A word of the command line that is not an option.
+struct CommandOperand: Sendable {
     enum Arity: Sendable {
         case one
         case optional
@@ -72,10 +72,10 @@ struct Option: Sendable {
     /// Without the dashes.
     let name: String
     let letter: Character?
-    /// What stands for the value in the help; nil for an option that has none.
+    /// The placeholder of the value in the help; nil for an option without a value.
     let value: String?
     let completion: Completion
-    /// Whether giving it twice means both; otherwise the last one counts.
+    /// Whether all values count if it is given several times; otherwise the last one does.
     let repeats: Bool
     /// Whether the option may be given without its value. The value needs `=` then.
     let isValueOptional: Bool
@@ -107,11 +107,11 @@ struct Option: Sendable {
         return isValueOptional ? "\(flag)[=\(value)]" : "\(flag) \(value)"
     }
 
-    /// Every command has it, so that usage lines need not say so.
+    /// Every command has it, so usage lines do not show it.
     var isUniversal: Bool { name == Option.help.name }
 }
 
-/// What may stand in a place, for the completions of shells.
+/// What may be completed in a place, for the completions of shells.
 enum Completion: Sendable, Equatable {
     case nothing
     case file
@@ -126,7 +126,7 @@ enum Completion: Sendable, Equatable {
     static let script = files(["wast"])
 
     enum WordList: Sendable, Equatable {
-        case verbs, shells, features, unknownImports
+        case verbs, shells, features, unknownImports, sandbox
     }
 }
 
@@ -138,6 +138,7 @@ extension Completion.WordList {
         case .shells: Shell.allCases.map(\.rawValue)
         case .features: FeatureList.words
         case .unknownImports: UnknownImports.words
+        case .sandbox: Sandbox.words
         }
     }
 }

@@ -1,11 +1,12 @@
-// The command line, written down once.
+// The only list of commands, options and operands.
 
 extension Command {
     static var all: [Command] { Verb.allCases.map(Command.of) }
 
     static func named(_ name: String) -> Command? { Verb(rawValue: name).map(Command.of) }
 
-    /// Makes only the command that is asked for: starting to run a program needs no other.
+    /// Makes only the requested command, so that the start of a program does not pay for the
+    /// others.
     static func of(_ verb: Verb) -> Command {
         switch verb {
         case .run: run
@@ -24,12 +25,12 @@ extension Command {
     static let run = Command(
         verb: .run,
         summary: "Run a WebAssembly program",
-        operands: [Operand("FILE", .one, .module), Operand("ARGS", .guest, .file)],
+        operands: [CommandOperand("FILE", .one, .module), CommandOperand("ARGS", .guest, .file)],
         options: [
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
             .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
-            .maxTable, .maxThreads, .maxDescriptors, .deterministic, .features, .trace, .stats,
-            .profile, .flamegraph, .coverage, .coredump, .help,
+            .maxTable, .maxThreads, .maxDescriptors, .sandbox, .deterministic, .features, .trace,
+            .stats, .profile, .flamegraph, .coverage, .coredump, .help,
         ],
         notes: [
             "FILE is a binary or a text (.wat). Everything after it belongs to the program, also "
@@ -63,7 +64,7 @@ extension Command {
     static let validate = Command(
         verb: .validate,
         summary: "Check that modules are valid",
-        operands: [Operand("FILE", .oneOrMore, .module)],
+        operands: [CommandOperand("FILE", .oneOrMore, .module)],
         options: [.features, .json, .verbose, .help],
         notes: [
             "Prints nothing about valid modules. For each module that is refused it prints the "
@@ -78,7 +79,7 @@ extension Command {
     static let inspect = Command(
         verb: .inspect,
         summary: "Show what a module consists of",
-        operands: [Operand("FILE", .one, .module)],
+        operands: [CommandOperand("FILE", .one, .module)],
         options: [.json, .help],
         notes: [
             "Shows the sections with their sizes, types, imports, exports, memories, tables, "
@@ -93,7 +94,7 @@ extension Command {
     static let explore = Command(
         verb: .explore,
         summary: "Show wasm beside the register code it becomes",
-        operands: [Operand("FILE", .one, .module), Operand("FUNCTION", .optional)],
+        operands: [CommandOperand("FILE", .one, .module), CommandOperand("FUNCTION", .optional)],
         options: [.features, .help],
         notes: [
             "FILE is a binary or a text (.wat); - stands for standard input.",
@@ -105,7 +106,7 @@ extension Command {
     static let wat2wasm = Command(
         verb: .wat2wasm,
         summary: "Make a module of its text",
-        operands: [Operand("FILE", .one, .text)],
+        operands: [CommandOperand("FILE", .one, .text)],
         options: [.output, .noNames, .noCheck, .help],
         notes: [
             "Reads the text format of WebAssembly 3.0, with threads, custom page sizes, wide "
@@ -127,7 +128,7 @@ extension Command {
     static let wasm2wat = Command(
         verb: .wasm2wat,
         summary: "Print a module as text",
-        operands: [Operand("FILE", .one, .binary)],
+        operands: [CommandOperand("FILE", .one, .binary)],
         options: [.output, .fold, .offsets, .noPadding, .noNames, .generateNames, .help],
         notes: [
             "The text becomes the same module again with 'wasmd wat2wasm', byte for byte, unless "
@@ -147,7 +148,7 @@ extension Command {
     static let wast = Command(
         verb: .wast,
         summary: "Run scripts of the specification's test suite",
-        operands: [Operand("FILE|FOLDER", .oneOrMore, .script)],
+        operands: [CommandOperand("FILE|FOLDER", .oneOrMore, .script)],
         options: [
             .jobs, .features, .eager, .stress, .canonicalNaNs, .commandFuel, .commandTimeout,
             .print, .everyFailure,
@@ -168,7 +169,7 @@ extension Command {
     static let completions = Command(
         verb: .completions,
         summary: "Print a completion script for a shell",
-        operands: [Operand("SHELL", .one, .word(.shells))],
+        operands: [CommandOperand("SHELL", .one, .word(.shells))],
         options: [.help],
         notes: ["SHELL is bash, zsh or fish."],
         examples: [
@@ -183,7 +184,7 @@ extension Command {
     static let help = Command(
         verb: .help,
         summary: "Explain wasmd or one of its commands",
-        operands: [Operand("COMMAND", .optional, .word(.verbs))],
+        operands: [CommandOperand("COMMAND", .optional, .word(.verbs))],
         options: [.help])
 }
 
@@ -263,6 +264,12 @@ extension Option {
         "max-descriptors", value: "N",
         help: "Let the program have at most N files, folders and sockets open; default is three "
             + "quarters of what wasmd may open ('ulimit -n')")
+    static let sandbox = Option(
+        "sandbox", value: "MODE", .word(.sandbox), isValueOptional: true,
+        help: "Before the program runs, let the kernel refuse all that wasmd does not need: files "
+            + "outside of the program's folders, other programs, new sockets (Landlock and "
+            + "seccomp). What the kernel does not have is left out with a warning; with 'strict' "
+            + "the program does not run then")
     static let deterministic = Option(
         "deterministic",
         help: "Let every run see the same clock, random numbers and NaNs; without threads")

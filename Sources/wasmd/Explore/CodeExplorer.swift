@@ -1,6 +1,6 @@
 import WasmInterpreter
 
-/// Shows what the engine makes of a function: the seam to its disassembler.
+/// Shows the register code of a function: the interface to the engine's disassembler.
 protocol CodeExplorer {
     /// The register code of a function that the module defines.
     ///
@@ -11,10 +11,10 @@ protocol CodeExplorer {
 
 /// A register instruction as text.
 struct RegisterLine: Equatable {
-    /// Byte offset in the file of the wasm instruction that it was made for; nil for what the
-    /// translator adds of its own accord.
+    /// Byte offset in the file of the wasm instruction that it was made for; nil for instructions
+    /// that the translator adds itself.
     let offset: Int?
-    /// Index of its first word in the function's code, by which branches name it.
+    /// Index of its first word in the function's code; the target of branches to it.
     let word: Int
     let text: String
 }

@@ -1,7 +1,7 @@
 import WasmInterpreter
 import WasmText
 
-/// `wasmd explore`: shows functions as wasm, beside the register code they become.
+/// `wasmd explore`: shows functions as wasm next to their register code.
 struct ExploreCommand {
     private let file: Word
     private let function: String?

@@ -4,18 +4,18 @@ import WasmDecoder
 struct InstructionLine: Equatable {
     /// Byte offset in the file.
     let offset: Int
-    /// How many blocks it stands in.
+    /// How many blocks it is in.
     let depth: Int
     let text: String
 }
 
-/// Makes the body of a function into lines: names and immediates as the text format writes them.
+/// Converts the body of a function to lines: names and immediates as the text format writes them.
 struct InstructionText {
     private var reader: BinaryReader
     private var depth = 0
     private(set) var lines: [InstructionLine] = []
 
-    /// All instructions of a body; those behind a malformed one are missing.
+    /// All instructions of a body; those after a malformed one are missing.
     static func lines(of body: ByteRange, in module: ParsedModule) -> [InstructionLine] {
         var text = InstructionText(
             reader: BinaryReader(module.bytes, range: body, features: module.features))
@@ -156,7 +156,7 @@ struct InstructionText {
         return words.joined(separator: " ")
     }
 
-    /// Index 0 is what everybody means and is not written.
+    /// Index 0 is the default and is not written.
     private static func index(_ index: UInt32, prefix: Bool = false) -> String {
         index == 0 ? "" : "\(index)" + (prefix ? " " : "")
     }

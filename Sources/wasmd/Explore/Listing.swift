@@ -1,4 +1,4 @@
-/// Wasm on the left, the register code that was made of it on the right.
+/// Wasm on the left, its register code on the right.
 struct Listing {
     /// Where register code begins; a longer line of wasm moves it to the next line.
     private static let column = 48
@@ -10,7 +10,7 @@ struct Listing {
             lines = wasm.map(Self.text)
             return
         }
-        // Register code keeps its order; it stands beside the last wasm instruction that begins
+        // Register code keeps its order: each line is next to the last wasm instruction that begins
         // no later than the one it was made for.
         var lines: [String] = []
         var rest = code[...]

@@ -43,7 +43,7 @@ enum BashCompletion {
             lines.append("        esac")
         }
         if command.passesRestToGuest, let rest = command.operands.last?.completion {
-            // Behind a module, words are arguments of the guest.
+            // After a module, words are arguments of the guest.
             lines += [
                 "        case \"${COMP_WORDS[*]:2:COMP_CWORD-2} \" in",
                 "        *.wasm\\ *|*.wat\\ *) \(reply(rest)); return ;;",

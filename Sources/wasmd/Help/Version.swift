@@ -1,4 +1,4 @@
-/// What this wasmd is.
+/// The version and target of this wasmd.
 enum Version {
     static let number = "0.1.0"
 

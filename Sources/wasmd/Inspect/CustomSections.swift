@@ -1,6 +1,6 @@
 import WasmDecoder
 
-/// Reads the custom sections that tools agreed on; malformed ones count as absent.
+/// Reads the custom sections of the tool conventions; malformed ones count as absent.
 struct CustomSections {
     private let module: ParsedModule
 

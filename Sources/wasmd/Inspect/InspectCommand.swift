@@ -1,4 +1,4 @@
-/// `wasmd inspect`: shows what a module consists of.
+/// `wasmd inspect`: shows the contents of a module.
 struct InspectCommand {
     private let file: Word
     private let printsJSON: Bool
@@ -8,7 +8,7 @@ struct InspectCommand {
         printsJSON = arguments.has(.json)
     }
 
-    /// Shows a module that can be decoded, and says so if it is not valid.
+    /// Shows a module that can be decoded, and reports if it is not valid.
     func perform(_ console: Console) -> Int32 {
         do throws(Refusal) {
             let facts = try ModuleFacts(file: file)

@@ -1,6 +1,6 @@
 import WasmDecoder
 
-// The facts about a module for programs. Members are only ever added.
+// The facts about a module as JSON. Later versions only add members.
 
 extension ModuleFacts {
     /// Writes the facts entry by entry: the text may be much larger than the module.

@@ -1,6 +1,6 @@
 import WasmDecoder
 
-/// The page about a module for people. Empty parts are left out.
+/// The facts about a module as text. Empty parts are left out.
 struct InspectionText {
     private let facts: ModuleFacts
     private let module: ParsedModule
@@ -28,7 +28,7 @@ struct InspectionText {
 
     var text: String { blocks.joined(separator: "\n\n") + "\n" }
 
-    /// Size, names and needs, a line each.
+    /// Size, names and required features, one per line.
     private var heading: String {
         var table = TextTable(.left, .left)
         table.add("size", counted(module.bytes.count, "byte"))

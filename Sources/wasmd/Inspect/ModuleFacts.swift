@@ -1,22 +1,22 @@
 import WasmDecoder
 import WasmValidator
 
-/// What `wasmd inspect` tells about a module, gathered once for both of its forms.
+/// What `wasmd inspect` reports about a module, collected once for both of its forms.
 struct ModuleFacts {
     let file: String
     let module: ParsedModule
     let names: NameSection?
     let sections: [Section]
-    /// The tools that made the module, by role; empty if it does not say.
+    /// The tools that made the module, by role; empty if it does not name them.
     let producers: [Producer]
-    /// Features that the tools relied on, as the module itself says: `+simd128`.
+    /// Features that the tools relied on, according to the module: `+simd128`.
     let targetFeatures: [String]
     /// Nil if the module is not valid.
     let requiredFeatures: Features?
     /// Why it is not valid.
     let refusal: Refusal?
 
-    /// A section as it stands in the file.
+    /// A section as it is in the file.
     struct Section {
         let id: UInt8
         /// Name of the section, of a custom section in quotes.
@@ -24,11 +24,11 @@ struct ModuleFacts {
         /// The name of a custom section.
         let customName: String?
         let range: ByteRange
-        /// How many things it holds; nil if that is not a number of things.
+        /// The number of its entries; nil for sections without entries.
         let entryCount: Int?
     }
 
-    /// A role (`language`, `processed-by`, `sdk`) and who had it.
+    /// A role (`language`, `processed-by`, `sdk`) and the tools with that role.
     struct Producer: Equatable {
         let role: String
         let tools: [(name: String, version: String)]
@@ -38,7 +38,7 @@ struct ModuleFacts {
         }
     }
 
-    /// Decodes with every feature on, since the question is what the module holds.
+    /// Decodes with every feature on, to show everything that the module contains.
     static let features: Features = [.all, .legacyExceptions]
 
     init(file path: Word) throws(Refusal) {

@@ -68,8 +68,8 @@ extension GlobalType {
 }
 
 extension ParsedModule {
-    /// The type of an import or export, without its kind. A long type of a function is only named:
-    /// a small module may use it very often.
+    /// The type of an import or export, without its kind. A long type of a function is only named,
+    /// because a small module may use it very often.
     func text(of type: ExternalType) -> String {
         switch type {
         case .function(let index), .tag(let index):
@@ -83,10 +83,11 @@ extension ParsedModule {
         }
     }
 
-    /// Parameters and results of a type that is said again where it is used.
+    /// The most parameters and results of a type that is repeated where it is used.
     private static var shownTypeLength: Int { 32 }
 
-    /// The type of the entity that an export names; nil if there is none, which makes it invalid.
+    /// The type of the entity that an export names; nil if there is none, so that the module is
+    /// invalid.
     func type(of export: Export) -> ExternalType? {
         guard let index = Int(exactly: export.index) else { return nil }
         switch export.kind {

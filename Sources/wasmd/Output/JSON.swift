@@ -1,6 +1,6 @@
 import WasmdDocuments
 
-/// What the command line writes for programs.
+/// The documents that `--json` prints.
 typealias JSON = Document
 
 extension Document {
@@ -13,18 +13,18 @@ extension Document {
 
     static func strings(_ values: [String]) -> Document { .array(values.map { .string($0) }) }
 
-    /// The document as text, two spaces of indentation a level. Arrays and objects without
-    /// arrays and objects inside stand on one line if that is short.
+    /// The document as text, two spaces of indentation per level. Arrays and objects without
+    /// arrays and objects inside are on one line if that is short.
     var text: String { text(indentation: 0) }
 
-    /// The same inside of `indentation` arrays and objects.
+    /// The same at nesting depth `indentation`.
     fileprivate func text(indentation: Int) -> String {
         String(decoding: JSONWriter.indented(self, indentation: indentation), as: UTF8.self)
     }
 }
 
-/// An object that is written member by member, as `Document.text` would write all of it, with a
-/// line for each member.
+/// An object that is written member by member, each on its own line, in the form of
+/// `Document.text`.
 struct JSONStream {
     private let output: Output
     private var isEmpty = true

@@ -1,18 +1,18 @@
 import WasmDecoder
 import WasmSystem
 
-/// Text on its way out: collected, and written with few system calls.
+/// Buffered output, written with few system calls.
 ///
-/// A reader that went away (`wasmd inspect x.wasm | head -1`) is no error: what is left is dropped.
-/// So it is after an error, which `failure` keeps.
+/// It is not an error if the reader closes its end (`wasmd inspect x.wasm | head -1`): the rest is
+/// dropped. After an error, which `failure` keeps, the rest is dropped too.
 final class Output {
     private var buffer: [UInt8] = []
-    /// Nil keeps everything, for tests.
+    /// Nil keeps all text in the buffer, for tests.
     private let descriptor: Int32?
     /// Why something could not be written.
     private(set) var failure: FileError?
 
-    /// Bytes that are collected before they are written.
+    /// Size of the buffer in bytes.
     private static let capacity = 32 << 10
 
     init(descriptor: Int32?) { self.descriptor = descriptor }
@@ -22,7 +22,7 @@ final class Output {
         if buffer.count >= Self.capacity, descriptor != nil { flush() }
     }
 
-    /// Writes bytes that are many, without keeping a copy.
+    /// Writes many bytes without copying them.
     func write(_ bytes: UnsafeBufferPointer<UInt8>) {
         flush()
         if descriptor != nil {
@@ -50,7 +50,7 @@ final class Output {
         failure = FileError(error, path: "standard output")
     }
 
-    /// What was collected and not yet written.
+    /// Buffered text that was not yet written.
     var text: String { String(decoding: buffer, as: UTF8.self) }
 }
 
@@ -65,7 +65,7 @@ struct Console {
             error: Output(descriptor: Kernel.standardError))
     }
 
-    /// Writes what is left: results first, so that both are in order on a terminal.
+    /// Writes buffered output: results first, so that both are in order on a terminal.
     func flush() {
         output.flush()
         error.flush()

@@ -1,4 +1,4 @@
-// Small pieces that texts for people are made of.
+// Functions for output that people read.
 
 /// `0x1a3`
 func hexadecimal(_ value: some BinaryInteger) -> String { "0x" + String(value, radix: 16) }
@@ -44,7 +44,7 @@ private func isControl(_ scalar: Unicode.Scalar) -> Bool {
     }
 }
 
-/// A word as a shell reads it back: in quotes if it needs them.
+/// A word quoted for a shell, if necessary.
 func shellQuoted(_ word: String) -> String {
     let harmless = word.utf8.allSatisfy { byte in
         switch byte {
@@ -65,7 +65,7 @@ func shellQuoted(_ word: String) -> String {
 }
 
 extension String {
-    /// With spaces behind it until it is `width` characters wide.
+    /// With spaces after it until it is `width` characters wide.
     func padded(to width: Int) -> String {
         let missing = width - count
         return missing > 0 ? self + String(repeating: " ", count: missing) : self
@@ -77,7 +77,7 @@ extension String {
         return missing > 0 ? String(repeating: " ", count: missing) + self : self
     }
 
-    /// Cut at spaces into lines of at most `width` characters; longer words stay whole.
+    /// Split at spaces into lines of at most `width` characters; longer words stay whole.
     func wrapped(to width: Int) -> [String] {
         var lines: [String] = []
         var line = ""
@@ -110,7 +110,7 @@ struct TextTable {
 
     var isEmpty: Bool { rows.isEmpty }
 
-    /// One line a row, indented, two spaces between columns, none at the end.
+    /// One line per row, indented, two spaces between columns, none at the end.
     var lines: [String] {
         var widths = alignments.map { _ in 0 }
         for row in rows {

@@ -1,9 +1,9 @@
 import WasmInterpreter
 import WasmSystem
 
-/// The file that `--coredump` asks for.
+/// The file of `--coredump`.
 enum CoreDumpFile {
-    /// Writes a dump of a store whose guest was stopped. What was there before is replaced.
+    /// Writes a dump of a store whose guest was stopped. Replaces an existing file.
     static func write(
         to path: Word, _ store: Store, _ backtrace: Backtrace, program: String
     ) throws(Refusal) {

@@ -2,10 +2,11 @@ import WasmSystem
 
 /// The records of a tracefile of lcov, one for each file of the source.
 ///
-/// `genhtml` shows the lines of all of them and gives up at the first file that it cannot read. Those
-/// of libraries that came compiled are hardly ever there, so that they are left out, if others are.
+/// `genhtml` shows the lines of all of them and stops at the first file that it cannot read.
+/// Sources of precompiled libraries are usually missing, so they are left out if other files can be
+/// read.
 struct CoverageSources {
-    /// The tracefile without what is left out.
+    /// The tracefile without the records that are left out.
     private(set) var text: String
     /// What to tell the user; nil if all files are there.
     private(set) var note: String?
@@ -21,7 +22,7 @@ struct CoverageSources {
         var missing: [Substring] = []
         for line in tracefile.split(separator: "\n") {
             record += "\(line)\n"
-            // What stands before the first record belongs to no file.
+            // What is before the first record belongs to no file.
             if line.hasPrefix("TN:") {
                 kept += record
                 record = ""

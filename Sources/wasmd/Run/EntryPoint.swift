@@ -1,13 +1,13 @@
 import WasmInterpreter
 import WasmText
 
-/// What of a module is called, found before anything runs.
+/// The functions of a module that are called, found before any code runs.
 ///
 /// The start function runs when the module is instantiated; then comes the export `_initialize` of
 /// libraries; then the function that `--invoke` names, or else the export with the empty name or
-/// `_start`. A module that has only the first or the second is run by it.
+/// `_start`. A module without any of the last is run by the first two.
 struct EntryPoint {
-    /// The last function to call; nil if those before are all there is.
+    /// The last function to call; nil if there are only those before.
     let export: Name?
     /// Arguments for its call; `_start` has none.
     let arguments: [Value]
@@ -55,7 +55,7 @@ struct EntryPoint {
         if let initializer { try Self.checkHasNoParameters(initializer, in: module) }
     }
 
-    /// The export with the empty name, which some toolchains give to what is to be run.
+    /// The export with the empty name, which some toolchains give to the entry point.
     private static func namelessFunction(of module: Module) -> String? {
         module.export("")?.kind == .function ? "" : nil
     }
@@ -78,13 +78,13 @@ struct EntryPoint {
         }
         var values: [Value] = []
         for (index, parameter) in type.parameters.enumerated() {
-            do throws(Numbers.Failure) {
-                values.append(try Numbers.parse(words[index], as: parameter))
+            do throws(ValueText.Failure) {
+                values.append(try ValueText.parse(words[index], as: parameter))
             } catch {
                 throw .invalidArgument(
                     words[index], position: index + 1, function: name,
                     type: parameter.description, reason: error.reason,
-                    form: Numbers.form(of: parameter))
+                    form: ValueText.form(of: parameter))
             }
         }
         return values

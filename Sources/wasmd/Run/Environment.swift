@@ -1,7 +1,7 @@
 import WasmSystem
 
-/// The guest's environment: what is inherited, then what options set, a later one of the same name
-/// in the place of an earlier one.
+/// The guest's environment: inherited variables, then those that options set. A later variable
+/// replaces an earlier one of the same name.
 struct GuestEnvironment {
     private(set) var variables: [(name: Word, value: Word)] = []
 

@@ -2,7 +2,7 @@ import WasmInterpreter
 import WasmSystem
 import WasmWASI
 
-/// What the guest finds around it: the names that its module may import, and its threads.
+/// What a guest can use: the entities that its module may import, and its threads.
 struct GuestWorld {
     let linker = Linker()
     private let threads: GuestThreads?
@@ -10,15 +10,17 @@ struct GuestWorld {
     /// Addresses on which the guest listens, and whose ports the system chose.
     let chosenAddresses: [SocketAddress]
 
-    /// Sets up WASI for modules that ask for it, instantiates those of `--preload`, and stands in for
-    /// what is missing if `--unknown-imports` says so.
+    /// Sets up WASI for modules that import it, instantiates those of `--preload`, and defines
+    /// missing imports with `--unknown-imports`.
     ///
     /// - Parameters:
     ///   - trace: what `--trace` writes to.
-    ///   - willInstantiate: is told that all was opened, and that code of guests may run from now on.
+    ///   - willInstantiate: called when all files are open, before code of guests may run; the last
+    ///     moment at which the process has one thread.
     init(
         _ options: RunOptions, for module: Module, _ preloads: [PreloadedModule],
-        _ trace: TraceFile?, in store: Store, willInstantiate: () -> Void = {}
+        _ trace: TraceFile?, in store: Store,
+        willInstantiate: () throws(Refusal) -> Void = {}
     ) throws {
         let modules = preloads.map(\.module) + [module]
         let wantsThreads = GuestThreads.areWanted(by: module)
@@ -29,7 +31,7 @@ struct GuestWorld {
             threads = nil
             guest = nil
             chosenAddresses = []
-            willInstantiate()
+            try willInstantiate()
             try neighbours.define(on: linker, in: store)
             return
         }
@@ -43,11 +45,11 @@ struct GuestWorld {
         threads = try linker.defineThreads(
             of: module, linkedWith: preloads.map(\.module), guest, in: store,
             imports: preloads.isEmpty && options.unknownImports == nil ? nil : neighbours.define)
-        willInstantiate()
+        try willInstantiate()
         try neighbours.define(on: linker, in: store)
     }
 
-    /// Leaves nothing behind in the file system. The rest goes with the process.
+    /// Removes the files of unix sockets. Everything else ends with the process.
     func end() {
         if let guest, guest.listeners.contains(where: { $0.path != nil }) { guest.closeAll() }
     }
@@ -67,7 +69,7 @@ struct GuestWorld {
         return module.imports.contains { names.contains($0.module) }
     }
 
-    /// What options say of the guest's world.
+    /// The `WASI` that the options describe.
     static func wasi(_ options: RunOptions) throws(Refusal) -> WASI {
         let name = options.argumentZero ?? options.path.lastComponent ?? options.path
         var wasi = WASI()
@@ -97,18 +99,19 @@ struct GuestWorld {
 struct PreloadedModule: Sendable {
     let name: Name
     let module: Module
-    /// As the command line names it.
+    /// The file's name on the command line.
     let file: String
 }
 
-/// What a program imports beside WASI. Each thread of the program has its own.
+/// The imports of a program besides WASI. Each thread of the program has its own instances.
 private struct Neighbours: Sendable {
     let module: Module
     let preloads: [PreloadedModule]
     let unknownImports: UnknownImports?
     let trace: TraceFile?
 
-    /// Instantiates the preloaded modules one after another, each with what those before it export.
+    /// Instantiates the preloaded modules one after another, each with the exports of those before
+    /// it.
     @Sendable
     func define(on linker: Linker, in store: Store) throws {
         for preload in preloads {

@@ -1,14 +1,14 @@
-// Invariants: the list of paths is made before handlers are set, and never changed or freed. What runs
-// in a handler calls only what may be called there.
+// Invariants: the list of paths is made before handlers are set, and never changed or freed. Code
+// that runs in a handler calls only functions that are allowed there.
 
 import WasmSystem
 
-/// Files of unix sockets that have to go when a signal ends the process, or the watchdog does.
+/// Files of unix sockets that must be removed when a signal or the watchdog ends the process.
 enum ListenerFiles {
     nonisolated(unsafe) private static var paths: UnsafeBufferPointer<UnsafeMutablePointer<CChar>> =
         .init(start: nil, count: 0)
 
-    /// Removes files when a signal ends the process that does not when this is called.
+    /// Sets handlers that remove the files, for signals whose default action ends the process.
     static func removeAtSignals(_ files: [Word]) {
         guard !files.isEmpty, paths.isEmpty else { return }
         let list = UnsafeMutableBufferPointer<UnsafeMutablePointer<CChar>>
@@ -21,7 +21,7 @@ enum ListenerFiles {
         }
         paths = UnsafeBufferPointer(list)
         let signals = [Signals.interrupt, Signals.termination, Signals.hangup, Signals.quit]
-        // Who ignores a signal, or handles it, ends in order.
+        // With a signal that is ignored or already handled, the process ends in order.
         for number in signals where Signals.disposition(of: number) == .standard {
             Signals.handle(number, once: true) { number in
                 ListenerFiles.remove()

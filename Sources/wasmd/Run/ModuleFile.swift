@@ -7,19 +7,19 @@ struct ModuleFile {
     let path: String
     /// The module in the binary format.
     let bytes: ModuleBytes
-    /// The text that the module was made of, if it was.
+    /// The text that the module was made from; nil for a binary.
     private let text: [UInt8]?
-    /// Custom sections of the text that are not right any more, and not in the module.
+    /// Custom sections of the text that no longer apply, so that the module lacks them.
     private(set) var droppedSections: [Name] = []
 
     var isText: Bool { text != nil }
 
-    /// Where everything stands in the text; nil for a binary. Made anew each time.
+    /// The position of each instruction in the text; nil for a binary. Computed at each call.
     var textMap: TextMap? { text.flatMap { TextMap($0) } }
 
-    /// Reads a file and makes a text binary; `-` is standard input.
+    /// Reads a file and converts text to a binary; `-` is standard input.
     ///
-    /// - Parameter willParse: is told that the file was read and is a text.
+    /// - Parameter willParse: called when the file was read and is text.
     init(_ file: Word, willParse: () -> Void = {}) throws(Refusal) {
         path = file.text
         let content = try openModule(file)
@@ -43,8 +43,8 @@ struct ModuleFile {
         }
     }
 
-    /// Text starts with a parenthesis or a comment, behind blanks; no binary module does. What the
-    /// name calls a text is one, unless it starts as a binary does.
+    /// Whether it is text. Text starts with a parenthesis or a comment, after blanks; no binary
+    /// module does. A file with a name for text is text, unless it starts as a binary.
     private static func isText(_ content: ModuleBytes, _ path: String) -> Bool {
         content.withUnsafeBytes { bytes in
             let first = bytes.first { $0 != 0x20 && !(0x09...0x0d ~= $0) }
@@ -54,8 +54,8 @@ struct ModuleFile {
     }
 }
 
-// Refusals say where in the file something is wrong. Offsets of the binary that a text became are
-// of no use; the line is.
+// Refusals name the position in the file. For text that is the line, not the offset in the binary
+// made from it.
 extension ModuleFile {
     func refusal(_ error: ModuleError) -> Refusal {
         switch error {

@@ -1,15 +1,15 @@
-// Invariant: bytes are lent for the time of a call.
+// Invariant: buffers are valid for the time of a call.
 
 import WasmInterpreter
 import WasmSystem
 
-/// The files that `--profile`, `--flamegraph` and `--coverage` ask for. They are written however the
+/// The files of `--profile`, `--flamegraph` and `--coverage`. They are written whichever way the
 /// program ends, also by a signal: see `StopSignals`.
 struct ObservationFiles {
     private let options: RunOptions
     private var profiler: Profiler?
 
-    /// Prepares for a run that `options` asks to observe; nil if they do not.
+    /// Prepares for a run that `options` observe; nil if they do not.
     init?(_ options: RunOptions, _ store: Store) {
         guard options.profile ?? options.flamegraph ?? options.coverage != nil else { return nil }
         self.options = options
@@ -19,11 +19,11 @@ struct ObservationFiles {
         }
     }
 
-    /// Has the files written also if the program does not come back from a call of the host.
+    /// Writes the files also if the program does not return from a call of the host.
     func writeWhenStuck(
         _ module: Module, _ source: ModuleFile?, _ console: Console, _ watchdog: Watchdog?
     ) {
-        // The thread that ends the process is the only one left then.
+        // Only the thread that ends the process still runs then.
         nonisolated(unsafe) let files = self, console = console
         watchdog?.onEnd {
             do throws(Refusal) {
@@ -37,7 +37,7 @@ struct ObservationFiles {
 
     /// Writes the files.
     ///
-    /// - Parameter source: the program's file; coverage of a text is that of its lines.
+    /// - Parameter source: the program's file; coverage of text is reported by its lines.
     func write(
         _ module: Module, _ source: ModuleFile?, _ console: Console
     ) throws(Refusal) {
@@ -63,7 +63,7 @@ struct ObservationFiles {
         }
     }
 
-    /// lcov is used in other folders.
+    /// lcov may run in other folders.
     private func absolute(_ file: Word) -> String {
         Kernel.absolutePath(file.cString).map { Word(bytes: $0).text } ?? file.text
     }

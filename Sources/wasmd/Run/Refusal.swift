@@ -4,7 +4,7 @@ import WasmText
 import WasmValidator
 import WasmWASI
 
-/// Why a file, or what it asks for, is refused: the one place that makes such errors into text.
+/// Why a file or its imports are refused. The only place that converts such errors to text.
 struct Refusal: Error, Equatable {
     let file: String
     /// Byte offset in a binary file, where there is one.
@@ -14,10 +14,10 @@ struct Refusal: Error, Equatable {
     var column: Int?
     /// What is wrong, in one or more lines.
     let reason: String
-    /// What to do about it, in one line.
+    /// The next step, in one line.
     var hint: String?
 
-    /// The whole text of an error that shows a line of the file.
+    /// The complete text of an error with a line of the file.
     private var rendered: String?
 
     /// `FILE: 0x1a3: reason`, and the hint on a line of its own.
@@ -56,19 +56,19 @@ extension Refusal {
         }
     }
 
-    /// Shows the line that is wrong.
+    /// Shows the line of the error.
     init(_ error: TextError, in text: [UInt8], file: String) {
         self.init(error.explanation(in: text), at: error.place, in: text, file: file)
     }
 
-    /// Shows the line of a place.
+    /// Shows the line of a position.
     init(_ reason: String, at place: TextPlace, in text: [UInt8], file: String) {
         self.init(file: file, reason: reason)
         (line, column) = place.position(in: text)
         rendered = place.rendered(reason, in: text, path: printable(file))
     }
 
-    /// What instantiation throws, traps and errors of host functions aside.
+    /// Errors of instantiation, except traps and errors of host functions.
     init(instantiation error: any Error, file: String) {
         let reason: String
         var hint: String?
@@ -105,7 +105,7 @@ extension Refusal {
         }
     }
 
-    /// The options that give a module what it lacks.
+    /// The options that define missing imports.
     private static func hint(for error: LinkError) -> String? {
         let unknown = error.failures.filter { $0.reason == .unknown }
         guard !unknown.isEmpty else { return nil }
@@ -120,7 +120,7 @@ extension Refusal {
         return parts.map { shellQuoted(String($0)) }.joined(separator: "::")
     }
 
-    /// The same without `--features +threads`, which cannot help where `--deterministic` is given.
+    /// The same without `--features +threads`, which has no effect with `--deterministic`.
     func withoutThreads() -> Refusal {
         func explained(_ text: String) -> String {
             text.split(separator: " (--features +threads)", omittingEmptySubsequences: false)
@@ -138,7 +138,7 @@ extension Refusal {
 /// Opens a module's file; `-` is standard input.
 func openModule(_ file: Word) throws(Refusal) -> ModuleBytes {
     do throws(FileError) {
-        // Its own descriptor: opening it by a name needs /proc, and no socket can be opened so.
+        // Uses the descriptor: opening it by a name needs /proc, and fails for sockets.
         if file == "-" { return try ModuleBytes(descriptor: Kernel.standardInput) }
         return try ModuleBytes(path: file.bytes)
     } catch {

@@ -1,4 +1,4 @@
-// Soundness: what is retained here lives until the process ends, which is soon.
+// Soundness: objects retained here live until the process ends.
 
 import WasmInterpreter
 import WasmSystem
@@ -8,7 +8,7 @@ import WasmWASI
     import WasmMachine
 #endif
 
-/// `wasmd run`: loads a module, gives it its world, calls its entry point.
+/// `wasmd run`: loads a module, defines its imports, calls its entry point.
 struct RunCommand {
     private let options: RunOptions
     private let watchdog: Watchdog?
@@ -20,8 +20,10 @@ struct RunCommand {
 
     init(_ options: RunOptions) {
         self.options = options
-        // Its time runs from here on.
+        // The timeout starts here.
         watchdog = options.timeout.map(Watchdog.init)
+        // Restrictions come before the first thread.
+        if options.sandbox == nil { watchdog?.start() }
         if options.showsStatistics { statistics = Statistics() }
     }
 
@@ -46,7 +48,7 @@ struct RunCommand {
             return ExitCode.refused
         }
         let store = makeStore(module)
-        // The process is about to end: taking the guest's world apart would only cost time.
+        // The process is about to end, so freeing the guest would only cost time.
         _ = Unmanaged.passRetained(store)
         _ = Unmanaged.passRetained(module)
         let observation = ObservationFiles(options, store)
@@ -65,7 +67,7 @@ struct RunCommand {
         }
         if statistics != nil {
             finishStatistics(store, module)
-            // The guest's own output comes first.
+            // Print the guest's output first.
             console.output.flush()
             console.error.write(statistics?.text ?? "")
             #if COUNT_DISPATCHES
@@ -149,7 +151,7 @@ struct RunCommand {
 
     private func makeStore(_ module: Module) -> Store {
         var limits = StoreLimits()
-        // The program is meant, not each memory of it; but one memory cannot have more.
+        // The limit is for the whole program; one memory cannot have more either.
         if let size = options.maximumMemory {
             limits.totalBytes = size
             limits.memoryBytes = size
@@ -162,25 +164,32 @@ struct RunCommand {
         return store
     }
 
-    /// More than any guest uses: counts what it uses.
+    /// More than any guest uses; set to count the used fuel.
     private static let countingFuel = UInt64.max >> 1
 
     private mutating func run(
         _ entry: EntryPoint, of module: Module, _ preloads: [PreloadedModule],
         _ trace: TraceFile?, in store: Store, _ console: Console
     ) -> Int32 {
-        store.deadline = watchdog?.deadline
+        // A deadline takes a thread as well.
+        if options.sandbox == nil { store.deadline = watchdog?.deadline }
         do {
             watchdog?.begin(.preparing)
             let world = try GuestWorld(options, for: module, preloads, trace, in: store) {
-                [watchdog] in watchdog?.begin(.instantiating)
+                [watchdog, options] () throws(Refusal) in
+                if let sandbox = options.sandbox {
+                    try sandbox.enter(options, console)
+                    watchdog?.start()
+                    store.deadline = watchdog?.deadline
+                }
+                watchdog?.begin(.instantiating)
             }
             defer { world.end() }
             for address in world.chosenAddresses {
                 console.complain("listening on \(address)")
                 console.error.flush()
             }
-            // What runs before the entry point may start threads as well.
+            // Code that runs before the entry point may start threads as well.
             let results = try world.run(in: store, endsProcess: leavesThreads) {
                 let instance = try world.linker.instantiate(module, in: store)
                 watchdog?.begin(.running)
@@ -193,7 +202,7 @@ struct RunCommand {
             }
             statistics?.finish("run")
             if entry.printsResults {
-                for value in results { console.output.writeLine(Numbers.text(of: value)) }
+                for value in results { console.output.writeLine(ValueText.text(of: value)) }
             }
             return ExitCode.success
         } catch let exit as GuestExit {
@@ -220,14 +229,14 @@ struct RunCommand {
         }
     }
 
-    /// The text that the program was made of, if it was.
+    /// The text that the program was made from; nil for a binary.
     private func source(_ module: Module) -> SourceText? {
         file.flatMap { SourceText($0, module) }
     }
 
     private func dumpCore(_ store: Store, _ backtrace: Backtrace, _ console: Console) {
         guard let path = options.coredump else { return }
-        // Writing takes as long as the memories are large.
+        // The time to write depends on the size of memories.
         watchdog?.finish()
         do throws(Refusal) {
             let name = (options.path.lastComponent ?? options.path).text

@@ -1,20 +1,20 @@
 import WasmInterpreter
 import WasmWASI
 
-/// What `wasmd run` was asked to do, as values.
+/// The options of `wasmd run`, as values.
 struct RunOptions {
     /// The file's path.
     let path: Word
-    /// Words behind the file: arguments of the program, or of the function that is invoked.
+    /// Words after the file: arguments of the program, or of the function that is invoked.
     let words: [Word]
     let folders: [WASI.Folder]
     let environment: [EnvironmentEntry]
     let inheritsEnvironment: Bool
     /// File to read as standard input.
     let standardInput: Word?
-    /// What the guest finds as its first argument; nil for the file's name.
+    /// The guest's first argument; nil for the file's name.
     let argumentZero: Word?
-    /// Folder to go to first.
+    /// Folder to change to first.
     let workingFolder: Word?
     let listeners: [SocketAddress]
     /// Descriptors of this process for the guest.
@@ -29,7 +29,9 @@ struct RunOptions {
     let maximumTable: UInt64?
     let maximumThreads: Int?
     let maximumDescriptors: Int?
-    /// Whether runs are to be repeatable.
+    /// Whether the process restricts itself before the program runs, and how strictly.
+    let sandbox: Sandbox?
+    /// Whether runs must be repeatable.
     let isDeterministic: Bool
     let features: Features
     let showsStatistics: Bool
@@ -41,10 +43,10 @@ struct RunOptions {
     let trace: Trace?
     /// Modules that are linked first, in this order.
     let preloads: [Preload]
-    /// What stands in for imports that are missing; nil to refuse the module.
+    /// How missing imports are defined; nil to refuse the module.
     let unknownImports: UnknownImports?
 
-    /// The file as messages name it.
+    /// The file's name in messages.
     var file: String { path.text }
     /// The words after the file as text: see `Word.text`.
     var arguments: [String] { words.map(\.text) }
@@ -67,7 +69,7 @@ struct RunOptions {
         case copy(name: Word)
     }
 
-    /// How long the guest may run, and how the user put it.
+    /// How long the guest may run, and the text of the option.
     struct Timeout: Equatable {
         let nanoseconds: Int64
         let text: String
@@ -126,17 +128,20 @@ struct RunOptions {
         ) { text in
             Quantity.nanoseconds(text).map { Timeout(nanoseconds: $0, text: text) }
         }
+        sandbox = try arguments.read(
+            .sandbox, expected: "nothing or " + Sandbox.words.joined(separator: ", "),
+            Sandbox.init(word:))
         isDeterministic = arguments.has(.deterministic)
         let features = try arguments.features()
         self.features = isDeterministic ? features.subtracting(.threads) : features
     }
 
-    /// Whether there is something to write when a signal ends the program, apart from what
-    /// `ObservationFiles` does.
+    /// Whether there is output to write when a signal ends the program, besides that of
+    /// `ObservationFiles`.
     var isWorthStopping: Bool { showsStatistics || coredump != nil || trace != nil }
 
     private static let sizes = "a size, for example 64MiB"
-    /// No machine has more address space to give.
+    /// More than the address space of any machine.
     private static let largestStack: UInt64 = 1 << 40
 
     /// Reads `HOST[::GUEST][:ro]`.
@@ -174,7 +179,7 @@ struct RunOptions {
 }
 
 extension UnknownImports {
-    /// What `--unknown-imports` takes.
+    /// The values of `--unknown-imports`.
     static let words = ["trap", "zero"]
 
     init?(word: String) {
@@ -212,7 +217,7 @@ extension ParsedArguments {
         return read
     }
 
-    /// What `--features` says, or the default.
+    /// The features of `--features`, or the default.
     func features() throws(UsageError) -> Features {
         guard let text = value(of: .features) else { return .default }
         return try FeatureList.parse(text, for: verb)

@@ -1,6 +1,6 @@
 import WasmSystem
 
-/// Measures a run for `--stats`: what took how long, and how much was used.
+/// Measures a run for `--stats`: the times of its phases, and its use of memory and fuel.
 struct Statistics {
     private var rows: [(name: String, value: String)] = []
     private var lap = Self.now()
@@ -17,13 +17,13 @@ struct Statistics {
         lap = now
     }
 
-    /// Records the most memory that the process had in use.
+    /// Records the peak memory of the process.
     mutating func addPeakMemory() {
         guard let peak = CurrentProcess.peakMemory else { return }
         add("peak memory", "\(grouped(peak)) KiB")
     }
 
-    /// One line a row.
+    /// One line per row.
     var text: String {
         var table = TextTable(.left, .left)
         for row in rows { table.add(row.name, row.value) }

@@ -1,21 +1,22 @@
-// Invariant: what the handler of a signal uses is set before, and never changed again.
+// Invariant: the variables that the signal handler uses are set before it is installed, and never
+// changed after.
 
 import WasmInterpreter
 import WasmSystem
 
-/// Ctrl-C, `kill` and a terminal that is closed, while a program is observed: they stop the guest
-/// first, also where it waits, and the process when it has written what it should.
+/// Handles Ctrl-C, `kill` and a closed terminal while a program is observed: stops the guest first,
+/// also if it waits, and ends the process after its files are written.
 enum StopSignals {
     private static let numbers = [Signals.interrupt, Signals.termination, Signals.hangup]
 
-    /// Set before the handlers are, and never changed again.
+    /// Set before the handlers are installed, and never changed after.
     nonisolated(unsafe) private static var handle: InterruptHandle?
-    /// The signal that came; 0 for none.
+    /// The received signal; 0 for none.
     nonisolated(unsafe) private static var received: Int32 = 0
 
-    /// From now on the first of these signals stops the guest of `store`; the same one again ends the
-    /// process. Where a signal is ignored, as interrupts in the background of a shell are and hangups
-    /// under `nohup`, it stays so.
+    /// From now on the first of these signals stops the guest of `store`; the same signal again
+    /// ends the process. Signals that are ignored (interrupts in the background of a shell, hangups
+    /// under `nohup`) stay ignored.
     static func stop(_ store: Store) {
         handle = store.interruptHandle
         for number in numbers {

@@ -4,8 +4,8 @@ import WasmInterpreter
 import WasmSystem
 import WasmWASI
 
-/// Where `--trace` writes: each line at once and as a whole, so that lines of threads do not mix and
-/// none is missing if the process ends.
+/// The output of `--trace`. Each line is written by one call, so that lines of threads do not mix
+/// and none is missing if the process ends.
 final class TraceFile: Sendable {
     private let descriptor: Int32
 
@@ -25,9 +25,9 @@ final class TraceFile: Sendable {
         return trace
     }
 
-    /// Writes down a call of a function that is not there.
+    /// Writes a line for a call of a missing import.
     func note(_ call: UnknownImport, _ arguments: [Value], _ kind: UnknownImports) {
-        let values = arguments.map(Numbers.text).joined(separator: ", ")
+        let values = arguments.map(ValueText.text).joined(separator: ", ")
         let name = printable("\(call.module).\(call.name)")
         write("\(name)(\(values)) = \(kind == .trap ? "trap" : "zero")")
     }

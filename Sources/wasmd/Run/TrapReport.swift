@@ -1,15 +1,15 @@
 import WasmInterpreter
 
-/// What is printed when a guest was stopped.
+/// The report that is printed when a guest was stopped.
 struct TrapReport {
     private let reason: String
     private let backtrace: Backtrace
-    /// The text of the frames' module, if it was made of one.
+    /// The text that the frames' module was made from; nil for a binary.
     private let source: SourceText?
 
     /// - Parameters:
-    ///   - timeout: what to say of a deadline, if the program's time is over.
-    ///   - source: the text of the frames' module, if it was made of one.
+    ///   - timeout: the description of the deadline, if it has passed.
+    ///   - source: the text that the frames' module was made from; nil for a binary.
     init(
         trap: Trap, options: RunOptions, timeout: String? = nil, text source: SourceText? = nil
     ) {
@@ -62,9 +62,9 @@ struct TrapReport {
             + (phase.description.map { ", " + $0 } ?? "")
     }
 
-    /// `name (func[12]) at 0x1a2f`, with `in main.c:12:5` if the module says so; and before it the
-    /// functions whose bodies the compiler put into that one. Instead of the offset the line and
-    /// column of the text that the module was made of.
+    /// `name (func[12]) at 0x1a2f`, with `in main.c:12:5` if there is debug information, and before
+    /// it the inlined functions. For a module made from text, the line and column of that text
+    /// instead of the offset.
     private func describe(_ frame: Backtrace.Frame) -> [String] {
         let index = "func[\(frame.functionIndex)]"
         let function = frame.functionName.map { "\(printable($0)) (\(index))" } ?? index

@@ -1,6 +1,6 @@
-// Soundness: what the thread shares with the program is atomic or behind `ending`. What it runs when
-// the program is stuck needs the main thread to stand still: it is parked in the handler of a signal
-// before, or as soon as the kernel lets go of it, and never goes on.
+// Soundness: state that the thread shares with the program is atomic or protected by `ending`. The
+// thread writes files of a stuck program only while the main thread does not run: that thread is
+// parked in a signal handler before, or as soon as it returns from the kernel, and never continues.
 
 import Synchronization
 import WasmInterpreter
@@ -8,19 +8,19 @@ import WasmSystem
 
 /// Ends a run that takes longer than `--timeout` allows, counted from the start of the program.
 ///
-/// Guest code, instantiation and calls of WASI end at the deadline by themselves: their store knows
-/// it. What comes before has no guest that could be stopped, so the process ends, at the deadline. A
-/// call of the kernel that does not return (a disk or a server that does not answer) has `grace` more
-/// before the process ends, with the files written that were asked for.
+/// Guest code, instantiation and calls of WASI end at the deadline by themselves, because their
+/// store has it. Before these there is no guest to stop, so the process ends at the deadline. If a
+/// call of the kernel does not return (a disk or a server that does not respond), the process ends
+/// `grace` later, after the requested files are written.
 final class Watchdog: Sendable {
-    /// What the program does, in order.
+    /// The phases of a program, in order.
     enum Phase: UInt8 {
         case reading, parsing, decoding, validating, preparing, instantiating, running, finishing
 
-        /// Whether the program looks at the deadline by itself.
+        /// Whether the program checks the deadline by itself.
         var endsByItself: Bool { rawValue >= Phase.instantiating.rawValue }
 
-        /// What was under way when time was up; nil if that needs no words.
+        /// The phase at the deadline, for the message; nil if it needs no mention.
         var description: String? {
             switch self {
             case .reading: "while reading the module"
@@ -38,37 +38,43 @@ final class Watchdog: Sendable {
     let deadline: ContinuousClock.Instant
     private let timeout: RunOptions.Timeout
     private let phaseNumber = Atomic(Phase.reading.rawValue)
-    /// Held by whoever ends the process.
+    /// Locked by the thread that ends the process.
     private let ending = Mutex(Ending())
     private let mainThread = MainThread()
 
     private struct Ending {
         var isFinished = false
-        /// Writes the files that were asked for; nil for none.
+        /// Writes the requested files; nil for none.
         var writeFiles: (@Sendable () -> Void)?
     }
 
     /// Nanoseconds between the deadline and the end of a program that does not stop by itself.
     static let grace: UInt64 = 1_000_000_000
 
-    /// Starts to watch, with the thread that calls as the one that runs the program. Costs a thread that
-    /// sleeps.
+    /// Nanoseconds of the monotonic clock.
+    private let end: UInt64
+
+    /// Time runs from here on. The calling thread is the one that runs the program.
     init(_ timeout: RunOptions.Timeout) {
         self.timeout = timeout
         deadline = .now + .nanoseconds(timeout.nanoseconds)
-        let end = Statistics.now().saturatingAdding(UInt64(clamping: timeout.nanoseconds))
-        // Without a thread nobody watches.
-        _ = SystemThread.startDetached(Self.thread) { self.watch(end) }
+        end = Statistics.now().saturatingAdding(UInt64(clamping: timeout.nanoseconds))
+    }
+
+    /// Starts a thread that sleeps until the deadline.
+    func start() {
+        // If there is no thread, the program is not watched.
+        _ = SystemThread.startDetached(Self.thread) { self.watch(self.end) }
     }
 
     // MARK: The program's thread
 
-    /// The program begins something else.
+    /// The program begins a phase.
     func begin(_ phase: Phase) { phaseNumber.store(phase.rawValue, ordering: .relaxed) }
 
     private var phase: Phase { Phase(rawValue: phaseNumber.load(ordering: .relaxed)) ?? .running }
 
-    /// Why the guest was interrupted; nil if it was not for its time.
+    /// Why the guest was interrupted; nil if that was not because of the deadline.
     var reason: String? {
         guard .now >= deadline else { return nil }
         return TrapReport.timeoutReason(timeout, phase)
@@ -77,7 +83,7 @@ final class Watchdog: Sendable {
     /// From now on `body` is called before the process ends because the program is stuck.
     func onEnd(_ body: @escaping @Sendable () -> Void) { ending.withLock { $0.writeFiles = body } }
 
-    /// The guest has ended: what is left to do takes as long as it takes.
+    /// The guest has ended: the rest has no deadline.
     func finish() {
         ending.withLock { $0.isFinished = true }
         begin(.finishing)
@@ -98,7 +104,7 @@ final class Watchdog: Sendable {
             if let writeFiles = ending.writeFiles, isBlocked {
                 mainThread.suspend()
                 _ = SystemThread.startDetached(Self.thread) {
-                    // Writing needs what the other thread may have locked after all.
+                    // Writing may block on a lock that the other thread holds.
                     SystemClock.sleep(until: Statistics.now() + 10 * Self.grace)
                     ListenerFiles.remove()
                     CurrentProcess.exitAtOnce(ExitCode.trap)
@@ -123,7 +129,7 @@ final class Watchdog: Sendable {
 }
 
 extension UInt64 {
-    /// The sum, or a time that is far enough away.
+    /// The sum; the largest time if it overflows.
     fileprivate func saturatingAdding(_ other: UInt64) -> UInt64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum

@@ -1,7 +1,7 @@
 import WasmDecoder
 import WasmSystem
 
-/// Where a command that makes a file puts it.
+/// The destination of a command's output.
 enum OutputFile: Equatable {
     case standardOutput
     case path(Word)
@@ -10,8 +10,8 @@ enum OutputFile: Equatable {
     init(_ word: Word) { self = word == "-" ? .standardOutput : .path(word) }
 
     /// The name of `file`, without its folder, with another ending: `module.wasm` for
-    /// `tests/module.wat`, and for `module.wasm` a name that is not its own. What comes from
-    /// standard input goes to standard output.
+    /// `tests/module.wat`, and another name than its own for `module.wasm`. For standard input it
+    /// is standard output.
     init(insteadOf file: Word, ending: String) {
         guard file != "-" else {
             self = .standardOutput
@@ -24,8 +24,8 @@ enum OutputFile: Equatable {
         self = .path(Word(bytes: name.bytes + ending.utf8))
     }
 
-    /// Writes all bytes. A file that is there already is replaced when all of them are written, and
-    /// not touched if that fails.
+    /// Writes all bytes. An existing file is replaced when all of them are written, and left
+    /// unchanged if that fails.
     func write(_ bytes: UnsafeBufferPointer<UInt8>, _ console: Console) throws(Refusal) {
         var draft = OutputDraft(self, console)
         draft.write(bytes)
@@ -33,19 +33,20 @@ enum OutputFile: Equatable {
     }
 }
 
-/// What is written to an output file piece by piece. A file that is there already is replaced at the
-/// end, by `finish`, and not touched before.
+/// An output file that is written piece by piece. `finish` replaces an existing file, which is not
+/// changed before.
 ///
-/// Only beside the file can the new one take its place in one step. What is no file (a device, a
-/// link), or may not be written, is opened as it is when the first piece comes.
+/// The new file is made in the same folder, because only then can it replace the old one in one
+/// step. Anything else than a file (a device, a link), and a file in a folder that must not be
+/// written, is opened directly at the first piece.
 struct OutputDraft {
     private let console: Console
     /// Nil for standard output.
     private let path: Word?
     private var descriptor: Int32?
-    /// The file beside the one that it will replace.
+    /// The new file, in the folder of the one that it will replace.
     private var draft: Word?
-    /// The first thing that failed.
+    /// The first error.
     private var failure: SystemError?
 
     init(_ file: OutputFile, _ console: Console) {
@@ -87,7 +88,7 @@ struct OutputDraft {
         }
     }
 
-    /// Everything was written: the file takes its place.
+    /// Ends writing: the new file replaces the old one.
     mutating func finish() throws(Refusal) {
         guard let path else { return }
         if descriptor == nil, failure == nil { open(path) }
@@ -98,7 +99,7 @@ struct OutputDraft {
         throw Refusal(FileError(failure, path: path.text), file: path.text)
     }
 
-    /// Returns why it failed.
+    /// Returns the error; nil if there is none.
     private static func rename(_ old: Word, _ new: Word) -> SystemError? {
         do throws(SystemError) {
             try Kernel.rename(old.cString, new.cString)
@@ -108,7 +109,7 @@ struct OutputDraft {
         }
     }
 
-    /// Removes what was written beside the file.
+    /// Removes the new file.
     mutating func discard() {
         closeFile()
         if let draft { try? Kernel.unlink(draft.cString) }
@@ -116,7 +117,7 @@ struct OutputDraft {
 
     private mutating func closeFile() {
         guard let descriptor else { return }
-        // Some file systems say only now that there is no room.
+        // Some file systems report only now that the disk is full.
         do throws(SystemError) {
             try Kernel.close(descriptor)
         } catch {

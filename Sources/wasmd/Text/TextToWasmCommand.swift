@@ -2,7 +2,7 @@ import WasmDecoder
 import WasmText
 import WasmValidator
 
-/// `wasmd wat2wasm`: makes a module of its text.
+/// `wasmd wat2wasm`: converts text to a module.
 struct TextToWasmCommand {
     private let file: Word
     private let output: OutputFile
@@ -37,7 +37,7 @@ struct TextToWasmCommand {
         }
     }
 
-    /// The module in the binary format, checked and without names, as far as that is asked for.
+    /// The module in the binary format, checked or without names if the options say so.
     private func module() throws(Refusal) -> (bytes: [UInt8], dropped: [Name]) {
         let file = try ModuleFile(file)
         guard file.isText else { return try parse(notText: file.bytes) }
@@ -65,7 +65,7 @@ struct TextToWasmCommand {
         }
     }
 
-    /// What does not look like text is a mistake, or blank.
+    /// Refuses input that does not look like text, unless it is blank.
     private func parse(
         notText content: ModuleBytes
     ) throws(Refusal) -> (bytes: [UInt8], dropped: [Name]) {

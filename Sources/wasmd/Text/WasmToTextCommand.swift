@@ -34,7 +34,7 @@ struct WasmToTextCommand {
         let file = try ModuleFile(file)
         let module: ParsedModule
         do throws(DecodingError) {
-            // What a module may use is nobody's concern here.
+            // Printing a module does not depend on the enabled features.
             module = try decode(file.bytes, features: [.all, .legacyExceptions])
         } catch {
             throw file.refusal(error)
@@ -62,7 +62,7 @@ struct WasmToTextCommand {
     }
 }
 
-/// Names of sections for a message, each once.
+/// Names of sections for a message, without repetition.
 func sectionNames(_ names: [Name]) -> String {
     var seen: Set<Name> = []
     return names.filter { seen.insert($0).inserted }.map { printable($0.description) }

@@ -1,7 +1,7 @@
 import WasmDecoder
 import WasmValidator
 
-/// `wasmd validate`: says of each file whether it is a valid module.
+/// `wasmd validate`: reports for each file whether it is a valid module.
 struct ValidateCommand {
     private let files: [Word]
     private let features: Features
@@ -15,7 +15,7 @@ struct ValidateCommand {
         isVerbose = arguments.has(.verbose)
     }
 
-    /// Checks all files, also behind one that is refused, and answers the exit code.
+    /// Checks all files, also after a refused one, and returns the exit code.
     func perform(_ console: Console) -> Int32 {
         var verdicts: [JSON] = []
         var refusedCount = 0
@@ -37,7 +37,7 @@ struct ValidateCommand {
                         .object(
                             ("file", .string(file.text)), ("valid", false), ("error", error.json)))
                 } else {
-                    // Keeps lines about files in the order of the files.
+                    // Keeps the lines in the order of the files.
                     console.output.flush()
                     console.complain(error.text)
                     console.error.flush()
@@ -48,7 +48,7 @@ struct ValidateCommand {
         return refusedCount == 0 ? ExitCode.success : ExitCode.refused
     }
 
-    /// Answers the features that a valid module needs.
+    /// Returns the features that a valid module needs.
     private func check(_ path: Word) throws(Refusal) -> Features {
         let file = try ModuleFile(path)
         let module: ParsedModule
@@ -66,7 +66,7 @@ struct ValidateCommand {
 }
 
 extension Refusal {
-    /// The error for programs: where and why.
+    /// The error as JSON: position and reason.
     var json: JSON {
         .object(
             ("offset", offset.map(JSON.count)), ("line", line.map(JSON.count)),

@@ -3,18 +3,18 @@ import WasmInterpreter
 import WasmScriptRunner
 import WasmSystem
 
-/// `wasmd wast`: runs scripts of the specification's form and says which commands failed.
+/// `wasmd wast`: runs scripts in the specification's format and reports the commands that failed.
 struct WastCommand {
     private let paths: [String]
     private let options: ScriptOptions
     private let jobs: Int
     private let form: Form
 
-    /// What goes to standard output.
+    /// The form of standard output.
     enum Form {
         /// Failures, and a line for each file.
         case text(everyFailure: Bool)
-        /// What was counted, for a comparison with what is there.
+        /// The counts of each file, to compare with those of another program.
         case counts
         case json
         /// A row for each folder, for documents.
@@ -56,7 +56,7 @@ struct WastCommand {
             }
     }
 
-    /// Runs all scripts, also behind one that fails, and answers the exit code.
+    /// Runs all scripts, also after a failed one, and returns the exit code.
     func perform(_ console: Console) -> Int32 {
         let files: [ScriptFile]
         do throws(ScriptSearchError) {
@@ -68,7 +68,7 @@ struct WastCommand {
         let progress = Progress(of: files.count, shown: Kernel.isTerminal(Kernel.standardError))
         let results = Mutex<[ScriptResult]>([])
         let isText = if case .text = form { true } else { false }
-        // Failures of a long run are of interest while it runs.
+        // Print failures of a long run while it runs.
         nonisolated(unsafe) let output = console.output
         let start = ContinuousClock.now
         runScripts(files, options, jobs: jobs) { result in
@@ -93,7 +93,7 @@ struct WastCommand {
         return summary.total.failures.isEmpty ? ExitCode.success : ExitCode.refused
     }
 
-    /// The failures of a file, and a line about it.
+    /// The failures of a file, and its summary line.
     private func text(of result: ScriptResult) -> String {
         guard case .text(let everyFailure) = form else { return "" }
         let report = result.report
@@ -108,11 +108,11 @@ struct WastCommand {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Failures of one file that a reader wants to see.
+    /// The most failures of one file that are printed.
     private static let shownFailures = 10
 }
 
-/// A line on the terminal that says how far a long run is. Used by one thread at a time.
+/// A line on the terminal with the progress of a long run. Used by one thread at a time.
 private final class Progress: @unchecked Sendable {
     private let count: Int
     private let isShown: Bool
@@ -129,7 +129,7 @@ private final class Progress: @unchecked Sendable {
         writeAll(Array("\(done)/\(count) \(printable(file))".utf8), to: Kernel.standardError)
     }
 
-    /// Takes the line away, so that others can write.
+    /// Removes the line before other output.
     func clear() {
         if isShown { writeAll(Array("\r\u{1b}[K".utf8), to: Kernel.standardError) }
     }

@@ -1,6 +1,6 @@
 import WasmScriptRunner
 
-/// What came of all scripts, in the forms that `wasmd wast` prints.
+/// The results of all scripts, in the forms that `wasmd wast` prints.
 struct WastSummary {
     let results: [ScriptResult]
     let duration: Duration
@@ -99,7 +99,7 @@ private func milliseconds(_ duration: Duration) -> Int64 {
     return seconds * 1000 + attoseconds / 1_000_000_000_000_000
 }
 
-/// Seconds with two digits behind the point.
+/// Seconds with two decimals.
 private func seconds(_ duration: Duration) -> String {
     let hundredths = milliseconds(duration) / 10
     let fraction = String(hundredths % 100)

@@ -18,9 +18,9 @@ public struct TOMLError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     public var reason: Reason
-    public var place: TextPlace
+    public var place: DocumentPlace
 
-    public init(reason: Reason, place: TextPlace) {
+    public init(reason: Reason, place: DocumentPlace) {
         self.reason = reason
         self.place = place
     }

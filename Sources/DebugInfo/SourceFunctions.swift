@@ -1,7 +1,7 @@
 import WasmDecoder
 
 /// The functions of one unit, and the calls in them that the compiler replaced by bodies.
-struct FunctionTable {
+struct SourceFunctions {
     /// A function, or a body that is in one.
     struct Node {
         /// Where its entry, or the entry that it refers to, can be found for its name.

@@ -1,5 +1,5 @@
 /// A place in a text that was read.
-public struct TextPlace: Sendable, Equatable, CustomStringConvertible {
+public struct DocumentPlace: Sendable, Equatable, CustomStringConvertible {
     /// Lines, from 1; a line ends with LF.
     public var line = 1
     /// Unicode scalars since the line began, from 1.

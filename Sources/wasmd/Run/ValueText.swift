@@ -1,12 +1,12 @@
 import WasmInterpreter
 
 /// Values on the command line: arguments of `--invoke` and its results.
-enum Numbers {
-    /// Why a word is no value of a type.
+enum ValueText {
+    /// Why a word is not a value of a type.
     enum Failure: Error, Equatable {
         case malformed
         case outOfRange
-        /// A vector of that many lanes is given another number of them.
+        /// A vector with this number of lanes was given another number of them.
         case laneCount(Int)
         /// Values of this type cannot be written down.
         case unsupported
@@ -50,7 +50,7 @@ enum Numbers {
         }
     }
 
-    /// The value as `parse` reads it back; functions and host values as a word.
+    /// The value as `parse` reads it back; functions and host values by a name.
     static func text(of value: Value) -> String {
         switch value {
         case .i32(let value): "\(value)"
@@ -154,7 +154,7 @@ enum Numbers {
     private static func finite<Number: CommandLineFloat>(
         _ text: Substring
     ) throws(Failure) -> Number {
-        // What the library's conversion reads beyond numbers (a sign, `nan(...)`) is refused first.
+        // Refuses first what the library's conversion accepts besides numbers (a sign, `nan(...)`).
         let digits = text.utf8.filter { $0 != UInt8(ascii: "_") }
         let isHexadecimal = digits.starts(with: [UInt8(ascii: "0"), UInt8(ascii: "x")])
         guard let first = digits.first,
@@ -245,12 +245,12 @@ enum Numbers {
     }
 }
 
-/// The two float types, as far as their bits matter here.
+/// What this file needs of the two float types.
 private protocol CommandLineFloat: BinaryFloatingPoint, LosslessStringConvertible {
     /// The fraction bits of a NaN, at most `significandBitCount` of them.
     static func nan(payload: UInt64) -> Self
     var nanPayload: UInt64 { get }
-    /// Only the first fraction bit set: what arithmetic yields.
+    /// Only the first fraction bit set: the NaN of arithmetic.
     static var canonicalPayload: UInt64 { get }
 }
 

@@ -3,7 +3,7 @@ import WasmInterpreter
 
 @testable import wasmd
 
-@Suite struct NumbersTests {
+@Suite struct ValueTextTests {
     @Test func values() throws {
         let values: [(String, ValueType, Value)] = [
             ("0", .i32, .i32(0)),
@@ -38,11 +38,12 @@ import WasmInterpreter
             ("0x10000000000000002", .v128, .v128(low: 2, high: 1)),
         ]
         for (text, type, value) in values {
-            let parsed = try Numbers.parse(text, as: type)
-            #expect(Numbers.text(of: parsed) == Numbers.text(of: value), "\(text)")
+            let parsed = try ValueText.parse(text, as: type)
+            #expect(ValueText.text(of: parsed) == ValueText.text(of: value), "\(text)")
             // What is printed can be read back.
-            let printed = Numbers.text(of: value)
-            #expect(Numbers.text(of: try Numbers.parse(printed, as: type)) == printed, "\(text)")
+            let printed = ValueText.text(of: value)
+            #expect(
+                ValueText.text(of: try ValueText.parse(printed, as: type)) == printed, "\(text)")
         }
     }
 
@@ -63,9 +64,9 @@ import WasmInterpreter
             ("1", .v128, .malformed), ("0x", .v128, .malformed),
             ("0x100000000000000000000000000000000", .v128, .outOfRange),
             ("0", .funcref, .unsupported), ("null", .ref(.func, nullable: false), .unsupported),
-        ] as [(String, ValueType, Numbers.Failure)])
-    func refused(text: String, type: ValueType, failure: Numbers.Failure) {
-        #expect(throws: failure) { try Numbers.parse(text, as: type) }
+        ] as [(String, ValueType, ValueText.Failure)])
+    func refused(text: String, type: ValueType, failure: ValueText.Failure) {
+        #expect(throws: failure) { try ValueText.parse(text, as: type) }
     }
 
     @Test func printing() {
@@ -77,6 +78,6 @@ import WasmInterpreter
             (.v128(low: 1, high: 0xf), "0x000000000000000f0000000000000001"),
             (.function(nil), "null"),
         ]
-        for (value, text) in cases { #expect(Numbers.text(of: value) == text) }
+        for (value, text) in cases { #expect(ValueText.text(of: value) == text) }
     }
 }
