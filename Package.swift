@@ -13,6 +13,12 @@ let package = Package(
         .library(
             name: "WasmdRooms",
             targets: ["WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmText", "WasmWASI"]),
+        .library(
+            name: "WasmdHostRooms",
+            targets: [
+                "WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer",
+                "WasmdHTTPClient", "WasmdGuests",
+            ]),
     ],
     targets: [
         // The only room that imports the C library.
@@ -23,9 +29,12 @@ let package = Package(
             name: "WasmValidator", dependencies: ["WasmDecoder", "WasmSystem"],
             path: "Sources/Validator"),
         .target(name: "WasmDebugInfo", dependencies: ["WasmDecoder"], path: "Sources/DebugInfo"),
+        .target(name: "WasmMachine", path: "Sources/Machine"),
         .target(
             name: "WasmInterpreter",
-            dependencies: ["WasmDecoder", "WasmDebugInfo", "WasmSystem", "WasmValidator"],
+            dependencies: [
+                "WasmDecoder", "WasmDebugInfo", "WasmMachine", "WasmSystem", "WasmValidator",
+            ],
             path: "Sources/Interpreter"),
         .target(
             name: "WasmWASI", dependencies: ["WasmInterpreter", "WasmSystem"], path: "Sources/WASI"),
@@ -41,6 +50,30 @@ let package = Package(
         .target(
             name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
             swiftSettings: [.strictMemorySafety()]),
+        .target(
+            name: "WasmdEventLoop", dependencies: ["WasmSystem"], path: "Sources/Hosts/EventLoop",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdHTTPServer", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
+            path: "Sources/Hosts/HTTPServer",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdHTTPClient", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
+            path: "Sources/Hosts/HTTPClient",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdGuests",
+            dependencies: ["WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop"],
+            path: "Sources/Hosts/Guests",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -53,7 +86,7 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmSystem", "WasmdDocuments",
+                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
             ],
             path: "Sources/wasmd"),
 
@@ -63,7 +96,13 @@ let package = Package(
             name: "generate-instructions", dependencies: ["WasmInstructionSet", "WasmSystem"],
             path: "Sources/GenerateInstructions"),
 
-        .testTarget(name: "SystemTests", dependencies: ["WasmSystem"], path: "Tests/SystemTests"),
+        // A process that restricts itself and then misbehaves, for the tests of the system room.
+        .executableTarget(
+            name: "confinement-probe", dependencies: ["WasmSystem"],
+            path: "Tests/ConfinementProbe"),
+        .testTarget(
+            name: "SystemTests", dependencies: ["WasmSystem", "confinement-probe"],
+            path: "Tests/SystemTests"),
         .testTarget(
             name: "DecoderTests", dependencies: ["WasmDecoder"], path: "Tests/DecoderTests"),
         .testTarget(
@@ -74,7 +113,9 @@ let package = Package(
             name: "ValidatorTests", dependencies: ["WasmValidator"], path: "Tests/ValidatorTests"),
         .testTarget(
             name: "InterpreterTests",
-            dependencies: ["WasmInterpreter", "WasmInstructionSet", "WasmSystem", "WasmText"],
+            dependencies: [
+                "WasmInterpreter", "WasmInstructionSet", "WasmMachine", "WasmSystem", "WasmText",
+            ],
             path: "Tests/InterpreterTests"),
         .testTarget(
             name: "HostileTests", dependencies: ["WasmInterpreter", "WasmText", "WasmWASI"],
@@ -85,9 +126,26 @@ let package = Package(
             name: "ScriptRunnerTests", dependencies: ["WasmScriptRunner", "WasmDecoder"],
             path: "Tests/ScriptRunnerTests"),
         .testTarget(
-            name: "WASITests", dependencies: ["WasmWASI", "WasmSystem", "WasmText"],
+            name: "WASITests", dependencies: ["WasmMachine", "WasmWASI", "WasmSystem", "WasmText"],
             path: "Tests/WASITests"),
         .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
+        .testTarget(
+            name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
+            path: "Tests/EventLoopTests"),
+        .testTarget(
+            name: "GuestsTests",
+            dependencies: ["WasmdEventLoop", "WasmdGuests", "WasmSystem", "WasmText", "WasmWASI"],
+            path: "Tests/GuestsTests"),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
+            path: "Tests/HTTPServerTests"),
+        .testTarget(
+            name: "HTTPClientTests",
+            dependencies: [
+                "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmSystem",
+            ],
+            path: "Tests/HTTPClientTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),

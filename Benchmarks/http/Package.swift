@@ -1,16 +1,16 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Measures the HTTP room, damages what it reads, and speaks with other implementations over pipes.
-/// `Sources/WasmdHTTP` is a link to the room, so that nothing else of the engine is built.
+/// Measures the HTTP rooms, damages what they read, and speaks with other implementations over pipes
+/// and sockets.
 let package = Package(
     name: "http-tool",
+    dependencies: [.package(name: "wasmd", path: "../..")],
     targets: [
-        .target(
-            name: "WasmdHTTP", path: "Sources/WasmdHTTP",
-            swiftSettings: [.strictMemorySafety()]),
         .executableTarget(
-            name: "http-tool", dependencies: ["WasmdHTTP"], path: "Sources/http-tool"),
+            name: "http-tool",
+            dependencies: [.product(name: "WasmdHostRooms", package: "wasmd")],
+            path: "Sources/http-tool")
     ],
     swiftLanguageModes: [.v6]
 )

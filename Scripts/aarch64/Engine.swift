@@ -1,6 +1,7 @@
 // What the translator names of the parts of the engine that are not compiled here.
 
 @_exported import WasmDecoder
+import WasmMachine
 
 enum Engine {
     struct Configuration {

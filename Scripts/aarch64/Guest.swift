@@ -4,6 +4,7 @@
 
 import Glibc
 import Synchronization
+import WasmMachine
 import WasmValidator
 
 final class Guest {
@@ -177,7 +178,8 @@ final class Guest {
         Stage.memoryPointers[0] = Stage.number(Stage.memories)
         Stage.tablePointers[0] = Stage.number(Stage.tables)
         Stage.execution.pointee = ExecutionState(
-            top: stack.assumingMemoryBound(to: UInt64.self), stopWord: Stage.stopWord)
+            top: stack.assumingMemoryBound(to: UInt64.self), stopWord: Stage.stopWord,
+            upcalls: Upcalls.shared)
         set(ContextOffset.stackLimit, Stage.number(stack + (7 << 20)))
         set(ContextOffset.budget, 1 << 40)
         set(ContextOffset.memory0, Stage.number(Stage.memories))

@@ -1,6 +1,8 @@
 // The code around the instruction under test: wherever it goes on, the accumulators are written
 // to cells of the context, and the run ends.
 
+import WasmMachine
+
 enum Landing {
     /// Words of a landing: three instructions that write accumulators, and `halt`.
     static let wordCount = 8

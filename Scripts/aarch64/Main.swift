@@ -4,6 +4,8 @@
 //     machine torture         10^8 instructions on a small native stack
 //     machine modules FILE... decodes, validates, translates and runs modules
 
+import WasmMachine
+
 @_cdecl("main")
 func main(
     _ count: Int32, _ arguments: UnsafePointer<UnsafePointer<CChar>?>

@@ -1,5 +1,7 @@
 // Objects of the stage's heap, by their byte offset, and the records of their types.
 
+import WasmMachine
+
 enum Objects {
     static let structure = 0x40
     static let extended = 0xc0

@@ -6,6 +6,7 @@
 
 import Glibc
 import Synchronization
+import WasmMachine
 
 enum Stage {
     static let address: UInt = 0x20_0000_0000

@@ -2,9 +2,7 @@
 // engine's own function does to the state that handlers see; `Script` says how it ends.
 
 import Synchronization
-
-/// What handlers look at after calls of the host: see `InterruptHandle` in the engine.
-enum InterruptHandle { static let stopBits: UInt32 = 5 }
+import WasmMachine
 
 /// How the calls out of the current run end, and a digest of their arguments.
 enum Script {
@@ -39,7 +37,6 @@ private let growthStopped: UInt64 = 1 << 62
 
 private func number(_ value: Int) -> UInt64 { UInt64(truncatingIfNeeded: value) }
 
-@inline(never)
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
     if let guest = Script.guest { return guest.growMemory(memory, delta) }
     Script.note(1, number(memory), delta)
@@ -49,7 +46,6 @@ func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> 
     Stage.memories[memory].byteCount += 8
     return UInt64(old)
 }
-@inline(never)
 func runtimeMemoryInit(
     _ cx: ContextPointer, _ memory: Int, _ segment: Int, _ d: UInt64, _ s: UInt64, _ n: UInt64
 ) -> UInt64 {
@@ -57,7 +53,6 @@ func runtimeMemoryInit(
     Script.note(2, number(memory), number(segment), d, s, n)
     return Script.outcome(.outOfBoundsMemoryAccess)
 }
-@inline(never)
 func runtimeMemoryCopy(
     _ cx: ContextPointer, _ to: Int, _ from: Int, _ d: UInt64, _ s: UInt64, _ n: UInt64
 ) -> UInt64 {
@@ -65,7 +60,6 @@ func runtimeMemoryCopy(
     Script.note(3, number(to), number(from), d, s, n)
     return Script.outcome(.outOfBoundsMemoryAccess)
 }
-@inline(never)
 func runtimeMemoryFill(
     _ cx: ContextPointer, _ memory: Int, _ d: UInt64, _ value: UInt64, _ n: UInt64
 ) -> UInt64 {
@@ -73,11 +67,8 @@ func runtimeMemoryFill(
     Script.note(4, number(memory), d, value, n)
     return Script.outcome(.outOfBoundsMemoryAccess)
 }
-@inline(never)
 func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) { Script.note(5, number(segment)) }
-@inline(never)
 func runtimeElementDrop(_ cx: ContextPointer, _ segment: Int) { Script.note(6, number(segment)) }
-@inline(never)
 func runtimeTableGrow(
     _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
 ) -> UInt64 {
@@ -88,42 +79,37 @@ func runtimeTableGrow(
     Stage.tables[table].count += 1
     return UInt64(old)
 }
-@inline(never)
 func runtimeTableFill(
     _ cx: ContextPointer, _ table: Int, _ d: UInt64, _ value: UInt64, _ n: UInt64
 ) -> UInt64 {
     Script.note(8, number(table), d, value, n)
     return Script.outcome(.outOfBoundsTableAccess)
 }
-@inline(never)
 func runtimeTableCopy(
     _ cx: ContextPointer, _ to: Int, _ from: Int, _ d: UInt64, _ s: UInt64, _ n: UInt64
 ) -> UInt64 {
     Script.note(9, number(to), number(from), d, s, n)
     return Script.outcome(.outOfBoundsTableAccess)
 }
-@inline(never)
 func runtimeTableInit(
     _ cx: ContextPointer, _ table: Int, _ segment: Int, _ d: UInt64, _ s: UInt64, _ n: UInt64
 ) -> UInt64 {
     Script.note(10, number(table), number(segment), d, s, n)
     return Script.outcome(.outOfBoundsTableAccess)
 }
-@inline(never)
 func runtimeFunctionReference(_ cx: ContextPointer, _ function: Int) -> UInt64 {
     Script.note(11, number(function))
     return Stage.number(Stage.functions + function % 5)
 }
 /// Odd types extend every other.
-@inline(never)
 func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32) -> Bool {
     Script.note(12, UInt64(actual), UInt64(expected))
     return Script.guest == nil && actual & 1 == 1
 }
-@inline(never)
 func runtimeCallHost(
-    _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer, _ cx: ContextPointer
+    _ function: UnsafeMutableRawPointer, _ arguments: StackPointer, _ cx: ContextPointer
 ) -> UInt64 {
+    let record = function.assumingMemoryBound(to: FunctionRecord.self)
     if let guest = Script.guest { return guest.callHost(record, arguments) }
     Script.note(13, Stage.number(record), arguments[0], arguments[1], Stage.number(cx))
     Script.log.add(Stage.number(Stage.execution.pointee.top))
@@ -137,8 +123,7 @@ func runtimeCallHost(
     }
 }
 /// The bit may be there without a reason to stop.
-@inline(never)
-func runtimeStopRequest(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
+func runtimeStopRequest(_ cx: ContextPointer) -> UInt64 {
     Script.note(24)
     switch Script.choice / 8 % 4 {
     case 0: return 0
@@ -146,8 +131,8 @@ func runtimeStopRequest(_ execution: UnsafeMutablePointer<ExecutionState>) -> UI
     default: return UInt64(TrapCode.deadlineExceeded.rawValue)
     }
 }
-@inline(never)
-func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
+func runtimeBudgetExhausted(_ cx: ContextPointer) -> UInt64 {
+    let execution = Stage.execution
     if Script.guest != nil {
         execution.pointee.budget = 1 << 40
         return 0
@@ -162,20 +147,17 @@ func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -
     default: return UInt64(TrapCode.interrupted.rawValue)
     }
 }
-@inline(never)
 func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
     Script.note(15, number(definedFunction))
     return Script.choice % 4 == 3
         ? UInt64(TrapCode.interrupted.rawValue) : Stage.number(Stage.code + Landing.callee)
 }
-@inline(never)
 func runtimeNotify(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ count: UInt64
 ) -> UInt64 {
     Script.note(16, number(memory), address, count)
     return number(Script.choice % 4)
 }
-@inline(never)
 func runtimeWait(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ is64: Bool, _ expected: UInt64,
     _ timeout: UInt64
@@ -185,7 +167,6 @@ func runtimeWait(
     return choice == 3 ? UInt64(TrapCode.expectedSharedMemory.rawValue) &<< 32 : choice
 }
 /// Once in a while the memory has grown.
-@inline(never)
 func runtimeMemoriesGrew(_ cx: ContextPointer) -> Bool {
     if Script.guest != nil || Script.choice % 8 != 7 { return false }
     Script.note(18)
@@ -194,20 +175,17 @@ func runtimeMemoriesGrew(_ cx: ContextPointer) -> Bool {
     Stage.memories[1].byteCount += 16
     return true
 }
-@inline(never)
 func runtimeThrow(_ cx: ContextPointer, _ tag: Int, _ payload: StackPointer) -> UInt64 {
     Script.note(19, number(tag), payload[0], UInt64(UInt(bitPattern: payload)))
     Script.land()
     return Script.outcome(.hostError)
 }
-@inline(never)
 func runtimeThrowReference(_ cx: ContextPointer, _ reference: UInt64) -> UInt64 {
     Script.note(20, reference)
     Script.land()
     return Script.outcome(.hostError)
 }
 /// Puts the second spare cell into the list.
-@inline(never)
 func runtimeRefill(
     _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
 ) -> UInt64 {
@@ -217,7 +195,6 @@ func runtimeRefill(
         toByteOffset: HeapOffset.freeList(sizeClass), as: UInt64.self)
     return Script.outcome(.heapExhausted)
 }
-@inline(never)
 func runtimeAggregate(_ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointer) -> UInt64 {
     Script.note(22, pc[1], pc[2], pc[3], Stage.number(sp))
     switch Script.choice % 4 {
@@ -226,13 +203,11 @@ func runtimeAggregate(_ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointe
     default: return Stage.number(Stage.objects + Objects.array)
     }
 }
-@inline(never)
 func runtimeObserveCall(_ cx: ContextPointer, _ event: Int, _ function: UInt32) {
     Script.note(23, number(event), UInt64(function))
     Stage.memories[0].byteCount += 8
 }
 /// The stack is as large as it gets.
-@inline(never)
 func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) -> UInt64 {
     Script.note(24, Stage.number(frame))
     return UInt64(TrapCode.stackExhausted.rawValue)

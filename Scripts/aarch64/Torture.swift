@@ -3,6 +3,7 @@
 
 import Glibc
 import Synchronization
+import WasmMachine
 
 enum Torture {
     /// Times the loop goes round; it is six instructions long.
@@ -68,7 +69,8 @@ enum Torture {
         // Back to the first instruction, from the last one.
         code[word] = UInt64(UInt32(bitPattern: Int32(-8 * (word - 2)))) &<< 32
         Landing.write(at: 320 + word + 1)
-        Stage.execution.pointee = ExecutionState(top: Stage.frame, stopWord: Stage.stopWord)
+        Stage.execution.pointee = ExecutionState(
+            top: Stage.frame, stopWord: Stage.stopWord, upcalls: Upcalls.shared)
         Stage.stopWord.pointee.store(0, ordering: .relaxed)
         Machine.run(code: code, stack: Stage.frame, context: cx)
     }

@@ -1,5 +1,7 @@
 // Operands that are more than values: places in the frame, records, code, objects.
 
+import WasmMachine
+
 extension Trial {
     private func isOf(_ base: Int) -> Bool { subject.base == base }
 

@@ -1,6 +1,7 @@
 // One run of one instruction: makes the state that it finds, runs it, and digests what it leaves.
 
 import Synchronization
+import WasmMachine
 
 /// An instruction of the table, and what its operands mean.
 struct Subject {
@@ -173,10 +174,11 @@ struct Trial {
         for cell in 0..<4 { Stage.importedCells[cell] = random.of(subject.edges) }
         Stage.counter[0] = random.next()
         Stage.entries[0] = Stage.number(Stage.code + Landing.callee)
-        Stage.execution.pointee = ExecutionState(top: Stage.frame, stopWord: Stage.stopWord)
+        Stage.execution.pointee = ExecutionState(
+            top: Stage.frame, stopWord: Stage.stopWord, upcalls: Upcalls.shared)
         // Whoever looks whether the guest is to stop finds a bit in half of the runs.
         Stage.stopWord.pointee.store(
-            run / 4 % 2 == 1 ? InterruptHandle.stopBits : 0, ordering: .relaxed)
+            run / 4 % 2 == 1 ? StopBits.all : 0, ordering: .relaxed)
     }
 
     /// What does not change between runs.

@@ -6,7 +6,7 @@
 import WasmInstructionSet
 import WasmSystem
 
-let handlers = "Sources/Interpreter/Machine/Generated"
+let handlers = "Sources/Machine/Generated"
 let files = generatedFiles()
 
 func read(_ path: String) -> String? {

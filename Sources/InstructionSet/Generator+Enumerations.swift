@@ -40,7 +40,7 @@ func enumerationsFile() -> GeneratedFile {
     text += "}\n"
     for (from, to) in conversions { text += "\n" + conversion(from, to) }
     for (name, first, second) in combinations { text += "\n" + combination(name, first, second) }
-    return GeneratedFile(machine: "InstructionAxes.swift", text)
+    return GeneratedFile(translator: "InstructionAxes.swift", text)
 }
 
 private func declaration(_ rows: Rows) -> String {

@@ -2,6 +2,7 @@
 
 func rowsFile() -> GeneratedFile {
     var text = notice
+    text += "import WasmMachine\n\n"
     text += "// The row of the instruction set for each operator of WebAssembly.\n"
     text += binaryRows() + unaryRows() + accessRows("Load", "load") + accessRows("Store", "store")
     text += atomicRows() + vectorRows()

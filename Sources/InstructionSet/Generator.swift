@@ -5,7 +5,12 @@ public struct GeneratedFile: Sendable {
     public let text: String
 
     init(machine name: String, _ text: String) {
-        self.init(path: "Sources/Interpreter/Machine/Generated/\(name)", text: notice + text)
+        self.init(path: "Sources/Machine/Generated/\(name)", text: notice + text)
+    }
+    init(translator name: String, _ text: String) {
+        self.init(
+            path: "Sources/Interpreter/Translator/Generated/\(name)",
+            text: notice + "import WasmMachine\n\n" + text)
     }
     init(path: String, text: String) {
         self.path = path
@@ -22,6 +27,9 @@ public func generatedFiles() -> [GeneratedFile] {
         numbersFile(), descriptionsFile(), enumerationsFile(), rowsFile(), handlerCodeFile(),
     ]
 }
+
+/// Families of one instruction that the machine puts into code itself.
+private let ofTheMachine = ["halt", "crossReturn"]
 
 private func handlerName(_ family: Family, _ index: Int) -> String {
     let labels = family.choices(at: index).map { choice in
@@ -63,6 +71,17 @@ private func handlerFiles() -> [GeneratedFile] {
     }
     var text = "func registerAllHandlers(_ table: UnsafeMutablePointer<UInt64>) {\n"
     for part in parts.indices { text += "    registerHandlers\(part)(table)\n" }
+    text += "}\n\nextension Instruction {\n    /// How many instructions there are.\n"
+    text +=
+        "    @inlinable package static var count: Int { \(instructionSet.reduce(0) { $0 + $1.count }) }\n"
+    var base = 0
+    for family in instructionSet {
+        if ofTheMachine.contains(family.name) {
+            text += "    @inlinable package static var \(family.name): Instruction {"
+            text += " Instruction(\(base)) }\n"
+        }
+        base += family.count
+    }
     text += "}\n"
     files.append(GeneratedFile(machine: "HandlerTable.swift", text))
     return files
@@ -75,6 +94,11 @@ private func numbersFile() -> GeneratedFile {
     var bases = ""
     var base = 0
     for family in instructionSet {
+        if ofTheMachine.contains(family.name) {
+            bases += "        static let \(family.name) = \(base)\n"
+            base += family.count
+            continue
+        }
         if !family.comment.isEmpty { text += "    /// \(family.comment)\n" }
         let enumerations = family.axes.flatMap(\.enumerations)
         if enumerations.isEmpty {
@@ -94,16 +118,15 @@ private func numbersFile() -> GeneratedFile {
         bases += "        static let \(family.name) = \(base)\n"
         base += family.count
     }
-    text += "\n    /// How many instructions there are.\n    static let count = \(base)\n"
     text += "\n    /// The number of each family's first instruction.\n"
     text += "    enum Base {\n\(bases)    }\n}\n"
-    return GeneratedFile(machine: "InstructionNumbers.swift", text)
+    return GeneratedFile(translator: "InstructionNumbers.swift", text)
 }
 
 /// The disassembler's description of every family. Each family is a statement of its own, because
 /// the type checker needs 5 GB for one literal with all of them.
 private func descriptionsFile() -> GeneratedFile {
-    var text = "let instructionFamilies: [InstructionFamily] = {\n"
+    var text = "package let instructionFamilies: [InstructionFamily] = {\n"
     text += "    var families: [InstructionFamily] = []\n"
     var base = 0
     for family in instructionSet {

@@ -64,6 +64,9 @@ func symbol_pipe2(_ descriptors: UnsafeMutablePointer<Int32>, _ flags: Int32) ->
 @_silgen_name("eventfd")
 func symbol_eventfd(_ count: UInt32, _ flags: Int32) -> Int32
 
+@_silgen_name("signalfd")
+func symbol_signalfd(_ descriptor: Int32, _ mask: UnsafePointer<sigset_t>, _ flags: Int32) -> Int32
+
 @_silgen_name("epoll_create1")
 func symbol_epoll_create1(_ flags: Int32) -> Int32
 
@@ -82,16 +85,27 @@ func symbol_pthread_getattr_np(
     _ thread: pthread_t, _ attributes: UnsafeMutablePointer<pthread_attr_t>
 ) -> Int32
 
+@_silgen_name("posix_spawn_file_actions_addchdir_np")
+func symbol_posix_spawn_file_actions_addchdir_np(
+    _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ path: UnsafePointer<CChar>
+) -> Int32
+
 @_silgen_name("memfd_create")
 func symbol_memfd_create(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32
 
-/// Numbers of system calls that are the same on every architecture: Linux 5.6, 5.11.
+/// Numbers of system calls that are the same on every architecture: Linux 5.3, 5.6, 5.9, 5.11.
+let SYS_pidfd_open = 434
+let SYS_close_range = 436
 let SYS_openat2 = 437
 let SYS_epoll_pwait2 = 441
 #if arch(x86_64)
     let SYS_futex = 202
+    let SYS_prctl = 157
+    let SYS_seccomp = 317
 #elseif arch(arm64)
     let SYS_futex = 98
+    let SYS_prctl = 167
+    let SYS_seccomp = 277
 #else
     #error("the number of the system call futex on this processor")
 #endif
@@ -113,3 +127,4 @@ let EPOLLERR: UInt32 = 0x008
 let EPOLLHUP: UInt32 = 0x010
 let EPOLLRDHUP: UInt32 = 0x2000
 let EPOLLONESHOT: UInt32 = 1 << 30
+let EPOLLET: UInt32 = 1 << 31

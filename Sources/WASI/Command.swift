@@ -1,7 +1,9 @@
 import WasmInterpreter
 
 /// The instance is not a command: it exports no function `_start`.
-public struct NoStartFunction: Error, Hashable, Sendable {}
+public struct NoStartFunction: Error, Hashable, Sendable {
+    public init() {}
+}
 
 extension NoStartFunction: CustomStringConvertible {
     public var description: String { "the module exports no function _start" }

@@ -12,8 +12,15 @@ enum Main {
         // A reader that closes its end, or the limit on the size of files, makes a write fail
         // instead of ending the process.
         WASI.ignoreBrokenPipes()
+        let words = Word.commandLine()
+        // Not for users: this process executes programs for another one (`Spawner`).
+        if let first = words.first, first.bytes.elementsEqual(SpawnerProcess.verb.utf8),
+            SpawnerProcess.run(programs: words.dropFirst().map(\.bytes))
+        {
+            return
+        }
         let console = Console.standard()
-        let status = perform(Word.commandLine(), console)
+        let status = perform(words, console)
         CurrentProcess.exit(finish(console, status))
     }
 

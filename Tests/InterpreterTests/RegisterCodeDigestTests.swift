@@ -1,6 +1,7 @@
 import Glibc
 import Synchronization
 import Testing
+import WasmMachine
 import WasmText
 
 @testable import WasmInterpreter

@@ -1,4 +1,5 @@
 import Testing
+import WasmMachine
 
 @testable import WasmInterpreter
 

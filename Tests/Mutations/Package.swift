@@ -10,7 +10,11 @@ let package = Package(
     dependencies: [.package(name: "wasmd", path: "../..")],
     targets: [
         .executableTarget(
-            name: "mutations", dependencies: [.product(name: "WasmdRooms", package: "wasmd")],
+            name: "mutations",
+            dependencies: [
+                .product(name: "WasmdRooms", package: "wasmd"),
+                .product(name: "WasmdHostRooms", package: "wasmd"),
+            ],
             path: ".", exclude: ["README.md", "Fuzzing"])
     ],
     swiftLanguageModes: [.v6]

@@ -43,7 +43,7 @@ case .single(let number):
 case .dump:
     let source = loadSource()
     for number in options.first..<(options.first + options.cases) {
-        let path = "\(options.output ?? ".")/\(number)\(options.layer.isTextual ? ".wat" : ".wasm")"
+        let path = "\(options.output ?? ".")/\(number)\(options.layer.ending)"
         guard Files.write(source.bytes(of: number), to: path) else {
             Files.print("\(path): cannot be written", toErrors: true)
             exit(2)

@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import WasmMachine
 import WasmSystem
 
 @testable import WasmInterpreter

@@ -1,5 +1,6 @@
 // Invariant: the handle keeps the object alive, so its address stays that of an object.
 
+import WasmMachine
 import WasmValidator
 
 /// The content of an anyref: a small number, a structure or array of a guest, or a value of the

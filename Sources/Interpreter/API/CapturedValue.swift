@@ -2,6 +2,7 @@
 // numbered: parameters from 0 on, the header after them, then the other locals.
 
 import WasmDecoder
+import WasmMachine
 
 /// The value of a local when its function trapped.
 public enum CapturedValue: Hashable, Sendable {

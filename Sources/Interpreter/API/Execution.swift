@@ -2,6 +2,8 @@
 // runs on it; while it is `running`, it holds the stack that this run took the place of, if there was
 // one; once it `ended`, there is none. The store knows every execution that has a stack.
 
+import WasmMachine
+
 /// A call of a guest that can stop in the middle and be resumed later: when it waits, when its fuel
 /// is used up, or after a given amount of work.
 ///
@@ -67,7 +69,7 @@ public final class Execution {
     }
 
     /// What the guest goes on with.
-    package enum Input {
+    enum Input {
         case nothing
         /// A host function's results, which the closure writes.
         case results((borrowing CallSlots) throws -> Void)
@@ -189,7 +191,7 @@ public final class Execution {
     }
 
     /// Goes on, and reads the results if the guest returns; nil if it waits again.
-    package func resume<Results>(
+    func resume<Results>(
         _ input: Input, reading: (borrowing CallSlots) throws -> Results
     ) throws -> Results? {
         try check(input)
@@ -225,7 +227,7 @@ extension Function {
     }
 
     /// The same with arguments that `write` puts into slots.
-    package func start(writing write: (borrowing CallSlots) throws -> Void) throws -> Execution {
+    func start(writing write: (borrowing CallSlots) throws -> Void) throws -> Execution {
         guard store.callDepth == 0 || store.isGuestHeld || store.isOwnThread else {
             throw CallError.storeInUse
         }

@@ -1,5 +1,6 @@
 // Invariant: `record` is valid as long as the store, which the handle keeps alive.
 
+import WasmMachine
 import WasmValidator
 
 /// A function in a store: of a module or of the host.

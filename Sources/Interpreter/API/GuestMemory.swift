@@ -2,6 +2,8 @@
 // (memories never move, and what was committed stays so); every accessor checks its range before it
 // touches a byte.
 
+import WasmMachine
+
 /// The bytes of a linear memory as host functions of this package see them: no reference is counted,
 /// so it must not outlive the call that it was made for. Embedders use `Memory`.
 ///

@@ -4,6 +4,7 @@
 // made with closures that any thread may call.
 
 import Synchronization
+import WasmMachine
 import WasmValidator
 
 /// A function of the host that guests can call, not yet bound to a store.

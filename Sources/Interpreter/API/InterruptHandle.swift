@@ -1,4 +1,5 @@
 import Synchronization
+import WasmMachine
 import WasmSystem
 
 /// Stops the guest of a store from another thread or from a signal handler.
@@ -15,16 +16,14 @@ import WasmSystem
 /// its `WakeQueue`, and so learns of the request.
 public final class InterruptHandle: Sendable {
     /// Bits of `word`.
-    private static let requested: UInt32 = 1
+    private static let requested = StopBits.requested
     private static let notified: UInt32 = 2
     /// The store's thread is parked on the word.
     private static let parked: UInt32 = 8
     /// The store's thread waits for descriptors, the handle's own among them.
     private static let polling: UInt32 = 16
     /// The store's deadline was over when somebody looked last.
-    private static let rung: UInt32 = 4
-    /// Whoever finds one of these must ask the store whether the guest is to stop.
-    static let stopBits = requested | rung
+    private static let rung = StopBits.rung
 
     // The word that the store's thread parks on. Allocated, since waiting needs a stable address.
     nonisolated(unsafe) let word: Futex.Word
@@ -81,7 +80,7 @@ public final class InterruptHandle: Sendable {
 
     /// Whether the guest may have to stop: see `Store.mustStop`. Costs a load.
     @inline(__always)
-    var hasStopBits: Bool { word.pointee.load(ordering: .relaxed) & Self.stopBits != 0 }
+    var hasStopBits: Bool { word.pointee.load(ordering: .relaxed) & StopBits.all != 0 }
 }
 
 // The deadline of the store; see `DeadlineAlarm`.

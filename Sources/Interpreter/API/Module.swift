@@ -1,5 +1,6 @@
 import Synchronization
 import WasmDebugInfo
+import WasmMachine
 import WasmValidator
 
 /// A decoded and validated module. Immutable: any number of stores and threads can share it.

@@ -1,6 +1,7 @@
 // Invariants: all functions are shared ones, whose records are valid for every store of the engine
 // and as long as the functions, which this object keeps; stores keep it while they have instances.
 
+import WasmMachine
 import WasmValidator
 
 /// A module with resolved imports, from which many instances are made.

@@ -2,6 +2,7 @@
 // host functions, global cells, the value stack) is kept in arrays of the store or allocated by it
 // and freed in `deinit`; nothing is freed before. The store is used by one thread at a time.
 
+import WasmMachine
 import WasmValidator
 
 /// Owns instances, memories, tables, globals and functions, which are freed with it.
@@ -154,7 +155,7 @@ public final class Store {
         execution.initialize(
             to: ExecutionState(
                 top: nowhere.assumingMemoryBound(to: UInt64.self),
-                stopWord: interruptHandle.word))
+                stopWord: interruptHandle.word, upcalls: Upcalls.shared))
         // Zero bytes at addresses that are never read.
         emptyMemory.initialize(to: MemoryRecord(base: nowhere, byteCount: 0))
         emptyTable.initialize(

@@ -1,3 +1,8 @@
+import WasmMachine
+
+/// Why a guest was stopped.
+public typealias TrapCode = WasmMachine.TrapCode
+
 /// The guest was stopped: it did something that the specification forbids, or ran into a limit.
 ///
 ///     do {

@@ -163,7 +163,7 @@ extension Function {
 
     /// The error for the argument that starts at a slot.
     @usableFromInline
-    package func argumentError(_ error: ValueError, slot: Int) -> CallError {
+    func argumentError(_ error: ValueError, slot: Int) -> CallError {
         var next = 0
         let index = type.parameters.firstIndex { parameter in
             defer { next += parameter.slotCount }
@@ -200,7 +200,7 @@ extension Function {
 
 /// The value types of a pack of Swift types.
 @inlinable
-package func valueTypes<each T: WasmValue>(_ types: repeat (each T).Type) -> [ValueType] {
+func valueTypes<each T: WasmValue>(_ types: repeat (each T).Type) -> [ValueType] {
     var list: [ValueType] = []
     repeat list.append((each types).valueType)
     return list

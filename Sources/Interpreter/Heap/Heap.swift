@@ -4,6 +4,7 @@
 // handed out and no collection begins: a dead object in a block that was not swept may refer to what was
 // freed.
 
+import WasmMachine
 import WasmSystem
 import WasmValidator
 

@@ -2,6 +2,7 @@
 // writable; their descriptions and mark bits are mapped for all of the reservation. A block of
 // cells is divided into cells from its start; every cell begins with a header.
 
+import WasmMachine
 import WasmSystem
 
 /// The address space of a heap, in blocks of 64 KiB that hold cells of one size or, several of them,

@@ -1,6 +1,7 @@
 // Invariants: what is on the stack are offsets of marked objects whose contents were not followed
 // yet; or the stack overflowed, and there may be more such objects.
 
+import WasmMachine
 import WasmSystem
 
 /// Offsets of objects, in memory that grows up to a limit.

@@ -2,6 +2,7 @@
 // object lives. The code that counts lives in the same `CodeTable` and not longer.
 
 import Synchronization
+import WasmMachine
 
 /// How often each block of a function ran: code that runs from its first instruction to its last,
 /// unless it traps.

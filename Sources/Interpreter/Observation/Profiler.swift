@@ -1,6 +1,7 @@
 // Invariant: samples are taken only where `execution.place` tells where the guest is: when the
 // machine asks for budget, and around calls of the host.
 
+import WasmMachine
 import WasmSystem
 import WasmValidator
 

@@ -1,3 +1,4 @@
+import WasmMachine
 import WasmValidator
 
 /// Is told what happens in a store.
@@ -86,7 +87,6 @@ extension Store {
 }
 
 /// A guest function was entered (`event` 0) or returns (1).
-@inline(never)
 func runtimeObserveCall(_ cx: ContextPointer, _ event: Int, _ function: UInt32) {
     let context = ContextView(cx)
     let execution = context.execution

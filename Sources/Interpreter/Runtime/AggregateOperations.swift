@@ -4,12 +4,12 @@
 // of arrays of the type in question. Indices and counts are i32 and come zero-extended; nothing is
 // touched before they were checked, and sums of two of them cannot overflow 64 bits.
 
+import WasmMachine
 import WasmSystem
 import WasmValidator
 
 /// Puts a cell for an object of a structure type into the free list of its class; answers 0, or the
 /// trap code of what stops the guest.
-@inline(never)
 func runtimeRefill(
     _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
 ) -> UInt64 {
@@ -23,7 +23,6 @@ func runtimeRefill(
 /// Runs the operation of an `aggregate` instruction at `pc`.
 ///
 /// - Returns: the new array or 0, or a trap code.
-@inline(never)
 func runtimeAggregate(_ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointer) -> UInt64 {
     let fields = pc[1], words = pc[2]
     guard let operation = AggregateOperation(rawValue: Int(fields &>> 32 & 0xffff)),

@@ -2,6 +2,8 @@
 // header leads to its caller's place, up to the frame that the host made, which returns to
 // `haltCode`; all frames lie on the value stack, callees above their callers.
 
+import WasmMachine
+
 /// A function of a guest that stands still: its code, its frame, its instance.
 struct GuestPlace {
     var code: CodePointer

@@ -1,6 +1,8 @@
 // Invariant: a `StopSignal` is used during the call of the host that it was made for, which its store
 // outlives.
 
+import WasmMachine
+
 /// Fuel, deadline and interruption. The machine counts a budget down and asks the store when it is
 /// used up; the store grants more units, stops the guest, or lets it wait.
 extension Store {

@@ -2,6 +2,7 @@
 // a missing one counts as zero, nothing is read outside of the stack. The operands are the last of the
 // store's `temporaries`, so that a collection finds them; those from `base` on are of this expression.
 
+import WasmMachine
 import WasmValidator
 
 /// Computes the initial values of globals and tables, offsets and elements of segments.

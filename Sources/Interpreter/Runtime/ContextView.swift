@@ -1,5 +1,7 @@
 // Invariant: `pointer` is the context block of an instance whose store lives.
 
+import WasmMachine
+
 /// A context block with names for its fields, for the slow paths of the runtime.
 struct ContextView {
     let pointer: ContextPointer

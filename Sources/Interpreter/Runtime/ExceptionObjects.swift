@@ -2,6 +2,8 @@
 // holds slots: the unretained `TagStorage`, which the store keeps until it dies, and as many slots as
 // the tag's values take.
 
+import WasmMachine
+
 extension Store {
     /// Makes an exception of the values at `payload`, as many slots as the tag says, and answers
     /// the reference to it.

@@ -3,6 +3,8 @@
 // touched since, and the instruction names slots of it only. Slots hold operands of the types that
 // validation proved.
 
+import WasmMachine
+
 /// The instruction that trapped, with its operands: read from register code and frame afterwards, so
 /// that the machine need not note anything.
 struct FaultingInstruction {

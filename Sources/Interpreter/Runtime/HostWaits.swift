@@ -1,6 +1,8 @@
 // Invariant: as long as an execution waits with a continuation, `pendingCall` has the slots that the
 // host function was called with, which nobody else uses.
 
+import WasmMachine
+
 /// Host functions that wait for descriptors, streams or a time. Where the guest can be suspended, it
 /// is; else its thread is parked here.
 extension Store {

@@ -1,6 +1,7 @@
 // Invariant: the records and cells of a `ResolvedImport` belong to its store, or to a function of the
 // host that the store keeps.
 
+import WasmMachine
 import WasmValidator
 
 /// An import of an instance, in the instance's store.

@@ -3,6 +3,7 @@
 // keeps until it dies. A function record with null code was not needed yet, all its other fields
 // are zero. The store outlives this object.
 
+import WasmMachine
 import WasmSystem
 import WasmValidator
 

@@ -2,6 +2,7 @@
 // when a run starts, so that behind it there is room for every legal frame; it is restored however
 // a run ends. Between `beginCall` and `endCall`, it is behind the slots of the call.
 
+import WasmMachine
 import WasmSystem
 
 /// Calls from the host into guests, and from guests into the host.

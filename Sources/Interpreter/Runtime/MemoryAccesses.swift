@@ -1,3 +1,5 @@
+import WasmMachine
+
 /// Bytes of a memory that an instruction reads or writes.
 struct BytesOfMemory {
     var memory = 0

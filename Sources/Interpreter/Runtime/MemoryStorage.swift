@@ -3,6 +3,7 @@
 // The base never moves, and what is committed stays so. Committed bytes behind the byte count are zeros.
 // A store's view of a shared memory owns its record only: the bytes live as long as `shared`.
 
+import WasmMachine
 import WasmSystem
 
 /// A linear memory: reserved address space of which a growing part may be used.

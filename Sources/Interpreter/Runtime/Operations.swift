@@ -5,6 +5,7 @@
 // addresses, indices and counts come from the guest and are checked against the record's current
 // size before anything is touched. i32 operands arrive zero-extended.
 
+import WasmMachine
 import WasmSystem
 import WasmValidator
 
@@ -101,7 +102,6 @@ private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
 
 /// `memory.grow`: the size before in pages, `UInt64.max` if the memory cannot grow so far, or
 /// `growthStopped` and the code of what stops the guest.
-@inline(never)
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
     let instance = ContextView(cx).instance
     let store = instance.store
@@ -109,11 +109,7 @@ func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> 
     return store.stopAfterClosure().map { growthStopped | $0.answer } ?? old
 }
 
-/// No size of a memory or table has this bit and not the one above.
-let growthStopped: UInt64 = 1 << 62
-
 /// `memory.init`
-@inline(never)
 func runtimeMemoryInit(
     _ cx: ContextPointer, _ memory: Int, _ segment: Int, _ destination: UInt64, _ source: UInt64,
     _ count: UInt64
@@ -136,7 +132,6 @@ func runtimeMemoryInit(
 }
 
 /// `memory.copy`
-@inline(never)
 func runtimeMemoryCopy(
     _ cx: ContextPointer, _ destinationMemory: Int, _ sourceMemory: Int, _ destination: UInt64,
     _ source: UInt64, _ count: UInt64
@@ -156,7 +151,6 @@ func runtimeMemoryCopy(
 }
 
 /// `memory.fill`
-@inline(never)
 func runtimeMemoryFill(
     _ cx: ContextPointer, _ memory: Int, _ destination: UInt64, _ value: UInt64, _ count: UInt64
 ) -> UInt64 {
@@ -171,7 +165,6 @@ func runtimeMemoryFill(
 }
 
 /// `data.drop`
-@inline(never)
 func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
     ContextView(cx).instance.dropData(segment)
 }
@@ -180,7 +173,6 @@ func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
 
 /// `table.grow`: the size before, `UInt64.max` if the table cannot grow so far, or `growthStopped` and
 /// the code of what stops the guest; the table is as it was then.
-@inline(never)
 func runtimeTableGrow(
     _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
 ) -> UInt64 {
@@ -235,7 +227,6 @@ func runtimeElements(
 }
 
 /// `table.fill`
-@inline(never)
 func runtimeTableFill(
     _ cx: ContextPointer, _ table: Int, _ at: UInt64, _ value: UInt64, _ count: UInt64
 ) -> UInt64 {
@@ -251,7 +242,6 @@ func runtimeTableFill(
 }
 
 /// `table.copy`
-@inline(never)
 func runtimeTableCopy(
     _ cx: ContextPointer, _ destinationTable: Int, _ sourceTable: Int, _ destination: UInt64,
     _ source: UInt64, _ count: UInt64
@@ -273,7 +263,6 @@ func runtimeTableCopy(
 }
 
 /// `table.init`
-@inline(never)
 func runtimeTableInit(
     _ cx: ContextPointer, _ table: Int, _ segment: Int, _ destination: UInt64, _ source: UInt64,
     _ count: UInt64
@@ -294,7 +283,6 @@ func runtimeTableInit(
 }
 
 /// `elem.drop`
-@inline(never)
 func runtimeElementDrop(_ cx: ContextPointer, _ segment: Int) {
     ContextView(cx).instance.dropElements(segment)
 }
@@ -302,22 +290,50 @@ func runtimeElementDrop(_ cx: ContextPointer, _ segment: Int) {
 // MARK: References
 
 /// `ref.func`: the address of a function's record.
-@inline(never)
 func runtimeFunctionReference(_ cx: ContextPointer, _ function: Int) -> UInt64 {
     UInt64(UInt(bitPattern: ContextView(cx).instance.functionRecord(function)))
 }
 
 /// Whether a type is a subtype of another, by canonical numbers.
-@inline(never)
 func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32) -> Bool {
     actual == expected
         || ContextView(cx).instance.module.engine.types.isSubtype(actual, of: expected)
 }
 
+// MARK: Translation
+
+/// The address of the code of a function of the running instance, which is translated if it must be;
+/// or the trap code of what stops the guest.
+func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
+    let context = ContextView(cx)
+    let execution = context.execution
+    guard let store = execution.pointee.unretainedStore?.takeUnretainedValue() else {
+        return TrapCode.implementationLimit.answer
+    }
+    execution.pointee.budget = context.budget
+    defer { context.budget = execution.pointee.budget }
+    do throws(TranslationError) {
+        let code = try context.instance.module.code.translate(
+            definedFunction, for: TranslationClient(store: store))
+        // References to the function were made with the stub.
+        let record =
+            cx.load(
+                fromByteOffset: ContextOffset.functionRecords,
+                as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
+        if UnsafeRawPointer(record).load(as: UInt.self) != 0 { record.pointee.code = code }
+        return UInt64(UInt(bitPattern: code))
+    } catch .stopped(let stop) {
+        return stop.answer
+    } catch .noRoom {
+        return TrapCode.totalExhausted.answer
+    } catch {
+        return TrapCode.implementationLimit.answer
+    }
+}
+
 // MARK: Stack, host functions and budget
 
 /// Lets frames start up to `frame`: 0, or the trap code of what forbids it.
-@inline(never)
 func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) -> UInt64 {
     guard let store = ContextView(cx).execution.pointee.unretainedStore else {
         return TrapCode.stackExhausted.answer
@@ -329,14 +345,14 @@ func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) ->
     }
 }
 
-/// Calls a host function: arguments from and results to `arguments`. What it throws is kept in the
+/// Calls the host function of a `FunctionRecord`: arguments from and results to `arguments`. What it throws is kept in the
 /// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches;
 /// `suspended` if the guest is to wait.
 /// The budget is in `execution.budget` meanwhile.
-@inline(never)
 func runtimeCallHost(
-    _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer, _ cx: ContextPointer
+    _ function: UnsafeMutableRawPointer, _ arguments: StackPointer, _ cx: ContextPointer
 ) -> UInt64 {
+    let record = function.assumingMemoryBound(to: FunctionRecord.self)
     guard let store = ContextView(cx).execution.pointee.unretainedStore else {
         return TrapCode.hostError.answer
     }
@@ -348,16 +364,15 @@ func runtimeCallHost(
 
 /// Called after a call of the host when somebody may want the guest to stop; answers why it must,
 /// or 0.
-@inline(never)
-func runtimeStopRequest(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
-    guard let store = execution.pointee.unretainedStore else { return 0 }
+func runtimeStopRequest(_ cx: ContextPointer) -> UInt64 {
+    guard let store = ContextView(cx).execution.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef { $0.confirmedStopRequest()?.answer ?? 0 }
 }
 
 /// Called when more budget was used than there was: refills `execution.budget`, which is negative by what
 /// is owed, or answers why the guest must stop or wait.
-@inline(never)
-func runtimeBudgetExhausted(_ execution: UnsafeMutablePointer<ExecutionState>) -> UInt64 {
+func runtimeBudgetExhausted(_ cx: ContextPointer) -> UInt64 {
+    let execution = ContextView(cx).execution
     guard let store = execution.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef {
         if execution.pointee.isProfiled { $0.profiler?.takeSample(of: $0) }

@@ -3,6 +3,7 @@
 // that runs, on the store's current stack, and is kept by the caller of `goOn`. An execution with a
 // stack is in `executions.all`, at its `listIndex`.
 
+import WasmMachine
 import WasmSystem
 
 /// The executions of a store.
@@ -174,14 +175,12 @@ extension Store {
                 guard code == 0 else { return try goOn(run, after: code) }
                 guard place != nil else { return 0 }
                 let first = call.slots[0]
-                accumulators = Accumulators(
-                    r: first, f: Double(bits: first), g: Float(bits: first))
+                accumulators = Accumulators(result: first)
             }
         case .results:
             guard place != nil else { return 0 }
             let first = call?.slots[0] ?? 0
-            accumulators = Accumulators(
-                r: first, f: Double(bits: first), g: Float(bits: first))
+            accumulators = Accumulators(result: first)
         case .failure(let error):
             run.pendingCall = nil
             run.continuation = nil

@@ -2,6 +2,7 @@
 // them are the table; every slot holds a reference of the store that owns the table, or null.
 // Growing may move the elements: nobody keeps that pointer across a call that may grow a table.
 
+import WasmMachine
 import WasmSystem
 
 /// A table: an array of references that can grow.

@@ -1,6 +1,7 @@
 // Invariants: those of `FaultingInstruction`. References are looked at as the casts do that refused
 // them: neither null nor tagged, they are addresses of objects or function records.
 
+import WasmMachine
 import WasmValidator
 
 extension TrapDetail {
@@ -155,10 +156,8 @@ extension FaultingInstruction {
         guard family == Instruction.Base.truncate else { return nil }
         let isDouble = name.contains("_f64")
         let isRegister = tokens(1).first == "r"
-        let value: Double =
-            isDouble
-            ? isRegister ? accumulators.f : Double(bits: slot(1))
-            : Double(isRegister ? accumulators.g : Float(bits: slot(1)))
+        let operand = isRegister ? accumulators : Accumulators(result: slot(1))
+        let value = isDouble ? operand.f : Double(operand.g)
         return .conversion(value: value, type: name.hasPrefix("i64") ? .i64 : .i32)
     }
 

@@ -2,17 +2,7 @@
 // code and handler tables stay good as long as the module, which the store's instances keep. The
 // payload of an exception lies on the value stack above the place it is moved to, or in an object.
 
-/// What unwinding knows of a place in the code.
-struct UnwindingSite {
-    var code: CodePointer
-    /// The first word of the function's code.
-    var start: CodePointer
-    /// Index of the function's frame header.
-    var headerIndex: Int
-    var handlers: Unmanaged<CatchTable>?
-    /// The innermost region around the place.
-    var region: Int
-}
+import WasmMachine
 
 /// The sites that were asked for last: recursion returns to few places, and a loop throws again and
 /// again from the same.
@@ -194,14 +184,12 @@ extension Store {
 }
 
 /// `throw`: the payload stands at `payload`. The budget is in `execution.budget` meanwhile.
-@inline(never)
 func runtimeThrow(_ cx: ContextPointer, _ tag: Int, _ payload: StackPointer) -> UInt64 {
     let instance = InstanceStorage.of(cx)
     return instance.store.raise(ThrownException(instance.tags[tag], payload: payload))
 }
 
 /// `throw_ref`: `reference` is not null.
-@inline(never)
 func runtimeThrowReference(_ cx: ContextPointer, _ reference: UInt64) -> UInt64 {
     InstanceStorage.of(cx).store.raise(ThrownException(reference: reference))
 }

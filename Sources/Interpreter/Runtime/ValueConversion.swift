@@ -1,6 +1,7 @@
 // Invariant: a slot of a function reference type holds the address of a record of this store or 0;
 // values are checked against their type before their bits go to a slot.
 
+import WasmMachine
 import WasmValidator
 
 /// Values of the host as slots, and back.

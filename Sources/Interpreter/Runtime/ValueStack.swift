@@ -3,6 +3,7 @@
 // store's account; `top` is at most `end`. The fields of the store describe the stack
 // that guests run on now, and no other value does.
 
+import WasmMachine
 import WasmSystem
 
 /// A value stack that no guest runs on at the moment.

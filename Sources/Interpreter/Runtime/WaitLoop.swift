@@ -1,6 +1,7 @@
 // Invariants: `watches` has every wait that is under way; `descriptors`, `cells` and `timers` name only
 // those.
 
+import WasmMachine
 import WasmSystem
 
 /// Waits for many guests on one thread, and calls back for each whose wait may be over.

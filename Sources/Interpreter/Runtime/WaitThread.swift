@@ -5,9 +5,9 @@ import WasmSystem
 
 /// The thread of the process that waits for guests which were called with `await` and belong to no
 /// loop of the embedder: one for all of them.
-package final class WaitThread: Sendable {
+final class WaitThread: Sendable {
     /// Nil if the system refuses it.
-    package static let shared = WaitThread()
+    static let shared = WaitThread()
 
     private struct Request: Sendable {
         let wait: Wait
@@ -27,7 +27,7 @@ package final class WaitThread: Sendable {
     }
 
     /// Calls `action` once, on the thread, when the wait may be over or one of the cells was woken.
-    package func watch(
+    func watch(
         _ wait: Wait, _ cells: [WakeCell], _ action: @escaping @Sendable () -> Void
     ) {
         requests.withLock { $0.append(Request(wait: wait, cells: cells, action: action)) }

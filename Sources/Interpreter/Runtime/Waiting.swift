@@ -4,10 +4,11 @@
 // Invariant: a place where a guest waits in the middle of an instruction is that of an atomic wait,
 // with the frame that the instruction names slots of.
 
+import Synchronization
+import WasmMachine
 import WasmValidator
 
 /// Wakes threads; 0 for a memory that no other thread can know.
-@inline(never)
 func runtimeNotify(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ count: UInt64
 ) -> UInt64 {
@@ -17,7 +18,6 @@ func runtimeNotify(
 
 /// Waits until the address is notified, and answers what the guest gets: 0, 1 or 2; or in the upper
 /// half the code of the trap that stops the guest, or `suspended`.
-@inline(never)
 func runtimeWait(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ is64: Bool, _ expected: UInt64,
     _ timeout: UInt64
@@ -34,8 +34,11 @@ func runtimeWait(
         cell.reset()
         let isQueued = shared.enqueue(cell, at: address) {
             is64
-                ? UInt64.load(place) == expected
-                : UInt64(UInt32.load(place)) == expected & 0xffff_ffff
+                ? place.assumingMemoryBound(to: Atomic<UInt64>.self).pointee
+                    .load(ordering: .sequentiallyConsistent) == expected
+                : place.assumingMemoryBound(to: Atomic<UInt32>.self).pointee
+                    .load(ordering: .sequentiallyConsistent)
+                    == UInt32(truncatingIfNeeded: expected)
         }
         guard isQueued else { return SharedMemory.WaitResult.notEqual.rawValue }
         let wait = AtomicWait(memory: shared, address: address, timeout: Int64(bitPattern: timeout))
@@ -49,7 +52,6 @@ func runtimeWait(
 }
 
 /// Whether another thread has grown a shared memory of the instance since the machine looked.
-@inline(never)
 func runtimeMemoriesGrew(_ cx: ContextPointer) -> Bool {
     var grew = false
     for memory in ContextView(cx).instance.memories where memory.refresh() { grew = true }

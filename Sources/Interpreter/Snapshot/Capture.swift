@@ -1,6 +1,7 @@
 // Invariants: no guest of the store runs meanwhile and nothing is allocated on its heap, so that the
 // addresses of objects mean what they meant; slots are read as their types say.
 
+import WasmMachine
 import WasmValidator
 
 /// Reads the state of an instance and numbers the objects that it finds.

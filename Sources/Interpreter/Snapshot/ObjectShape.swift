@@ -1,3 +1,4 @@
+import WasmMachine
 import WasmValidator
 
 /// How the objects of a type are laid out, in the heap of a store and in that of a snapshot.

@@ -3,6 +3,7 @@
 // those made before are `temporaries` of the store; afterwards nothing is allocated on its heap
 // before all are where they belong.
 
+import WasmMachine
 import WasmValidator
 
 /// Puts a saved state into an instance.

@@ -1,5 +1,6 @@
 // Structures, arrays and i31.
 
+import WasmMachine
 import WasmValidator
 
 /// How fields and elements in storage are read and written.

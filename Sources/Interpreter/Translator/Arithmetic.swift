@@ -1,5 +1,7 @@
 // Numeric instructions, selections, and the fusions among them.
 
+import WasmMachine
+
 extension Translator {
     mutating func binary(_ given: BinaryOperation) {
         var operation = given

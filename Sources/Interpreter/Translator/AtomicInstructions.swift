@@ -1,6 +1,8 @@
 // Atomic accesses. Operands are taken from slots: fusing would gain nothing beside what the
 // processor does to keep other threads in step.
 
+import WasmMachine
+
 extension Translator {
     mutating func atomic(_ operation: AtomicOperation, _ argument: MemoryArgument) {
         switch operation {

@@ -1,5 +1,7 @@
 // Calls. Arguments are in consecutive home slots, where the callee's frame begins.
 
+import WasmMachine
+
 extension Translator {
     /// Pops the arguments of a call to their homes and answers the distance of the callee's frame.
     private mutating func popArguments(_ callee: FunctionShape) -> Int {

@@ -2,6 +2,8 @@
 // choose among NaNs. It takes the value from the accumulator, as the next operation would; in between
 // there is nothing to fuse.
 
+import WasmMachine
+
 extension Translator {
     /// Makes a NaN on top of the operand stack the canonical one, if `opcode` may have made another.
     mutating func canonicalize(after opcode: Opcode) {

@@ -1,5 +1,6 @@
 // Tests, casts and branches on casts.
 
+import WasmMachine
 import WasmValidator
 
 /// What a cast lets pass, as instructions say it.

@@ -1,6 +1,8 @@
 // Invariant: a table changes only while its function is translated, by the thread that does so; from
 // the moment when the code is published it lives unchanged as long as the code.
 
+import WasmMachine
+
 /// What code of one function catches: looked at when an exception is thrown, never before.
 ///
 /// A `try_table` or `try` is a region of code with clauses in order. Regions are nested, so each
@@ -132,4 +134,16 @@ final class CatchTable: @unchecked Sendable {
     func contents(of region: Int) -> (first: Int, parent: Int) {
         (Int(regions[region].first), Int(regions[region].parent))
     }
+}
+
+/// What unwinding knows of a place in the code.
+struct UnwindingSite {
+    var code: CodePointer
+    /// The first word of the function's code.
+    var start: CodePointer
+    /// Index of the function's frame header.
+    var headerIndex: Int
+    var handlers: Unmanaged<CatchTable>?
+    /// The innermost region around the place.
+    var region: Int
 }

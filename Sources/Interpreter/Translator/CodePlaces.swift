@@ -1,6 +1,8 @@
 // Invariant: blocks do not overlap, and each ends with a word that holds no code: an address just after
 // the code of one block is never the start of another.
 
+import WasmMachine
+
 /// Register code of one translated function.
 struct CodeBlock {
     var start: CodePointer

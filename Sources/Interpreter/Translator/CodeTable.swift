@@ -6,6 +6,7 @@
 // and what it makes belong to one thread until the code is published; no lock is held meanwhile.
 
 import Synchronization
+import WasmMachine
 import WasmSystem
 import WasmValidator
 
@@ -309,35 +310,5 @@ final class CodeTable: Sendable {
     private struct CodePlace: Hashable {
         var function: Int
         var word: Int
-    }
-}
-
-/// The address of the code of a function of the running instance, which is translated if it must be;
-/// or the trap code of what stops the guest.
-@inline(never)
-func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
-    let context = ContextView(cx)
-    let execution = context.execution
-    guard let store = execution.pointee.unretainedStore?.takeUnretainedValue() else {
-        return TrapCode.implementationLimit.answer
-    }
-    execution.pointee.budget = context.budget
-    defer { context.budget = execution.pointee.budget }
-    do throws(TranslationError) {
-        let code = try context.instance.module.code.translate(
-            definedFunction, for: TranslationClient(store: store))
-        // References to the function were made with the stub.
-        let record =
-            cx.load(
-                fromByteOffset: ContextOffset.functionRecords,
-                as: UnsafeMutablePointer<FunctionRecord>.self) + definedFunction
-        if UnsafeRawPointer(record).load(as: UInt.self) != 0 { record.pointee.code = code }
-        return UInt64(UInt(bitPattern: code))
-    } catch .stopped(let stop) {
-        return stop.answer
-    } catch .noRoom {
-        return TrapCode.totalExhausted.answer
-    } catch {
-        return TrapCode.implementationLimit.answer
     }
 }

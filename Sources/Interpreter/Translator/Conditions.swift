@@ -1,5 +1,7 @@
 // Conditional branches, and what they fuse with: comparisons, tests, loads, the ends of loops.
 
+import WasmMachine
+
 extension Translator {
     /// Emits a branch on the topmost operand, which it pops: taken when the condition holds, or when
     /// it does not if `negated`.

@@ -1,5 +1,7 @@
 // Blocks, branches and returns.
 
+import WasmMachine
+
 extension Translator {
     // MARK: Blocks
 

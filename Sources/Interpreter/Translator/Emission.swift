@@ -1,5 +1,7 @@
 // Writing code words, and the window of the last two instructions that fusions look at.
 
+import WasmMachine
+
 /// A code word of four 16-bit fields.
 func codeWord(_ f0: Int, _ f1: Int = 0, _ f2: Int = 0, _ f3: Int = 0) -> CodeWord {
     let low = field(f0) | field(f1) &<< 16

@@ -1,5 +1,7 @@
 // One WebAssembly instruction at a time.
 
+import WasmMachine
+
 extension Translator {
     /// Reads and translates the next instruction.
     mutating func step() throws(TranslationError) {

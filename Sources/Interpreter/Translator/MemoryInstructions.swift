@@ -1,5 +1,7 @@
 // Loads, stores, bulk operations: addressing forms and other memories.
 
+import WasmMachine
+
 extension Translator {
     /// An address that one of the addressing forms of memory 0 covers, and fields 1 to 3 (and the
     /// upper half) of word 1.

@@ -1,6 +1,8 @@
 // What the translator must know of numeric operators and accesses to memory. Which instruction has
 // which is in the generated `OperatorRows.swift`.
 
+import WasmMachine
+
 /// A binary operator.
 struct BinaryOperation {
     /// The operator, and the family that its instructions are in.

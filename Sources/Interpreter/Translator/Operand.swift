@@ -1,3 +1,5 @@
+import WasmMachine
+
 /// Which accumulator a value uses. Integers and references share one.
 enum ValueClass: UInt8 {
     case integer = 0

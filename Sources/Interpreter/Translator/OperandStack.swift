@@ -3,6 +3,8 @@
 // Members that only read are mutating as well, here and in the other extensions, because the
 // compiler copies such a large structure for other calls.
 
+import WasmMachine
+
 extension Translator {
     /// Pushes an entry and returns its home slot.
     @discardableResult

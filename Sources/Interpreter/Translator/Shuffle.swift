@@ -1,3 +1,5 @@
+import WasmMachine
+
 /// The lanes of an `i8x16.shuffle`, and what kinds of shuffles they are.
 struct Shuffle {
     /// Bytes 0 to 15 are those of the first vector, 16 to 31 those of the second.

@@ -2,6 +2,7 @@
 // defines functions, never moved. Their addresses become part of the code.
 
 import Synchronization
+import WasmMachine
 import WasmValidator
 
 /// Why a function has no register code.

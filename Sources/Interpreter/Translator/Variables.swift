@@ -1,5 +1,7 @@
 // Locals, globals, tables and references.
 
+import WasmMachine
+
 extension Translator {
     /// The number of a local in the translator's lists, by its index.
     @inline(__always)

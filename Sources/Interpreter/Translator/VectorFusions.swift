@@ -1,5 +1,7 @@
 // Vector instructions that become one with the instruction before them.
 
+import WasmMachine
+
 extension Translator {
     /// Tries to make one instruction of the last one and a binary operation on popped operands.
     mutating func fuseIntoVector(

@@ -1,6 +1,8 @@
 // Vector instructions. Vectors have no accumulator: operands come from two adjacent slots, results go
 // to two, and the last result can go to a local instead, as everywhere.
 
+import WasmMachine
+
 extension Translator {
     mutating func vector(_ operation: VectorOperation) throws(DecodingError) {
         switch operation {

@@ -1,3 +1,5 @@
+import WasmMachine
+
 /// How the translator treats a vector instruction, with its row in the instruction set. Which
 /// instruction has which is in the generated `OperatorRows.swift`.
 enum VectorOperation {

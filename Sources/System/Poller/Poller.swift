@@ -58,6 +58,17 @@ public struct Poller: ~Copyable {
         fileprivate var data: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
     }
 
+    /// When a registration reports what its descriptor is ready for.
+    public enum Reporting: Hashable, Sendable {
+        /// Once, until it is armed again.
+        case once
+        /// With each wait, as long as it is ready.
+        case always
+        /// With the wait after each change (`EPOLLET`): for owners who remember readiness and look at
+        /// the descriptor before they wait. Needs no call of the kernel after `add`.
+        case changes
+    }
+
     public enum Event: Hashable, Sendable {
         /// The token of a registration.
         case ready(UInt64, Readiness)
@@ -71,7 +82,7 @@ public struct Poller: ~Copyable {
         var descriptor: Int32
         /// The flags of epoll that the kernel has.
         var flags: UInt32
-        var reportsAlways: Bool
+        var reporting: Reporting
         /// Whether it reports the next event.
         var isArmed = true
         var token: UInt64
@@ -130,15 +141,22 @@ public struct Poller: ~Copyable {
     public mutating func add(
         _ descriptor: Int32, _ interests: Interests, reportsAlways: Bool = false, token: UInt64
     ) throws(SystemError) -> Registration {
+        try add(descriptor, interests, reporting: reportsAlways ? .always : .once, token: token)
+    }
+
+    /// The same for each way of reporting.
+    public mutating func add(
+        _ descriptor: Int32, _ interests: Interests, reporting: Reporting, token: UInt64
+    ) throws(SystemError) -> Registration {
         let index = freeSlots.last ?? UInt32(truncatingIfNeeded: slots.count)
         let generation =
             slots.indices.contains(Int(index)) ? slots[Int(index)].generation : 0
         let registration = Registration(slot: index, generation: generation)
-        let flags = Self.flags(interests, reportsAlways: reportsAlways)
+        let flags = Self.flags(interests, reporting)
         try Self.control(queue.number, EPOLL_CTL_ADD, descriptor, flags, registration.data)
         let slot = Slot(
             generation: generation, descriptor: descriptor, flags: flags,
-            reportsAlways: reportsAlways, token: token)
+            reporting: reporting, token: token)
         if Int(index) < slots.count {
             freeSlots.removeLast()
             slots[Int(index)] = slot
@@ -163,7 +181,7 @@ public struct Poller: ~Copyable {
     ) throws(SystemError) {
         guard isCurrent(registration) else { throw .badf }
         let slot = slots[Int(registration.slot)]
-        let flags = Self.flags(interests, reportsAlways: slot.reportsAlways)
+        let flags = Self.flags(interests, slot.reporting)
         try Self.control(
             queue.number, EPOLL_CTL_MOD, slot.descriptor, flags, registration.data)
         slots[Int(registration.slot)].flags = flags
@@ -199,8 +217,13 @@ public struct Poller: ~Copyable {
         freeSlots.append(index)
     }
 
-    private static func flags(_ interests: Interests, reportsAlways: Bool) -> UInt32 {
-        var flags: UInt32 = reportsAlways ? 0 : EPOLLONESHOT
+    private static func flags(_ interests: Interests, _ reporting: Reporting) -> UInt32 {
+        var flags: UInt32 =
+            switch reporting {
+            case .once: EPOLLONESHOT
+            case .always: 0
+            case .changes: EPOLLET
+            }
         if interests.contains(.reading) { flags |= EPOLLIN | EPOLLRDHUP }
         if interests.contains(.writing) { flags |= EPOLLOUT }
         return flags
@@ -292,7 +315,7 @@ public struct Poller: ~Copyable {
             if isCurrent(registration) {
                 let slot = slots[Int(registration.slot)]
                 guard slot.isArmed else { continue }
-                slots[Int(registration.slot)].isArmed = slot.reportsAlways
+                slots[Int(registration.slot)].isArmed = slot.reporting != .once
                 return .ready(slot.token, Self.readiness(flags))
             }
             // Removed by the handler of an earlier event, or an orphan.

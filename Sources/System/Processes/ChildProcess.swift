@@ -21,10 +21,14 @@ public struct ChildProcess: ~Copyable, Sendable {
     ///   - arguments: the first is by convention the program's name.
     ///   - environment: `NAME=VALUE` each; no variable is inherited.
     ///   - descriptors: numbers of this process by the numbers that they get in the child.
-    /// - Throws: `ENOENT`, `EACCES` and other errors of execve(2).
+    ///   - folder: where the child works; nil for where this process does.
+    ///   - leadsGroup: whether the child begins a process group of its own, which signals of the
+    ///     terminal do not reach.
+    /// - Throws: `ENOENT`, `EACCES` and others of execve(2).
     public init(
         _ path: UnsafePointer<CChar>, _ arguments: [[UInt8]], environment: [[UInt8]],
-        descriptors: [(inside: Int32, outside: Int32)]
+        descriptors: [(inside: Int32, outside: Int32)], folder: CString? = nil,
+        leadsGroup: Bool = false
     ) throws(SystemError) {
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
@@ -35,9 +39,9 @@ public struct ChildProcess: ~Copyable, Sendable {
         unsafe sigfillset(&all)
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
         unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-        unsafe posix_spawnattr_setflags(
-            &attributes,
-            Int16(truncatingIfNeeded: POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        if leadsGroup { flags |= POSIX_SPAWN_SETPGROUP }
+        unsafe posix_spawnattr_setflags(&attributes, Int16(truncatingIfNeeded: flags))
 
         // A number in the child may be the source of another one, so all are copied to free numbers
         // first. The copies are closed on exec.
@@ -51,6 +55,10 @@ public struct ChildProcess: ~Copyable, Sendable {
             let copy = try retrying { fcntl(outside, F_DUPFD_CLOEXEC, highest + 1) }
             copies.append(copy)
             unsafe posix_spawn_file_actions_adddup2(&actions, copy, inside)
+        }
+        if let folder {
+            let error = symbol_posix_spawn_file_actions_addchdir_np(&actions, folder)
+            guard error == 0 else { throw SystemError(code: error) }
         }
         var process = pid_t()
         let error = unsafe Self.withList(arguments) { arguments in

@@ -69,7 +69,7 @@ extension Kernel {
     }
 
     /// A nonblocking socket, under a number above those of the standard streams.
-    private static func makeSocket(
+    static func makeSocket(
         _ family: Int32, _ type: __socket_type
     ) throws(SystemError) -> Int32 {
         let type = type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue

@@ -27,8 +27,27 @@ extension Kernel {
             try retrying { symbol_accept4(descriptor, nil, nil, Int32(bitPattern: flags)) })
     }
 
-    /// Receives once, without waiting: recvmsg(2). `isTruncated` is set if a message was longer
-    /// than the buffers. 0 bytes are the end of a stream.
+    /// The same for a socket that does not wait: one call of the kernel.
+    ///
+    /// - Throws: `EAGAIN` if there is none; `EMFILE`, `ENFILE`; `ECONNABORTED` if the peer gave up.
+    public static func acceptAtOnce(_ descriptor: Int32) throws(SystemError) -> Int32 {
+        let flags = Int32(bitPattern: SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        return try aboveStandardStreams(
+            try retrying { symbol_accept4(descriptor, nil, nil, flags) })
+    }
+
+    /// Sends bytes of `buffer` without waiting; returns how many: send(2). A closed peer is `EPIPE`,
+    /// without a signal.
+    public static func send(
+        _ descriptor: Int32, _ buffer: UnsafeRawBufferPointer
+    ) throws(SystemError) -> Int {
+        let options =
+            Int32(truncatingIfNeeded: MSG_NOSIGNAL) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
+        return try retrying { Glibc.send(descriptor, buffer.baseAddress, buffer.count, options) }
+    }
+
+    /// Receives once, without waiting: recvmsg(2). `isTruncated` says that a message was longer than
+    /// the buffers. 0 bytes of a stream are its end.
     public static func receive(
         _ descriptor: Int32, _ vectors: UnsafeBufferPointer<BufferVector>, peeks: Bool = false
     ) throws(SystemError) -> (byteCount: Int, isTruncated: Bool) {

@@ -1,4 +1,5 @@
-// Invariant: addresses are compared, and never read or written.
+// Invariants: addresses are compared, and never read or written. `remembered` is set before the second
+// thread, and never changed again.
 
 import Glibc
 
@@ -10,16 +11,32 @@ public enum NativeStack {
 
     /// The lowest address that the running thread's stack may grow to, or nil if it is not known.
     /// Slow on the main thread (the C library reads the process's memory map).
-    public static func lowestAddress() -> UInt? {
+    public static func lowestAddress() -> UInt? { bounds?.lowest }
+
+    private struct Bounds {
+        let thread: UInt
+        let lowest: UInt
+        let byteCount: UInt
+    }
+
+    /// Those of the thread that asked for it before it restricted itself.
+    nonisolated(unsafe) private static var remembered: Bounds?
+
+    /// Keeps the bounds of the running thread, the only one, which cannot be found out once the
+    /// process may not read its memory map.
+    static func remember() { remembered = bounds }
+
+    private static var bounds: Bounds? {
         var attributes = pthread_attr_t()
-        guard unsafe symbol_pthread_getattr_np(pthread_self(), &attributes) == 0 else { return nil }
-        defer { unsafe pthread_attr_destroy(&attributes) }
+        guard symbol_pthread_getattr_np(pthread_self(), &attributes) == 0 else {
+            return remembered.flatMap { $0.thread == thread ? $0 : nil }
+        }
+        defer { pthread_attr_destroy(&attributes) }
         var address: UnsafeMutableRawPointer?
         var byteCount = 0
-        guard unsafe pthread_attr_getstack(&attributes, &address, &byteCount) == 0 else {
-            return nil
-        }
-        return UInt(bitPattern: address)
+        guard pthread_attr_getstack(&attributes, &address, &byteCount) == 0 else { return nil }
+        return Bounds(
+            thread: thread, lowest: UInt(bitPattern: address), byteCount: UInt(byteCount))
     }
 
     /// An address near the caller's frame, to compare with `lowestAddress`.
@@ -40,16 +57,7 @@ public enum NativeStack {
 
     /// Whether an address is in the running thread's stack; true if that is not known.
     public static func contains(_ address: UInt) -> Bool {
-        var attributes = pthread_attr_t()
-        guard unsafe symbol_pthread_getattr_np(pthread_self(), &attributes) == 0 else {
-            return true
-        }
-        defer { unsafe pthread_attr_destroy(&attributes) }
-        var start: UnsafeMutableRawPointer?
-        var byteCount = 0
-        guard unsafe pthread_attr_getstack(&attributes, &start, &byteCount) == 0 else {
-            return true
-        }
-        return address &- UInt(bitPattern: start) < UInt(byteCount)
+        guard let bounds else { return true }
+        return address &- bounds.lowest < bounds.byteCount
     }
 }

@@ -126,7 +126,7 @@ enum Completion: Sendable, Equatable {
     static let script = files(["wast"])
 
     enum WordList: Sendable, Equatable {
-        case verbs, shells, features, unknownImports
+        case verbs, shells, features, unknownImports, sandbox
     }
 }
 
@@ -138,6 +138,7 @@ extension Completion.WordList {
         case .shells: Shell.allCases.map(\.rawValue)
         case .features: FeatureList.words
         case .unknownImports: UnknownImports.words
+        case .sandbox: Sandbox.words
         }
     }
 }

@@ -29,8 +29,8 @@ extension Command {
         options: [
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
             .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
-            .maxTable, .maxThreads, .maxDescriptors, .deterministic, .features, .trace, .stats,
-            .profile, .flamegraph, .coverage, .coredump, .help,
+            .maxTable, .maxThreads, .maxDescriptors, .sandbox, .deterministic, .features, .trace,
+            .stats, .profile, .flamegraph, .coverage, .coredump, .help,
         ],
         notes: [
             "FILE is a binary or a text (.wat). Everything after it belongs to the program, also "
@@ -264,6 +264,12 @@ extension Option {
         "max-descriptors", value: "N",
         help: "Let the program have at most N files, folders and sockets open; default is three "
             + "quarters of what wasmd may open ('ulimit -n')")
+    static let sandbox = Option(
+        "sandbox", value: "MODE", .word(.sandbox), isValueOptional: true,
+        help: "Before the program runs, let the kernel refuse all that wasmd does not need: files "
+            + "outside of the program's folders, other programs, new sockets (Landlock and "
+            + "seccomp). What the kernel does not have is left out with a warning; with 'strict' "
+            + "the program does not run then")
     static let deterministic = Option(
         "deterministic",
         help: "Let every run see the same clock, random numbers and NaNs; without threads")

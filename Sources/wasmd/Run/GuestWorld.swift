@@ -15,10 +15,12 @@ struct GuestWorld {
     ///
     /// - Parameters:
     ///   - trace: what `--trace` writes to.
-    /// - willInstantiate: called when all files are open, before code of guests may run.
+    ///   - willInstantiate: called when all files are open, before code of guests may run; the last
+    ///     moment at which the process has one thread.
     init(
         _ options: RunOptions, for module: Module, _ preloads: [PreloadedModule],
-        _ trace: TraceFile?, in store: Store, willInstantiate: () -> Void = {}
+        _ trace: TraceFile?, in store: Store,
+        willInstantiate: () throws(Refusal) -> Void = {}
     ) throws {
         let modules = preloads.map(\.module) + [module]
         let wantsThreads = GuestThreads.areWanted(by: module)
@@ -29,7 +31,7 @@ struct GuestWorld {
             threads = nil
             guest = nil
             chosenAddresses = []
-            willInstantiate()
+            try willInstantiate()
             try neighbours.define(on: linker, in: store)
             return
         }
@@ -43,7 +45,7 @@ struct GuestWorld {
         threads = try linker.defineThreads(
             of: module, linkedWith: preloads.map(\.module), guest, in: store,
             imports: preloads.isEmpty && options.unknownImports == nil ? nil : neighbours.define)
-        willInstantiate()
+        try willInstantiate()
         try neighbours.define(on: linker, in: store)
     }
 

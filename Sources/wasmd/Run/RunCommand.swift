@@ -4,6 +4,10 @@ import WasmInterpreter
 import WasmSystem
 import WasmWASI
 
+#if COUNT_DISPATCHES
+    import WasmMachine
+#endif
+
 /// `wasmd run`: loads a module, defines its imports, calls its entry point.
 struct RunCommand {
     private let options: RunOptions
@@ -18,6 +22,8 @@ struct RunCommand {
         self.options = options
         // The timeout starts here.
         watchdog = options.timeout.map(Watchdog.init)
+        // Restrictions come before the first thread.
+        if options.sandbox == nil { watchdog?.start() }
         if options.showsStatistics { statistics = Statistics() }
     }
 
@@ -165,11 +171,18 @@ struct RunCommand {
         _ entry: EntryPoint, of module: Module, _ preloads: [PreloadedModule],
         _ trace: TraceFile?, in store: Store, _ console: Console
     ) -> Int32 {
-        store.deadline = watchdog?.deadline
+        // A deadline takes a thread as well.
+        if options.sandbox == nil { store.deadline = watchdog?.deadline }
         do {
             watchdog?.begin(.preparing)
             let world = try GuestWorld(options, for: module, preloads, trace, in: store) {
-                [watchdog] in watchdog?.begin(.instantiating)
+                [watchdog, options] () throws(Refusal) in
+                if let sandbox = options.sandbox {
+                    try sandbox.enter(options, console)
+                    watchdog?.start()
+                    store.deadline = watchdog?.deadline
+                }
+                watchdog?.begin(.instantiating)
             }
             defer { world.end() }
             for address in world.chosenAddresses {

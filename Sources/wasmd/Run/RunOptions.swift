@@ -29,6 +29,8 @@ struct RunOptions {
     let maximumTable: UInt64?
     let maximumThreads: Int?
     let maximumDescriptors: Int?
+    /// Whether the process restricts itself before the program runs, and how strictly.
+    let sandbox: Sandbox?
     /// Whether runs must be repeatable.
     let isDeterministic: Bool
     let features: Features
@@ -126,6 +128,9 @@ struct RunOptions {
         ) { text in
             Quantity.nanoseconds(text).map { Timeout(nanoseconds: $0, text: text) }
         }
+        sandbox = try arguments.read(
+            .sandbox, expected: "nothing or " + Sandbox.words.joined(separator: ", "),
+            Sandbox.init(word:))
         isDeterministic = arguments.has(.deterministic)
         let features = try arguments.features()
         self.features = isDeterministic ? features.subtracting(.threads) : features

@@ -51,14 +51,20 @@ final class Watchdog: Sendable {
     /// Nanoseconds between the deadline and the end of a program that does not stop by itself.
     static let grace: UInt64 = 1_000_000_000
 
-    /// Starts a thread that sleeps until the deadline. The calling thread is the one that runs the
-    /// program.
+    /// Nanoseconds of the monotonic clock.
+    private let end: UInt64
+
+    /// Time runs from here on. The calling thread is the one that runs the program.
     init(_ timeout: RunOptions.Timeout) {
         self.timeout = timeout
         deadline = .now + .nanoseconds(timeout.nanoseconds)
-        let end = Statistics.now().saturatingAdding(UInt64(clamping: timeout.nanoseconds))
+        end = Statistics.now().saturatingAdding(UInt64(clamping: timeout.nanoseconds))
+    }
+
+    /// Starts a thread that sleeps until the deadline.
+    func start() {
         // If there is no thread, the program is not watched.
-        _ = SystemThread.startDetached(Self.thread) { self.watch(end) }
+        _ = SystemThread.startDetached(Self.thread) { self.watch(self.end) }
     }
 
     // MARK: The program's thread

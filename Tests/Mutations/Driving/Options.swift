@@ -37,7 +37,9 @@ struct Options {
           --layer NAME    what to exercise (default: running):
                           \(Layer.allCases.map(\.rawValue).joined(separator: ", "))
                           (text and script start from .wat and .wast files, the rest
-                          from .wasm files and the modules in those)
+                          from .wasm files and the modules in those; json, toml,
+                          bson, form, multipart and names from documents of their own and from
+                          files with that ending)
           --cases N       run N cases (default: 100000)
           --first K       start with case K (default: 0)
           --seed S        another seed, other cases (default: 1)
@@ -94,6 +96,6 @@ struct Options {
             mode = .work(board: board, range.0..<range.1)
         }
         if case .generate = mode { return }
-        if paths.isEmpty, layer != .differential { return nil }
+        if paths.isEmpty, layer != .differential, !layer.isDocument { return nil }
     }
 }

@@ -24,7 +24,9 @@ final class Supervisor {
     private(set) var tally = Tally()
     private var slowest: (microseconds: Int, number: Int) = (0, 0)
     /// Cases of one child process: starting one reads all files again.
-    private var batch: Int { options.layer.isTextual ? 50_000 : 10_000 }
+    private var batch: Int {
+        options.layer.isTextual || options.layer.isDocument ? 50_000 : 10_000
+    }
     /// A case that used more processor time than this hangs, if only for a while.
     private static let slowMicroseconds = 5_000_000
 
@@ -119,6 +121,7 @@ final class Supervisor {
         } else {
             switch end {
             case .exit(Worker.disagreementStatus): fail(current, "results disagree")
+            case .exit(Worker.timeStatus): fail(current, "took too long for its length")
             case .exit(Worker.memoryStatus): fail(current, "took too much memory")
             case .exit(let status): fail(current, "exit status \(status)")
             case .signal(let signal): fail(current, "signal \(signal)")

@@ -8,9 +8,13 @@ struct Worker {
     static let memoryStatus: Int32 = 40
     /// Exit status of a child in which two ways to a result gave different ones.
     static let disagreementStatus: Int32 = 41
+    /// Exit status of a child in which a document took more time than its length explains.
+    static let timeStatus: Int32 = 42
     /// Bytes that the process may have in memory: seeds, mutant, four memories, 16 tables and a
     /// stack are below 100 MB.
     static let residentLimit = 400 << 20
+    /// The same where only documents are read.
+    static let documentLimit = 100 << 20
     /// Bytes of writable memory that the system gives it at all.
     private static let dataLimit: UInt = 1 << 30
 
@@ -24,9 +28,11 @@ struct Worker {
             tally.add(result)
             board.tally = tally
             if result.outcomes[Outcome.disagreed.rawValue] > 0 { return disagreementStatus }
+            if result.outcomes[Outcome.tookTooLong.rawValue] > 0 { return timeStatus }
             let time = processorTime() - start
             if time > board.slowest.microseconds { board.slowest = (time, number) }
-            if residentBytes() > residentLimit { return memoryStatus }
+            let limit = source.layer.isDocument ? documentLimit : residentLimit
+            if residentBytes() > limit { return memoryStatus }
         }
         board.current = range.upperBound
         return 0
@@ -40,11 +46,7 @@ struct Worker {
     }
 
     /// Microseconds of processor time that this process has used.
-    static func processorTime() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
-    }
+    static func processorTime() -> Int { ProcessorTime.microseconds() }
 
     /// The most memory that this process has had.
     static func residentBytes() -> Int {

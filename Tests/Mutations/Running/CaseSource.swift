@@ -5,6 +5,7 @@ struct CaseSource {
     let layer: Layer
     private let modules: Mutator
     private let texts: TextMutator
+    private let documents: DocumentMutator
     private let seed: UInt64
     /// A folder of the host that guests of WASI may read.
     private let hostFolder: String
@@ -13,15 +14,21 @@ struct CaseSource {
     init?(_ options: Options) {
         let files = Files.inputs(options.paths, endings: options.layer.endings)
             .compactMap { Files.read($0) }
-        if files.isEmpty, options.layer != .differential, options.layer != .wasi { return nil }
+        if files.isEmpty, options.layer != .differential, options.layer != .wasi,
+            !options.layer.isDocument
+        {
+            return nil
+        }
         layer = options.layer
         seed = options.seed
         hostFolder = options.paths.first { !$0.contains(".") } ?? "/"
         modules = Mutator(
-            seed: seed, modules: layer.isTextual ? [] : files.flatMap(Self.modules),
+            seed: seed,
+            modules: layer.isTextual || layer.isDocument ? [] : files.flatMap(Self.modules),
             isUnchanged: options.isUnchanged)
         texts = TextMutator(
             seed: seed, texts: layer.isTextual ? files : [], isModule: layer == .text)
+        documents = DocumentMutator(seed: seed, layer: layer, files: files)
     }
 
     /// The module that a file is, or those in a script.
@@ -49,6 +56,7 @@ struct CaseSource {
         case .differential:
             DifferentialCases.modules(RandomNumbers(seed: seed, case: UInt64(number))).last ?? []
         case .wasi: []
+        case .json, .toml, .bson, .form, .multipart, .names: documents.document(of: number).bytes
         default: modules.module(of: number).bytes
         }
     }
@@ -66,6 +74,9 @@ struct CaseSource {
         case .wasi:
             return WASICases.run(
                 RandomNumbers(seed: seed, case: UInt64(number)), hostFolder: hostFolder)
+        case .json, .toml, .bson, .form, .multipart, .names:
+            var (bytes, random) = documents.document(of: number)
+            return DocumentCases.run(bytes, layer, &random)
         case .decoding, .printing, .translation, .running:
             let (bytes, random) = modules.module(of: number)
             return Self.run(bytes, layer, random)

@@ -16,10 +16,27 @@ enum Layer: String, CaseIterable {
     case differential
     /// Functions of WASI with arguments that no guest in its right mind would give.
     case wasi
+    /// Readers of documents, which start from documents of their own and from given files.
+    case json, toml, bson, form, multipart
+    /// Messages and files of the resolver.
+    case names
+
+    var isDocument: Bool {
+        switch self {
+        case .json, .toml, .bson, .form, .multipart, .names: true
+        default: false
+        }
+    }
 
     /// Whether cases start from texts.
     var isTextual: Bool { self == .text || self == .script }
 
     /// Endings of the names of the files that cases start from.
-    var endings: [String] { isTextual ? [".wast", ".wat"] : [".wasm", ".wast", ".wat"] }
+    var endings: [String] {
+        if isDocument { return [".\(rawValue)"] }
+        return isTextual ? [".wast", ".wat"] : [".wasm", ".wast", ".wat"]
+    }
+
+    /// Ending of the names of files with cases.
+    var ending: String { isDocument ? ".\(rawValue)" : isTextual ? ".wat" : ".wasm" }
 }

@@ -10,6 +10,8 @@ enum Outcome: Int, CaseIterable {
     case accepted
     /// Two ways to the same result gave different ones.
     case disagreed
+    /// A document took more time than its length explains.
+    case tookTooLong
 
     var label: String {
         switch self {
@@ -20,6 +22,7 @@ enum Outcome: Int, CaseIterable {
         case .ran: "ran"
         case .accepted: "accepted"
         case .disagreed: "disagreed"
+        case .tookTooLong: "took too long"
         }
     }
 }

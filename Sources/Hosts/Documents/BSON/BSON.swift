@@ -8,8 +8,11 @@
 /// | double, string, document, array, boolean, null | the same |
 /// | binary of subtype 0 | `bytes` |
 /// | int32, int64 | `integer32`, `integer` |
-/// | all else: other binaries, object ids, dates, regular expressions, code, symbols, timestamps, decimal128, min and max key, undefined, pointers | `foreign`, with lengths checked |
+/// | all else | `foreign`, with lengths checked |
 /// | an array whose names are not 0, 1, 2 … | `foreign`, checked as a document |
+///
+/// All else is: other binaries, object ids, dates, regular expressions, code, symbols, timestamps,
+/// decimal128, min and max key, undefined, pointers.
 ///
 /// Writing takes `unsigned` up to `Int64.max` as int64, and a `dateTime` as a string.
 ///
@@ -38,12 +41,16 @@ public enum BSON {
     /// The length that a document begins with; nil if there are fewer than four bytes or the number
     /// is less than the smallest document's, 5.
     public static func length(of bytes: some Collection<UInt8>) -> Int? {
+        length(of: bytes, smallest: 5)
+    }
+
+    static func length(of bytes: some Collection<UInt8>, smallest: UInt32) -> Int? {
         guard bytes.count >= 4 else { return nil }
         var length: UInt32 = 0
         for (index, byte) in bytes.prefix(4).enumerated() {
             length |= UInt32(truncatingIfNeeded: byte) << (8 * UInt32(truncatingIfNeeded: index))
         }
-        return length >= 5 && length <= UInt32(bitPattern: Int32.max) ? Int(length) : nil
+        return length >= smallest && length <= UInt32(bitPattern: Int32.max) ? Int(length) : nil
     }
 }
 

@@ -4,6 +4,9 @@ struct BSONReader {
     private let maximumDepth: Int
     private var at = 0
     private var values = 0
+    /// Above 0 inside a value that becomes `foreign` as a whole: its parts are only checked, so
+    /// that no byte is copied once for each level.
+    private var checksOnly = 0
 
     init(bytes: [UInt8], options: BSONOptions) {
         self.bytes = bytes
@@ -83,7 +86,7 @@ struct BSONReader {
     }
 
     private func text(_ range: Range<Int>) throws(BSONError) -> String {
-        guard let text = String(validating: bytes[range], as: UTF8.self) else {
+        guard let text = String(validUTF8: bytes, range) else {
             throw error(.malformedUTF8, at: range.lowerBound + bytes[range].validUTF8Count)
         }
         return text
@@ -100,8 +103,14 @@ struct BSONReader {
         case BSONType.string: return .string(try string(upTo: end))
         case BSONType.document: return .object(try members(upTo: end, depth: depth + 1).0)
         case BSONType.array:
-            let (members, areElements) = try members(upTo: end, depth: depth + 1)
-            return areElements ? .array(members.map(\.value)) : foreign(type, start)
+            if hasArrayNames(at: at, upTo: end) {
+                let (members, areElements) = try members(upTo: end, depth: depth + 1)
+                if areElements { return .array(members.map(\.value)) }
+            } else {
+                checksOnly += 1
+                _ = try members(upTo: end, depth: depth + 1)
+                checksOnly -= 1
+            }
         case BSONType.binary: return try binary(upTo: end)
         case BSONType.boolean:
             try skip(1, upTo: end)
@@ -129,7 +138,9 @@ struct BSONReader {
                 throw error(.malformedLength(length), at: start)
             }
             _ = try string(upTo: start + Int(length))
+            checksOnly += 1
             _ = try members(upTo: start + Int(length), depth: depth + 1)
+            checksOnly -= 1
             guard at == start + Int(length) else {
                 throw error(.malformedLength(length), at: start)
             }
@@ -139,7 +150,8 @@ struct BSONReader {
     }
 
     private func foreign(_ type: UInt8, _ start: Int) -> Document {
-        .foreign(Document.ForeignValue(type: type, payload: Array(bytes[start..<at])))
+        if checksOnly > 0 { return .null }
+        return .foreign(Document.ForeignValue(type: type, payload: Array(bytes[start..<at])))
     }
 
     private mutating func binary(upTo end: Int) throws(BSONError) -> Document {

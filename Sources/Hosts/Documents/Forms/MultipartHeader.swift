@@ -12,8 +12,8 @@ public struct MultipartHeader: Sendable, Equatable {
     /// The name of the form's field, as bytes; `%0D`, `%0A` and `%22` stand for line ends and
     /// quotes and are decoded.
     public let name: [UInt8]
-    /// The name of the file, if this part is one. It may hold any bytes but is never to be used as a
-    /// path without a check.
+    /// The name of the file, if this part is one. It may hold any bytes but is never to be used as
+    /// a path without a check.
     public let fileName: [UInt8]?
     /// The media type with its parameters, if one is given.
     public var contentType: [UInt8]? { self["content-type"] }

@@ -157,8 +157,12 @@ private final class FormNode {
             return .array(own + indexed + appended.map { $0.document(options) })
         }
         var members = members(options)
+        // The least numbers that are no names yet.
+        var index = 0
         for element in own + appended.map({ $0.document(options) }) {
-            members.append(Document.Member(String(members.count), element))
+            while children[Array(String(index).utf8)] != nil { index += 1 }
+            members.append(Document.Member(String(index), element))
+            index += 1
         }
         return .object(members)
     }

@@ -14,16 +14,34 @@ extension JSONReader {
             at += 1
         }
         // 18 digits fit; the rest is looked at again.
-        if at < end, at - first <= 18, at > first, !bytes[at].continuesNumber,
+        if at < end, at - first <= 18, at > first,
             bytes[first] != UInt8(ascii: "0") || at - first == 1
         {
-            if !isNegative {
-                position = at
-                return .integer(Int64(bitPattern: significand))
-            }
-            if significand > 0 {
-                position = at
-                return .integer(0 &- Int64(bitPattern: significand))
+            let byte = bytes[at]
+            if !byte.continuesNumber {
+                if !isNegative {
+                    position = at
+                    return .integer(Int64(bitPattern: significand))
+                }
+                if significand > 0 {
+                    position = at
+                    return .integer(0 &- Int64(bitPattern: significand))
+                }
+            } else if byte == UInt8(ascii: ".") {
+                let whole = at - first
+                at += 1
+                let fraction = at
+                while at < end, bytes[at].isDigit {
+                    significand = significand &* 10 &+ UInt64(bytes[at] &- UInt8(ascii: "0"))
+                    at += 1
+                }
+                let count = at - fraction
+                if at < end, count > 0, whole + count <= 18, !bytes[at].continuesNumber,
+                    let value = DecimalScan.decimal(significand, fractionDigits: count)
+                {
+                    position = at
+                    return .double(isNegative ? -value : value)
+                }
             }
         }
         return try longNumber(bytes)
@@ -135,6 +153,14 @@ struct DecimalScan {
             return isNegative ? -value : value
         }
         return String(validating: bytes[start..<at], as: UTF8.self).flatMap { Double($0) }
+    }
+
+    /// The double nearest to `significand` / 10 ^ `fractionDigits`; nil if one division does not
+    /// give it.
+    @inline(__always)
+    static func decimal(_ significand: UInt64, fractionDigits: Int) -> Double? {
+        guard significand < 1 << 53, fractionDigits <= 22 else { return nil }
+        return Double(significand) / powers[fractionDigits]
     }
 
     private static let powers: [Double] = [

@@ -34,9 +34,10 @@ extension JSONReader {
         }
         let text: String?
         if hasEscapes {
-            text = String(validating: try unescape(bytes, content), as: UTF8.self)
+            let characters = try unescape(bytes, content)
+            text = String(validUTF8: characters, 0..<characters.count)
         } else {
-            text = String(validating: bytes[content], as: UTF8.self)
+            text = String(validUTF8: bytes, content)
         }
         guard let text else {
             throw error(.malformedUTF8, at: content.lowerBound + bytes[content].validUTF8Count)
@@ -55,8 +56,9 @@ extension JSONReader {
         while at < range.upperBound {
             let byte = bytes[at]
             guard byte == UInt8(ascii: "\\") else {
-                result.append(byte)
-                at += 1
+                let start = at
+                while at < range.upperBound, bytes[at] != UInt8(ascii: "\\") { at += 1 }
+                result.append(contentsOf: bytes[start..<at])
                 continue
             }
             guard at + 1 < range.upperBound else { throw error(.malformedEscape, at: at) }
@@ -104,6 +106,17 @@ extension JSONReader {
             unit = unit << 4 | UInt32(truncatingIfNeeded: digit)
         }
         return unit
+    }
+}
+
+extension String {
+    /// The text that the bytes are; nil if they are no UTF-8.
+    init?(validUTF8 bytes: [UInt8], _ range: Range<Int>) {
+        do throws(UTF8.ValidationError) {
+            self.init(copying: try UTF8Span(validating: bytes.span.extracting(range)))
+        } catch {
+            return nil
+        }
     }
 }
 

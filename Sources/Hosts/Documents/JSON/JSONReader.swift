@@ -50,8 +50,11 @@ public struct JSONReader: Sendable {
         case value, firstElement, firstName, name, colon, separator, nothing
     }
     private var expectation = Expectation.value
+    /// The innermost array or object that has not ended; nothing of it counts while `stack` is
+    /// empty.
     private var frame = JSONFrame(isObject: false)
     private var stack: [JSONFrame] = []
+    private var contents = JSONContents()
     private var root: Document?
     private var values = 0
     /// Bytes of the string at `position` that were looked at, with the opening quote.
@@ -140,6 +143,16 @@ public struct JSONReader: Sendable {
                 case .separator: try separator(bytes[at])
                 case .nothing: throw error(.trailingBytes, at: at)
                 }
+            // What follows most often needs no further turn.
+            if isWhole, position < end {
+                if expectation == .separator, bytes[position] == UInt8(ascii: ",") {
+                    position += 1
+                    expectation = frame.isObject ? .name : .value
+                } else if expectation == .colon, bytes[position] == UInt8(ascii: ":") {
+                    position += 1
+                    expectation = .value
+                }
+            }
             // Only strings stop at the end of a step; numbers and words need all their bytes.
             if !isWhole { return scanned > 0 && end < bytes.count ? .paused : .needsInput }
         }
@@ -155,10 +168,9 @@ public struct JSONReader: Sendable {
         switch first {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
             guard let number = try number(bytes) else { return false }
-            if options.packsBytes, !frame.isObject, !stack.isEmpty, frame.elements.isEmpty,
-                case .integer(let value) = number, let byte = UInt8(exactly: value)
+            if options.packsBytes, case .integer(let value) = number,
+                let byte = UInt8(exactly: value), !stack.isEmpty, contents.pack(byte, in: frame)
             {
-                frame.packed.append(byte)
                 expectation = .separator
                 return true
             }
@@ -173,14 +185,11 @@ public struct JSONReader: Sendable {
             try open(isObject: false)
             expectation = .firstElement
         case UInt8(ascii: "t"):
-            guard try literal(bytes, "true") else { return false }
-            try add(.boolean(true))
+            return try literal(bytes, "true", .boolean(true))
         case UInt8(ascii: "f"):
-            guard try literal(bytes, "false") else { return false }
-            try add(.boolean(false))
+            return try literal(bytes, "false", .boolean(false))
         case UInt8(ascii: "n"):
-            guard try literal(bytes, "null") else { return false }
-            try add(.null)
+            return try literal(bytes, "null", .null)
         case UInt8(ascii: "]") where expectation == .firstElement:
             try close()
         default:
@@ -190,18 +199,19 @@ public struct JSONReader: Sendable {
     }
 
     private mutating func literal(
-        _ bytes: [UInt8], _ word: StaticString
+        _ bytes: [UInt8], _ word: StaticString, _ value: Document
     ) throws(JSONError) -> Bool {
-        for (index, byte) in word.description.utf8.enumerated() {
-            guard position + index < bytes.count else {
-                if isComplete { throw error(.unexpectedEnd, at: bytes.count) }
+        var at = position
+        for letter in word.description.utf8 {
+            guard at < bytes.count else {
+                if isComplete { throw error(.unexpectedEnd, at: at) }
                 return false
             }
-            guard bytes[position + index] == byte else {
-                throw error(.expected("a value"), at: position)
-            }
+            guard bytes[at] == letter else { throw error(.expected("a value"), at: position) }
+            at += 1
         }
-        position += word.utf8CodeUnitCount
+        position = at
+        try add(value)
         return true
     }
 
@@ -215,7 +225,7 @@ public struct JSONReader: Sendable {
             root = value
             expectation = .nothing
         } else {
-            frame.add(value)
+            contents.add(value, to: frame)
             expectation = .separator
         }
     }
@@ -224,15 +234,15 @@ public struct JSONReader: Sendable {
         guard stack.count < maximumDepth else {
             throw error(.limit(.depth, maximumDepth), at: position)
         }
-        if !stack.isEmpty, !frame.isObject { frame.unpack() }
+        contents.unpack()
         stack.append(frame)
-        frame = JSONFrame(isObject: isObject)
+        frame = contents.begin(isObject: isObject)
         position += 1
     }
 
     private mutating func close() throws(JSONError) {
         position += 1
-        let document = frame.document
+        let document = contents.end(frame)
         frame = stack.removeLast()
         // The frame below the outermost document is empty, so `stack` tells what is open.
         try add(document)
@@ -250,7 +260,7 @@ public struct JSONReader: Sendable {
         guard first == UInt8(ascii: "\"") else { throw error(.expected("a name"), at: position) }
         let start = position
         guard let text = try string(bytes, upTo: end) else { return false }
-        if frame.take(name: text, mark: nameMark(bytes, start)) {
+        if contents.take(name: text, mark: nameMark(bytes, start), in: &frame) {
             if options.duplicates == .refuse { throw error(.duplicateName(text), at: start) }
             if duplicates.count < 16 {
                 duplicates.append(
@@ -290,60 +300,6 @@ public struct JSONReader: Sendable {
             throw error(.expected(frame.isObject ? "',' or '}'" : "',' or ']'"), at: position)
         }
         return true
-    }
-}
-
-/// An array or object that has not ended.
-struct JSONFrame: Sendable {
-    let isObject: Bool
-    var elements: [Document] = []
-    /// The first elements, as long as all are bytes and the options pack them.
-    var packed: [UInt8] = []
-    private var members: [Document.Member] = []
-    private var name = ""
-    private var marks: [UInt32] = []
-    /// All names, once there are more than can be compared one by one.
-    private var names: Set<ByteName> = []
-
-    private static let comparedNames = 16
-
-    init(isObject: Bool) { self.isObject = isObject }
-
-    @inline(__always)
-    mutating func add(_ value: Document) {
-        if isObject {
-            members.append(Document.Member(name, value))
-        } else {
-            if !packed.isEmpty { unpack() }
-            elements.append(value)
-        }
-    }
-
-    mutating func unpack() {
-        guard !packed.isEmpty else { return }
-        elements = packed.map { .integer(Int64($0)) }
-        packed = []
-    }
-
-    var document: Document {
-        if isObject { return .object(members) }
-        return packed.isEmpty ? .array(elements) : .bytes(packed)
-    }
-
-    /// Keeps the name of the member that follows; whether it repeats.
-    mutating func take(name: String, mark: UInt32) -> Bool {
-        self.name = name
-        if members.count < Self.comparedNames {
-            var repeats = false
-            for index in marks.indices
-            where marks[index] == mark || marks[index] == .max || mark == .max {
-                if members[index].name.hasSameBytes(as: name) { repeats = true }
-            }
-            marks.append(mark)
-            return repeats
-        }
-        if names.isEmpty { names = Set(members.map { ByteName(text: $0.name) }) }
-        return !names.insert(ByteName(text: name)).inserted
     }
 }
 

@@ -1,6 +1,17 @@
 extension JSONWriter {
     /// Writes a value that holds no other, and nothing around it.
-    mutating func appendScalar(_ value: Document) {
+    mutating func appendScalar(_ value: Document, comma: Bool = false) {
+        switch value {
+        case .string(let value):
+            appendString(value, comma: comma)
+            return
+        case .integer(let value):
+            appendDecimal(
+                value.magnitude, fractionDigits: 0, isNegative: value < 0, comma: comma)
+            return
+        case .double(let value) where appendShortDecimal(value, comma: comma): return
+        default: if comma { bytes.append(UInt8(ascii: ",")) }
+        }
         switch value {
         case .null, .array, .object: append("null")
         case .boolean(let value): append(value ? "true" : "false")
@@ -32,31 +43,43 @@ extension JSONWriter {
         bytes.append(contentsOf: text.description.utf8)
     }
 
-    @inline(__always)
     mutating func appendInteger(_ value: Int64) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        appendDigits(value.magnitude)
+        appendDecimal(value.magnitude, fractionDigits: 0, isNegative: value < 0)
     }
 
-    @inline(__always)
     mutating func appendDigits(_ value: UInt64) {
-        if value < 10 {
-            bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value))
-            return
-        }
-        let start = bytes.count
+        appendDecimal(value, fractionDigits: 0, isNegative: false)
+    }
+
+    /// Writes `value` / 10 ^ `fractionDigits`, at most 18 of which are after the point.
+    private mutating func appendDecimal(
+        _ value: UInt64, fractionDigits: Int, isNegative: Bool, comma: Bool = false
+    ) {
+        // A comma, a sign, 20 digits and a point, from the end.
+        var text = InlineArray<24, UInt8>(repeating: 0)
+        var start = text.count
         var rest = value
-        while rest > 0 {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit))
-            rest = quotient
+        var count = 0
+        repeat {
+            if count == fractionDigits, count > 0 {
+                start -= 1
+                text[start] = UInt8(ascii: ".")
+            }
+            start -= 1
+            text[start] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+            count += 1
+        } while rest > 0 || count <= fractionDigits
+        if isNegative {
+            start -= 1
+            text[start] = UInt8(ascii: "-")
         }
-        var low = start
-        var high = bytes.count - 1
-        while low < high {
-            bytes.swapAt(low, high)
-            low += 1
-            high -= 1
+        if comma {
+            start -= 1
+            text[start] = UInt8(ascii: ",")
+        }
+        bytes.append(addingCapacity: text.count) { (output: inout OutputSpan<UInt8>) in
+            for index in start..<text.count { output.append(text[index]) }
         }
     }
 
@@ -69,55 +92,67 @@ extension JSONWriter {
             }
             return
         }
-        if appendShortDecimal(value) { return }
         bytes.append(contentsOf: value.description.utf8)
     }
 
     /// Writes a double that is a decimal of at most 15 digits with 1 to 6 of them after the point.
-    /// Decimals of 15 digits differ as doubles, so the first that is found is the shortest.
-    private mutating func appendShortDecimal(_ value: Double) -> Bool {
+    /// Decimals of 15 digits differ as doubles, so that this is the shortest.
+    private mutating func appendShortDecimal(_ value: Double, comma: Bool) -> Bool {
         let magnitude = value.magnitude
         guard magnitude < 1e9, magnitude >= 1e-3 || magnitude == 0 else { return false }
-        var power = 10.0
-        var divisor: UInt64 = 10
-        for _ in 1...6 {
-            let scaled = (magnitude * power).rounded()
-            if scaled / power == magnitude, scaled < 1e15 {
-                let decimal = UInt64(scaled)
-                if value.sign == .minus { bytes.append(UInt8(ascii: "-")) }
-                appendDigits(decimal / divisor)
-                bytes.append(UInt8(ascii: "."))
-                var fraction = decimal % divisor
-                while divisor > 1 {
-                    divisor /= 10
-                    bytes.append(
-                        UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: fraction / divisor))
-                    fraction %= divisor
-                }
-                return true
-            }
-            power *= 10
-            divisor *= 10
+        // Below 2^50, so that the products and sums are off by less than a half.
+        var decimal = UInt64(magnitude * 1e6 + 0.5)
+        guard Double(decimal) / 1e6 == magnitude else { return false }
+        var digits = 6
+        while digits > 1, decimal % 10 == 0 {
+            decimal /= 10
+            digits -= 1
         }
-        return false
+        appendDecimal(
+            decimal, fractionDigits: digits, isNegative: value.sign == .minus, comma: comma)
+        return true
     }
 
-    mutating func appendString(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        var text = text
-        // Strings of another encoding become UTF-8 once; ours are.
-        text.makeContiguousUTF8()
-        let start = bytes.count
-        bytes.append(contentsOf: text.utf8)
-        var at = start
-        while at < bytes.count, !bytes[at].needsEscape { at += 1 }
-        if at < bytes.count {
-            let tail = Array(bytes[at...])
-            bytes.removeSubrange(at...)
-            for byte in tail { appendCharacter(byte) }
+    /// Writes a string with its quotes, after a comma, before a colon.
+    mutating func appendString(_ text: String, comma: Bool = false, colon: Bool = false) {
+        let characters = text.utf8.span
+        let count = characters.count
+        var index = 0
+        if count <= Self.copiedBytes {
+            bytes.append(addingCapacity: Self.copiedBytes + 4) {
+                (output: inout OutputSpan<UInt8>) in
+                if comma { output.append(UInt8(ascii: ",")) }
+                output.append(UInt8(ascii: "\""))
+                while index < count, !characters[index].needsEscape {
+                    output.append(characters[index])
+                    index += 1
+                }
+                if index == count {
+                    output.append(UInt8(ascii: "\""))
+                    if colon { output.append(UInt8(ascii: ":")) }
+                }
+            }
+            if index == count { return }
+        } else {
+            if comma { bytes.append(UInt8(ascii: ",")) }
+            bytes.append(UInt8(ascii: "\""))
+            while index < count, !characters[index].needsEscape { index += 1 }
+            if index == count {
+                bytes.append(contentsOf: text.utf8)
+            } else {
+                index = 0
+            }
+        }
+        while index < count {
+            appendCharacter(characters[index])
+            index += 1
         }
         bytes.append(UInt8(ascii: "\""))
+        if colon { bytes.append(UInt8(ascii: ":")) }
     }
+
+    /// Longest string that is copied byte by byte.
+    private static let copiedBytes = 28
 
     private mutating func appendCharacter(_ byte: UInt8) {
         guard byte.needsEscape else {

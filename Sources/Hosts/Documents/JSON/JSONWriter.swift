@@ -69,9 +69,7 @@ public struct JSONWriter: Sendable {
 
     /// The name of the member whose value follows.
     public mutating func name(_ name: String) {
-        separate()
-        appendString(name)
-        bytes.append(UInt8(ascii: ":"))
+        appendString(name, comma: needsComma, colon: true)
         needsComma = false
     }
 
@@ -100,8 +98,7 @@ public struct JSONWriter: Sendable {
     /// A value that holds no other.
     @inline(__always)
     mutating func scalar(_ value: Document) {
-        separate()
-        appendScalar(value)
+        appendScalar(value, comma: needsComma)
         needsComma = true
     }
 }
@@ -115,18 +112,21 @@ public struct JSONWriter: Sendable {
 ///         try await send(writer.take())
 ///     }
 public struct JSONWalk: Sendable {
-    private struct Level: Sendable {
-        var elements: [Document]
-        var members: [Document.Member]
-        var packed: [UInt8]
-        var isObject: Bool
-        var next = 0
-
-        @inline(__always)
-        var count: Int { isObject ? members.count : max(elements.count, packed.count) }
+    private enum Contents: Sendable {
+        case elements([Document])
+        case members([Document.Member])
+        case packed([UInt8])
     }
 
+    /// What is written of an array or object.
+    private struct Level: Sendable {
+        var contents: Contents
+        var next = 0
+    }
+
+    /// Arrays and objects that have not ended, but for the innermost.
     private var levels: [Level] = []
+    private var innermost: Level?
     private var root: Document?
 
     public init(_ document: Document) { root = document }
@@ -138,52 +138,74 @@ public struct JSONWalk: Sendable {
             root = nil
             open(document, &writer)
         }
-        while var level = levels.popLast() {
-            // The level is taken out meanwhile, so that nothing is copied.
+        while let level = innermost {
+            var next = level.next
             var opened: Document?
-            while level.next < level.count {
-                if writer.bytes.count >= count {
-                    levels.append(level)
-                    return false
+            var isOver = false
+            switch level.contents {
+            case .elements(let elements):
+                while next < elements.count, opened == nil, writer.bytes.count < count {
+                    let value = elements[next]
+                    next += 1
+                    if value.holdsValues(writer.options) {
+                        opened = value
+                    } else {
+                        writer.scalar(value)
+                    }
                 }
-                let index = level.next
-                level.next += 1
-                if level.isObject { writer.name(level.members[index].name) }
-                if !level.packed.isEmpty {
-                    writer.scalar(.integer(Int64(level.packed[index])))
-                    continue
+                isOver = next == elements.count
+            case .members(let members):
+                while next < members.count, opened == nil, writer.bytes.count < count {
+                    writer.name(members[next].name)
+                    if members[next].value.holdsValues(writer.options) {
+                        opened = members[next].value
+                    } else {
+                        writer.scalar(members[next].value)
+                    }
+                    next += 1
                 }
-                let value = level.isObject ? level.members[index].value : level.elements[index]
-                if value.holdsValues(writer.options) {
-                    opened = value
-                    break
+                isOver = next == members.count
+            case .packed(let bytes):
+                while next < bytes.count, writer.bytes.count < count {
+                    writer.scalar(.integer(Int64(bytes[next])))
+                    next += 1
                 }
-                writer.scalar(value)
+                isOver = next == bytes.count
             }
+            innermost?.next = next
             if let opened {
-                levels.append(level)
                 open(opened, &writer)
+            } else if isOver {
+                if case .members = level.contents {
+                    writer.end(UInt8(ascii: "}"))
+                } else {
+                    writer.end(UInt8(ascii: "]"))
+                }
+                innermost = levels.popLast()
             } else {
-                writer.end(level.isObject ? UInt8(ascii: "}") : UInt8(ascii: "]"))
+                return false
             }
         }
         return true
     }
 
     private mutating func open(_ document: Document, _ writer: inout JSONWriter) {
-        var level = Level(elements: [], members: [], packed: [], isObject: false)
+        let contents: Contents
         switch document {
-        case .array(let elements): level.elements = elements
-        case .object(let members):
-            level.members = members
-            level.isObject = true
-        case .bytes(let bytes) where writer.options.bytes == .array: level.packed = bytes
+        case .array(let elements): contents = .elements(elements)
+        case .object(let members): contents = .members(members)
+        case .bytes(let bytes) where writer.options.bytes == .array: contents = .packed(bytes)
         default:
             writer.scalar(document)
             return
         }
-        writer.begin(level.isObject ? UInt8(ascii: "{") : UInt8(ascii: "["))
-        levels.append(level)
+        if case .members = contents {
+            writer.begin(UInt8(ascii: "{"))
+        } else {
+            writer.begin(UInt8(ascii: "["))
+        }
+        if let innermost { levels.append(innermost) }
+        innermost = Level(contents: contents)
     }
 }
 

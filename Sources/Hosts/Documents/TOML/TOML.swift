@@ -36,8 +36,9 @@ struct TOMLReader {
 
     mutating func read() throws(TOMLError) -> Document {
         if bytes.count > options.bytes { throw error(.bytes(options.bytes)) }
-        let valid = bytes[...].validUTF8Count
-        if valid < bytes.count { throw error(.malformedUTF8, at: valid) }
+        if (try? UTF8Span(validating: bytes.span)) == nil {
+            throw error(.malformedUTF8, at: bytes[...].validUTF8Count)
+        }
         let root = TOMLTable(.header)
         var table = root
         // Keys before the current table's own, which count for the depth.
@@ -77,8 +78,10 @@ struct TOMLReader {
                 table.set(key, .table(child))
                 table = child
             case .table(let child) where child.kind != .closed: table = child
-            case .tables(let tables):
-                guard let last = tables.last else { throw error(.redefinition(key), at: start) }
+            case .tables(let list):
+                guard let last = list.tables.last else {
+                    throw error(.redefinition(key), at: start)
+                }
                 table = last
             default: throw error(.redefinition(key), at: start)
             }
@@ -86,8 +89,8 @@ struct TOMLReader {
         guard let key = keys.last else { throw error(.expected("a key"), at: start) }
         let child = TOMLTable(.header)
         switch table[key] {
-        case nil: table.set(key, isArray ? .tables([child]) : .table(child))
-        case .tables where isArray: table.append(key, child)
+        case nil: table.set(key, isArray ? .tables(TOMLTable.List(child)) : .table(child))
+        case .tables(let list) where isArray: list.append(child)
         case .table(let known) where !isArray && known.kind == .implicit:
             known.kind = .header
             return known

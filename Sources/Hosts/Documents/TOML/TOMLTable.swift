@@ -14,7 +14,16 @@ final class TOMLTable {
     enum Entry {
         case value(Document)
         case table(TOMLTable)
-        case tables([TOMLTable])
+        case tables(List)
+    }
+
+    /// An array of tables: an object, so that it is never copied when a table is added.
+    final class List {
+        fileprivate(set) var tables: [TOMLTable]
+
+        init(_ first: TOMLTable) { tables = [first] }
+
+        func append(_ table: TOMLTable) { tables.append(table) }
     }
 
     var kind: Kind
@@ -30,17 +39,6 @@ final class TOMLTable {
         if entries.updateValue(entry, forKey: name) == nil { order.append(name) }
     }
 
-    /// Adds a table to an array of tables that is there.
-    func append(_ key: String, _ table: TOMLTable) {
-        let name = ByteName(text: key)
-        // Taken out meanwhile, so that the array is not copied.
-        guard case .tables(var tables)? = entries.updateValue(.value(.null), forKey: name) else {
-            return
-        }
-        tables.append(table)
-        entries[name] = .tables(tables)
-    }
-
     var document: Document {
         .object(
             order.compactMap { name in
@@ -48,7 +46,7 @@ final class TOMLTable {
                 switch entries[name] {
                 case .value(let document): value = document
                 case .table(let table): value = table.document
-                case .tables(let tables): value = .array(tables.map(\.document))
+                case .tables(let list): value = .array(list.tables.map(\.document))
                 case nil: return nil
                 }
                 return Document.Member(name.text, value)

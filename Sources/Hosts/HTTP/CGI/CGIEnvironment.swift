@@ -36,8 +36,8 @@ public struct CGIContext: Sendable {
     }
 }
 
-/// The environment variables and arguments of a CGI program (RFC 3875, section 4.1), with those that
-/// WAGI adds.
+/// The environment variables and arguments of a CGI program (RFC 3875, section 4.1), with those
+/// that WAGI adds.
 public enum CGIEnvironment {
     /// Variables in order, `name` and `value` as bytes without NUL.
     ///
@@ -118,7 +118,8 @@ public enum CGIEnvironment {
             variables.append(([UInt8](name), Array(value.prefix { $0 != 0 })))
         }
 
-        /// Adds `HTTP_` variables; repeated fields become one, with commas, cookies with semicolons.
+        /// Adds `HTTP_` variables; repeated fields become one, with commas, cookies with
+        /// semicolons.
         mutating func addFields(_ fields: Fields) {
             var positions: [[UInt8]: Int] = [:]
             for index in 0..<fields.count {

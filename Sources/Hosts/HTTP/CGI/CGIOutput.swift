@@ -1,8 +1,9 @@
 /// Reads what a CGI program writes to its standard output (RFC 3875, section 6), piece by piece.
 ///
-/// Header lines end with LF or CR LF, and an empty line ends them. Output that does not start with a
-/// header line is a body of `text/plain`, as a program that only prints has it; so is output whose
-/// first lines look like fields, but are not ended by an empty line and name neither `Content-Type`,
+/// Header lines end with LF or CR LF, and an empty line ends them. Output that does not start with
+/// a header line is a body of `text/plain`, as a program that only prints has it; so is output
+/// whose first lines look like fields, but are not ended by an empty line and name neither
+/// `Content-Type`,
 /// `Location` nor `Status`. What the program says
 /// about the connection or the length of the message is not taken over.
 public struct CGIOutput: Sendable {
@@ -49,8 +50,8 @@ public struct CGIOutput: Sendable {
     private var location: [UInt8]?
     private var hasType = false
     private var hasColon = false
-    /// Whether one of the fields came that only a header of CGI has: an output whose first lines merely
-    /// look like fields is a text.
+    /// Whether one of the fields came that only a header of CGI has: an output whose first lines
+    /// merely look like fields is a text.
     private var isCertain: Bool { hasType || location != nil || status != nil }
 
     public init(limit: Int = 64 * 1024, fieldLimit: Int = 128) {
@@ -100,8 +101,8 @@ public struct CGIOutput: Sendable {
         }
     }
 
-    /// Whether the first line can still be a field with its newest byte: a token, then a colon, then
-    /// anything.
+    /// Whether the first line can still be a field with its newest byte: a token, then a colon,
+    /// then anything.
     private mutating func canBeHeader(_ byte: UInt8) -> Bool {
         if hasColon || ByteSet.token.contains(byte) { return true }
         hasColon = byte == ASCII.colon && bytes.count > 1

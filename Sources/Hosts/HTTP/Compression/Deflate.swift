@@ -1,5 +1,5 @@
-/// Compresses a stream (RFC 1951): matches in a window of 32 KiB, found through chains of hashes, in
-/// blocks with fixed or dynamic codes, or stored where that is shorter.
+/// Compresses a stream (RFC 1951): matches in a window of 32 KiB, found through chains of hashes,
+/// in blocks with fixed or dynamic codes, or stored where that is shorter.
 ///
 /// Memory is about 450 KiB for each stream. Time is linear: at most 32 candidates are looked at for
 /// each position.
@@ -64,7 +64,8 @@ public struct Deflate: Sendable {
         writeStored(0..<0, isFinal: false, to: &output)
     }
 
-    /// Makes tokens of what is in the buffer. Unless it is the last, enough stays for a longest match.
+    /// Makes tokens of what is in the buffer. Unless it is the last, enough stays for a longest
+    /// match.
     private mutating func advance(isLast: Bool, to output: inout [UInt8]) {
         let end = isLast ? buffer.count : buffer.count &- Self.maximumLength &- 1
         while position < end {

@@ -29,8 +29,8 @@ struct DeflateBlock {
                 + Int(DeflateSymbols.distanceExtra[distance])
         }
         literalLengths = HuffmanLengths.lengths(of: literals, limit: 15)
-        // Some decoders want two distances even where none is used; one with one bit is enough for all
-        // that we know, and complete codes are the safest.
+        // Some decoders want two distances even where none is used; one with one bit is enough for
+        // all that we know, and complete codes are the safest.
         if distances.allSatisfy({ $0 == 0 }) { distances[0] = 1 }
         if distances.count(where: { $0 > 0 }) == 1 {
             distances[distances[0] == 0 ? 0 : 1] = 1

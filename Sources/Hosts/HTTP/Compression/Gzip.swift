@@ -130,7 +130,8 @@ public struct GzipDecoder: Sendable {
         }
     }
 
-    /// Whether `pending` is a whole header. Called with each byte more, which the limit keeps cheap.
+    /// Whether `pending` is a whole header. Called with each byte more, which the limit keeps
+    /// cheap.
     private mutating func isHeaderComplete() throws(Inflate.Fault) -> Bool {
         if pending.count > Self.headerLimit { throw .gzip }
         guard pending.count >= 10 else { return false }

@@ -1,7 +1,7 @@
 /// Lengths of prefix codes, and the codes of lengths (RFC 1951 3.2.2).
 enum HuffmanLengths {
-    /// The lengths of an optimal code for frequencies, none longer than a limit. Symbols that do not
-    /// occur have length 0; a single symbol has length 1.
+    /// The lengths of an optimal code for frequencies, none longer than a limit. Symbols that do
+    /// not occur have length 0; a single symbol has length 1.
     ///
     /// - Parameter limit: at most 15, and 2 to its power is at least the number of symbols.
     static func lengths(of frequencies: [UInt32], limit: Int) -> [UInt8] {

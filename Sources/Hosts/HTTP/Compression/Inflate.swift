@@ -1,5 +1,5 @@
-/// Decompresses a stream (RFC 1951) from pieces of bytes, into pieces of a bounded size: a few bytes
-/// can be a thousand times as many.
+/// Decompresses a stream (RFC 1951) from pieces of bytes, into pieces of a bounded size: a few
+/// bytes can be a thousand times as many.
 ///
 ///     while true {
 ///         let state = try inflate.next(input.span, at: &position, into: &output, upTo: 65_536)
@@ -113,9 +113,9 @@ public struct Inflate: Sendable {
         }
     }
 
-    /// Puts whole bytes of this call's input that were not decoded back, so that no input is held when
-    /// the caller may go on with another one. Older bytes are never left: what they hold was decoded
-    /// as soon as it was complete.
+    /// Puts whole bytes of this call's input that were not decoded back, so that no input is held
+    /// when the caller may go on with another one. Older bytes are never left: what they hold was
+    /// decoded as soon as it was complete.
     private mutating func returnBytes(to position: inout Int, start: Int) {
         let count = min(Int(truncatingIfNeeded: bitCount / 8), position &- start)
         position &-= count

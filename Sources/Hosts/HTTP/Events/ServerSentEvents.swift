@@ -18,8 +18,8 @@ public struct ServerSentEvent: Equatable, Sendable {
 public enum ServerSentEventWriter {
     /// Appends an event.
     ///
-    /// - Throws: `.fieldValue` if type or id hold a line end, or the id NUL: such a line would be read
-    ///   as another one. Line ends in the data make several data lines.
+    /// - Throws: `.fieldValue` if type or id hold a line end, or the id NUL: such a line would be
+    ///   read as another one. Line ends in the data make several data lines.
     public static func write(_ event: ServerSentEvent, to output: inout [UInt8])
         throws(WritingFault)
     {
@@ -52,8 +52,8 @@ public enum ServerSentEventWriter {
         output.append(text: "\n\n")
     }
 
-    /// Appends a comment, which keeps proxies from closing a silent stream. Bytes that end lines become
-    /// spaces.
+    /// Appends a comment, which keeps proxies from closing a silent stream. Bytes that end lines
+    /// become spaces.
     public static func comment(_ text: some Collection<UInt8>, to output: inout [UInt8]) {
         output.append(text: ": ")
         for byte in text {

@@ -1,7 +1,7 @@
 /// Media types of files by the ending of their names.
 public enum ContentTypes {
-    /// The type for `Content-Type`; `application/octet-stream` for endings that are not known. Texts are
-    /// UTF-8.
+    /// The type for `Content-Type`; `application/octet-stream` for endings that are not known.
+    /// Texts are UTF-8.
     public static func type(ofFile name: some BidirectionalCollection<UInt8>) -> StaticString {
         guard let dot = name.lastIndex(of: ASCII.dot) else { return unknown }
         let ending = name[name.index(after: dot)...].map(\.lowercase)

@@ -20,7 +20,8 @@ public enum FileAnswer: Equatable, Sendable {
     case whole
     /// 206 with the bytes of one range.
     case range(Range<UInt64>)
-    /// 206 with several ranges as `multipart/byteranges`, in the order in which they were asked for.
+    /// 206 with several ranges as `multipart/byteranges`, in the order in which they were asked
+    /// for.
     case ranges([Range<UInt64>])
     /// 304 without a body.
     case notModified
@@ -89,8 +90,8 @@ public enum FileAnswer: Equatable, Sendable {
         }
     }
 
-    /// `If-Range`: the same strong tag, or exactly the date of a file that was not changed within the
-    /// last second, whose date could still be that of two versions.
+    /// `If-Range`: the same strong tag, or exactly the date of a file that was not changed within
+    /// the last second, whose date could still be that of two versions.
     private static func allowsRange(_ request: RequestHead, _ file: FileFacts, now: HTTPDate)
         -> Bool
     {
@@ -126,8 +127,8 @@ public enum FileAnswer: Equatable, Sendable {
     ///   - type: the media type of the file.
     ///   - boundary: separates the ranges of a multipart body; must not occur in the file, so 16
     ///     random bytes in hexadecimal. Only for `.ranges`.
-    /// - Returns: The head, and what the body consists of, in order: bytes that are sent as they are,
-    ///   and ranges of the file.
+    /// - Returns: The head, and what the body consists of, in order: bytes that are sent as they
+    ///   are, and ranges of the file.
     public func response(_ file: FileFacts, type: [UInt8], boundary: [UInt8]) throws(WritingFault)
         -> (head: ResponseHead, body: [FileBodyPart])
     {

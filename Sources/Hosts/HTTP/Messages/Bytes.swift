@@ -1,6 +1,7 @@
 // Soundness: this file lends the bytes of arrays, spans and literals to the standard library and to
 // comparisons, for the length of a call. Indices into a literal are below its `utf8CodeUnitCount`,
-// words of eight bytes are loaded only where eight bytes are left, and no pointer leaves a function.
+// words of eight bytes are loaded only where eight bytes are left, and no pointer leaves a
+// function.
 
 /// A set of ASCII characters, as a bit each. Bytes from 128 on are in none.
 struct ByteSet {
@@ -146,7 +147,8 @@ extension [UInt8] {
 }
 
 extension Collection<UInt8> where Index == Int {
-    /// Whether the bytes are those of a literal in lower case, ignoring the case of letters in them.
+    /// Whether the bytes are those of a literal in lower case, ignoring the case of letters in
+    /// them.
     @inline(__always)
     func equals(lowercase text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
@@ -229,8 +231,9 @@ extension Span<UInt8> {
             var index = 0
             while bytes.count &- index >= 8 {
                 let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                // Marks bytes below 0x20, and those that are 0x7f; a tab is marked as well, and a byte
-                // after a marked one may be: the bytes of such a word are looked at one by one.
+                // Marks bytes below 0x20, and those that are 0x7f; a tab is marked as well, and a
+                // byte after a marked one may be: the bytes of such a word are looked at one by
+                // one.
                 let low = (word &- 0x2020_2020_2020_2020) & ~word
                 let other = word ^ 0x7f7f_7f7f_7f7f_7f7f
                 let delete = (other &- 0x0101_0101_0101_0101) & ~other

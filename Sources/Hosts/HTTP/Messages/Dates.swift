@@ -2,8 +2,8 @@
 public struct HTTPDate: Comparable, Hashable, Sendable {
     public let seconds: Int64
 
-    /// - Parameter seconds: since the epoch; times outside of the years 1 to 9999 become the nearest
-    ///   in them.
+    /// - Parameter seconds: since the epoch; times outside of the years 1 to 9999 become the
+    ///   nearest in them.
     public init(seconds: Int64) {
         self.seconds = min(max(seconds, -62_135_596_800), 253_402_300_799)
     }

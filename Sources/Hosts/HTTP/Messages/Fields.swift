@@ -1,8 +1,9 @@
 /// The header or trailer fields of a message, in order and with repetitions (RFC 9110, section 5).
 ///
-/// All bytes are in one buffer, and a field is two ranges of it: reading or adding a field allocates
-/// nothing of its own. Names are compared without regard to the case of ASCII letters. Names are
-/// tokens and values hold no CR, LF, NUL or other control characters: `append` refuses them.
+/// All bytes are in one buffer, and a field is two ranges of it: reading or adding a field
+/// allocates nothing of its own. Names are compared without regard to the case of ASCII letters.
+/// Names are tokens and values hold no CR, LF, NUL or other control characters: `append` refuses
+/// them.
 ///
 ///     var fields = Fields()
 ///     try fields.append("Content-Type", "text/plain")

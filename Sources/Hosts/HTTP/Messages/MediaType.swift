@@ -41,8 +41,8 @@ extension Fields {
         return values.count == 1 ? MediaType(values[0]) : nil
     }
 
-    /// How much a client wants a media type, in thousandths: 0 if it does not (RFC 9110 12.5.1). The
-    /// most specific range that fits decides; without an `Accept` field everything is wanted.
+    /// How much a client wants a media type, in thousandths: 0 if it does not (RFC 9110 12.5.1).
+    /// The most specific range that fits decides; without an `Accept` field everything is wanted.
     ///
     /// - Parameter type: `type/subtype` in lower case.
     public func acceptance(of type: StaticString) -> Int {
@@ -75,7 +75,8 @@ extension Fields {
         return best.specificity < 0 ? 0 : best.quality
     }
 
-    /// How much a client wants a content coding, in thousandths: 0 if it does not (RFC 9110 12.5.3).
+    /// How much a client wants a content coding, in thousandths: 0 if it does not (RFC 9110
+    /// 12.5.3).
     /// `identity` is wanted unless it is refused; others only if they are named, or `*` is.
     ///
     /// - Parameter coding: in lower case, such as `gzip`; `x-gzip` counts as `gzip`.
@@ -94,8 +95,8 @@ extension Fields {
         return other ?? (isIdentity ? 1000 : 0)
     }
 
-    /// Whether a response should be compressed by gzip: the client takes it at least as gladly as the
-    /// plain bytes.
+    /// Whether a response should be compressed by gzip: the client takes it at least as gladly as
+    /// the plain bytes.
     public var prefersGzip: Bool {
         guard contains("accept-encoding") else { return false }
         let gzip = acceptance(ofCoding: "gzip")

@@ -19,8 +19,8 @@ public enum RangeSpecifier: Equatable, Sendable {
 }
 
 extension Fields {
-    /// What `Range` asks for; nil if there is no such field, several, another unit, or an ill-formed
-    /// value: the field is then ignored (RFC 9110 14.2).
+    /// What `Range` asks for; nil if there is no such field, several, another unit, or an
+    /// ill-formed value: the field is then ignored (RFC 9110 14.2).
     public var ranges: [RangeSpecifier]? {
         let values = all("range")
         guard values.count == 1, let equals = values[0].firstIndex(of: ASCII.equals),

@@ -1,5 +1,5 @@
-/// Decodes the chunked transfer coding (RFC 9112 7.1) over arbitrary splits of the input. Body bytes
-/// are not copied: each piece is a range of the input.
+/// Decodes the chunked transfer coding (RFC 9112 7.1) over arbitrary splits of the input. Body
+/// bytes are not copied: each piece is a range of the input.
 struct ChunkedBody: Sendable {
     enum Event {
         case body(Range<Int>)

@@ -95,8 +95,8 @@ public enum ResponseFault: Error, Equatable, Sendable {
     case unexpected
 }
 
-/// Why a message cannot be written: a mistake of the program, or bytes of a guest that may not be in
-/// a message. Nothing of the refused part is written.
+/// Why a message cannot be written: a mistake of the program, or bytes of a guest that may not be
+/// in a message. Nothing of the refused part is written.
 public enum WritingFault: Error, Equatable, Sendable {
     case method
     case target

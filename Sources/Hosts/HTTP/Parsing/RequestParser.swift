@@ -10,8 +10,8 @@ public enum RequestEvent: Equatable, Sendable {
 
 /// Parses the requests of a connection from pieces of bytes (RFC 9112).
 ///
-/// The caller owns the input and says where parsing stands. The parser copies heads, and gives bodies
-/// out as ranges of the input: back-pressure is not to call it.
+/// The caller owns the input and says where parsing stands. The parser copies heads, and gives
+/// bodies out as ranges of the input: back-pressure is not to call it.
 ///
 ///     var parser = RequestParser()
 ///     var position = 0

@@ -1,4 +1,5 @@
-/// What the fields of a request mean for its body and its connection (RFC 9112, sections 3.2, 6, 9).
+/// What the fields of a request mean for its body and its connection (RFC 9112, sections 3.2, 6,
+/// 9).
 enum RequestRules {
     /// What one pass over the fields found.
     private struct Findings {

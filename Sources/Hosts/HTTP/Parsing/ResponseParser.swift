@@ -8,8 +8,8 @@ public enum ResponseEvent: Equatable, Sendable {
     case end(trailers: Fields)
 }
 
-/// Parses the responses of a connection from pieces of bytes (RFC 9112). As `RequestParser`, it copies
-/// heads only.
+/// Parses the responses of a connection from pieces of bytes (RFC 9112). As `RequestParser`, it
+/// copies heads only.
 ///
 /// The body's end depends on the request, so each request must be announced before its response:
 ///

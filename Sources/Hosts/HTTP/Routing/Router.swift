@@ -4,14 +4,14 @@
 ///     try router.add(.get, "/wasm/:id", show)
 ///     try router.add(nil, "/files/...", files)     // any method, and all paths below /files
 ///
-/// A pattern is a path whose segments are literal bytes, `:name` for one segment with any bytes, or a
-/// final `...` for zero or more segments. Literals go before parameters, and both before `...`, so
-/// that the most specific pattern wins whatever the order of adding. Without a route of its own, HEAD
-/// is served by GET, and OPTIONS is answered by the table.
+/// A pattern is a path whose segments are literal bytes, `:name` for one segment with any bytes, or
+/// a final `...` for zero or more segments. Literals go before parameters, and both before `...`,
+/// so that the most specific pattern wins whatever the order of adding. Without a route of its own,
+/// HEAD is served by GET, and OPTIONS is answered by the table.
 public struct Router<Value: Sendable>: Sendable {
     public enum Fault: Error, Equatable, Sendable {
-        /// The pattern is no path, something follows `...`, a parameter has no name, or there are more
-        /// than 64 segments.
+        /// The pattern is no path, something follows `...`, a parameter has no name, or there are
+        /// more than 64 segments.
         case pattern
         /// Method and pattern are there already, perhaps with other names of parameters.
         case duplicate

@@ -63,8 +63,8 @@ public struct SameOriginRules: Equatable, Sendable {
         return .allowed
     }
 
-    /// Whether an origin is what the request was sent to. The scheme does not count: a proxy in front
-    /// may speak TLS, and its port is then that of the scheme.
+    /// Whether an origin is what the request was sent to. The scheme does not count: a proxy in
+    /// front may speak TLS, and its port is then that of the scheme.
     private func isSame(_ origin: ArraySlice<UInt8>, host: Authority?) -> Bool {
         guard let host, let origin = Origin(origin) else { return false }
         guard origin.authority.host == host.host else { return false }

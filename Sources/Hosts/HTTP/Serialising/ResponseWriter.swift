@@ -6,16 +6,17 @@
 ///     try writer.end(to: &output)
 ///     // writer.keepsAlive says whether the connection goes on.
 ///
-/// The writer adds `Content-Length` or `Transfer-Encoding`, `Connection` and `Date`. Responses to HEAD
-/// have the same head as to GET, and no body; pieces that are written are then dropped, as with 204
-/// and 304.
+/// The writer adds `Content-Length` or `Transfer-Encoding`, `Connection` and `Date`. Responses to
+/// HEAD have the same head as to GET, and no body; pieces that are written are then dropped, as
+/// with 204 and 304.
 public struct ResponseWriter: Sendable {
     private let isHead: Bool
     private let version: Version
     private var body: BodyWriter?
     private var isEnded = false
 
-    /// Whether the connection may carry another request. A server that stops sets it to false before
+    /// Whether the connection may carry another request. A server that stops sets it to false
+    /// before
     /// `begin`, which then says so to the client.
     public var keepsAlive: Bool
 
@@ -86,8 +87,8 @@ public struct ResponseWriter: Sendable {
         }
     }
 
-    /// The fields that a GET would have, also for HEAD; 204 and 1xx have none (RFC 9110 8.6), and 304
-    /// none because its length would be that of another response.
+    /// The fields that a GET would have, also for HEAD; 204 and 1xx have none (RFC 9110 8.6), and
+    /// 304 none because its length would be that of another response.
     private func writeFraming(
         _ status: Status, _ length: BodyLength, _ form: BodyWriter.Form, to output: inout [UInt8]
     ) {
@@ -185,6 +186,9 @@ public struct DateLine: Sendable {
         self.date = date
         bytes = Self.line(date)
     }
+
+    /// Appends the line with its end.
+    public func write(to output: inout [UInt8]) { output.append(contentsOf: bytes) }
 
     /// Makes the line anew if the second is another one. A server calls it when its clock was read.
     public mutating func update(_ date: HTTPDate) {

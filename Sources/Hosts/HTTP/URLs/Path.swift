@@ -1,5 +1,5 @@
-/// The decoded segments of a path. No segment is `.`, `..` or empty, and none holds NUL; a segment may
-/// hold a slash that was written as `%2F`, which is never a separator.
+/// The decoded segments of a path. No segment is `.`, `..` or empty, and none holds NUL; a segment
+/// may hold a slash that was written as `%2F`, which is never a separator.
 public struct Path: Equatable, Sendable {
     public enum Fault: Error, Equatable, Sendable {
         /// The path does not start with a slash.
@@ -46,8 +46,8 @@ public struct Path: Equatable, Sendable {
         isFolder = false
     }
 
-    /// Whether each segment is a name of a file on any system of ours: no slash, no `..`, at most 255
-    /// bytes.
+    /// Whether each segment is a name of a file on any system of ours: no slash, no `..`, at most
+    /// 255 bytes.
     public var isSafeForFiles: Bool {
         segments.allSatisfy { $0.count <= 255 && !$0.contains(ASCII.slash) }
     }

@@ -12,8 +12,8 @@ public struct URL: Equatable, Sendable {
     /// Without the number sign; never sent.
     public let fragment: [UInt8]?
 
-    /// Reads `scheme://authority/path?query#fragment`; nil for anything else. Control characters and
-    /// spaces are refused; other bytes that RFC 3986 forbids are percent-encoded.
+    /// Reads `scheme://authority/path?query#fragment`; nil for anything else. Control characters
+    /// and spaces are refused; other bytes that RFC 3986 forbids are percent-encoded.
     public init?(_ bytes: some Collection<UInt8>) {
         guard let reference = Reference(Array(bytes)), let scheme = reference.scheme,
             let authority = reference.authority

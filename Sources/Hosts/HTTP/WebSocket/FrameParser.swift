@@ -65,10 +65,11 @@ public enum WebSocketFault: Error, Equatable, Sendable {
     }
 }
 
-/// Reads the frames of a peer from pieces of bytes and puts messages together (RFC 6455, section 5).
+/// Reads the frames of a peer from pieces of bytes and puts messages together (RFC 6455, section
+/// 5).
 ///
-/// Extensions are not negotiated, so reserved bits are faults. Texts are checked as they come; memory
-/// is that of the message so far, at most `limit` bytes.
+/// Extensions are not negotiated, so reserved bits are faults. Texts are checked as they come;
+/// memory is that of the message so far, at most `limit` bytes.
 public struct WebSocketParser: Sendable {
     public enum Role: Sendable {
         /// Reads what clients send: masked frames.

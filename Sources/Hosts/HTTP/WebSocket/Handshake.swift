@@ -4,8 +4,8 @@ public enum WebSocketHandshake {
     public enum Fault: Error, Equatable, Sendable {
         /// It does not ask for one: an ordinary request.
         case notAsked
-        /// The method is not GET, the version of HTTP is 1.0, there is a body, or a field is missing
-        /// or malformed: 400.
+        /// The method is not GET, the version of HTTP is 1.0, there is a body, or a field is
+        /// missing or malformed: 400.
         case malformed
         /// Another version than 13: 426 with `Sec-WebSocket-Version: 13`.
         case version

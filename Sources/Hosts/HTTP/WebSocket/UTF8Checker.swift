@@ -1,5 +1,5 @@
-/// Checks that pieces of bytes are UTF-8, as soon as a byte is wrong (RFC 3629): no overlong forms, no
-/// surrogates, nothing above U+10FFFF.
+/// Checks that pieces of bytes are UTF-8, as soon as a byte is wrong (RFC 3629): no overlong forms,
+/// no surrogates, nothing above U+10FFFF.
 struct UTF8Checker: Sendable {
     /// Continuation bytes that are still to come, and the bounds of the next one.
     private var missing = 0

@@ -1,0 +1,168 @@
+// Soundness: each continuation is resumed by exactly one of the two closures that a call is added with:
+// the pool calls one of them, once.
+
+import Synchronization
+import WasmSystem
+
+/// A few threads for calls that block in the kernel: opening files, `fsync`, reading folders.
+///
+/// Threads are started when they are needed, and end when they had nothing to do for ten seconds.
+public final class BlockingPool: Sendable {
+    /// How many threads there are at most.
+    public let threadLimit: Int
+    /// How many calls may wait for a thread.
+    public let queueLimit: Int
+
+    private struct Call: Sendable {
+        let number: UInt64
+        let run: @Sendable () -> Void
+        let cancel: @Sendable () -> Void
+    }
+
+    private struct State: Sendable {
+        var queue: [Call] = []
+        var threads = 0
+        var idle = 0
+        var lastNumber: UInt64 = 0
+        var total: UInt64 = 0
+        var running = 0
+    }
+
+    private let state = Mutex(State())
+    /// Counts calls that were added, for threads that wait.
+    private let turn = WordCell()
+
+    public init(threadLimit: Int = 4, queueLimit: Int = 1024) {
+        self.threadLimit = max(threadLimit, 1)
+        self.queueLimit = max(queueLimit, 1)
+    }
+
+    /// Calls that run now.
+    public var runningCount: Int { state.withLock { $0.running } }
+    /// Calls that wait for a thread.
+    public var queuedCount: Int { state.withLock { $0.queue.count } }
+    /// Calls that were ever started.
+    public var totalCount: UInt64 { state.withLock { $0.total } }
+    /// Threads that there are now.
+    public var threadCount: Int { state.withLock { $0.threads } }
+
+    /// Adds a call; nil if too many wait. `cancel` is called instead of `run` if the call is cancelled
+    /// before it starts, or no thread can be had.
+    func add(
+        _ run: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void
+    ) -> UInt64? {
+        let (number, startsThread) = state.withLock { state -> (UInt64?, Bool) in
+            guard state.queue.count < queueLimit else { return (nil, false) }
+            state.lastNumber += 1
+            state.queue.append(Call(number: state.lastNumber, run: run, cancel: cancel))
+            guard state.queue.count > state.idle, state.threads < threadLimit else {
+                return (state.lastNumber, false)
+            }
+            state.threads += 1
+            return (state.lastNumber, true)
+        }
+        guard let number else { return nil }
+        if startsThread {
+            let options = SystemThread.Options(takesSignals: false)
+            if !SystemThread.startDetached(options, { [self] in work() }) { threadFailed() }
+        }
+        turn.advance()
+        return number
+    }
+
+    /// Takes a call that has not started out of the queue.
+    func cancel(_ number: UInt64) {
+        let call = state.withLock { state -> Call? in
+            guard let index = state.queue.firstIndex(where: { $0.number == number }) else {
+                return nil
+            }
+            return state.queue.remove(at: index)
+        }
+        call?.cancel()
+    }
+
+    private func threadFailed() {
+        let calls = state.withLock { state -> [Call] in
+            state.threads -= 1
+            guard state.threads == 0 else { return [] }
+            defer { state.queue = [] }
+            return state.queue
+        }
+        for call in calls { call.cancel() }
+    }
+
+    private func work() {
+        while true {
+            let seen = turn.value
+            if let call = next() {
+                call.run()
+                state.withLock { $0.running -= 1 }
+                continue
+            }
+            state.withLock { $0.idle += 1 }
+            let end = SystemClock.monotonic.now &+ 10_000_000_000
+            var isOver = false
+            while turn.value == seen, !isOver {
+                turn.wait(while: seen, nanoseconds: 10_000_000_000)
+                isOver = SystemClock.monotonic.now >= end
+            }
+            let ends = state.withLock { state in
+                state.idle -= 1
+                guard isOver, state.queue.isEmpty else { return false }
+                state.threads -= 1
+                return true
+            }
+            if ends { return }
+        }
+    }
+
+    private func next() -> Call? {
+        state.withLock { state in
+            guard !state.queue.isEmpty else { return nil }
+            state.running += 1
+            state.total += 1
+            return state.queue.removeFirst()
+        }
+    }
+}
+
+extension EventLoop {
+    /// Runs a call that blocks on a thread of the pool, and waits for it without holding the loop.
+    ///
+    /// A call that has not begun is not made when the task is cancelled; one that has runs to its end,
+    /// and is waited for.
+    ///
+    /// - Throws: `LoopError.tooManyCalls`, `.cancelled`; what `body` throws.
+    public func blocking<Success: Sendable>(
+        _ body: @escaping @Sendable () throws -> Success
+    ) async throws -> Success {
+        let cell = Mutex<(number: UInt64, isCancelled: Bool)>((0, false))
+        let pool = pool
+        let result = await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation {
+                (continuation: UnsafeContinuation<Result<Success, any Error>, Never>) in
+                let number = pool.add {
+                    unsafe continuation.resume(returning: Result { try body() })
+                } cancel: {
+                    unsafe continuation.resume(returning: .failure(LoopError.cancelled))
+                }
+                guard let number else {
+                    return unsafe continuation.resume(returning: .failure(LoopError.tooManyCalls))
+                }
+                let isCancelled = cell.withLock { state in
+                    state.number = number
+                    return state.isCancelled
+                }
+                if isCancelled { pool.cancel(number) }
+            }
+        } onCancel: {
+            let number = cell.withLock { state in
+                state.isCancelled = true
+                return state.number
+            }
+            // 0 is no call: the task has not come that far, and looks itself.
+            if number != 0 { pool.cancel(number) }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,41 @@
+import WasmSystem
+
+/// A time on the monotonic clock, which loops measure deadlines by.
+public struct LoopInstant: Comparable, Hashable, Sendable {
+    /// Nanoseconds since the clock's zero.
+    public var nanoseconds: UInt64
+
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+    /// The time now; some 20 ns.
+    public static var now: LoopInstant { LoopInstant(nanoseconds: SystemClock.monotonic.now) }
+
+    /// A time that never comes.
+    public static let never = LoopInstant(nanoseconds: .max)
+
+    /// A time from now; negative durations are now, very long ones `never`.
+    public static func after(_ duration: Duration) -> LoopInstant { now + duration }
+
+    /// Saturates at the clock's zero and at `never`.
+    public static func + (time: LoopInstant, duration: Duration) -> LoopInstant {
+        let (seconds, attoseconds) = duration.components
+        if seconds < 0 || attoseconds < 0 { return time }
+        // Two centuries are as good as any longer time.
+        if seconds > 1 << 33 { return .never }
+        let span =
+            UInt64(clamping: seconds) &* 1_000_000_000
+            &+ UInt64(clamping: attoseconds / 1_000_000_000)
+        let (sum, overflow) = time.nanoseconds.addingReportingOverflow(span)
+        return LoopInstant(nanoseconds: overflow ? .max : sum)
+    }
+
+    /// The time from `other` to this one; 0 if that is later.
+    public func since(_ other: LoopInstant) -> Duration {
+        guard self > other else { return .zero }
+        return .nanoseconds(Int64(clamping: nanoseconds - other.nanoseconds))
+    }
+
+    public static func < (one: LoopInstant, other: LoopInstant) -> Bool {
+        one.nanoseconds < other.nanoseconds
+    }
+}

@@ -1,0 +1,116 @@
+import WasmSystem
+
+/// Questions to one server, and what came back: all at once over UDP, and over TCP those whose answer
+/// is too long.
+struct NameExchange {
+    let server: SystemAddress
+    let questions: [NameMessage.Question]
+    let deadline: LoopInstant
+    let loop: EventLoop
+    private(set) var results: [NameMessage.Question: Result<NameMessage, NameError>] = [:]
+
+    /// Messages that answer nothing that was asked are passed over; a server, or somebody in its place,
+    /// that sends more ends the exchange.
+    private static let strayLimit = 100
+
+    init(
+        server: SystemAddress, questions: [NameMessage.Question], deadline: LoopInstant,
+        loop: EventLoop
+    ) {
+        self.server = server
+        self.questions = questions
+        self.deadline = deadline
+        self.loop = loop
+    }
+
+    mutating func run() async {
+        do throws(LoopError) {
+            try await askByDatagrams()
+        } catch {
+            fail(error)
+        }
+        for question in questions {
+            guard case .success(let message)? = results[question], message.isTruncated else {
+                continue
+            }
+            do throws(LoopError) {
+                results[question] = try await askByStream(question)
+            } catch {
+                results[question] = .failure(Self.reason(error))
+            }
+        }
+    }
+
+    private static func reason(_ error: LoopError) -> NameError {
+        error == .timedOut ? .timedOut : .loop(error)
+    }
+
+    private mutating func fail(_ error: LoopError) {
+        for question in questions where results[question] == nil {
+            results[question] = .failure(Self.reason(error))
+        }
+    }
+
+    private mutating func askByDatagrams() async throws(LoopError) {
+        let socket: DatagramSocket
+        do throws(SystemError) {
+            // The kernel chooses a random port, and takes messages of this server only.
+            socket = try DatagramSocket(connectedTo: server, on: loop)
+        } catch {
+            throw .system(error)
+        }
+        defer { socket.close() }
+        socket.deadline = deadline
+        var open: [UInt16: NameMessage.Question] = [:]
+        for question in questions {
+            let identifier = Self.identifier { open[$0] == nil }
+            open[identifier] = question
+            try await socket.send(NameMessage.query(identifier, question))
+        }
+        for _ in 0..<Self.strayLimit where !open.isEmpty {
+            let bytes = try await socket.receive().bytes
+            guard let message = NameMessage(bytes), let question = open[message.identifier],
+                message.answers(message.identifier, question)
+            else { continue }
+            results[question] = .success(message)
+            open[message.identifier] = nil
+        }
+        for question in open.values { results[question] = .failure(.malformedAnswer) }
+    }
+
+    private static func identifier(where isFree: (UInt16) -> Bool) -> UInt16 {
+        while true {
+            let identifier = UInt16.random(in: .min ... .max)
+            if isFree(identifier) { return identifier }
+        }
+    }
+
+    /// Specification: RFC 1035, section 4.2.2; RFC 7766.
+    private func askByStream(
+        _ question: NameMessage.Question
+    ) async throws(LoopError) -> Result<NameMessage, NameError> {
+        let stream = try await ByteStream.connect(to: server, on: loop, deadline: deadline)
+        defer { stream.close() }
+        stream.deadline = deadline
+        let identifier = Self.identifier { _ in true }
+        let query = NameMessage.query(identifier, question)
+        let length = UInt16(truncatingIfNeeded: query.count)
+        try await stream.write(
+            [UInt8(truncatingIfNeeded: length >> 8), UInt8(truncatingIfNeeded: length)] + query)
+        var buffer = InputBuffer(capacity: 4096)
+        var bytes: [UInt8] = []
+        while true {
+            if bytes.count >= 2 {
+                let wanted = Int(bytes[0]) << 8 | Int(bytes[1])
+                if bytes.count >= wanted + 2 {
+                    guard let message = NameMessage(Array(bytes[2..<wanted + 2])),
+                        message.answers(identifier, question), !message.isTruncated
+                    else { return .failure(.malformedAnswer) }
+                    return .success(message)
+                }
+            }
+            if try await stream.read(into: &buffer) == 0 { return .failure(.malformedAnswer) }
+            bytes += buffer.take()
+        }
+    }
+}

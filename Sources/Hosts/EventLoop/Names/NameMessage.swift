@@ -1,0 +1,258 @@
+/// A message of the domain name system, as far as a client needs it: one question, answers, and the
+/// start of authority that says how long an absence may be remembered.
+///
+/// Specification: RFC 1035, section 4; RFC 3596; RFC 2308.
+public struct NameMessage: Hashable, Sendable {
+    public struct RecordType: RawRepresentable, Hashable, Sendable {
+        public var rawValue: UInt16
+        public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+        public static let a = RecordType(rawValue: 1)
+        public static let alias = RecordType(rawValue: 5)
+        public static let authority = RecordType(rawValue: 6)
+        public static let aaaa = RecordType(rawValue: 28)
+    }
+
+    public struct Question: Hashable, Sendable {
+        public var name: DomainName
+        public var type: RecordType
+
+        public init(_ name: DomainName, _ type: RecordType) {
+            self.name = name
+            self.type = type
+        }
+    }
+
+    public enum Value: Hashable, Sendable {
+        /// Four or sixteen bytes.
+        case address([UInt8])
+        case alias(DomainName)
+        /// For how many seconds an absence may be remembered.
+        case authority(minimum: UInt32)
+    }
+
+    public struct Record: Hashable, Sendable {
+        public var name: DomainName
+        public var value: Value
+        /// Seconds.
+        public var timeToLive: UInt32
+
+        public init(name: DomainName, value: Value, timeToLive: UInt32) {
+            self.name = name
+            self.value = value
+            self.timeToLive = timeToLive
+        }
+    }
+
+    public var identifier: UInt16
+    public var isResponse: Bool
+    /// Whether the rest is only to be had over TCP.
+    public var isTruncated: Bool
+    /// 0 for none, 3 for a name that does not exist.
+    public var responseCode: UInt8
+    public var question: Question
+    /// Addresses and aliases; records of other types are left out.
+    public var answers: [Record]
+    public var authorities: [Record]
+
+    /// Longest message; those over UDP have at most 512 bytes unless a server does more than asked.
+    public static let byteLimit = 65_535
+
+    /// The bytes of a question, with recursion wanted.
+    public static func query(_ identifier: UInt16, _ question: Question) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for word in [identifier, 0x0100, 1, 0, 0, 0] { bytes.append(word: word) }
+        bytes += question.name.bytes
+        bytes.append(word: question.type.rawValue)
+        bytes.append(word: 1)
+        return bytes
+    }
+
+    /// Reads a message. Takes time in proportion to its bytes: a name is at most 255 bytes, and its
+    /// pointers only lead back.
+    ///
+    /// - Returns: nil if it is malformed, or has not exactly one question of the class of the Internet.
+    public init?(_ bytes: [UInt8]) {
+        guard bytes.count <= Self.byteLimit else { return nil }
+        var reader = NameReader(bytes: bytes)
+        guard let identifier = reader.word(), let flags = reader.word(),
+            let questions = reader.word(), let answerCount = reader.word(),
+            let authorityCount = reader.word(), reader.word() != nil, questions == 1,
+            // A standard query: nothing else is asked.
+            flags & 0x7800 == 0, let name = reader.name(), let type = reader.word(),
+            reader.word() == 1
+        else { return nil }
+        self.identifier = identifier
+        isResponse = flags & 0x8000 != 0
+        isTruncated = flags & 0x0200 != 0
+        responseCode = UInt8(truncatingIfNeeded: flags & 0xf)
+        question = Question(name, RecordType(rawValue: type))
+        answers = []
+        authorities = []
+        // What a truncated message still holds is of no use.
+        if isTruncated { return }
+        guard let answers = reader.records(answerCount),
+            let authorities = reader.records(authorityCount)
+        else { return nil }
+        self.answers = answers
+        self.authorities = authorities
+    }
+
+    /// Whether this answers a question that was asked.
+    public func answers(_ identifier: UInt16, _ question: Question) -> Bool {
+        isResponse && self.identifier == identifier && self.question == question
+    }
+
+    /// What the answer says of the question's name: the addresses at the end of the chain of aliases,
+    /// and for how many seconds they hold.
+    ///
+    /// - Returns: no addresses if there are none; nil for a chain that is a circle or longer than 16.
+    public func resolved() -> (addresses: [[UInt8]], timeToLive: UInt32)? {
+        var name = question.name
+        var time = UInt32.max
+        for _ in 0..<16 {
+            var addresses: [[UInt8]] = []
+            var next: DomainName?
+            for record in answers where record.name == name {
+                switch record.value {
+                case .address(let bytes) where bytes.count == question.type.addressByteCount:
+                    addresses.append(bytes)
+                    time = min(time, record.timeToLive)
+                case .alias(let other) where next == nil:
+                    next = other
+                    time = min(time, record.timeToLive)
+                default: break
+                }
+            }
+            if !addresses.isEmpty { return (addresses, time) }
+            guard let next else { return ([], absenceTime) }
+            name = next
+        }
+        return nil
+    }
+
+    /// For how many seconds it may be remembered that there is nothing; 0 if the answer does not say.
+    public var absenceTime: UInt32 {
+        for record in authorities {
+            if case .authority(let minimum) = record.value {
+                return min(minimum, record.timeToLive)
+            }
+        }
+        return 0
+    }
+}
+
+extension NameMessage.RecordType {
+    var addressByteCount: Int? { self == .a ? 4 : self == .aaaa ? 16 : nil }
+}
+
+/// Reads the parts of a message.
+struct NameReader {
+    let bytes: [UInt8]
+    private(set) var at = 0
+
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
+    mutating func word() -> UInt16? {
+        guard bytes.count - at >= 2 else { return nil }
+        defer { at += 2 }
+        let high = UInt16(truncatingIfNeeded: bytes[at])
+        return high << 8 | UInt16(truncatingIfNeeded: bytes[at + 1])
+    }
+
+    private mutating func doubleWord() -> UInt32? {
+        guard let high = word(), let low = word() else { return nil }
+        return UInt32(truncatingIfNeeded: high) << 16 | UInt32(truncatingIfNeeded: low)
+    }
+
+    /// Reads a name, whose end may be elsewhere: each pointer leads before the part that it ends, so
+    /// that there is no circle.
+    mutating func name() -> DomainName? {
+        var labels: [[UInt8]] = []
+        var total = 1
+        var place = at
+        var partStart = at
+        var end: Int?
+        while true {
+            guard place < bytes.count else { return nil }
+            let length = Int(bytes[place])
+            if length == 0 {
+                at = end ?? place + 1
+                return DomainName(labels: labels)
+            }
+            if length & 0xc0 == 0xc0 {
+                guard place + 1 < bytes.count else { return nil }
+                let target = (length & 0x3f) << 8 | Int(bytes[place + 1])
+                guard target < partStart else { return nil }
+                if end == nil { end = place + 2 }
+                place = target
+                partStart = target
+                continue
+            }
+            // The two other forms were never used.
+            guard length <= DomainName.labelLimit, bytes.count - place > length else { return nil }
+            total += length + 1
+            guard total <= DomainName.byteLimit else { return nil }
+            labels.append(Array(bytes[place + 1...place + length]))
+            place += length + 1
+        }
+    }
+
+    mutating func records(_ count: UInt16) -> [NameMessage.Record]? {
+        var records: [NameMessage.Record] = []
+        for _ in 0..<count {
+            guard let name = name(), let type = word(), let kind = word(),
+                let timeToLive = doubleWord(), let length = word(),
+                bytes.count - at >= Int(length)
+            else { return nil }
+            let end = at + Int(length)
+            if kind == 1 {
+                guard let value = value(NameMessage.RecordType(rawValue: type), end) else {
+                    return nil
+                }
+                if let value = value.known {
+                    // Times with the highest bit are none: RFC 2181, section 8.
+                    records.append(
+                        NameMessage.Record(
+                            name: name, value: value,
+                            timeToLive: timeToLive > 0x7fff_ffff ? 0 : timeToLive))
+                }
+            }
+            at = end
+        }
+        return records
+    }
+
+    private enum Parsed {
+        case known(NameMessage.Value)
+        case other
+
+        var known: NameMessage.Value? {
+            if case .known(let value) = self { value } else { nil }
+        }
+    }
+
+    /// The value of a record that ends at a place; nil if it is malformed.
+    private mutating func value(_ type: NameMessage.RecordType, _ end: Int) -> Parsed? {
+        switch type {
+        case .a, .aaaa:
+            guard end - at == type.addressByteCount else { return nil }
+            return .known(.address(Array(bytes[at..<end])))
+        case .alias:
+            guard let name = name(), at == end else { return nil }
+            return .known(.alias(name))
+        case .authority:
+            guard name() != nil, name() != nil, end - at == 20 else { return nil }
+            at = end - 4
+            return doubleWord().map { .known(.authority(minimum: $0)) }
+        default: return .other
+        }
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(word: UInt16) {
+        append(UInt8(truncatingIfNeeded: word >> 8))
+        append(UInt8(truncatingIfNeeded: word))
+    }
+}

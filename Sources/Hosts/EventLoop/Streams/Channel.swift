@@ -1,0 +1,250 @@
+// Soundness: a channel is touched by its loop's thread only, but for `deinit`, when nobody else has
+// it, and `cancel` and `close`, which send a message from other threads.
+
+import WasmSystem
+
+/// A descriptor of a loop, and the tasks that wait for it: at most one for each direction.
+///
+/// Readiness is remembered, and the kernel reports only changes (`EPOLLET`). A direction counts as ready
+/// until a call says `EAGAIN`, or, on sockets, moves less than it could; so a connection needs no call
+/// of the kernel but those that move bytes, and waits.
+final class Channel: Watcher, @unchecked Sendable {
+    enum Direction: Sendable { case reading, writing }
+
+    /// What a wait came to.
+    enum Outcome: Sendable {
+        case ready, timedOut, cancelled, closed, busy
+        case failed(SystemError)
+    }
+
+    @safe private struct Waiting {
+        var number: UInt64 = 0
+        var continuation: UnsafeContinuation<Outcome, Never>?
+    }
+
+    let loop: EventLoop
+    /// -1 when it was closed.
+    private(set) var descriptor: Int32
+    private var watch: Watch?
+    private var reader = Waiting()
+    private var writer = Waiting()
+    private var timer: EventLoop.Timer?
+    private var timerTime = LoopInstant.never
+    /// Waits that are not over by then end with `timedOut`.
+    private(set) var deadline = LoopInstant.never
+    /// Whether a call may find something; false after one that did not.
+    var mayRead = true
+    var mayWrite = true
+    /// The peer has stopped sending: what is left is read until the end shows.
+    private(set) var hasEnd = false
+    /// The peer is gone, or there is an error.
+    private(set) var hasHangup = false
+    /// Called once, on the loop's thread, when the peer has stopped sending or is gone.
+    private var onEnd: (() -> Void)?
+    /// Whether the kernel cannot tell, since it is always ready: files.
+    private var isAlwaysReady = false
+
+    /// Takes over a descriptor that does not wait.
+    init(_ descriptor: Int32, _ loop: EventLoop) {
+        self.descriptor = descriptor
+        self.loop = loop
+    }
+
+    deinit { if descriptor >= 0 { try? Kernel.close(descriptor) } }
+
+    var isOpen: Bool { descriptor >= 0 }
+
+    /// The descriptor, for a call on the loop's thread.
+    @inline(__always)
+    func opened() throws(LoopError) -> Int32 {
+        try loop.check()
+        guard descriptor >= 0 else { throw .closed }
+        return descriptor
+    }
+
+    // MARK: Waiting
+
+    /// Waits until a direction may be ready.
+    func ready(_ direction: Direction) async throws(LoopError) {
+        switch await wait(direction) {
+        case .ready: return
+        case .timedOut: throw .timedOut
+        case .cancelled: throw .cancelled
+        case .closed: throw .closed
+        case .busy: throw .busy
+        case .failed(let error): throw .system(error)
+        }
+    }
+
+    private func wait(_ direction: Direction) async -> Outcome {
+        let number = loop.nextWait()
+        return await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { unsafe begin(direction, number, $0) }
+        } onCancel: {
+            loop.onLoop { self.cancel(direction, number) }
+        }
+    }
+
+    private func begin(
+        _ direction: Direction, _ number: UInt64, _ continuation: UnsafeContinuation<Outcome, Never>
+    ) {
+        if let outcome = outcomeAtOnce(direction) {
+            return unsafe continuation.resume(returning: outcome)
+        }
+        let waiting = unsafe Waiting(number: number, continuation: continuation)
+        switch direction {
+        case .reading: reader = waiting
+        case .writing: writer = waiting
+        }
+        setTimer()
+    }
+
+    /// What the wait comes to without waiting; nil if it has to.
+    private func outcomeAtOnce(_ direction: Direction) -> Outcome? {
+        guard descriptor >= 0 else { return .closed }
+        if Task.isCancelled { return .cancelled }
+        let isBusy =
+            switch direction {
+            case .reading: unsafe reader.continuation != nil
+            case .writing: unsafe writer.continuation != nil
+            }
+        if isBusy { return .busy }
+        do throws(SystemError) { try beginWatch() } catch { return .failed(error) }
+        if isAlwaysReady || (direction == .reading ? mayRead : mayWrite) {
+            setReady(direction)
+            return .ready
+        }
+        guard deadline != .never, deadline <= .now else { return nil }
+        // What the kernel has is better than what it has reported.
+        let isReady = try? Kernel.isReady(descriptor, isReading: direction == .reading)
+        guard isReady == true else { return .timedOut }
+        setReady(direction)
+        return .ready
+    }
+
+    /// Has the kernel report changes from now on.
+    private func beginWatch() throws(SystemError) {
+        guard watch == nil, !isAlwaysReady else { return }
+        do throws(SystemError) {
+            watch = try loop.watch(self, descriptor, [.reading, .writing], .changes)
+        } catch {
+            guard error == .perm else { throw error }
+            isAlwaysReady = true
+        }
+    }
+
+    /// Has a closure called when the peer stops sending, or is gone; in a later turn of the loop if
+    /// that is known already. Nil takes it back.
+    func setOnEnd(_ body: (() -> Void)?) throws(SystemError) {
+        onEnd = body
+        guard body != nil, descriptor >= 0 else { return }
+        try beginWatch()
+        if hasEnd { loop.later { [weak self] in self?.callOnEnd() } }
+    }
+
+    private func callOnEnd() {
+        guard let body = onEnd else { return }
+        onEnd = nil
+        body()
+    }
+
+    private func setReady(_ direction: Direction) {
+        switch direction {
+        case .reading: mayRead = true
+        case .writing: mayWrite = true
+        }
+    }
+
+    /// Resumes who waits for a direction, if there is somebody.
+    private func finish(_ direction: Direction, _ outcome: Outcome) {
+        switch direction {
+        case .reading:
+            guard let continuation = unsafe reader.continuation else { return }
+            unsafe reader.continuation = nil
+            unsafe continuation.resume(returning: outcome)
+        case .writing:
+            guard let continuation = unsafe writer.continuation else { return }
+            unsafe writer.continuation = nil
+            unsafe continuation.resume(returning: outcome)
+        }
+    }
+
+    private func cancel(_ direction: Direction, _ number: UInt64) {
+        let current =
+            switch direction {
+            case .reading: reader.number
+            case .writing: writer.number
+            }
+        if current == number { finish(direction, .cancelled) }
+    }
+
+    /// The kernel reports a change.
+    override func becameReady(_ readiness: Poller.Readiness) {
+        if readiness.contains(.hangup) { hasHangup = true }
+        if readiness.contains(.hangup) || readiness.contains(.endOfInput) { hasEnd = true }
+        if readiness.contains(.reading) {
+            mayRead = true
+            finish(.reading, .ready)
+        }
+        if readiness.contains(.writing) {
+            mayWrite = true
+            finish(.writing, .ready)
+        }
+        if hasEnd, onEnd != nil { callOnEnd() }
+    }
+
+    // MARK: The deadline
+
+    /// Sets the deadline of waits, also of those that are under way. Setting a later one costs nothing;
+    /// the timer notices when it fires.
+    func setDeadline(_ time: LoopInstant) {
+        deadline = time
+        setTimer()
+    }
+
+    private var isWaiting: Bool {
+        unsafe reader.continuation != nil || writer.continuation != nil
+    }
+
+    private func setTimer() {
+        guard deadline != .never, isWaiting, timer == nil || timerTime > deadline else { return }
+        if let timer { loop.cancel(timer) }
+        timerTime = deadline
+        timer = loop.setTimer(at: deadline, .channel(self))
+    }
+
+    func timerFired() {
+        timer = nil
+        guard isWaiting else { return }
+        if deadline > .now { return setTimer() }
+        finish(.reading, .timedOut)
+        finish(.writing, .timedOut)
+    }
+
+    // MARK: Closing
+
+    /// Closes the descriptor now; waits for it end with `closed`.
+    override func close() {
+        guard loop.isCurrent else {
+            loop.onLoop { self.close() }
+            return
+        }
+        guard let number = release() else { return }
+        try? Kernel.close(number)
+    }
+
+    /// Gives the descriptor away; nil if it was closed.
+    func release() -> Int32? {
+        guard descriptor >= 0 else { return nil }
+        let number = descriptor
+        if let watch { loop.unwatch(watch) }
+        if let timer { loop.cancel(timer) }
+        watch = nil
+        timer = nil
+        descriptor = -1
+        onEnd = nil
+        finish(.reading, .closed)
+        finish(.writing, .closed)
+        return number
+    }
+}

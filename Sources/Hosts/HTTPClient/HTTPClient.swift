@@ -1,0 +1,229 @@
+// Soundness: a client is touched by its loop's thread only; its functions look.
+
+import WasmSystem
+import WasmdEventLoop
+import WasmdHTTP
+
+/// A client of HTTP/1.1 for the tasks of one loop: RFC 9110, RFC 9112.
+///
+/// ```swift
+/// let client = HTTPClient(on: loop)
+/// let response = try await client.send(ClientRequest(.get, url))
+/// let body = try await response.body(limit: 1 << 20)
+/// ```
+///
+/// Connections are used again. One that the server has closed meanwhile is replaced, if nothing of the
+/// request can have been acted upon.
+public final class HTTPClient: @unchecked Sendable {
+    /// What a connection can be used for.
+    struct Key: Hashable {
+        var isSecure: Bool
+        var host: Authority.Host
+        var port: UInt16
+        var unixPath: [UInt8]?
+    }
+
+    public let loop: EventLoop
+    public let options: HTTPClientOptions
+    private var idle: [Key: [ClientConnection]] = [:]
+    private var opened: UInt64 = 0
+
+    public init(_ options: HTTPClientOptions = HTTPClientOptions(), on loop: EventLoop) {
+        self.options = options
+        self.loop = loop
+    }
+
+    /// Connections without a request.
+    public var idleCount: Int { loop.isCurrent ? idle.values.reduce(0) { $0 + $1.count } : 0 }
+
+    /// Connections that were ever made.
+    public var connectionCount: UInt64 { loop.isCurrent ? opened : 0 }
+
+    /// Closes connections without a request.
+    public func closeIdle() {
+        guard loop.isCurrent else { return }
+        for connection in idle.values.joined() { connection.close() }
+        idle = [:]
+    }
+
+    /// Sends a request and waits for the head of its response. Redirects are followed.
+    ///
+    /// - Throws: `HTTPClientError`, and what `check` and the connector of the options throw. Cancelling
+    ///   the task closes the connection.
+    public func send(_ request: ClientRequest) async throws -> ClientResponse {
+        guard loop.isCurrent else { throw HTTPClientError.loop(.wrongLoop) }
+        var request = request
+        var redirects = 0
+        while true {
+            try options.check?(request.url)
+            let (head, connection) = try await exchange(request)
+            let response = ClientResponse(head, request.url, connection, self)
+            guard options.redirectLimit > 0, Self.isRedirect(head.status) else { return response }
+            guard let location = head.fields.first("location"),
+                let target = request.url.resolving(location)
+            else {
+                response.close()
+                throw HTTPClientError.redirect
+            }
+            guard let next = request.redirected(head.status, to: target) else { return response }
+            redirects += 1
+            if redirects > options.redirectLimit {
+                response.close()
+                throw HTTPClientError.tooManyRedirects
+            }
+            request = next
+            try await discard(response)
+        }
+    }
+
+    private static func isRedirect(_ status: Status) -> Bool {
+        [301, 302, 303, 307, 308].contains(status.code)
+    }
+
+    /// Reads a short body, so that the connection can be used again.
+    private func discard(_ response: ClientResponse) async throws {
+        var rest = 1 << 16
+        while rest > 0, let piece = try? await response.next() { rest -= piece.count }
+        response.close()
+        if Task.isCancelled { throw HTTPClientError.cancelled }
+    }
+
+    // MARK: One request
+
+    private func exchange(
+        _ request: ClientRequest
+    ) async throws -> (ResponseHead, ClientConnection) {
+        let (key, head) = try prepare(request)
+        while true {
+            let (connection, isUsed) = try await connection(key, request)
+            do throws(HTTPClientError) {
+                try await connection.send(head, request.body, until: request.deadline)
+                return (try await connection.head(), connection)
+            } catch {
+                connection.close()
+                // The server closes connections that were idle for long: RFC 9112 9.3.1.
+                guard isUsed, error == .disconnected, !connection.hasAnswered,
+                    request.isRepeatable, request.method.isIdempotent
+                else { throw error }
+            }
+        }
+    }
+
+    private func prepare(
+        _ request: ClientRequest
+    ) throws(HTTPClientError) -> (Key, RequestHead) {
+        let url = request.url
+        guard url.userInformation == nil, let port = url.port else { throw .url }
+        let isSecure: Bool
+        if url.scheme == Array("http".utf8) {
+            isSecure = false
+        } else if url.scheme == Array("https".utf8) {
+            isSecure = true
+        } else {
+            throw .url
+        }
+        var key = Key(isSecure: isSecure, host: url.authority.host, port: port)
+        key.unixPath = request.unixPath
+        var target = url.target
+        var fields = request.fields
+        fields.remove("host")
+        do throws(WritingFault) {
+            try fields.append("Host", url.host)
+            if let proxy = options.proxy, request.unixPath == nil {
+                // The proxy is told the whole URL, and speaks TLS in our place.
+                key = Key(isSecure: false, host: proxy.host, port: proxy.port)
+                target = url.scheme + Array("://".utf8) + url.host + target
+                if let authorization = proxy.authorization {
+                    fields.remove("proxy-authorization")
+                    try fields.append("Proxy-Authorization", authorization)
+                }
+            }
+            return (key, try RequestHead(method: request.method, target: target, fields: fields))
+        } catch {
+            throw .request(error)
+        }
+    }
+
+    // MARK: Connections
+
+    private func connection(
+        _ key: Key, _ request: ClientRequest
+    ) async throws -> (ClientConnection, isUsed: Bool) {
+        let now = LoopInstant.now
+        while let connection = idle[key]?.popLast() {
+            if idle[key]?.isEmpty == true { idle[key] = nil }
+            let isYoung = now < connection.idleSince + options.idleTimeout
+            try? connection.stream.onEnd(nil)
+            if isYoung, connection.isFresh { return (connection, true) }
+            connection.close()
+        }
+        let deadline = min(.after(options.connectTimeout), request.deadline)
+        let stream: ByteStream
+        do {
+            stream = try await connect(key, deadline)
+        } catch let error as LoopError {
+            switch error {
+            case .timedOut: throw HTTPClientError.timedOut(.connecting)
+            case .cancelled: throw HTTPClientError.cancelled
+            default: throw HTTPClientError.connecting(error)
+            }
+        }
+        opened += 1
+        return (ClientConnection(stream, key, options), false)
+    }
+
+    private func connect(_ key: Key, _ deadline: LoopInstant) async throws -> ByteStream {
+        if let path = key.unixPath {
+            return try await .connect(to: .unix(path), on: loop, deadline: deadline)
+        }
+        if let connector = options.connector {
+            return try await connector(
+                HTTPDestination(
+                    host: key.host, port: key.port, isSecure: key.isSecure, loop: loop,
+                    deadline: deadline))
+        }
+        if key.isSecure { throw HTTPClientError.noTLS }
+        var last: LoopError?
+        for address in try Self.addresses(key.host, key.port) {
+            do throws(LoopError) {
+                return try await .connect(to: address, on: loop, deadline: deadline)
+            } catch {
+                guard case .system = error else { throw error }
+                last = error
+            }
+        }
+        throw last ?? LoopError.system(.hostunreach)
+    }
+
+    private static func addresses(
+        _ host: Authority.Host, _ port: UInt16
+    ) throws(HTTPClientError) -> [SystemAddress] {
+        switch host {
+        case .name(let name):
+            guard name == Array("localhost".utf8) else { throw .unknownName(name) }
+            let last = [UInt8](repeating: 0, count: 15) + [1]
+            return [.ipv4([127, 0, 0, 1], port: port), .ipv6(last, port: port)]
+        case .address(let address):
+            let text = String(decoding: address.bytes, as: UTF8.self)
+            if let bytes = SystemAddress.ipv4Bytes(text) { return [.ipv4(bytes, port: port)] }
+            if let bytes = SystemAddress.ipv6Bytes(text) { return [.ipv6(bytes, port: port)] }
+            return []
+        }
+    }
+
+    /// Keeps a connection whose response is complete, if it can be used again.
+    func finish(_ connection: ClientConnection) {
+        guard connection.finish() else { return }
+        let key = connection.key
+        guard options.idleLimit > 0 else { return connection.close() }
+        if idle[key, default: []].count >= options.idleLimit { idle[key]?.removeFirst().close() }
+        connection.idleSince = .now
+        idle[key, default: []].append(connection)
+        try? connection.stream.onEnd { [weak self, weak connection] in
+            guard let self, let connection else { return }
+            idle[key]?.removeAll { $0 === connection }
+            if idle[key]?.isEmpty == true { idle[key] = nil }
+            connection.close()
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import WasmdEventLoop
+
+/// How long a connection may still wait for its client. Bytes that move give time back, up to the
+/// beginning; only time that is spent waiting counts, so that a slow handler costs its client nothing.
+struct Allowance {
+    private let limit: UInt64
+    private let nanosecondsOfByte: UInt64
+    private var left: UInt64
+
+    init(_ limit: Duration, minimumRate: Int) {
+        let start = LoopInstant(nanoseconds: 0)
+        self.limit = (start + limit).nanoseconds
+        nanosecondsOfByte = 1_000_000_000 / UInt64(max(minimumRate, 1))
+        left = self.limit
+    }
+
+    /// When a wait that begins at `time` has to be over.
+    func deadline(_ time: LoopInstant) -> LoopInstant {
+        let (sum, overflow) = time.nanoseconds.addingReportingOverflow(left)
+        return overflow ? .never : LoopInstant(nanoseconds: sum)
+    }
+
+    /// Counts a wait, and what came of it.
+    mutating func spend(from start: LoopInstant, to end: LoopInstant, byteCount: Int) {
+        let waited = end > start ? end.nanoseconds - start.nanoseconds : 0
+        left -= min(left, waited)
+        let (earned, overflow) = nanosecondsOfByte.multipliedReportingOverflow(
+            by: UInt64(clamping: byteCount))
+        let (sum, tooMuch) = left.addingReportingOverflow(overflow ? limit : earned)
+        left = tooMuch ? limit : min(sum, limit)
+    }
+}

@@ -1,0 +1,89 @@
+// Soundness: a `ServerLoop` is touched by its loop's thread only.
+
+import WasmSystem
+import WasmdEventLoop
+import WasmdHTTP
+
+/// What the connections of one loop share.
+final class ServerLoop: @unchecked Sendable {
+    let loop: EventLoop
+    let server: HTTPServer
+    var listeners: [Listener] = []
+    private(set) var connections: [ObjectIdentifier: Connection] = [:]
+    private var line = DateLine(HTTPDate(seconds: 0))
+    private var nextSecond = LoopInstant(nanoseconds: 0)
+    private var outputs: [[UInt8]] = []
+
+    init(_ loop: EventLoop, _ server: HTTPServer) {
+        self.loop = loop
+        self.server = server
+    }
+
+    /// The line of the date, made once a second.
+    var date: DateLine {
+        let now = loop.turnTime
+        if now >= nextSecond {
+            let time = SystemClock.realtime.now
+            let (seconds, rest) = time.quotientAndRemainder(dividingBy: 1_000_000_000)
+            line.update(HTTPDate(seconds: Int64(clamping: seconds)))
+            nextSecond = now + .nanoseconds(Int64(clamping: 1_000_000_000 - rest))
+        }
+        return line
+    }
+
+    // MARK: Rooms for responses, which connections that wait do not need
+
+    func takeOutput() -> [UInt8] { outputs.popLast() ?? [] }
+
+    func giveBack(_ output: consuming [UInt8]) {
+        guard output.capacity <= 1 << 17, outputs.count < 64 else { return }
+        output.removeAll(keepingCapacity: true)
+        outputs.append(output)
+    }
+
+    // MARK: Connections
+
+    func accept(_ listener: Listener) async {
+        while true {
+            let stream: ByteStream
+            do throws(LoopError) {
+                stream = try await listener.accept()
+            } catch {
+                return
+            }
+            if server.begin() {
+                let connection = Connection(stream, self)
+                connections[ObjectIdentifier(connection)] = connection
+                connection.task = loop.spawn { [self] in
+                    await connection.run()
+                    connections[ObjectIdentifier(connection)] = nil
+                    server.end()
+                }
+            } else {
+                loop.spawn { [self] in await refuse(stream) }
+            }
+        }
+    }
+
+    /// Tells a client that there are too many.
+    private func refuse(_ stream: ByteStream) async {
+        var output: [UInt8] = []
+        var writer = ResponseWriter()
+        let text = Array("too many connections\n".utf8)
+        try? writer.write(
+            Connection.plain(.serviceUnavailable), body: text, date: date, to: &output)
+        _ = try? stream.tryWrite(output)
+        await Connection.linger(stream)
+    }
+
+    /// Closes the listeners, and the connections that wait for a request; others after theirs.
+    func stop() {
+        for listener in listeners { listener.close() }
+        listeners = []
+        for connection in connections.values { connection.stop() }
+    }
+
+    func cancelAll() {
+        for connection in connections.values { connection.task?.cancel() }
+    }
+}

@@ -1,0 +1,57 @@
+// Soundness: a connection is touched by its loop's thread only; its functions look.
+
+import WasmSystem
+import WasmdEventLoop
+import WasmdHTTP
+
+/// A request of a client, and the way to its body.
+///
+/// For the handler that it was given to, as long as that runs; afterwards its functions throw
+/// `HTTPServerError.order`.
+public struct ServerRequest: Sendable {
+    public let head: RequestHead
+    let connection: Connection
+    let number: UInt64
+
+    public var method: Method { head.method }
+    public var target: Target { head.target }
+    public var fields: Fields { head.fields }
+
+    /// The loop that the request is answered on.
+    public var loop: EventLoop { connection.loop }
+
+    /// The address of the client; nil if it is not known. Costs a call of the kernel the first time.
+    public var peer: SystemAddress? { connection.peer }
+
+    /// The address that the client has connected to.
+    public var localAddress: SystemAddress? { connection.stream.localAddress }
+
+    /// Lowers the limit of the body below that of the server's options; before it is read.
+    ///
+    /// - Throws: `.request(.bodyTooLarge)` if the length that was announced is more.
+    public func limitBody(to limit: UInt64) throws(HTTPServerError) {
+        try connection.check(number)
+        try connection.limitBody(limit)
+    }
+
+    /// The next bytes of the body; nil at its end. Not asking for them holds the client back.
+    ///
+    /// A client that waits for `100 Continue` gets it with the first call.
+    public func next() async throws(HTTPServerError) -> [UInt8]? {
+        try connection.check(number)
+        return try await connection.nextPiece()
+    }
+
+    /// The whole body.
+    ///
+    /// - Parameter limit: if it is longer, `.request(.bodyTooLarge)`; nil leaves it to the options.
+    public func body(limit: Int? = nil) async throws(HTTPServerError) -> [UInt8] {
+        if let limit { try limitBody(to: UInt64(clamping: limit)) }
+        guard var body = try await next() else { return [] }
+        while let piece = try await next() { body += piece }
+        return body
+    }
+
+    /// Fields after the body, when its end was read.
+    public var trailers: Fields { connection.trailers }
+}

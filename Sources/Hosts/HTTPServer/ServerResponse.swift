@@ -1,0 +1,109 @@
+// Soundness: a connection is touched by its loop's thread only; its functions look.
+
+import WasmdEventLoop
+import WasmdHTTP
+
+/// The response to a request: in one call, or in pieces whose number and size need not be known before.
+///
+/// Calls return when the kernel has taken the bytes: a client that does not read holds its handler
+/// back.
+public struct ServerResponse: Sendable {
+    let connection: Connection
+    let number: UInt64
+
+    /// Whether `begin` or `respond` was called.
+    public var hasBegun: Bool { connection.hasBegun }
+
+    /// Writes a whole response. Its length is announced; a HEAD request gets the head only.
+    public func respond(_ head: ResponseHead, _ body: [UInt8] = []) async throws(HTTPServerError) {
+        try connection.check(number)
+        try await connection.respond(head, body)
+    }
+
+    /// Writes a whole response with a text.
+    public func respond(
+        _ status: Status, _ text: String, type: StaticString = "text/plain; charset=utf-8"
+    ) async throws(HTTPServerError) {
+        var head = ResponseHead(status)
+        do throws(WritingFault) {
+            try head.fields.append("Content-Type", String(describing: type))
+        } catch {
+            throw .response(error)
+        }
+        try await respond(head, Array(text.utf8))
+    }
+
+    /// Writes an interim response, such as `103 Early Hints`.
+    public func interim(_ head: ResponseHead) async throws(HTTPServerError) {
+        try connection.check(number)
+        try await connection.interim(head)
+    }
+
+    /// Begins a response whose body follows in pieces. It is sent with the first of them, or by
+    /// `flush`.
+    ///
+    /// - Parameter length: `.unknown` sends chunks, or ends the body with the connection for clients of
+    ///   HTTP/1.0.
+    public func begin(
+        _ head: ResponseHead, length: BodyLength = .unknown
+    ) throws(HTTPServerError) {
+        try connection.check(number)
+        try connection.begin(head, length)
+    }
+
+    /// Writes a piece of the body, and waits until the kernel has taken it.
+    public func write(_ bytes: [UInt8]) async throws(HTTPServerError) {
+        try connection.check(number)
+        try await connection.write(bytes)
+    }
+
+    /// Sends what was begun.
+    public func flush() async throws(HTTPServerError) {
+        try connection.check(number)
+        try await connection.flush()
+    }
+
+    /// Ends a response that was begun.
+    ///
+    /// - Parameter trailers: sent in chunked bodies only, and dropped elsewhere.
+    public func end(trailers: Fields = Fields()) async throws(HTTPServerError) {
+        try connection.check(number)
+        try await connection.end(trailers)
+    }
+}
+
+/// A response of server-sent events (WHATWG HTML, 9.2).
+public struct EventSink: Sendable {
+    let response: ServerResponse
+
+    /// Sends an event.
+    public func send(_ event: ServerSentEvent) async throws {
+        var bytes: [UInt8] = []
+        try ServerSentEventWriter.write(event, to: &bytes)
+        try await response.write(bytes)
+    }
+
+    /// Sends a comment, which keeps the connection alive through proxies, and finds out whether the
+    /// client is still there.
+    public func comment(_ text: [UInt8] = []) async throws {
+        var bytes: [UInt8] = []
+        ServerSentEventWriter.comment(text, to: &bytes)
+        try await response.write(bytes)
+    }
+}
+
+extension ServerResponse {
+    /// Begins a response of server-sent events. `end()` ends it.
+    public func events(_ fields: Fields = Fields()) async throws(HTTPServerError) -> EventSink {
+        var head = ResponseHead(.ok, fields: fields)
+        do throws(WritingFault) {
+            try head.fields.append("Content-Type", "text/event-stream")
+            try head.fields.append("Cache-Control", "no-store")
+        } catch {
+            throw .response(error)
+        }
+        try begin(head)
+        try await flush()
+        return EventSink(response: self)
+    }
+}

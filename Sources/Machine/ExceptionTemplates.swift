@@ -1,0 +1,73 @@
+// Throwing. The search for a handler is the store's (`Runtime/Unwinding.swift`): it moves the
+// payload and answers in the `ExecutionState` where to go on.
+//
+// Invariants: those of `State.swift`. The store answers with a place of a frame that is still there,
+// and has moved as many slots of payload as the handler's code takes.
+
+/// The answer of a call or throw after which the machine goes on at a handler: no trap code.
+@inlinable package var landed: UInt64 { 256 }
+
+/// Field 0: the first slot of the payload; upper half of word 1: the tag.
+@inline(__always) func throwException(_ m: State) {
+    raise(
+        m.pc, m.sp, UnsafeMutableRawPointer(m.sp + m.field(0)), m.unsignedHalf, m.cx, m.r, m.f, m.g)
+}
+
+/// Field 1: the slot of a reference to an exception.
+@inline(__always) func throwReference(_ m: State) {
+    let reference = m.sp[m.field(1)]
+    if _slowPath(reference == 0) { return m.trap(.nullExceptionReference) }
+    raiseAgain(m.pc, m.sp, m.md, m.ms, m.cx, reference, m.f, m.g)
+}
+
+/// Throws a new exception with the payload at `payload`, goes on at its handler or leaves.
+@inline(never) func raise(
+    _ pc: CodePointer, _ sp: StackPointer, _ payload: UnsafeMutableRawPointer, _ tag: UInt,
+    _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
+) {
+    let m = State(pc, sp, payload, tag, cx, r, f, g)
+    m.noteThrow()
+    m.goOn(
+        upcalls(cx).pointee.throwException(
+            cx, Int(bitPattern: tag), payload.assumingMemoryBound(to: Slot.self)))
+}
+
+/// The same with an exception that was thrown before.
+@inline(never) func raiseAgain(
+    _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
+    _ cx: ContextPointer, _ reference: UInt64, _ f: Double, _ g: Float
+) {
+    let m = State(pc, sp, md, ms, cx, reference, f, g)
+    m.noteThrow()
+    m.goOn(upcalls(cx).pointee.throwReference(cx, reference))
+}
+
+extension State {
+    /// Tells the store where the guest stands, and hands it the budget.
+    @inline(__always) fileprivate func noteThrow() {
+        let execution = execution
+        execution.pointee.code = pc
+        execution.pointee.stack = sp
+        execution.pointee.context = cx
+        execution.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
+    }
+
+    /// Goes on at the handler that was found, or leaves if `code` is not 0.
+    @inline(__always) fileprivate func goOn(_ code: UInt64) {
+        cx.storeBytes(
+            of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+        if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
+        land(execution)
+    }
+
+    /// Goes on where the `ExecutionState` says, with the budget that is there.
+    @inline(__always) func land(_ execution: UnsafeMutablePointer<ExecutionState>) {
+        let code = execution.pointee.code.unsafelyUnwrapped
+        let stack = execution.pointee.stack.unsafelyUnwrapped
+        let context = execution.pointee.context.unsafelyUnwrapped
+        context.storeBytes(
+            of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+        passStackLimit(from: cx, to: context)
+        resume(code, stack, context, 0)
+    }
+}

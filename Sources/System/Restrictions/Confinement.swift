@@ -1,0 +1,90 @@
+/// All restrictions that a process puts on itself, in one step: first files and ports, then system
+/// calls, which include those that restrict.
+///
+///     var confinement = Confinement()
+///     confinement.landlock.allow(.path(folder), .readWrite)
+///     let report = try confinement.enforce()
+///
+/// It comes before the first thread: threads that are there already would stay free.
+public struct Confinement: Sendable {
+    public var landlock = Landlock()
+    /// The calls of the engine and its guests unless something else is set; nil for all.
+    public var calls: SeccompFilter?
+
+    /// What holds from now on.
+    public struct Report: Sendable, Equatable, CustomStringConvertible {
+        public var landlock: Landlock.Enforcement
+        public var calls: Bool
+
+        /// Whether the kernel has all that was asked for.
+        public var isWhole: Bool { landlock.files && calls }
+
+        public var description: String {
+            "\(landlock); \(calls ? "system calls" : "no filter of system calls in this kernel")"
+        }
+    }
+
+    public enum Failure: Error, Equatable, CustomStringConvertible {
+        /// The process has other threads, which the restrictions would not hold for; nil if their
+        /// number cannot be found out.
+        case threads(Int?)
+        case landlock(SystemError)
+        case calls(SystemError)
+
+        public var description: String {
+            switch self {
+            case .threads(let count):
+                "the process has \(count.map { "\($0)" } ?? "an unknown number of") threads, and "
+                    + "restrictions have to come before the second"
+            case .landlock(let error): "the kernel refuses to restrict files: \(error)"
+            case .calls(let error): "the kernel refuses to restrict system calls: \(error)"
+            }
+        }
+    }
+
+    public init() { calls = Self.engineCalls }
+
+    /// What the engine and guests without network of their own need: memory, files, waiting, threads,
+    /// sockets that are open. No new process, program, namespace, socket, or memory that can be
+    /// executed by another name; `EPERM` for all else.
+    public static var engineCalls: SeccompFilter {
+        var filter = SeccompFilter(
+            allowing: .memory + .files + .waiting + .threads + .signals + .process + .connections,
+            refusal: .error(.perm))
+        filter.allowThreads()
+        filter.allowSignals(toThreadsOf: CurrentProcess.identifier)
+        filter.allowTerminalQueries()
+        filter.allowNaming()
+        filter.allowLimitQueries()
+        return filter
+    }
+
+    /// Enforces all of it. What the kernel does not have is left out, and the report says so.
+    ///
+    /// - Throws: what went wrong; the process may be restricted in part then, and should end.
+    public func enforce() throws(Failure) -> Report {
+        try Self.checkIsAlone()
+        NativeStack.remember()
+        let landlock: Landlock.Enforcement
+        do throws(SystemError) {
+            landlock = try self.landlock.restrict()
+        } catch {
+            throw .landlock(error)
+        }
+        guard let calls, SeccompFilter.isAvailable else {
+            return Report(landlock: landlock, calls: false)
+        }
+        do throws(SystemError) { try calls.install() } catch { throw .calls(error) }
+        return Report(landlock: landlock, calls: true)
+    }
+
+    /// A thread that was joined may be listed for a moment longer.
+    private static func checkIsAlone() throws(Failure) {
+        var count = CurrentProcess.threadCount
+        for _ in 0..<200 where count != 1 {
+            SystemClock.sleep(until: SystemClock.monotonic.now + 1_000_000)
+            count = CurrentProcess.threadCount
+        }
+        guard count == 1 else { throw .threads(count) }
+    }
+}

@@ -1,0 +1,71 @@
+import WasmSystem
+import WasmWASI
+
+/// `--sandbox`: the process keeps only the rights that the run needs, so that a program that broke out
+/// of the engine would find the kernel's wall behind it.
+enum Sandbox: Equatable {
+    /// What the kernel does not have is left out, with a warning.
+    case asFarAsPossible
+    /// The program does not run unless the kernel has all of it.
+    case strict
+
+    static let words = ["strict"]
+
+    init?(word: String) {
+        switch word {
+        case "": self = .asFarAsPossible
+        case "strict": self = .strict
+        default: return nil
+        }
+    }
+
+    /// Restricts the process, which has opened what the program gets.
+    func enter(_ options: RunOptions, _ console: Console) throws(Refusal) {
+        let report: Confinement.Report
+        do throws(Confinement.Failure) {
+            report = try Self.confinement(options).enforce()
+        } catch {
+            throw Refusal(file: options.file, reason: "--sandbox: \(error)")
+        }
+        if report.isWhole { return }
+        guard self == .strict else {
+            console.complain("--sandbox is not whole: \(report)")
+            console.error.flush()
+            return
+        }
+        throw Refusal(
+            file: options.file, reason: "--sandbox=strict: \(report)",
+            hint: "Leave out 'strict' to run with what the kernel has.")
+    }
+
+    /// The folders of the program, and what wasmd still writes itself.
+    private static func confinement(_ options: RunOptions) -> Confinement {
+        var confinement = Confinement()
+        for folder in options.folders {
+            confinement.landlock.allow(
+                .path(folder.hostPathBytes), folder.isReadOnly ? .read : .readWrite)
+        }
+        // Terminals are opened again, so that a wait for them can end.
+        for stream in 0...2 as ClosedRange<Int32> where Kernel.isTerminal(stream) {
+            confinement.landlock.allow(.descriptor(stream), [.read, .writeFiles, .devices])
+        }
+        // Files that are written at the end replace older ones in their folder.
+        let outputs = [options.profile, options.flamegraph, options.coverage, options.coredump]
+        for file in outputs.compactMap(\.self) {
+            confinement.landlock.allow(
+                .path(folder(of: file.bytes)), [.writeFiles, .make, .remove])
+        }
+        // The file of a unix socket goes when the program ends.
+        for path in options.listeners.compactMap(\.path) {
+            confinement.landlock.allow(.path(folder(of: path)), .remove)
+        }
+        confinement.landlock.connectPorts = []
+        confinement.landlock.bindPorts = []
+        return confinement
+    }
+
+    private static func folder(of file: [UInt8]) -> [UInt8] {
+        guard let slash = file.lastIndex(of: UInt8(ascii: "/")) else { return [UInt8(ascii: ".")] }
+        return slash == 0 ? [UInt8(ascii: "/")] : Array(file[..<slash])
+    }
+}
