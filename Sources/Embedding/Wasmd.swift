@@ -32,6 +32,7 @@
 @_exported import struct WasmDecoder.ValueType
 @_exported import enum WasmInterpreter.AccessError
 @_exported import struct WasmInterpreter.AnyReference
+@_exported import struct WasmInterpreter.AsyncCaller
 @_exported import struct WasmInterpreter.Backtrace
 @_exported import enum WasmInterpreter.CallError
 @_exported import struct WasmInterpreter.CallSlots

@@ -149,7 +149,7 @@ import WasmdDocuments
         let bytes = Array("a = 'é'\nb = '".utf8) + [0xff, 0x27]
         #expect(
             throws: TOMLError(
-                reason: .malformedUTF8, place: TextPlace(line: 2, column: 6, offset: 14))
+                reason: .malformedUTF8, place: DocumentPlace(line: 2, column: 6, offset: 14))
         ) { try TOML.read(bytes) }
         // Overlong forms, surrogates, and what is cut off.
         for bytes: [UInt8] in [
