@@ -1,5 +1,4 @@
 import Synchronization
-import WasmInterpreter
 
 // Everything here runs in the isolation of the caller: a store is not `Sendable` and never leaves
 // it. Only cancellation comes from elsewhere.

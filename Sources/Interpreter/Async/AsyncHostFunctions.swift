@@ -1,5 +1,4 @@
 import WasmDecoder
-import WasmInterpreter
 
 /// The waiting guest of an asynchronous host function.
 ///
