@@ -88,7 +88,7 @@ final class Guest {
             Script.guest = self
             run(function: Int(start.index))
             Script.guest = nil
-            text += " exit \(exit ?? Stage.execution.pointee.exitCode &+ 1000)"
+            text += " exit \(exit ?? Stage.exchange.pointee.exitCode &+ 1000)"
             text += " output \(outputCount) \(output.value) memory \(memoryDigest().value)"
         }
         print(text)
@@ -177,7 +177,7 @@ final class Guest {
         let stack = Self.taken(8 << 20)
         Stage.memoryPointers[0] = Stage.number(Stage.memories)
         Stage.tablePointers[0] = Stage.number(Stage.tables)
-        Stage.execution.pointee = ExecutionState(
+        Stage.exchange.pointee = MachineExchange(
             top: stack.assumingMemoryBound(to: UInt64.self), stopWord: Stage.stopWord,
             upcalls: Upcalls.shared)
         set(ContextOffset.stackLimit, Stage.number(stack + (7 << 20)))
@@ -186,7 +186,7 @@ final class Guest {
         set(ContextOffset.table0, Stage.number(Stage.tables))
         set(ContextOffset.memories, Stage.number(Stage.memoryPointers))
         set(ContextOffset.tables, Stage.number(Stage.tablePointers))
-        set(ContextOffset.execution, Stage.number(Stage.execution))
+        set(ContextOffset.exchange, Stage.number(Stage.exchange))
         set(ContextOffset.codeTable, Stage.number(entries))
         return fill()
     }
@@ -245,12 +245,12 @@ final class Guest {
     }
 
     private func run(function: Int) {
-        let stack = Stage.execution.pointee.top
+        let stack = Stage.exchange.pointee.top
         let record = records + function
         stack[Int(record.pointee.headerIndex)] = Stage.number(Machine.haltCode)
         stack[Int(record.pointee.headerIndex) + 1] = Stage.number(stack)
         Machine.run(code: record.pointee.code, stack: stack, context: cx)
-        if Stage.execution.pointee.exitCode == 0 { exit = exit ?? 0 }
+        if Stage.exchange.pointee.exitCode == 0 { exit = exit ?? 0 }
     }
 
     private func memoryDigest() -> Digest {

@@ -21,7 +21,7 @@ enum Handlers {
                     trial.prepare()
                     trial.execute()
                     trial.digest(into: &digest)
-                    let exit = Stage.execution.pointee.exitCode
+                    let exit = Stage.exchange.pointee.exitCode
                     if exit != 0 && exit < suspended { traps += 1 }
                     results += 1
                 }

@@ -53,8 +53,8 @@ enum Stage {
         at(0x1b2_0000).assumingMemoryBound(to: UInt32.self)
     }
     static var objects: UnsafeMutableRawPointer { at(0x1c0_0000) }
-    static var execution: UnsafeMutablePointer<ExecutionState> {
-        at(0x1d0_0000).assumingMemoryBound(to: ExecutionState.self)
+    static var exchange: UnsafeMutablePointer<MachineExchange> {
+        at(0x1d0_0000).assumingMemoryBound(to: MachineExchange.self)
     }
     /// Of the interrupt handle.
     static var stopWord: StopWord { at(0x1d1_0000).assumingMemoryBound(to: Atomic<UInt32>.self) }

@@ -26,9 +26,9 @@ enum Script {
 
     /// Says where the machine goes on after an exception.
     static func land() {
-        Stage.execution.pointee.code = Stage.code + Landing.handler
-        Stage.execution.pointee.stack = Stage.frame - 32
-        Stage.execution.pointee.context = Stage.context(choice / 4 % 2)
+        Stage.exchange.pointee.code = Stage.code + Landing.handler
+        Stage.exchange.pointee.stack = Stage.frame - 32
+        Stage.exchange.pointee.context = Stage.context(choice / 4 % 2)
     }
 }
 
@@ -112,7 +112,7 @@ func runtimeCallHost(
     let record = function.assumingMemoryBound(to: FunctionRecord.self)
     if let guest = Script.guest { return guest.callHost(record, arguments) }
     Script.note(13, Stage.number(record), arguments[0], arguments[1], Stage.number(cx))
-    Script.log.add(Stage.number(Stage.execution.pointee.top))
+    Script.log.add(Stage.number(Stage.exchange.pointee.top))
     arguments[0] = arguments[0] &+ arguments[1]
     switch Script.choice % 4 {
     case 2: return UInt64(TrapCode.hostError.rawValue)
@@ -132,15 +132,15 @@ func runtimeStopRequest(_ cx: ContextPointer) -> UInt64 {
     }
 }
 func runtimeBudgetExhausted(_ cx: ContextPointer) -> UInt64 {
-    let execution = Stage.execution
+    let exchange = Stage.exchange
     if Script.guest != nil {
-        execution.pointee.budget = 1 << 40
+        exchange.pointee.budget = 1 << 40
         return 0
     }
-    Script.note(14, UInt64(bitPattern: execution.pointee.budget))
+    Script.note(14, UInt64(bitPattern: exchange.pointee.budget))
     switch Script.choice % 4 {
     case 0:
-        execution.pointee.budget = 50
+        exchange.pointee.budget = 50
         return 0
     case 1: return UInt64(TrapCode.outOfFuel.rawValue)
     case 2: return suspended

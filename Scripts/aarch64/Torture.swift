@@ -28,7 +28,7 @@ enum Torture {
         pthread_join(thread, nil)
         let memory = Stage.memory0.load(fromByteOffset: 16, as: UInt64.self)
         print(
-            "torture rounds \(rounds) exit \(Stage.execution.pointee.exitCode) counter \(Stage.frame[12]) sum \(Stage.frame[10]) result \(Stage.frame[13]) memory \(memory)"
+            "torture rounds \(rounds) exit \(Stage.exchange.pointee.exitCode) counter \(Stage.frame[12]) sum \(Stage.frame[10]) result \(Stage.frame[13]) memory \(memory)"
         )
     }
 
@@ -69,7 +69,7 @@ enum Torture {
         // Back to the first instruction, from the last one.
         code[word] = UInt64(UInt32(bitPattern: Int32(-8 * (word - 2)))) &<< 32
         Landing.write(at: 320 + word + 1)
-        Stage.execution.pointee = ExecutionState(
+        Stage.exchange.pointee = MachineExchange(
             top: Stage.frame, stopWord: Stage.stopWord, upcalls: Upcalls.shared)
         Stage.stopWord.pointee.store(0, ordering: .relaxed)
         Machine.run(code: code, stack: Stage.frame, context: cx)

@@ -174,7 +174,7 @@ struct Trial {
         for cell in 0..<4 { Stage.importedCells[cell] = random.of(subject.edges) }
         Stage.counter[0] = random.next()
         Stage.entries[0] = Stage.number(Stage.code + Landing.callee)
-        Stage.execution.pointee = ExecutionState(
+        Stage.exchange.pointee = MachineExchange(
             top: Stage.frame, stopWord: Stage.stopWord, upcalls: Upcalls.shared)
         // Whoever looks whether the guest is to stop finds a bit in half of the runs.
         Stage.stopWord.pointee.store(
@@ -196,7 +196,7 @@ struct Trial {
             }
             set(ContextOffset.memories, Stage.number(Stage.memoryPointers))
             set(ContextOffset.tables, Stage.number(Stage.tablePointers))
-            set(ContextOffset.execution, Stage.number(Stage.execution))
+            set(ContextOffset.exchange, Stage.number(Stage.exchange))
             set(ContextOffset.heap, Stage.number(Stage.heap))
             for function in 0..<Cell.importedFunctionCount {
                 set(Cell.importedFunctions + 8 * function, Stage.number(Stage.functions + function))
@@ -327,15 +327,15 @@ struct Trial {
     }
 
     func digest(into digest: inout Digest) {
-        let execution = Stage.execution.pointee, nans = subject.nans
-        digest.add(execution.exitCode)
-        digest.add(Self.number(execution.code))
-        digest.add(Self.number(execution.stack))
-        digest.add(Self.number(execution.context))
-        digest.add(UInt64(bitPattern: execution.budget))
-        digest.add(execution.accumulators.r)
-        digest.add(nans.normalized(execution.accumulators.f.bitPattern))
-        digest.add(nans.normalized(UInt64(execution.accumulators.g.bitPattern)))
+        let exchange = Stage.exchange.pointee, nans = subject.nans
+        digest.add(exchange.exitCode)
+        digest.add(Self.number(exchange.code))
+        digest.add(Self.number(exchange.stack))
+        digest.add(Self.number(exchange.context))
+        digest.add(UInt64(bitPattern: exchange.budget))
+        digest.add(exchange.accumulators.r)
+        digest.add(nans.normalized(exchange.accumulators.f.bitPattern))
+        digest.add(nans.normalized(UInt64(exchange.accumulators.g.bitPattern)))
         digest.add(Script.log.value)
         let crossReturn = Stage.number(Machine.crossReturnCode)
         for slot in -64..<128 {

@@ -230,8 +230,8 @@ extension State {
     let arguments = sp + Int(bitPattern: delta)
     let headerIndex = Int(record.pointee.headerIndex)
     let limit = cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self)
-    let execution = cx.load(
-        fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
+    let exchange = cx.load(
+        fromByteOffset: ContextOffset.exchange, as: UnsafeMutablePointer<MachineExchange>.self)
     let budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self) &- 1
     let link = arguments + headerIndex
     let frame = link + linkSlots
@@ -240,29 +240,29 @@ extension State {
     }
     guard let target = record.pointee.context else {
         // The host may call back into the guest: tell it where the stack is free.
-        execution.pointee.code = back
-        execution.pointee.stack = sp
-        execution.pointee.context = cx
-        execution.pointee.top = frame
-        execution.pointee.budget = budget
-        let code = execution.pointee.upcalls.pointee.callHost(function, arguments, cx)
+        exchange.pointee.code = back
+        exchange.pointee.stack = sp
+        exchange.pointee.context = cx
+        exchange.pointee.top = frame
+        exchange.pointee.budget = budget
+        let code = exchange.pointee.upcalls.pointee.callHost(function, arguments, cx)
         cx.storeBytes(
-            of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+            of: exchange.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
         // What the accumulators held is of no use any more.
         let state = State(back, sp, cx, 0, cx, 0, 0, 0)
         // It may have taken any time. The budget does not tell: it counts calls, not how long they are.
         if _slowPath(
-            execution.pointee.stopWord.pointee.load(ordering: .relaxed)
+            exchange.pointee.stopWord.pointee.load(ordering: .relaxed)
                 & StopBits.all != 0), code == 0 || code == landed
         {
-            let stop = execution.pointee.upcalls.pointee.stopRequest(cx)
+            let stop = exchange.pointee.upcalls.pointee.stopRequest(cx)
             // The word before `back` is the call's own.
             if stop != 0 { return leave(back - 1, sp, cx, UInt(stop), cx, 0, 0, 0) }
         }
         // It threw an exception that a guest catches.
-        if code == landed { return state.land(execution) }
+        if code == landed { return state.land(exchange) }
         if code != 0 { return leave(back, sp, cx, UInt(code), cx, 0, 0, 0) }
-        if execution.pointee.budget < 0 {
+        if exchange.pointee.budget < 0 {
             let memory = cx.load(
                 fromByteOffset: ContextOffset.memory0, as: UnsafePointer<MemoryRecord>.self)
             let first = arguments[0]

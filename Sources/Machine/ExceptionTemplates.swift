@@ -1,5 +1,5 @@
 // Throwing. The search for a handler is the store's (`Runtime/Unwinding.swift`): it moves the
-// payload and answers in the `ExecutionState` where to go on.
+// payload and answers in the `MachineExchange` where to go on.
 //
 // Invariants: those of `State.swift`. The store answers with a place of a frame that is still there,
 // and has moved as many slots of payload as the handler's code takes.
@@ -45,28 +45,28 @@
 extension State {
     /// Tells the store where the guest stands, and hands it the budget.
     @inline(__always) fileprivate func noteThrow() {
-        let execution = execution
-        execution.pointee.code = pc
-        execution.pointee.stack = sp
-        execution.pointee.context = cx
-        execution.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
+        let exchange = exchange
+        exchange.pointee.code = pc
+        exchange.pointee.stack = sp
+        exchange.pointee.context = cx
+        exchange.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
     }
 
     /// Goes on at the handler that was found, or leaves if `code` is not 0.
     @inline(__always) fileprivate func goOn(_ code: UInt64) {
         cx.storeBytes(
-            of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+            of: exchange.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
         if code != 0 { return leave(pc, sp, md, UInt(code), cx, r, f, g) }
-        land(execution)
+        land(exchange)
     }
 
-    /// Goes on where the `ExecutionState` says, with the budget that is there.
-    @inline(__always) func land(_ execution: UnsafeMutablePointer<ExecutionState>) {
-        let code = execution.pointee.code.unsafelyUnwrapped
-        let stack = execution.pointee.stack.unsafelyUnwrapped
-        let context = execution.pointee.context.unsafelyUnwrapped
+    /// Goes on where the `MachineExchange` says, with the budget that is there.
+    @inline(__always) func land(_ exchange: UnsafeMutablePointer<MachineExchange>) {
+        let code = exchange.pointee.code.unsafelyUnwrapped
+        let stack = exchange.pointee.stack.unsafelyUnwrapped
+        let context = exchange.pointee.context.unsafelyUnwrapped
         context.storeBytes(
-            of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+            of: exchange.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
         passStackLimit(from: cx, to: context)
         resume(code, stack, context, 0)
     }

@@ -44,7 +44,7 @@
     }
 
     /// Runs register code until it returns to `haltCode` or traps; what happened is then in the
-    /// context's `ExecutionState`.
+    /// context's `MachineExchange`.
     ///
     /// The frame at `stack` has its arguments, and `haltCode` and itself in its header; or it is
     /// where a run was suspended.
@@ -58,11 +58,11 @@
             code, stack, memory.pointee.base, memory.pointee.byteCount, context, accumulators.r,
             accumulators.f, accumulators.g)
         #if DEBUG || DRIVER_LOOP
-            let execution = context.load(
-                fromByteOffset: ContextOffset.execution,
-                as: UnsafeMutablePointer<ExecutionState>.self)
-            while let m = execution.pointee.next {
-                execution.pointee.dispatchCount &+= 1
+            let exchange = context.load(
+                fromByteOffset: ContextOffset.exchange,
+                as: UnsafeMutablePointer<MachineExchange>.self)
+            while let m = exchange.pointee.next {
+                exchange.pointee.dispatchCount &+= 1
                 #if COUNT_DISPATCHES
                     DispatchCounts.note(m.pc)
                 #endif

@@ -113,7 +113,7 @@ import Synchronization
 }
 
 /// State exchanged between machine and store; one per store.
-@usableFromInline package struct ExecutionState {
+@usableFromInline package struct MachineExchange {
     /// The first slot that a host used and that its call does not have, and the number of slots that
     /// there are plus 1; 0 if there was none. `CallSlots` writes them without a call: they stay first.
     package var missingSlot = 0
@@ -171,8 +171,8 @@ import Synchronization
     @inlinable package static var memories: Int { 32 }
     /// Array of pointers to the `TableRecord`s of all tables.
     @inlinable package static var tables: Int { 40 }
-    /// The `ExecutionState` of the store.
-    @inlinable package static var execution: Int { 48 }
+    /// The `MachineExchange` of the store.
+    @inlinable package static var exchange: Int { 48 }
     /// The unretained `InstanceStorage` object.
     @inlinable package static var instance: Int { 56 }
     /// Array of pointers (one a defined function, in the module's `CodeTable`) to register code.

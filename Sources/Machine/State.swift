@@ -76,9 +76,9 @@ extension State {
         _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
         _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
     ) {
-        let execution = cx.load(
-            fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
-        execution.pointee.next = State(pc, sp, md, ms, cx, r, f, g)
+        let exchange = cx.load(
+            fromByteOffset: ContextOffset.exchange, as: UnsafeMutablePointer<MachineExchange>.self)
+        exchange.pointee.next = State(pc, sp, md, ms, cx, r, f, g)
     }
 #else
     /// Jumps to the handler of the instruction at `pc`.
@@ -123,9 +123,9 @@ extension State {
             Double(bitPattern: first), Float(bitPattern: UInt32(truncatingIfNeeded: first)))
     }
 
-    @inline(__always) var execution: UnsafeMutablePointer<ExecutionState> {
+    @inline(__always) var exchange: UnsafeMutablePointer<MachineExchange> {
         cx.load(
-            fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
+            fromByteOffset: ContextOffset.exchange, as: UnsafeMutablePointer<MachineExchange>.self)
     }
 }
 
@@ -144,9 +144,9 @@ extension State {
             pc, sp, memory.pointee.base, memory.pointee.byteCount, cx, r, f, g)
     }
     // An operand of the instruction that traps may be here: see `FaultingInstruction`.
-    let execution = cx.load(
-        fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
-    execution.pointee.accumulators = Accumulators(r: r, f: f, g: g)
+    let exchange = cx.load(
+        fromByteOffset: ContextOffset.exchange, as: UnsafeMutablePointer<MachineExchange>.self)
+    exchange.pointee.accumulators = Accumulators(r: r, f: f, g: g)
     end(pc, sp, md, code, cx, r, f, g)
 }
 
@@ -155,15 +155,15 @@ extension State {
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ code: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) {
-    let execution = cx.load(
-        fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
-    execution.pointee.exitCode = UInt64(code)
-    execution.pointee.code = pc
-    execution.pointee.stack = sp
-    execution.pointee.context = cx
-    execution.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
+    let exchange = cx.load(
+        fromByteOffset: ContextOffset.exchange, as: UnsafeMutablePointer<MachineExchange>.self)
+    exchange.pointee.exitCode = UInt64(code)
+    exchange.pointee.code = pc
+    exchange.pointee.stack = sp
+    exchange.pointee.context = cx
+    exchange.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
     #if DEBUG || DRIVER_LOOP
-        execution.pointee.next = nil
+        exchange.pointee.next = nil
     #endif
 }
 
@@ -175,18 +175,18 @@ extension State {
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) {
-    let execution = cx.load(
-        fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
-    execution.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
-    execution.pointee.code = pc
-    execution.pointee.stack = sp
-    execution.pointee.context = cx
-    let code = execution.pointee.upcalls.pointee.refillBudget(cx)
+    let exchange = cx.load(
+        fromByteOffset: ContextOffset.exchange, as: UnsafeMutablePointer<MachineExchange>.self)
+    exchange.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
+    exchange.pointee.code = pc
+    exchange.pointee.stack = sp
+    exchange.pointee.context = cx
+    let code = exchange.pointee.upcalls.pointee.refillBudget(cx)
     if code != 0 {
-        if code == suspended { execution.pointee.accumulators = Accumulators(r: r, f: f, g: g) }
+        if code == suspended { exchange.pointee.accumulators = Accumulators(r: r, f: f, g: g) }
         return leave(pc, sp, md, UInt(code), cx, r, f, g)
     }
     cx.storeBytes(
-        of: execution.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
+        of: exchange.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
     dispatch(pc, sp, md, ms, cx, r, f, g)
 }

@@ -1,4 +1,4 @@
-// Invariant: the `ExecutionState` of each store holds the address of a complete table that lives as
+// Invariant: the `MachineExchange` of each store holds the address of a complete table that lives as
 // long as the process.
 
 /// What the machine needs of the room above: calls of the host, translation, memory that grows,
@@ -47,11 +47,11 @@ package struct Upcalls {
     /// Lets frames start up to an address.
     package var growStack: Growth
     /// Calls the host function of a `FunctionRecord`: arguments from and results to the slots. The
-    /// budget is in `ExecutionState.budget` meanwhile.
+    /// budget is in `MachineExchange.budget` meanwhile.
     package var callHost: HostCall
     /// After a call of the host, when the stop word has one of `StopBits`: why the guest must stop.
     package var stopRequest: Question
-    /// The budget is used up: refills `ExecutionState.budget`, which is negative by what is owed.
+    /// The budget is used up: refills `MachineExchange.budget`, which is negative by what is owed.
     package var refillBudget: Question
     /// A guest function is entered (event 0) or returns (1); its index in the module.
     package var observeCall: Observation
@@ -95,7 +95,7 @@ package struct Upcalls {
     /// Runs the `aggregate` instruction at the address. Returns the new array, 0, or a code below
     /// `lowestReference`.
     package var aggregate: Aggregate
-    /// Tag and payload: throws a new exception. The budget is in `ExecutionState.budget` meanwhile.
+    /// Tag and payload: throws a new exception. The budget is in `MachineExchange.budget` meanwhile.
     package var throwException: Throw
     /// Throws an exception again.
     package var throwReference: Rethrow
@@ -161,6 +161,6 @@ package struct Upcalls {
 /// The table of the store that runs the instance with this context.
 @inline(__always) func upcalls(_ cx: ContextPointer) -> UnsafePointer<Upcalls> {
     cx.load(
-        fromByteOffset: ContextOffset.execution, as: UnsafePointer<ExecutionState>.self
+        fromByteOffset: ContextOffset.exchange, as: UnsafePointer<MachineExchange>.self
     ).pointee.upcalls
 }

@@ -34,11 +34,11 @@ import Testing
             let run = try #require(
                 try house.instantiate(loopModule()).function("run"))
             _ = try run.call([.i32(1)])
-            let before = house.store.execution.pointee.dispatchCount
+            let before = house.store.exchange.pointee.dispatchCount
             _ = try run.call([.i32(101)])
-            let many = house.store.execution.pointee.dispatchCount - before
+            let many = house.store.exchange.pointee.dispatchCount - before
             _ = try run.call([.i32(1)])
-            let one = house.store.execution.pointee.dispatchCount - before - many
+            let one = house.store.exchange.pointee.dispatchCount - before - many
             #expect((many - one) % 100 == 0)
             #expect((many - one) / 100 == 14)
         }

@@ -126,7 +126,7 @@ final class TestGuest {
             guard case .wait(let wait, let continuation) = next.content else { throw next }
             try self.wait(wait)
             do {
-                try continuation(caller, CallSlots(slots, count: 16, of: store.execution))
+                try continuation(caller, CallSlots(slots, count: 16, of: store.exchange))
                 let error = try #require(Errno(rawValue: UInt16(truncatingIfNeeded: slots[0])))
                 if error != .success { throw error }
                 return

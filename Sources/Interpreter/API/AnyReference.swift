@@ -181,7 +181,7 @@ extension Store {
     ) throws(CreationError) -> UnsafeMutableRawPointer {
         do throws(GuestStop) {
             return try keeping(contents) { () throws(GuestStop) in
-                try allocate(byteCount, top: execution.pointee.top)
+                try allocate(byteCount, top: exchange.pointee.top)
             }
         } catch {
             throw .resource(heapError)

@@ -200,7 +200,7 @@ public final class Execution {
         let results = try reading(
             CallSlots(
                 start, count: function.signature.headerIndex,
-                of: store.execution))
+                of: store.exchange))
         try store.checkSlotFault()
         return results
     }
@@ -236,7 +236,7 @@ extension Function {
         try write(
             CallSlots(
                 execution.start, count: signature.headerIndex,
-                of: store.execution))
+                of: store.exchange))
         try store.checkSlotFault()
         try store.checkArguments(of: signature.type, in: execution.start)
         execution.stack?.top += signature.headerIndex

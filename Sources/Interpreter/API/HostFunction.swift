@@ -1,6 +1,6 @@
 // Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that received
 // them; they are borrowed and cannot be copied, so they cannot leave it. `state` is the store's
-// `ExecutionState`, which begins with the two words that `noteMissing` writes. What `isShared` was
+// `MachineExchange`, which begins with the two words that `noteMissing` writes. What `isShared` was
 // made with closures that any thread may call.
 
 import Synchronization
@@ -207,12 +207,12 @@ public struct CallSlots: ~Copyable {
     @usableFromInline let base: UnsafeMutablePointer<UInt64>
     /// The number of slots: of the arguments or of the results, whichever is greater.
     public let count: Int
-    /// The store's `ExecutionState`.
+    /// The store's `MachineExchange`.
     @usableFromInline let state: UnsafeMutableRawPointer
 
     init(
         _ base: UnsafeMutablePointer<UInt64>, count: Int,
-        of state: UnsafeMutablePointer<ExecutionState>
+        of state: UnsafeMutablePointer<MachineExchange>
     ) {
         self.base = base
         self.count = count
@@ -222,7 +222,7 @@ public struct CallSlots: ~Copyable {
     private func withStore<Result, Failure>(
         _ body: (Store) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
-        let store = state.assumingMemoryBound(to: ExecutionState.self).pointee.unretainedStore
+        let store = state.assumingMemoryBound(to: MachineExchange.self).pointee.unretainedStore
         return try store.map { (store) throws(Failure) in try body(store.takeUnretainedValue()) }
     }
 

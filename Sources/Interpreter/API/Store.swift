@@ -33,17 +33,17 @@ public final class Store {
 
     /// Takes samples of running guests; must be set while none runs.
     public var profiler: Profiler? {
-        didSet { execution.pointee.isProfiled = profiler != nil }
+        didSet { exchange.pointee.isProfiled = profiler != nil }
     }
 
     /// Called before a memory or table is made or grows; with nil only `limits` apply.
     public var limiter: (any StoreLimiter)?
 
-    let execution: UnsafeMutablePointer<ExecutionState>
+    let exchange: UnsafeMutablePointer<MachineExchange>
     /// Where a run of the machine ends; a copy, since every look at a global asks whether it was
     /// made.
     let haltCode = UInt64(UInt(bitPattern: Machine.haltCode))
-    /// Fuel that was not given to the machine in `execution.budget`; nil if there is no limit.
+    /// Fuel that was not given to the machine in `exchange.budget`; nil if there is no limit.
     var fuelReserve: UInt64?
     /// The shared fuel, if the program has several stores for its threads.
     var fuelPot: FuelPot?
@@ -146,21 +146,21 @@ public final class Store {
         heap = Heap(
             limit: limits.heapBytes, account: self.account,
             isStressed: engine.configuration.collectsAtEveryAllocation)
-        execution = .allocate(capacity: 1)
+        exchange = .allocate(capacity: 1)
         emptyMemory = .allocate(capacity: 1)
         emptyTable = .allocate(capacity: 1)
-        let nowhere = UnsafeMutableRawPointer(execution)
+        let nowhere = UnsafeMutableRawPointer(exchange)
         stackLimit = nowhere
         stackEnd = nowhere
-        execution.initialize(
-            to: ExecutionState(
+        exchange.initialize(
+            to: MachineExchange(
                 top: nowhere.assumingMemoryBound(to: UInt64.self),
                 stopWord: interruptHandle.word, upcalls: Upcalls.shared))
         // Zero bytes at addresses that are never read.
         emptyMemory.initialize(to: MemoryRecord(base: nowhere, byteCount: 0))
         emptyTable.initialize(
             to: TableRecord(elements: nowhere.assumingMemoryBound(to: UInt64.self), count: 0))
-        execution.pointee.store = Unmanaged.passUnretained(self).toOpaque()
+        exchange.pointee.store = Unmanaged.passUnretained(self).toOpaque()
     }
 
     deinit {
@@ -172,7 +172,7 @@ public final class Store {
         for cell in globalCells { cell.deallocate() }
         emptyTable.deallocate()
         emptyMemory.deallocate()
-        execution.deallocate()
+        exchange.deallocate()
     }
 
     /// Fuel left; nil (the default) is no limit. A backward branch or a call uses one unit, a bulk
@@ -186,7 +186,7 @@ public final class Store {
     public var fuel: UInt64? {
         get {
             guard let fuelReserve else { return nil }
-            let handedOut = UInt64(max(0, execution.pointee.budget))
+            let handedOut = UInt64(max(0, exchange.pointee.budget))
             let own = fuelReserve.addingReportingOverflow(handedOut).partialValue
             guard let fuelPot else { return own }
             let (sum, overflow) = own.addingReportingOverflow(fuelPot.left)
@@ -198,7 +198,7 @@ public final class Store {
                 fuelPot.set(newValue)
                 fuelReserve = 0
             }
-            execution.pointee.budget = 0
+            exchange.pointee.budget = 0
         }
     }
 
@@ -220,10 +220,10 @@ extension Store {
     /// Throws the recorded fault with the slots of a call, if there is one.
     @inline(never)
     func checkSlotFault() throws(CallError) {
-        let mark = execution.pointee.missingSlotMark
+        let mark = exchange.pointee.missingSlotMark
         if mark != 0 {
-            execution.pointee.missingSlotMark = 0
-            throw .slot(index: execution.pointee.missingSlot, count: mark &- 1)
+            exchange.pointee.missingSlotMark = 0
+            throw .slot(index: exchange.pointee.missingSlot, count: mark &- 1)
         }
         guard let fault = slotFault else { return }
         slotFault = nil

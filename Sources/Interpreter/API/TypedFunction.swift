@@ -129,7 +129,7 @@ extension Function {
     func beginCall() throws -> CallSlots {
         CallSlots(
             try store.beginCall(signature), count: signature.headerIndex,
-            of: store.execution)
+            of: store.exchange)
     }
 
     /// Makes sure that what types of the embedder wrote are arguments.

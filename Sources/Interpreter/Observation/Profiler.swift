@@ -1,4 +1,4 @@
-// Invariant: samples are taken only where `execution.place` tells where the guest is: when the
+// Invariant: samples are taken only where `exchange.place` tells where the guest is: when the
 // machine asks for budget, and around calls of the host.
 
 import WasmMachine
@@ -110,7 +110,7 @@ public final class Profiler {
     /// The host is about to return: if a sample was due meanwhile, it is the function's.
     func endHostCall(of store: Store, _ record: UnsafeMutablePointer<FunctionRecord>) {
         let now = SystemClock.monotonic.now
-        guard now &- lastTime >= interval, let context = store.execution.pointee.context else {
+        guard now &- lastTime >= interval, let context = store.exchange.pointee.context else {
             return
         }
         walk(store, isReturnAddress: true)
@@ -131,7 +131,7 @@ public final class Profiler {
 
     private func walk(_ store: Store, isReturnAddress: Bool) {
         stack.removeAll(keepingCapacity: true)
-        walk(store.execution.pointee.place, isReturnAddress)
+        walk(store.exchange.pointee.place, isReturnAddress)
         for place in store.suspendedRuns.reversed() { walk(place, true) }
     }
 

@@ -89,16 +89,16 @@ extension Store {
 /// A guest function was entered (`event` 0) or returns (1).
 func runtimeObserveCall(_ cx: ContextPointer, _ event: Int, _ function: UInt32) {
     let context = ContextView(cx)
-    let execution = context.execution
-    guard let store = execution.pointee.unretainedStore else { return }
+    let exchange = context.exchange
+    guard let store = exchange.pointee.unretainedStore else { return }
     // The observer may look at the fuel.
-    execution.pointee.budget = context.budget
+    exchange.pointee.budget = context.budget
     store._withUnsafeGuaranteedRef {
         $0.notify {
             let function = ObservedFunction(module: context.instance.module, index: function)
             if event == 0 { $0.didEnter(function) } else { $0.willLeave(function) }
         }
     }
-    context.budget = execution.pointee.budget
+    context.budget = exchange.pointee.budget
     store._withUnsafeGuaranteedRef { $0.lookSoon(context) }
 }

@@ -13,7 +13,7 @@ import WasmValidator
 func runtimeRefill(
     _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
 ) -> UInt64 {
-    guard let store = ContextView(cx).execution.pointee.unretainedStore else { return 0 }
+    guard let store = ContextView(cx).exchange.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef {
         let byteCount = Int($0.heap.types[Int(type)].byteCount)
         return $0.fillFreeList(sizeClass, byteCount, top: top, isInterruptible: true)?.answer ?? 0
@@ -26,7 +26,7 @@ func runtimeRefill(
 func runtimeAggregate(_ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointer) -> UInt64 {
     let fields = pc[1], words = pc[2]
     guard let operation = AggregateOperation(rawValue: Int(fields &>> 32 & 0xffff)),
-        let store = ContextView(cx).execution.pointee.unretainedStore
+        let store = ContextView(cx).exchange.pointee.unretainedStore
     else { return TrapCode.unreachable.answer }
     return store._withUnsafeGuaranteedRef { store in
         let aggregate = Aggregate(

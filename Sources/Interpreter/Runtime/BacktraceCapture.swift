@@ -31,7 +31,7 @@ struct GuestPlace {
     }
 }
 
-extension ExecutionState {
+extension MachineExchange {
     /// Where the guest stands that trapped or called the host; nil if none did.
     var place: GuestPlace? {
         get {
@@ -53,7 +53,7 @@ extension Backtrace {
     /// - Parameter atCall: the guest stands at a call of the host, it did not trap by itself.
     init(of store: Store, atCall: Bool) {
         var walk = FrameWalk()
-        walk.add(store.execution.pointee.place, isReturnAddress: atCall)
+        walk.add(store.exchange.pointee.place, isReturnAddress: atCall)
         for place in store.suspendedRuns.reversed() { walk.add(place, isReturnAddress: true) }
         self.init(walk)
     }

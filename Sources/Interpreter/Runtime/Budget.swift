@@ -6,50 +6,50 @@ import WasmMachine
 /// Fuel, deadline and interruption. The machine counts a budget down and asks the store when it is
 /// used up; the store grants more units, stops the guest, or lets it wait.
 extension Store {
-    /// Grants units: puts them into `execution.budget`, less the units already used.
+    /// Grants units: puts them into `exchange.budget`, less the units already used.
     ///
     /// - Parameter inOperation: an instruction is at work, which a guest cannot leave and come back
     ///   to. Where lack of fuel does not end the guest, it goes on in debt: the budget is negative.
     /// - Returns: 0, `suspended`, or the trap code of what stops the guest.
     func refill(owing units: UInt64, inOperation: Bool = false) -> UInt64 {
-        execution.pointee.budget = 0
+        exchange.pointee.budget = 0
         if let code = stopRequest() { return code.answer }
         if fuelPot != nil, let missing = missingFuel(units) { drawFuel(missing) }
         if let missing = missingFuel(units) {
             let code = supply(missing, of: units, inOperation: inOperation)
             // Nothing, or a debt that the next refill has to pay.
-            if code != 0 || execution.pointee.budget < 0 { return code }
+            if code != 0 || exchange.pointee.budget < 0 { return code }
         }
         var granted = pace.next(at: .now)
-        if execution.pointee.isProfiled, let profiler {
+        if exchange.pointee.isProfiled, let profiler {
             granted = min(granted, profiler.nextGrant())
         }
-        if let run = suspendable, let left = run.sliceLeft {
+        if let execution = suspendable, let left = execution.sliceLeft {
             guard left > 0 || inOperation else {
-                run.wait(.endOfSlice, owing: units)
+                execution.wait(.endOfSlice, owing: units)
                 return suspended
             }
             // Behind an operation, which is finished in any case, the machine asks again.
             granted = inOperation ? 0 : min(granted, left)
-            run.sliceLeft = left - min(left, inOperation ? units : granted)
+            execution.sliceLeft = left - min(left, inOperation ? units : granted)
         }
         guard let reserve = fuelReserve else {
-            execution.pointee.budget = Int64(granted) - Int64(clamping: min(units, 1))
+            exchange.pointee.budget = Int64(granted) - Int64(clamping: min(units, 1))
             return 0
         }
         granted = min(granted, reserve - units)
         fuelReserve = reserve - units - granted
-        execution.pointee.budget = Int64(granted)
+        exchange.pointee.budget = Int64(granted)
         return 0
     }
 
-    /// Takes units of what the store itself did for a guest from `execution.budget`.
+    /// Takes units of what the store itself did for a guest from `exchange.budget`.
     ///
     /// - Returns: what stops the guest.
     func charge(_ units: UInt64) -> TrapCode? {
-        let budget = execution.pointee.budget
+        let budget = exchange.pointee.budget
         let left = budget.subtractingReportingOverflow(Int64(clamping: units)).partialValue
-        execution.pointee.budget = left
+        exchange.pointee.budget = left
         guard left < 0 else { return nil }
         let code = refill(owing: left.magnitude, inOperation: true)
         return TrapCode(rawValue: UInt8(truncatingIfNeeded: code))
@@ -68,11 +68,11 @@ extension Store {
         case .trap: break
         case .suspend where inOperation, .ask where inOperation:
             fuelReserve = 0
-            execution.pointee.budget = -Int64(clamping: missing)
+            exchange.pointee.budget = -Int64(clamping: missing)
             return 0
         case .suspend:
-            guard let run = suspendable else { break }
-            run.wait(.outOfFuel, owing: units)
+            guard let execution = suspendable else { break }
+            execution.wait(.outOfFuel, owing: units)
             return suspended
         case .ask(let body):
             let more = holdingGuest { body(missing) }
@@ -88,15 +88,15 @@ extension Store {
 
     /// Takes units that the machine has not used back into the reserve.
     func giveBack() {
-        let left = UInt64(max(0, execution.pointee.budget))
-        execution.pointee.budget = 0
+        let left = UInt64(max(0, exchange.pointee.budget))
+        exchange.pointee.budget = 0
         fuelReserve = fuelReserve.map { $0.addingReportingOverflow(left).partialValue }
     }
 
     /// An execution is resumed: it has its slice before it.
-    func beginSlice(of run: Execution) {
-        run.sliceLeft = run.slice.map { max(1, $0) }
-        if run.sliceLeft != nil, execution.pointee.budget > 0 { giveBack() }
+    func beginSlice(of execution: Execution) {
+        execution.sliceLeft = execution.slice.map { max(1, $0) }
+        if execution.sliceLeft != nil, exchange.pointee.budget > 0 { giveBack() }
     }
 
     /// Why the guest must stop, if it must: somebody asked for it, or its time is over. A request
@@ -203,7 +203,7 @@ extension Store {
     /// somebody wants it to stop, its next branch or call asks.
     func lookSoon(_ context: ContextView) {
         guard interruptHandle.hasStopBits, context.budget > 0 else { return }
-        execution.pointee.budget = context.budget
+        exchange.pointee.budget = context.budget
         giveBack()
         context.budget = 0
     }

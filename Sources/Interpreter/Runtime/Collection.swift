@@ -80,7 +80,7 @@ extension Store {
     ///
     /// Cost: proportional to the objects that stay.
     public func collectGarbage() {
-        collect(top: execution.pointee.top)
+        collect(top: exchange.pointee.top)
         externs.releaseDead()
     }
 
@@ -92,7 +92,7 @@ extension Store {
     private var externs: ExternTable { heap.externs }
 
     /// Collects if values of the host call for it; for places where all values in use are below
-    /// `execution.top`. Returns what stops the guest.
+    /// `exchange.top`. Returns what stops the guest.
     @inline(__always)
     func collectIfDue(top: UnsafeMutablePointer<UInt64>) -> TrapCode? {
         heap.externs.isCollectionDue ? collect(top: top, isInterruptible: true) : nil
@@ -178,7 +178,7 @@ extension Store {
 
     /// The run that began at `start` trapped: what its frames hold is garbage.
     func clearFrames(from start: UnsafeMutablePointer<UInt64>) {
-        guard heap.space.frontier > 0, let last = execution.pointee.stack, last >= start else {
+        guard heap.space.frontier > 0, let last = exchange.pointee.stack, last >= start else {
             return
         }
         clearStack(from: start, through: last)

@@ -135,7 +135,7 @@ struct ConstantEvaluator {
     private func allocate(_ byteCount: Int) throws(GuestStop) -> UnsafeMutableRawPointer {
         if byteCount >= Int(bulkChargeLimit) { try store.checkStop() }
         return try store.allocate(
-            byteCount, top: store.execution.pointee.top, isInterruptible: true)
+            byteCount, top: store.exchange.pointee.top, isInterruptible: true)
     }
 
     private func typeID(_ type: TypeIndex) -> TypeID { instance.module.valid.typeIDs[Int(type)] }

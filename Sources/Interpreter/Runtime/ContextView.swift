@@ -8,9 +8,9 @@ struct ContextView {
 
     init(_ pointer: ContextPointer) { self.pointer = pointer }
 
-    var execution: UnsafeMutablePointer<ExecutionState> {
+    var exchange: UnsafeMutablePointer<MachineExchange> {
         pointer.load(
-            fromByteOffset: ContextOffset.execution, as: UnsafeMutablePointer<ExecutionState>.self)
+            fromByteOffset: ContextOffset.exchange, as: UnsafeMutablePointer<MachineExchange>.self)
     }
 
     var budget: Int64 {
@@ -50,7 +50,7 @@ struct ContextView {
     }
 }
 
-extension ExecutionState {
+extension MachineExchange {
     /// The store; it outlives every run.
     var unretainedStore: Unmanaged<Store>? { store.map { Unmanaged.fromOpaque($0) } }
 }

@@ -18,7 +18,7 @@ extension Store {
         _ tag: TagStorage, payload: UnsafePointer<UInt64>?, isInterruptible: Bool = false
     ) throws(GuestStop) -> UInt64 {
         let count = tag.slotCount
-        var top = execution.pointee.top
+        var top = exchange.pointee.top
         if let payload, let valueStack, UnsafeRawPointer(payload) >= UnsafeRawPointer(valueStack),
             UnsafeRawPointer(payload) < UnsafeRawPointer(stackEnd)
         {

@@ -12,14 +12,14 @@ extension Store {
         _ suspension: Suspension, in record: UnsafeMutablePointer<FunctionRecord>,
         _ arguments: StackPointer, context: ContextPointer?
     ) -> UInt64 {
-        if let run = suspendable {
-            run.pendingCall = (record, arguments)
+        if let execution = suspendable {
+            execution.pendingCall = (record, arguments)
             switch suspension.content {
             case .request(let request):
-                run.state = .waiting(.hostFunction(Execution.HostCall(request: request)))
+                execution.state = .waiting(.hostFunction(Execution.HostCall(request: request)))
             case .wait(let wait, let continuation):
-                run.continuation = continuation
-                run.startWaiting(wait)
+                execution.continuation = continuation
+                execution.startWaiting(wait)
             }
             return suspended
         }
@@ -54,13 +54,13 @@ extension Store {
         _ call: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer),
         with continuation: Suspension.Continuation, context: ContextPointer?
     ) -> UInt64 {
-        let savedTop = execution.pointee.top
+        let savedTop = exchange.pointee.top
         // As `callHost` does; there is room, since it was called before.
-        execution.pointee.top = call.slots + (Int(call.record.pointee.headerIndex) + 2)
-        let isProfiled = execution.pointee.isProfiled && context != nil
+        exchange.pointee.top = call.slots + (Int(call.record.pointee.headerIndex) + 2)
+        let isProfiled = exchange.pointee.isProfiled && context != nil
         if isProfiled { profiler?.beginHostCall(of: self) }
         defer {
-            execution.pointee.top = savedTop
+            exchange.pointee.top = savedTop
             if isProfiled { profiler?.endHostCall(of: self, call.record) }
         }
         do {
@@ -81,7 +81,7 @@ extension Store {
         let header = Int(record.pointee.headerIndex)
         try continuation(
             Caller(store: Unmanaged.passUnretained(self), context: context),
-            CallSlots(arguments, count: header, of: execution))
+            CallSlots(arguments, count: header, of: exchange))
         // The continuation is not the typed function, whose results need no check.
         try checkResults(of: signature(record.pointee.typeID).type, in: arguments)
         if let code = collectIfDue(top: arguments + (header + 2)) { return code.answer }
@@ -91,9 +91,9 @@ extension Store {
     }
 
     /// Ends the wait of an execution that goes on or ends.
-    func stopWaiting(_ run: Execution) {
-        guard case .waiting(.wait(let wait)) = run.state else { return }
-        wait.unsubscribe(run.wakeCell)
+    func stopWaiting(_ execution: Execution) {
+        guard case .waiting(.wait(let wait)) = execution.state else { return }
+        wait.unsubscribe(execution.wakeCell)
     }
 }
 

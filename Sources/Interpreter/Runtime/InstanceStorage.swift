@@ -118,7 +118,7 @@ final class InstanceStorage {
         put(tableRecords[0], ContextOffset.table0)
         put(memoryRecords, ContextOffset.memories)
         put(tableRecords, ContextOffset.tables)
-        put(store.execution, ContextOffset.execution)
+        put(store.exchange, ContextOffset.exchange)
         put(Unmanaged.passUnretained(self).toOpaque(), ContextOffset.instance)
         put(module.code.entries, ContextOffset.codeTable)
         put(functionRecords, ContextOffset.functionRecords)

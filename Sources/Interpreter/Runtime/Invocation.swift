@@ -1,4 +1,4 @@
-// Invariants: `execution.top` is the first slot that no frame in use covers, at most `stackLimit`
+// Invariants: `exchange.top` is the first slot that no frame in use covers, at most `stackLimit`
 // when a run starts, so that behind it there is room for every legal frame; it is restored however
 // a run ends. Between `beginCall` and `endCall`, it is behind the slots of the call.
 
@@ -15,18 +15,18 @@ extension Store {
     func beginCall(_ signature: Signature) throws -> UnsafeMutablePointer<UInt64> {
         if callDepth > 0 { try checkNesting() }
         if valueStack == nil { try prepareStack() }
-        let top = execution.pointee.top
+        let top = exchange.pointee.top
         guard signature.headerIndex < Int(UInt16.max) else { throw Trap(.stackExhausted) }
         if UnsafeMutableRawPointer(top) > stackLimit, let code = growStack(to: top) {
             throw Trap(code)
         }
-        execution.pointee.top = top + signature.headerIndex
+        exchange.pointee.top = top + signature.headerIndex
         return top
     }
 
     /// Gives up the slots of a call, whether it ran or not.
     @inline(__always)
-    func endCall(_ slots: StackPointer) { execution.pointee.top = slots }
+    func endCall(_ slots: StackPointer) { exchange.pointee.top = slots }
 
     /// Runs a function whose arguments are in the slots from `top` on, which `beginCall` answered;
     /// its results are in the same slots afterwards.
@@ -36,8 +36,8 @@ extension Store {
         if let code = stopRequest() { throw Trap(code) }
         let header = top + Int(record.pointee.headerIndex)
         if let code = collectIfDue(top: header) { throw Trap(code) }
-        if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
-        let outer = execution.pointee.place
+        if exchange.pointee.isProfiled { profiler?.resume(depth: callDepth) }
+        let outer = exchange.pointee.place
         if callDepth > 0 {
             suspendedRuns.append(outer)
         } else {
@@ -47,11 +47,11 @@ extension Store {
         // No `defer`: it would be a function of its own, called on each way out.
         let error = enter(record, top, header)
         callDepth -= 1
-        if execution.pointee.isProfiled { profiler?.pause(depth: callDepth) }
+        if exchange.pointee.isProfiled { profiler?.pause(depth: callDepth) }
         if callDepth > 0 { suspendedRuns.removeLast() }
         // Results are still to be read.
-        execution.pointee.top = header
-        execution.pointee.place = outer
+        exchange.pointee.top = header
+        exchange.pointee.place = outer
         heap.externs.releaseDead()
         if let error { throw error }
     }
@@ -63,24 +63,24 @@ extension Store {
         _ record: UnsafeMutablePointer<FunctionRecord>, _ top: StackPointer,
         _ header: StackPointer
     ) -> (any Error)? {
-        if execution.pointee.budget < 0 {
+        if exchange.pointee.budget < 0 {
             // The call of the host function that calls us took a unit that was not there.
-            let code = refill(owing: execution.pointee.budget.magnitude)
+            let code = refill(owing: exchange.pointee.budget.magnitude)
             if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { return Trap(code) }
         }
         guard let context = record.pointee.context else {
-            execution.pointee.place = nil
+            exchange.pointee.place = nil
             let code = callHost(record, top, context: nil)
             return TrapCode(rawValue: UInt8(truncatingIfNeeded: code)).map(failure)
         }
         header[0] = haltCode
         header[1] = UInt64(UInt(bitPattern: top))
         let view = ContextView(context)
-        view.budget = execution.pointee.budget
+        view.budget = exchange.pointee.budget
         view.stackLimit = stackLimit
-        execution.pointee.exitCode = 0
+        exchange.pointee.exitCode = 0
         Machine.run(code: record.pointee.code, stack: top, context: context)
-        let exit = execution.pointee.exitCode
+        let exit = exchange.pointee.exitCode
         guard exit != 0 else { return nil }
         let error = failure(TrapCode(rawValue: UInt8(truncatingIfNeeded: exit)) ?? .unreachable)
         clearFrames(from: top)
@@ -109,28 +109,28 @@ extension Store {
     ) -> UInt64 {
         guard let function = record.pointee.host else { return TrapCode.hostError.answer }
         let header = Int(record.pointee.headerIndex)
-        let savedTop = execution.pointee.top
+        let savedTop = exchange.pointee.top
         // Room for a frame header, in case the machine keeps one there.
         let top = arguments + (header + 2)
         guard header < Int(UInt16.max), UnsafeMutableRawPointer(top) <= stackEnd else {
             return TrapCode.stackExhausted.answer
         }
-        execution.pointee.top = top
-        let isProfiled = execution.pointee.isProfiled
+        exchange.pointee.top = top
+        let isProfiled = exchange.pointee.isProfiled
         if isProfiled, context != nil { profiler?.beginHostCall(of: self) }
         let answer: UInt64
         do {
             try Unmanaged<HostFunction>.fromOpaque(function)._withUnsafeGuaranteedRef {
                 try $0.body(
                     Caller(store: Unmanaged.passUnretained(self), context: context),
-                    CallSlots(arguments, count: header, of: execution))
+                    CallSlots(arguments, count: header, of: exchange))
                 switch $0.resultCheck {
                 case .none: break
                 case .clear: arguments[0] &= 0xffff_ffff
                 case .all: try checkResults(of: $0.type, in: arguments)
                 }
             }
-            if heap.externs.attention != 0 || execution.pointee.missingSlotMark != 0 {
+            if heap.externs.attention != 0 || exchange.pointee.missingSlotMark != 0 {
                 answer = try attend(top: top)
             } else {
                 answer = 0
@@ -138,7 +138,7 @@ extension Store {
         } catch {
             answer = failed(error, in: record, arguments, context)
         }
-        execution.pointee.top = savedTop
+        exchange.pointee.top = savedTop
         if isProfiled, context != nil { profiler?.endHostCall(of: self, record) }
         return answer
     }

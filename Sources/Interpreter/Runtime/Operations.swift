@@ -47,12 +47,12 @@ private func chargeLarge(_ context: ContextView, _ units: UInt64) -> UInt64 {
     let left = context.budget.subtractingReportingOverflow(units).partialValue
     context.budget = left
     guard left < 0 else { return 0 }
-    let execution = context.execution
-    guard let store = execution.pointee.unretainedStore else { return 0 }
+    let exchange = context.exchange
+    guard let store = exchange.pointee.unretainedStore else { return 0 }
     let answer = store._withUnsafeGuaranteedRef {
         $0.refill(owing: UInt64(-left), inOperation: true)
     }
-    context.budget = execution.pointee.budget
+    context.budget = exchange.pointee.budget
     return answer
 }
 
@@ -90,7 +90,7 @@ func inPieces(
 /// takes much longer than as many units otherwise.
 @inline(never)
 private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
-    if let store = context.execution.pointee.unretainedStore,
+    if let store = context.exchange.pointee.unretainedStore,
         let code = store._withUnsafeGuaranteedRef({ $0.stopRequest() })
     {
         return code.answer
@@ -197,14 +197,14 @@ func runtimeTableGrow(
 }
 
 /// Runs what the store does for the guest that stands in the middle of an instruction: the store counts
-/// its budget in `execution.budget`.
+/// its budget in `exchange.budget`.
 private func withBudget<Result, Failure>(
     of cx: ContextPointer, _ body: (Store) throws(Failure) -> Result
 ) throws(Failure) -> Result {
     let context = ContextView(cx)
-    let execution = context.execution
-    execution.pointee.budget = context.budget
-    defer { context.budget = execution.pointee.budget }
+    let exchange = context.exchange
+    exchange.pointee.budget = context.budget
+    defer { context.budget = exchange.pointee.budget }
     return try body(context.instance.store)
 }
 
@@ -306,12 +306,12 @@ func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32
 /// or the trap code of what stops the guest.
 func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
     let context = ContextView(cx)
-    let execution = context.execution
-    guard let store = execution.pointee.unretainedStore?.takeUnretainedValue() else {
+    let exchange = context.exchange
+    guard let store = exchange.pointee.unretainedStore?.takeUnretainedValue() else {
         return TrapCode.implementationLimit.answer
     }
-    execution.pointee.budget = context.budget
-    defer { context.budget = execution.pointee.budget }
+    exchange.pointee.budget = context.budget
+    defer { context.budget = exchange.pointee.budget }
     do throws(TranslationError) {
         let code = try context.instance.module.code.translate(
             definedFunction, for: TranslationClient(store: store))
@@ -335,7 +335,7 @@ func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
 
 /// Lets frames start up to `frame`: 0, or the trap code of what forbids it.
 func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) -> UInt64 {
-    guard let store = ContextView(cx).execution.pointee.unretainedStore else {
+    guard let store = ContextView(cx).exchange.pointee.unretainedStore else {
         return TrapCode.stackExhausted.answer
     }
     return store._withUnsafeGuaranteedRef { store in
@@ -348,12 +348,12 @@ func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) ->
 /// Calls the host function of a `FunctionRecord`: arguments from and results to `arguments`. What it throws is kept in the
 /// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches;
 /// `suspended` if the guest is to wait.
-/// The budget is in `execution.budget` meanwhile.
+/// The budget is in `exchange.budget` meanwhile.
 func runtimeCallHost(
     _ function: UnsafeMutableRawPointer, _ arguments: StackPointer, _ cx: ContextPointer
 ) -> UInt64 {
     let record = function.assumingMemoryBound(to: FunctionRecord.self)
-    guard let store = ContextView(cx).execution.pointee.unretainedStore else {
+    guard let store = ContextView(cx).exchange.pointee.unretainedStore else {
         return TrapCode.hostError.answer
     }
     return store._withUnsafeGuaranteedRef {
@@ -365,17 +365,17 @@ func runtimeCallHost(
 /// Called after a call of the host when somebody may want the guest to stop; answers why it must,
 /// or 0.
 func runtimeStopRequest(_ cx: ContextPointer) -> UInt64 {
-    guard let store = ContextView(cx).execution.pointee.unretainedStore else { return 0 }
+    guard let store = ContextView(cx).exchange.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef { $0.confirmedStopRequest()?.answer ?? 0 }
 }
 
-/// Called when more budget was used than there was: refills `execution.budget`, which is negative by what
+/// Called when more budget was used than there was: refills `exchange.budget`, which is negative by what
 /// is owed, or answers why the guest must stop or wait.
 func runtimeBudgetExhausted(_ cx: ContextPointer) -> UInt64 {
-    let execution = ContextView(cx).execution
-    guard let store = execution.pointee.unretainedStore else { return 0 }
+    let exchange = ContextView(cx).exchange
+    guard let store = exchange.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef {
-        if execution.pointee.isProfiled { $0.profiler?.takeSample(of: $0) }
-        return $0.refill(owing: UInt64(max(1, 0 &- execution.pointee.budget)))
+        if exchange.pointee.isProfiled { $0.profiler?.takeSample(of: $0) }
+        return $0.refill(owing: UInt64(max(1, 0 &- exchange.pointee.budget)))
     }
 }

@@ -42,18 +42,20 @@ extension Store {
     }
 
     /// Forgets an execution, which does not run, and its frames.
-    func end(_ run: Execution) {
-        stopWaiting(run)
-        if let wait = run.atomicWait { _ = wait.memory.dequeue(run.wakeCell, at: wait.address) }
-        run.atomicWait = nil
-        run.state = .ended
-        run.place = nil
-        run.pendingCall = nil
-        run.continuation = nil
-        guard var stack = run.stack else { return }
-        run.stack = nil
-        executions.remove(run)
-        stack.top = run.start
+    func end(_ execution: Execution) {
+        stopWaiting(execution)
+        if let wait = execution.atomicWait {
+            _ = wait.memory.dequeue(execution.wakeCell, at: wait.address)
+        }
+        execution.atomicWait = nil
+        execution.state = .ended
+        execution.place = nil
+        execution.pendingCall = nil
+        execution.continuation = nil
+        guard var stack = execution.stack else { return }
+        execution.stack = nil
+        executions.remove(execution)
+        stack.top = execution.start
         // What its frames leave behind would keep objects alive.
         if executions.spareStack == nil, heap.space.frontier == 0 {
             executions.spareStack = stack
@@ -74,42 +76,42 @@ extension Store {
     /// slots then, and it is still to be ended. If not, it waits.
     ///
     /// - Throws: what ends the guest; or an error of `input`, in which case nothing has happened.
-    func goOn(_ run: Execution, with input: Execution.Input) throws -> Bool {
+    func goOn(_ execution: Execution, with input: Execution.Input) throws -> Bool {
         if callDepth > 0 { try checkNesting() }
-        if case .results(let write) = input, let call = run.pendingCall {
+        if case .results(let write) = input, let call = execution.pendingCall {
             let header = Int(call.record.pointee.headerIndex)
             try write(
-                CallSlots(call.slots, count: header, of: execution))
+                CallSlots(call.slots, count: header, of: exchange))
             try checkSlotFault()
             try checkResults(of: signature(call.record.pointee.typeID).type, in: call.slots)
         }
-        guard let stack = run.stack else { throw SuspensionError.notSuspended }
+        guard let stack = execution.stack else { throw SuspensionError.notSuspended }
         let outerStack = exchangeStack(stack)
-        if execution.pointee.isProfiled { profiler?.resume(depth: callDepth) }
-        let outerPlace = execution.pointee.place
+        if exchange.pointee.isProfiled { profiler?.resume(depth: callDepth) }
+        let outerPlace = exchange.pointee.place
         let outerRun = executions.current
-        run.stack = outerStack
+        execution.stack = outerStack
         if callDepth > 0 {
             suspendedRuns.append(outerPlace)
         } else {
             runningStack = NativeStack.address()
         }
         callDepth += 1
-        executions.current = (.passUnretained(run), callDepth)
-        stopWaiting(run)
-        let isFirst = if case .ready = run.state { true } else { false }
-        run.state = .running
-        beginSlice(of: run)
+        executions.current = (.passUnretained(execution), callDepth)
+        stopWaiting(execution)
+        let isFirst = if case .ready = execution.state { true } else { false }
+        execution.state = .running
+        beginSlice(of: execution)
 
-        let result = Result { try isFirst ? begin(run) : proceed(run, with: input) }
+        let result = Result { try isFirst ? begin(execution) : proceed(execution, with: input) }
 
         executions.current = outerRun
         callDepth -= 1
         // Nobody's time passes while the guest waits.
-        if execution.pointee.isProfiled { profiler?.pause(depth: callDepth) }
+        if exchange.pointee.isProfiled { profiler?.pause(depth: callDepth) }
         if callDepth > 0 { suspendedRuns.removeLast() }
-        execution.pointee.place = outerPlace
-        run.stack = exchangeStack(outerStack)
+        exchange.pointee.place = outerPlace
+        execution.stack = exchangeStack(outerStack)
         // The guest that called us may be of the instance that ran here.
         if callDepth > 0, let outerPlace {
             ContextView(outerPlace.context).stackLimit = stackLimit
@@ -117,20 +119,22 @@ extension Store {
         switch result {
         case .success(0): return true
         case .success:
-            run.stack?.top = top(of: run)
+            execution.stack?.top = top(of: execution)
             return false
         case .failure(let error):
-            end(run)
+            end(execution)
             throw error
         }
     }
 
     /// Where the frames of an execution end that waits.
-    private func top(of run: Execution) -> StackPointer {
-        if let call = run.pendingCall {
+    private func top(of execution: Execution) -> StackPointer {
+        if let call = execution.pendingCall {
             return call.slots + (Int(call.record.pointee.headerIndex) + linkSlots)
         }
-        guard let place = run.place else { return run.start + run.function.signature.headerIndex }
+        guard let place = execution.place else {
+            return execution.start + execution.function.signature.headerIndex
+        }
         let module = InstanceStorage.of(place.context).module
         return place.stack + module.code.slotCount(at: place.code)
     }
@@ -138,41 +142,42 @@ extension Store {
     // MARK: Running
 
     /// Answers 0 if the guest returned, `suspended` if it waits.
-    private func begin(_ run: Execution) throws -> UInt64 {
-        let record = run.function.record
-        execution.pointee.place = nil
-        if try payDebts(of: run) { return suspended }
-        let header = run.start + Int(record.pointee.headerIndex)
+    private func begin(_ execution: Execution) throws -> UInt64 {
+        let record = execution.function.record
+        exchange.pointee.place = nil
+        if try payDebts(of: execution) { return suspended }
+        let header = execution.start + Int(record.pointee.headerIndex)
         if let code = collectIfDue(top: header) { throw failure(code) }
         guard let context = record.pointee.context else {
-            let code = callHost(record, run.start, context: nil)
+            let code = callHost(record, execution.start, context: nil)
             if code == suspended { return code }
             return try outcome(of: code)
         }
         header[0] = UInt64(UInt(bitPattern: Machine.haltCode))
-        header[1] = UInt64(UInt(bitPattern: run.start))
+        header[1] = UInt64(UInt(bitPattern: execution.start))
         return try enter(
-            run, at: GuestPlace(code: record.pointee.code, stack: run.start, context: context))
+            execution,
+            at: GuestPlace(code: record.pointee.code, stack: execution.start, context: context))
     }
 
-    private func proceed(_ run: Execution, with input: Execution.Input) throws -> UInt64 {
-        let call = run.pendingCall
-        let place = run.place
-        execution.pointee.place = place
-        var accumulators = run.accumulators
+    private func proceed(_ execution: Execution, with input: Execution.Input) throws -> UInt64 {
+        let call = execution.pendingCall
+        let place = execution.place
+        exchange.pointee.place = place
+        var accumulators = execution.accumulators
         switch input {
         case .nothing:
-            if let wait = run.atomicWait {
-                guard try finish(wait, of: run, &accumulators) else { return suspended }
-            } else if let continuation = run.continuation, let call {
+            if let wait = execution.atomicWait {
+                guard try finish(wait, of: execution, &accumulators) else { return suspended }
+            } else if let continuation = execution.continuation, let call {
                 if let code = stopRequest() {
                     pendingError = Trap(code)
                     throw failure(.hostError)
                 }
-                run.continuation = nil
-                run.pendingCall = nil
+                execution.continuation = nil
+                execution.pendingCall = nil
                 let code = goOn(call, with: continuation, context: place?.context)
-                guard code == 0 else { return try goOn(run, after: code) }
+                guard code == 0 else { return try goOn(execution, after: code) }
                 guard place != nil else { return 0 }
                 let first = call.slots[0]
                 accumulators = Accumulators(result: first)
@@ -182,38 +187,39 @@ extension Store {
             let first = call?.slots[0] ?? 0
             accumulators = Accumulators(result: first)
         case .failure(let error):
-            run.pendingCall = nil
-            run.continuation = nil
+            execution.pendingCall = nil
+            execution.continuation = nil
             pendingError = error
-            return try goOn(run, after: TrapCode.hostError.answer)
+            return try goOn(execution, after: TrapCode.hostError.answer)
         }
-        run.pendingCall = nil
-        guard let place = run.place else { return try begin(run) }
-        if try payDebts(of: run) {
-            run.accumulators = accumulators
+        execution.pendingCall = nil
+        guard let place = execution.place else { return try begin(execution) }
+        if try payDebts(of: execution) {
+            execution.accumulators = accumulators
             return suspended
         }
-        return try enter(run, at: place, accumulators)
+        return try enter(execution, at: place, accumulators)
     }
 
     /// Goes on after a host function that did not return: in the handler of the exception that it
     /// threw, or not at all. Answers `suspended` if it waits again.
-    private func goOn(_ run: Execution, after code: UInt64) throws -> UInt64 {
+    private func goOn(_ execution: Execution, after code: UInt64) throws -> UInt64 {
         guard code != suspended else { return code }
-        let code = code == TrapCode.hostError.answer && run.place != nil ? unwindHostError() : code
-        guard code == landed, let place = execution.pointee.place else {
+        let code =
+            code == TrapCode.hostError.answer && execution.place != nil ? unwindHostError() : code
+        guard code == landed, let place = exchange.pointee.place else {
             return try outcome(of: code)
         }
         if let code = stopRequest() { throw self.failure(code) }
-        return try enter(run, at: place)
+        return try enter(execution, at: place)
     }
 
     /// Takes what was used before and not paid for; answers whether the execution has to wait for it.
-    private func payDebts(of run: Execution) throws -> Bool {
+    private func payDebts(of execution: Execution) throws -> Bool {
         if let code = stopRequest() { throw failure(code) }
         let units =
-            run.owed + (execution.pointee.budget < 0 ? execution.pointee.budget.magnitude : 0)
-        run.owed = 0
+            execution.owed + (exchange.pointee.budget < 0 ? exchange.pointee.budget.magnitude : 0)
+        execution.owed = 0
         guard units > 0 else { return false }
         giveBack()
         let code = refill(owing: units)
@@ -222,22 +228,22 @@ extension Store {
 
     /// Runs the machine from `place` on.
     private func enter(
-        _ run: Execution, at place: GuestPlace, _ accumulators: Accumulators = Accumulators()
+        _ execution: Execution, at place: GuestPlace, _ accumulators: Accumulators = Accumulators()
     ) throws -> UInt64 {
         let context = ContextView(place.context)
-        context.budget = execution.pointee.budget
+        context.budget = exchange.pointee.budget
         context.stackLimit = stackLimit
-        execution.pointee.exitCode = 0
+        exchange.pointee.exitCode = 0
         Machine.run(
             code: place.code, stack: place.stack, context: place.context,
             accumulators: accumulators)
-        let exit = execution.pointee.exitCode
+        let exit = exchange.pointee.exitCode
         guard exit == suspended else { return try outcome(of: exit) }
-        run.place = execution.pointee.place
-        if run.pendingCall == nil {
-            run.accumulators = execution.pointee.accumulators
+        execution.place = exchange.pointee.place
+        if execution.pendingCall == nil {
+            execution.accumulators = exchange.pointee.accumulators
             // What is missing is owed.
-            if run.atomicWait == nil { execution.pointee.budget = 0 }
+            if execution.atomicWait == nil { exchange.pointee.budget = 0 }
         }
         return exit
     }

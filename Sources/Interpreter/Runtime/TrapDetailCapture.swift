@@ -8,8 +8,8 @@ extension TrapDetail {
     /// What the instruction asked for at which the guest of `store` has just trapped; nil if there is
     /// more to say than the code does not know.
     init?(_ code: TrapCode, of store: Store) {
-        guard code.hasDetail, let place = store.execution.pointee.place,
-            let found = FaultingInstruction(at: place, store.execution.pointee.accumulators),
+        guard code.hasDetail, let place = store.exchange.pointee.place,
+            let found = FaultingInstruction(at: place, store.exchange.pointee.accumulators),
             let detail = found.detail(code, store)
         else { return nil }
         self = detail

@@ -37,7 +37,7 @@ private let stepsAtOnce = 4096
 extension Store {
     /// What came of throwing.
     enum Unwinding {
-        /// The handler runs next: it is `execution.place`, and has the payload.
+        /// The handler runs next: it is `exchange.place`, and has the payload.
         case caught
         /// No guest of this run catches it.
         case uncaught
@@ -45,12 +45,12 @@ extension Store {
         case trap(TrapCode)
     }
 
-    /// Searches the frames from `execution.place` outwards for a handler.
+    /// Searches the frames from `exchange.place` outwards for a handler.
     ///
     /// - Parameter atCall: the guest stands at a call of the host, it did not throw by itself.
     func unwind(_ exception: ThrownException, atCall: Bool) -> Unwinding {
-        var code = execution.pointee.code
-        var next = execution.pointee.place
+        var code = exchange.pointee.code
+        var next = exchange.pointee.place
         if atCall { code = code.map { $0 - 1 } }
         var steps = stepsPerUnit
         while let place = next, let here = code {
@@ -128,9 +128,9 @@ extension Store {
             (frame + Int(clause.payload)).update(from: exception.payload, count: tag.slotCount)
         }
         if clause.reference >= 0 { frame[Int(clause.reference)] = reference }
-        execution.pointee.code = site.start + Int(clause.target)
-        execution.pointee.stack = frame
-        execution.pointee.context = place.context
+        exchange.pointee.code = site.start + Int(clause.target)
+        exchange.pointee.stack = frame
+        exchange.pointee.context = place.context
         return .caught
     }
 }
@@ -138,7 +138,7 @@ extension Store {
 // MARK: What the machine calls
 
 extension Store {
-    /// Throws from guest code that stands at `execution.place`. Answers 0 if it is caught; else the
+    /// Throws from guest code that stands at `exchange.place`. Answers 0 if it is caught; else the
     /// run ends with this code.
     fileprivate func raise(_ exception: ThrownException) -> UInt64 {
         let trap: TrapCode
@@ -183,7 +183,7 @@ extension Store {
     }
 }
 
-/// `throw`: the payload stands at `payload`. The budget is in `execution.budget` meanwhile.
+/// `throw`: the payload stands at `payload`. The budget is in `exchange.budget` meanwhile.
 func runtimeThrow(_ cx: ContextPointer, _ tag: Int, _ payload: StackPointer) -> UInt64 {
     let instance = InstanceStorage.of(cx)
     return instance.store.raise(ThrownException(instance.tags[tag], payload: payload))

@@ -95,7 +95,7 @@ extension Store {
     var currentStack: ValueStack? {
         guard let valueStack else { return nil }
         return ValueStack(
-            base: valueStack, limit: stackLimit, end: stackEnd, top: execution.pointee.top)
+            base: valueStack, limit: stackLimit, end: stackEnd, top: exchange.pointee.top)
     }
 
     /// Lets guests run on another stack, and returns the one before; nil for none: the store's own is
@@ -122,15 +122,15 @@ extension Store {
         valueStack = stack.base
         stackLimit = stack.limit
         stackEnd = stack.end
-        execution.pointee.top = stack.top
+        exchange.pointee.top = stack.top
     }
 
     /// As in a new store.
     private func useNone() {
-        let nowhere = UnsafeMutableRawPointer(execution)
+        let nowhere = UnsafeMutableRawPointer(exchange)
         valueStack = nil
         stackLimit = nowhere
         stackEnd = nowhere
-        execution.pointee.top = nowhere.assumingMemoryBound(to: Slot.self)
+        exchange.pointee.top = nowhere.assumingMemoryBound(to: Slot.self)
     }
 }

@@ -27,10 +27,10 @@ func runtimeWait(
         return UInt64(TrapCode.expectedSharedMemory.rawValue) << 32
     }
     let place = shared.base + Int(truncatingIfNeeded: address)
-    guard let store = context.execution.pointee.unretainedStore else { return 0 }
+    guard let store = context.exchange.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef { store in
-        let run = store.suspendable
-        let cell = run?.wakeCell ?? store.ownCell
+        let execution = store.suspendable
+        let cell = execution?.wakeCell ?? store.ownCell
         cell.reset()
         let isQueued = shared.enqueue(cell, at: address) {
             is64
@@ -42,9 +42,9 @@ func runtimeWait(
         }
         guard isQueued else { return SharedMemory.WaitResult.notEqual.rawValue }
         let wait = AtomicWait(memory: shared, address: address, timeout: Int64(bitPattern: timeout))
-        if let run {
-            run.atomicWait = wait
-            run.state = .waiting(.wait(wait.value))
+        if let execution {
+            execution.atomicWait = wait
+            execution.state = .waiting(.wait(wait.value))
             return suspended << 32
         }
         return store.wait(wait)
@@ -109,19 +109,19 @@ extension Store {
     /// Looks whether an execution's wait is over, and if so, puts the result where the instruction
     /// puts it and moves on behind it. Answers false if the guest still waits.
     func finish(
-        _ wait: AtomicWait, of run: Execution, _ accumulators: inout Accumulators
+        _ wait: AtomicWait, of execution: Execution, _ accumulators: inout Accumulators
     ) throws -> Bool {
         if let code = stopRequest() { throw failure(code) }
-        guard let place = run.place else { throw SuspensionError.notSuspended }
-        guard let result = wait.result(run.wakeCell) else {
-            run.state = .waiting(.wait(wait.value))
+        guard let place = execution.place else { throw SuspensionError.notSuspended }
+        guard let result = wait.result(execution.wakeCell) else {
+            execution.state = .waiting(.wait(wait.value))
             return false
         }
-        run.atomicWait = nil
+        execution.atomicWait = nil
         accumulators.r = result.rawValue
         let next = place.finishAtomicWait(result.rawValue)
-        run.place = next
-        execution.pointee.place = next
+        execution.place = next
+        exchange.pointee.place = next
         return true
     }
 }

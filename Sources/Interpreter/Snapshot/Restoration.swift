@@ -166,7 +166,7 @@ struct Restoration {
         let byteCount = shape.byteCount(length: length)
         let cell: UnsafeMutableRawPointer
         do throws(GuestStop) {
-            cell = try store.allocate(byteCount, top: store.execution.pointee.top)
+            cell = try store.allocate(byteCount, top: store.exchange.pointee.top)
         } catch {
             throw store.heapError
         }

@@ -21,7 +21,8 @@ public func testOneInput(_ start: UnsafeRawPointer, _ count: Int) -> CInt {
         case .script: TextCases.read(bytes, &random)
         case .wasi: WASICases.run(random, hostFolder: "/")
         case .differential: DifferentialCases.compare([bytes], fuel: 20_000, isStressed: true)
-        case .json, .toml, .bson, .form, .multipart, .names: DocumentCases.run(bytes, layer, &random)
+        case .json, .toml, .bson, .form, .multipart, .names:
+            DocumentCases.run(bytes, layer, &random)
         case .decoding, .printing, .translation, .running: CaseSource.run(bytes, layer, random)
         }
     if tally.outcomes[Outcome.disagreed.rawValue] > 0 { abort() }
