@@ -1,3 +1,5 @@
+import Glibc
+
 /// All restrictions that a process puts on itself, in one step: first files and ports, then system
 /// calls, which include those that restrict.
 ///
@@ -56,6 +58,15 @@ public struct Confinement: Sendable {
         filter.allowTerminalQueries()
         filter.allowNaming()
         filter.allowLimitQueries()
+        return filter
+    }
+
+    /// The same, and new sockets of the Internet, and unix sockets: what a server needs that starts no
+    /// process by itself. Which ports and files they may be is for `landlock` to say.
+    public static func serverCalls(hasUnixSockets: Bool) -> SeccompFilter {
+        var filter = engineCalls
+        filter.calls = filter.calls + .sockets
+        filter.allowSockets(ofFamilies: [AF_INET, AF_INET6] + (hasUnixSockets ? [AF_UNIX] : []))
         return filter
     }
 
