@@ -19,7 +19,10 @@ public struct Confinement: Sendable {
         public var calls: Bool
 
         /// Whether the kernel has all that was asked for.
-        public var isWhole: Bool { landlock.files && calls }
+        public var isWhole: Bool { landlock.isWhole && calls }
+        /// Whether it has both parts at all: files are restricted since Linux 5.13, and more of what can
+        /// be done with them in versions since.
+        public var isUseful: Bool { landlock.files && calls }
 
         public var description: String {
             "\(landlock); \(calls ? "system calls" : "no filter of system calls in this kernel")"
@@ -30,7 +33,7 @@ public struct Confinement: Sendable {
         /// The process has other threads, which the restrictions would not hold for; nil if their
         /// number cannot be found out.
         case threads(Int?)
-        case landlock(SystemError)
+        case landlock(Landlock.Failure)
         case calls(SystemError)
 
         public var description: String {
@@ -38,8 +41,8 @@ public struct Confinement: Sendable {
             case .threads(let count):
                 "the process has \(count.map { "\($0)" } ?? "an unknown number of") threads, and "
                     + "restrictions have to come before the second"
-            case .landlock(let error): "the kernel refuses to restrict files: \(error)"
-            case .calls(let error): "the kernel refuses to restrict system calls: \(error)"
+            case .landlock(let failure): "files cannot be restricted: \(failure)"
+            case .calls(let error): "system calls cannot be restricted: \(error)"
             }
         }
     }
@@ -77,7 +80,7 @@ public struct Confinement: Sendable {
         try Self.checkIsAlone()
         NativeStack.remember()
         let landlock: Landlock.Enforcement
-        do throws(SystemError) {
+        do throws(Landlock.Failure) {
             landlock = try self.landlock.restrict()
         } catch {
             throw .landlock(error)
