@@ -56,10 +56,7 @@ func attack(_ folder: String, _ outside: String, _ port: UInt16) {
     confinement.landlock.allow(.path(Array(folder.utf8)), .readWrite)
     confinement.landlock.connectPorts = [port]
     confinement.landlock.bindPorts = []
-    var filter = Confinement.engineCalls
-    filter.calls = filter.calls + .sockets
-    filter.allowSockets(ofFamilies: [AF_INET, AF_INET6])
-    confinement.calls = filter
+    confinement.calls = Confinement.serverCalls(hasUnixSockets: false)
     let before = Glibc.open(outside + "/secret", O_RDONLY)
     do {
         say("enforced", try confinement.enforce().description)

@@ -20,10 +20,8 @@ private final class NameServer: Sendable {
     var identifiers: Int { seen.withLock { $0.identifiers.count } }
 
     init(on loop: EventLoop, _ answer: @escaping Answer) throws {
-        let socket = try DatagramSocket(boundTo: .ipv4([127, 0, 0, 1], port: 0), on: loop)
-        let own = try #require(socket.localAddress)
+        let (own, socket, listener) = try Self.bind(on: loop)
         address = own
-        let listener = try Listener(own, on: loop)
         loop.spawn { [self] in
             while let message = try? await socket.receive() {
                 guard let query = NameMessage(message.bytes), let sender = message.sender else {
@@ -59,6 +57,18 @@ private final class NameServer: Sendable {
                 }
             }
         }
+    }
+
+    /// A port that is free for both protocols.
+    private static func bind(
+        on loop: EventLoop
+    ) throws -> (SystemAddress, DatagramSocket, Listener) {
+        for _ in 0..<50 {
+            let socket = try DatagramSocket(boundTo: .ipv4([127, 0, 0, 1], port: 0), on: loop)
+            let own = try #require(socket.localAddress)
+            if let listener = try? Listener(own, on: loop) { return (own, socket, listener) }
+        }
+        throw SystemError.addrinuse
     }
 
     var configuration: ResolverConfiguration {

@@ -93,6 +93,12 @@ import Testing
             Wasmd.path, ["run", "--sandbox", "--dir", "nowhere", "p.wat"], folder: folder.path)
         #expect(result.status == 1)
         #expect(result.error.contains("nowhere"))
+        // So is that of a file that could not be written at the end.
+        let dump = try run(
+            Wasmd.path, ["run", "--sandbox", "--coredump", "nodir/core", "p.wat"],
+            folder: folder.path)
+        #expect(dump.status == 1)
+        #expect(dump.error.contains("--sandbox: files cannot be restricted: nodir: "))
     }
 
     /// The verb of the process that executes programs is none of users.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// All restrictions that a process puts on itself, in one step: first files and ports, then system
 /// calls, which include those that restrict.
 ///
@@ -17,7 +19,10 @@ public struct Confinement: Sendable {
         public var calls: Bool
 
         /// Whether the kernel has all that was asked for.
-        public var isWhole: Bool { landlock.files && calls }
+        public var isWhole: Bool { landlock.isWhole && calls }
+        /// Whether it has both parts at all: files are restricted since Linux 5.13, and more of what can
+        /// be done with them in versions since.
+        public var isUseful: Bool { landlock.files && calls }
 
         public var description: String {
             "\(landlock); \(calls ? "system calls" : "no filter of system calls in this kernel")"
@@ -28,7 +33,7 @@ public struct Confinement: Sendable {
         /// The process has other threads, which the restrictions would not hold for; nil if their
         /// number cannot be found out.
         case threads(Int?)
-        case landlock(SystemError)
+        case landlock(Landlock.Failure)
         case calls(SystemError)
 
         public var description: String {
@@ -36,8 +41,8 @@ public struct Confinement: Sendable {
             case .threads(let count):
                 "the process has \(count.map { "\($0)" } ?? "an unknown number of") threads, and "
                     + "restrictions have to come before the second"
-            case .landlock(let error): "the kernel refuses to restrict files: \(error)"
-            case .calls(let error): "the kernel refuses to restrict system calls: \(error)"
+            case .landlock(let failure): "files cannot be restricted: \(failure)"
+            case .calls(let error): "system calls cannot be restricted: \(error)"
             }
         }
     }
@@ -59,6 +64,15 @@ public struct Confinement: Sendable {
         return filter
     }
 
+    /// The same, and new sockets of the Internet, and unix sockets: what a server needs that starts no
+    /// process by itself. Which ports and files they may be is for `landlock` to say.
+    public static func serverCalls(hasUnixSockets: Bool) -> SeccompFilter {
+        var filter = engineCalls
+        filter.calls = filter.calls + .sockets
+        filter.allowSockets(ofFamilies: [AF_INET, AF_INET6] + (hasUnixSockets ? [AF_UNIX] : []))
+        return filter
+    }
+
     /// Enforces all of it. What the kernel does not have is left out, and the report says so.
     ///
     /// - Throws: what went wrong; the process may be restricted in part then, and should end.
@@ -66,7 +80,7 @@ public struct Confinement: Sendable {
         try Self.checkIsAlone()
         NativeStack.remember()
         let landlock: Landlock.Enforcement
-        do throws(SystemError) {
+        do throws(Landlock.Failure) {
             landlock = try self.landlock.restrict()
         } catch {
             throw .landlock(error)

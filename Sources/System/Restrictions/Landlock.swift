@@ -50,6 +50,8 @@ public struct Landlock: Sendable {
     public struct Enforcement: Sendable, Equatable, CustomStringConvertible {
         /// The version of Landlock; 0 if the kernel has none or it is switched off.
         public var version: Int
+        /// Whether nothing of what was asked for is missing.
+        public var isWhole = false
         /// Files and folders (version 1).
         public var files = false
         /// Renaming between folders (2), shortening files (3), control calls of devices (5).
@@ -67,6 +69,18 @@ public struct Landlock: Sendable {
             ]
             let words = parts.filter(\.0).map(\.1).joined(separator: ", ")
             return "Landlock \(version): \(words.isEmpty ? "nothing" : words)"
+        }
+    }
+
+    /// Why a restriction was not made.
+    public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
+        public var error: SystemError
+        /// The place that a rule was for; nil if the failure is about no place, or one without a path.
+        public var path: [UInt8]?
+
+        public var description: String {
+            guard let path else { return error.description }
+            return String(decoding: path, as: UTF8.self) + ": \(error)"
         }
     }
 
@@ -95,11 +109,13 @@ public struct Landlock: Sendable {
     ///
     /// - Returns: what the kernel enforces; nothing where it has no Landlock.
     /// - Throws: `ENOENT` and others for a place that cannot be opened; `E2BIG` after 16 restrictions.
-    public func restrict() throws(SystemError) -> Enforcement {
+    public func restrict() throws(Failure) -> Enforcement {
         let version = Self.version
         var enforcement = Enforcement(version: version)
         guard version > 0 else { return enforcement }
         let handled = Self.handledFiles(version)
+        let wanted = isScoped ? 6 : 5
+        enforcement.isWhole = version >= wanted
         enforcement.files = true
         enforcement.links = version >= 2
         enforcement.truncation = version >= 3
@@ -115,19 +131,30 @@ public struct Landlock: Sendable {
         let made = unsafe attributes.withUnsafeBytes {
             unsafe symbol_syscall(Self.createRuleset, word($0), size, 0, 0, 0, 0)
         }
-        guard made >= 0 else { throw .ofLastCall }
+        guard made >= 0 else { throw Failure(error: .ofLastCall) }
         let ruleset = FileDescriptor(owning: Int32(truncatingIfNeeded: made))
         for (place, access) in rules {
-            try Self.add(place, access.rawValue & handled, to: ruleset.number)
+            do throws(SystemError) {
+                try Self.add(place, access.rawValue & handled, to: ruleset.number)
+            } catch {
+                guard case .path(let path) = place else { throw Failure(error: error) }
+                throw Failure(error: error, path: path)
+            }
         }
-        if version >= 4 {
-            for port in bindPorts ?? [] { try Self.add(port, Self.bind, to: ruleset.number) }
-            for port in connectPorts ?? [] { try Self.add(port, Self.connect, to: ruleset.number) }
+        do throws(SystemError) {
+            if version >= 4 { try addPorts(to: ruleset.number) }
+            try CurrentProcess.forbidNewPrivileges()
+            let number = Int(ruleset.number)
+            try retrying { symbol_syscall(Self.restrictSelf, number, 0, 0, 0, 0, 0) }
+        } catch {
+            throw Failure(error: error)
         }
-        try CurrentProcess.forbidNewPrivileges()
-        let ruleNumber = Int(ruleset.number)
-        try retrying { symbol_syscall(Self.restrictSelf, ruleNumber, 0, 0, 0, 0, 0) }
         return enforcement
+    }
+
+    private func addPorts(to ruleset: Int32) throws(SystemError) {
+        for port in bindPorts ?? [] { try Self.add(port, Self.bind, to: ruleset) }
+        for port in connectPorts ?? [] { try Self.add(port, Self.connect, to: ruleset) }
     }
 
     // MARK: The kernel's numbers

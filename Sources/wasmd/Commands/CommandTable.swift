@@ -268,8 +268,8 @@ extension Option {
         "sandbox", value: "MODE", .word(.sandbox), isValueOptional: true,
         help: "Before the program runs, let the kernel refuse all that wasmd does not need: files "
             + "outside of the program's folders, other programs, new sockets (Landlock and "
-            + "seccomp). What the kernel does not have is left out with a warning; with 'strict' "
-            + "the program does not run then")
+            + "seccomp). What the kernel does not have is left out, with a warning if it is much; "
+            + "with 'strict' the program does not run then")
     static let deterministic = Option(
         "deterministic",
         help: "Let every run see the same clock, random numbers and NaNs; without threads")

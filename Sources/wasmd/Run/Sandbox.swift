@@ -4,7 +4,7 @@ import WasmWASI
 /// `--sandbox`: the process keeps only the rights that the run needs, so that a program that broke out
 /// of the engine would find the kernel's wall behind it.
 enum Sandbox: Equatable {
-    /// What the kernel does not have is left out, with a warning.
+    /// What the kernel does not have is left out; with a warning if that is one of the two walls.
     case asFarAsPossible
     /// The program does not run unless the kernel has all of it.
     case strict
@@ -29,6 +29,7 @@ enum Sandbox: Equatable {
         }
         if report.isWhole { return }
         guard self == .strict else {
+            if report.isUseful { return }
             console.complain("--sandbox is not whole: \(report)")
             console.error.flush()
             return
