@@ -32,6 +32,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         let isOfActor: Bool
     }
 
+    /// What gets one turn between two looks at the descriptors.
+    @safe private enum Turn {
+        case job(Job)
+        case resume(UnsafeContinuation<Void, Never>)
+    }
+
     enum TimerEntry {
         case wait(TimerWait)
         case channel(Channel)
@@ -54,7 +60,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var poller: Poller
     private var incoming: [Job] = []
     private var running: [Job] = []
-    private var background: [Job] = []
+    private var background: [Turn] = []
     private var nextBackground = 0
     private var channels = SlotTable<Channel>()
     private var timers = SlotTable<TimerEntry>()
@@ -134,7 +140,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private func addHere(_ job: UnownedJob, isOfActor: Bool) {
         let entry = Job(job: job, isOfActor: isOfActor)
         if job.priority.rawValue <= TaskPriority.utility.rawValue {
-            background.append(entry)
+            background.append(.job(entry))
         } else {
             incoming.append(entry)
         }
@@ -178,7 +184,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             }
         }
         guard nextBackground < background.count else { return }
-        let entry = background[nextBackground]
+        let turn = background[nextBackground]
         nextBackground &+= 1
         if nextBackground == background.count {
             background.removeAll(keepingCapacity: true)
@@ -187,7 +193,26 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             background.removeFirst(nextBackground)
             nextBackground = 0
         }
-        run(entry)
+        switch turn {
+        case .job(let entry): run(entry)
+        case .resume(let continuation): unsafe continuation.resume()
+        }
+    }
+
+    /// Lets the other tasks of the loop run, and goes on when the loop has looked at its descriptors, and
+    /// it is this task's turn among all that wait in this way: for tasks that compute. Whatever the
+    /// task's priority, tasks that can run are delayed by one of these at a time.
+    public func yieldToOthers() async {
+        guard isCurrent else { return await Task.yield() }
+        await unsafe withUnsafeContinuation { unsafe background.append(.resume($0)) }
+    }
+
+    /// Lets the other tasks of the loop run if this one has made many calls without waiting: for loops
+    /// around `tryRead` and `tryWrite`.
+    ///
+    /// - Parameter atOnce: whether to do so in any case.
+    public func yieldIfSpent(atOnce: Bool = false) async {
+        if spendCall() || atOnce { await yield() }
     }
 
     private var hasJobs: Bool { !incoming.isEmpty || !background.isEmpty }
