@@ -91,6 +91,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         mailbox = Mailbox(poller.waker)
         self.pool = pool
         self.tasks = tasks
+        serial.loop = self
         tasks.add(self)
     }
 
@@ -130,7 +131,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     ///         let loop: EventLoop
     ///         nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serial.asUnownedSerialExecutor() }
     ///     }
-    public private(set) lazy var serial = LoopSerialExecutor(self)
+    public let serial = LoopSerialExecutor()
 
     func add(_ job: UnownedJob, isOfActor: Bool) {
         guard isCurrent else { return mailbox.send(.job(job, isOfActor: isOfActor)) }
@@ -330,19 +331,16 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 }
 
-/// Runs actors on a loop.
+/// Runs actors on a loop, which their owner keeps.
 public final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
-    private unowned let loop: EventLoop
+    /// Set once, before anybody else has the loop.
+    fileprivate weak var loop: EventLoop?
 
-    init(_ loop: EventLoop) { self.loop = loop }
+    fileprivate init() {}
 
     public func enqueue(_ job: consuming ExecutorJob) {
-        loop.add(UnownedJob(job), isOfActor: true)
+        loop?.add(UnownedJob(job), isOfActor: true)
     }
 
-    public func isIsolatingCurrentContext() -> Bool? { loop.isCurrent }
-
-    public func checkIsolated() {
-        // Swift asks here before it stops the program, where `isIsolatingCurrentContext` said no.
-    }
+    public func isIsolatingCurrentContext() -> Bool? { loop?.isCurrent }
 }
