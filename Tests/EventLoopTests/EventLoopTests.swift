@@ -180,6 +180,30 @@ final class Order: Sendable {
         #expect(turns > 20)
     }
 
+    @Test func whatYieldsToOthersGetsOneTurnForEachLook() throws {
+        let (turns, passes) = try onLoop { loop in
+            let stop = Counter()
+            let turns = Counter()
+            let busy = (0..<10).map { _ in
+                loop.spawn {
+                    while stop.count == 0 {
+                        turns.add()
+                        await loop.yieldToOthers()
+                    }
+                }
+            }
+            await loop.yield()
+            let (turnsBefore, passesBefore) = (turns.count, loop.passCount)
+            try await loop.sleep(for: .milliseconds(5))
+            let result = (turns.count - turnsBefore, Int(loop.passCount - passesBefore))
+            stop.add()
+            for task in busy { await task.value }
+            return result
+        }
+        #expect(turns > 10)
+        #expect(turns <= passes + 1)
+    }
+
     private static func copy(_ one: ByteStream, _ other: ByteStream) async {
         var buffer = one.loop.takeBuffer()
         do throws(LoopError) {

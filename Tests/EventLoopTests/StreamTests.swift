@@ -184,6 +184,22 @@ func failure(_ body: () async throws(LoopError) -> Void) async -> LoopError? {
         }
     }
 
+    @Test func aWriteHasADeadlineOfItsOwn() throws {
+        try onLoop { loop in
+            let (one, other) = try ByteStream.pair(on: loop)
+            let reading = loop.spawn {
+                await failure { () throws(LoopError) in try await one.readable() }
+            }
+            await loop.yield()
+            one.writeDeadline = .after(.milliseconds(10))
+            let bytes = [UInt8](repeating: 1, count: 8_000_000)
+            let writing = await failure { () throws(LoopError) in try await one.write(bytes) }
+            #expect(writing == .timedOut)
+            try await other.write([1])
+            #expect(await reading.value == nil)
+        }
+    }
+
     @Test func aStreamThatNobodyHasIsClosed() throws {
         try onLoop { loop in
             var (one, other): (ByteStream?, ByteStream) = try ByteStream.pair(on: loop)

@@ -14,7 +14,6 @@ import WasmdEventLoop
 public final class GuestLoop: @unchecked Sendable {
     public let loop: EventLoop
     private let waits: GuestWaits
-    private let turns: GuestTurns
 
     /// How long a guest computes before others have their turn, about.
     private static let turn = 500_000.0
@@ -28,11 +27,7 @@ public final class GuestLoop: @unchecked Sendable {
     public init(_ loop: EventLoop) throws(SystemError) {
         self.loop = loop
         waits = try GuestWaits(loop)
-        turns = GuestTurns(loop)
     }
-
-    /// Guests that computed for longer than a turn and wait for the next.
-    public var computingCount: Int { turns.count }
 
     /// Runs a guest to its end, from a task of the loop.
     ///
@@ -76,7 +71,7 @@ public final class GuestLoop: @unchecked Sendable {
                 let time = Double(max(1, SystemClock.monotonic.now &- start))
                 slice = Self.slice(slice, took: time)
                 try await pause()
-                await turns.next()
+                await loop.yieldToOthers()
             case .suspended:
                 throw SuspensionError.resultsMissing
             }

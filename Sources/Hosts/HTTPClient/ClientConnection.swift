@@ -225,7 +225,9 @@ final class ClientConnection: @unchecked Sendable {
                     throw error
                 }
                 if let count, count > 0 {
+                    let isFull = buffer.end == buffer.capacity
                     input = consume buffer
+                    await stream.loop.yieldIfSpent(atOnce: isFull)
                     return count
                 }
                 if buffer.isEmpty {

@@ -175,7 +175,9 @@ final class Connection: @unchecked Sendable {
                 throw error
             }
             if let count, count > 0 {
+                let isFull = buffer.end == buffer.capacity
                 input = consume buffer
+                await loop.yieldIfSpent(atOnce: isFull)
                 return count
             }
             if buffer.isEmpty { loop.giveBack(buffer) } else { input = consume buffer }
@@ -267,6 +269,8 @@ final class Connection: @unchecked Sendable {
         trailers = Fields()
         fault = nil
         (status, sent) = (0, 0)
+        // Not known any more when the client is gone.
+        if options.log != nil { _ = peer }
         needsContinue = head.expectsContinue
         bodyHasEnded = false
         allowance = Allowance(options.transferTimeout, minimumRate: options.minimumRate)
@@ -529,7 +533,7 @@ final class Connection: @unchecked Sendable {
             position = try stream.tryWrite(output)
             while position < output.count {
                 let start = loop.turnTime
-                stream.deadline = allowance.deadline(start)
+                stream.writeDeadline = allowance.deadline(start)
                 try await stream.writable()
                 let count = try stream.tryWrite(output, from: position)
                 allowance.spend(from: start, to: loop.turnTime, byteCount: count)

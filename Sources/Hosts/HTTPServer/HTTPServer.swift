@@ -125,5 +125,7 @@ public final class HTTPServer: Sendable {
         if Task.isCancelled {
             for room in rooms { room.loop.spawn { room.cancelAll() } }
         }
+        // Each room has the server.
+        loops.withLock { $0 = [] }
     }
 }

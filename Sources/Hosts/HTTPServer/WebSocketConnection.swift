@@ -18,13 +18,16 @@ public final class WebSocketConnection: @unchecked Sendable {
     private var queue: [UInt8] = []
     private var isWriting = false
     private var hasSentClose = false
+    /// How long the client may take for what is sent at once.
+    private let timeout: Duration
     /// What the client closed with; nil while it has not, or without a code.
     public private(set) var closeCode: WebSocketCloseCode?
     /// Whether the client has closed.
     public private(set) var isClosed = false
 
-    init(_ stream: ByteStream, rest: [UInt8], limit: Int) {
+    init(_ stream: ByteStream, rest: [UInt8], limit: Int, timeout: Duration) {
         self.stream = stream
+        self.timeout = timeout
         parser = WebSocketParser(role: .server, limit: limit)
         input = InputBuffer(capacity: 4096)
         input.append(rest)
@@ -105,6 +108,7 @@ public final class WebSocketConnection: @unchecked Sendable {
         while !queue.isEmpty {
             var bytes: [UInt8] = []
             swap(&bytes, &queue)
+            stream.writeDeadline = .after(timeout)
             try await stream.write(bytes)
         }
     }
@@ -124,6 +128,8 @@ extension ServerResponse {
         try connection.check(number)
         let fields = try WebSocketHandshake.accept(request.head, subprotocol: subprotocol)
         let rest = try await connection.upgrade(fields)
-        return WebSocketConnection(connection.stream, rest: rest, limit: limit)
+        return WebSocketConnection(
+            connection.stream, rest: rest, limit: limit,
+            timeout: connection.options.transferTimeout)
     }
 }

@@ -32,6 +32,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         let isOfActor: Bool
     }
 
+    /// What gets one turn between two looks at the descriptors.
+    @safe private enum Turn {
+        case job(Job)
+        case resume(UnsafeContinuation<Void, Never>)
+    }
+
     enum TimerEntry {
         case wait(TimerWait)
         case channel(Channel)
@@ -55,7 +61,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var poller: Poller
     private var incoming: [Job] = []
     private var running: [Job] = []
-    private var background: [Job] = []
+    private var background: [Turn] = []
     private var nextBackground = 0
     private var watchers = SlotTable<Watcher>()
     private var timers = SlotTable<TimerEntry>()
@@ -86,6 +92,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         mailbox = Mailbox(poller.waker)
         self.pool = pool
         self.tasks = tasks
+        serial.loop = self
         tasks.add(self)
     }
 
@@ -125,7 +132,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     ///         let loop: EventLoop
     ///         nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serial.asUnownedSerialExecutor() }
     ///     }
-    public private(set) lazy var serial = LoopSerialExecutor(self)
+    public let serial = LoopSerialExecutor()
 
     func add(_ job: UnownedJob, isOfActor: Bool) {
         guard isCurrent else { return mailbox.send(.job(job, isOfActor: isOfActor)) }
@@ -135,7 +142,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private func addHere(_ job: UnownedJob, isOfActor: Bool) {
         let entry = Job(job: job, isOfActor: isOfActor)
         if job.priority.rawValue <= TaskPriority.utility.rawValue {
-            background.append(entry)
+            background.append(.job(entry))
         } else {
             incoming.append(entry)
         }
@@ -179,7 +186,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             }
         }
         guard nextBackground < background.count else { return }
-        let entry = background[nextBackground]
+        let turn = background[nextBackground]
         nextBackground &+= 1
         if nextBackground == background.count {
             background.removeAll(keepingCapacity: true)
@@ -188,7 +195,26 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             background.removeFirst(nextBackground)
             nextBackground = 0
         }
-        run(entry)
+        switch turn {
+        case .job(let entry): run(entry)
+        case .resume(let continuation): unsafe continuation.resume()
+        }
+    }
+
+    /// Lets the other tasks of the loop run, and goes on when the loop has looked at its descriptors, and
+    /// it is this task's turn among all that wait in this way: for tasks that compute. Whatever the
+    /// task's priority, tasks that can run are delayed by one of these at a time.
+    public func yieldToOthers() async {
+        guard isCurrent else { return await Task.yield() }
+        await unsafe withUnsafeContinuation { unsafe background.append(.resume($0)) }
+    }
+
+    /// Lets the other tasks of the loop run if this one has made many calls without waiting: for loops
+    /// around `tryRead` and `tryWrite`.
+    ///
+    /// - Parameter atOnce: whether to do so in any case.
+    public func yieldIfSpent(atOnce: Bool = false) async {
+        if spendCall() || atOnce { await yield() }
     }
 
     private var hasJobs: Bool { !incoming.isEmpty || !background.isEmpty }
@@ -313,19 +339,16 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 }
 
-/// Runs actors on a loop.
+/// Runs actors on a loop, which their owner keeps.
 public final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
-    private unowned let loop: EventLoop
+    /// Set once, before anybody else has the loop.
+    fileprivate weak var loop: EventLoop?
 
-    init(_ loop: EventLoop) { self.loop = loop }
+    fileprivate init() {}
 
     public func enqueue(_ job: consuming ExecutorJob) {
-        loop.add(UnownedJob(job), isOfActor: true)
+        loop?.add(UnownedJob(job), isOfActor: true)
     }
 
-    public func isIsolatingCurrentContext() -> Bool? { loop.isCurrent }
-
-    public func checkIsolated() {
-        // Swift asks here before it stops the program, where `isIsolatingCurrentContext` said no.
-    }
+    public func isIsolatingCurrentContext() -> Bool? { loop?.isCurrent }
 }

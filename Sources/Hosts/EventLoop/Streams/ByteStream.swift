@@ -52,6 +52,12 @@ public final class ByteStream: Sendable {
         set { if loop.isCurrent { channel.setDeadline(newValue) } }
     }
 
+    /// The same for writes only; the earlier of both holds.
+    public var writeDeadline: LoopInstant {
+        get { channel.writeDeadline }
+        set { if loop.isCurrent { channel.setWriteDeadline(newValue) } }
+    }
+
     // MARK: Reading
 
     /// Reads what is there, at most what fits behind the bytes of `buffer`. Waits if there is nothing.

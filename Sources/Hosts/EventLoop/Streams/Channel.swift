@@ -32,6 +32,8 @@ final class Channel: Watcher, @unchecked Sendable {
     private var timerTime = LoopInstant.never
     /// Waits that are not over by then end with `timedOut`.
     private(set) var deadline = LoopInstant.never
+    /// The same for waits to write only.
+    private(set) var writeDeadline = LoopInstant.never
     /// Whether a call may find something; false after one that did not.
     var mayRead = true
     var mayWrite = true
@@ -114,7 +116,8 @@ final class Channel: Watcher, @unchecked Sendable {
             setReady(direction)
             return .ready
         }
-        guard deadline != .never, deadline <= .now else { return nil }
+        let end = end(direction)
+        guard end != .never, end <= .now else { return nil }
         // What the kernel has is better than what it has reported.
         let isReady = try? Kernel.isReady(descriptor, isReading: direction == .reading)
         guard isReady == true else { return .timedOut }
@@ -202,23 +205,37 @@ final class Channel: Watcher, @unchecked Sendable {
         setTimer()
     }
 
-    private var isWaiting: Bool {
-        unsafe reader.continuation != nil || writer.continuation != nil
+    /// The same for waits to write; the earlier of both holds.
+    func setWriteDeadline(_ time: LoopInstant) {
+        writeDeadline = time
+        setTimer()
+    }
+
+    private func end(_ direction: Direction) -> LoopInstant {
+        direction == .reading ? deadline : min(deadline, writeDeadline)
+    }
+
+    /// The earliest end of what waits.
+    private var nextEnd: LoopInstant {
+        let reading = unsafe reader.continuation == nil ? .never : end(.reading)
+        let writing = unsafe writer.continuation == nil ? .never : end(.writing)
+        return min(reading, writing)
     }
 
     private func setTimer() {
-        guard deadline != .never, isWaiting, timer == nil || timerTime > deadline else { return }
+        let end = nextEnd
+        guard end != .never, timer == nil || timerTime > end else { return }
         if let timer { loop.cancel(timer) }
-        timerTime = deadline
-        timer = loop.setTimer(at: deadline, .channel(self))
+        timerTime = end
+        timer = loop.setTimer(at: end, .channel(self))
     }
 
     func timerFired() {
         timer = nil
-        guard isWaiting else { return }
-        if deadline > .now { return setTimer() }
-        finish(.reading, .timedOut)
-        finish(.writing, .timedOut)
+        let now = LoopInstant.now
+        if end(.reading) <= now { finish(.reading, .timedOut) }
+        if end(.writing) <= now { finish(.writing, .timedOut) }
+        setTimer()
     }
 
     // MARK: Closing
