@@ -70,7 +70,7 @@ final class Connection: @unchecked Sendable {
             await refuse(error)
         }
         releaseBuffers()
-        if stream.isOpen, !isUpgraded { await Self.linger(stream) }
+        if stream.isOpen { await Self.linger(stream) }
         stream.close()
     }
 
