@@ -210,34 +210,33 @@ extension GuestProgram.Outcome {
         #expect(output == (0..<20).flatMap { [$0, $0] })
     }
 
-    /// Two guests wait for one socket at once; in the next round its number is used again.
+    /// Two guests wait for one pipe at once; in the next round its number is used again.
     @Test func descriptorsAreWaitedFor() throws {
         let program = try program(command(echo))
-        let output = try onLoop { guests in
+        let outputs = try onLoop { guests in
             var outputs: [[UInt8]] = []
             for round in 0..<3 as Range<UInt8> {
-                let (theirs, ours) = try ByteStream.pair(on: guests.loop)
-                let descriptor = try theirs.release()
+                let (reading, writing) = try Kernel.makePipe()
                 let output = OutputBuffer()
                 var world = WASI()
-                world.standardInput = .descriptor(descriptor.number)
+                world.standardInput = .descriptor(reading)
                 world.standardOutput = .buffer(output)
-                let guests = guests
                 let tasks = (0..<2).map { [world] _ in
                     guests.loop.spawn { await program.run(in: world, on: guests).exitCode }
                 }
+                for _ in 0..<2 {
+                    try await guests.loop.sleep(for: .milliseconds(2))
+                    writeAll([round], to: writing)
+                }
                 try await guests.loop.sleep(for: .milliseconds(2))
-                try await ours.write([round])
-                try await guests.loop.sleep(for: .milliseconds(2))
-                try await ours.write([round])
-                ours.close()
+                // Guests have duplicates of the other end, made when they start.
+                try Kernel.close(reading)
+                try Kernel.close(writing)
                 for task in tasks { #expect(await task.value == 0) }
-                // Guests have duplicates, made when they start.
-                try descriptor.close()
                 outputs.append(output.bytes)
             }
             return outputs
         }
-        #expect(output == [[0, 0], [1, 1], [2, 2]])
+        #expect(outputs == [[0, 0], [1, 1], [2, 2]])
     }
 }
