@@ -226,7 +226,7 @@ extension GuestProgram.Outcome {
                 }
                 for _ in 0..<2 {
                     try await guests.loop.sleep(for: .milliseconds(2))
-                    writeAll([round], to: writing)
+                    try [round].withUnsafeBytes { bytes in try Kernel.writeAll(writing, bytes) }
                 }
                 try await guests.loop.sleep(for: .milliseconds(2))
                 // Guests have duplicates of the other end, made when they start.
