@@ -325,16 +325,20 @@ public final class GuestThreads: Sendable {
     /// Records that a thread has ended. The first `end` ends the program: then all other threads
     /// are interrupted.
     private func finish(_ id: UInt32, _ end: End?) {
-        program.withLock { program in
-            program.handles[id] = nil
-            guard let end, program.end == nil else { return }
-            program.end = end
-            // The first thread is the one that others wait for.
-            program.handles[Self.main]?.interrupt()
-            for (thread, handle) in program.handles where thread != Self.main {
+        if let end {
+            let handles = program.withLock { program -> [UInt32: InterruptHandle] in
+                guard program.end == nil else { return [:] }
+                program.end = end
+                return program.handles
+            }
+            // Without the lock, which the first thread needs to go on: others may wait for it.
+            if id != Self.main { handles[Self.main]?.interrupt() }
+            for (thread, handle) in handles where thread != Self.main && thread != id {
                 handle.interrupt()
             }
         }
+        // Last: `run` returns when there is no handle, and nobody may interrupt its store then.
+        program.withLock { $0.handles[id] = nil }
     }
 }
 
