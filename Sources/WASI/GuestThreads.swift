@@ -298,8 +298,9 @@ public final class GuestThreads: Sendable {
         let result = Result { try enter(start) }
         var end: End?
         if case .failure(let error) = result { end = .thrown(Self.reason(error), by: start.id) }
-        if program.withLock({ $0.endsProcess && ($0.end != nil || end != nil) }) {
-            finish(start.id, end)
+        let (endsProcess, isOver) = program.withLock { ($0.endsProcess, $0.end != nil) }
+        if endsProcess, isOver || end != nil {
+            if !isOver { finish(start.id, end) }
             System.sleepForever()
         }
         start.releaseStore()
