@@ -46,6 +46,9 @@ public final class GuestThreads: Sendable {
     private static let largestID: UInt32 = (1 << 29) - 1
     /// The number of the first thread.
     private static let main: UInt32 = 0
+    /// How long other threads outlive the deadline of a process, so that a thousand that wait do not
+    /// wake at the moment in which the first one is to say that time is up.
+    private static let patience = Duration.milliseconds(2)
 
     /// The shared state of a program's threads, while it runs.
     private struct Program {
@@ -57,6 +60,8 @@ public final class GuestThreads: Sendable {
         var end: End?
         /// Whether the process ends with the program, so that nobody waits for its threads.
         var endsProcess = false
+        /// When other threads stop, if the process ends with the program.
+        var laterDeadline: ContinuousClock.Instant?
     }
 
     private enum End {
@@ -192,8 +197,8 @@ public final class GuestThreads: Sendable {
     }
 
     /// Runs the program as `run(in:_:)` does. With `endsProcess` it does not wait for the other
-    /// threads: they are told to stop, and then sleep until the process ends, since taking a thousand
-    /// of them apart takes a tenth of a second.
+    /// threads, since taking a thousand of them apart takes a tenth of a second: the process ends when
+    /// this returns. Threads that end before sleep until then.
     package func run<Value>(
         in store: Store, endsProcess: Bool, _ body: () throws -> Value
     ) throws -> Value {
@@ -201,6 +206,8 @@ public final class GuestThreads: Sendable {
             program.isRunning = true
             program.end = nil
             program.endsProcess = endsProcess
+            program.laterDeadline =
+                endsProcess ? store.deadline.map { $0 + Self.patience } : nil
             program.handles[Self.main] = store.interruptHandle
         }
         let result = Result { try body() }
@@ -261,6 +268,7 @@ public final class GuestThreads: Sendable {
         guard thread.resize(to: Self.threadByteCount),
             let store = try? parent.makeThreadStore(prepaying: instanceByteCount)
         else { return -Int32(Errno.nomem.rawValue) }
+        if let later = program.withLock({ $0.laterDeadline }) { store.deadline = later }
         guard let id = register(store.interruptHandle) else { return again }
         let start = Start(id: id, argument: argument, store: store, thread: thread)
         guard System.startThread({ self.run(start) }) else {
@@ -330,7 +338,8 @@ public final class GuestThreads: Sendable {
             let handles = program.withLock { program -> [UInt32: InterruptHandle] in
                 guard program.end == nil else { return [:] }
                 program.end = end
-                return program.handles
+                // After its first thread, the process ends at once.
+                return program.endsProcess && id == Self.main ? [:] : program.handles
             }
             // Without the lock, which the first thread needs to go on: others may wait for it.
             if id != Self.main { handles[Self.main]?.interrupt() }
