@@ -1,6 +1,7 @@
 // Float arithmetic and conversions on lanes (sections 4.3.3, 4.3.4 and 4.6 of the specification).
 //
-// NaN results are quiet; where an operation makes a NaN of its own it is the positive canonical one.
+// NaN results are quiet; where an operation makes a NaN of its own it is the positive canonical
+// one.
 
 extension Lanes {
     // MARK: Signs
@@ -137,7 +138,7 @@ extension Lanes {
         finish(a, down(magnitude(a)))
     }
 
-    // One instruction if the compiler knows that nobody asks for `errno`: see `Scripts/build-release`.
+    // One instruction if the compiler may ignore `errno`: see `Scripts/build-release`.
     @inline(__always) static func squareRoot(_ a: F32x4) -> F32x4 { a.squareRoot() }
     @inline(__always) static func squareRoot(_ a: F64x2) -> F64x2 { a.squareRoot() }
 
@@ -160,8 +161,9 @@ extension Lanes {
         F32x4(lowHalf: SIMD2<Float>(a), highHalf: .zero)
     }
 
-    // An integer in a double plus 2^52 stands in its low bits; plus 2^52 and a half of that, also a
-    // negative one. (The conversions of the standard library trap, which takes a branch a lane.)
+    // An integer plus 2^52, as a double, has the integer in its low bits; with 2^52 + 2^51 this
+    // holds for negative integers too. (The conversions of the standard library trap, which takes a
+    // branch for each lane.)
 
     @inline(__always) private static func integers(_ a: F32x4, _ magic: Double) -> U32x4 {
         evens(
