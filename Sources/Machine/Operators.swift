@@ -167,7 +167,7 @@ protocol DivisionOperator {
 
 enum DivideSigned<T: RegisterInteger>: DivisionOperator {
     @inline(__always) static func overflows(_ a: T, _ b: T) -> Bool {
-        // One after the other: both at once take a register too many.
+        // Compared one after the other: both at once take one machine register too many.
         _slowPath(b == T.max) && a == T(1) &<< T(truncatingIfNeeded: T.bitWidth &- 1)
     }
     @inline(__always) static func apply(_ a: T, _ b: T) -> T {
