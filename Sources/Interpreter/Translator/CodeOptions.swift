@@ -6,7 +6,7 @@ struct CodeOptions: OptionSet {
     static let callProbes = CodeOptions(rawValue: 1)
     /// Counts at the beginning of blocks.
     static let blockProbes = CodeOptions(rawValue: 2)
-    /// Returns the canonical NaN where several are possible.
+    /// Replaces NaNs by the canonical one where several are possible.
     static let canonicalNaNs = CodeOptions(rawValue: 4)
     /// Zeroes all locals, also those that are written before they are read.
     static let zeroedLocals = CodeOptions(rawValue: 8)
