@@ -212,7 +212,7 @@ extension UInt64 {
 /// and copies cannot escape fuel, deadlines and interrupts.
 private let bulkLimit: UInt = 65_536
 
-/// Hands an operation on memory 0 to the runtime.
+/// Passes an operation on memory 0 to the runtime.
 @inline(__always) private func bulk(_ operation: BulkOperation, _ m: State) {
     let code = BulkOperation.run(
         operation.rawValue, m.cx, 0, m.sp[m.field(0)], m.sp[m.field(1)], m.sp[m.field(2)])

@@ -1,4 +1,4 @@
-// Numeric instructions, selections, and the fusions among them.
+// Numeric instructions and selections, and how they fuse with each other.
 
 import WasmMachine
 

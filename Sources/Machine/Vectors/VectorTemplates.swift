@@ -269,15 +269,15 @@ extension State {
     m.next(3)
 }
 
-/// 16 bytes next to each other in two vectors; field 3 is the number of bits to leave out in front,
-/// 1 to 63, or that of bits beyond the first half.
+/// 16 adjacent bytes of two vectors. Field 3 is the number of bits to skip, 1 to 63, counted from
+/// the start of the first vector or from its upper half.
 @inline(__always) func vectorWindow(_ window: (U64x2, U64x2, UInt64) -> U64x2, _ m: State) {
     let bits = UInt64(truncatingIfNeeded: m.field(3))
     m.setVector(window(m.vector(1, U64x2.self), m.vector(2, U64x2.self), bits))
     m.next(2)
 }
 
-/// Bytes of the first vector whose numbers the second has; zero for numbers above 15.
+/// Bytes of the first vector, selected by the bytes of the second; zero for numbers above 15.
 @inline(__always) func vectorSwizzle(_ m: State) {
     let bytes = UnsafeRawPointer(m.sp + m.field(1))
     let numbers = m.vector(2, U8x16.self)
