@@ -16,7 +16,7 @@
 @inline(__always) func branchTable<A: Source>(_: A.Type, _ m: State) {
     let index = min(UInt(A.get(m, UInt32.self)), m.unsignedHalf)
     let offset = m.raw.load(fromByteOffset: 16 &+ Int(bitPattern: index &* 4), as: Int32.self)
-    // 0 is a loop that begins with this instruction.
+    // Offset 0 is a loop that begins with this instruction.
     if offset <= 0 { Loop.take(m, offset) } else { Forward.take(m, offset) }
 }
 

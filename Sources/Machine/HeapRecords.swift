@@ -20,7 +20,7 @@
     package var hasReferences = false
     package var isRegistered = false
 
-    /// A type without fields that the collector follows, so far.
+    /// A type that has no fields for the collector to follow yet.
     package init(
         ancestors: UnsafePointer<UInt32>? = nil, depth: UInt32 = 0, isRegistered: Bool = false
     ) {

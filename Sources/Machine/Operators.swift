@@ -183,7 +183,7 @@ enum DivideUnsigned<T: RegisterInteger>: DivisionOperator {
 enum RemainderSigned<T: RegisterInteger>: DivisionOperator {
     @inline(__always) static func overflows(_ a: T, _ b: T) -> Bool { false }
     @inline(__always) static func apply(_ a: T, _ b: T) -> T {
-        // The remainder of anything by -1 is 0, also where the quotient overflows.
+        // The remainder of anything by -1 is 0, even where the quotient overflows.
         b == T.max
             ? 0 : T(signed: a.signed.remainderReportingOverflow(dividingBy: b.signed).partialValue)
     }

@@ -135,7 +135,7 @@ extension State {
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) {
     // Another thread may have grown a shared memory: then the instruction at `pc`, which has
-    // changed nothing yet, tries again.
+    // changed nothing yet, runs again.
     if code == UInt(TrapCode.outOfBoundsMemoryAccess.rawValue), upcalls(cx).pointee.memoriesGrew(cx)
     {
         let memory = cx.load(

@@ -49,7 +49,7 @@ extension Translator {
         let index = pop()
         var selector = operand(index)
         if selector.form == .immediate { moveToSlot(&selector) }
-        // Arguments may be copied now; copies leave the accumulator alone.
+        // Arguments may be copied now; copies do not change the accumulator.
         let frame = popArguments(callee)
         let isNear = table == 0
         if !isNear { selector.form = .slot }
@@ -83,8 +83,8 @@ extension Translator {
         codeWord(frame, callee.headerIndex, shape.headerIndex, callee.parameterSlots)
     }
 
-    /// Returns the results of a callee that could not replace this frame and was called instead;
-    /// they are where its arguments were.
+    /// Emits a return of the results of a callee that could not replace this frame and was called
+    /// instead; they are where its arguments were.
     private mutating func returnResults(_ callee: FunctionShape) {
         pushResults(callee)
         emitReturn(isObserved: false)

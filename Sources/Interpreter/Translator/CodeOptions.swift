@@ -2,7 +2,7 @@
 struct CodeOptions: OptionSet {
     let rawValue: UInt8
 
-    /// Observes entry to a function and return.
+    /// Observes calls of functions and their returns.
     static let callProbes = CodeOptions(rawValue: 1)
     /// Counts at the beginning of blocks.
     static let blockProbes = CodeOptions(rawValue: 2)

@@ -108,7 +108,8 @@ final class CodeTable: Sendable {
     /// The code of a defined function; translates it if that was not done yet.
     ///
     /// Two threads that need the same function at the same time both translate it, and the first to
-    /// finish publishes; if the body is large, the second waits instead, as long as its client may.
+    /// finish publishes; if the body is large, the second waits instead, as long as its client may
+    /// wait.
     ///
     /// The code is charged to the account of the client's store, if it has one.
     ///

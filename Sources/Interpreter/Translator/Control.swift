@@ -307,7 +307,7 @@ extension Translator {
         }
     }
 
-    /// Returns the topmost operands, which stay on the model.
+    /// Emits a return of the topmost operands, which stay on the model.
     ///
     /// - Parameter isObserved: whether it is a return of the function, and not that of a tail call.
     mutating func emitReturn(isObserved: Bool = true) {

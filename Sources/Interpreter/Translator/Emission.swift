@@ -74,7 +74,7 @@ extension Translator {
     /// - Parameters:
     ///   - word: word 1 without the destination.
     ///   - before: what the accumulators held before operands were taken from them.
-    ///   - droppable: the next instruction number is the variant that leaves the slot alone.
+    ///   - droppable: the next instruction number is the variant that does not write the slot.
     mutating func pushResult(
         _ instruction: Instruction, word: CodeWord, third: CodeWord? = nil,
         _ valueClass: ValueClass, before: Registers, kind: Emitted.Kind = .other,
@@ -187,8 +187,8 @@ extension Translator {
         }
     }
 
-    /// The branch at `instruction` goes to `label`: sets its offset now if the place of the label is
-    /// known, else at the label's end.
+    /// The branch at `instruction` goes to `label`: sets its offset now if the place of the label
+    /// is known, else at the label's end.
     mutating func connect(_ label: Int, _ instruction: Int, half: Int) {
         if labels[label].kind == .loop {
             setOffset(half, from: instruction, to: labels[label].start)

@@ -113,7 +113,7 @@ extension Translator {
         }
     }
 
-    // MARK: Before 3.0
+    // MARK: Legacy exceptions
 
     /// Ends the body of a `try`, or one of its catch bodies, and begins a catch body: for
     /// exceptions with a tag or for all others. Below the payload is an operand for a reference to

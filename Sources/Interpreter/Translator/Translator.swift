@@ -44,8 +44,9 @@ struct TranslatedCode {
 /// `docs/interpreter.md`.
 ///
 /// All work is linear in the size of the body: aliases of a local are linked lists, flushing
-/// remembers how far it came, lists of values (results of a call, operands of a branch) are on the
-/// model as one run and move as one range, locals that the body cannot name are not written out.
+/// continues where it ended last, lists of values (results of a call, operands of a branch) are on
+/// the model as one run and move as one range, locals that the body cannot name are not written
+/// out.
 struct Translator {
     /// A construct that branches can name.
     struct Label {

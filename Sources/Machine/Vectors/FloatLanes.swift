@@ -103,7 +103,7 @@ extension Lanes {
         return a + cast(big, to: F64x2.self) - cast(big, to: F64x2.self)
     }
 
-    /// Down to an integer, likewise.
+    /// Rounds down to an integer, with the same limits.
     @inline(__always) private static func down(_ a: F32x4) -> F32x4 {
         let near = round(a)
         return near - select(near .> a, F32x4(repeating: 1), F32x4.zero)
@@ -130,7 +130,7 @@ extension Lanes {
         let near = round(a)
         return finish(a, near + select(near .< a, F64x2(repeating: 1), F64x2.zero))
     }
-    /// Toward zero is down for magnitudes.
+    /// Rounding toward zero is rounding the magnitude down.
     @inline(__always) static func truncate(_ a: F32x4) -> F32x4 {
         finish(a, down(magnitude(a)))
     }
@@ -170,7 +170,7 @@ extension Lanes {
             cast(F64x2(a.lowHalf) + F64x2(repeating: magic), to: U32x4.self),
             cast(F64x2(a.highHalf) + F64x2(repeating: magic), to: U32x4.self))
     }
-    /// 2^31 and more would be the lowest value: inverted it is the highest.
+    /// 2^31 and above give the lowest value, which is inverted to the highest.
     @inline(__always) static func truncateSigned(_ a: F32x4) -> U32x4 {
         let limit = F32x4(repeating: 0x1p31)
         let number = cast(cast(a, to: U64x2.self) & bits(a .== a), to: F32x4.self)
@@ -178,7 +178,7 @@ extension Lanes {
         let clamped = select(high .> F32x4(repeating: -0x1p31), high, F32x4(repeating: -0x1p31))
         return integers(truncate(clamped), 0x1.8p52) ^ cast(bits(a .>= limit), to: U32x4.self)
     }
-    /// NaN is not greater than 0.
+    /// NaN gives 0, since it is not greater than 0.
     @inline(__always) static func truncateUnsigned(_ a: F32x4) -> U32x4 {
         let limit = F32x4(repeating: 0x1p32)
         let low = select(a .> F32x4.zero, a, F32x4.zero)
