@@ -46,7 +46,7 @@ struct ConstantEvaluator {
         }
     }
 
-    /// Instructions that use one unit of budget, and after which it is looked at.
+    /// Instructions that use one unit of budget, which is checked after them.
     private static let stepsPerUnit = 64
     private static let stepsAtOnce = 1024
 
@@ -131,7 +131,7 @@ struct ConstantEvaluator {
     // MARK: Objects
 
     /// A cell for an object; operands on the stack stay alive meanwhile. A few bytes of a module
-    /// ask for gigabytes, again and again: before each large object is the time to stop.
+    /// can demand gigabytes, again and again, so a stop is checked before each large object.
     private func allocate(_ byteCount: Int) throws(GuestStop) -> UnsafeMutableRawPointer {
         if byteCount >= Int(bulkChargeLimit) { try store.checkStop() }
         return try store.allocate(
@@ -164,7 +164,7 @@ struct ConstantEvaluator {
         let count = fixed ?? Int(UInt32(truncatingIfNeeded: pop().low))
         let byteCount = ArrayLayout.elementsOffset + count * storage.byteCount
         let cell = try allocate(byteCount)
-        // Without its header it is no object: nobody reads elements that are missing.
+        // Without its header it is no object: elements that are missing are never read.
         let elements = cell + ArrayLayout.elementsOffset
         if fixed != nil {
             for index in (0..<count).reversed() {
