@@ -20,7 +20,7 @@ final class MemoryStorage {
     let maximumPageCount: UInt64
     /// The memory that this is the store's view of, if other stores may use it too.
     let shared: SharedMemory?
-    /// The bytes of the current size.
+    /// The charge for the bytes of the current size.
     private var holding: ResourceHolding
 
     /// Makes a memory that holds what the image says, else one of the minimum size, zeroed.
@@ -152,7 +152,7 @@ final class MemoryStorage {
         if shared == nil { _ = holding.resize(to: SystemMemory.roundedUp(byteCount) ?? 0) }
     }
 
-    /// Copies the current bytes; nil for a shared memory.
+    /// Copies the current bytes. The memory must not be a shared one.
     func makeImage(
         pool: ReservationPool, account: ResourceAccount? = nil
     ) throws(ResourceError) -> MemoryImage {

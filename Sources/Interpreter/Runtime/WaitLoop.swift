@@ -1,5 +1,5 @@
-// Invariants: `watches` has every wait that is under way; `descriptors`, `cells` and `timers` name only
-// those.
+// Invariants: `watches` has every wait that is under way; `descriptors`, `cells` and `timers` name
+// only those.
 
 import WasmMachine
 import WasmSystem
@@ -30,13 +30,14 @@ import WasmSystem
         var timers: [TimerQueue.Timer] = []
     }
 
-    /// Who waits for a descriptor.
+    /// The watches that wait for a descriptor.
     private struct Watched {
         var directions: Wait.Directions = []
         var watches: [(number: Int, directions: Wait.Directions)] = []
     }
 
-    /// Where the system cannot tell when a descriptor is ready, the guest looks again after this time.
+    /// Where the system cannot tell when a descriptor is ready, the guest checks again after this
+    /// time.
     private static let blindNanoseconds: UInt64 = 10_000_000
 
     /// Nil if the system has no descriptors left.
@@ -158,7 +159,7 @@ import WasmSystem
     private func time(of instant: ContinuousClock.Instant) -> UInt64 {
         let (seconds, attoseconds) = origin.duration(to: instant).components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        // Rounded up: a timer is never early. Two centuries are as good as any longer time.
+        // Rounded up: a timer is never early. Two centuries stand for any longer time.
         return UInt64(min(seconds, 1 << 33)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
             + 1
     }
