@@ -12,10 +12,10 @@ import Synchronization
 /// `Store.init(engine:limits:account:)`. An account exists as long as anything that was charged to
 /// it.
 ///
-/// Charged is what can become resident, before it does, in units of pages, blocks or whole tables:
-/// linear memories, tables, blocks of objects, the used part of value stacks, instances,
-/// values of the host that guests refer to, snapshots, register code, and what WASI keeps for a
-/// guest. Reserved address space is not.
+/// Memory is charged when it could become resident, before it does, in units of pages, blocks or
+/// whole tables: linear memories, tables, blocks of objects, the used part of value stacks,
+/// instances, values of the host that guests refer to, snapshots, register code, and what WASI
+/// keeps for a guest. Reserved address space is not charged.
 ///
 /// All methods may be called from any thread and take no lock.
 public final class ResourceAccount: Sendable {

@@ -1,5 +1,5 @@
-// Invariant: a `StopSignal` is used during the call of the host that it was made for, which its store
-// outlives.
+// Invariant: a `StopSignal` is used during the call of the host that it was made for, which its
+// store outlives.
 
 import WasmMachine
 

@@ -167,7 +167,8 @@ extension Store {
         let start = UnsafeMutableRawPointer(start)
         let end = min(UnsafeMutableRawPointer(end + 4096), stackEnd)
         guard end > start else { return }
-        // Whole pages of a deep stack go back to the system, which takes less time than writing zeros.
+        // Whole pages of a deep stack go back to the system, which takes less time than writing
+        // zeros.
         let mask = SystemMemory.pageSize - 1
         let first = start + (0 &- Int(bitPattern: start)) & mask
         let last = end - Int(bitPattern: end) & mask

@@ -1,6 +1,7 @@
-// Invariant: the expressions were validated, so the operands that an instruction needs are there;
-// a missing one counts as zero, nothing is read outside of the stack. The operands are the last of the
-// store's `temporaries`, so that a collection finds them; those from `base` on are of this expression.
+// Invariant: the expressions were validated, so the operands that an instruction needs are there; a
+// missing one counts as zero, nothing is read outside of the stack. The operands are the last of
+// the store's `temporaries`, so that a collection finds them; those from `base` on are of this
+// expression.
 
 import WasmMachine
 import WasmValidator

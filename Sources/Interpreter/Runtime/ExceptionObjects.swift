@@ -1,6 +1,6 @@
 // Invariants: a reference of type exnref is 0 or the address of an object of the store's heap that
-// holds slots: the unretained `TagStorage`, which the store keeps until it dies, and as many slots as
-// the tag's values take.
+// holds slots: the unretained `TagStorage`, which the store keeps until it dies, and as many slots
+// as the tag's values take.
 
 import WasmMachine
 

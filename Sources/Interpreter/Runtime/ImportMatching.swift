@@ -1,5 +1,5 @@
-// Invariant: the records and cells of a `ResolvedImport` belong to its store, or to a function of the
-// host that the store keeps.
+// Invariant: the records and cells of a `ResolvedImport` belong to its store, or to a function of
+// the host that the store keeps.
 
 import WasmMachine
 import WasmValidator

@@ -71,7 +71,8 @@ final class MemoryStorage {
         record.initialize(to: MemoryRecord(base: base, byteCount: UInt(bitPattern: initial)))
     }
 
-    /// A store's view of a shared memory: a record of its own, which only the store's thread changes.
+    /// A store's view of a shared memory: a record of its own, which only the store's thread
+    /// changes.
     init(sharing shared: SharedMemory) {
         self.shared = shared
         holding = ResourceHolding(nil)

@@ -61,8 +61,8 @@ extension FaultingInstruction {
         return segmentDetail
     }
 
-    /// `memory.init`, `array.new_data` and `array.init_data`: the memory or array has the bytes, but
-    /// the segment has not.
+    /// `memory.init`, `array.new_data` and `array.init_data`: the memory or array has the bytes,
+    /// but the segment has not.
     private var segmentDetail: TrapDetail? {
         let segment: Int, offset: UInt64, byteCount: UInt64
         if family == Instruction.Base.bulk {

@@ -52,8 +52,8 @@ import WasmSystem
 
     @_spi(Loops) public var hasWatches: Bool { !watches.isEmpty }
 
-    /// Calls `action` once, on the loop's thread, when the execution is to be resumed. It must wait in
-    /// `Reason.wait`.
+    /// Calls `action` once, on the loop's thread, when the execution is to be resumed. It must wait
+    /// in `Reason.wait`.
     @_spi(Loops) public func watch(_ execution: Execution, _ action: @escaping Action) {
         watch(
             execution.wait ?? Wait(),
@@ -97,8 +97,8 @@ import WasmSystem
 
     /// Runs an execution until it returns, and waits for it.
     ///
-    /// - Throws: as `Execution.resume()`; `SuspensionError.resultsMissing` if it is suspended for another
-    ///   reason than a wait.
+    /// - Throws: as `Execution.resume()`; `SuspensionError.resultsMissing` if it is suspended for
+    ///   another reason than a wait.
     @_spi(Loops) public func finish(_ execution: Execution) throws -> [Value] {
         while true {
             switch try execution.resume() {
