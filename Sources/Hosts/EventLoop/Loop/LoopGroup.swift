@@ -12,7 +12,7 @@ import WasmSystem
 public final class LoopGroup: Sendable {
     /// The first one runs on the thread that calls `run`.
     public let loops: [EventLoop]
-    /// Where calls that block are run.
+    /// Runs calls that block.
     public let pool: BlockingPool
     private let tasks = TaskRegistry()
 

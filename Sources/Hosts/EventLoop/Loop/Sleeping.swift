@@ -1,4 +1,4 @@
-// Soundness: a wait is touched on its loop's thread only; other threads send messages.
+// Soundness: a wait is used on its loop's thread only; other threads send messages.
 
 import WasmSystem
 
