@@ -57,8 +57,8 @@ extension EventLoop {
     /// Lets the other tasks of the loop run.
     public func yield() async { await Task.yield() }
 
-    /// Runs `body` in a task of its own, which is cancelled at `deadline`, or with the caller. Returns
-    /// or throws when it has ended.
+    /// Runs `body` in a task of its own, which is cancelled at `deadline`, or with the caller.
+    /// Returns or throws when it has ended.
     ///
     /// For the streams of a connection, `deadline` of the stream costs less.
     ///

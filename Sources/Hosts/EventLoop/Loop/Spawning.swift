@@ -42,8 +42,8 @@ extension EventLoop {
     }
 
     /// Runs `body` on the calling thread, which is the loop's until it returns. When `body` has
-    /// returned, all tasks of the loop are cancelled, and `run` returns when they have ended. Once for
-    /// each loop.
+    /// returned, all tasks of the loop are cancelled, and `run` returns when they have ended. Once
+    /// for each loop.
     ///
     /// - Throws: what `body` throws.
     public func run<Success: Sendable>(

@@ -33,7 +33,8 @@ public final class DescriptorWatch {
 
     /// Starts to watch; reports the first event of `interests`.
     ///
-    /// - Throws: `EPERM` for files, which are always ready; `EEXIST` if the loop watches the descriptor.
+    /// - Throws: `EPERM` for files, which are always ready; `EEXIST` if the loop watches the
+    ///   descriptor.
     public init(
         _ descriptor: Int32, _ interests: Poller.Interests,
         reporting: Poller.Reporting = .once, on loop: EventLoop,

@@ -23,8 +23,8 @@ public struct DomainName: Hashable, Sendable {
         key = labels.map { label in label.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 } }
     }
 
-    /// Reads a host's name as people write it, with or without a dot at its end: letters, digits,
-    /// hyphens and underscores. Names of other scripts are to be given in their form of ASCII.
+    /// Parses a host's name in its usual form, with or without a dot at its end: letters, digits,
+    /// hyphens and underscores. Names in other scripts must be given in their ASCII form.
     public init?(_ text: some StringProtocol) {
         var bytes = Array(text.utf8)
         if bytes.last == UInt8(ascii: "."), bytes.count > 1 { bytes.removeLast() }

@@ -8,7 +8,7 @@ public enum NameError: Error, Hashable, Sendable {
     case noAddress
     /// All servers failed: with a response code, 2 for a failure of their own.
     case serverFailure(code: UInt8)
-    /// Servers sent what is no answer, or a chain of aliases without end.
+    /// A server sent a malformed answer, or a chain of aliases without end.
     case malformedAnswer
     /// No server has answered in time.
     case timedOut
