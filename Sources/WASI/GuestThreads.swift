@@ -223,7 +223,7 @@ public final class GuestThreads: Sendable {
         guard case .thrown(let error, let thread)? = end, thread != Self.main else {
             return try result.get()
         }
-        // A request to end this thread may have come after it ended by itself.
+        // A request to end this thread may have been made after it ended by itself.
         store.interruptHandle.reset()
         throw error
     }

@@ -49,7 +49,7 @@ public struct HTTPDestination: Sendable {
 public struct HTTPProxy: Sendable {
     public var host: Authority.Host
     public var port: UInt16
-    /// The value of `Proxy-Authorization`, if the proxy wants one.
+    /// The value of `Proxy-Authorization`, if the proxy requires one.
     public var authorization: [UInt8]?
 
     public init(host: Authority.Host, port: UInt16, authorization: [UInt8]? = nil) {

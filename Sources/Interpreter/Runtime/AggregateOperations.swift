@@ -1,7 +1,7 @@
 // Functions that handlers call to allocate objects, and for operations on whole arrays.
 //
 // Invariants: operands are in consecutive slots and were validated; references are 0 or addresses
-// of arrays of the type in question. Indices and counts are i32 and come zero-extended; nothing is
+// of arrays of the type in question. Indices and counts are i32 and zero-extended; nothing is
 // accessed before they were checked, and sums of two of them cannot overflow 64 bits.
 
 import WasmMachine

@@ -1,6 +1,6 @@
 // Invariants: a place that the machine left (by a trap or a call of the host) has a frame whose
 // header leads to its caller's place, up to the frame that the host made, which returns to
-// `haltCode`; all frames lie on the value stack, callees above their callers.
+// `haltCode`; all frames are on the value stack, callees above their callers.
 
 import WasmMachine
 

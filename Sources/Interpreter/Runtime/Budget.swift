@@ -61,7 +61,7 @@ extension Store {
         return units - fuelReserve
     }
 
-    /// Does what the policy says. Returns 0 if the guest may continue: the fuel is there, or the
+    /// Applies the policy. Returns 0 if the guest may continue: the fuel is there, or the
     /// budget is negative by what is missing.
     private func supply(_ missing: UInt64, of units: UInt64, inOperation: Bool) -> UInt64 {
         switch onOutOfFuel {

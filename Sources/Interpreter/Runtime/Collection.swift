@@ -15,7 +15,7 @@ extension Store {
     /// - Parameters:
     ///   - byteCount: size of the object, for large ones.
     ///   - top: after all slots of the value stack that are in use.
-    /// - isInterruptible: called for a guest, which may be stopped during a collection.
+    ///   - isInterruptible: called for a guest, which may be stopped during a collection.
     /// - Returns: nil, or why the guest must stop: the heap's limit, the system, or an
     ///   interruption.
     func fillFreeList(

@@ -1,11 +1,11 @@
 // Invariants: a reference of type exnref is 0 or the address of an object of the store's heap that
-// holds slots: the unretained `TagStorage`, which the store keeps until it dies, and as many slots
-// as the tag's values take.
+// holds slots: the unretained `TagStorage`, which the store keeps until it is freed, and as many
+// slots as the tag's values take.
 
 import WasmMachine
 
 extension Store {
-    /// Makes an exception of the values at `payload`, as many slots as the tag says, and returns
+    /// Makes an exception of the values at `payload`, as many slots as the tag has, and returns
     /// the reference to it.
     ///
     /// - Parameter isInterruptible: called for a guest, which may be stopped meanwhile.

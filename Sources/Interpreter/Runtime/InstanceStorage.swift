@@ -1,7 +1,7 @@
 // Invariants: `context` is a block of the module's layout; the pointers in it lead to records,
 // cells and arrays that live as long as the store, or are owned by this object, which the store
-// keeps until it dies. A function record with null code was not needed yet, all its other fields
-// are zero. The store outlives this object.
+// keeps until it is freed. A function record with null code was not needed yet, all its other
+// fields are zero. The store outlives this object.
 
 import WasmMachine
 import WasmSystem

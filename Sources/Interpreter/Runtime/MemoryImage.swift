@@ -8,7 +8,7 @@ import WasmSystem
 /// The bytes of a linear memory at some time. Memories that begin with them share them, and copy
 /// the pages that they write to.
 final class MemoryImage: Sendable {
-    /// Runs begin and end at multiples of this, but for the memory's end.
+    /// Runs begin and end at multiples of this, except at the memory's end.
     static let pageSize = 4096
 
     /// The size of the memory.
@@ -28,7 +28,7 @@ final class MemoryImage: Sendable {
     /// - Parameters:
     ///   - runs: as the property.
     ///   - bytes: those of each run.
-    /// - usesFile: whether memories may share pages, if the system can.
+    ///   - usesFile: whether memories may share pages, if the system can.
     ///   - account: what the content is charged to; nil for none.
     /// - Throws: `ResourceError.outOfMemory`, `.totalExceeded`
     init(

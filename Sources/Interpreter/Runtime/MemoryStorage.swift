@@ -1,7 +1,8 @@
 // Invariants: `record.base` is the start of the reservation, which belongs to this object until it
-// dies; `record.byteCount` bytes of it, rounded up to whole pages of the processor, are committed.
-// The base never moves, and committed bytes stay committed. Those after the byte count are zeros. A
-// store's view of a shared memory owns its record only: the bytes live as long as `shared`.
+// is freed; `record.byteCount` bytes of it, rounded up to whole pages of the processor, are
+// committed. The base never moves, and committed bytes stay committed. Those after the byte count
+// are zeros. A store's view of a shared memory owns its record only: the bytes live as long as
+// `shared`.
 
 import WasmMachine
 import WasmSystem
@@ -23,11 +24,11 @@ final class MemoryStorage {
     /// The charge for the bytes of the current size.
     private var holding: ResourceHolding
 
-    /// Makes a memory that holds what the image says, else one of the minimum size, zeroed.
+    /// Makes a memory with the content of an image; without one, zeros of the minimum size.
     ///
     /// - Parameters:
     ///   - image: of a size that the type allows.
-    /// - pool: where the address space comes from and returns to; nil for the system.
+    ///   - pool: where the address space comes from and returns to; nil for the system.
     ///   - account: what the bytes are charged to; nil for none.
     /// - Throws: `ResourceError` if the size is above a limit or the system refuses.
     init(

@@ -123,7 +123,8 @@ extension Store {
             reference = try makeException(
                 tag, payload: exception.payload, isInterruptible: true)
         }
-        // A clause that catches everything has no room for a payload: there may be the header.
+        // A clause that catches everything has no room for a payload: the header may be in its
+        // place.
         if clause.tag >= 0 {
             (frame + Int(clause.payload)).update(from: exception.payload, count: tag.slotCount)
         }

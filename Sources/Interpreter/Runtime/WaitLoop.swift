@@ -159,7 +159,7 @@ import WasmSystem
     private func time(of instant: ContinuousClock.Instant) -> UInt64 {
         let (seconds, attoseconds) = origin.duration(to: instant).components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        // Rounded up: a timer is never early. Two centuries stand for any longer time.
+        // Rounded up: a timer is never early. A longer time is cut to two centuries.
         return UInt64(min(seconds, 1 << 33)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
             + 1
     }

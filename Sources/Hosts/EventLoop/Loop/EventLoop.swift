@@ -132,7 +132,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     ///
     ///     actor Sessions {
     ///         let loop: EventLoop
-    ///         nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serial.asUnownedSerialExecutor() }
+    ///         nonisolated var unownedExecutor: UnownedSerialExecutor {
+    ///             loop.serial.asUnownedSerialExecutor()
+    ///         }
     ///     }
     public let serial = LoopSerialExecutor()
 

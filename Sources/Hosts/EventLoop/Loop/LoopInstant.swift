@@ -20,7 +20,7 @@ public struct LoopInstant: Comparable, Hashable, Sendable {
     public static func + (time: LoopInstant, duration: Duration) -> LoopInstant {
         let (seconds, attoseconds) = duration.components
         if seconds < 0 || attoseconds < 0 { return time }
-        // Two centuries stand for any longer time.
+        // A longer time than two centuries is `never`.
         if seconds > 1 << 33 { return .never }
         let span =
             UInt64(clamping: seconds) &* 1_000_000_000

@@ -5,7 +5,8 @@
 ///     while true {
 ///         switch race.next(at: .now) {
 ///         case .connect(let index, let address): ... begin it
-///         case .wait(let time): ... until then, or until an attempt ends: race.failed(index, at: .now)
+///         case .wait(let time):
+///             ... until then, or until an attempt ends: race.failed(index, at: .now)
 ///         case .over: ... all have failed
 ///         }
 ///     }

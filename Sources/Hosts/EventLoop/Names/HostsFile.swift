@@ -32,7 +32,7 @@ public struct HostsFile: Sendable, Equatable {
     }
 
     /// The addresses of a name, in the order of the file. `localhost` and names that end with it
-    /// are the loopback addresses, whatever the file says: RFC 6761, section 6.3.
+    /// are the loopback addresses, whatever the file contains: RFC 6761, section 6.3.
     public func addresses(of name: DomainName) -> [HostAddress]? {
         if let found = addresses[name] { return found }
         guard name.labels.last.map({ DomainName(labels: [$0]) == DomainName("localhost") }) == true

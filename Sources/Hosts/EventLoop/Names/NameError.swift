@@ -2,7 +2,7 @@
 public enum NameError: Error, Hashable, Sendable {
     /// The text is no name of a host.
     case malformedName
-    /// The servers say that there is no such name.
+    /// The name does not exist, according to the servers.
     case noName
     /// The name exists, without an address.
     case noAddress

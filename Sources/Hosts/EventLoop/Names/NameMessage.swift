@@ -55,7 +55,7 @@ public struct NameMessage: Hashable, Sendable {
     public var answers: [Record]
     public var authorities: [Record]
 
-    /// Longest message; those over UDP have at most 512 bytes unless a server does more than asked.
+    /// Longest message; those over UDP have at most 512 bytes unless a server sends more.
     public static let byteLimit = 65_535
 
     /// The bytes of a question, with recursion wanted.
@@ -132,7 +132,7 @@ public struct NameMessage: Hashable, Sendable {
         return nil
     }
 
-    /// For how many seconds an absence may be remembered; 0 if the answer does not say.
+    /// For how many seconds an absence may be remembered; 0 if the answer does not contain it.
     public var absenceTime: UInt32 {
         for record in authorities {
             if case .authority(let minimum) = record.value {

@@ -111,7 +111,7 @@ public final class LoopProcess: @unchecked Sendable {
         let child = child
         guard !child.isOver else { return }
         try? child.process.send(9)
-        // It dies within microseconds; a thread of the pool waits for it.
+        // The child dies within microseconds; a thread of the pool waits for it.
         let reap: @Sendable () -> Void = { Self.reap(child) }
         if loop.pool.add(reap, cancel: {}) == nil { reap() }
     }
