@@ -274,8 +274,7 @@ final class Connection: @unchecked Sendable {
         needsContinue = head.expectsContinue
         bodyHasEnded = false
         allowance = Allowance(options.transferTimeout, minimumRate: options.minimumRate)
-        // A request without a body is over now; the next call of the parser would read the next
-        // request.
+        // A request without a body ends here: the next call of the parser is for the next request.
         if head.framing == .none {
             _ = try? parse()
             bodyHasEnded = true

@@ -225,9 +225,9 @@ final class InstanceStorage {
     }
 
     /// The references of an element segment, made on first use; nil if it was dropped.
+    ///
     /// - Throws: `ResourceError` if the program has no room for them; `GuestStop` if an object has
     ///   none or the guest must stop. A later call starts again.
-    ///   or the guest must stop. A later call begins anew.
     func elements(_ segment: Int) throws -> UnsafeMutableBufferPointer<UInt64>? {
         guard elementStates.indices.contains(segment) else { return nil }
         switch elementStates[segment] {

@@ -140,7 +140,7 @@ final class MemoryStorage {
 
     // MARK: Images
 
-    /// Charges a memory that no account was charged for to an account.
+    /// Charges the bytes to an account, unless they are charged to one already.
     func charge(to account: ResourceAccount) throws(ResourceError) {
         guard holding.account == nil else { return }
         var charged = ResourceHolding(account)
@@ -148,7 +148,7 @@ final class MemoryStorage {
         holding = charged
     }
 
-    /// Charges the actual size, after more was charged for a growth that failed.
+    /// Charges the actual size, after more was charged in advance.
     func settle() {
         let byteCount = Int(bitPattern: record.pointee.byteCount)
         if shared == nil { _ = holding.resize(to: SystemMemory.roundedUp(byteCount) ?? 0) }
