@@ -8,8 +8,8 @@ import WasmMachine
 extension Store {
     /// Grants units: puts them into `exchange.budget`, less the units already used.
     ///
-    /// - Parameter inOperation: an instruction is at work, which a guest cannot leave and resume.
-    ///   Where lack of fuel does not end the guest, it continues in debt: the budget is negative.
+    /// - Parameter inOperation: called in the middle of an instruction, which a guest cannot leave
+    ///   and resume. Where lack of fuel does not end the guest, it continues with a negative budget.
     /// - Returns: 0, `suspended`, or a trap code if the guest must stop.
     func refill(owing units: UInt64, inOperation: Bool = false) -> UInt64 {
         exchange.pointee.budget = 0
@@ -109,7 +109,8 @@ extension Store {
         return hasDeadline && isOverdue ? .deadlineExceeded : nil
     }
 
-    // Not inlined: only its own library knows an instant's layout, so comparing one takes a frame.
+    // Not inlined: an instant's layout is defined in its own library only, so comparing one takes a
+    // stack frame.
     @inline(never)
     private var isOverdue: Bool { deadline.map { .now >= $0 } ?? false }
 }
