@@ -79,7 +79,7 @@ public final class GuestThreads: Sendable {
     ///   - memoryLimit: bytes that each memory may grow to.
     ///   - account: charged for the memories; nil for the account of the store where they are
     ///     defined first.
-    ///   - imports: defines for every further thread what the module imports beside WASI; called
+    ///   - imports: defines for every further thread what the module imports besides WASI; called
     ///     on that thread, with its store. Nil if there is nothing else: then threads start faster,
     ///     since the module's imports are resolved once.
     /// - Throws: `ResourceError` if a memory is too large.
@@ -361,7 +361,7 @@ extension Linker {
     ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - guest: the descriptors, clocks and streams that the threads use.
     ///   - store: the store of the first thread's instance; its limit holds for shared memories.
-    ///   - imports: defines for every further thread what the module imports beside WASI; called
+    ///   - imports: defines for every further thread what the module imports besides WASI; called
     ///     on that thread, with its store. Nil if there is nothing else.
     /// - Returns: the threads, to run the program with; nil if the module needs none.
     /// - Throws: `ResourceError` if a memory is too large for the store's limits.

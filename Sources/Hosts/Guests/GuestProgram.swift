@@ -15,7 +15,7 @@ import WasmWASI
 /// pages that they do not write to. One with a start function, which could read random numbers
 /// there, is instantiated each time.
 public struct GuestProgram: Sendable {
-    /// What a run may use at most.
+    /// The limits of a run.
     public struct Limits: Sendable {
         /// The limits of its store; `totalBytes` holds for everything that the program takes.
         public var store = StoreLimits(totalBytes: 256 << 20)

@@ -46,7 +46,7 @@ public struct AccessRecord: Sendable {
     public var byteCount: UInt64
     /// From the complete head to the end of the response.
     public var duration: Duration
-    /// What went wrong, if anything did.
+    /// The error, if there was one.
     public var error: (any Error)?
 }
 

@@ -37,7 +37,7 @@ public final class ResourceAccount: Sendable {
     }
 
     /// An account of the same program whose first charges are paid now: they do not fail later.
-    /// What is not used of them is released with the account.
+    /// The part that is not used is released with the account.
     ///
     /// - Returns: nil if as many bytes do not fit below the limit.
     package init?(prepaying byteCount: Int, from account: ResourceAccount) {

@@ -9,7 +9,8 @@ extension Store {
     /// Grants units: puts them into `exchange.budget`, less the units already used.
     ///
     /// - Parameter inOperation: called in the middle of an instruction, which a guest cannot leave
-    ///   and resume. Where lack of fuel does not end the guest, it continues with a negative budget.
+    ///   and resume. Where lack of fuel does not end the guest, it continues with a negative
+    ///   budget.
     /// - Returns: 0, `suspended`, or a trap code if the guest must stop.
     func refill(owing units: UInt64, inOperation: Bool = false) -> UInt64 {
         exchange.pointee.budget = 0
@@ -17,7 +18,7 @@ extension Store {
         if fuelPot != nil, let missing = missingFuel(units) { drawFuel(missing) }
         if let missing = missingFuel(units) {
             let code = supply(missing, of: units, inOperation: inOperation)
-            // Nothing, or a debt that the next refill has to pay.
+            // No units, or a negative budget that the next refill pays.
             if code != 0 || exchange.pointee.budget < 0 { return code }
         }
         var granted = pace.next(at: .now)

@@ -263,7 +263,7 @@ final class InstanceStorage {
         }
     }
 
-    /// Takes back what was reserved and is not needed.
+    /// Releases the charge for reserved elements that are not needed.
     func forgetElements(_ count: Int) { holding.shrink(by: count * 8) }
 
     /// Makes references, for which room was reserved, those of a segment.

@@ -45,7 +45,7 @@ extension Store {
             runningStack = NativeStack.address()
         }
         callDepth += 1
-        // No `defer`: it would be a function of its own, called on each way out.
+        // No `defer`: it would be a function of its own, called at each exit.
         let error = enter(record, top, header)
         callDepth -= 1
         if exchange.pointee.isProfiled { profiler?.pause(depth: callDepth) }

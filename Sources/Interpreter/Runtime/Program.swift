@@ -77,7 +77,7 @@ extension Store {
         fuelReserve = 0
     }
 
-    /// Takes what is missing from the pot, and some more.
+    /// Takes the missing units from the pot, and some more.
     func drawFuel(_ missing: UInt64) {
         guard let fuelPot, let reserve = fuelReserve else { return }
         let (wanted, overflow) = missing.addingReportingOverflow(Pace.range.upperBound * 2)

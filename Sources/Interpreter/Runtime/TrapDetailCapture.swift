@@ -168,7 +168,7 @@ extension FaultingInstruction {
         let operation: AggregateOperation
         let slots: StackPointer
         let usesSegment: Bool
-        /// In the segment.
+        /// The offset in the segment.
         let offset: UInt64
         let count: UInt64
     }

@@ -43,7 +43,7 @@ final class Descriptor: @unchecked Sendable {
     /// share the stream; and reads and writes throw `again` instead of waiting, whether the flag is
     /// set or not.
     let isStream: Bool
-    /// Whether the host supports calls that never wait; the first call finds out.
+    /// Whether the host supports calls that never wait; false after an unsupported one.
     private let worksAtOnce = Atomic(true)
     /// The pipe or terminal, opened again: see `ownWay`.
     private let reopened = Atomic<Int32>(Descriptor.notOpened)
