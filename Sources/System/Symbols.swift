@@ -85,11 +85,6 @@ func symbol_pthread_getattr_np(
     _ thread: pthread_t, _ attributes: UnsafeMutablePointer<pthread_attr_t>
 ) -> Int32
 
-@_silgen_name("posix_spawn_file_actions_addchdir_np")
-func symbol_posix_spawn_file_actions_addchdir_np(
-    _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ path: UnsafePointer<CChar>
-) -> Int32
-
 @_silgen_name("memfd_create")
 func symbol_memfd_create(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32
 

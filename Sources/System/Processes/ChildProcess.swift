@@ -111,3 +111,9 @@ extension ChildProcess.End {
         self = signal == 0 ? .status(status >> 8 & 0xff) : .signal(signal)
     }
 }
+
+// Declared here and not in `Symbols.swift`, which is compiled where the C library has no such type.
+@_silgen_name("posix_spawn_file_actions_addchdir_np")
+func symbol_posix_spawn_file_actions_addchdir_np(
+    _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ path: UnsafePointer<CChar>
+) -> Int32
