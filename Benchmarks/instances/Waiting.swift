@@ -1,4 +1,5 @@
 import WasmInterpreter
+import WasmWASI
 
 /// Calls `ask` for ever, which lets the guest wait.
 private let asking = """
@@ -52,6 +53,35 @@ func usePreparedModules() throws {
     let store = Store(engine: engine)
     let instance = try prepared.instantiate(in: store)
     try reportMemory("wait in a store with others", count) { try WaitingGuest(instance) }
+}
+
+/// Guests of WASI from one prepared module, with arguments, an environment and streams in memory.
+func useWASIGuests() throws {
+    let program = try module(
+        """
+        (import "wasi_snapshot_preview1" "fd_write"
+          (func (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "environ_get" (func (param i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start"))
+        """)
+    let linker = Linker()
+    linker.defineWASI()
+    let prepared = try linker.prepare(program)
+    var world = WASI(arguments: ["guest", "one"])
+    world.environmentBytes = [(Array("PATH".utf8), Array("/".utf8))]
+    world.standardInput = .bytes([1, 2, 3])
+    world.standardOutput = .buffer(OutputBuffer())
+    world.standardError = .null
+    func make() throws -> Instance {
+        let store = Store(engine: engine)
+        store.wasiGuest = try WASIGuest(world)
+        return try prepared.instantiate(in: store)
+    }
+    report("guest of WASI", try microseconds(20_000) { _ = try make() })
+    report(
+        "guest of WASI + call of _start", try microseconds(20_000) { _ = try make().runCommand() })
+    try reportMemory("guest of WASI", max(100, 50 * percentage), make)
 }
 
 /// What it costs to let a guest go on until it waits again, among so many instances of its store.

@@ -119,5 +119,6 @@ func useSnapshots() throws {
 
 try makeInstances()
 try usePreparedModules()
+try useWASIGuests()
 try resumeAmongInstances()
 try useSnapshots()

@@ -18,8 +18,8 @@
     value.advance(m, 2 &+ A.extraWords &+ B.extraWords)
 }
 
-// Two jumps, one an arm: a selected next instruction would make the compiler wait for the compared
-// data before it fetches operands (a conditional move into `pc`).
+// Two jumps, one for each arm: one jump to a selected instruction would be a conditional move into
+// `pc`, which waits for the compared data before operands are fetched.
 @inline(__always)
 func compareBranch<O: ComparisonOperator, A: Source, B: Source, D: Direction>(
     _: O.Type, _: A.Type, _: B.Type, _: D.Type, _ m: State

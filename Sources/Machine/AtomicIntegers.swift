@@ -1,8 +1,8 @@
 // Integers in shared memory.
 //
 // Invariant: an address that was checked lies in a memory whose bytes stay accessible while the
-// store lives, and is a multiple of the access's size. `Atomic` has the layout of its value, so that
-// a word of the memory can be used as one in place. All accesses are sequentially consistent.
+// store lives, and is a multiple of the access's size. `Atomic` has the layout of its value, so
+// that a word of the memory can be used as one in place. All accesses are sequentially consistent.
 
 import Synchronization
 
@@ -10,7 +10,7 @@ import Synchronization
 protocol AtomicInteger: FixedWidthInteger, UnsignedInteger, BitwiseCopyable {
     static func load(_ place: UnsafeMutableRawPointer) -> Self
     static func store(_ value: Self, _ place: UnsafeMutableRawPointer)
-    /// These answer the value before.
+    /// These return the value before.
     static func add(_ value: Self, _ place: UnsafeMutableRawPointer) -> Self
     static func exchange(_ value: Self, _ place: UnsafeMutableRawPointer) -> Self
     static func compareExchange(
@@ -27,7 +27,7 @@ extension UnsafeMutableRawPointer {
     }
 }
 
-// `Atomic` has its operations for each integer type, not for all together: so do these.
+// `Atomic` declares its operations for each integer type separately, and so do these extensions.
 
 extension UInt8: AtomicInteger {
     @inline(__always) static func load(_ place: UnsafeMutableRawPointer) -> Self {

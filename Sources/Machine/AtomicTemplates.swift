@@ -10,7 +10,7 @@ import Synchronization
 /// What a read-modify-write instruction does.
 protocol AtomicOperator {
     associatedtype Value: AtomicInteger
-    /// Answers the value before.
+    /// Returns the value before.
     static func apply(_ operand: Value, _ place: UnsafeMutableRawPointer) -> Value
 }
 
@@ -33,8 +33,8 @@ enum AtomicExchange<Value: AtomicInteger>: AtomicOperator {
     }
 }
 
-/// Repeats until nobody else changed the value in between, as processors without an instruction that
-/// answers the old value must.
+/// Repeats until no other thread changed the value in between, as processors without an instruction
+/// that returns the old value must.
 @inline(__always)
 private func modify<Value: AtomicInteger>(
     _ place: UnsafeMutableRawPointer, _ change: (Value) -> Value
@@ -66,7 +66,7 @@ enum AtomicXor<Value: AtomicInteger>: AtomicOperator {
     }
 }
 
-/// The place of an access of `size` bytes, or why there is none.
+/// The place of an access of `size` bytes, or the trap code if there is none.
 @inline(__always)
 private func atomicPlace(_ m: State, _ size: UInt) -> (UnsafeMutableRawPointer?, TrapCode) {
     let memory = m.memory(Int(UInt32(truncatingIfNeeded: m.word(3))))
@@ -136,7 +136,7 @@ private func atomicPlace(_ m: State, _ size: UInt) -> (UnsafeMutableRawPointer?,
     let answer = upcalls(m.cx).pointee.wait(
         m.cx, memory, m.sp[m.field(1)] &+ m.word(2), size == 8, m.sp[m.field(2)],
         m.sp[m.field(3)])
-    // A trap code, or `suspended`, stands in the upper half.
+    // The upper half may hold a trap code or `suspended`.
     if _slowPath(answer > 2) {
         return leave(m.pc, m.sp, m.md, UInt(answer &>> 32), m.cx, m.r, m.f, m.g)
     }
@@ -144,7 +144,7 @@ private func atomicPlace(_ m: State, _ size: UInt) -> (UnsafeMutableRawPointer?,
     answer.advance(m, 4)
 }
 
-/// All accesses that could be ordered are ordered already; the fence orders the plain ones too.
+/// Atomic accesses are sequentially consistent already; the fence orders the plain ones too.
 @inline(__always) func atomicFence(_ m: State) {
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     m.next(2)

@@ -1,8 +1,8 @@
 // Calls. They never use the native stack: a frame is `[arguments / results][saved code][saved
-// stack][other locals][operands]`, and a callee's frame starts where its first argument stands.
+// stack][other locals][operands]`, and a callee's frame starts at its first argument.
 //
 // The header (saved code and stack) is at index H = max(parameter slots, result slots), which
-// caller and callee know from the function's type.
+// follows from the function's type.
 //
 // Words of a call: 1 = what is called, 2 = [delta][H][..][..]; delta is the callee's frame, in
 // slots from the caller's. Tail calls have two more fields: the caller's own H, and the number of
@@ -10,8 +10,8 @@
 //
 // Invariants: those of `State.swift`. A reference of a function type is 0 or the address of a
 // `FunctionRecord` of the same store, which outlives the run; the entry in word 1 of a direct call
-// is one of the module's `CodeTable`. What is in a header was put there by the call that made the
-// frame: guests cannot name those slots.
+// is one of the module's `CodeTable`. Only the call that made a frame wrote its header: guests
+// cannot name those slots.
 
 import Synchronization
 
@@ -32,7 +32,7 @@ extension State {
         dispatch(code, frame, md, ms, cx, r, f, g)
     }
 
-    /// Calls what a reference points at: in this instance directly, elsewhere by `crossCall`.
+    /// Calls the function of a reference: directly within this instance, else by `crossCall`.
     @inline(__always)
     func enter(_ function: UnsafeMutablePointer<FunctionRecord>, returningTo back: CodePointer) {
         if _slowPath(function.pointee.context != cx) {
@@ -54,7 +54,7 @@ extension State {
 @inlinable @inline(__always) package func publishedCode(_ entry: UnsafePointer<Atomic<UInt>>)
     -> CodePointer
 {
-    // aarch64 orders reads through a pointer behind the read of the pointer without being asked.
+    // aarch64 orders a read through a pointer after the read of the pointer, without a barrier.
     #if arch(arm64)
         let address = entry.pointee.load(ordering: .relaxed)
     #else
@@ -74,7 +74,7 @@ extension State {
     m.enter(m.importedFunction(m.unsignedHalf), returningTo: m.pc + 3)
 }
 
-/// Checks bounds, null and type of a table element; traps and answers nil if one fails.
+/// Checks bounds, null and type of a table element; traps and returns nil if one fails.
 @inline(__always) private func element(
     _ m: State, _ table: TableRecord, _ index: UInt, _ type: UInt
 ) -> (UnsafeMutablePointer<FunctionRecord>?, TrapCode) {
@@ -140,8 +140,8 @@ extension State {
         returningTo: m.pc + 3)
 }
 
-/// The call at `pc`, whose callee's frame starts above the limit: has changed nothing yet and is made
-/// again, if the stack may grow.
+/// The call at `pc`, whose callee's frame would start above the limit. It has changed nothing yet
+/// and is made again, if the stack may grow.
 @inline(never) func callOnLargerStack(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -166,7 +166,7 @@ extension State {
         dispatch(code, sp, md, ms, cx, r, f, g)
     }
 
-    /// A callee elsewhere takes another way: see `crossReplace`.
+    /// `crossReplace` calls a callee of the host or of another instance.
     @inline(__always)
     func replace(with function: UnsafeMutablePointer<FunctionRecord>, orReturnTo back: CodePointer)
     {
@@ -204,8 +204,8 @@ extension State {
 
 // MARK: Leaving the instance
 
-/// Only the instance whose code runs knows the limit of the stack that it runs on: who leaves its code
-/// for another instance's hands the limit over, as the budget.
+/// Only the instance whose code runs has the current limit of the stack, so code that calls or
+/// returns to another instance passes the limit on, like the budget.
 @inline(__always) func passStackLimit(from cx: ContextPointer, to target: ContextPointer) {
     target.storeBytes(
         of: cx.load(fromByteOffset: ContextOffset.stackLimit, as: UInt.self),
@@ -216,12 +216,12 @@ extension State {
 /// call crosses instances: saved code, saved stack, saved context, H.
 @inlinable package var linkSlots: Int { 4 }
 
-/// Calls a function of the host or of another instance; `back` is where the caller goes on and
+/// Calls a function of the host or of another instance; `back` is where the caller continues and
 /// `delta` the distance of the arguments from its frame, in slots.
 ///
 /// A host function runs at once on its arguments. For a function of another instance the arguments
-/// are copied behind a link area, whose address the callee's header saves as the caller's stack;
-/// it returns to `crossReturn`, which finds the way back there.
+/// are copied to a frame after a link area, whose address the callee's header saves as the caller's
+/// stack. The function returns to `crossReturn`, which reads from there where to return.
 @inline(never) func crossCall(
     _ back: CodePointer, _ sp: StackPointer, _ function: UnsafeMutableRawPointer, _ delta: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -239,7 +239,7 @@ extension State {
         return crossCallOnLargerStack(back, sp, function, delta, cx, r, f, g)
     }
     guard let target = record.pointee.context else {
-        // The host may call back into the guest: tell it where the stack is free.
+        // The host may call back into the guest: note where the stack is free.
         exchange.pointee.code = back
         exchange.pointee.stack = sp
         exchange.pointee.context = cx
@@ -248,15 +248,15 @@ extension State {
         let code = exchange.pointee.upcalls.pointee.callHost(function, arguments, cx)
         cx.storeBytes(
             of: exchange.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
-        // What the accumulators held is of no use any more.
+        // The content of the accumulators is not needed any more.
         let state = State(back, sp, cx, 0, cx, 0, 0, 0)
-        // It may have taken any time. The budget does not tell: it counts calls, not how long they are.
+        // The call may have taken long, which the budget does not show: it counts calls, not time.
         if _slowPath(
             exchange.pointee.stopWord.pointee.load(ordering: .relaxed)
                 & StopBits.all != 0), code == 0 || code == landed
         {
             let stop = exchange.pointee.upcalls.pointee.stopRequest(cx)
-            // The word before `back` is the call's own.
+            // The word before `back` belongs to the call itself.
             if stop != 0 { return leave(back - 1, sp, cx, UInt(stop), cx, 0, 0, 0) }
         }
         // It threw an exception that a guest catches.
@@ -306,8 +306,8 @@ extension State {
 
 /// A tail call to a function of the host or of another instance; `place` is word 2 of the call.
 ///
-/// If this frame was itself called from another instance, its link area serves the callee as well:
-/// the callee takes the frame's place, so that instances can call each other in turns for ever. Else
+/// If this frame was itself called from another instance, the callee takes the frame's place and
+/// uses the same link area, so that instances can call each other in turns without limit. Otherwise
 /// the callee is called, and the code at `back` returns its results.
 @inline(never) func crossReplace(
     _ back: CodePointer, _ sp: StackPointer, _ function: UnsafeMutableRawPointer, _ place: UInt,
@@ -335,7 +335,7 @@ extension State {
     dispatch(record.pointee.code, sp, base, size, target, r, f, g)
 }
 
-/// Where a function returns to that was called from another instance; `sp` is the link area.
+/// The place that a function called from another instance returns to; `sp` is the link area.
 @inline(__always) func crossReturn(_ m: State) {
     let link = m.sp
     let headerIndex = Int(UInt32(truncatingIfNeeded: link[3]))
@@ -353,8 +353,8 @@ extension State {
 
 // MARK: Translation on demand
 
-/// The code of a function that was not called yet: translates it and goes on with its code, or stops
-/// if the guest must not wait for that.
+/// The code of a function that was not called yet: translates it and continues with its code, or
+/// stops if the guest must not wait for that.
 @inline(__always) func translateStub(_ m: State) {
     let answer = upcalls(m.cx).pointee.translate(m.cx, Int(truncatingIfNeeded: m.word(1)))
     guard answer >= lowestReference, let code = CodePointer(bitPattern: UInt(answer)) else {

@@ -4,17 +4,17 @@
 // 2 = [number of the type's supertypes][1 if null passes][branch offset (32 bits)].
 //
 // Invariants: those of `State.swift`. A reference that is neither 0 nor an i31 is the address of an
-// object whose header is a number of the heap's table of types, or of a `FunctionRecord`: which of
-// them, the instruction's types decide.
+// object whose header has a number of the heap's table of types, or of a `FunctionRecord`; the
+// instruction's types decide which.
 
 extension State {
     @inline(__always) var nullPasses: Bool { field(5) != 0 }
 
-    /// Whether a concrete type, not the one of this instruction, is a subtype of that. `header` is
-    /// what objects of exactly the type have for a header.
+    /// Whether a concrete type other than the instruction's is a subtype of it. `header` is the
+    /// header of objects of exactly that type.
     @inline(__always) func isBelow(_ header: UInt32) -> Bool {
         let types = heap.load(fromByteOffset: HeapOffset.types, as: UnsafeRawPointer.self)
-        // 32 bytes a record; the kind is shifted out.
+        // Records have 32 bytes; the shift removes the kind.
         let record = types + Int(header &<< 4) &* 2
         let depth = field(4)
         if depth >= Int(record.load(fromByteOffset: 16, as: UInt32.self)) { return false }
@@ -23,12 +23,12 @@ extension State {
     }
 }
 
-/// Which references a cast lets pass.
+/// Which references a cast accepts.
 protocol CastTarget {
-    /// Whether the reference surely passes; nothing else does unless `searches`.
+    /// Whether the reference is certain to pass; all others fail, unless `searches`.
     static func passes(_ m: State, _ reference: UInt64) -> Bool
-    /// There is more to look at than fits registers: whether the reference passes, if `passes` said
-    /// no.
+    /// Whether a reference that `passes` refuses may still pass: `passesAfterSearch` decides, which
+    /// needs more registers than the handler has.
     static var searches: Bool { get }
     static func passesAfterSearch(_ m: State, _ reference: UInt64) -> Bool
 }
@@ -173,8 +173,8 @@ enum OnFailure: CastOutcome {
     }
 }
 
-/// The slow half of a branch on a cast. A branch on failure by 0 bytes is a cast, which traps: a
-/// handler of its own would be merged with the branch's, behind a real call.
+/// The slow half of a branch on a cast. A branch on failure by 0 bytes is a cast, which traps: the
+/// compiler would merge a separate handler with the branch's, at the cost of a real call.
 @inline(never) private func searchingBranch<C: CastTarget, A: Source, W: CastOutcome>(
     _: C.Type, _: A.Type, _: W.Type,
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,

@@ -1,7 +1,7 @@
 // The generic handlers of branches, returns and moves.
 //
 // Invariants: those of `State.swift`. Branch offsets lead to instructions of the same function; a
-// frame's header holds what the call put there.
+// frame's header holds what the call wrote to it.
 
 @inline(__always) func branch<D: Direction>(_: D.Type, _ m: State) { D.take(m, m.signedHalf) }
 
@@ -11,12 +11,12 @@
     if C.holds(A.get(m, UInt32.self)) { D.take(m, m.signedHalf) } else { m.next(2) }
 }
 
-/// The upper half of word 1 is the number of targets without the default; from word 2 on stand
-/// their 32-bit offsets, the default last.
+/// The upper half of word 1 is the number of targets without the default. Their 32-bit offsets
+/// start at word 2, the default last.
 @inline(__always) func branchTable<A: Source>(_: A.Type, _ m: State) {
     let index = min(UInt(A.get(m, UInt32.self)), m.unsignedHalf)
     let offset = m.raw.load(fromByteOffset: 16 &+ Int(bitPattern: index &* 4), as: Int32.self)
-    // 0 is a loop that begins with this instruction.
+    // Offset 0 is a loop that begins with this instruction.
     if offset <= 0 { Loop.take(m, offset) } else { Forward.take(m, offset) }
 }
 
@@ -41,7 +41,7 @@
 
 @inline(__always) func unreachable(_ m: State) { m.trap(.unreachable) }
 
-/// The saved code of the outermost frame points here: the run is over.
+/// The saved code of the outermost frame points here: ends the run.
 @inline(__always) func halt(_ m: State) { leave(m.pc, m.sp, m.md, 0, m.cx, m.r, m.f, m.g) }
 
 // MARK: Returns
@@ -93,7 +93,7 @@ extension State {
     m.next(2)
 }
 
-/// Two such constants.
+/// Two unsigned 16-bit constants.
 @inline(__always) func constantTwo(_ m: State) {
     m.sp[m.field(0)] = UInt64(truncatingIfNeeded: m.field(1))
     m.sp[m.field(2)] = UInt64(truncatingIfNeeded: m.field(3))

@@ -96,7 +96,7 @@ protocol ConvertibleFloat: RegisterFloat {
     var toUInt64: UInt64 { get }
     /// The largest value below -2^31 whose truncation does not fit i32.
     static var belowInt32: Self { get }
-    /// 2^63, which an integer literal in generic code cannot say.
+    /// 2^63, which an integer literal in generic code cannot express.
     static var twoTo63: Self { get }
 }
 extension ConvertibleFloat {

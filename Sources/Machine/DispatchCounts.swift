@@ -4,11 +4,11 @@
 #if COUNT_DISPATCHES
     /// Exact counts of the instructions that ran, for `Benchmarks/count`: not in ordinary builds.
     ///
-    /// What is counted are sequences of three that stood one behind the other in the code, since
-    /// those are what a fused instruction could replace. Behind a taken branch a sequence begins
-    /// anew. Counts of pairs and of single instructions are sums of these.
+    /// Counts sequences of three instructions that follow each other in the code, since those are
+    /// what a fused instruction could replace. After a taken branch a new sequence begins. Counts
+    /// of pairs and of single instructions are sums of these.
     public enum DispatchCounts {
-        /// Stands for "none" where a sequence begins.
+        /// Marks "none" where a sequence begins.
         private static let none: UInt64 = 0xffff
         private static let capacity = 1 << 20
         /// A hash table: three numbers of 16 bits, and how often; a count of 0 is a free place.
@@ -34,10 +34,10 @@
         }()
         nonisolated(unsafe) private static var window: UInt64 = none << 16 | none
         nonisolated(unsafe) private static var place: UInt = 0
-        /// Sequences that found no place: more than any program has.
+        /// Sequences that the table had no place for, though it has more than any program needs.
         nonisolated(unsafe) private static var lost: UInt64 = 0
 
-        /// The longest instruction whose successor is seen as such; `br_table` is followed by jumps.
+        /// The longest instruction whose successor is recognised; `br_table` is followed by jumps.
         private static let longest: UInt = 6 * 8
 
         static func note(_ pc: CodePointer) {
@@ -66,8 +66,8 @@
             return entry.pointee.number
         }
 
-        /// Every sequence: how often it ran and the names of its instructions, separated by tabs.
-        /// Where there was no instruction stands a dash.
+        /// Every sequence: how often it ran and the names of its instructions, separated by tabs,
+        /// with a dash where there was no instruction.
         public static func lines() -> [String] {
             var lines = ["dispatches\t\(lost)\tlost"]
             for index in 0..<capacity where table[index].count > 0 {

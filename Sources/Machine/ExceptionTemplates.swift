@@ -1,10 +1,10 @@
-// Throwing. The search for a handler is the store's (`Runtime/Unwinding.swift`): it moves the
-// payload and answers in the `MachineExchange` where to go on.
+// Throwing. The store searches for a handler (`Runtime/Unwinding.swift`): it moves the payload and
+// writes to the `MachineExchange` where to continue.
 //
-// Invariants: those of `State.swift`. The store answers with a place of a frame that is still there,
-// and has moved as many slots of payload as the handler's code takes.
+// Invariants: those of `State.swift`. The place that the store returns is in a frame that still
+// exists, and the store has moved as many slots of payload as the handler's code expects.
 
-/// The answer of a call or throw after which the machine goes on at a handler: no trap code.
+/// Returned by a call or throw after which the machine continues at a handler; not a trap code.
 @inlinable package var landed: UInt64 { 256 }
 
 /// Field 0: the first slot of the payload; upper half of word 1: the tag.
@@ -20,7 +20,7 @@
     raiseAgain(m.pc, m.sp, m.md, m.ms, m.cx, reference, m.f, m.g)
 }
 
-/// Throws a new exception with the payload at `payload`, goes on at its handler or leaves.
+/// Throws a new exception with the payload at `payload`; continues at its handler or ends the run.
 @inline(never) func raise(
     _ pc: CodePointer, _ sp: StackPointer, _ payload: UnsafeMutableRawPointer, _ tag: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -32,7 +32,7 @@
             cx, Int(bitPattern: tag), payload.assumingMemoryBound(to: Slot.self)))
 }
 
-/// The same with an exception that was thrown before.
+/// The same for an exception that was thrown before.
 @inline(never) func raiseAgain(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ reference: UInt64, _ f: Double, _ g: Float
@@ -43,7 +43,7 @@
 }
 
 extension State {
-    /// Tells the store where the guest stands, and hands it the budget.
+    /// Writes the guest's position and budget to the `MachineExchange`, for the store.
     @inline(__always) fileprivate func noteThrow() {
         let exchange = exchange
         exchange.pointee.code = pc
@@ -52,7 +52,7 @@ extension State {
         exchange.pointee.budget = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self)
     }
 
-    /// Goes on at the handler that was found, or leaves if `code` is not 0.
+    /// Continues at the handler that was found, or ends the run if `code` is not 0.
     @inline(__always) fileprivate func goOn(_ code: UInt64) {
         cx.storeBytes(
             of: exchange.pointee.budget, toByteOffset: ContextOffset.budget, as: Int64.self)
@@ -60,7 +60,7 @@ extension State {
         land(exchange)
     }
 
-    /// Goes on where the `MachineExchange` says, with the budget that is there.
+    /// Continues where the `MachineExchange` says, with the budget in it.
     @inline(__always) func land(_ exchange: UnsafeMutablePointer<MachineExchange>) {
         let code = exchange.pointee.code.unsafelyUnwrapped
         let stack = exchange.pointee.stack.unsafelyUnwrapped

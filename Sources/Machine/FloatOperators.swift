@@ -1,6 +1,6 @@
-// Float operators (section 4.3.3 of the specification). NaN results are whatever the hardware
-// makes of the operands, which the specification allows as long as they are quiet; an engine that
-// wants canonical ones runs one more instruction (see `Translator/CanonicalNaNs.swift`).
+// Float operators (section 4.3.3 of the specification). NaN results are those of the hardware,
+// which the specification allows as long as they are quiet. An engine that is configured for
+// canonical NaNs runs one more instruction (see `Translator/CanonicalNaNs.swift`).
 
 protocol RegisterFloat: RegisterValue, BinaryFloatingPoint {
     static func withSign(of sign: Self, _ magnitude: Self) -> Self
@@ -69,7 +69,7 @@ enum FloatTruncate<T: RegisterFloat>: UnaryOperator {
 enum FloatNearest<T: RegisterFloat>: UnaryOperator {
     @inline(__always) static func apply(_ a: T) -> T { a.rounded(.toNearestOrEven) }
 }
-/// The canonical NaN for every NaN.
+/// Replaces every NaN by the canonical one.
 enum FloatCanonicalize<T: RegisterFloat>: UnaryOperator {
     @inline(__always) static func apply(_ a: T) -> T { a == a ? a : T.nan }
 }

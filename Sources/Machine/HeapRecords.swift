@@ -2,25 +2,25 @@
 //
 // Invariants: the record of a type is complete before the first object of that type is made; it
 // does not change afterwards, though the table it is in may move when types are added. The table
-// has a place for the type of every object and function of the store. A free list
-// leads through cells of its class whose header says `free`; the next cell's address stands 8
-// bytes behind a cell's own, 0 at the end.
+// has an entry for the type of every object and function of the store. A free list links cells of
+// its class whose header says `free`; each has the address of the next one at offset 8, 0 at the
+// end.
 
-/// What the machine and the collector know of a type: 32 bytes.
+/// What the machine and the collector need of a type: 32 bytes.
 @usableFromInline package struct TypeRecord {
-    /// `depth` headers of the supertypes' own objects, the most general first.
+    /// The headers that objects of the `depth` supertypes have, the most general first.
     package var ancestors: UnsafePointer<UInt32>?
     /// Offsets of a structure's fields that the collector follows.
     package var references: UnsafePointer<UInt32>?
     package var depth: UInt32 = 0
     package var referenceCount: UInt32 = 0
-    /// Of a structure with its header, or of an array's element.
+    /// Size of a structure with its header, or of an array's element.
     package var byteCount: UInt32 = 0
     /// An array's elements are references that the collector follows.
     package var hasReferences = false
     package var isRegistered = false
 
-    /// A type without fields that the collector follows, so far.
+    /// A type that has no fields for the collector to follow yet.
     package init(
         ancestors: UnsafePointer<UInt32>? = nil, depth: UInt32 = 0, isRegistered: Bool = false
     ) {
@@ -50,7 +50,7 @@
     @inlinable package static var large: Int { 47 }
     @inlinable package static var count: Int { 48 }
 
-    /// The class whose cells have room for `byteCount` bytes.
+    /// The class whose cells hold `byteCount` bytes.
     @inlinable package static func containing(_ byteCount: Int) -> Int {
         if byteCount <= 128 { return max(0, (byteCount &+ 7) / 8 &- 2) }
         if byteCount > largest { return large }
@@ -66,17 +66,17 @@
     }
 }
 
-/// Elements of arrays begin behind the header and the length, four bytes each.
+/// Elements of arrays begin after the header and the length, four bytes each.
 @usableFromInline package enum ArrayLayout {
     @inlinable package static var lengthOffset: Int { 4 }
     @inlinable package static var elementsOffset: Int { 8 }
 }
 
-/// What an object is; in the upper four bits of its header.
+/// The kind of an object, in the upper four bits of its header.
 @usableFromInline package enum ObjectKind: UInt32 {
     case structure = 0
     case array = 1
-    /// A payload of slots whose types the heap does not know.
+    /// A payload of slots whose types the heap does not record.
     case slots = 2
     /// A cell that holds no object.
     case free = 15

@@ -1,4 +1,4 @@
-/// What the disassembler knows of a family of instructions; the table is generated.
+/// A family of instructions, as the disassembler needs it; the table is generated.
 package struct InstructionFamily {
     package let base: Int
     package let count: Int

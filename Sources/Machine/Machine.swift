@@ -1,7 +1,7 @@
 // The table of handlers, the fixed pieces of register code, and the drivers.
 //
-// Invariants: tables and fixed code are allocated once, filled before the lazy global publishes them,
-// and never freed; every word of the table is the address of a function of type `Handler`.
+// Invariants: tables and fixed code are allocated once, filled before the lazy global publishes
+// them, and never freed; every word of the table is the address of a function of type `Handler`.
 
 /// The number of a register instruction, an index into the table of handlers.
 @usableFromInline package struct Instruction: Hashable, Sendable {
@@ -31,9 +31,9 @@
         return table
     }()
 
-    /// Returning here ends a run.
+    /// A return to this code ends the run.
     package nonisolated(unsafe) static let haltCode: CodePointer = fixedCode(.halt)
-    /// Returning here goes back to the instance that called, see `crossCall`.
+    /// A return to this code goes back to the instance that called, see `crossCall`.
     package nonisolated(unsafe) static let crossReturnCode: CodePointer = fixedCode(.crossReturn)
 
     private static func fixedCode(_ instruction: Instruction) -> CodePointer {
@@ -46,8 +46,8 @@
     /// Runs register code until it returns to `haltCode` or traps; what happened is then in the
     /// context's `MachineExchange`.
     ///
-    /// The frame at `stack` has its arguments, and `haltCode` and itself in its header; or it is
-    /// where a run was suspended.
+    /// `stack` is a frame with its arguments, whose header holds `haltCode` and the frame's own
+    /// address; or it is the frame where a run was suspended.
     package static func run(
         code: CodePointer, stack: StackPointer, context: ContextPointer,
         accumulators: Accumulators = Accumulators()

@@ -85,8 +85,9 @@ func loadBranch<O: MemoryAccess, A: Address, C: Condition, N: Direction, D: Dest
     }
 }
 
-/// slot 2 = what slot 3 points at, and then the same for slots 0 and 1. If only the second address is
-/// out of bounds the first load was made, and can be made again: slot 2 is neither address.
+/// slot 2 = the value at the address from slot 3, then slot 0 = the value at the one from slot 1.
+/// If only the second address is out of bounds, the first load was made and can be made again: slot
+/// 2 is neither address.
 @inline(__always) func loadTwo<O: MemoryAccess, D: Destination>(
     _: O.Type, _: D.Type, _ m: State
 ) {
@@ -195,7 +196,7 @@ extension UInt64 {
     }
 }
 
-/// The result of a 32-bit memory is truncated by the low half of the answer being all ones.
+/// A 32-bit memory gets the lower half of the result, which is all ones after a failure.
 @inline(__always) func memoryGrow(_ m: State) {
     let old = upcalls(m.cx).pointee.growMemory(m.cx, m.field(2), m.sp[m.field(1)])
     if _slowPath(old &>> 62 == 1) {
@@ -207,11 +208,11 @@ extension UInt64 {
 
 // MARK: Bulk operations
 
-/// From this many bytes on the runtime does the work: it takes budget for it, so that large fills and
-/// copies cannot escape fuel, deadlines and interrupts.
+/// From this many bytes on the runtime does the work: it takes budget for it, so that large fills
+/// and copies cannot escape fuel, deadlines and interrupts.
 private let bulkLimit: UInt = 65_536
 
-/// Hands an operation on memory 0 to the runtime.
+/// Passes an operation on memory 0 to the runtime.
 @inline(__always) private func bulk(_ operation: BulkOperation, _ m: State) {
     let code = BulkOperation.run(
         operation.rawValue, m.cx, 0, m.sp[m.field(0)], m.sp[m.field(1)], m.sp[m.field(2)])
@@ -221,8 +222,8 @@ private let bulkLimit: UInt = 65_536
     m.next(2)
 }
 
-/// An i32 in a slot. The upper half is zero unless a host function wrote a result of the wrong type;
-/// not to believe that keeps the sums below from overflowing.
+/// An i32 in a slot. The upper half is zero unless a host function wrote a result of the wrong
+/// type; ignoring it keeps the sums below from overflowing.
 @inline(__always) private func unsigned32(_ m: State, _ field: Int) -> UInt {
     UInt(UInt32(truncatingIfNeeded: m.sp[m.field(field)]))
 }
@@ -259,7 +260,8 @@ private let bulkLimit: UInt = 65_536
     m.next(2)
 }
 
-/// Sizes of structures, which compilers copy and clear by these instructions: no call for them.
+/// Whether `count` is the size of a small structure (8 to 64 bytes): compilers copy and clear
+/// structures by these instructions, and a call would cost too much.
 @inline(__always) private func isSmall(_ count: UInt) -> Bool { count &- 8 <= 56 }
 
 /// Other sizes; the operands are in bounds.
@@ -322,7 +324,7 @@ private let bulkLimit: UInt = 65_536
     case tableFill
     case tableInit
 
-    /// Answers a trap code, or 0.
+    /// Returns a trap code, or 0.
     @inline(never)
     static func run(
         _ operation: Int, _ cx: ContextPointer, _ indices: UInt64, _ a: UInt64, _ b: UInt64,

@@ -1,8 +1,8 @@
 // The generic handlers of structures, arrays and i31.
 //
 // Invariants: a reference is 0 or, as validation proved, the address of an object whose type has
-// the field or elements in question. Operands of instructions that allocate stand in slots, so
-// that a collection finds them.
+// the field or elements in question. Operands of instructions that allocate are in slots, so that a
+// collection finds them.
 
 extension State {
     @inline(__always) var heap: UnsafeMutableRawPointer {
@@ -68,11 +68,11 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
     return cell
 }
 
-/// Fields 5 and 6: how many fields are written with 8 bytes, and how many with as many as they
-/// have. From word 3 on a word for each: slot, size as a power of two, offset (32 bits).
+/// Fields 5 and 6: how many fields are written with 8 bytes, and how many with their own size. From
+/// word 3 on there is a word for each: slot, size as a power of two, offset (32 bits).
 ///
-/// Fields come in the order of their offsets: what a store of 8 bytes writes too much is the place
-/// of the next field.
+/// Fields are in the order of their offsets, so the excess bytes of a store of 8 bytes fall on
+/// fields that are written after it.
 @inline(__always) func structNew(_ m: State) {
     guard let cell = takeCell(m) else {
         return allocateCell(m.pc, m.sp, m.md, m.ms, m.cx, m.r, m.f, m.g)
@@ -104,7 +104,7 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
         m.ms, m.cx, reference, m.f, m.g)
 }
 
-/// Field 5: the object's size in words; field 6 is 0, which the optimiser must not know: it would
+/// Field 5: the object's size in words. Field 6 is 0; if the optimiser could see that, it would
 /// call a function to write zeros.
 @inline(__always) func structNewDefault(_ m: State) {
     guard let cell = takeCell(m) else {
@@ -201,11 +201,11 @@ private func object<A: Source>(_: A.Type, _ m: State) -> UnsafeMutableRawPointer
     value.advance(m, 2)
 }
 
-/// Answers of `Upcalls.aggregate` below this are trap codes; no object has so low an address.
+/// Results of `Upcalls.aggregate` below this are trap codes; no object has so low an address.
 @inlinable package var lowestReference: UInt64 { 4096 }
 
-/// Arrays as wholes: see `AggregateOperation`. Operands in slots from field 1 on, field 3 is the
-/// first slot that is not in use. Slot 0 gets the array, if there is one.
+/// Operations on whole arrays: see `AggregateOperation`. Operands in slots from field 1 on, field 3
+/// is the first slot that is not in use. Slot 0 gets the array, if there is one.
 @inline(__always) func aggregate(_ m: State) {
     let answer = upcalls(m.cx).pointee.aggregate(m.pc, m.sp, m.cx)
     if _slowPath(answer &- 1 < lowestReference &- 1) {

@@ -1,6 +1,6 @@
 // Invariants: word 1 of `countBlock` is the address of a counter that lives as long as the code.
 //
-// What observes. The translator emits these only if the engine's configuration asks for it.
+// Handlers for observing the guest; emitted only if the engine's configuration asks for it.
 
 import Synchronization
 
@@ -12,7 +12,7 @@ import Synchronization
     m.next(2)
 }
 
-/// Tells the store's observer of a call or a return. It may change the size of memory 0.
+/// Reports a call or a return to the store's observer, which may change the size of memory 0.
 @inline(__always) func observeCall(_ m: State) {
     upcalls(m.cx).pointee.observeCall(m.cx, m.field(0), UInt32(truncatingIfNeeded: m.unsignedHalf))
     let memory = m.cx.load(

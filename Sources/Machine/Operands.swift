@@ -1,15 +1,15 @@
-// Where instructions find their operands, and where results go. Everything here is inlined into
-// the generated handlers; nothing is left of the protocols.
+// Where instructions find their operands, and where results go. Everything here is inlined into the
+// generated handlers; the protocols cost nothing at run time.
 
 /// A type that slots and accumulators hold.
 protocol RegisterValue {
     init(bits: Slot)
-    /// As a slot holds it: zero-extended to 64 bits.
+    /// The value as a slot holds it: zero-extended to 64 bits.
     var bits: Slot { get }
     /// The accumulator of this type's class.
     static func register(_ state: State) -> Self
     static func immediate(_ value: Int32) -> Self
-    /// Puts the value into its accumulator and goes on at `pc`.
+    /// Puts the value into its accumulator and continues at `pc`.
     func advance(_ state: State, to pc: CodePointer, _ sp: StackPointer)
 }
 
@@ -70,7 +70,7 @@ extension Float: RegisterValue {
 
 protocol Source {
     static func get<T: RegisterValue>(_ m: State, _ type: T.Type) -> T
-    /// Words the source takes behind the two of every instruction.
+    /// Words that the source takes after the two of every instruction.
     static var extraWords: Int { get }
 }
 

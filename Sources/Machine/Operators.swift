@@ -167,7 +167,7 @@ protocol DivisionOperator {
 
 enum DivideSigned<T: RegisterInteger>: DivisionOperator {
     @inline(__always) static func overflows(_ a: T, _ b: T) -> Bool {
-        // One after the other: both at once take a register too many.
+        // Compared one after the other: both at once take one machine register too many.
         _slowPath(b == T.max) && a == T(1) &<< T(truncatingIfNeeded: T.bitWidth &- 1)
     }
     @inline(__always) static func apply(_ a: T, _ b: T) -> T {
@@ -183,7 +183,7 @@ enum DivideUnsigned<T: RegisterInteger>: DivisionOperator {
 enum RemainderSigned<T: RegisterInteger>: DivisionOperator {
     @inline(__always) static func overflows(_ a: T, _ b: T) -> Bool { false }
     @inline(__always) static func apply(_ a: T, _ b: T) -> T {
-        // The remainder of anything by -1 is 0, also where the quotient overflows.
+        // The remainder of anything by -1 is 0, even where the quotient overflows.
         b == T.max
             ? 0 : T(signed: a.signed.remainderReportingOverflow(dividingBy: b.signed).partialValue)
     }

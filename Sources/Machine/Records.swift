@@ -77,7 +77,7 @@ import Synchronization
     }
 }
 
-/// The accumulators of a guest that stands still.
+/// The accumulators of a guest that is stopped.
 @usableFromInline package struct Accumulators {
     @usableFromInline package var r: UInt64 = 0
     @usableFromInline package var f: Double = 0
@@ -91,7 +91,7 @@ import Synchronization
         self.g = g
     }
 
-    /// What they hold after a call whose first result is `slot`, of whichever type.
+    /// The content after a call whose first result is `slot`, of any type.
     @inlinable package init(result slot: Slot) {
         r = slot
         f = Double(bitPattern: slot)
@@ -102,23 +102,24 @@ import Synchronization
 /// The word of a store's `InterruptHandle`; see `StopBits`.
 @usableFromInline package typealias StopWord = UnsafeMutablePointer<Atomic<UInt32>>
 
-/// Bits of a `StopWord`. After each call of the host the machine looks for these; if one is set, it
-/// asks the store whether the guest is to stop. The other bits are the `InterruptHandle`'s own.
+/// Bits of a `StopWord`. After each call of the host the machine tests these; if one is set, it
+/// asks the store whether the guest must stop. The other bits are the `InterruptHandle`'s own.
 @usableFromInline package enum StopBits {
-    /// Somebody asked the guest to stop.
+    /// The guest was asked to stop.
     @inlinable package static var requested: UInt32 { 1 }
-    /// The store's deadline was over when somebody looked last.
+    /// The store's deadline had passed when it was checked last.
     @inlinable package static var rung: UInt32 { 4 }
     @inlinable package static var all: UInt32 { requested | rung }
 }
 
 /// State exchanged between machine and store; one per store.
 @usableFromInline package struct MachineExchange {
-    /// The first slot that a host used and that its call does not have, and the number of slots that
-    /// there are plus 1; 0 if there was none. `CallSlots` writes them without a call: they stay first.
+    /// The first slot that a host function used beyond those of its call, and the number of the
+    /// call's slots plus 1; 0 if there was none. `CallSlots` writes them without a call, so they
+    /// stay first.
     package var missingSlot = 0
     package var missingSlotMark = 0
-    /// `TrapCode` after a run, 0 if it ended by returning, `suspended` if it can go on.
+    /// `TrapCode` after a run, 0 if it ended by returning, `suspended` if it can continue.
     package var exitCode: UInt64 = 0
     /// Where the guest is: set by traps and host calls.
     package var code: CodePointer?
@@ -126,11 +127,11 @@ import Synchronization
     package var context: ContextPointer?
     /// The first free slot of the value stack for a run that starts now.
     package var top: StackPointer
-    /// The word of the store's `InterruptHandle`, for a look after each call of the host.
+    /// The word of the store's `InterruptHandle`, tested after each call of the host.
     package let stopWord: StopWord
-    /// What the machine calls of the room above.
+    /// Functions of the layers above that the machine calls.
     package let upcalls: UnsafePointer<Upcalls>
-    /// `ContextOffset.budget` while no guest code runs: handed over on entry and host calls.
+    /// `ContextOffset.budget` while no guest code runs: copied on entry and for host calls.
     package var budget: Int64 = 0
     /// Whether the store has a profiler.
     package var isProfiled = false
@@ -139,7 +140,7 @@ import Synchronization
     /// Of a run that was suspended when its budget was used up, or that trapped.
     package var accumulators = Accumulators()
     #if DEBUG || DRIVER_LOOP
-        /// Where the driver loop goes on; nil ends it.
+        /// Where the driver loop continues; nil ends it.
         var next: State?
         /// Instructions that ran: exact, and the same on every machine.
         package var dispatchCount = 0
@@ -161,7 +162,7 @@ import Synchronization
     /// No frame may start above this address; after it there is room for the largest frame. Current
     /// only in the instance whose code runs: see `passStackLimit`.
     @inlinable package static var stackLimit: Int { 0 }
-    /// Backward branches and calls left until `Machine` asks the store whether to go on (Int64).
+    /// Backward branches and calls left until `Machine` asks the store whether to continue (Int64).
     @inlinable package static var budget: Int { 8 }
     /// `MemoryRecord` of memory 0, or of an empty memory.
     @inlinable package static var memory0: Int { 16 }
@@ -175,17 +176,17 @@ import Synchronization
     @inlinable package static var exchange: Int { 48 }
     /// The unretained `InstanceStorage` object.
     @inlinable package static var instance: Int { 56 }
-    /// Array of pointers (one a defined function, in the module's `CodeTable`) to register code.
+    /// Array of pointers to register code, one for each defined function: the module's `CodeTable`.
     @inlinable package static var codeTable: Int { 64 }
-    /// Array of the instance's own `FunctionRecord`s, one a defined function; a record whose code
-    /// is null was not needed yet.
+    /// Array of the instance's own `FunctionRecord`s, one for each defined function; a record whose
+    /// code is null was not needed yet.
     @inlinable package static var functionRecords: Int { 72 }
     /// The block of the store's heap that allocations and casts read: see `HeapOffset`.
     @inlinable package static var heap: Int { 80 }
     @inlinable package static var headerSize: Int { 88 }
 }
 
-/// Where things stand in the context block of a module's instances.
+/// Where things are in the context block of a module's instances.
 @usableFromInline package struct ContextLayout: Sendable {
     package let importedFunctionCount: Int
     package let importedGlobalCount: Int

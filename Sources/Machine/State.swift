@@ -1,8 +1,8 @@
-// The machine's state and how one instruction hands over to the next.
+// The machine's state and how one instruction dispatches to the next.
 //
 // Invariants: `pc` points at an instruction that the translator wrote; `sp` at a frame whose slots
-// (as many as the function's code names) lie within the value stack or the slack behind it; `cx`
-// at a context block; `md` and `ms` describe memory 0 of that context. Validation proved that the
+// (as many as the function's code names) lie within the value stack or the slack after it; `cx` at
+// a context block; `md` and `ms` describe memory 0 of that context. Validation proved that the
 // operands an instruction names have the types it expects.
 
 typealias MemoryPointer = UnsafeMutableRawPointer
@@ -67,11 +67,11 @@ extension State {
     @inline(__always) func word(_ index: Int) -> UInt64 { pc[index] }
 }
 
-// MARK: Going on
+// MARK: Dispatch
 
 #if DEBUG || DRIVER_LOOP
     /// Without the optimiser there are no tail calls, and counting needs to see every instruction:
-    /// note the state and return to the driver loop.
+    /// stores the state and returns to the driver loop.
     @inline(__always) func dispatch(
         _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
         _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -91,7 +91,7 @@ extension State {
 #endif
 
 extension State {
-    /// Goes on with the instruction `words` further.
+    /// Continues with the instruction `words` further.
     @inline(__always) func next(_ words: Int) {
         dispatch(pc + words, sp, md, ms, cx, r, f, g)
     }
@@ -101,7 +101,7 @@ extension State {
         (UnsafeMutableRawPointer(pc) + Int(offset)).assumingMemoryBound(to: CodeWord.self)
     }
 
-    /// Takes units of budget; true when there were fewer.
+    /// Takes units of budget; returns true if there were fewer.
     @inline(__always) func useBudget(_ units: Int64 = 1) -> Bool {
         let left = cx.load(fromByteOffset: ContextOffset.budget, as: Int64.self) &- units
         cx.storeBytes(of: left, toByteOffset: ContextOffset.budget, as: Int64.self)
@@ -112,7 +112,7 @@ extension State {
         leave(pc, sp, md, UInt(code.rawValue), cx, r, f, g)
     }
 
-    /// Goes on at `pc` after something that may have changed the size of memory 0.
+    /// Continues at `pc` after something that may have changed the size of memory 0.
     @inline(__always) func resume(
         _ pc: CodePointer, _ sp: StackPointer, _ cx: ContextPointer, _ first: Slot
     ) {
@@ -129,13 +129,13 @@ extension State {
     }
 }
 
-/// Ends a run, unless the guest only seemed to be out of bounds.
+/// Ends a run, unless the access was out of bounds only of a size of memory that is outdated.
 @inline(never) func leave(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ code: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
 ) {
     // Another thread may have grown a shared memory: then the instruction at `pc`, which has
-    // changed nothing yet, tries again.
+    // changed nothing yet, runs again.
     if code == UInt(TrapCode.outOfBoundsMemoryAccess.rawValue), upcalls(cx).pointee.memoriesGrew(cx)
     {
         let memory = cx.load(
@@ -150,7 +150,7 @@ extension State {
     end(pc, sp, md, code, cx, r, f, g)
 }
 
-/// Ends a run: notes why (`code` is a `TrapCode`, 0 for none) and where, and does not go on.
+/// Ends a run: stores why (`code` is a `TrapCode`, 0 for none) and where, then returns.
 @inline(__always) private func end(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ code: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float
@@ -167,10 +167,10 @@ extension State {
     #endif
 }
 
-/// The answer of the store when the run is to be left and can go on later: no trap code.
+/// The store's code for a run that ends now and can continue later; not a trap code.
 @inlinable package var suspended: UInt64 { 257 }
 
-/// Asks the store for more budget and goes on at `pc`, or traps or is suspended there.
+/// Asks the store for more budget and continues at `pc`, or traps or is suspended there.
 @inline(never) func refillBudget(
     _ pc: CodePointer, _ sp: StackPointer, _ md: MemoryPointer, _ ms: UInt,
     _ cx: ContextPointer, _ r: UInt64, _ f: Double, _ g: Float

@@ -1,6 +1,6 @@
 /// Why the guest was stopped.
 ///
-/// The raw values travel through register code; 0 means that nothing happened.
+/// Register code passes these as raw values, with 0 for no trap.
 public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     case unreachable = 1
     case outOfBoundsMemoryAccess
@@ -22,25 +22,25 @@ public enum TrapCode: UInt8, Sendable, Hashable, CaseIterable {
     /// Objects need more than `StoreLimits.heapBytes`.
     case heapExhausted
     case outOfFuel
-    /// Somebody asked the guest to stop: `InterruptHandle.interrupt()`.
+    /// The guest was asked to stop: `InterruptHandle.interrupt()`.
     case interrupted
-    /// A host function failed: for host functions that throw a `Trap` with a cause. Every other error
-    /// that they throw is passed on instead of a `Trap`.
+    /// A host function failed: for host functions that throw a `Trap` with a cause. Every other
+    /// error that they throw is passed on instead of a `Trap`.
     case hostError
     /// A function needs more than wasmd can translate, for example a frame above 65,535 slots.
     case implementationLimit
     /// The address of an atomic access is no multiple of its size.
     case unalignedAtomic
-    /// A thread would wait on a memory that no other can change.
+    /// A thread would wait on a memory that is not shared, which no other thread can change.
     case expectedSharedMemory
     /// `throw_ref` of null.
     case nullExceptionReference
-    /// The time of the guest is over: `Store.deadline`.
+    /// The guest's deadline has passed: `Store.deadline`.
     case deadlineExceeded
-    /// All that the program takes together would exceed `StoreLimits.totalBytes`.
+    /// The total that the program uses would exceed `StoreLimits.totalBytes`.
     case totalExhausted
 
-    /// The suite's words for the trap.
+    /// The message of the specification's test suite for the trap.
     public var message: String {
         switch self {
         case .unreachable: "unreachable"

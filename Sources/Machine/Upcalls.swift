@@ -1,13 +1,14 @@
-// Invariant: the `MachineExchange` of each store holds the address of a complete table that lives as
-// long as the process.
+// Invariant: the `MachineExchange` of each store holds the address of a complete table that lives
+// as long as the process.
 
-/// What the machine needs of the room above: calls of the host, translation, memory that grows,
-/// objects, exceptions. The machine knows these functions by this table only, so that a change above
-/// does not compile its handlers again.
+/// What the machine needs of the layers above: calls of the host, translation, memory that grows,
+/// objects, exceptions. The machine reaches these functions by this table only, so that a change
+/// above does not compile its handlers again.
 ///
-/// A code that is returned is that of a `TrapCode`, `landed` or `suspended`; 0 lets the guest go on.
-/// Addresses, indices and counts come from the guest as they are: i32 operands zero-extended, nothing
-/// compared with a size. Indices of memories, tables, segments, functions and tags were validated.
+/// A code that is returned is that of a `TrapCode`, `landed` or `suspended`; 0 lets the guest
+/// continue. Addresses, indices and counts come from the guest as they are: i32 operands
+/// zero-extended, nothing compared with a size. Indices of memories, tables, segments, functions
+/// and tags were validated.
 package struct Upcalls {
     package typealias Question = @convention(c) (ContextPointer) -> UInt64
     package typealias Check = @convention(c) (ContextPointer) -> Bool
@@ -51,7 +52,8 @@ package struct Upcalls {
     package var callHost: HostCall
     /// After a call of the host, when the stop word has one of `StopBits`: why the guest must stop.
     package var stopRequest: Question
-    /// The budget is used up: refills `MachineExchange.budget`, which is negative by what is owed.
+    /// The budget is used up: refills `MachineExchange.budget`, which is negative by the amount
+    /// owed.
     package var refillBudget: Question
     /// A guest function is entered (event 0) or returns (1); its index in the module.
     package var observeCall: Observation
@@ -71,8 +73,8 @@ package struct Upcalls {
     package var memoriesGrew: Check
     /// Memory, address, number of threads. Returns how many were woken.
     package var notify: Notify
-    /// Memory, address, whether 64 bits, expected value, nanoseconds. Returns what the guest gets, or a
-    /// code in the upper half.
+    /// Memory, address, whether 64 bits, expected value, nanoseconds. Returns what the guest gets,
+    /// or a code in the upper half.
     package var wait: Wait
 
     /// Table, value, elements to add. Returns as `growMemory`.
@@ -95,7 +97,8 @@ package struct Upcalls {
     /// Runs the `aggregate` instruction at the address. Returns the new array, 0, or a code below
     /// `lowestReference`.
     package var aggregate: Aggregate
-    /// Tag and payload: throws a new exception. The budget is in `MachineExchange.budget` meanwhile.
+    /// Tag and payload: throws a new exception. The budget is in `MachineExchange.budget`
+    /// meanwhile.
     package var throwException: Throw
     /// Throws an exception again.
     package var throwReference: Rethrow
@@ -155,7 +158,7 @@ package struct Upcalls {
     }
 }
 
-/// No size of a memory or table has this bit and not the one above.
+/// No size of a memory or table has this bit set and the one above clear.
 @inlinable package var growthStopped: UInt64 { 1 << 62 }
 
 /// The table of the store that runs the instance with this context.

@@ -10,7 +10,7 @@ extension NoStartFunction: CustomStringConvertible {
 }
 
 extension WASI {
-    /// Loads a program from a file and runs it in this world.
+    /// Loads a program from a file and runs it with this configuration.
     ///
     ///     let status = try WASI(arguments: ["greet", "world"]).run("greet.wasm")
     ///
@@ -34,7 +34,7 @@ extension WASI {
         return try world.run(module, in: Store(engine: engine, limits: limits))
     }
 
-    /// Runs a program in this world, with its threads if it has any.
+    /// Runs a program with this configuration, with its threads if it has any.
     ///
     ///     let store = Store(engine: engine)
     ///     store.deadline = .now + .seconds(2)

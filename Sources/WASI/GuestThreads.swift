@@ -11,7 +11,7 @@ import WasmInterpreter
 ///
 /// Each thread is one of the host with a store and an instance of its own; they share the memory
 /// and everything of `guest`. When one exits or traps, the program ends: the others are
-/// interrupted. A thread in a closure of the embedder is waited for.
+/// interrupted. A thread in a closure of the embedder ends after it, and is waited for.
 ///
 /// All threads are one program: they share the account of `store` (`StoreLimits.totalBytes` holds
 /// for all together), its fuel and its deadline, and its limiter, observer and fuel closure, which
@@ -46,8 +46,8 @@ public final class GuestThreads: Sendable {
     private static let largestID: UInt32 = (1 << 29) - 1
     /// The number of the first thread.
     private static let main: UInt32 = 0
-    /// How long other threads outlive the deadline of a process, so that a thousand that wait do not
-    /// wake at the moment in which the first one is to say that time is up.
+    /// How long other threads outlive the deadline of a process, so that a thousand waiting threads
+    /// do not wake at the moment in which the first one must report that the time is over.
     private static let patience = Duration.milliseconds(2)
 
     /// The shared state of a program's threads, while it runs.
@@ -58,7 +58,7 @@ public final class GuestThreads: Sendable {
         var lastID: UInt32 = GuestThreads.main
         /// Why the program ended.
         var end: End?
-        /// Whether the process ends with the program, so that nobody waits for its threads.
+        /// Whether the process ends with the program, so that its threads are not waited for.
         var endsProcess = false
         /// When other threads stop, if the process ends with the program.
         var laterDeadline: ContinuousClock.Instant?
@@ -73,13 +73,13 @@ public final class GuestThreads: Sendable {
     /// Makes the shared memories that the module imports.
     ///
     /// - Parameters:
-    ///   - guest: what the threads see of the world.
+    ///   - guest: the descriptors, clocks and streams that the threads use.
     ///   - module: the module that all threads run.
     ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
     ///   - memoryLimit: bytes that each memory may grow to.
     ///   - account: charged for the memories; nil for the account of the store where they are
     ///     defined first.
-    ///   - imports: defines for every further thread what the module imports beside WASI; called
+    ///   - imports: defines for every further thread what the module imports besides WASI; called
     ///     on that thread, with its store. Nil if there is nothing else: then threads start faster,
     ///     since the module's imports are resolved once.
     /// - Throws: `ResourceError` if a memory is too large.
@@ -197,7 +197,7 @@ public final class GuestThreads: Sendable {
     }
 
     /// Runs the program as `run(in:_:)` does. With `endsProcess` it does not wait for the other
-    /// threads, since taking a thousand of them apart takes a tenth of a second: the process ends when
+    /// threads, since freeing a thousand of them takes a tenth of a second: the process ends when
     /// this returns. Threads that end before sleep until then.
     package func run<Value>(
         in store: Store, endsProcess: Bool, _ body: () throws -> Value
@@ -223,7 +223,7 @@ public final class GuestThreads: Sendable {
         guard case .thrown(let error, let thread)? = end, thread != Self.main else {
             return try result.get()
         }
-        // A request to end this thread may have come after it ended by itself.
+        // A request to end this thread may have been made after it ended by itself.
         store.interruptHandle.reset()
         throw error
     }
@@ -300,8 +300,8 @@ public final class GuestThreads: Sendable {
         }
     }
 
-    /// What a new thread does. Its store is gone when it is said to have ended, except where the process
-    /// ends as well.
+    /// The body of a new thread. Its store is released before it is recorded as ended, except where
+    /// the process ends as well.
     private func run(_ start: Start) {
         let result = Result { try enter(start) }
         var end: End?
@@ -316,7 +316,7 @@ public final class GuestThreads: Sendable {
         finish(start.id, end)
     }
 
-    /// A thread that finds no room any more ends the program as one does that is under way.
+    /// A thread that has no room at its start ends the program as one that runs does.
     private static func reason(_ error: any Error) -> any Error {
         guard case .totalExceeded? = error as? ResourceError else { return error }
         return Trap(.totalExhausted)
@@ -341,13 +341,14 @@ public final class GuestThreads: Sendable {
                 // After its first thread, the process ends at once.
                 return program.endsProcess && id == Self.main ? [:] : program.handles
             }
-            // Without the lock, which the first thread needs to go on: others may wait for it.
+            // Without the lock, which the first thread needs to continue: others may wait for the
+            // lock.
             if id != Self.main { handles[Self.main]?.interrupt() }
             for (thread, handle) in handles where thread != Self.main && thread != id {
                 handle.interrupt()
             }
         }
-        // Last: `run` returns when there is no handle, and nobody may interrupt its store then.
+        // Last: `run` returns when there is no handle, and then its store must not be interrupted.
         program.withLock { $0.handles[id] = nil }
     }
 }
@@ -358,9 +359,9 @@ extension Linker {
     /// - Parameters:
     ///   - module: the program.
     ///   - neighbours: modules that `imports` instantiates, which import WASI as well.
-    ///   - guest: what the threads see of the world.
+    ///   - guest: the descriptors, clocks and streams that the threads use.
     ///   - store: the store of the first thread's instance; its limit holds for shared memories.
-    ///   - imports: defines for every further thread what the module imports beside WASI; called
+    ///   - imports: defines for every further thread what the module imports besides WASI; called
     ///     on that thread, with its store. Nil if there is nothing else.
     /// - Returns: the threads, to run the program with; nil if the module needs none.
     /// - Throws: `ResourceError` if a memory is too large for the store's limits.

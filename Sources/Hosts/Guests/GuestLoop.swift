@@ -9,8 +9,9 @@ import WasmdEventLoop
 /// let results = try await guests.finish(function.start())
 /// ```
 ///
-/// A guest runs at once, for `turn` at most; what is not finished then goes on in turns, of which one is
-/// given between two looks of the loop at its descriptors. A store and its executions stay on one loop.
+/// A guest runs at once, for `turn` at most; one that is not finished then continues in turns, of
+/// which one is given between two polls of the loop's descriptors. A store and its executions stay
+/// on one loop.
 public final class GuestLoop: @unchecked Sendable {
     public let loop: EventLoop
     private let waits: GuestWaits
@@ -21,7 +22,7 @@ public final class GuestLoop: @unchecked Sendable {
     private static let firstSlice: UInt64 = 100_000
     private static let slices: ClosedRange<UInt64> = 1_000...10_000_000
 
-    /// On the loop's thread.
+    /// To be called on the loop's thread.
     ///
     /// - Throws: `EMFILE`, `ENFILE`: one descriptor is needed.
     public init(_ loop: EventLoop) throws(SystemError) {
@@ -33,8 +34,8 @@ public final class GuestLoop: @unchecked Sendable {
     ///
     /// Cancelling the task interrupts the guest, wherever it is.
     ///
-    /// - Parameter pause: is called whenever the guest has stopped to wait or for others, before it goes
-    ///   on: to carry its output away. What it throws ends the guest.
+    /// - Parameter pause: called whenever the guest has stopped to wait or to let others run,
+    ///   before it continues: to send its output. An error that it throws ends the guest.
     /// - Throws: as `Execution.resume()`; `SuspensionError.resultsMissing` for a host function that
     ///   suspends the guest without a `Wait`; what `pause` throws.
     public func finish(
@@ -78,7 +79,7 @@ public final class GuestLoop: @unchecked Sendable {
         }
     }
 
-    /// The slice that would take a turn, approached by at most the double.
+    /// The slice that would take one turn; changes by at most a factor of two.
     private static func slice(_ slice: UInt64, took time: Double) -> UInt64 {
         let factor = min(max(turn / time, 0.5), 2)
         return min(max(UInt64(Double(slice) * factor), slices.lowerBound), slices.upperBound)

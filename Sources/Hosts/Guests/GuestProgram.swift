@@ -10,13 +10,14 @@ import WasmWASI
 /// let outcome = await program.run(in: world, on: guests)
 /// ```
 ///
-/// Imports are resolved once. A program without a start function runs nothing while it is instantiated,
-/// so all its instances begin alike: they are forks of one snapshot, which share what they do not write.
-/// One with a start function, which could read random numbers there, is instantiated each time.
+/// Imports are resolved once. A program without a start function runs nothing while it is
+/// instantiated, so all its instances begin alike: they are forks of one snapshot, which share the
+/// pages that they do not write to. One with a start function, which could read random numbers
+/// there, is instantiated each time.
 public struct GuestProgram: Sendable {
-    /// What a run may use at most.
+    /// The limits of a run.
     public struct Limits: Sendable {
-        /// Bytes of everything that the program takes: `StoreLimits.totalBytes` is what counts.
+        /// The limits of its store; `totalBytes` holds for everything that the program takes.
         public var store = StoreLimits(totalBytes: 256 << 20)
         /// Units of work, as `Store.fuel`; nil for no limit.
         public var fuel: UInt64?
@@ -30,11 +31,12 @@ public struct GuestProgram: Sendable {
     public enum Outcome: Sendable {
         /// `_start` returned (0), or the program called `proc_exit`.
         case exited(UInt32)
-        /// A limit was reached, among others: `Trap.code` says which.
+        /// The program trapped, also because a limit was reached: see `Trap.code`.
         case trapped(Trap)
         /// An exception that the program did not catch.
         case threw(Backtrace)
-        /// It could not begin or go on: `ResourceError`, `WASISetupError`, or what `pause` threw.
+        /// It could not begin or continue: `ResourceError`, `WASISetupError`, or what `pause`
+        /// threw.
         case failed(any Error)
     }
 
@@ -57,7 +59,8 @@ public struct GuestProgram: Sendable {
             return
         }
         let instance = try prepared.instantiate(in: Store(engine: module.engine))
-        // What cannot be saved, such as a value of the host, is made each time.
+        // An instance that cannot be saved, for example because of a value of the host, is made
+        // each time.
         snapshot = try? instance.snapshot()
     }
 
@@ -67,7 +70,7 @@ public struct GuestProgram: Sendable {
     /// Runs the program once, from a task of the loop. Cancelling the task ends the run.
     ///
     /// - Parameters:
-    ///   - world: what the program sees; folders are opened for each run.
+    ///   - world: everything that the program can access; folders are opened for each run.
     ///   - pause: see `GuestLoop.finish`.
     public func run(
         in world: WASI, limits: Limits = Limits(), on guests: GuestLoop,

@@ -1,5 +1,5 @@
-// Invariants: a waiter that is not over is in `descriptors` for each of its interests and in `cells`
-// for each of its cells. Everything is used on the loop's thread.
+// Invariants: a waiter that is not over is in `descriptors` for each of its interests and in
+// `cells` for each of its cells. Everything is used on the loop's thread.
 
 import WasmInterpreter
 import WasmSystem
@@ -8,7 +8,7 @@ import WasmdEventLoop
 /// The waits of guests on a loop: descriptors, times, and cells that other threads wake.
 @safe final class GuestWaits: @unchecked Sendable {
     private let loop: EventLoop
-    /// Where cells of guests come when they are woken.
+    /// The queue of the guests' cells that were woken.
     private let queue = WakeQueue()
     private var queueWatch: DescriptorWatch?
     private var descriptors: [Int32: Watched] = [:]
@@ -29,7 +29,8 @@ import WasmdEventLoop
         }
     }
 
-    /// Who waits for a descriptor. The watch stays when nobody does: the same guest will wait again.
+    /// The waiters of a descriptor. The watch stays when there are none: the same guest will wait
+    /// again.
     private struct Watched {
         var watch: DescriptorWatch?
         var waiters: [(waiter: Waiter, directions: Wait.Directions)] = []
@@ -39,7 +40,8 @@ import WasmdEventLoop
         }
     }
 
-    /// Where the system cannot tell when a descriptor is ready, the guest looks again after this time.
+    /// Where the system cannot tell when a descriptor is ready, the guest checks again after this
+    /// time.
     private static let blindTime = Duration.milliseconds(10)
 
     /// - Throws: `EMFILE`, `ENFILE`: one descriptor is needed.
@@ -56,7 +58,7 @@ import WasmdEventLoop
         queue.close()
     }
 
-    /// Waits until what the guest waits for may have come; at once if it does not wait.
+    /// Waits until the guest's wait may be over; returns at once if it does not wait.
     func wait(for execution: Execution) async {
         guard let wait = execution.wait else { return }
         let cells = [execution.wakeCell, execution.store.interruptHandle.wakeCell]
@@ -116,7 +118,7 @@ import WasmdEventLoop
         if !arm(number) { setTimer(waiter, Self.blindTime) }
     }
 
-    /// Has the kernel report what is waited for; false if it cannot.
+    /// Makes the kernel report the directions that are waited for; false if it cannot.
     private func arm(_ number: Int32) -> Bool {
         guard let watched = descriptors[number] else { return true }
         var interests: Poller.Interests = []

@@ -1,4 +1,4 @@
-// Soundness: a connection is touched by its loop's thread only; the stream looks.
+// Soundness: a connection is used by its loop's thread only; the stream checks this.
 
 import WasmdEventLoop
 import WasmdHTTP
@@ -19,7 +19,7 @@ final class ClientConnection: @unchecked Sendable {
     private(set) var isReusable = true
     private(set) var uses = 0
     var idleSince = LoopInstant.never
-    /// Whether something of the response to the current request has come.
+    /// Whether some bytes of the response to the current request have arrived.
     private(set) var hasAnswered = false
     private(set) var trailers = Fields()
 
@@ -38,8 +38,8 @@ final class ClientConnection: @unchecked Sendable {
         writingTask = nil
     }
 
-    /// Whether a connection without a request can take one: the server has neither closed it nor sent
-    /// anything.
+    /// Whether a connection without a request can take one: the server has neither closed it nor
+    /// sent anything.
     var isFresh: Bool {
         guard isReusable, stream.isOpen, !stream.hasEnd else { return false }
         var buffer = InputBuffer(capacity: 1)
@@ -51,8 +51,8 @@ final class ClientConnection: @unchecked Sendable {
 
     // MARK: The request
 
-    /// Sends a request. A body that the server does not take at once is sent while the response is
-    /// waited for.
+    /// Sends a request. A body that the kernel does not take at once is sent while the client waits
+    /// for the response.
     func send(_ head: RequestHead, _ body: ClientRequest.Body, until end: LoopInstant)
         async throws(HTTPClientError)
     {
@@ -115,12 +115,12 @@ final class ClientConnection: @unchecked Sendable {
             }
             finishedWriting()
         } catch {
-            // The server may have answered before it has read everything: reading tells.
+            // The server may have answered before it has read everything: reading shows this.
             isWriting = false
             isReusable = false
             output = []
             if !(error is HTTPClientError) {
-                // The closure has failed, and the server waits for what will never come.
+                // The closure has failed, and the server waits for bytes that will not be sent.
                 stream.close()
             }
         }

@@ -7,8 +7,9 @@ public struct ClientRequest: Sendable {
         case none
         /// Sent again when a redirect asks for it.
         case bytes([UInt8])
-        /// Written by a closure, on the loop, while the response may come already. `.unknown` sends
-        /// chunks. It cannot be sent twice: a redirect that asks for it is returned as it is.
+        /// Written by a closure, on the loop, while the response may already arrive. `.unknown`
+        /// sends chunks. It cannot be sent twice: a redirect that requires this is returned as the
+        /// response.
         case stream(BodyLength, @Sendable (ClientBody) async throws -> Void)
     }
 
@@ -19,7 +20,7 @@ public struct ClientRequest: Sendable {
     public var body: Body
     /// The socket to send it to, in place of the URL's authority.
     public var unixPath: [UInt8]?
-    /// When the whole request has to be over, until the end of the response's body.
+    /// When the whole request must be over, until the end of the response's body.
     public var deadline = LoopInstant.never
 
     public init(
@@ -53,7 +54,7 @@ public struct ClientRequest: Sendable {
             return nil
         }
         if !Self.isSameOrigin(url, target) {
-            // What proves who the client is belongs to the first server only.
+            // Credentials are for the first server only.
             for name: StaticString in ["authorization", "cookie", "proxy-authorization"] {
                 next.fields.remove(name)
             }

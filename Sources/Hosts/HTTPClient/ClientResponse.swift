@@ -1,15 +1,16 @@
-// Soundness: a response is touched by its loop's thread only; the stream of its connection looks.
+// Soundness: a response is used by its loop's thread only; the stream of its connection checks
+// this.
 
 import WasmdEventLoop
 import WasmdHTTP
 
-/// A response of a server, and the way to its body.
+/// A response of a server, with access to its body.
 ///
-/// The connection is used again when the body was read to its end, and closed when the response is
-/// dropped before.
+/// The connection is reused if the body was read to its end, and closed if the response is released
+/// before.
 public final class ClientResponse: @unchecked Sendable {
     public let head: ResponseHead
-    /// The URL that has answered, after redirects.
+    /// The URL of the response, after redirects.
     public let url: URL
     private let client: HTTPClient
     private var connection: ClientConnection?
@@ -30,7 +31,7 @@ public final class ClientResponse: @unchecked Sendable {
     public var status: Status { head.status }
     public var fields: Fields { head.fields }
 
-    /// The next bytes of the body; nil at its end. Not asking for them holds the server back.
+    /// The next bytes of the body; nil at its end. The server must wait while this is not called.
     public func next() async throws(HTTPClientError) -> [UInt8]? {
         guard let connection else { return nil }
         guard connection.stream.loop.isCurrent else { throw .loop(.wrongLoop) }

@@ -1,4 +1,4 @@
-// Soundness: a client is touched by its loop's thread only; its functions look.
+// Soundness: a client is used by its loop's thread only; its functions check this.
 
 import WasmSystem
 import WasmdEventLoop
@@ -12,10 +12,10 @@ import WasmdHTTP
 /// let body = try await response.body(limit: 1 << 20)
 /// ```
 ///
-/// Connections are used again. One that the server has closed meanwhile is replaced, if nothing of the
-/// request can have been acted upon.
+/// Connections are reused. One that the server has closed meanwhile is replaced, if the server
+/// cannot have acted on the request.
 public final class HTTPClient: @unchecked Sendable {
-    /// What a connection can be used for.
+    /// The destinations that a connection can be used for.
     struct Key: Hashable {
         var isSecure: Bool
         var host: Authority.Host
@@ -36,7 +36,7 @@ public final class HTTPClient: @unchecked Sendable {
     /// Connections without a request.
     public var idleCount: Int { loop.isCurrent ? idle.values.reduce(0) { $0 + $1.count } : 0 }
 
-    /// Connections that were ever made.
+    /// The number of connections that were made so far.
     public var connectionCount: UInt64 { loop.isCurrent ? opened : 0 }
 
     /// Closes connections without a request.
@@ -48,8 +48,8 @@ public final class HTTPClient: @unchecked Sendable {
 
     /// Sends a request and waits for the head of its response. Redirects are followed.
     ///
-    /// - Throws: `HTTPClientError`, and what `check` and the connector of the options throw. Cancelling
-    ///   the task closes the connection.
+    /// - Throws: `HTTPClientError`, and what `check` and the connector of the options throw.
+    ///   Cancelling the task closes the connection.
     public func send(_ request: ClientRequest) async throws -> ClientResponse {
         guard loop.isCurrent else { throw HTTPClientError.loop(.wrongLoop) }
         var request = request
@@ -130,7 +130,7 @@ public final class HTTPClient: @unchecked Sendable {
         do throws(WritingFault) {
             try fields.append("Host", url.host)
             if let proxy = options.proxy, request.unixPath == nil {
-                // The proxy is told the whole URL, and speaks TLS in our place.
+                // The proxy gets the whole URL, and speaks TLS for the client.
                 key = Key(isSecure: false, host: proxy.host, port: proxy.port)
                 target = url.scheme + Array("://".utf8) + url.host + target
                 if let authorization = proxy.authorization {

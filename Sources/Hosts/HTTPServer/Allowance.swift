@@ -1,7 +1,8 @@
 import WasmdEventLoop
 
-/// How long a connection may still wait for its client. Bytes that move give time back, up to the
-/// beginning; only time that is spent waiting counts, so that a slow handler costs its client nothing.
+/// How long a connection may still wait for its client. Bytes that are transferred give time back,
+/// up to the initial time; only time that is spent waiting counts, so a slow handler does not
+/// shorten its client's time.
 struct Allowance {
     private let limit: UInt64
     private let nanosecondsOfByte: UInt64
@@ -14,13 +15,13 @@ struct Allowance {
         left = self.limit
     }
 
-    /// When a wait that begins at `time` has to be over.
+    /// When a wait that begins at `time` must be over.
     func deadline(_ time: LoopInstant) -> LoopInstant {
         let (sum, overflow) = time.nanoseconds.addingReportingOverflow(left)
         return overflow ? .never : LoopInstant(nanoseconds: sum)
     }
 
-    /// Counts a wait, and what came of it.
+    /// Counts a wait, and the bytes that it transferred.
     mutating func spend(from start: LoopInstant, to end: LoopInstant, byteCount: Int) {
         let waited = end > start ? end.nanoseconds - start.nanoseconds : 0
         left -= min(left, waited)

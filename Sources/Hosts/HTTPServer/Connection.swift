@@ -1,4 +1,4 @@
-// Soundness: a connection is touched by its loop's thread only.
+// Soundness: a connection is used by its loop's thread only.
 
 import WasmSystem
 import WasmdEventLoop
@@ -18,13 +18,13 @@ final class Connection: @unchecked Sendable {
     private var input: InputBuffer?
     var output: [UInt8] = []
     private var allowance: Allowance
-    /// When the head that is being read has to be complete.
+    /// When the head that is being read must be complete.
     private var headEnd = LoopInstant.never
     private var isFirst = true
     private var isWaitingForRequest = false
     private var isStopping = false
 
-    // Of the request that is being answered.
+    // State of the request that is being answered.
 
     private(set) var number: UInt64 = 0
     private var isAnswering = false
@@ -37,7 +37,7 @@ final class Connection: @unchecked Sendable {
     private var fault: HTTPServerError?
     private var status: UInt16 = 0
     private var sent: UInt64 = 0
-    /// Whether the connection belongs to another protocol now.
+    /// Whether the connection was given to another protocol.
     private var isUpgraded = false
     private var knownPeer: SystemAddress??
 
@@ -74,14 +74,14 @@ final class Connection: @unchecked Sendable {
         stream.close()
     }
 
-    /// The server stops: a connection that waits for a request ends now.
+    /// Called when the server stops: a connection that waits for a request ends now.
     func stop() {
         isStopping = true
         if isWaitingForRequest { stream.close() }
     }
 
-    /// Waits for the next request whose head is complete, and answers those that are fixed; nil when
-    /// the connection ends.
+    /// Waits for the next request whose head is complete, and answers those that have a fixed
+    /// answer; nil when the connection ends.
     private func nextHead() async throws(HTTPServerError) -> RequestHead? {
         while true {
             if let head = try nextBufferedHead() {
@@ -99,7 +99,7 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// A head that is complete in what was read already.
+    /// A head that is complete in the bytes read so far.
     private func nextBufferedHead() throws(HTTPServerError) -> RequestHead? {
         while input != nil {
             guard let event = try parse() else { return nil }
@@ -111,7 +111,7 @@ final class Connection: @unchecked Sendable {
         return nil
     }
 
-    /// The next event of what was read already.
+    /// The next event of the bytes read so far.
     private func parse() throws(HTTPServerError) -> RequestEvent? {
         guard let bytes = input?.bytes, let range = input?.range else {
             return try parse([], 0..<0)
@@ -150,7 +150,7 @@ final class Connection: @unchecked Sendable {
             let count = try await read(until: deadline)
             if count > 0 { return true }
         } catch {
-            // Idle for too long, or the server stops: nobody waits for an answer.
+            // Idle for too long, or the server stops: no client waits for an answer.
             if parser.isIdle, error == .timedOut || error == .closed { return false }
             throw HTTPServerError(error)
         }
@@ -162,7 +162,7 @@ final class Connection: @unchecked Sendable {
         return false
     }
 
-    /// Reads what is there; waits without a buffer if there is nothing. 0 at the end.
+    /// Reads available bytes; waits without a buffer if there are none. 0 at the end.
     private func read(until deadline: LoopInstant) async throws(LoopError) -> Int {
         var isSet = false
         while true {
@@ -269,19 +269,19 @@ final class Connection: @unchecked Sendable {
         trailers = Fields()
         fault = nil
         (status, sent) = (0, 0)
-        // Not known any more when the client is gone.
+        // The address cannot be read after the client has disconnected.
         if options.log != nil { _ = peer }
         needsContinue = head.expectsContinue
         bodyHasEnded = false
         allowance = Allowance(options.transferTimeout, minimumRate: options.minimumRate)
-        // A request without a body is over now, and the next call of the parser belongs to the next.
+        // A request without a body ends here: the next call of the parser is for the next request.
         if head.framing == .none {
             _ = try? parse()
             bodyHasEnded = true
         }
     }
 
-    /// Has the task cancelled when the client goes away.
+    /// Cancels the handler's task when the client disconnects.
     private func watchClient() {
         let (number, timeout) = (number, options.abandonedTimeout)
         try? stream.onEnd { [weak self] in
@@ -298,20 +298,21 @@ final class Connection: @unchecked Sendable {
         }
     }
 
-    /// Makes the response complete after the handler has returned, or thrown. Returns why the connection
-    /// cannot go on.
+    /// Completes the response after the handler has returned, or thrown. Returns why the connection
+    /// must end, if it must.
     private func finish(_ thrown: (any Error)?) async -> HTTPServerError? {
         if isUpgraded { return nil }
         if hasEnded {
             return await drain()
         }
         if hasBegun {
-            // What the client has is incomplete, and must not look complete.
+            // The client has only a part of the response, which must not look complete.
             stream.close()
             return .disconnected
         }
         if let error = thrown as? HTTPServerError, error == .disconnected { return error }
-        // A client that is gone wants no answer; one whose request the server gives up does.
+        // A client that has disconnected needs no answer; one whose request the server cancels
+        // does.
         if Task.isCancelled, !isStopping { return .disconnected }
         let status =
             Task.isCancelled
@@ -336,28 +337,28 @@ final class Connection: @unchecked Sendable {
         Array("\(status.code) \(status.reason)\n".utf8)
     }
 
-    /// Reads what the handler has left of the body, if that is little.
+    /// Reads the bytes of the body that the handler has not read, if they are few.
     private func drain() async -> HTTPServerError? {
         guard writer?.keepsAlive == true, !bodyHasEnded else { return nil }
         var rest = options.drainLimit
         do throws(HTTPServerError) {
             while rest > 0, let piece = try await nextPiece() { rest -= piece.count }
         } catch {
-            // The response has been sent; there is no other.
+            // The response has been sent, so this error cannot be reported.
             return .disconnected
         }
         if !bodyHasEnded { writer?.keepsAlive = false }
         return nil
     }
 
-    /// Answers a request that was not understood, or came too slowly.
+    /// Answers a request that is malformed, or arrived too slowly.
     private func refuse(_ error: HTTPServerError) async {
         let status: Status
         var text: String
         switch error {
         case .request(let fault): (status, text) = (fault.status, fault.reason)
         case .timedOut where !hasBegun || hasEnded:
-            // Only a request that has begun to come is missed.
+            // Only a request that has begun to arrive can be late.
             (status, text) = (.requestTimeout, "the request came too slowly")
         default: return
         }
@@ -375,8 +376,8 @@ final class Connection: @unchecked Sendable {
                 duration: .zero, error: error))
     }
 
-    /// Closes in a way that lets the client read what was sent: bytes that come after a close make the
-    /// kernel reset the connection, and the client lose them.
+    /// Closes so that the client can read everything that was sent: bytes that arrive after a close
+    /// make the kernel reset the connection, and the client would lose the response.
     static func linger(_ stream: ByteStream) async {
         guard (try? stream.finishWriting()) != nil else { return }
         stream.deadline = .after(.seconds(1))
@@ -424,7 +425,7 @@ final class Connection: @unchecked Sendable {
         return nil
     }
 
-    /// A piece; nil if the end was seen, or bytes came.
+    /// A piece; nil at the end, or if bytes arrived.
     private func pieceOrEnd() async throws(HTTPServerError) -> [UInt8]? {
         let bytes = input?.bytes ?? []
         let range = input?.range ?? 0..<0
@@ -481,7 +482,8 @@ final class Connection: @unchecked Sendable {
     func begin(_ head: ResponseHead, _ length: BodyLength) throws(HTTPServerError) {
         guard !hasBegun, !isUpgraded else { throw .order }
         takeOutput()
-        // The client was not told to send its body, and may not do so: what follows is not certain.
+        // The client was not asked to send its body, and may not do so: the next bytes are
+        // ambiguous.
         if needsContinue { writer?.keepsAlive = false }
         if isStopping { writer?.keepsAlive = false }
         do throws(WritingFault) {
@@ -524,7 +526,7 @@ final class Connection: @unchecked Sendable {
         try await flush()
     }
 
-    /// Sends what was written.
+    /// Sends the bytes that were written.
     func flush() async throws(HTTPServerError) {
         guard !output.isEmpty else { return }
         sent &+= UInt64(output.count)
@@ -548,7 +550,8 @@ final class Connection: @unchecked Sendable {
 
     // MARK: Other protocols
 
-    /// Sends `101 Switching Protocols`; what was read beyond the request is the new protocol's.
+    /// Sends `101 Switching Protocols`; returns the bytes after the request, which are the new
+    /// protocol's.
     func upgrade(_ fields: Fields) async throws(HTTPServerError) -> [UInt8] {
         guard !hasBegun, bodyHasEnded else { throw .order }
         takeOutput()

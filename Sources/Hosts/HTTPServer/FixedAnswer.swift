@@ -1,10 +1,11 @@
 import WasmdHTTP
 
-/// A response that is the same for each request, but for its date: it is made once, and costs a copy.
+/// A response that is the same for each request, except its date: it is made once, and costs a
+/// copy.
 public struct FixedAnswer: Sendable {
     let head: ResponseHead
     let body: [UInt8]
-    /// What is before and after the line of the date, for connections that go on.
+    /// The bytes before and after the line of the date, for connections that are kept.
     private let before: [UInt8]
     private let after: [UInt8]
 
@@ -20,8 +21,8 @@ public struct FixedAnswer: Sendable {
         date.write(to: &line)
         var all: [UInt8] = []
         try writer.write(head, body: body, date: date, to: &all)
-        // Fields of the head come after the date that the writer adds; with one of their own, it
-        // is a part of them.
+        // Fields of the head come after the date that the writer adds; if they include a date, that
+        // one is used.
         var start = all.count
         if !head.fields.contains("date"), writer.keepsAlive {
             for index in all.indices.dropLast(line.count)
@@ -34,7 +35,8 @@ public struct FixedAnswer: Sendable {
         after = Array(all[min(start + line.count, all.count)...])
     }
 
-    /// Appends the response for a connection that goes on; false if it cannot be used for it.
+    /// Appends the response for a connection that is kept; false if it cannot be used for this
+    /// request.
     @inline(__always)
     func write(for request: RequestHead, date: DateLine, to output: inout [UInt8]) -> Bool {
         guard request.keepsAlive, request.version == .http11, request.method != .head,

@@ -16,13 +16,15 @@ import WasmdHTTP
 /// }
 /// ```
 ///
-/// The handler runs in the connection's task, on its loop. It is cancelled when the client goes away.
+/// The handler runs in the connection's task, on its loop. It is cancelled when the client
+/// disconnects.
 public final class HTTPServer: Sendable {
-    /// Answers a request. What it throws before a response begins becomes one: the status of a
-    /// `HTTPServerError`, else 500; later, the connection is closed. Without a response it is 500 too.
+    /// Answers a request. An error thrown before a response begins becomes one: the status of an
+    /// `HTTPServerError`, else 500; later, the connection is closed. Without a response it is 500
+    /// too.
     public typealias Handler = @Sendable (ServerRequest, ServerResponse) async throws -> Void
-    /// Answers requests without a body whose answers are known: it is asked first, and must not wait.
-    /// Nil leaves the request to the handler.
+    /// Answers requests without a body that have a fixed answer: it is called first, and must not
+    /// wait. Nil leaves the request to the handler.
     public typealias FixedAnswers = @Sendable (RequestHead) -> FixedAnswer?
 
     public let options: HTTPServerOptions
@@ -42,7 +44,7 @@ public final class HTTPServer: Sendable {
         self.handler = handler
     }
 
-    /// Connections at this time.
+    /// The number of connections now.
     public var connectionCount: Int { count.load(ordering: .relaxed) }
 
     /// Whether `stop` was called.
@@ -58,10 +60,11 @@ public final class HTTPServer: Sendable {
 
     func end() { count.subtract(1, ordering: .relaxed) }
 
-    /// Listens on an address, and serves its connections on the loops; several addresses may be served.
+    /// Listens on an address, and serves its connections on the loops; several addresses may be
+    /// served.
     ///
-    /// Connections of the internet are spread among the loops by the kernel, by sockets that share the
-    /// port; those of a unix socket go to the loop that takes them first.
+    /// The kernel distributes connections of the internet among the loops, which have sockets that
+    /// share the port; a connection of a unix socket goes to the loop that accepts it first.
     ///
     /// - Returns: the address, with the port that the kernel chose.
     /// - Throws: `EADDRINUSE`, `EACCES` and others of bind(2).
@@ -105,8 +108,8 @@ public final class HTTPServer: Sendable {
         }
     }
 
-    /// Stops: listeners and idle connections are closed at once, others after the request that they
-    /// answer, for which they have `grace`. Then they are cancelled. Returns when none is left.
+    /// Stops: listeners and idle connections are closed at once, others after the current request,
+    /// for at most `grace`. Then they are cancelled. Returns when none is left.
     ///
     /// - Parameter loop: that of the caller.
     public func stop(grace: Duration, on loop: EventLoop) async {
@@ -125,7 +128,7 @@ public final class HTTPServer: Sendable {
         if Task.isCancelled {
             for room in rooms { room.loop.spawn { room.cancelAll() } }
         }
-        // Each room has the server.
+        // Each loop's state refers to the server: this breaks the cycle.
         loops.withLock { $0 = [] }
     }
 }

@@ -2,31 +2,31 @@ import WasmSystem
 import WasmdEventLoop
 import WasmdHTTP
 
-/// How a server treats its connections.
+/// How a server handles its connections.
 public struct HTTPServerOptions: Sendable {
-    /// What requests may have; what is more is refused with 413, 414 or 431.
+    /// Limits of requests; larger ones are refused with 413, 414 or 431.
     public var limits = MessageLimits()
     /// Connections at one time, of all loops together. One more gets 503 and is closed.
     public var connectionLimit = 16_384
-    /// How long a connection may be idle between requests; it is then closed without a word.
+    /// How long a connection may be idle between requests; it is then closed without a response.
     public var idleTimeout = Duration.seconds(75)
-    /// How long a head may take from its first byte, and the first one from the connection's beginning.
-    /// Then 408.
+    /// How long a head may take from its first byte, and the first one from the connection's
+    /// beginning. Then 408.
     public var headTimeout = Duration.seconds(15)
     /// How long the server waits for bytes of a body, or for a client to take bytes of a response,
     /// beyond what `minimumRate` allows. Then 408, or the connection is closed.
     public var transferTimeout = Duration.seconds(30)
-    /// Bytes a second that a client has to send or take at least, on average. `transferTimeout` is what
-    /// it may fall behind.
+    /// Bytes per second that a client has to send or read at least, on average. `transferTimeout`
+    /// is how far it may be late.
     public var minimumRate = 1024
-    /// How long a handler goes on after its client has stopped sending. A client that only says that it
-    /// has no more requests, and waits for its answer, cannot be told from one that is gone: its answer
-    /// has this long. Then the handler's task is cancelled.
+    /// How long a handler continues after its client has stopped sending. A client that only has no
+    /// more requests, and waits for its answer, looks the same as one that has disconnected: its
+    /// answer may take this long. Then the handler's task is cancelled.
     public var abandonedTimeout = Duration.seconds(1)
-    /// Bytes of a body that a handler has not read, which are read and dropped so that the connection
-    /// can be used again. With more of them it is closed.
+    /// The most bytes of a body that the handler has not read, which are read and discarded so that
+    /// the connection can be reused. If there are more, it is closed.
     public var drainLimit = 256 * 1024
-    /// How small writes leave, and how the port is shared.
+    /// How small writes are sent, and how the port is shared.
     public var listener = Listener.Options()
     /// Called after each request.
     public var log: (@Sendable (AccessRecord) -> Void)?
@@ -36,9 +36,9 @@ public struct HTTPServerOptions: Sendable {
 
 /// A request that was answered, for the log.
 public struct AccessRecord: Sendable {
-    /// The address of the client; nil if it is not known.
+    /// The address of the client; nil if it cannot be read.
     public var peer: SystemAddress?
-    /// Nil if the request was not understood.
+    /// Nil if the request is malformed.
     public var request: RequestHead?
     /// 0 if the connection ended before a response began.
     public var status: UInt16
@@ -46,20 +46,20 @@ public struct AccessRecord: Sendable {
     public var byteCount: UInt64
     /// From the complete head to the end of the response.
     public var duration: Duration
-    /// What went wrong, if anything did.
+    /// The error, if there was one.
     public var error: (any Error)?
 }
 
-/// Why a handler's call failed. A handler may let it pass: where no response has begun, the server then
+/// Why a handler's call failed. A handler may rethrow it: if no response has begun, the server then
 /// answers with `status`, and otherwise closes the connection.
 public enum HTTPServerError: Error, Equatable, Sendable {
-    /// The client is gone, or the server stops.
+    /// The client has disconnected, or the server stops.
     case disconnected
     /// The client was too slow.
     case timedOut
     /// The body is malformed or too large.
     case request(RequestFault)
-    /// The response cannot be written as it was given.
+    /// The response cannot be written in the given form.
     case response(WritingFault)
     /// A response was begun before, or has ended; or the request is over.
     case order

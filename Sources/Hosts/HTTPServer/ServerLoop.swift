@@ -1,10 +1,10 @@
-// Soundness: a `ServerLoop` is touched by its loop's thread only.
+// Soundness: a `ServerLoop` is used by its loop's thread only.
 
 import WasmSystem
 import WasmdEventLoop
 import WasmdHTTP
 
-/// What the connections of one loop share.
+/// The state that the connections of one loop share.
 final class ServerLoop: @unchecked Sendable {
     let loop: EventLoop
     let server: HTTPServer
@@ -19,7 +19,7 @@ final class ServerLoop: @unchecked Sendable {
         self.server = server
     }
 
-    /// The line of the date, made once a second.
+    /// The line of the date, made once per second.
     var date: DateLine {
         let now = loop.turnTime
         if now >= nextSecond {
@@ -31,7 +31,7 @@ final class ServerLoop: @unchecked Sendable {
         return line
     }
 
-    // MARK: Rooms for responses, which connections that wait do not need
+    // MARK: Buffers for responses, which connections that wait do not need
 
     func takeOutput() -> [UInt8] { outputs.popLast() ?? [] }
 
@@ -65,7 +65,7 @@ final class ServerLoop: @unchecked Sendable {
         }
     }
 
-    /// Tells a client that there are too many.
+    /// Refuses a client because there are too many.
     private func refuse(_ stream: ByteStream) async {
         var output: [UInt8] = []
         var writer = ResponseWriter()
@@ -76,7 +76,8 @@ final class ServerLoop: @unchecked Sendable {
         await Connection.linger(stream)
     }
 
-    /// Closes the listeners, and the connections that wait for a request; others after theirs.
+    /// Closes the listeners, and the connections that wait for a request; others close after
+    /// theirs.
     func stop() {
         for listener in listeners { listener.close() }
         listeners = []

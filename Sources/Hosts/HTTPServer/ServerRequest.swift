@@ -1,12 +1,12 @@
-// Soundness: a connection is touched by its loop's thread only; its functions look.
+// Soundness: a connection is used by its loop's thread only; its functions check this.
 
 import WasmSystem
 import WasmdEventLoop
 import WasmdHTTP
 
-/// A request of a client, and the way to its body.
+/// A request of a client, with access to its body.
 ///
-/// For the handler that it was given to, as long as that runs; afterwards its functions throw
+/// Valid for its handler as long as that runs; afterwards its functions throw
 /// `HTTPServerError.order`.
 public struct ServerRequest: Sendable {
     public let head: RequestHead
@@ -20,21 +20,22 @@ public struct ServerRequest: Sendable {
     /// The loop that the request is answered on.
     public var loop: EventLoop { connection.loop }
 
-    /// The address of the client; nil if it is not known. Costs a call of the kernel the first time.
+    /// The address of the client; nil if it cannot be read. Costs a call of the kernel the first
+    /// time.
     public var peer: SystemAddress? { connection.peer }
 
-    /// The address that the client has connected to.
+    /// The server's address of the connection.
     public var localAddress: SystemAddress? { connection.stream.localAddress }
 
     /// Lowers the limit of the body below that of the server's options; before it is read.
     ///
-    /// - Throws: `.request(.bodyTooLarge)` if the length that was announced is more.
+    /// - Throws: `.request(.bodyTooLarge)` if the announced length is more.
     public func limitBody(to limit: UInt64) throws(HTTPServerError) {
         try connection.check(number)
         try connection.limitBody(limit)
     }
 
-    /// The next bytes of the body; nil at its end. Not asking for them holds the client back.
+    /// The next bytes of the body; nil at its end. The client must wait while this is not called.
     ///
     /// A client that waits for `100 Continue` gets it with the first call.
     public func next() async throws(HTTPServerError) -> [UInt8]? {

@@ -1,12 +1,13 @@
-// Soundness: a connection is touched by its loop's thread only; its functions look.
+// Soundness: a connection is used by its loop's thread only; its functions check this.
 
 import WasmdEventLoop
 import WasmdHTTP
 
-/// The response to a request: in one call, or in pieces whose number and size need not be known before.
+/// The response to a request: in one call, or in pieces whose number and size need not be known
+/// before.
 ///
-/// Calls return when the kernel has taken the bytes: a client that does not read holds its handler
-/// back.
+/// Calls return when the kernel has taken the bytes: the handler waits for a client that does not
+/// read.
 public struct ServerResponse: Sendable {
     let connection: Connection
     let number: UInt64
@@ -39,11 +40,11 @@ public struct ServerResponse: Sendable {
         try await connection.interim(head)
     }
 
-    /// Begins a response whose body follows in pieces. It is sent with the first of them, or by
-    /// `flush`.
+    /// Begins a response whose body follows in pieces. The head is sent with the first of them, or
+    /// by `flush`.
     ///
-    /// - Parameter length: `.unknown` sends chunks, or ends the body with the connection for clients of
-    ///   HTTP/1.0.
+    /// - Parameter length: `.unknown` sends chunks, or ends the body with the connection for
+    ///   clients of HTTP/1.0.
     public func begin(
         _ head: ResponseHead, length: BodyLength = .unknown
     ) throws(HTTPServerError) {
@@ -57,7 +58,7 @@ public struct ServerResponse: Sendable {
         try await connection.write(bytes)
     }
 
-    /// Sends what was begun.
+    /// Sends the bytes of the response that are buffered.
     public func flush() async throws(HTTPServerError) {
         try connection.check(number)
         try await connection.flush()
@@ -65,7 +66,7 @@ public struct ServerResponse: Sendable {
 
     /// Ends a response that was begun.
     ///
-    /// - Parameter trailers: sent in chunked bodies only, and dropped elsewhere.
+    /// - Parameter trailers: sent in chunked bodies only, and discarded elsewhere.
     public func end(trailers: Fields = Fields()) async throws(HTTPServerError) {
         try connection.check(number)
         try await connection.end(trailers)
@@ -83,7 +84,7 @@ public struct EventSink: Sendable {
         try await response.write(bytes)
     }
 
-    /// Sends a comment, which keeps the connection alive through proxies, and finds out whether the
+    /// Sends a comment, which keeps the connection alive through proxies, and detects whether the
     /// client is still there.
     public func comment(_ text: [UInt8] = []) async throws {
         var bytes: [UInt8] = []

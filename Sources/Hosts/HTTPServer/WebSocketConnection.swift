@@ -1,11 +1,11 @@
-// Soundness: a connection is touched by its loop's thread only; the streams look.
+// Soundness: a connection is used by its loop's thread only; the streams check this.
 
 import WasmdEventLoop
 import WasmdHTTP
 
 /// A WebSocket of a client (RFC 6455).
 ///
-/// One task receives, and tasks of the same loop send. Pings are answered while somebody receives.
+/// One task receives, and tasks of the same loop send. Pings are answered while a task receives.
 public final class WebSocketConnection: @unchecked Sendable {
     public enum Message: Equatable, Sendable {
         case text([UInt8])
@@ -18,9 +18,9 @@ public final class WebSocketConnection: @unchecked Sendable {
     private var queue: [UInt8] = []
     private var isWriting = false
     private var hasSentClose = false
-    /// How long the client may take for what is sent at once.
+    /// How long the client may take to read the bytes of one write.
     private let timeout: Duration
-    /// What the client closed with; nil while it has not, or without a code.
+    /// The code of the client's close; nil before it, or without a code.
     public private(set) var closeCode: WebSocketCloseCode?
     /// Whether the client has closed.
     public private(set) var isClosed = false
@@ -35,8 +35,8 @@ public final class WebSocketConnection: @unchecked Sendable {
 
     /// Waits for a message; nil when the client has closed.
     ///
-    /// - Throws: `WebSocketFault` for what is no WebSocket, after the connection was closed with its
-    ///   code; `LoopError`.
+    /// - Throws: `WebSocketFault` for bytes that are no WebSocket frames, after the connection was
+    ///   closed with its code; `LoopError`.
     public func receive() async throws -> Message? {
         while true {
             while let event = try await parse() {
@@ -84,7 +84,7 @@ public final class WebSocketConnection: @unchecked Sendable {
         try await send { WebSocketWriter.ping(payload, to: &$0) }
     }
 
-    /// Closes; `receive` then waits for the client's close. Once: later calls do nothing.
+    /// Closes; `receive` then waits for the client's close. Later calls do nothing.
     public func close(
         _ code: WebSocketCloseCode? = .normal, reason: String = ""
     ) async throws(LoopError) {
@@ -93,13 +93,13 @@ public final class WebSocketConnection: @unchecked Sendable {
         hasSentClose = true
     }
 
-    /// Appends a frame; the first task that does so writes for all that come meanwhile.
+    /// Appends a frame; the first task that does so writes all frames that are added meanwhile.
     private func send(_ write: (inout [UInt8]) -> Void) async throws(LoopError) {
         guard stream.loop.isCurrent else { throw .wrongLoop }
         if hasSentClose { throw .closed }
         write(&queue)
         while isWriting, !queue.isEmpty {
-            // Another task writes: it takes these bytes too. Not to hold more than it can, wait.
+            // Another task writes these bytes too. Waiting bounds the bytes in the queue.
             try await stream.loop.sleep(for: .milliseconds(1))
         }
         guard !queue.isEmpty else { return }
@@ -115,13 +115,14 @@ public final class WebSocketConnection: @unchecked Sendable {
 }
 
 extension ServerResponse {
-    /// Makes the connection a WebSocket, as the request asks for. It is closed when the handler returns.
+    /// Makes the connection a WebSocket, as the request asks for. It is closed when the handler
+    /// returns.
     ///
     /// - Parameters:
     ///   - protocol: one that the client has offered, or nil.
     ///   - limit: the most bytes of a message.
-    /// - Throws: `WebSocketHandshake.Fault` if the request does not ask for one, or wrongly; respond
-    ///   with its status.
+    /// - Throws: `WebSocketHandshake.Fault` if the request does not ask for one, or is wrong;
+    ///   respond with its status.
     public func webSocket(
         for request: ServerRequest, protocol subprotocol: [UInt8]? = nil, limit: Int = 1 << 20
     ) async throws -> WebSocketConnection {

@@ -12,7 +12,7 @@ public enum CapturedValue: Hashable, Sendable {
     case f32(UInt32)
     case f64(UInt64)
     case v128(low: UInt64, high: UInt64)
-    /// A reference; only whether it is null is known.
+    /// A reference; only whether it is null is recorded.
     case reference(isNull: Bool)
 
     init(_ type: ValueType, _ slots: UnsafePointer<UInt64>) {

@@ -1,6 +1,6 @@
-// Invariants: while the state is `ready` or `waiting`, `stack` holds the guest's frames and nobody
-// runs on it; while it is `running`, it holds the stack that this run took the place of, if there was
-// one; once it `ended`, there is none. The store knows every execution that has a stack.
+// Invariants: while the state is `ready` or `waiting`, `stack` holds the guest's frames and no code
+// runs on it; while it is `running`, it holds the stack that this run replaced, if there was one;
+// once it `ended`, there is none. The store lists every execution that has a stack.
 
 import WasmMachine
 
@@ -68,7 +68,7 @@ public final class Execution {
         case ended
     }
 
-    /// What the guest goes on with.
+    /// The input with which the guest continues.
     enum Input {
         case nothing
         /// A host function's results, which the closure writes.
@@ -190,7 +190,7 @@ public final class Execution {
         return results.map { .finished($0) } ?? .suspended(reason ?? .endOfSlice)
     }
 
-    /// Goes on, and reads the results if the guest returns; nil if it waits again.
+    /// Continues, and reads the results if the guest returns; nil if it waits again.
     func resume<Results>(
         _ input: Input, reading: (borrowing CallSlots) throws -> Results
     ) throws -> Results? {

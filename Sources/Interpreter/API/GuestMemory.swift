@@ -1,11 +1,11 @@
-// Invariants: `base` is the start of `byteCount` accessible bytes that stay so until the store dies
-// (memories never move, and what was committed stays so); every accessor checks its range before it
-// touches a byte.
+// Invariants: `base` is the start of `byteCount` bytes that are accessible until the store is freed
+// (memories never move, and committed bytes stay committed); every accessor checks its range before
+// it accesses a byte.
 
 import WasmMachine
 
-/// The bytes of a linear memory as host functions of this package see them: no reference is counted,
-/// so it must not outlive the call that it was made for. Embedders use `Memory`.
+/// The bytes of a linear memory as host functions of this package see them: it retains nothing, so
+/// it must not outlive the call that it was made for. Embedders use `Memory`.
 ///
 /// Growing the memory leaves the view valid, but it does not show the new bytes.
 package struct GuestMemory {

@@ -1,7 +1,7 @@
 // Invariants: a `Caller` and a `CallSlots` are valid while the host function runs that received
 // them; they are borrowed and cannot be copied, so they cannot leave it. `state` is the store's
-// `MachineExchange`, which begins with the two words that `noteMissing` writes. What `isShared` was
-// made with closures that any thread may call.
+// `MachineExchange`, which begins with the two words that `noteMissing` writes. A function with
+// `isShared` was made with closures that any thread may call.
 
 import Synchronization
 import WasmMachine
@@ -38,8 +38,8 @@ public final class HostFunction {
 
     /// Type indices in `type` are numbers of the engine's registry.
     ///
-    /// A result that `body` does not write is what stood in its slot. If that is no reference of
-    /// the result's type, the call ends with `CallError.result`.
+    /// A result that `body` does not write is the old content of its slot. If that is no reference
+    /// of the result's type, the call ends with `CallError.result`.
     public convenience init(_ type: FunctionType, _ body: @escaping Body) {
         self.init(type, isShared: false, body)
     }
@@ -73,10 +73,10 @@ public final class HostFunction {
         }
     }
 
-    /// A function whose results are written by values of Swift types, which know how.
+    /// A function whose results are written by values of Swift types.
     ///
     /// - Parameters:
-    ///   - isChecked: there are types of the embedder among them, which may not.
+    ///   - isChecked: some are types of the embedder, which may write wrong bits.
     ///   - isShared: `body` can be called by several threads at the same time.
     @usableFromInline
     init(
@@ -107,21 +107,21 @@ public final class HostFunction {
     }
 }
 
-/// A host function as the guests of one engine call it. Kept by the function, which whatever uses
-/// the record keeps, with the engine.
+/// A host function as the guests of one engine call it. Kept by the function; all users of the
+/// record keep the function and the engine.
 final class HostRecord: @unchecked Sendable {
     // Sendable: nothing changes, and only calls by threads that may call the function use it.
     private(set) weak var types: TypeRegistry?
     let pointer: UnsafeMutablePointer<FunctionRecord>
     let typeID: TypeID
-    /// The function with the type that the engine knows, if that is not its own.
+    /// The function with the engine's number for its type, if that differs from its own type.
     private let substitute: HostFunction?
 
     fileprivate init(_ function: HostFunction, _ types: TypeRegistry) {
         self.types = types
         let (id, type) = types.hold(function: function.type)
         typeID = id
-        // What the closure returns is checked by its type, whose types must be held.
+        // The closure's results are checked against its type, whose types must be held.
         substitute = type == function.type ? nil : function.with(type)
         let signature = Signature(type)
         pointer = .allocate(capacity: 1)

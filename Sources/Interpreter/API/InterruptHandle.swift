@@ -13,7 +13,7 @@ import WasmSystem
 /// traps at once. One request stops one call.
 ///
 /// A guest that is suspended stops when it is resumed. A loop that runs it attaches `wakeCell` to
-/// its `WakeQueue`, and so learns of the request.
+/// its `WakeQueue`, and so is woken by the request.
 public final class InterruptHandle: Sendable {
     /// Bits of `word`.
     private static let requested = StopBits.requested
@@ -22,7 +22,7 @@ public final class InterruptHandle: Sendable {
     private static let parked: UInt32 = 8
     /// The store's thread waits for descriptors, the handle's own among them.
     private static let polling: UInt32 = 16
-    /// The store's deadline was over when somebody looked last.
+    /// The store's deadline was over at the last check.
     private static let rung = StopBits.rung
 
     // The word that the store's thread parks on. Allocated, since waiting needs a stable address.
@@ -109,9 +109,9 @@ extension InterruptHandle {
     /// A descriptor of the host that a request makes readable: for host functions that wait in
     /// `poll`. Nil if the system refuses; it is made at the first use.
     ///
-    /// When it is readable, call `clearWakeDescriptor()` and then look at `Store.stopRequest()`:
-    /// there may be no request any more. The descriptor belongs to the handle, and is for the
-    /// store's thread only.
+    /// When it is readable, call `clearWakeDescriptor()` and then read `Store.stopRequest()`: there
+    /// may be no request any more. The descriptor belongs to the handle, and is for the store's
+    /// thread only.
     public var wakeDescriptor: Int32? {
         let known = eventDescriptor.load(ordering: .relaxed)
         if known >= 0 { return known }

@@ -24,7 +24,7 @@ extension Module {
 
     /// The type of an export, in the form of the types of `imports`; memories and tables have their
     /// initial size. For an export of another module, with an index that does not exist here, it is
-    /// a function type that `functionType(of:)` does not know.
+    /// a function type for which `functionType(of:)` returns nil.
     ///
     ///     for export in module.exports {
     ///         print(export.name, module.functionType(of: module.type(of: export)) ?? export.kind)

@@ -27,8 +27,8 @@ public final class Module: Sendable {
     /// - Parameters:
     ///   - bytes: the file.
     ///   - engine: the module's engine; its configuration sets the features.
-    ///   - cancellation: asked about every tenth of a millisecond, in all threads that validate,
-    ///     whether to go on; also while functions are translated if the engine does that early.
+    ///   - cancellation: checked about every tenth of a millisecond, in all threads that validate;
+    ///     also while functions are translated if the engine does that early.
     /// - Throws: `ModuleError` with the reason and the position in the file; `cancelled` if
     ///   `cancellation` ended the work.
     public convenience init(

@@ -1,4 +1,4 @@
-// Invariant: the handle keeps the object alive, and the object's header says what it is.
+// Invariant: the handle keeps the object alive, and the object's header holds its type.
 
 import WasmMachine
 import WasmValidator
@@ -60,7 +60,7 @@ struct ObjectView {
 }
 
 extension FieldStorage {
-    /// The value at a place as slots hold it, packed ones zero-extended.
+    /// The value at a place in the form of slots, packed ones zero-extended.
     func load(from place: UnsafeRawPointer) -> (low: UInt64, high: UInt64) {
         switch self {
         case .i8: (UInt64(place.load(as: UInt8.self)), 0)
@@ -71,7 +71,7 @@ extension FieldStorage {
         }
     }
 
-    /// Writes a value, which slots hold, to a place.
+    /// Writes a value that is in slots to a place.
     @inline(__always)
     func store(_ low: UInt64, _ high: UInt64, at place: UnsafeMutableRawPointer) {
         switch self {

@@ -54,9 +54,9 @@ final class PreparedImports: @unchecked Sendable {
     }
 
     private let imports: [Import]
-    /// The imports, if all are functions, which need nothing of a store.
+    /// The imports, if all are functions, which do not depend on the store.
     private let functions: [ResolvedImport]?
-    /// What guests may refer to.
+    /// The records that guests may refer to.
     let records: Set<UnsafeMutablePointer<FunctionRecord>>
     let typeIDs: [TypeID]
     private let preparations: [@Sendable (Store) -> Void]

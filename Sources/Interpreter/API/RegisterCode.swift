@@ -4,7 +4,7 @@ public struct RegisterInstruction: Sendable {
     public let offset: Int
     /// Index of its first word in the function's code; the target of branches.
     public let word: Int
-    /// For people to read, for example `i32.add s5, s3, #4`.
+    /// The instruction as text, for example `i32.add s5, s3, #4`.
     public let text: String
 }
 

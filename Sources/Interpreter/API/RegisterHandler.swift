@@ -6,7 +6,7 @@ public struct RegisterHandler: Sendable {
     public let tag: Int?
     /// The word where the code continues.
     public let target: Int
-    /// For people to read, for example `12..<40 catch 0 -> 52 payload s4 reference s5`.
+    /// The handler as text, for example `12..<40 catch 0 -> 52 payload s4 reference s5`.
     public let text: String
 }
 

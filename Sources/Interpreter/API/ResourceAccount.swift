@@ -12,10 +12,10 @@ import Synchronization
 /// `Store.init(engine:limits:account:)`. An account exists as long as anything that was charged to
 /// it.
 ///
-/// Charged is what can become resident, before it does, in units of pages, blocks or whole tables:
-/// linear memories, tables, blocks of objects, the used part of value stacks, instances,
-/// values of the host that guests refer to, snapshots, register code, and what WASI keeps for a
-/// guest. Reserved address space is not.
+/// Memory is charged when it could become resident, before it does, in units of pages, blocks or
+/// whole tables: linear memories, tables, blocks of objects, the used part of value stacks,
+/// instances, values of the host that guests refer to, snapshots, register code, and what WASI
+/// keeps for a guest. Reserved address space is not charged.
 ///
 /// All methods may be called from any thread and take no lock.
 public final class ResourceAccount: Sendable {
@@ -37,7 +37,7 @@ public final class ResourceAccount: Sendable {
     }
 
     /// An account of the same program whose first charges are paid now: they do not fail later.
-    /// What is not used of them is released with the account.
+    /// The part that is not used is released with the account.
     ///
     /// - Returns: nil if as many bytes do not fit below the limit.
     package init?(prepaying byteCount: Int, from account: ResourceAccount) {

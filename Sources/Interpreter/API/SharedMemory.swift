@@ -7,7 +7,8 @@ import WasmValidator
 
 /// A linear memory that stores of several threads use at the same time.
 ///
-///     let memory = try SharedMemory(MemoryType(limits: Limits(minimum: 1, maximum: 16), shared: true))
+///     let limits = Limits(minimum: 1, maximum: 16)
+///     let memory = try SharedMemory(MemoryType(limits: limits, shared: true))
 ///     // on each thread
 ///     let store = Store(engine: engine)
 ///     linker.define("env", "memory", memory)

@@ -10,7 +10,7 @@ import WasmValidator
 /// A store is used by one thread at a time. Handles (`Instance`, `Function`, `Memory` ...) keep the
 /// store alive; nothing in the store keeps a handle, so a store is freed with the last handle.
 /// Exception: a host function whose closure captures a handle of the same store keeps the store
-/// alive; let it use its `Caller` instead.
+/// alive; it should use its `Caller` instead.
 ///
 /// Specification: 4.2.3 (store).
 public final class Store {
@@ -40,8 +40,8 @@ public final class Store {
     public var limiter: (any StoreLimiter)?
 
     let exchange: UnsafeMutablePointer<MachineExchange>
-    /// Where a run of the machine ends; a copy, since every look at a global asks whether it was
-    /// made.
+    /// The code at which a run of the machine ends; a copy, since every access to a global checks
+    /// whether it was initialised.
     let haltCode = UInt64(UInt(bitPattern: Machine.haltCode))
     /// Fuel that was not given to the machine in `exchange.budget`; nil if there is no limit.
     var fuelReserve: UInt64?
@@ -81,10 +81,10 @@ public final class Store {
     var tags: [TagStorage] = []
     /// Cells of globals made by the host; those of modules are in context blocks.
     private var globalCells: [UnsafeMutablePointer<UInt64>] = []
-    /// By the address of the `HostFunction`.
+    /// Records by the address of the `HostFunction`.
     private(set) var hostRecords = IntegerMap<UnsafeMutablePointer<FunctionRecord>>()
     private var hostFunctions: [HostFunction] = []
-    /// Of the prepared modules that have instances here.
+    /// The imports of the prepared modules that have instances here.
     private var preparedImports: [PreparedImports] = []
     /// See `HostKey`. No code of the embedder runs while it changes, so accesses need no check for
     /// exclusivity: each call of a WASI function reads it.
@@ -93,7 +93,7 @@ public final class Store {
     private var heldGroups: [TypeID] = []
     /// Types of modules whose instantiation failed: objects of the store may have them.
     private var heldTypes: [HeldTypes] = []
-    /// By `TypeID`.
+    /// Signatures by `TypeID`.
     private var signatures = IntegerMap<Signature>()
     let unwindingSites = UnwindingSites()
 

@@ -7,7 +7,7 @@
 ///
 /// Work and time are limited by `Store.fuel` and `Store.deadline`, and decisions at run time are
 /// made by `Store.limiter`. `totalBytes` holds for the whole program with all its threads; each
-/// other limit for one kind of resource.
+/// other limit holds for one kind of resource.
 ///
 /// A module that needs more at its start is refused with `ResourceError`; growing a memory or table
 /// beyond a limit returns -1 to the guest.

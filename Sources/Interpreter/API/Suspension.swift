@@ -47,7 +47,7 @@ public struct Suspension: Error, @unchecked Sendable {
 
 /// Why a guest cannot wait, or cannot be resumed like this.
 public enum SuspensionError: Error, Hashable {
-    /// A host function wants its guest to wait, but the guest was called by a function that waits
+    /// A host function lets its guest wait, but the guest was called by a function that waits
     /// for its results: `call(_:)` without `await`, or a host function that calls a guest.
     case cannotWait
     /// The guest has ended, was cancelled, or runs: there is nothing to resume.

@@ -132,7 +132,7 @@ extension Function {
             of: store.exchange)
     }
 
-    /// Makes sure that what types of the embedder wrote are arguments.
+    /// Checks that the bits that types of the embedder wrote are arguments.
     @usableFromInline
     func checkArguments(_ slots: borrowing CallSlots) throws {
         do {
@@ -157,7 +157,7 @@ extension Function {
     @usableFromInline
     func endCall(_ slots: borrowing CallSlots) { store.endCall(slots.base) }
 
-    /// Makes sure that types of the embedder have read results only.
+    /// Checks that types of the embedder have read results only.
     @usableFromInline
     func checkSlotFault() throws { try store.checkSlotFault() }
 

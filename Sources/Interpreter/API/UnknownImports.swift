@@ -1,7 +1,7 @@
 import WasmDecoder
 import WasmValidator
 
-/// Definitions for imports that a linker does not know.
+/// Definitions for imports that a linker has no definition for.
 public enum UnknownImports: Sendable, Hashable, CaseIterable {
     /// Functions that trap when they are called, with `TrapCode.hostError` and an `UnknownImport`
     /// as the cause. Imports of other kinds stay unknown, because they cannot trap.
@@ -23,8 +23,8 @@ extension UnknownImport: CustomStringConvertible {
 }
 
 extension Linker {
-    /// Defines all imports of a module that the linker does not know yet, so that the module can be
-    /// instantiated, and runs as long as it does not use them.
+    /// Defines all imports of a module that the linker has no definition for, so that the module
+    /// can be instantiated, and runs as long as it does not use them.
     ///
     ///     try linker.defineUnknownImports(of: module, in: store, as: .trap)
     ///     let instance = try linker.instantiate(module, in: store)

@@ -2,7 +2,7 @@
 public enum ValueError: Error, Hashable {
     /// A value of another type is needed.
     case typeMismatch(expected: ValueType)
-    /// The function or instance lives in another store.
+    /// The function or instance belongs to another store.
     case foreignStore
     /// The program's total has no space for another value of the host: see
     /// `StoreLimits.totalBytes`.

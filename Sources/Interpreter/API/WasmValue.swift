@@ -13,7 +13,8 @@ import WasmDecoder
 /// | `Int64`, `UInt64` | i64 |
 /// | `Float`, `Double` | f32, f64 |
 /// | `SIMD16<UInt8>` | v128, lane 0 in the lowest byte |
-/// | `Function?`, `ExternReference?`, `AnyReference?`, `Exception?` | funcref, externref, anyref, exnref |
+/// | `Function?`, `ExternReference?` | funcref, externref |
+/// | `AnyReference?`, `Exception?` | anyref, exnref |
 ///
 /// Types of an embedder may conform as well. The bits that they write are checked, like others that
 /// a host writes to slots: see `HostFunction` and `CallSlots`.

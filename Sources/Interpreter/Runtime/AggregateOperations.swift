@@ -1,15 +1,15 @@
-// What handlers call that allocate, and for arrays as wholes.
+// Functions that handlers call to allocate objects, and for operations on whole arrays.
 //
-// Invariants: operands stand in consecutive slots and were validated; references are 0 or addresses
-// of arrays of the type in question. Indices and counts are i32 and come zero-extended; nothing is
-// touched before they were checked, and sums of two of them cannot overflow 64 bits.
+// Invariants: operands are in consecutive slots and were validated; references are 0 or addresses
+// of arrays of the type in question. Indices and counts are i32 and zero-extended; nothing is
+// accessed before they were checked, and sums of two of them cannot overflow 64 bits.
 
 import WasmMachine
 import WasmSystem
 import WasmValidator
 
-/// Puts a cell for an object of a structure type into the free list of its class; answers 0, or the
-/// trap code of what stops the guest.
+/// Puts a cell for an object of a structure type into the free list of its class; returns 0, or a
+/// trap code if the guest must stop.
 func runtimeRefill(
     _ cx: ContextPointer, _ sizeClass: Int, _ type: UInt32, _ top: StackPointer
 ) -> UInt64 {
@@ -42,9 +42,9 @@ private struct Aggregate {
     let store: Store
     let cx: ContextPointer
     let operands: StackPointer
-    /// Behind all slots in use.
+    /// After all slots in use.
     let top: StackPointer
-    /// Of arrays of the instruction's type, whose elements are stored so.
+    /// The header of arrays of the instruction's type; `storage` is how their elements are stored.
     let header: UInt32
     let storage: FieldStorage
     /// A segment, or the number of elements.
@@ -93,7 +93,7 @@ private struct Aggregate {
 
     // MARK: New objects
 
-    /// A cell for an object of `byteCount` bytes; or nil, and the trap code of what stops the guest.
+    /// A cell for an object of `byteCount` bytes; or nil, and a trap code if the guest must stop.
     private func allocate(_ byteCount: Int) -> (UnsafeMutableRawPointer?, UInt64) {
         let sizeClass = SizeClass.containing(byteCount)
         if let cell = store.heap.take(sizeClass) { return (cell, 0) }
@@ -124,8 +124,8 @@ private struct Aggregate {
         let size = ArrayLayout.elementsOffset &+ Int(truncatingIfNeeded: byteCount)
         let (taken, trap) = allocate(size)
         guard let cell = taken else { return trap }
-        // Without its header it is no object: if the guest must stop now, nobody reads the elements
-        // that are missing.
+        // Without its header it is no object: if the guest must stop now, the elements that are
+        // missing are never read.
         let stop = inPieces(cx, byteCount) { contents(cell + ArrayLayout.elementsOffset, $0) }
         guard stop == 0 else {
             store.heap.giveBack(cell, size)
@@ -156,7 +156,7 @@ private struct Aggregate {
 
     // MARK: Segments
 
-    /// Bytes of data segment `index` for `count` elements; or the trap, if it has not so many.
+    /// Bytes of data segment `index` for `count` elements; or the trap, if it has fewer.
     private func bytes(
         _ start: UInt64, _ count: UInt64
     ) -> (UnsafeRawBufferPointer?, UInt64) {

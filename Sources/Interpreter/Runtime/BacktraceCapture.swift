@@ -1,18 +1,18 @@
 // Invariants: a place that the machine left (by a trap or a call of the host) has a frame whose
 // header leads to its caller's place, up to the frame that the host made, which returns to
-// `haltCode`; all frames lie on the value stack, callees above their callers.
+// `haltCode`; all frames are on the value stack, callees above their callers.
 
 import WasmMachine
 
-/// A function of a guest that stands still: its code, its frame, its instance.
+/// A function of a guest that is not running: its code, its frame, its instance.
 struct GuestPlace {
     var code: CodePointer
     var stack: StackPointer
     var context: ContextPointer
 
-    /// Where the caller goes on; nil if that is the host.
+    /// Where the caller continues; nil if that is the host.
     ///
-    /// - Parameter headerIndex: of the function that stands here.
+    /// - Parameter headerIndex: of the function at this place.
     @inline(__always)
     func caller(_ headerIndex: Int) -> GuestPlace? {
         guard let code = CodePointer(bitPattern: UInt(stack[headerIndex])),
@@ -32,7 +32,7 @@ struct GuestPlace {
 }
 
 extension MachineExchange {
-    /// Where the guest stands that trapped or called the host; nil if none did.
+    /// Where the guest trapped or called the host; nil if no guest did.
     var place: GuestPlace? {
         get {
             guard let code, let stack, let context else { return nil }
@@ -50,7 +50,7 @@ extension Backtrace {
     /// The guest functions that have not returned: of the run that trapped, and of the runs whose
     /// host functions called it.
     ///
-    /// - Parameter atCall: the guest stands at a call of the host, it did not trap by itself.
+    /// - Parameter atCall: the guest is at a call of the host, it did not trap by itself.
     init(of store: Store, atCall: Bool) {
         var walk = FrameWalk()
         walk.add(store.exchange.pointee.place, isReturnAddress: atCall)
@@ -58,7 +58,7 @@ extension Backtrace {
         self.init(walk)
     }
 
-    /// The guest functions of one run that stands at `place`.
+    /// The guest functions of one run that was left at `place`.
     init(at place: GuestPlace?, atCall: Bool) {
         var walk = FrameWalk()
         walk.add(place, isReturnAddress: atCall)
@@ -79,7 +79,7 @@ private struct FrameWalk {
     /// Frames that are counted: some milliseconds. A value stack of 16 MiB has fewer.
     private static let countLimit = 1 << 20
 
-    /// What was found last, by some bits of the address: recursion returns to few places.
+    /// The last results, by some bits of the address: recursion returns to few places.
     private var known: [Known?] = []
     private static let knownCount = 64
     private struct Known {

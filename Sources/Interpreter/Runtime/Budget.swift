@@ -1,5 +1,5 @@
-// Invariant: a `StopSignal` is used during the call of the host that it was made for, which its store
-// outlives.
+// Invariant: a `StopSignal` is used during the call of the host that it was made for, which its
+// store outlives.
 
 import WasmMachine
 
@@ -8,16 +8,17 @@ import WasmMachine
 extension Store {
     /// Grants units: puts them into `exchange.budget`, less the units already used.
     ///
-    /// - Parameter inOperation: an instruction is at work, which a guest cannot leave and come back
-    ///   to. Where lack of fuel does not end the guest, it goes on in debt: the budget is negative.
-    /// - Returns: 0, `suspended`, or the trap code of what stops the guest.
+    /// - Parameter inOperation: called in the middle of an instruction, which a guest cannot leave
+    ///   and resume. Where lack of fuel does not end the guest, it continues with a negative
+    ///   budget.
+    /// - Returns: 0, `suspended`, or a trap code if the guest must stop.
     func refill(owing units: UInt64, inOperation: Bool = false) -> UInt64 {
         exchange.pointee.budget = 0
         if let code = stopRequest() { return code.answer }
         if fuelPot != nil, let missing = missingFuel(units) { drawFuel(missing) }
         if let missing = missingFuel(units) {
             let code = supply(missing, of: units, inOperation: inOperation)
-            // Nothing, or a debt that the next refill has to pay.
+            // No units, or a negative budget that the next refill pays.
             if code != 0 || exchange.pointee.budget < 0 { return code }
         }
         var granted = pace.next(at: .now)
@@ -29,7 +30,7 @@ extension Store {
                 execution.wait(.endOfSlice, owing: units)
                 return suspended
             }
-            // Behind an operation, which is finished in any case, the machine asks again.
+            // After an operation, which is finished in any case, the machine asks again.
             granted = inOperation ? 0 : min(granted, left)
             execution.sliceLeft = left - min(left, inOperation ? units : granted)
         }
@@ -43,9 +44,9 @@ extension Store {
         return 0
     }
 
-    /// Takes units of what the store itself did for a guest from `exchange.budget`.
+    /// Takes units for the store's own work for a guest from `exchange.budget`.
     ///
-    /// - Returns: what stops the guest.
+    /// - Returns: a trap code if the guest must stop.
     func charge(_ units: UInt64) -> TrapCode? {
         let budget = exchange.pointee.budget
         let left = budget.subtractingReportingOverflow(Int64(clamping: units)).partialValue
@@ -55,14 +56,14 @@ extension Store {
         return TrapCode(rawValue: UInt8(truncatingIfNeeded: code))
     }
 
-    /// How many of the units are not there.
+    /// How many of the units are missing.
     private func missingFuel(_ units: UInt64) -> UInt64? {
         guard let fuelReserve, fuelReserve < units else { return nil }
         return units - fuelReserve
     }
 
-    /// Does what the policy says. Answers 0 if the guest may go on: the fuel is there, or the budget
-    /// is negative by what is missing.
+    /// Applies the policy. Returns 0 if the guest may continue: the fuel is there, or the
+    /// budget is negative by what is missing.
     private func supply(_ missing: UInt64, of units: UInt64, inOperation: Bool) -> UInt64 {
         switch onOutOfFuel {
         case .trap: break
@@ -78,7 +79,7 @@ extension Store {
             let more = holdingGuest { body(missing) }
             guard let reserve = fuelReserve else { return 0 }
             fuelReserve = reserve.addingReportingOverflow(more).overflow ? .max : reserve + more
-            // The closure may have taken any time.
+            // The closure may have taken a long time.
             if let code = stopRequest() { return code.answer }
             if missingFuel(units) == nil { return 0 }
         }
@@ -86,55 +87,56 @@ extension Store {
         return TrapCode.outOfFuel.answer
     }
 
-    /// Takes units that the machine has not used back into the reserve.
+    /// Puts units that the machine has not used back into the reserve.
     func giveBack() {
         let left = UInt64(max(0, exchange.pointee.budget))
         exchange.pointee.budget = 0
         fuelReserve = fuelReserve.map { $0.addingReportingOverflow(left).partialValue }
     }
 
-    /// An execution is resumed: it has its slice before it.
+    /// Starts the slice of an execution that is resumed.
     func beginSlice(of execution: Execution) {
         execution.sliceLeft = execution.slice.map { max(1, $0) }
         if execution.sliceLeft != nil, exchange.pointee.budget > 0 { giveBack() }
     }
 
-    /// Why the guest must stop, if it must: somebody asked for it, or its time is over. A request
-    /// is gone once it was seen here.
+    /// Why the guest must stop; nil if it need not: a stop was requested, or its time is over. A
+    /// request is cleared once this returned it.
     ///
-    /// The machine looks by itself; a host function that waits should look too, from time to time,
-    /// and throw a `Trap` with this code.
+    /// The machine checks by itself; a host function that waits should check too, from time to
+    /// time, and throw a `Trap` with this code.
     public func stopRequest() -> TrapCode? {
         if interruptHandle.consume() { return .interrupted }
         return hasDeadline && isOverdue ? .deadlineExceeded : nil
     }
 
-    // Not inlined: an instant's layout is known to its own library only, which takes a frame of its
-    // own to look at.
+    // Not inlined: an instant's layout is defined in its own library only, so comparing one takes a
+    // stack frame.
     @inline(never)
     private var isOverdue: Bool { deadline.map { .now >= $0 } ?? false }
 }
 
-/// Why what a guest asked for ends in the middle: somebody wants the guest to stop, its fuel is used
-/// up, or there is no room for what it wants.
+/// Why an operation for a guest ends early: a stop was requested, the fuel is used up, or there is
+/// no room for what the guest wants.
 struct GuestStop: Error {
     let code: TrapCode
 }
 
-// What the store does for a guest, or to make one, and may take long.
+// Work of the store for a guest, or to make one, that may take long.
 extension Store {
     /// Bytes that are filled or copied at once: fresh pages take some 0.6 ms.
     private static let pieceByteCount = 1 << 19
 
-    /// Looks whether the guest is to stop.
+    /// Checks whether the guest must stop.
     func checkStop() throws(GuestStop) {
         if let code = stopRequest() { throw GuestStop(code: code) }
     }
 
-    /// Calls `body` with the ranges of pieces of `byteCount` bytes, in order, each after a look whether
-    /// the guest is to stop; from 4 KiB on each KiB costs a unit of budget. No guest code may run.
+    /// Calls `body` with the ranges of pieces of `byteCount` bytes, in order, each after checking
+    /// whether the guest must stop; from 4 KiB on each KiB costs a unit of budget. No guest code
+    /// may run.
     ///
-    /// - Throws: what stops the guest; the pieces before were done.
+    /// - Throws: if the guest must stop; the pieces before were done.
     func inPieces(_ byteCount: Int, _ body: (Range<Int>) -> Void) throws(GuestStop) {
         guard byteCount >= Int(bulkChargeLimit) else { return body(0..<byteCount) }
         var start = 0
@@ -152,8 +154,8 @@ extension Store {
 // MARK: Stopping after calls of the host
 
 extension Store {
-    /// Whether the guest is to stop, for calls of the host that take long: they end early then, and
-    /// what they answer does not matter, since the guest stops after them. A request stays.
+    /// Whether the guest must stop, for calls of the host that take long: they end early then, and
+    /// their result does not matter, since the guest stops after them. A request stays.
     ///
     /// Costs about a nanosecond.
     @inline(__always)
@@ -161,7 +163,7 @@ extension Store {
 
     @inline(never)
     private func isStopConfirmed() -> Bool {
-        // In this order: what rings from here on is not forgotten.
+        // In this order: a ring after this point is not lost.
         let wasRung = interruptHandle.silence()
         let isOver = hasDeadline && isOverdue
         if wasRung { settleAlarm(isOver: isOver) }
@@ -177,19 +179,20 @@ extension Store {
         return code
     }
 
-    /// What stops the guest after a closure of the host, which may have taken any time, in the midst of
-    /// an instruction.
+    /// Why the guest must stop after a closure of the host, which may have taken a long time, in
+    /// the middle of an instruction.
     func stopAfterClosure() -> TrapCode? {
         interruptHandle.hasStopBits ? confirmedStopRequest() : nil
     }
 
-    /// The alarm has rung. A deadline that is over stops each guest of the store until there is another;
-    /// one that is not was changed when the alarm rang, and may have been forgotten.
+    /// Handles a ring of the alarm. A deadline that is over stops each guest of the store until
+    /// there is another; one that is not over was changed when the alarm rang, so the alarm may
+    /// have lost it.
     private func settleAlarm(isOver: Bool) {
         if isOver { interruptHandle.ring() } else { setAlarm() }
     }
 
-    /// Tells the alarm of the deadline.
+    /// Sets the alarm to the deadline.
     func setAlarm() {
         interruptHandle.silence()
         if let deadline {
@@ -199,8 +202,8 @@ extension Store {
         }
     }
 
-    /// A closure of the host ran in the midst of an instruction, which cannot stop the guest: if
-    /// somebody wants it to stop, its next branch or call asks.
+    /// To be called after a closure of the host ran in the middle of an instruction, which cannot
+    /// stop the guest: if a stop was requested, the guest's next branch or call checks.
     func lookSoon(_ context: ContextView) {
         guard interruptHandle.hasStopBits, context.budget > 0 else { return }
         exchange.pointee.budget = context.budget
@@ -209,7 +212,7 @@ extension Store {
     }
 }
 
-/// Whether a guest is to stop: for calls of the host that take long.
+/// Whether a guest must stop: for calls of the host that take long.
 ///
 /// Invariant: used during the call that it was made for, on the thread of the guest.
 package struct StopSignal: @unchecked Sendable {
@@ -217,8 +220,8 @@ package struct StopSignal: @unchecked Sendable {
 
     init(_ store: Unmanaged<Store>) { unretainedStore = store }
 
-    /// True from the deadline on, or once somebody asked. What the call answers then does not matter:
-    /// the guest stops when it returns.
+    /// True from the deadline on, or once a stop was requested. The result of the call does not
+    /// matter then: the guest stops when it returns.
     package var isRaised: Bool { unretainedStore._withUnsafeGuaranteedRef { $0.mustStop } }
 }
 
@@ -228,16 +231,16 @@ extension StopSignal? {
 }
 
 extension Execution {
-    /// Notes why the guest is about to be left.
+    /// Notes why the guest is about to be suspended.
     fileprivate func wait(_ reason: Reason, owing units: UInt64) {
         state = .waiting(reason)
         owed = units
     }
 }
 
-/// How many units the machine gets at once: as many as take it about a quarter of a millisecond, so
-/// that it asks often enough where a unit is slow (cache misses, copies below what is charged for),
-/// and costs nothing where it is fast.
+/// How many units the machine gets at once: as many as it uses in about a quarter of a millisecond,
+/// so that it checks often enough where a unit is slow (cache misses, copies too small to be
+/// charged), and checks cost little where it is fast.
 struct Pace {
     private var units = Self.range.lowerBound
     private var last: ContinuousClock.Instant?
@@ -245,7 +248,7 @@ struct Pace {
     static let range: ClosedRange<UInt64> = 512...50_000
     private static let nanoseconds: UInt64 = 250_000
 
-    /// The next amount; time with the host counts as well, which makes it smaller for a while only.
+    /// The next amount; time in the host counts as well, which makes it smaller for a while only.
     mutating func next(at now: ContinuousClock.Instant) -> UInt64 {
         defer { last = now }
         guard let last else { return units }

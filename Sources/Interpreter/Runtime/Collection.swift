@@ -1,7 +1,8 @@
 // Invariant: when objects are allocated, everything that can still be used is in a root: slots of
 // the value stacks below their tops, cells of globals, tables, element segments, handles of the
-// host, or `temporaries` (see `keeping`). No accumulator of the machine is one: an instruction that allocates takes
-// its operands from slots, and no value stays in an accumulator only across such an instruction.
+// host, or `temporaries` (see `keeping`). Accumulators of the machine are no roots: an instruction
+// that allocates takes its operands from slots, and no value is only in an accumulator across such
+// an instruction.
 
 import WasmMachine
 import WasmSystem
@@ -14,8 +15,9 @@ extension Store {
     /// - Parameters:
     ///   - byteCount: size of the object, for large ones.
     ///   - top: after all slots of the value stack that are in use.
-    ///   - isInterruptible: a guest asks, which may be stopped during a collection.
-    /// - Returns: nil, or what stops the guest: the heap's limit, the system, or an interruption.
+    ///   - isInterruptible: called for a guest, which may be stopped during a collection.
+    /// - Returns: nil, or why the guest must stop: the heap's limit, the system, or an
+    ///   interruption.
     func fillFreeList(
         _ sizeClass: Int, _ byteCount: Int, top: UnsafeMutablePointer<UInt64>,
         isInterruptible: Bool = false
@@ -52,7 +54,7 @@ extension Store {
     func keeping<Result, Failure>(
         _ slots: [(low: UInt64, high: UInt64)], _ allocation: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        // Others may be in use already: observers are told of collections and make objects too.
+        // Others may be in use already: observers are called at collections and make objects too.
         let count = temporaries.count
         temporaries.append(contentsOf: slots)
         defer { temporaries.removeSubrange(count...) }
@@ -60,8 +62,8 @@ extension Store {
     }
 
     /// Makes an object that holds slots of any types, for the payload of an exception; they count
-    /// as references as slots of the value stack do. Returns where the slots are, which the caller
-    /// must fill before anything else is allocated.
+    /// as references as slots of the value stack do. Returns the address of the slots, which the
+    /// caller must fill before anything else is allocated.
     func makeSlots(
         _ count: Int, number: UInt32, top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool
     ) throws(GuestStop) -> UnsafeMutablePointer<UInt64> {
@@ -74,7 +76,7 @@ extension Store {
         return (cell + ArrayLayout.elementsOffset).assumingMemoryBound(to: UInt64.self)
     }
 
-    /// Frees the objects that guests and host cannot reach any more, and lets go of values of the
+    /// Frees the objects that guests and host cannot reach any more, and releases values of the
     /// host that no guest refers to. Guests do this by themselves when they allocate; to be called
     /// between calls of guests, or by a host function.
     ///
@@ -91,15 +93,15 @@ extension Store {
 
     private var externs: ExternTable { heap.externs }
 
-    /// Collects if values of the host call for it; for places where all values in use are below
-    /// `exchange.top`. Returns what stops the guest.
+    /// Collects if values of the host make it due; for places where all values in use are below
+    /// `exchange.top`. Returns a trap code if the guest must stop.
     @inline(__always)
     func collectIfDue(top: UnsafeMutablePointer<UInt64>) -> TrapCode? {
         heap.externs.isCollectionDue ? collect(top: top, isInterruptible: true) : nil
     }
 
-    /// - Returns: what stops the guest, if the collection is interruptible. Unless an observer took the
-    ///   time, the next one is still due then, or goes on with freeing what this one found.
+    /// - Returns: why the guest must stop, if the collection is interruptible. Unless an observer
+    ///   took the time, the next one is still due then, or continues to free what this one found.
     @discardableResult
     private func collect(
         top: UnsafeMutablePointer<UInt64>, isInterruptible: Bool = false
@@ -108,7 +110,8 @@ extension Store {
         guard !isGuestHeld else { return nil }
         let start = observer == nil ? nil : ContinuousClock.now
         let guest = isInterruptible ? self : nil
-        // What an earlier collection left to do is enough for a guest; the host wants all of it.
+        // A guest needs only what an earlier collection left to be done; the host wants a full
+        // collection.
         let wasSweeping = heap.isSweeping
         if wasSweeping, let stop = heap.sweep(of: guest) { return stop }
         if !wasSweeping || guest == nil {
@@ -126,7 +129,7 @@ extension Store {
 
     /// Marks what can be reached.
     ///
-    /// - Returns: what stops the guest before that is done.
+    /// - Returns: a trap code if the guest must stop before that is done.
     private func mark(top: UnsafeMutablePointer<UInt64>, of guest: Store?) -> TrapCode? {
         if let stop = heap.beginCollection(of: guest) { return stop }
         var marker = Marker(heap, of: guest)
@@ -155,8 +158,8 @@ extension Store {
         return nil
     }
 
-    /// Forgets what ended calls left behind on the value stack, from `start` to some frames above
-    /// `end`: later frames have those slots too and would keep alive what is in them.
+    /// Zeroes what ended calls left on the value stack, from `start` to some frames above `end`:
+    /// later frames contain those slots too and would keep alive what is in them.
     private func clearStack(
         from start: UnsafeMutablePointer<UInt64>, through end: UnsafeMutablePointer<UInt64>
     ) {
@@ -164,7 +167,8 @@ extension Store {
         let start = UnsafeMutableRawPointer(start)
         let end = min(UnsafeMutableRawPointer(end + 4096), stackEnd)
         guard end > start else { return }
-        // Whole pages of a deep stack go back to the system, which takes less time than writing zeros.
+        // Whole pages of a deep stack go back to the system, which takes less time than writing
+        // zeros.
         let mask = SystemMemory.pageSize - 1
         let first = start + (0 &- Int(bitPattern: start)) & mask
         let last = end - Int(bitPattern: end) & mask

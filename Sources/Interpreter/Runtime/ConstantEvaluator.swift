@@ -1,6 +1,7 @@
-// Invariant: the expressions were validated, so the operands that an instruction needs are there;
-// a missing one counts as zero, nothing is read outside of the stack. The operands are the last of the
-// store's `temporaries`, so that a collection finds them; those from `base` on are of this expression.
+// Invariant: the expressions were validated, so the operands that an instruction needs are there; a
+// missing one counts as zero, nothing is read outside of the stack. The operands are the last of
+// the store's `temporaries`, so that a collection finds them; those from `base` on are of this
+// expression.
 
 import WasmMachine
 import WasmValidator
@@ -46,7 +47,7 @@ struct ConstantEvaluator {
         }
     }
 
-    /// Instructions that use one unit of budget, and after which it is looked at.
+    /// Instructions that use one unit of budget, which is checked after them.
     private static let stepsPerUnit = 64
     private static let stepsAtOnce = 1024
 
@@ -131,7 +132,7 @@ struct ConstantEvaluator {
     // MARK: Objects
 
     /// A cell for an object; operands on the stack stay alive meanwhile. A few bytes of a module
-    /// ask for gigabytes, again and again: before each large object is the time to stop.
+    /// can demand gigabytes, again and again, so a stop is checked before each large object.
     private func allocate(_ byteCount: Int) throws(GuestStop) -> UnsafeMutableRawPointer {
         if byteCount >= Int(bulkChargeLimit) { try store.checkStop() }
         return try store.allocate(
@@ -164,7 +165,7 @@ struct ConstantEvaluator {
         let count = fixed ?? Int(UInt32(truncatingIfNeeded: pop().low))
         let byteCount = ArrayLayout.elementsOffset + count * storage.byteCount
         let cell = try allocate(byteCount)
-        // Without its header it is no object: nobody reads elements that are missing.
+        // Without its header it is no object: elements that are missing are never read.
         let elements = cell + ArrayLayout.elementsOffset
         if fixed != nil {
             for index in (0..<count).reversed() {

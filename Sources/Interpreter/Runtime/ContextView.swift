@@ -1,4 +1,4 @@
-// Invariant: `pointer` is the context block of an instance whose store lives.
+// Invariant: `pointer` is the context block of an instance whose store exists.
 
 import WasmMachine
 

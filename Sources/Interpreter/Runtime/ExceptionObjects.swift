@@ -1,18 +1,17 @@
 // Invariants: a reference of type exnref is 0 or the address of an object of the store's heap that
-// holds slots: the unretained `TagStorage`, which the store keeps until it dies, and as many slots as
-// the tag's values take.
+// holds slots: the unretained `TagStorage`, which the store keeps until it is freed, and as many
+// slots as the tag's values take.
 
 import WasmMachine
 
 extension Store {
-    /// Makes an exception of the values at `payload`, as many slots as the tag says, and answers
+    /// Makes an exception of the values at `payload`, as many slots as the tag has, and returns
     /// the reference to it.
     ///
-    /// - Parameter isInterruptible: a guest asks, which may be stopped meanwhile.
-    /// - Throws: what stops it; without room `heapExhausted` or
-    ///   `totalExhausted`.
+    /// - Parameter isInterruptible: called for a guest, which may be stopped meanwhile.
+    /// - Throws: why the guest must stop; without room `heapExhausted` or `totalExhausted`.
     ///
-    /// The values are used as long as they stand on the value stack, or the caller keeps what they
+    /// The values are in use as long as they are on the value stack, or the caller keeps what they
     /// refer to.
     func makeException(
         _ tag: TagStorage, payload: UnsafePointer<UInt64>?, isInterruptible: Bool = false
@@ -22,7 +21,7 @@ extension Store {
         if let payload, let valueStack, UnsafeRawPointer(payload) >= UnsafeRawPointer(valueStack),
             UnsafeRawPointer(payload) < UnsafeRawPointer(stackEnd)
         {
-            // A guest throws: nothing of its frame stands above.
+            // A guest throws: nothing of its frame is above.
             top = UnsafeMutablePointer(mutating: payload + count)
         }
         let object = try makeSlots(
@@ -38,7 +37,7 @@ struct ThrownException {
     let tag: Unmanaged<TagStorage>
     /// Its values: on the value stack or in an object.
     let payload: UnsafePointer<UInt64>
-    /// The object, or 0 as long as nobody asked for it.
+    /// The object, or 0 as long as none was needed.
     var reference: UInt64
 
     init(_ tag: TagStorage, payload: UnsafePointer<UInt64>) {

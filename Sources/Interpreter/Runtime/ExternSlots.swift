@@ -1,5 +1,5 @@
-// References to values of the host: three low bits tell them from the addresses of objects and
-// function records, which are multiples of 8, and leave the lowest bit to i31.
+// References to values of the host: three low bits distinguish them from the addresses of objects
+// and function records, which are multiples of 8, and leave the lowest bit to i31.
 
 extension Store {
     private static let handleTag: UInt64 = 6

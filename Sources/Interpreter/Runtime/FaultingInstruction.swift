@@ -1,25 +1,25 @@
 // Invariants: the code pointer is where the machine left a run by a trap, so it points at a whole
-// instruction of a function's code; the stack pointer is that function's frame, which nothing has
-// touched since, and the instruction names slots of it only. Slots hold operands of the types that
-// validation proved.
+// instruction of a function's code; the stack pointer is that function's frame, unchanged since,
+// and the instruction names slots of it only. Slots hold operands of the types that validation
+// proved.
 
 import WasmMachine
 
-/// The instruction that trapped, with its operands: read from register code and frame afterwards, so
-/// that the machine need not note anything.
+/// The instruction that trapped, with its operands: read from register code and frame afterwards,
+/// so that the machine need not record anything.
 struct FaultingInstruction {
     let context: ContextView
     let accumulators: Accumulators
     /// Number of the first instruction of its family.
     let family: Int
-    /// What the disassembler knows of it.
+    /// The disassembler's descriptions of it.
     let choices: [InstructionChoice]
     /// Operands that all instructions of the family have.
     let fields: StaticString
     private let words: CodePointer
     private let slots: StackPointer
 
-    /// Nil if no machine instruction stands at the place, as where a run has not begun.
+    /// Nil if there is no machine instruction at the place, as where a run has not begun.
     init?(at place: GuestPlace, _ accumulators: Accumulators) {
         guard let number = Self.number(of: place.code[0]),
             let family = instructionFamilies.last(where: { $0.base <= number })
@@ -40,7 +40,8 @@ struct FaultingInstruction {
         return nil
     }
 
-    /// The first label: the name of the operation, without the form of an address behind a blank.
+    /// The first label up to the first blank: the name of the operation, without the form of an
+    /// address.
     var name: Substring { "\(choices[0].label)".prefix { $0 != " " } }
 
     // MARK: Operands
@@ -53,7 +54,7 @@ struct FaultingInstruction {
     }
     /// The slot that a field names.
     func slot(_ index: Int) -> UInt64 { slots[field(index)] }
-    /// The slots from that on.
+    /// The slots from that one on.
     func slots(from index: Int) -> StackPointer { slots + field(index) }
     /// The upper half of a word.
     func upperHalf(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: words[index] &>> 32) }
@@ -73,7 +74,7 @@ struct FaultingInstruction {
     }
 
     /// The effective address in a 32-bit memory that tokens describe: slots, accumulator and signed
-    /// immediates are added in 32 bits, unsigned ones behind them without overflow.
+    /// immediates are added in 32 bits, then unsigned ones without overflow.
     func address(_ tokens: [Substring]) -> UInt64 {
         var base: UInt32 = 0
         var offset: UInt64 = 0

@@ -1,12 +1,12 @@
-// Invariant: as long as an execution waits with a continuation, `pendingCall` has the slots that the
-// host function was called with, which nobody else uses.
+// Invariant: as long as an execution waits with a continuation, `pendingCall` has the slots that
+// the host function was called with, which nothing else uses.
 
 import WasmMachine
 
-/// Host functions that wait for descriptors, streams or a time. Where the guest can be suspended, it
-/// is; else its thread is parked here.
+/// Host functions that wait for descriptors, streams or a time. A guest that can be suspended is;
+/// else its thread is parked here.
 extension Store {
-    /// After a host function threw a suspension: as `callHost`.
+    /// After a host function threw a suspension. Returns the same as `callHost`.
     @inline(never)
     func wait(
         _ suspension: Suspension, in record: UnsafeMutablePointer<FunctionRecord>,
@@ -49,7 +49,7 @@ extension Store {
         }
     }
 
-    /// Calls the continuation of an execution that waited. Answers as `callHost`.
+    /// Calls the continuation of an execution that waited. Returns the same as `callHost`.
     func goOn(
         _ call: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer),
         with continuation: Suspension.Continuation, context: ContextPointer?
@@ -90,7 +90,7 @@ extension Store {
         return 0
     }
 
-    /// Ends the wait of an execution that goes on or ends.
+    /// Ends the wait of an execution that continues or ends.
     func stopWaiting(_ execution: Execution) {
         guard case .waiting(.wait(let wait)) = execution.state else { return }
         wait.unsubscribe(execution.wakeCell)
@@ -98,9 +98,9 @@ extension Store {
 }
 
 extension Execution {
-    /// Notes what the guest waits for.
+    /// Records what the guest waits for.
     func startWaiting(_ wait: Wait) {
-        // What was said before concerns another wait.
+        // Earlier notifications concern another wait.
         wakeCell.reset()
         state = .waiting(.wait(wait))
         wait.subscribe(wakeCell)

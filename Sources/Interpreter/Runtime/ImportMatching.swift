@@ -1,5 +1,5 @@
-// Invariant: the records and cells of a `ResolvedImport` belong to its store, or to a function of the
-// host that the store keeps.
+// Invariant: the records and cells of a `ResolvedImport` belong to its store, or to a function of
+// the host that the store keeps.
 
 import WasmMachine
 import WasmValidator
@@ -25,13 +25,13 @@ enum ResolvedImport {
 
 /// Where an instance's imports come from.
 enum ImportSource {
-    /// In order, still to be matched; nil for what nothing is known of.
+    /// In order, not matched yet; nil where nothing was found.
     case given([External?])
     /// Matched before.
     case prepared(PreparedImports)
 }
 
-/// Decides whether what is there fits what a module imports.
+/// Decides whether given entities match what a module imports.
 ///
 /// Specification: 3.4 (external type matching), 4.7.2 (external typing).
 struct ImportMatching {
@@ -68,7 +68,8 @@ struct ImportMatching {
         return mismatch(external.type, wanted)
     }
 
-    /// What is wrong with an entity of type `actual`, as `External.type` has it; nil if it matches.
+    /// Why an entity of type `actual`, as `External.type` has it, does not match; nil if it
+    /// matches.
     func mismatch(
         _ actual: ExternalType, _ wanted: ExternalType
     ) -> LinkError.Failure.Reason? {

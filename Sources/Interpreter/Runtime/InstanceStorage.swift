@@ -1,13 +1,13 @@
 // Invariants: `context` is a block of the module's layout; the pointers in it lead to records,
 // cells and arrays that live as long as the store, or are owned by this object, which the store
-// keeps until it dies. A function record with null code was not needed yet, all its other fields
-// are zero. The store outlives this object.
+// keeps until it is freed. A function record with null code was not needed yet, all its other
+// fields are zero. The store outlives this object.
 
 import WasmMachine
 import WasmSystem
 import WasmValidator
 
-/// What the store keeps of an instance.
+/// The store's state of an instance.
 final class InstanceStorage {
     /// A segment of references that `table.init` copies from.
     enum ElementState {
@@ -25,7 +25,7 @@ final class InstanceStorage {
     private(set) var tags: [TagStorage]
     var elementStates: [ElementState]
     var isDataDropped: [Bool]
-    /// Of structures with many fields that instructions made.
+    /// Layouts of structures with many fields, made when instructions need them.
     private var structureLayouts: [Int: StructureLayout] = [:]
 
     /// The context block, the records, and references of element segments.
@@ -90,8 +90,8 @@ final class InstanceStorage {
         Allocation.free(context)
     }
 
-    /// What an instance takes before it has anything of its own; the last part is for this object, its
-    /// arrays and the store's records of types.
+    /// Bytes that an instance takes before it has entities of its own; the last part is for this
+    /// object, its arrays and the store's records of types.
     static func byteCount(_ module: Module) -> Int {
         let parsed = module.parsed
         let entities = parsed.memories.count + parsed.tables.count + parsed.tags.count
@@ -170,7 +170,7 @@ final class InstanceStorage {
         tables.append(table)
     }
 
-    /// The record of a function by its index, imports counted; made when first asked for.
+    /// The record of a function by its index, imports counted; made on first use.
     func functionRecord(_ index: Int) -> UnsafeMutablePointer<FunctionRecord>? {
         let layout = module.layout
         guard index >= 0 else { return nil }
@@ -197,7 +197,8 @@ final class InstanceStorage {
         return record
     }
 
-    /// Whether the address is that of the record of a function of the instance, which was asked for.
+    /// Whether the address is that of the record of a function of the instance, if the record was
+    /// made.
     func owns(_ record: UnsafeMutablePointer<FunctionRecord>) -> Bool {
         let size = UInt(MemoryLayout<FunctionRecord>.stride)
         let offset = UInt(bitPattern: record) &- UInt(bitPattern: functionRecords)
@@ -205,7 +206,7 @@ final class InstanceStorage {
             && record.pointee.context == context
     }
 
-    /// Where the value of a global stands; nil if there is no such global.
+    /// The cell of a global's value; nil if there is no such global.
     func globalCell(_ index: Int) -> UnsafeMutablePointer<UInt64>? {
         let layout = module.layout
         guard layout.globalOffsets.indices.contains(index) else { return nil }
@@ -225,8 +226,8 @@ final class InstanceStorage {
 
     /// The references of an element segment, made on first use; nil if it was dropped.
     ///
-    /// - Throws: `ResourceError` if the program has no room for them; `GuestStop` if an object has none
-    ///   or the guest must stop. A later call begins anew.
+    /// - Throws: `ResourceError` if the program has no room for them; `GuestStop` if an object has
+    ///   none or the guest must stop. A later call starts again.
     func elements(_ segment: Int) throws -> UnsafeMutableBufferPointer<UInt64>? {
         guard elementStates.indices.contains(segment) else { return nil }
         switch elementStates[segment] {
@@ -253,7 +254,7 @@ final class InstanceStorage {
         }
     }
 
-    /// Charges what `setElements` will set, in place of what is there then.
+    /// Charges what `setElements` will set, in place of the current elements.
     ///
     /// - Throws: `ResourceError` if the program has no room for it.
     func reserveElements(_ count: Int) throws(ResourceError) {
@@ -262,7 +263,7 @@ final class InstanceStorage {
         }
     }
 
-    /// Takes back what was reserved and is not needed.
+    /// Releases the charge for reserved elements that are not needed.
     func forgetElements(_ count: Int) { holding.shrink(by: count * 8) }
 
     /// Makes references, for which room was reserved, those of a segment.
@@ -271,7 +272,7 @@ final class InstanceStorage {
         elementStates[segment] = .ready(buffer)
     }
 
-    /// Where the fields of a structure type of the module stand.
+    /// The layout of the fields of a structure type of the module.
     func structureLayout(_ type: Int) -> StructureLayout {
         if let known = structureLayouts[type] { return known }
         guard case .structure(let fields) = module.parsed.types[type].composite else {

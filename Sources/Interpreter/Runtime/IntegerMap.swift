@@ -1,6 +1,6 @@
 import WasmValidator
 
-/// Values by numbers or addresses that no guest chooses, in insertion order.
+/// Values by numbers or addresses that guests cannot choose, in insertion order.
 ///
 /// Used instead of a dictionary for the reason given at `HashIndex`. Entries are never removed.
 struct IntegerMap<Value> {

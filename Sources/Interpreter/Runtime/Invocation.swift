@@ -1,14 +1,15 @@
 // Invariants: `exchange.top` is the first slot that no frame in use covers, at most `stackLimit`
-// when a run starts, so that behind it there is room for every legal frame; it is restored however
-// a run ends. Between `beginCall` and `endCall`, it is behind the slots of the call.
+// when a run starts, so that there is room for every legal frame after it; it is restored however a
+// run ends. Between `beginCall` and `endCall`, it is after the slots of the call.
 
 import WasmMachine
 import WasmSystem
 
 /// Calls from the host into guests, and from guests into the host.
 extension Store {
-    /// Checks that a call can start and answers where its arguments go. They, and the results, are
-    /// nobody else's until `endCall`, even if who writes or reads them calls guests.
+    /// Checks that a call can start and returns where its arguments go. The slots of arguments and
+    /// results belong to the call until `endCall`, even if the code that writes or reads them calls
+    /// guests.
     ///
     /// - Throws: `Trap` if calls are nested too deep or the guest was asked to stop.
     @inline(__always)
@@ -28,7 +29,7 @@ extension Store {
     @inline(__always)
     func endCall(_ slots: StackPointer) { exchange.pointee.top = slots }
 
-    /// Runs a function whose arguments are in the slots from `top` on, which `beginCall` answered;
+    /// Runs a function whose arguments are in the slots from `top` on, which `beginCall` returned;
     /// its results are in the same slots afterwards.
     ///
     /// - Throws: `Trap`, `Exception`, or what a host function threw.
@@ -44,7 +45,7 @@ extension Store {
             runningStack = NativeStack.address()
         }
         callDepth += 1
-        // No `defer`: it would be a function of its own, called on each way out.
+        // No `defer`: it would be a function of its own, called at each exit.
         let error = enter(record, top, header)
         callDepth -= 1
         if exchange.pointee.isProfiled { profiler?.pause(depth: callDepth) }
@@ -56,15 +57,15 @@ extension Store {
         if let error { throw error }
     }
 
-    /// Runs a guest's function on the machine, or one of the host; returns what it ended with if it
-    /// did not return.
+    /// Runs a guest's function on the machine, or one of the host; returns why it ended if it did
+    /// not return.
     @inline(__always)
     private func enter(
         _ record: UnsafeMutablePointer<FunctionRecord>, _ top: StackPointer,
         _ header: StackPointer
     ) -> (any Error)? {
         if exchange.pointee.budget < 0 {
-            // The call of the host function that calls us took a unit that was not there.
+            // The call of the host function that called this used a unit that was not there.
             let code = refill(owing: exchange.pointee.budget.magnitude)
             if let code = TrapCode(rawValue: UInt8(truncatingIfNeeded: code)) { return Trap(code) }
         }
@@ -101,7 +102,7 @@ extension Store {
         return trap
     }
 
-    /// Calls a host function. Answers 0 if it returned, `suspended` if the guest is to wait for it,
+    /// Calls a host function. Returns 0 if it returned, `suspended` if the guest must wait for it,
     /// or a trap code.
     func callHost(
         _ record: UnsafeMutablePointer<FunctionRecord>, _ arguments: StackPointer,
@@ -152,8 +153,8 @@ extension Store {
         return 0
     }
 
-    /// What becomes of a call whose host function threw. A function of its own, so that calls which
-    /// return need no room for it on the stack.
+    /// The result of a call whose host function threw. A function of its own, so that calls which
+    /// return need no stack for it.
     @inline(never)
     private func failed(
         _ error: any Error, in record: UnsafeMutablePointer<FunctionRecord>,
@@ -168,35 +169,35 @@ extension Store {
 }
 
 /// How much native stack nested calls may use: host functions that call guests that call host
-/// functions are the one kind of recursion that takes native stack.
+/// functions are the only kind of recursion that takes native stack.
 struct NativeStackBounds {
     /// The thread that the address was found for.
     var thread: UInt = 0
     /// Below this address no nested call starts.
     var lowest: UInt = 0
 
-    /// Calls that need no look at the native stack.
+    /// Nested calls that start without checking the native stack.
     static let freeDepth = 8
     /// What a host function may need on its own.
     static let reserve: UInt = 128 << 10
-    /// Addresses so near to each other are taken for those of one stack.
+    /// Addresses as near to each other as this are taken to be on one stack.
     static let near: UInt = 64 << 10
 }
 
 extension Store {
-    /// Runs a closure of the host while the guest stands in the middle of an instruction: where its
-    /// frames end is not known, so that no other guest may be called and nothing is collected.
+    /// Runs a closure of the host while the guest is in the middle of an instruction: where its
+    /// frames end is not known, so no other guest may be called and nothing is collected.
     func holdingGuest<Answer: Sendable>(_ body: () -> Answer) -> Answer {
         let wasHeld = isGuestHeld
         isGuestHeld = true
         if callDepth == 0 { runningStack = NativeStack.address() }
-        // A nested call looks at `isGuestHeld` only if another has not returned.
+        // A nested call checks `isGuestHeld` only if another has not returned.
         callDepth += 1
         defer {
             callDepth -= 1
             isGuestHeld = wasHeld
         }
-        // In such a closure another may be called, by the thread that has the lock.
+        // Such a closure may call another, on the thread that has the lock.
         if let callbackLock, !wasHeld { return callbackLock.locked(body) }
         return body()
     }
@@ -221,11 +222,11 @@ extension Store {
         guard NativeStack.currentAddress() > nativeStack.lowest else { throw exhausted() }
     }
 
-    /// Whether the thread that runs guests is this one, if there is one. To be asked while
+    /// Whether the current thread is the one that runs guests, if there is one. Valid while
     /// `callDepth` is not 0.
     ///
-    /// Nested calls lie below the outer one on the same native stack, mostly near; only for others the
-    /// stack's bounds are looked up.
+    /// Nested calls are below the outer one on the same native stack, mostly near; the stack's
+    /// bounds are looked up only for others.
     var isOwnThread: Bool {
         runningStack == 0 || runningStack &- NativeStack.address() < NativeStackBounds.near
             || NativeStack.contains(runningStack)

@@ -79,7 +79,7 @@ extension FaultingInstruction {
         }
     }
 
-    /// Bytes of one access. The name says how many: `i32.load8_s`, `v128.load32x2_u`,
+    /// Bytes of one access. The name contains the number: `i32.load8_s`, `v128.load32x2_u`,
     /// `i16x8.add.load8x8_s`; without a number as many as the type has.
     private var accessSize: UInt64 {
         if family == Instruction.Base.atomicWait { return UInt64(upperHalf(3)) }
@@ -106,6 +106,6 @@ extension FaultingInstruction {
 }
 
 extension Sequence where Element == Character {
-    /// The decimal number that they write.
+    /// The decimal number with these digits.
     fileprivate var digits: Int { reduce(0) { $0 * 10 + ($1.wholeNumberValue ?? 0) } }
 }

@@ -8,7 +8,7 @@ import WasmSystem
 /// The bytes of a linear memory at some time. Memories that begin with them share them, and copy
 /// the pages that they write to.
 final class MemoryImage: Sendable {
-    /// Runs begin and end at multiples of this, but for the memory's end.
+    /// Runs begin and end at multiples of this, except at the memory's end.
     static let pageSize = 4096
 
     /// The size of the memory.
@@ -20,7 +20,7 @@ final class MemoryImage: Sendable {
     private nonisolated(unsafe) let content: UnsafeMutableRawPointer
     private let descriptor: Int32?
     private let pool: ReservationPool
-    /// The content.
+    /// The charge for the content.
     private let holding: ResourceHolding
 
     /// Copies bytes.
@@ -62,7 +62,7 @@ final class MemoryImage: Sendable {
         }
     }
 
-    /// Copies what a memory holds now.
+    /// Copies the current bytes of a memory.
     convenience init(
         of record: MemoryRecord, pool: ReservationPool, account: ResourceAccount? = nil
     ) throws(ResourceError) {
@@ -118,7 +118,7 @@ final class MemoryImage: Sendable {
         return runs
     }
 
-    /// Whether all of at least one byte are zero: if the first is, and each is as the one before.
+    /// Whether all of at least one byte are zero: the first is, and each equals the one before.
     private static func isZero(_ start: UnsafeRawPointer, _ count: Int) -> Bool {
         start.load(as: UInt8.self) == 0 && Bytes.areEqual(start, start + 1, count - 1)
     }
@@ -128,8 +128,8 @@ final class MemoryImage: Sendable {
         UnsafeRawBufferPointer(start: content + run.lowerBound, count: run.count)
     }
 
-    /// Maps the content at `address`, where as many bytes can be given up; writing to them changes
-    /// only this copy. False if the system has no file for it or refuses.
+    /// Maps the content at `address`, replacing as many bytes; writing to them changes only this
+    /// copy. False if the system has no file for it or refuses.
     func map(at address: UnsafeMutableRawPointer) -> Bool {
         guard let descriptor else { return false }
         return AnonymousFile.map(descriptor, contentByteCount, at: address)

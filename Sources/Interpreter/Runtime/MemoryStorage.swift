@@ -1,7 +1,8 @@
 // Invariants: `record.base` is the start of the reservation, which belongs to this object until it
-// dies; `record.byteCount` bytes of it, rounded up to whole pages of the processor, are committed.
-// The base never moves, and what is committed stays so. Committed bytes behind the byte count are zeros.
-// A store's view of a shared memory owns its record only: the bytes live as long as `shared`.
+// is freed; `record.byteCount` bytes of it, rounded up to whole pages of the processor, are
+// committed. The base never moves, and committed bytes stay committed. Those after the byte count
+// are zeros. A store's view of a shared memory owns its record only: the bytes live as long as
+// `shared`.
 
 import WasmMachine
 import WasmSystem
@@ -9,25 +10,25 @@ import WasmSystem
 /// A linear memory: reserved address space of which a growing part may be used.
 final class MemoryStorage {
     let record: UnsafeMutablePointer<MemoryRecord>
-    /// As declared; the current size stands in the record.
+    /// As declared; the record has the current size.
     let type: MemoryType
     /// None if the memory can never have a page, or is a view of a shared one.
     private var reservation: Reservation?
     private let pool: ReservationPool?
-    /// What the memory was when it was made or restored last; kept as long as it is mapped.
+    /// The image that the memory was made from or restored to last; kept as long as it is mapped.
     private var image: MemoryImage?
     /// The most pages the memory can have.
     let maximumPageCount: UInt64
     /// The memory that this is the store's view of, if other stores may use it too.
     let shared: SharedMemory?
-    /// The bytes of the current size.
+    /// The charge for the bytes of the current size.
     private var holding: ResourceHolding
 
-    /// Makes a memory that holds what the image says, else one of the minimum size, zeroed.
+    /// Makes a memory with the content of an image; without one, zeros of the minimum size.
     ///
     /// - Parameters:
     ///   - image: of a size that the type allows.
-    ///   - pool: where the address space comes from and goes to, if not from and to the system.
+    ///   - pool: where the address space comes from and returns to; nil for the system.
     ///   - account: what the bytes are charged to; nil for none.
     /// - Throws: `ResourceError` if the size is above a limit or the system refuses.
     init(
@@ -71,7 +72,8 @@ final class MemoryStorage {
         record.initialize(to: MemoryRecord(base: base, byteCount: UInt(bitPattern: initial)))
     }
 
-    /// A store's view of a shared memory: a record of its own, which only the store's thread changes.
+    /// A store's view of a shared memory: a record of its own, which only the store's thread
+    /// changes.
     init(sharing shared: SharedMemory) {
         self.shared = shared
         holding = ResourceHolding(nil)
@@ -90,7 +92,7 @@ final class MemoryStorage {
         record.deallocate()
     }
 
-    /// Brings the record of a shared memory up to date; answers whether others have grown it.
+    /// Updates the record of a shared memory; returns whether other stores have grown it.
     @discardableResult
     func refresh() -> Bool {
         guard let shared else { return false }
@@ -103,7 +105,7 @@ final class MemoryStorage {
     /// The current size in pages.
     var pageCount: UInt64 { UInt64(record.pointee.byteCount) >> UInt64(type.pageSizeLog2) }
 
-    /// The type with the current size for its minimum, as import matching wants it.
+    /// The type with the current size as its minimum, as import matching needs it.
     var currentType: MemoryType {
         refresh()
         var current = type
@@ -111,7 +113,7 @@ final class MemoryStorage {
         return current
     }
 
-    /// Adds pages of zeros; answers the size before in pages, or nil if it cannot grow so far.
+    /// Adds pages of zeros; returns the size before in pages, or nil if it cannot grow so far.
     func grow(by delta: UInt64) -> UInt64? {
         if let shared {
             defer { refresh() }
@@ -138,7 +140,7 @@ final class MemoryStorage {
 
     // MARK: Images
 
-    /// Charges to an account what is charged to none.
+    /// Charges the bytes to an account, unless they are charged to one already.
     func charge(to account: ResourceAccount) throws(ResourceError) {
         guard holding.account == nil else { return }
         var charged = ResourceHolding(account)
@@ -146,13 +148,13 @@ final class MemoryStorage {
         holding = charged
     }
 
-    /// Charges what the memory has, after more was charged that it did not come to have.
+    /// Charges the actual size, after more was charged in advance.
     func settle() {
         let byteCount = Int(bitPattern: record.pointee.byteCount)
         if shared == nil { _ = holding.resize(to: SystemMemory.roundedUp(byteCount) ?? 0) }
     }
 
-    /// Copies what the memory holds now; nothing of a shared one.
+    /// Copies the current bytes. The memory must not be a shared one.
     func makeImage(
         pool: ReservationPool, account: ResourceAccount? = nil
     ) throws(ResourceError) -> MemoryImage {
@@ -172,8 +174,9 @@ final class MemoryStorage {
         guard commit(wanted) else { throw .outOfMemory }
     }
 
-    /// Makes the memory what an image says, after `prepare(for:)`. Costs a system call and the pages that
-    /// were written to since, if the memory began as this image; nothing that depends on its size.
+    /// Restores the bytes of an image, after `prepare(for:)`. If the memory began as this image,
+    /// this costs a system call and the pages that were written to since; nothing that depends on
+    /// its size.
     func restore(_ image: MemoryImage) {
         reservation?.reset(to: image)
         self.image = image

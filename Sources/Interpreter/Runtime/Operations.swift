@@ -1,9 +1,9 @@
-// What handlers call for everything that is no matter of a few instructions. None throws; answers
-// are values or trap codes, 0 for none.
+// Functions that handlers call for everything that takes more than a few instructions. None throws;
+// results are values or trap codes, 0 for none.
 //
 // Invariants: `cx` is the context block of the running instance, indices were validated; all
 // addresses, indices and counts come from the guest and are checked against the record's current
-// size before anything is touched. i32 operands arrive zero-extended.
+// size before anything is accessed. i32 operands are zero-extended.
 
 import WasmMachine
 import WasmSystem
@@ -12,11 +12,11 @@ import WasmValidator
 private let refused = UInt64.max
 
 extension TrapCode {
-    /// The code as handlers pass it on.
+    /// The code as handlers return it.
     var answer: UInt64 { UInt64(rawValue) }
 }
 
-/// Whether `count` things from `start` on are among `size`; never overflows.
+/// Whether `count` items from `start` on are below `size`; never overflows.
 @inline(__always)
 func fits(_ start: UInt64, _ count: UInt64, in size: UInt) -> Bool {
     count <= UInt64(size) && start <= UInt64(size) &- count
@@ -30,12 +30,13 @@ private func place(
     memory.pointee.base + Int(truncatingIfNeeded: address)
 }
 
-/// Bytes from which on a bulk operation costs fuel. Below, it takes no longer than a few units: a
-/// budget granted while units were fast must not last a hundred milliseconds.
+/// Bytes from which on a bulk operation costs fuel. A smaller one takes no longer than a few units;
+/// large ones are charged because a budget granted while units were fast must not last a hundred
+/// milliseconds.
 let bulkChargeLimit: UInt64 = 1 << 12
 
-/// Takes a unit of the budget per KiB of a large bulk operation, so that neither fuel nor deadlines
-/// can be evaded by moving gigabytes.
+/// Takes a unit of the budget per KiB of a large bulk operation, so that moving gigabytes cannot
+/// evade fuel or deadlines.
 @inline(__always)
 func charge(_ cx: ContextPointer, _ byteCount: UInt64) -> UInt64 {
     byteCount < bulkChargeLimit ? 0 : chargeLarge(ContextView(cx), byteCount >> 10)
@@ -59,11 +60,11 @@ private func chargeLarge(_ context: ContextView, _ units: UInt64) -> UInt64 {
 /// Bytes that are moved at once: fresh pages take some 0.6 ms.
 private let bulkPiece: UInt64 = 1 << 19
 
-/// Calls `body` with the ranges of pieces of `count` bytes, from the last to the first if `backward`,
-/// each after its budget was taken: gigabytes take seconds, and a guest must stop in the midst of
-/// them too.
+/// Calls `body` with the ranges of pieces of `count` bytes, from the last to the first if
+/// `backward`, each after its budget was taken: gigabytes take seconds, and a guest must be able to
+/// stop between pieces.
 ///
-/// - Returns: 0, or the trap code of what stops the guest; the pieces before were done.
+/// - Returns: 0, or a trap code if the guest must stop; the pieces before were done.
 @inline(__always)
 func inPieces(
     _ cx: ContextPointer, _ count: UInt64, backward: Bool = false, _ body: (Range<Int>) -> Void
@@ -75,7 +76,7 @@ func inPieces(
     }
     var done: UInt64 = 0
     while done < count {
-        // Whole KiB but for the last, so that all together cost what one would.
+        // Whole KiB except for the last, so that all pieces together cost as much as one operation.
         let size = min(bulkPiece, count &- done)
         let stop = chargePiece(ContextView(cx), size >> 10)
         guard stop == 0 else { return stop }
@@ -86,8 +87,8 @@ func inPieces(
     return 0
 }
 
-/// Takes units, and looks whether the guest is to stop even if the budget is not used up: a piece
-/// takes much longer than as many units otherwise.
+/// Takes units, and checks whether the guest must stop even if the budget is not used up: a piece
+/// takes much longer than as many other units.
 @inline(never)
 private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
     if let store = context.exchange.pointee.unretainedStore,
@@ -101,7 +102,7 @@ private func chargePiece(_ context: ContextView, _ units: UInt64) -> UInt64 {
 // MARK: Memories
 
 /// `memory.grow`: the size before in pages, `UInt64.max` if the memory cannot grow so far, or
-/// `growthStopped` and the code of what stops the guest.
+/// `growthStopped` and a trap code if the guest must stop.
 func runtimeMemoryGrow(_ cx: ContextPointer, _ memory: Int, _ delta: UInt64) -> UInt64 {
     let instance = ContextView(cx).instance
     let store = instance.store
@@ -171,8 +172,8 @@ func runtimeDataDrop(_ cx: ContextPointer, _ segment: Int) {
 
 // MARK: Tables
 
-/// `table.grow`: the size before, `UInt64.max` if the table cannot grow so far, or `growthStopped` and
-/// the code of what stops the guest; the table is as it was then.
+/// `table.grow`: the size before, `UInt64.max` if the table cannot grow so far, or `growthStopped`
+/// and a trap code if the guest must stop; then the table is unchanged.
 func runtimeTableGrow(
     _ cx: ContextPointer, _ table: Int, _ value: UInt64, _ delta: UInt64
 ) -> UInt64 {
@@ -181,7 +182,7 @@ func runtimeTableGrow(
         let old = try withBudget(of: cx) { (store) throws(GuestStop) in
             let old = try store.grow(instance.tables[table], by: delta) {
                 (elements, count) throws(GuestStop) in
-                // The limiter may have taken any time.
+                // The limiter may have taken a long time.
                 if let code = store.stopAfterClosure() { throw GuestStop(code: code) }
                 try store.inPieces(count * 8) {
                     (elements + $0.lowerBound / 8).update(repeating: value, count: $0.count / 8)
@@ -196,7 +197,7 @@ func runtimeTableGrow(
     }
 }
 
-/// Runs what the store does for the guest that stands in the middle of an instruction: the store counts
+/// Runs work of the store for the guest that is in the middle of an instruction: the store counts
 /// its budget in `exchange.budget`.
 private func withBudget<Result, Failure>(
     of cx: ContextPointer, _ body: (Store) throws(Failure) -> Result
@@ -208,8 +209,8 @@ private func withBudget<Result, Failure>(
     return try body(context.instance.store)
 }
 
-/// The references of an element segment, which are made if nobody asked for them; or the trap code of
-/// what stops the guest meanwhile. None if the segment was dropped.
+/// The references of an element segment, made on first use; or a trap code if the guest must stop
+/// meanwhile. Empty if the segment was dropped.
 func runtimeElements(
     _ cx: ContextPointer, _ segment: Int
 ) -> (UnsafeMutableBufferPointer<UInt64>, stop: UInt64) {
@@ -302,8 +303,8 @@ func runtimeIsSubtype(_ cx: ContextPointer, _ actual: UInt32, _ expected: UInt32
 
 // MARK: Translation
 
-/// The address of the code of a function of the running instance, which is translated if it must be;
-/// or the trap code of what stops the guest.
+/// The address of the code of a function of the running instance, translated if necessary; or a
+/// trap code if the guest must stop.
 func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
     let context = ContextView(cx)
     let exchange = context.exchange
@@ -333,7 +334,7 @@ func runtimeTranslate(_ cx: ContextPointer, _ definedFunction: Int) -> UInt64 {
 
 // MARK: Stack, host functions and budget
 
-/// Lets frames start up to `frame`: 0, or the trap code of what forbids it.
+/// Lets frames start up to `frame`: 0, or the trap code of the limit that forbids it.
 func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) -> UInt64 {
     guard let store = ContextView(cx).exchange.pointee.unretainedStore else {
         return TrapCode.stackExhausted.answer
@@ -345,10 +346,10 @@ func runtimeGrowStack(_ cx: ContextPointer, _ frame: UnsafeMutableRawPointer) ->
     }
 }
 
-/// Calls the host function of a `FunctionRecord`: arguments from and results to `arguments`. What it throws is kept in the
-/// store, and the answer is `.hostError`, or `landed` if it is an exception that a guest catches;
-/// `suspended` if the guest is to wait.
-/// The budget is in `exchange.budget` meanwhile.
+/// Calls the host function of a `FunctionRecord`: arguments from and results to `arguments`. An
+/// error that it throws is kept in the store, and the result is `.hostError`, or `landed` if it is
+/// an exception that a guest catches; `suspended` if the guest must wait. The budget is in
+/// `exchange.budget` meanwhile.
 func runtimeCallHost(
     _ function: UnsafeMutableRawPointer, _ arguments: StackPointer, _ cx: ContextPointer
 ) -> UInt64 {
@@ -362,15 +363,15 @@ func runtimeCallHost(
     }
 }
 
-/// Called after a call of the host when somebody may want the guest to stop; answers why it must,
-/// or 0.
+/// Called after a call of the host when a stop may have been requested; returns why the guest must
+/// stop, or 0.
 func runtimeStopRequest(_ cx: ContextPointer) -> UInt64 {
     guard let store = ContextView(cx).exchange.pointee.unretainedStore else { return 0 }
     return store._withUnsafeGuaranteedRef { $0.confirmedStopRequest()?.answer ?? 0 }
 }
 
-/// Called when more budget was used than there was: refills `exchange.budget`, which is negative by what
-/// is owed, or answers why the guest must stop or wait.
+/// Called when more budget was used than there was: refills `exchange.budget`, which is negative by
+/// what is owed, or returns why the guest must stop or wait.
 func runtimeBudgetExhausted(_ cx: ContextPointer) -> UInt64 {
     let exchange = ContextView(cx).exchange
     guard let store = exchange.pointee.unretainedStore else { return 0 }

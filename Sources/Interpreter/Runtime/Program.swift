@@ -37,12 +37,12 @@ final class CallbackLock: Sendable {
 // The stores of a program with threads.
 extension Store {
     /// A store for another thread of this store's program, under the same limits: it has the same
-    /// account and deadline, takes fuel from the same pot, and asks and tells the same limiter,
-    /// observer and closure for fuel, which are used by one thread at a time from then on.
+    /// account and deadline, takes fuel from the same pot, and calls the same limiter, observer and
+    /// closure for fuel, which are used by one thread at a time from then on.
     ///
     /// To be called by the thread of this store; the new one belongs to no thread yet.
     ///
-    /// - Parameter byteCount: what the thread is going to take at its start, charged now.
+    /// - Parameter byteCount: bytes that the thread will take at its start, charged now.
     /// - Throws: `ResourceError` if the program has no room for it and another value stack.
     package func makeThreadStore(
         prepaying byteCount: Int
@@ -77,7 +77,7 @@ extension Store {
         fuelReserve = 0
     }
 
-    /// Takes what is missing from the pot, and some more.
+    /// Takes the missing units from the pot, and some more.
     func drawFuel(_ missing: UInt64) {
         guard let fuelPot, let reserve = fuelReserve else { return }
         let (wanted, overflow) = missing.addingReportingOverflow(Pace.range.upperBound * 2)
@@ -86,7 +86,7 @@ extension Store {
 }
 
 extension Module {
-    /// Bytes that an instance takes at its start, about.
+    /// Bytes that an instance takes at its start, approximately.
     package var instanceByteCount: Int {
         var total = UInt64(clamping: InstanceStorage.byteCount(self))
         func add(_ count: UInt64, _ size: UInt64) {

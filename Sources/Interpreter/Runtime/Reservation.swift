@@ -211,7 +211,7 @@ final class ReservationPool: Sendable {
         return Reservation(wanted, least: least)
     }
 
-    /// Takes back a reservation that is no longer in use.
+    /// Returns a reservation that is no longer in use to the pool.
     func give(_ reservation: Reservation, warm: Int = ReservationPool.warmByteCount) {
         guard free.withLock({ $0.count < capacity }) else { return reservation.release() }
         var reservation = reservation
@@ -226,7 +226,7 @@ final class ReservationPool: Sendable {
         take(byteCount, of: byteCount...byteCount, committed: byteCount, image: nil)?.base
     }
 
-    /// Takes back a mapping of `takeMapping`. Most guests use little of their stack.
+    /// Returns a mapping of `takeMapping` to the pool. Most guests use little of their stack.
     func giveMapping(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
         give(Reservation(of: base, byteCount: byteCount), warm: 16 << 10)
     }

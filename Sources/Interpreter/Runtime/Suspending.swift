@@ -10,8 +10,8 @@ import WasmSystem
 struct ExecutionList {
     /// Those that have a stack, so that collections find what it holds.
     private(set) var all: [Unmanaged<Execution>] = []
-    /// The innermost one that runs, and how deep calls were nested when it was resumed: what is
-    /// nested deeper is a call that cannot wait.
+    /// The innermost one that runs, and how deep calls were nested when it was resumed: a more
+    /// deeply nested call cannot wait.
     var current: (execution: Unmanaged<Execution>, depth: Int)?
     /// The stack of one that has ended, for the next.
     var spareStack: ValueStack?
@@ -21,7 +21,7 @@ struct ExecutionList {
         all.append(.passUnretained(execution))
     }
 
-    /// The last one takes its place: any number of executions can wait.
+    /// The last one takes its place: constant time, since any number of executions can wait.
     mutating func remove(_ execution: Execution) {
         guard let index = execution.listIndex, let last = all.popLast() else { return }
         execution.listIndex = nil
@@ -56,7 +56,7 @@ extension Store {
         execution.stack = nil
         executions.remove(execution)
         stack.top = execution.start
-        // What its frames leave behind would keep objects alive.
+        // Values that its frames left would keep objects alive.
         if executions.spareStack == nil, heap.space.frontier == 0 {
             executions.spareStack = stack
         } else {
@@ -72,8 +72,8 @@ extension Store {
         return current.execution.takeUnretainedValue()
     }
 
-    /// Lets an execution begin or go on. Answers whether it has returned; its results are in its first
-    /// slots then, and it is still to be ended. If not, it waits.
+    /// Starts or continues an execution. Returns whether it has returned; then its results are in
+    /// its first slots, and the caller must end it. If not, it waits.
     ///
     /// - Throws: what ends the guest; or an error of `input`, in which case nothing has happened.
     func goOn(_ execution: Execution, with input: Execution.Input) throws -> Bool {
@@ -107,12 +107,12 @@ extension Store {
 
         executions.current = outerRun
         callDepth -= 1
-        // Nobody's time passes while the guest waits.
+        // The profiler does not charge waiting time.
         if exchange.pointee.isProfiled { profiler?.pause(depth: callDepth) }
         if callDepth > 0 { suspendedRuns.removeLast() }
         exchange.pointee.place = outerPlace
         execution.stack = exchangeStack(outerStack)
-        // The guest that called us may be of the instance that ran here.
+        // The guest that called this may be of the instance that ran here.
         if callDepth > 0, let outerPlace {
             ContextView(outerPlace.context).stackLimit = stackLimit
         }
@@ -127,7 +127,7 @@ extension Store {
         }
     }
 
-    /// Where the frames of an execution end that waits.
+    /// The end of the frames of an execution that waits.
     private func top(of execution: Execution) -> StackPointer {
         if let call = execution.pendingCall {
             return call.slots + (Int(call.record.pointee.headerIndex) + linkSlots)
@@ -141,7 +141,7 @@ extension Store {
 
     // MARK: Running
 
-    /// Answers 0 if the guest returned, `suspended` if it waits.
+    /// Returns 0 if the guest returned, `suspended` if it waits.
     private func begin(_ execution: Execution) throws -> UInt64 {
         let record = execution.function.record
         exchange.pointee.place = nil
@@ -201,8 +201,8 @@ extension Store {
         return try enter(execution, at: place, accumulators)
     }
 
-    /// Goes on after a host function that did not return: in the handler of the exception that it
-    /// threw, or not at all. Answers `suspended` if it waits again.
+    /// Continues after a host function that did not return: in the handler of the exception that it
+    /// threw, or not at all. Returns `suspended` if it waits again.
     private func goOn(_ execution: Execution, after code: UInt64) throws -> UInt64 {
         guard code != suspended else { return code }
         let code =
@@ -214,7 +214,8 @@ extension Store {
         return try enter(execution, at: place)
     }
 
-    /// Takes what was used before and not paid for; answers whether the execution has to wait for it.
+    /// Takes units that were used before and not paid for; returns whether the execution has to
+    /// wait for them.
     private func payDebts(of execution: Execution) throws -> Bool {
         if let code = stopRequest() { throw failure(code) }
         let units =
@@ -242,7 +243,7 @@ extension Store {
         execution.place = exchange.pointee.place
         if execution.pendingCall == nil {
             execution.accumulators = exchange.pointee.accumulators
-            // What is missing is owed.
+            // The missing units are recorded as owed.
             if execution.atomicWait == nil { exchange.pointee.budget = 0 }
         }
         return exit

@@ -1,6 +1,6 @@
 // Invariants: `record.elements` points at `capacity` initialized slots, the first `record.count` of
 // them are the table; every slot holds a reference of the store that owns the table, or null.
-// Growing may move the elements: nobody keeps that pointer across a call that may grow a table.
+// Growing may move the elements: no code keeps that pointer across a call that may grow a table.
 
 import WasmMachine
 import WasmSystem
@@ -13,7 +13,7 @@ final class TableStorage {
     /// The most elements the table can have.
     let maximumCount: UInt64
     private var capacity: Int
-    /// The bytes of the slots.
+    /// The charge for the bytes of the slots.
     private var holding: ResourceHolding
 
     /// Allocates a table of `count` nulls, or of the minimum size.
@@ -52,16 +52,17 @@ final class TableStorage {
     /// The current size in elements.
     var count: UInt64 { UInt64(record.pointee.count) }
 
-    /// The type with the current size for its minimum, as import matching wants it.
+    /// The type with the current size as its minimum, as import matching needs it.
     var currentType: TableType {
         var current = type
         current.limits.minimum = count
         return current
     }
 
-    /// Adds `delta` elements, which `fill` writes; answers the size before, or nil if it cannot grow.
+    /// Adds `delta` elements, which `fill` writes; returns the size before, or nil if it cannot
+    /// grow.
     ///
-    /// - Throws: what `fill` throws; then the table is as it was.
+    /// - Throws: what `fill` throws; then the table is unchanged.
     func grow<Failure>(
         by delta: UInt64, fill: (UnsafeMutablePointer<UInt64>, Int) throws(Failure) -> Void
     ) throws(Failure) -> UInt64? {
@@ -76,10 +77,10 @@ final class TableStorage {
         return old
     }
 
-    /// Makes room for as many elements, which may be more than there are; false without memory.
+    /// Makes room for at least as many elements; false without memory.
     private func makeRoom(_ newCount: Int) -> Bool {
         guard newCount > capacity else { return true }
-        // Doubling keeps growing one by one linear; the limit keeps doubling in bounds.
+        // Doubling makes growth one by one linear; the limit bounds the doubling.
         let most = Int(truncatingIfNeeded: min(maximumCount, 1 << 40))
         var wanted = max(newCount, min(capacity * 2, most))
         if !holding.resize(to: wanted * 8) {
@@ -109,7 +110,7 @@ final class TableStorage {
         }
     }
 
-    /// Makes the table `count` nulls, after `prepare(for:)`.
+    /// Sets the table to `count` nulls, after `prepare(for:)`.
     func restore(_ count: UInt64) {
         let count = Int(truncatingIfNeeded: count)
         record.pointee.elements.update(repeating: 0, count: count)

@@ -1,12 +1,12 @@
-// Invariants: those of `FaultingInstruction`. References are looked at as the casts do that refused
-// them: neither null nor tagged, they are addresses of objects or function records.
+// Invariants: those of `FaultingInstruction`. References are read as the casts that refused them
+// read them: neither null nor tagged, they are addresses of objects or function records.
 
 import WasmMachine
 import WasmValidator
 
 extension TrapDetail {
-    /// What the instruction asked for at which the guest of `store` has just trapped; nil if there is
-    /// more to say than the code does not know.
+    /// The values of the instruction at which the guest of `store` has just trapped; nil if they
+    /// add nothing to the code.
     init?(_ code: TrapCode, of store: Store) {
         guard code.hasDetail, let place = store.exchange.pointee.place,
             let found = FaultingInstruction(at: place, store.exchange.pointee.accumulators),
@@ -61,8 +61,8 @@ extension FaultingInstruction {
         return segmentDetail
     }
 
-    /// `memory.init`, `array.new_data` and `array.init_data`: the memory or array has the bytes, but
-    /// the segment has not.
+    /// `memory.init`, `array.new_data` and `array.init_data`: the memory or array has the bytes,
+    /// but the segment has not.
     private var segmentDetail: TrapDetail? {
         let segment: Int, offset: UInt64, byteCount: UInt64
         if family == Instruction.Base.bulk {
@@ -151,7 +151,7 @@ extension FaultingInstruction {
 
     // MARK: Numbers
 
-    /// A division that overflows has always the same operands, of which there is nothing to say.
+    /// A division that overflows always has the same operands, so there is no detail for it.
     private var conversionDetail: TrapDetail? {
         guard family == Instruction.Base.truncate else { return nil }
         let isDouble = name.contains("_f64")
@@ -168,7 +168,7 @@ extension FaultingInstruction {
         let operation: AggregateOperation
         let slots: StackPointer
         let usesSegment: Bool
-        /// In the segment.
+        /// The offset in the segment.
         let offset: UInt64
         let count: UInt64
     }
@@ -253,7 +253,7 @@ extension FaultingInstruction {
         return .cast(expected: expected, found: found)
     }
 
-    /// What a reference refers to that a cast to `target` refused.
+    /// A description of the reference that a cast to `target` refused.
     private static func text(
         of reference: UInt64, _ target: String, _ types: TypeRegistry
     ) -> String {

@@ -1,16 +1,16 @@
-// Invariants: the guest stands still, so frames are as `BacktraceCapture` describes. Addresses of
-// code and handler tables stay good as long as the module, which the store's instances keep. The
-// payload of an exception lies on the value stack above the place it is moved to, or in an object.
+// Invariants: the guest is not running, so frames are as `BacktraceCapture` describes. Addresses of
+// code and handler tables stay valid as long as the module, which the store's instances keep. The
+// payload of an exception is on the value stack above the place it is moved to, or in an object.
 
 import WasmMachine
 
-/// The sites that were asked for last: recursion returns to few places, and a loop throws again and
+/// The sites that were looked up last: recursion returns to few places, and a loop throws again and
 /// again from the same.
 final class UnwindingSites {
     private static let count = 64
     private var sites: [UnwindingSite?] = []
 
-    /// - Parameter code: the instruction, or the last word of a call that stands on the stack.
+    /// - Parameter code: the instruction, or the last word of a call that is on the stack.
     @inline(__always)
     func site(of code: CodePointer, _ context: ContextPointer) -> UnwindingSite? {
         let place = Int(bitPattern: UInt(bitPattern: code) &>> 3 & UInt(Self.count &- 1))
@@ -31,23 +31,23 @@ final class UnwindingSites {
 
 /// Steps of a search that use one unit of budget.
 private let stepsPerUnit = 64
-/// Steps after which the budget is asked: some microseconds.
+/// Steps after which a stop is checked: some microseconds.
 private let stepsAtOnce = 4096
 
 extension Store {
-    /// What came of throwing.
+    /// The result of throwing.
     enum Unwinding {
         /// The handler runs next: it is `exchange.place`, and has the payload.
         case caught
         /// No guest of this run catches it.
         case uncaught
-        /// No room for what the handler asked for, or the budget is used up.
+        /// No room for what the handler needs, or the budget is used up.
         case trap(TrapCode)
     }
 
     /// Searches the frames from `exchange.place` outwards for a handler.
     ///
-    /// - Parameter atCall: the guest stands at a call of the host, it did not throw by itself.
+    /// - Parameter atCall: the guest is at a call of the host, it did not throw by itself.
     func unwind(_ exception: ThrownException, atCall: Bool) -> Unwinding {
         var code = exchange.pointee.code
         var next = exchange.pointee.place
@@ -77,14 +77,14 @@ extension Store {
         return .uncaught
     }
 
-    /// Takes what a search has used from the budget.
+    /// Takes units for the steps of a search from the budget.
     private func chargeSteps(_ steps: inout Int) throws(GuestStop) {
         let stop = steps >= stepsAtOnce ? stopRequest() : nil
         if let code = stop ?? charge(UInt64(steps / stepsPerUnit)) { throw GuestStop(code: code) }
         steps = 0
     }
 
-    /// The first clause that fits, of the region or of those around it.
+    /// The first clause that matches, of the region or of those around it.
     private func clause(
         _ handlers: CatchTable, _ region: Int, _ exception: ThrownException,
         _ context: ContextPointer, _ steps: inout Int
@@ -123,7 +123,8 @@ extension Store {
             reference = try makeException(
                 tag, payload: exception.payload, isInterruptible: true)
         }
-        // Who catches everything has no room for a payload: where it would go may be the header.
+        // A clause that catches everything has no room for a payload: the header may be in its
+        // place.
         if clause.tag >= 0 {
             (frame + Int(clause.payload)).update(from: exception.payload, count: tag.slotCount)
         }
@@ -138,8 +139,8 @@ extension Store {
 // MARK: What the machine calls
 
 extension Store {
-    /// Throws from guest code that stands at `exchange.place`. Answers 0 if it is caught; else the
-    /// run ends with this code.
+    /// Throws from guest code at `exchange.place`. Returns 0 if it is caught; else the run ends
+    /// with this code.
     fileprivate func raise(_ exception: ThrownException) -> UInt64 {
         let trap: TrapCode
         switch unwind(exception, atCall: false) {
@@ -165,8 +166,8 @@ extension Store {
         return UInt64(trap.rawValue)
     }
 
-    /// After a host function threw: `landed` if it was an exception and a guest catches it; else the
-    /// run ends with this code.
+    /// After a host function threw: `landed` if it was an exception and a guest catches it; else
+    /// the run ends with this code.
     func unwindHostError() -> UInt64 {
         guard let exception = pendingError as? Exception, exception.store === self else {
             return UInt64(TrapCode.hostError.rawValue)
@@ -183,7 +184,7 @@ extension Store {
     }
 }
 
-/// `throw`: the payload stands at `payload`. The budget is in `exchange.budget` meanwhile.
+/// `throw`: the payload is at `payload`. The budget is in `exchange.budget` meanwhile.
 func runtimeThrow(_ cx: ContextPointer, _ tag: Int, _ payload: StackPointer) -> UInt64 {
     let instance = InstanceStorage.of(cx)
     return instance.store.raise(ThrownException(instance.tags[tag], payload: payload))

@@ -1,9 +1,9 @@
-// Invariant: the table is complete before anybody sees it, and never freed.
+// Invariant: the table is complete before its first use, and never freed.
 
 import WasmMachine
 
 extension Upcalls {
-    /// What the machine calls of this room: all stores refer to this one table.
+    /// The functions of this target that the machine calls: all stores use this one table.
     nonisolated(unsafe) static let shared: UnsafePointer<Upcalls> = {
         let table = UnsafeMutablePointer<Upcalls>.allocate(capacity: 1)
         table.initialize(

@@ -104,7 +104,7 @@ extension Store {
 
 extension Store {
     /// Makes sure that slots which the host wrote as bits, or did not write, hold values of the
-    /// result types: guests take them for what their types say, addresses included.
+    /// result types: guests trust the types, also for addresses.
     @inline(never)
     func checkResults(
         of type: FunctionType, in slots: UnsafeMutablePointer<UInt64>
@@ -203,7 +203,7 @@ extension Store {
         }
     }
 
-    /// Answers the first value that does not fit, and why; nil if all do.
+    /// Returns the first value that does not fit, and why; nil if all do.
     private func write(
         _ values: [Value], as types: [ValueType], to slots: UnsafeMutablePointer<UInt64>
     ) -> (index: Int, error: ValueError)? {
@@ -221,7 +221,7 @@ extension Store {
         return nil
     }
 
-    /// The values of these types that stand one after another.
+    /// The values of these types in consecutive slots.
     func values(of types: [ValueType], in slots: UnsafeMutablePointer<UInt64>) -> [Value] {
         // The most frequent case needs no array that grows.
         if types.count == 1 {

@@ -1,16 +1,15 @@
-// Invariants: `base` ..< `end` is a mapping of the kernel that lives until `release`; `limit` lies
-// in it with at least `slack` bytes behind, and what lies before those bytes' end is charged to the
-// store's account; `top` is at most `end`. The fields of the store describe the stack
-// that guests run on now, and no other value does.
+// Invariants: `base` ..< `end` is a mapping of the kernel that lives until `release`; `limit` is in
+// it with at least `slack` bytes after it, and everything before those bytes' end is charged to the
+// store's account; `top` is at most `end`. Only the fields of the store describe the stack that
+// guests run on now, no other value does.
 
 import WasmMachine
 import WasmSystem
 
 /// A value stack that no guest runs on at the moment.
 ///
-/// The store has one for calls. Every `Execution` has one of its own, so that guests that wait lie
-/// side by side and may go on in any order; while it runs, it holds the stack that it took the
-/// place of.
+/// The store has one for calls. Every `Execution` has one of its own, so that waiting guests are
+/// independent and may continue in any order; while it runs, it holds the stack that it replaced.
 struct ValueStack {
     var base: UnsafeMutableRawPointer
     /// No frame starts above this address at the moment.
@@ -19,9 +18,9 @@ struct ValueStack {
     /// The first slot that no frame in use covers.
     var top: StackPointer
 
-    /// Room behind the limit: the largest frame, and some for the entry from the host.
+    /// Room after the limit: the largest frame, and some for the entry from the host.
     private static let slack = 65_536 * 8 + 4096
-    /// What a stack can be used of at first; more is charged when it is needed.
+    /// Bytes of a stack that can be used at first; more are charged when they are needed.
     private static let firstPart = 64 << 10
 
     /// Maps a stack; memory is used as it is touched.
@@ -98,9 +97,9 @@ extension Store {
             base: valueStack, limit: stackLimit, end: stackEnd, top: exchange.pointee.top)
     }
 
-    /// Lets guests run on another stack, and returns the one before; nil for none: the store's own is
-    /// mapped when a call needs it. Constant time: instances are told of the limit when their code is
-    /// entered.
+    /// Lets guests run on another stack, and returns the one before; nil for none: the store's own
+    /// is mapped when a call needs it. Constant time: the limit is passed to instances when their
+    /// code is entered.
     func exchangeStack(_ other: ValueStack?) -> ValueStack? {
         let before = currentStack
         if let other { use(other) } else { useNone() }
@@ -113,7 +112,7 @@ extension Store {
     func growStack(to wanted: UnsafeMutableRawPointer) -> TrapCode? {
         guard var stack = currentStack else { return .stackExhausted }
         if wanted > stackLimit, let code = stack.grow(to: wanted, account) { return code }
-        // The stack pointer of the running guest is not the store's to change.
+        // The store must not change the stack pointer of the running guest.
         stackLimit = stack.limit
         return nil
     }

@@ -1,5 +1,5 @@
-// Invariants: `watches` has every wait that is under way; `descriptors`, `cells` and `timers` name only
-// those.
+// Invariants: `watches` has every wait that is under way; `descriptors`, `cells` and `timers` name
+// only those.
 
 import WasmMachine
 import WasmSystem
@@ -30,13 +30,14 @@ import WasmSystem
         var timers: [TimerQueue.Timer] = []
     }
 
-    /// Who waits for a descriptor.
+    /// The watches that wait for a descriptor.
     private struct Watched {
         var directions: Wait.Directions = []
         var watches: [(number: Int, directions: Wait.Directions)] = []
     }
 
-    /// Where the system cannot tell when a descriptor is ready, the guest looks again after this time.
+    /// Where the system cannot tell when a descriptor is ready, the guest checks again after this
+    /// time.
     private static let blindNanoseconds: UInt64 = 10_000_000
 
     /// Nil if the system has no descriptors left.
@@ -51,8 +52,8 @@ import WasmSystem
 
     @_spi(Loops) public var hasWatches: Bool { !watches.isEmpty }
 
-    /// Calls `action` once, on the loop's thread, when the execution is to be resumed. It must wait in
-    /// `Reason.wait`.
+    /// Calls `action` once, on the loop's thread, when the execution is to be resumed. It must wait
+    /// in `Reason.wait`.
     @_spi(Loops) public func watch(_ execution: Execution, _ action: @escaping Action) {
         watch(
             execution.wait ?? Wait(),
@@ -96,8 +97,8 @@ import WasmSystem
 
     /// Runs an execution until it returns, and waits for it.
     ///
-    /// - Throws: as `Execution.resume()`; `SuspensionError.resultsMissing` if it is suspended for another
-    ///   reason than a wait.
+    /// - Throws: as `Execution.resume()`; `SuspensionError.resultsMissing` if it is suspended for
+    ///   another reason than a wait.
     @_spi(Loops) public func finish(_ execution: Execution) throws -> [Value] {
         while true {
             switch try execution.resume() {
@@ -158,7 +159,7 @@ import WasmSystem
     private func time(of instant: ContinuousClock.Instant) -> UInt64 {
         let (seconds, attoseconds) = origin.duration(to: instant).components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        // Rounded up: a timer is never early. Two centuries are as good as any longer time.
+        // Rounded up: a timer is never early. A longer time is cut to two centuries.
         return UInt64(min(seconds, 1 << 33)) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
             + 1
     }

@@ -1,4 +1,4 @@
-// Invariant: `loop` is used by the thread alone from when it was started.
+// Invariant: only the thread uses `loop` after its start.
 
 import Synchronization
 import WasmSystem

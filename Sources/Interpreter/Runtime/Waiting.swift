@@ -2,13 +2,13 @@
 // aligned, and in bounds of a memory that never shrinks.
 //
 // Invariant: a place where a guest waits in the middle of an instruction is that of an atomic wait,
-// with the frame that the instruction names slots of.
+// with the frame that contains the instruction's slots.
 
 import Synchronization
 import WasmMachine
 import WasmValidator
 
-/// Wakes threads; 0 for a memory that no other thread can know.
+/// Wakes threads; 0 for a memory that no other thread can use.
 func runtimeNotify(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ count: UInt64
 ) -> UInt64 {
@@ -16,7 +16,7 @@ func runtimeNotify(
     return UInt64(shared.notify(at: address, count: UInt32(truncatingIfNeeded: count)))
 }
 
-/// Waits until the address is notified, and answers what the guest gets: 0, 1 or 2; or in the upper
+/// Waits until the address is notified, and returns the guest's result: 0, 1 or 2; or in the upper
 /// half the code of the trap that stops the guest, or `suspended`.
 func runtimeWait(
     _ cx: ContextPointer, _ memory: Int, _ address: UInt64, _ is64: Bool, _ expected: UInt64,
@@ -62,7 +62,7 @@ func runtimeMemoriesGrew(_ cx: ContextPointer) -> Bool {
 struct AtomicWait {
     let memory: SharedMemory
     let address: UInt64
-    /// Nothing but the end: the queue wakes the guest's cell.
+    /// Only the end: the queue wakes the guest's cell.
     let value: Wait
 
     /// - Parameter timeout: nanoseconds; negative for no limit.
@@ -74,13 +74,13 @@ struct AtomicWait {
         self.value = value
     }
 
-    /// What the guest gets if the wait is over; nil if it goes on.
+    /// The guest's result if the wait is over; nil if it continues.
     func result(_ cell: WakeCell) -> SharedMemory.WaitResult? {
-        // In this order: who is notified from here on is woken again.
+        // In this order: a notification after this point wakes the guest again.
         cell.reset()
         guard memory.isWaiting(cell, at: address) else { return .woken }
         guard let end = value.end, ContinuousClock.now >= end else { return nil }
-        // Who was notified at the last moment was woken.
+        // A guest that is no longer in the queue was notified at the last moment: it was woken.
         return memory.dequeue(cell, at: address) ? .timedOut : .woken
     }
 }
@@ -94,7 +94,7 @@ extension Store {
         return cell
     }
 
-    /// Parks the thread, whose cell is in the queue. Answers as `runtimeWait`.
+    /// Parks the thread, whose cell is in the queue. Returns the same as `runtimeWait`.
     fileprivate func wait(_ wait: AtomicWait) -> UInt64 {
         let cell = ownCell
         while true {
@@ -106,8 +106,8 @@ extension Store {
         }
     }
 
-    /// Looks whether an execution's wait is over, and if so, puts the result where the instruction
-    /// puts it and moves on behind it. Answers false if the guest still waits.
+    /// Checks whether an execution's wait is over, and if so, puts the result where the instruction
+    /// puts it and continues after it. Returns false if the guest still waits.
     func finish(
         _ wait: AtomicWait, of execution: Execution, _ accumulators: inout Accumulators
     ) throws -> Bool {
@@ -127,8 +127,8 @@ extension Store {
 }
 
 extension GuestPlace {
-    /// Puts the result of the `memory.atomic.wait` at this place where it belongs; returns where the
-    /// guest goes on.
+    /// Puts the result of the `memory.atomic.wait` at this place where it belongs; returns where
+    /// the guest continues.
     func finishAtomicWait(_ result: UInt64) -> GuestPlace {
         let field = UnsafeRawPointer(code).load(fromByteOffset: 8, as: UInt16.self)
         stack[Int(field)] = result

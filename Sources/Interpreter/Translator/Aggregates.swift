@@ -5,7 +5,7 @@ import WasmValidator
 
 /// How fields and elements in storage are read and written.
 private struct FieldAccess {
-    /// Of no meaning for vectors, which have instructions of their own.
+    /// Not used for vectors, which have instructions of their own.
     var read: Instruction.FieldRead
     /// From slots, and from the integer accumulator.
     var write: Instruction.FieldWrite
@@ -83,7 +83,7 @@ extension Translator {
 
     // MARK: New structures
 
-    /// Fields are taken from where they are: from homes and from locals.
+    /// Reads fields from where they are: from homes and from locals.
     private mutating func structNew(_ type: TypeIndex) {
         let layout = layout(type)
         guard layout.fields.count <= Self.fieldLimit else { return largeStructNew(type, layout) }
@@ -112,8 +112,9 @@ extension Translator {
         last.end = code.count
     }
 
-    /// Structures with more fields are made like arrays, by an instruction of four words: a thousand
-    /// fields that one call pushed would else be a thousand words, again and again.
+    /// Structures with more fields are made like arrays, by an instruction of four words. Otherwise
+    /// a thousand fields, pushed by a single call, would take a thousand words of code for each
+    /// such structure.
     private static let fieldLimit = 32
 
     private mutating func largeStructNew(_ type: TypeIndex, _ layout: StructureLayout) {
@@ -140,7 +141,7 @@ extension Translator {
     private mutating func pushCell(
         _ instruction: Instruction, _ type: TypeIndex, operands: Int, _ third: CodeWord
     ) {
-        // A collection scans the frame up to here: operands are in use.
+        // A collection scans the frame up to here: the operands are still in use.
         let end = nextHome
         drop(operands)
         pushResult(
@@ -262,7 +263,7 @@ extension Translator {
             emit(.arraySetFloat(access.valueClass == .double ? .double : .float), word: word)
             return
         }
-        // One local may be several of them; the accumulator serves one.
+        // One local may be several of these operands, but the accumulator holds only one of them.
         let inRegister = [array, index, value].filter { $0.form == .register }
         var form = Instruction.ElementWriteForm.slotSlotSlot
         if access.valueClass == .integer || value.form != .register, inRegister.count == 1 {
@@ -275,7 +276,7 @@ extension Translator {
         emit(.arraySet(access.write, form), word: word)
     }
 
-    // MARK: Arrays as wholes
+    // MARK: Whole arrays
 
     private mutating func aggregate(
         _ operation: AggregateOperation, _ type: TypeIndex, index: UInt32 = 0

@@ -1,4 +1,4 @@
-// Numeric instructions, selections, and the fusions among them.
+// Numeric instructions and selections, and how they fuse with each other.
 
 import WasmMachine
 
@@ -109,7 +109,7 @@ extension Translator {
         last.valueClass = operation.operandClass
     }
 
-    /// Whether the upper half of the 64 bits that the last instruction made is surely zero.
+    /// Whether the upper half of the 64 bits that the last instruction made is certainly zero.
     private mutating func isLastResultNarrow() -> Bool {
         guard last.is64, last.b.form == .immediate else { return false }
         switch last.kind {
@@ -136,7 +136,7 @@ extension Translator {
             slot: Int(entry.home), producer: comparison.start, instruction: instruction)
     }
 
-    /// The value keeps its bits and its slot and changes its type: no code at all.
+    /// Changes only the type of the value, which keeps its bits and its slot: emits no code.
     mutating func reinterpret(as valueClass: ValueClass) {
         guard !stack.isEmpty else { return }
         expose(1)

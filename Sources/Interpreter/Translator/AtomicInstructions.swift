@@ -1,5 +1,5 @@
-// Atomic accesses. Operands are taken from slots: fusing would gain nothing beside what the
-// processor does to keep other threads in step.
+// Atomic accesses. Operands are taken from slots: fusing would save nothing compared with what the
+// processor does to synchronise threads.
 
 import WasmMachine
 

@@ -3,7 +3,7 @@
 import WasmMachine
 
 extension Translator {
-    /// Pops the arguments of a call to their homes and answers the distance of the callee's frame.
+    /// Pops the arguments of a call to their homes; returns the distance of the callee's frame.
     private mutating func popArguments(_ callee: FunctionShape) -> Int {
         let frame = take(callee.parameters.count)
         let end = frame + callee.headerIndex + 2
@@ -11,7 +11,7 @@ extension Translator {
         return frame
     }
 
-    /// The results of a call are on the model; a single one is also in its accumulator.
+    /// Pushes the results of a call on the model; a single one is also in its accumulator.
     private mutating func pushResults(_ callee: FunctionShape) {
         registers = Registers()
         last = Emitted()
@@ -49,7 +49,7 @@ extension Translator {
         let index = pop()
         var selector = operand(index)
         if selector.form == .immediate { moveToSlot(&selector) }
-        // Arguments may be copied now; copies leave the accumulator alone.
+        // Arguments may be copied now; copies do not change the accumulator.
         let frame = popArguments(callee)
         let isNear = table == 0
         if !isNear { selector.form = .slot }
@@ -83,7 +83,8 @@ extension Translator {
         codeWord(frame, callee.headerIndex, shape.headerIndex, callee.parameterSlots)
     }
 
-    /// A callee elsewhere was called instead: its results, where its arguments were, are returned.
+    /// Emits a return of the results of a callee that could not replace this frame and was called
+    /// instead; they are where its arguments were.
     private mutating func returnResults(_ callee: FunctionShape) {
         pushResults(callee)
         emitReturn(isObserved: false)
@@ -160,7 +161,7 @@ extension Translator {
         _ = pop()
     }
 
-    /// The same entry again, now surely in a slot.
+    /// Pushes the same entry again, now certainly in a slot.
     mutating func repush(_ entry: Entry) {
         if entry.kind == .local {
             pushLocal(entry.local)

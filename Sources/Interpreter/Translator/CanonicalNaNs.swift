@@ -1,11 +1,12 @@
-// Canonical NaNs, if the engine is to give them: one more instruction behind every operation that may
-// choose among NaNs. It takes the value from the accumulator, as the next operation would; in between
-// there is nothing to fuse.
+// Canonical NaNs, if the engine is configured for them: one more instruction after every operation
+// that may choose among NaNs. It takes the value from the accumulator, as the next operation would.
+// No fusion spans it.
 
 import WasmMachine
 
 extension Translator {
-    /// Makes a NaN on top of the operand stack the canonical one, if `opcode` may have made another.
+    /// Makes a NaN on top of the operand stack the canonical one, if `opcode` may have made
+    /// another.
     mutating func canonicalize(after opcode: Opcode) {
         if let valueClass = Self.scalarResult(of: opcode) {
             let instruction = Instruction.floatCanonicalize(

@@ -3,7 +3,7 @@
 import WasmMachine
 import WasmValidator
 
-/// What a cast lets pass, as instructions say it.
+/// What a cast accepts, in the form that instructions encode.
 private struct CastPattern {
     var target: Instruction.CastTarget
     /// The header of objects of exactly the type.

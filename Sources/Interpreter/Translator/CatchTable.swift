@@ -1,12 +1,12 @@
-// Invariant: a table changes only while its function is translated, by the thread that does so; from
-// the moment when the code is published it lives unchanged as long as the code.
+// Invariant: a table changes only while its function is translated, by the thread that does so;
+// once the code is published, the table lives unchanged as long as the code.
 
 import WasmMachine
 
-/// What code of one function catches: looked at when an exception is thrown, never before.
+/// What the code of one function catches; read only when an exception is thrown.
 ///
-/// A `try_table` or `try` is a region of code with clauses in order. Regions are nested, so each
-/// knows the one around it, which is asked when none of its own clauses fits.
+/// A `try_table` or `try` is a region of code with clauses in order. Regions are nested: if none of
+/// a region's own clauses fits, the search continues in the region around it.
 final class CatchTable: @unchecked Sendable {
     struct Clause {
         /// The tag's index in the module, or -1 for all exceptions.
@@ -15,10 +15,10 @@ final class CatchTable: @unchecked Sendable {
         var payload: Int32
         /// The slot that a reference to the exception goes to, or -1 for none.
         var reference: Int32
-        /// The word of the code that runs next; the clause before with the same label while the
-        /// place of the label is not known.
+        /// The word of the code that runs next. While the place of the label is not known: the
+        /// previous clause with the same label.
         var target: Int32
-        /// The clause of the region that is asked next, or -1.
+        /// The clause of the region that is tried next, or -1.
         var next: Int32 = -1
     }
 
@@ -43,7 +43,7 @@ final class CatchTable: @unchecked Sendable {
 
     var isEmpty: Bool { clauses.isEmpty }
 
-    // MARK: Making it
+    // MARK: Building
 
     /// A new region without clauses.
     func addRegion(in parent: Int) -> Int {
@@ -51,12 +51,12 @@ final class CatchTable: @unchecked Sendable {
         return regions.count - 1
     }
 
-    /// Exceptions that no clause of `region` fits go to `parent` next.
+    /// Exceptions that fit no clause of `region` go to `parent` next.
     func setParent(_ parent: Int, of region: Int) {
         regions[region].parent = Int32(truncatingIfNeeded: parent)
     }
 
-    /// Adds a clause behind those that the region has.
+    /// Adds a clause after those that the region has.
     @discardableResult
     func add(_ clause: Clause, to region: Int) -> Int {
         let index = Int32(truncatingIfNeeded: clauses.count)
@@ -82,7 +82,7 @@ final class CatchTable: @unchecked Sendable {
         }
     }
 
-    /// Code from `word` on belongs to `region`. Answers whether that is a change.
+    /// Code from `word` on belongs to `region`. Returns whether that is a change.
     @discardableResult
     func mark(_ word: Int, _ region: Int) -> Bool {
         let current = transitions.last.map { Int($0.region) } ?? Self.none
@@ -95,7 +95,7 @@ final class CatchTable: @unchecked Sendable {
         return true
     }
 
-    // MARK: Asking it
+    // MARK: Lookup
 
     /// The innermost region that the code at `word` belongs to, or `none`.
     func region(at word: Int) -> Int {
@@ -119,7 +119,7 @@ final class CatchTable: @unchecked Sendable {
         }
     }
 
-    /// The clauses of a region in the order in which they are asked.
+    /// The clauses of a region in the order in which they are tried.
     func clauses(of region: Int) -> [Clause] {
         var result: [Clause] = []
         var index = contents(of: region).first
@@ -136,7 +136,7 @@ final class CatchTable: @unchecked Sendable {
     }
 }
 
-/// What unwinding knows of a place in the code.
+/// What unwinding needs of a place in the code.
 struct UnwindingSite {
     var code: CodePointer
     /// The first word of the function's code.

@@ -2,11 +2,11 @@
 struct CodeOptions: OptionSet {
     let rawValue: UInt8
 
-    /// Observes entry to a function and return.
+    /// Observes calls of functions and their returns.
     static let callProbes = CodeOptions(rawValue: 1)
     /// Counts at the beginning of blocks.
     static let blockProbes = CodeOptions(rawValue: 2)
-    /// Returns the canonical NaN where several are possible.
+    /// Replaces NaNs by the canonical one where several are possible.
     static let canonicalNaNs = CodeOptions(rawValue: 4)
     /// Zeroes all locals, also those that are written before they are read.
     static let zeroedLocals = CodeOptions(rawValue: 8)

@@ -1,5 +1,5 @@
-// Invariant: blocks do not overlap, and each ends with a word that holds no code: an address just after
-// the code of one block is never the start of another.
+// Invariant: blocks do not overlap, and each ends with a word that holds no code: an address just
+// after the code of one block is never the start of another.
 
 import WasmMachine
 
@@ -14,11 +14,12 @@ struct CodeBlock {
     /// What the code is charged to: the account of the program whose call caused the translation.
     private(set) var account: ResourceAccount?
 
-    /// What there is beside a function's code, without its handlers of exceptions.
+    /// Bytes that each block needs beside its code, not counting exception handlers.
     private static let ownByteCount = 256
     var byteCount: Int { 8 * words + Self.ownByteCount }
 
-    /// Copies code to where it stays, makes the counters that it asks for and tells it where they are.
+    /// Copies code to its final place, allocates the counters that it needs and fills in their
+    /// addresses.
     init(_ code: TranslatedCode) {
         start = .allocate(capacity: code.words.count + 1)
         start.initialize(from: code.words, count: code.words.count)
@@ -42,20 +43,20 @@ struct CodeBlock {
     }
 }
 
-/// Finds the block of code that an address is in, while blocks are added in between.
+/// Finds the block of code that contains an address. Blocks may be added between searches.
 ///
-/// Blocks are in sorted lists, each longer than the next: adding one and asking for one costs, on
-/// average, the logarithm of their number, in whatever order that happens.
+/// Blocks are in sorted lists, each longer than the next: adding and finding one takes, on average,
+/// the logarithm of their number, in any order of these calls.
 struct CodePlaces {
     private typealias Place = (function: Int, block: CodeBlock)
 
     private var lists: [[Place]] = []
-    /// What was added since the last question.
+    /// Blocks added since the last search, not sorted yet.
     private var added: [Place] = []
 
     mutating func add(_ block: CodeBlock, of function: Int) { added.append((function, block)) }
 
-    /// The block that `code` points into, or just behind, and its function.
+    /// The block that `code` points into, or just after, and its function.
     mutating func place(of code: CodePointer) -> (function: Int, block: CodeBlock)? {
         if !added.isEmpty { merge() }
         for list in lists {

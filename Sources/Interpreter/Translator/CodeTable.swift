@@ -1,9 +1,9 @@
 // Register code of a module: stubs that translate, then the code itself.
 //
 // Invariants: `entries[i]` is always the address of valid code, a stub or the function's; it
-// changes once, with release ordering, after the code is complete. Whoever reads it follows the
-// pointer, so that the code it leads to is complete too. Code lives as long as the table. A `Translator`
-// and what it makes belong to one thread until the code is published; no lock is held meanwhile.
+// changes once, with release ordering, after the code is complete. A reader follows the pointer, so
+// the code that it reads is complete too. Code lives as long as the table. A `Translator` and what
+// it makes belong to one thread until the code is published; no lock is held meanwhile.
 
 import Synchronization
 import WasmMachine
@@ -15,15 +15,15 @@ import WasmValidator
 final class CodeTable: Sendable {
     /// Where each defined function starts.
     nonisolated(unsafe) let entries: UnsafeMutablePointer<Atomic<UInt>>
-    /// Two words a function: the instruction that translates, and the function's index.
+    /// Two words for each function: the instruction that translates, and the function's index.
     private nonisolated(unsafe) let stubs: CodePointer
     private let count: Int
-    /// Fuel for the translation of all functions. Each instance pays it when it is made, whether the
-    /// functions are translated early, late or for another store, so that what a program uses up
-    /// does not depend on that.
+    /// Fuel for the translation of all functions. Each instance pays it when it is made, whether
+    /// the functions are translated early, late or for another store, so that a program's fuel does
+    /// not depend on that.
     ///
-    /// One unit for each KiB of bodies of 64 KiB or more; smaller bodies cost less to translate than
-    /// a few calls of them.
+    /// One unit for each KiB of bodies of 64 KiB or more. Translating a smaller body costs less
+    /// than a few calls of it.
     let fuel: UInt64
     private let module: ValidModule
     private let layout: ContextLayout
@@ -31,7 +31,8 @@ final class CodeTable: Sendable {
     private let options: CodeOptions
     private let state: Mutex<State>
 
-    /// Counts translations of large bodies that ended: what those wait on who need the same function.
+    /// Counts finished translations of large bodies: threads that need the same function wait on
+    /// it.
     private nonisolated(unsafe) let endedCount: Futex.Word
 
     private struct State: @unchecked Sendable {
@@ -39,14 +40,14 @@ final class CodeTable: Sendable {
         var translators: [Translator] = []
         /// Functions with large bodies that some thread translates.
         var busy: Set<Int> = []
-        /// What all translations took.
+        /// The time that all translations took.
         var duration = Duration.zero
         var wordCount = 0
         /// By the index of the defined function.
         var blocks = IntegerMap<CodeBlock>()
         /// The blocks by address, for backtraces and exceptions.
         var places = CodePlaces()
-        /// Where code came from, as far as backtraces asked.
+        /// File offsets of words of code that backtraces looked up.
         var offsets: [CodePlace: Int] = [:]
     }
 
@@ -104,15 +105,16 @@ final class CodeTable: Sendable {
 
     // MARK: Translation
 
-    /// The code of a defined function; translates it if nobody has.
+    /// The code of a defined function; translates it if that was not done yet.
     ///
     /// Two threads that need the same function at the same time both translate it, and the first to
-    /// finish publishes; if the body is large, the second waits instead, as long as its client may.
+    /// finish publishes; if the body is large, the second waits instead, as long as its client may
+    /// wait.
     ///
     /// The code is charged to the account of the client's store, if it has one.
     ///
-    /// - Throws: `stopped` if the client must not wait any longer, `noRoom` if its program has no room for
-    ///   the code. Then nothing has happened.
+    /// - Throws: `stopped` if the client must not wait any longer, `noRoom` if its program has no
+    ///   room for the code. Then nothing has happened.
     func translate(
         _ definedFunction: Int, for client: TranslationClient
     ) throws(TranslationError) -> CodePointer {
@@ -125,16 +127,17 @@ final class CodeTable: Sendable {
             case .mine(let translator):
                 return try translate(definedFunction, isLarge, for: client, with: translator)
             case .busy:
-                // Somebody else's end is not told to the client's handle: look from time to time.
+                // A stop of the client does not wake this wait, so check for one from time to time.
                 Futex.wait(endedCount, while: seen, nanoseconds: 500_000)
                 if let stop = client.stop { throw .stopped(stop) }
             }
         }
     }
 
-    /// Bytes of a body that take a millisecond or more: it is worth waiting for another thread.
+    /// Bodies from this many bytes on take a millisecond or more to translate, so it is worth
+    /// waiting for another thread.
     private static let largeBodySize = 64 << 10
-    /// Words that a translator may have room for and be kept.
+    /// A translator whose code array has capacity for more words is not kept.
     private static let keptCapacity = 1 << 17
 
     private enum Claim {
@@ -162,7 +165,7 @@ final class CodeTable: Sendable {
         let start = ContinuousClock.now
         var translator = free.take() ?? makeTranslator()
         translator.client = client
-        // No `Result`: see `HashIndex` for what the first use of such a type costs.
+        // Without `Result`: see `HashIndex` for what the first use of such a type costs.
         var made: CodeBlock?
         var failure: TranslationError?
         do throws(TranslationError) {
@@ -198,7 +201,7 @@ final class CodeTable: Sendable {
         return code
     }
 
-    /// Translates every function, until the work is cancelled. Answers the indices of those that
+    /// Translates every function, until the work is cancelled. Returns the indices of those that
     /// cannot be translated; nil if it was cancelled.
     @discardableResult
     func translateAll(cancellation: Cancellation? = nil) -> [Int]? {
@@ -225,9 +228,9 @@ final class CodeTable: Sendable {
         state.withLock { $0.blocks[definedFunction]?.counters }
     }
 
-    // MARK: Where code comes from
+    // MARK: Source locations
 
-    /// The defined function whose code `code` points into (or just behind), if any, and how many
+    /// The defined function whose code `code` points into (or just after), if any, and how many
     /// words into it.
     func function(containing code: CodePointer) -> (index: Int, word: Int)? {
         let stub = code - stubs
@@ -243,17 +246,16 @@ final class CodeTable: Sendable {
         return stub < 0 || stub >= 2 * count
     }
 
-    /// Slots that a frame of the function uses whose code `code` points into; 0 if it is not of this
+    /// Slots of a frame of the function whose code `code` points into; 0 if it is not of this
     /// module.
     func slotCount(at code: CodePointer) -> Int {
         guard let (index, _) = function(containing: code) else { return 0 }
-        // Before its code runs, a frame is arguments and header.
+        // Before its code runs, a frame is only arguments and header.
         let translated = state.withLock { $0.blocks[index]?.slotCount }
         return translated ?? headerIndex(of: index) + 2
     }
 
-    /// What unwinding must know of the code at `code`, which was translated; nil if it is not of
-    /// this module.
+    /// The unwinding data of `code`, which was translated; nil if it is not of this module.
     func site(of code: CodePointer) -> UnwindingSite? {
         let found = state.withLock { state in
             state.places.place(of: code).map {
@@ -268,7 +270,7 @@ final class CodeTable: Sendable {
     }
 
     /// The code of a function with the file offset that each part of it comes from. Translates
-    /// anew, so that nothing of this need be kept.
+    /// again, so that these need not be kept.
     func annotated(
         _ definedFunction: Int
     ) throws(TranslationError) -> (code: TranslatedCode, positions: [(word: Int, offset: Int)]) {
@@ -278,10 +280,10 @@ final class CodeTable: Sendable {
         return (code, translator.positions)
     }
 
-    /// The file offset of the instruction whose code has word `word`; nil if it takes longer than a
-    /// quarter of a second to find out, as in a function of megabytes.
+    /// The file offset of the instruction whose code contains word `word`; nil if that takes longer
+    /// than a quarter of a second to find, as in a function of megabytes.
     ///
-    /// Cost: that of translating the function up to there; the last answers are kept.
+    /// Cost: that of translating the function up to there; the latest results are kept.
     func offset(ofWord word: Int, in definedFunction: Int) -> Int? {
         let place = CodePlace(function: definedFunction, word: word)
         if let known = state.withLock({ $0.offsets[place] }) { return known }

@@ -1,10 +1,10 @@
-// Conditional branches, and what they fuse with: comparisons, tests, loads, the ends of loops.
+// Conditional branches, and their fusions with comparisons, tests, loads and the ends of loops.
 
 import WasmMachine
 
 extension Translator {
-    /// Emits a branch on the topmost operand, which it pops: taken when the condition holds, or when
-    /// it does not if `negated`.
+    /// Emits a branch on the topmost operand, which it pops: taken when the condition holds, or
+    /// when it does not if `negated`.
     ///
     /// - Parameter loop: the loop that it branches back to; forward otherwise.
     /// - Returns: the instruction, and where its offset goes; the latter is negative if a fused
@@ -15,7 +15,7 @@ extension Translator {
         branch(on: operand(pop()), negated, loop)
     }
 
-    /// The same for a condition that was popped. May take back the instructions that computed it.
+    /// The same for a condition that was popped. May remove the instructions that computed it.
     private mutating func branch(
         on condition: Operand, _ negated: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int) {
@@ -49,7 +49,7 @@ extension Translator {
                 word: codeWord(0, value.slot)))
     }
 
-    /// Whether a popped operand is what the last instruction made.
+    /// Whether a popped operand is the result of the last instruction.
     private mutating func isLastResult(_ operand: Operand) -> Bool {
         operand.isTemporary && operand.form != .immediate && last.end == code.count
             && last.destination == operand.slot && last.destination >= operandBase
@@ -65,8 +65,8 @@ extension Translator {
         loop == nil ? .forward : .loop
     }
 
-    /// `eqz` before the branch: the branch tests the operand for zero itself, or what made the
-    /// operand becomes part of the branch.
+    /// `eqz` before the branch: the branch tests the operand for zero itself, or fuses with the
+    /// instruction that made the operand.
     private mutating func branchOnZero(
         _ test: Emitted, _ negated: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int) {
@@ -135,8 +135,8 @@ extension Translator {
                 word: codeWord(test.b.slot, first)))
     }
 
-    /// Branches on the operands of `test`, two integers; the instruction that compared them was
-    /// taken back.
+    /// Branches on the operands of `test`, two integers, whose comparison was removed from the
+    /// code.
     private mutating func branch(
         on test: Emitted, _ condition: Instruction.IntegerCondition, isWide: Bool, _ loop: Int?
     ) -> (instruction: Int, half: Int) {
@@ -170,7 +170,7 @@ extension Translator {
     ) -> (instruction: Int, half: Int)? {
         if test.a.form == .immediate || test.b.form == .register { return nil }
         let isImmediate = test.b.form == .immediate
-        // The condition looks at 32 bits.
+        // The condition tests 32 bits.
         if test.is64 && !(isImmediate && test.b.bits <= UInt64(UInt32.max)) { return nil }
         let isWide = isImmediate && !fitsSigned16(test.b.bits, is64: test.is64)
         rewind()
@@ -187,7 +187,7 @@ extension Translator {
         let sum = last
         guard sum.kind == .increment || sum.kind == .incrementBySlot, sum.end == code.count,
             sum.is64 == test.is64, !test.a.isTemporary, test.a.slot == sum.destination,
-            // The limit is read before the sum is stored.
+            // The fused instruction reads the limit before it stores the sum.
             test.b.form == .immediate || test.b.slot != sum.destination
         else { return nil }
         let distance = labels[loop].start - sum.start
@@ -289,7 +289,7 @@ extension Translator {
         return Instruction.BranchedLoad(load)
     }
 
-    /// A load before the comparison `test`, which was taken back: all three are one instruction.
+    /// A load before the comparison `test`, which was removed: all three are one instruction.
     private mutating func branchOnLoad(
         _ test: Emitted, _ condition: Instruction.IntegerCondition, _ loop: Int?
     ) -> (instruction: Int, half: Int)? {

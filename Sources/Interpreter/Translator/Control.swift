@@ -5,8 +5,8 @@ import WasmMachine
 extension Translator {
     // MARK: Blocks
 
-    /// Opens a block, loop or if. Operands that stand for locals are moved to their homes, since
-    /// the construct may assign the locals on some ways only.
+    /// Opens a block, loop or if. Operands that are locals are moved to their homes, since only
+    /// some of the construct's paths may assign the locals.
     mutating func open(_ kind: Label.Kind, _ type: BlockType) {
         let condition = kind == .if ? pop() : nil
         let types = labelTypes(type)
@@ -26,7 +26,7 @@ extension Translator {
             label.assignedAtEntry = assigned
         }
         if kind == .loop {
-            // Better here than in the loop.
+            // Charge here rather than in the loop.
             if code.count - lastCharge >= Self.chargedWords / 2 { chargeStretch() }
             bindLabel()
             label.start = code.count
@@ -75,7 +75,7 @@ extension Translator {
         }
         let isTarget = label.fixup >= 0 || label.elseFixup >= 0 || label.clause >= 0
         if label.elseFixup >= 0 {
-            // No else part: the condition was false, the parameters are the results.
+            // No else part: if the condition was false, the parameters are the results.
             resolve(label.elseFixup)
             assigned = label.assignedAtEntry
             noteAssigned(labels.count - 1)
@@ -95,14 +95,14 @@ extension Translator {
         truncate(to: label.height)
         if isTarget || label.kind == .loop { bindLabel() } else { registers.keepStores() }
         pushAll(label.results)
-        // Results were moved, or are where they were; the window does not know of their entries.
+        // Results were moved, or are where they were; the window is not valid for their entries.
         last = Emitted()
         previous = Emitted()
     }
 
     // MARK: Moving operands to a label
 
-    /// Emits what moves the topmost operands, which have these classes and stay on the model, to the
+    /// Emits moves of the topmost operands, which have these classes and stay on the model, to the
     /// slots from `home` on. More than two must be in their homes already or are moved there.
     mutating func moveOperands(_ classes: Range<Int>, to home: Int) {
         let count = classes.count
@@ -212,8 +212,8 @@ extension Translator {
         registers.keepStores()
     }
 
-    /// Moves the operands of a branch so far that the branch itself need not change the model:
-    /// what it emits runs on one of two ways only.
+    /// Moves the operands of a branch so far that the branch itself need not change the model,
+    /// since the code that it emits runs on one of two paths only.
     mutating func prepareOperands(of label: Int) {
         let classes = carried(label)
         if classes.count > 2 || (label == 0 && returnOverlaps(classes.count)) { settle(classes) }
@@ -238,21 +238,21 @@ extension Translator {
         previous = Emitted()
     }
 
-    /// Every target's offset is in the table; targets that need moves have them behind it, once a
-    /// label.
+    /// Every target's offset is in the table; the moves for targets that need some follow the
+    /// table, once for each label.
     mutating func branchTable() throws(DecodingError) {
         let targets = try reader.labelCount()
         let index = pop()
         var selector = operand(index)
         if selector.form == .immediate { moveToSlot(&selector) }
-        // All targets carry as many operands of the same classes; whether those need moves is a
-        // question of their place.
+        // All targets carry the same number of operands of the same classes; whether they need
+        // moves depends on where the operands are.
         let classes = carried(labelIndex(try peekLabel()))
         let count = classes.count
         if count == 1 { expose(1) }
         let home = count == 1 ? Int(stack[stack.count - 1].home) : settle(classes)
         let areInHomes = count != 1 || stack[stack.count - 1].kind == .temporary
-        // Values that do not begin at 0 have something added before.
+        // An addition to the index before the branch becomes part of it.
         var addend = 0
         if isLastResult(index), last.kind == .add, last.valueClass == .integer, !last.is64,
             last.a.form != .immediate, last.b.form == .immediate,
@@ -297,7 +297,8 @@ extension Translator {
 
     // MARK: Returns
 
-    /// Whether writing two results to the slots from 0 on would overwrite one that is still to move.
+    /// Whether writing two results to the slots from 0 on would overwrite one that is not moved
+    /// yet.
     private mutating func returnOverlaps(_ count: Int) -> Bool {
         guard count == 2 else { return false }
         expose(2)
@@ -306,9 +307,9 @@ extension Translator {
         }
     }
 
-    /// Returns the topmost operands, which stay on the model.
+    /// Emits a return of the topmost operands, which stay on the model.
     ///
-    /// - Parameter isObserved: it is a return of the function, and no tail call's.
+    /// - Parameter isObserved: whether it is a return of the function, and not that of a tail call.
     mutating func emitReturn(isObserved: Bool = true) {
         if isObserved { probeCall(isReturn: true) }
         let header = shape.headerIndex

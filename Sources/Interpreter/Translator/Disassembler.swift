@@ -52,7 +52,7 @@ struct Disassembler {
             .joined(separator: " ")
     }
 
-    /// `br_table` is followed by its offsets, two a word, and `struct.new` by its fields.
+    /// `br_table` is followed by its offsets, two in each word, and `struct.new` by its fields.
     private static func tableWords(
         _ choices: [InstructionChoice], _ words: [CodeWord], _ word: Int
     ) -> Int {

@@ -1,4 +1,4 @@
-// Writing code words, and the window of the last two instructions that fusions look at.
+// Writing code words, and the window of the last two instructions, which fusions examine.
 
 import WasmMachine
 
@@ -23,7 +23,7 @@ private func field(_ value: Int) -> CodeWord { UInt64(UInt16(truncatingIfNeeded:
 extension Translator {
     // MARK: Instructions
 
-    /// Emits an instruction of two words and forgets the window. Answers where it starts.
+    /// Emits an instruction of two words and clears the window. Returns where it starts.
     @discardableResult
     mutating func emit(_ instruction: Instruction, word: CodeWord) -> Int {
         let start = code.count
@@ -53,7 +53,7 @@ extension Translator {
         last.end = code.count
     }
 
-    /// Takes the last instruction back. The accumulators hold what they held before it.
+    /// Removes the last instruction. The accumulators then hold what they held before it.
     mutating func rewind() {
         code.removeSubrange(last.start...)
         registers = last.before
@@ -61,7 +61,7 @@ extension Translator {
         previous = Emitted()
     }
 
-    /// Something can jump here: nothing is known of accumulators or of what ran before.
+    /// A jump may lead here, so the accumulators and the instructions before are unknown.
     mutating func bindLabel() {
         registers = Registers()
         last = Emitted()
@@ -74,7 +74,7 @@ extension Translator {
     /// - Parameters:
     ///   - word: word 1 without the destination.
     ///   - before: what the accumulators held before operands were taken from them.
-    ///   - droppable: the next instruction number is the variant that leaves the slot alone.
+    ///   - droppable: the next instruction number is the variant that does not write the slot.
     mutating func pushResult(
         _ instruction: Instruction, word: CodeWord, third: CodeWord? = nil,
         _ valueClass: ValueClass, before: Registers, kind: Emitted.Kind = .other,
@@ -96,7 +96,7 @@ extension Translator {
 
     // MARK: Moves
 
-    /// Copies the value of an entry that is no constant.
+    /// Copies the value of an entry that is not a constant.
     mutating func emitCopy(to destination: Int, of entry: Entry) {
         let source = slot(of: entry)
         if entry.valueClass == .vector {
@@ -113,7 +113,7 @@ extension Translator {
             let first = code[last.start + 1]
             code[last.start] = Instruction.copyTwo.handler
             code[last.start + 1] = first & 0xffff_ffff | codeWord(0, 0, destination, source)
-            // It writes two slots: nobody may take it for what made one operand.
+            // It writes two slots, so it must not be taken for the producer of one operand.
             last.kind = .other
             last.destination = -1
         } else if last.kind == .constant, last.end == code.count, last.destination != source,
@@ -139,7 +139,7 @@ extension Translator {
         if bits <= 0xffff, last.end == code.count,
             last.kind == .copy || last.kind == .constant
         {
-            // One instruction with the copy or the constant before.
+            // One instruction together with the copy or the constant before.
             let first = code[last.start + 1]
             let isCopy = last.kind == .copy
             code[last.start] =
@@ -187,7 +187,8 @@ extension Translator {
         }
     }
 
-    /// The branch at `instruction` goes to `label`: now if that is known, else at its end.
+    /// The branch at `instruction` goes to `label`: sets its offset now if the place of the label
+    /// is known, else at the label's end.
     mutating func connect(_ label: Int, _ instruction: Int, half: Int) {
         if labels[label].kind == .loop {
             setOffset(half, from: instruction, to: labels[label].start)
@@ -198,7 +199,7 @@ extension Translator {
         labels[label].fixup = fixups.count - 1
     }
 
-    /// All of a label's forward branches lead here.
+    /// Connects all forward branches of a label, which lead here.
     mutating func resolve(_ first: Int) {
         var index = first
         while index >= 0 {
@@ -208,7 +209,7 @@ extension Translator {
         }
     }
 
-    /// What is assigned now is assigned on one more way to the label's end.
+    /// Adds a path to the label's end, where a local counts as assigned if it is on all paths.
     mutating func noteAssigned(_ label: Int) {
         if labels[label].assignedAtEnd == nil {
             labels[label].assignedAtEnd = assigned

@@ -1,11 +1,11 @@
 // Exceptions. Handlers are recorded in the `CatchTable`; entering and leaving a region emits
 // nothing.
 //
-// A handler is the label of its clause: when it is reached, the operands below the label are where
-// they were when the region began, and the content of accumulators is unknown.
+// A handler is the label of its clause. When it is reached, the operands below the label are where
+// they were when the region began, and the content of the accumulators is unknown.
 
 extension Translator {
-    /// Returns why an instruction is refused that is not about exceptions.
+    /// Returns why an instruction that is not about exceptions is refused.
     mutating func exceptionInstruction(
         _ opcode: Opcode
     ) throws(DecodingError) -> TranslationError? {
@@ -55,7 +55,7 @@ extension Translator {
     /// Code from here on belongs to the region of the innermost construct.
     mutating func enterRegion() { mark(region) }
 
-    /// Code from here on has left its handlers: a tail call.
+    /// Code from here on belongs to no region: a tail call leaves the function's handlers.
     mutating func leaveRegions() { mark(CatchTable.none) }
 
     private mutating func mark(_ region: Int) {
@@ -113,7 +113,7 @@ extension Translator {
         }
     }
 
-    // MARK: Before 3.0
+    // MARK: Legacy exceptions
 
     /// Ends the body of a `try`, or one of its catch bodies, and begins a catch body: for
     /// exceptions with a tag or for all others. Below the payload is an operand for a reference to
@@ -152,8 +152,8 @@ extension Translator {
         isUnreachable = true
     }
 
-    /// Ends a `try` whose exceptions go to the handlers of another label, which is counted from the
-    /// construct around it.
+    /// Ends a `try` whose exceptions go to the handlers of another label. `depth` is counted from
+    /// the construct around the `try`.
     private mutating func delegate(_ depth: UInt32) {
         let index = labels.count - 1
         let target = labels[index - 1 - Int(depth)].region

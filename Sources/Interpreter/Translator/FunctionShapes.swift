@@ -15,9 +15,9 @@ struct FunctionShape {
 /// The shapes of all function types of a module, by type index.
 struct FunctionShapes {
     private(set) var shapes: [FunctionShape] = []
-    /// Starts with one of every class, for blocks with a single result.
+    /// Starts with each class once, for blocks with a single result.
     private(set) var classes: [ValueClass] = [.integer, .float, .double, .vector]
-    /// The slots of all classes before each one, and of all; wraps around.
+    /// The number of slots of all classes before each one, and of all; wraps around.
     private var slotSums: [UInt32] = [0, 1, 2, 3, 5]
 
     init(_ types: [SubType]) {

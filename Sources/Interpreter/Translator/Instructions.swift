@@ -16,8 +16,8 @@ extension Translator {
         }
     }
 
-    /// Control, variables and constants, which are the most frequent; then the others. Returns why an
-    /// instruction is refused.
+    /// Control, variables and constants, which are the most frequent; then the others. Returns why
+    /// an instruction is refused.
     private mutating func instruction(
         _ opcode: Opcode
     ) throws(DecodingError) -> TranslationError? {
@@ -73,7 +73,7 @@ extension Translator {
         return nil
     }
 
-    /// Instructions that are rows of the instruction set.
+    /// Instructions that are rows of the instruction table.
     private mutating func row(_ opcode: Opcode) throws(DecodingError) -> TranslationError? {
         if let operation = BinaryOperation(opcode) {
             binary(operation)

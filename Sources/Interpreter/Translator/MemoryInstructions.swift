@@ -3,8 +3,7 @@
 import WasmMachine
 
 extension Translator {
-    /// An address that one of the addressing forms of memory 0 covers, and fields 1 to 3 (and the
-    /// upper half) of word 1.
+    /// An addressing form of memory 0, and fields 1 to 3 (and the upper half) of word 1.
     typealias Addressing = (form: Instruction.Address, fields: CodeWord)
 
     /// The same for scalars, which have more forms.
@@ -63,7 +62,7 @@ extension Translator {
         switch addressing.form {
         case .plain(let form): instruction = .load(load, form, .toSlot)
         case .scaled(let form):
-            // Whatever is larger than a byte has scaled forms.
+            // All sizes above a byte have scaled forms.
             guard let scaled = Instruction.ScaledLoad(load) else { return }
             instruction = .loadScaled(scaled, form, .toSlot)
         }
@@ -79,7 +78,7 @@ extension Translator {
     }
 
     /// Makes one instruction of the load that was just emitted and this one, whose address is in a
-    /// slot, if both are of a kind and neither needs an accumulator.
+    /// slot, if both are of the same kind and neither needs an accumulator.
     private mutating func loadTwo(_ load: Instruction.Load, _ fields: CodeWord) -> Bool {
         guard let pair = Instruction.LoadPair(load) else { return false }
         let first = last
@@ -126,7 +125,7 @@ extension Translator {
         switch addressing.form {
         case .plain(let form): instruction = .store(store, form, isImmediate ? .immediate : .slot)
         case .scaled(let form):
-            // Whatever is larger than a byte has scaled forms.
+            // All sizes above a byte have scaled forms.
             guard let scaled = Instruction.ScaledStore(store) else { return }
             instruction = .storeScaled(scaled, form, isImmediate ? .immediate : .slot)
         }
@@ -160,7 +159,7 @@ extension Translator {
         return true
     }
 
-    /// Stores the accumulator, if the address does not need it too.
+    /// Stores from the accumulator, if the address does not need it too.
     private mutating func storeRegister(
         _ operation: StoreOperation, _ source: Operand, _ address: Entry, _ offset: UInt64
     ) -> Bool {
@@ -196,8 +195,8 @@ extension Translator {
         return sum <= 0xffff_ffff ? codeWord(0, 0, unsigned: UInt32(truncatingIfNeeded: sum)) : nil
     }
 
-    /// The addressing form for a popped address. May take back the instruction that computed it.
-    /// What the accumulators held before it is then in `addressRegisters`.
+    /// The addressing form for a popped address. May remove the instruction that computed it.
+    /// `addressRegisters` is then what the accumulators held before that instruction.
     mutating func address(_ entry: Entry, _ offset: UInt64) -> Addressing {
         addressRegisters = registers
         if isLastResult(entry), offset <= 0xffff,
@@ -310,7 +309,7 @@ extension Translator {
         }
     }
 
-    /// An element of a static array: the sum is of the index, shifted, and the array's address.
+    /// An element of a static array: the sum of the shifted index and the array's address.
     private mutating func absorbShift(
         _ sum: Emitted, _ offset: Int, _ scale: Int
     ) -> ScalarAddressing? {
@@ -337,7 +336,7 @@ extension Translator {
     mutating func memorySize(_ memory: UInt32) {
         let before = registers
         if module.memories[Int(memory)].isShared {
-            // Other threads may have grown it: growing by nothing asks how large it is now.
+            // Other threads may have grown it: growing by 0 pages returns the current size.
             push(.constant, .integer, value: 0)
             memoryGrow(memory)
         } else if isNear(memory), module.memories.first?.pageSizeLog2 == 16 {
@@ -359,7 +358,7 @@ extension Translator {
         pushResult(
             .memoryGrow, word: codeWord(0, delta, Int(memory), is64 ? 1 : 0), .integer,
             before: before, droppable: false)
-        // Going on after growth reloads the accumulators.
+        // The handler reloads the accumulators after growth.
         let slot = registers.integer
         registers = Registers()
         registers.integer = slot

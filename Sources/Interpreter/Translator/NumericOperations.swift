@@ -1,5 +1,5 @@
-// What the translator must know of numeric operators and accesses to memory. Which instruction has
-// which is in the generated `OperatorRows.swift`.
+// Descriptions of numeric operators and accesses to memory. The generated `OperatorRows.swift` maps
+// instructions to them.
 
 import WasmMachine
 

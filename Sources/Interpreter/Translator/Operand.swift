@@ -27,8 +27,8 @@ struct Entry {
         /// The value is that of a local, which has not changed since.
         case local
         case constant
-        /// Several values, each in its home slot: pushing and popping a thousand results of a call
-        /// takes no longer than one.
+        /// Several values, each in its home slot, so that pushing and popping a thousand results of
+        /// a call takes no longer than one.
         case run
     }
 
@@ -38,10 +38,10 @@ struct Entry {
     var home: Int32
     /// The home of the next entry.
     private(set) var end: Int32
-    /// Local: the next deeper entry that stands for the same local, or -1.
+    /// Local: the next deeper entry for the same local, or -1.
     var nextAlias: Int32 = -1
     /// Local: its index. Constant: its bits, as a slot holds them. Run: where its classes begin in
-    /// `FunctionShapes.classes`, and in the upper half how many they are.
+    /// `FunctionShapes.classes`, and in the upper half their number.
     private(set) var value: UInt64 = 0
 
     var local: Int { Int(truncatingIfNeeded: value) }
@@ -70,7 +70,7 @@ struct Entry {
         return first..<(first + runCount)
     }
 
-    /// Run: takes off the last `count` values, which are in `slots` slots.
+    /// Run: removes the last `count` values, which are in `slots` slots.
     mutating func shorten(by count: Int, slots: Int) {
         value -= UInt64(count) << 32
         end -= Int32(truncatingIfNeeded: slots)
@@ -88,7 +88,7 @@ struct Operand {
     var bits: UInt64
     private var compactSlot: Int32
     var form: Form
-    /// Nobody else needs the slot once the instruction has run.
+    /// Nothing else needs the slot once the instruction has run.
     var isTemporary: Bool
 
     init(form: Form, slot: Int, bits: UInt64 = 0, isTemporary: Bool) {
@@ -127,7 +127,7 @@ struct RegisterContent {
         get { Int(compactSlot) }
         set { compactSlot = Int32(truncatingIfNeeded: newValue) }
     }
-    /// Where the instruction that wrote both stands, if its store may still be dropped; else -1.
+    /// Where the instruction starts that wrote both, if its store may still be dropped; else -1.
     var producer: Int {
         get { Int(compactProducer) }
         set { compactProducer = Int32(truncatingIfNeeded: newValue) }
@@ -156,7 +156,7 @@ struct Registers {
         }
     }
 
-    /// A slot is written by something that leaves the accumulators alone.
+    /// A slot is written by an instruction that does not change the accumulators.
     mutating func forget(slot: Int) {
         if integer.slot == slot { integer.slot = -1 }
         if float.slot == slot { float.slot = -1 }
@@ -170,7 +170,7 @@ struct Registers {
         if slots.contains(double.slot) { double.slot = -1 }
     }
 
-    /// Values may be read from their slots from now on: every store stays.
+    /// Values may be read from their slots from now on, so no store may be dropped.
     mutating func keepStores() {
         integer.producer = -1
         float.producer = -1
@@ -178,7 +178,7 @@ struct Registers {
     }
 }
 
-/// An instruction that was just emitted, as far as the next one may want to fuse with it.
+/// An instruction that was just emitted, with what the next one needs to fuse with it.
 struct Emitted {
     enum Kind {
         case none
@@ -234,7 +234,7 @@ struct Emitted {
         case vectorTest
     }
 
-    /// The operator of an instruction, in the words of the instruction set.
+    /// The operator of an instruction, named as in the instruction set.
     enum Operator {
         case none
         case binary(BinaryOperation.Operator)
@@ -245,7 +245,7 @@ struct Emitted {
         case vectorShift(Instruction.VectorShift)
         case vectorCompare(Instruction.VectorComparison, Instruction.VectorForm)
         case vectorTest(Instruction.VectorTest)
-        /// `v128.any_true` of a comparison just before, which is at the word that `b.slot` says.
+        /// `v128.any_true` of a comparison just before, which is at the word in `b.slot`.
         case anyTrue(Instruction.VectorComparison, Instruction.VectorForm)
         /// `v128.load`.
         case vectorLoad(Instruction.OperandAddress)
@@ -277,7 +277,8 @@ struct Emitted {
         get { Int(compactEnd) }
         set { compactEnd = Int32(truncatingIfNeeded: newValue) }
     }
-    /// What is added or shifted by; `incrementBySlot`: a slot; `globalGet`: the index of the global.
+    /// What is added or shifted by; `incrementBySlot`: a slot; `globalGet`: the index of the
+    /// global.
     var amount: Int {
         get { Int(compactAmount) }
         set { compactAmount = Int32(truncatingIfNeeded: newValue) }

@@ -88,7 +88,7 @@ extension Translator {
         return slot(of: entry)
     }
 
-    /// Moves entry `index` to its home slot. Every entry above it for the same local must have been
+    /// Moves entry `index` to its home slot. All entries above it for the same local must have been
     /// moved.
     mutating func materialize(_ index: Int) {
         let entry = stack[index]
@@ -164,7 +164,7 @@ extension Translator {
         return home
     }
 
-    /// Makes single entries of the topmost `count` operands, which are few.
+    /// Makes single entries of the topmost `count` operands; `count` is small.
     mutating func expose(_ count: Int) {
         for depth in 0..<count {
             let index = stack.count - 1 - depth
@@ -180,7 +180,7 @@ extension Translator {
         for entry in entries.reversed() { restore(entry) }
     }
 
-    /// Puts a popped entry back.
+    /// Pushes a popped entry again.
     mutating func restore(_ entry: Entry) {
         if entry.kind == .local {
             pushLocal(entry.local)

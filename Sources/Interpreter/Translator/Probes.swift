@@ -7,8 +7,8 @@ struct BlockProbe {
 }
 
 extension Translator {
-    /// Reports the function's call to the observer or, before it, its return. Changes neither slots
-    /// nor accumulators.
+    /// Reports the call of the function to the observer or, just before it returns, the return.
+    /// Changes neither slots nor accumulators.
     mutating func probeCall(isReturn: Bool) {
         guard options.contains(.callProbes) else { return }
         let index = UInt32(truncatingIfNeeded: functionIndex)

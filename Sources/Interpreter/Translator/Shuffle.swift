@@ -1,6 +1,6 @@
 import WasmMachine
 
-/// The lanes of an `i8x16.shuffle`, and what kinds of shuffles they are.
+/// The lanes of an `i8x16.shuffle`, and the kinds of shuffles that they match.
 struct Shuffle {
     /// Bytes 0 to 15 are those of the first vector, 16 to 31 those of the second.
     private var lanes: [Int] = []
@@ -15,7 +15,7 @@ struct Shuffle {
         for word in [lanes.low, lanes.high] {
             for index in 0..<8 {
                 let lane = Int(word &>> UInt64(8 * index) & 31)
-                // The same vector twice: one name is enough.
+                // The same vector twice: use one name for it.
                 self.lanes.append(a == b ? lane & 15 : lane)
             }
         }
@@ -28,8 +28,8 @@ struct Shuffle {
         lanes.indices.allSatisfy { lanes[$0] == expected($0) }
     }
 
-    /// Byte offsets from slot 0 of all lanes of `width` bytes, two a word; nil where the bytes of a
-    /// lane are not together.
+    /// Byte offsets from slot 0 of all lanes of `width` bytes, two in each word; nil if the bytes
+    /// of a lane are not adjacent.
     func offsets(width: Int) -> [UInt64]? {
         var words = [UInt64](repeating: 0, count: 8 / width)
         for (index, first) in stride(from: 0, to: 16, by: width).enumerated() {
@@ -49,11 +49,11 @@ struct Shuffle {
         return (slot(lanes[0]), slot(lanes[8]))
     }
 
-    /// Lanes by turns, or every other lane: what kind, of which shape, and the operands.
+    /// Alternating lanes, or every other lane: what kind, of which shape, and the operands.
     var zip: (kind: Instruction.ZipKind, shape: Instruction.ZipShape, a: Int, b: Int)? {
         for (kind, shape) in Self.zips {
             let width = shape.laneWidth
-            // The first lane tells where the first operand is, some later lane the second one.
+            // The first lane shows where the first operand is, some later lane the second one.
             let first = lanes[0] & 16
             let second = lanes[kind == .zipLow || kind == .zipHigh ? width : 8] & 16
             let isMatch = matches { byte in
@@ -77,8 +77,8 @@ struct Shuffle {
             [.i8x16, .i16x8, .i32x4].map { (kind, $0) }
         }
 
-    /// Sixteen bytes next to each other in two vectors that follow each other: the vectors, whether the
-    /// first byte is in the upper half of the first, and the bits to leave out before it there.
+    /// Sixteen adjacent bytes of two vectors, one after the other: the vectors, whether the first
+    /// byte is in the upper half of the first, and the bits to leave out before it there.
     var window: (isHigh: Bool, a: Int, b: Int, bits: Int)? {
         let first = lanes[0] & 16, start = lanes[0] & 15
         let second = lanes[15] & 16
@@ -88,8 +88,7 @@ struct Shuffle {
         return (start > 8, vector(first), vector(second), start % 8 * 8)
     }
 
-    /// Eight bytes next to each other in one vector, then one byte eight times: their offsets from
-    /// slot 0.
+    /// Eight adjacent bytes of one vector, then one byte eight times: their offsets from slot 0.
     var half: (low: Int, byte: Int)? {
         let first = lanes[0], byte = lanes[8]
         guard first & 15 <= 8, matches({ $0 < 8 ? first + $0 : byte }) else { return nil }

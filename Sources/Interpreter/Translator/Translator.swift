@@ -1,5 +1,5 @@
-// Invariant: `entries` are those of the `CodeTable` that asks for the translation: as many as the module
-// defines functions, never moved. Their addresses become part of the code.
+// Invariant: `entries` are those of the `CodeTable` that requests the translation: as many as the
+// module defines functions, never moved. Their addresses become part of the code.
 
 import Synchronization
 import WasmMachine
@@ -9,13 +9,13 @@ import WasmValidator
 enum TranslationError: Error {
     /// The frame needs more than 65,535 slots, or the code more than 2^27 words.
     case tooLarge
-    /// Who waits for the code must stop. A later translation works.
+    /// The caller that waits for the code must stop. A later translation works.
     case stopped(TrapCode)
     /// Cannot happen in a validated body.
     case malformed(DecodingError)
     /// An instruction that this version cannot run.
     case unsupported(Opcode)
-    /// All that the program takes together would exceed `StoreLimits.totalBytes`.
+    /// The total that the program uses would exceed `StoreLimits.totalBytes`.
     case noRoom
 }
 
@@ -24,27 +24,29 @@ struct TranslatedCode {
     var words: [CodeWord]
     /// Index of the first word that runs.
     var entry: Int
-    /// What the code catches; nil if nothing.
+    /// The exceptions that the code catches; nil if it catches none.
     var handlers: CatchTable?
     /// The counters in the code, whose addresses are still to be filled in.
     var blocks: [BlockProbe]
     /// Slots of a frame.
     var slotCount: Int
 
-    /// Words before the body: what they charge for, and what they zero.
+    /// Words before the body: a `charge` and a `zero` instruction.
     static let prologueWords = 4
 }
 
 /// Translates the body of a validated function to register code, in one pass.
 ///
 /// The operand stack of WebAssembly becomes a model (`stack`): an operand is in its home slot, or
-/// stands for a local or a constant that costs nothing until it is used. Operators write their home
-/// slot *and* the accumulator, so that no value ever needs saving; when the next instruction takes
-/// the value from the accumulator, the store is patched away. See `docs/interpreter.md`.
+/// is a local or a constant, which takes no code until it is used. Operators write their home slot
+/// *and* the accumulator, so that no value ever needs saving; when the next instruction takes the
+/// value from the accumulator, the operator becomes the variant that does not store. See
+/// `docs/interpreter.md`.
 ///
 /// All work is linear in the size of the body: aliases of a local are linked lists, flushing
-/// remembers how far it came, values of lists (results of a call, operands of a branch) stand on the
-/// model as one run and move as one range, locals that the body cannot name are not written out.
+/// continues where it ended last, lists of values (results of a call, operands of a branch) are on
+/// the model as one run and move as one range, locals that the body cannot name are not written
+/// out.
 struct Translator {
     /// A construct that branches can name.
     struct Label {
@@ -78,7 +80,8 @@ struct Translator {
         /// Legacy `try`: its own region, and the clause and the exception's slot of a catch body.
         var ownRegion = CatchTable.none
         var caught = (clause: -1, slot: -1)
-        /// What the `br_table` whose offsets start at word `table` runs on its way here, and where.
+        /// The place (`word`) of what the `br_table` with offsets at word `table` runs on its way
+        /// here.
         var stub = (table: -1, word: 0)
         /// Locals that are assigned on entry (`if`, `try`) ...
         var assignedAtEntry = AssignedLocals()
@@ -86,7 +89,7 @@ struct Translator {
         var assignedAtEnd: AssignedLocals?
     }
 
-    /// Locals of one group that were not written out, by index.
+    /// Locals of one group that were not entered into the lists at first, by index.
     struct FarLocals {
         var first: Int
         var end: Int
@@ -111,32 +114,32 @@ struct Translator {
     /// Entries of the module's defined functions.
     let entries: UnsafeMutablePointer<Atomic<UInt>>
 
-    /// Who waits for the code.
+    /// The caller that waits for the code.
     var client = TranslationClient()
 
     // The function.
     var reader: BinaryReader
     var shape = FunctionShape()
-    /// Imports counted.
+    /// Includes imported functions.
     var functionIndex = 0
     /// Its position in `ParsedModule.bodies`.
     private var body = 0
-    /// By number, which is the index for all locals of usual functions: see `farLocals`.
+    /// By number, which is the index except in functions of very many locals: see `farLocals`.
     var localSlots: [Int32] = []
     var localClasses: [ValueClass] = []
-    /// The topmost entry that stands for a local, or -1, by number.
+    /// The topmost entry for each local, or -1, by number.
     var aliases: [Int32] = []
     /// Locals whose number is their index.
     var writtenLocals = 0
-    /// Locals behind them: a few bytes can declare 50,000, of which the body can name few. These get
-    /// the next numbers as they are named.
+    /// Locals after them: a few bytes can declare 50,000, of which the body can name few. These get
+    /// the next numbers when they are first named.
     var farLocals: [FarLocals] = []
     var farNumbers: [Int: Int] = [:]
     var parameterCount = 0
     /// Home slot of the first operand.
     var operandBase = 0
 
-    /// Layouts of structure types that instructions named so far.
+    /// Layouts of the structure types that instructions named so far.
     var structureLayouts: [TypeIndex: StructureLayout] = [:]
 
     // Code.
@@ -150,7 +153,7 @@ struct Translator {
 
     // The model of the operand stack.
     var stack: [Entry] = []
-    /// Entries below this index stand for no local.
+    /// Entries below this index are not locals.
     var flushed = 0
     var labels: [Label] = []
     var handlers = CatchTable()
@@ -161,16 +164,17 @@ struct Translator {
     /// Why the instruction being translated is refused.
     var pending: TranslationError?
 
-    /// Counters so far; whether the next instruction begins a block.
+    /// Counters so far, and whether the next instruction begins a block.
     var blocks: [BlockProbe] = []
     var beginsBlock = false
 
     /// Notes (code word, file offset) of every instruction, for disassembly and backtraces.
     var recordsPositions = false
     var positions: [(word: Int, offset: Int)] = []
-    /// Nobody wants to know of code behind this word.
+    /// Code after this word is not needed.
     var lastWord = Int.max
-    /// Whether what stands up to `lastWord` stays: later instructions change the last few only.
+    /// Whether the code up to `lastWord` is final: later instructions change only the last few
+    /// words.
     var isPastLastWord: Bool { code.count - 64 > lastWord }
 
     init(
@@ -199,7 +203,7 @@ struct Translator {
         guard operandBase < Self.slotLimit, module.memories.count <= Int(Int16.max),
             module.tables.count <= Int(Int16.max)
         else { throw .tooLarge }
-        // Two instructions that `finish` fills in, if they are needed.
+        // `finish` fills in these two instructions, if they are needed.
         emit(.charge, word: 0)
         emit(.zero, word: 0)
         lastCharge = code.count
@@ -222,10 +226,10 @@ struct Translator {
         return finish()
     }
 
-    /// Bytes of the body between two looks at the limits and at who waits for the code; they take
+    /// Bytes of the body between two checks of the limits and of the client; translating them takes
     /// some tenths of a millisecond at most.
     static let bytesBetweenChecks = 4096
-    /// Where the next look is due.
+    /// Where the next check is due.
     var checkpoint = 0
 
     mutating func check() throws(TranslationError) {
@@ -237,22 +241,22 @@ struct Translator {
         if let stop = client.stop { throw .stopped(stop) }
     }
 
-    /// Slot numbers have 16 bits; a callee's header and a link area still fit behind.
+    /// Slot numbers have 16 bits; a callee's header and a link area still fit after these.
     static let slotLimit = 65_500
     /// Branch offsets have 32 bits.
     static let codeLimit = 1 << 27
 
     /// Constructs that may be open at once.
     static let labelLimit = 250_000
-    /// Words of code that use budget of their own: for every 16 one unit, so that a unit stands for no
-    /// more than some instructions, whatever each of them takes.
+    /// Code of this many words is charged its own budget, one unit for every `wordsPerUnit`, so
+    /// that a unit never pays for more than a few instructions, however long each of them takes.
     static let chargedWords = 4096
     static let wordsPerUnit = 16
 
-    /// Where the code stands that no budget was charged for yet.
+    /// Where the code starts that no budget was charged for yet.
     var lastCharge = 0
 
-    /// The instruction that was just emitted takes as long as so many words of others.
+    /// The instruction that was just emitted takes as long as this many words of others.
     mutating func noteWork(_ words: Int) { lastCharge -= words }
 
     mutating func chargeStretch() {
@@ -287,7 +291,7 @@ struct Translator {
         aliases.removeAll(keepingCapacity: true)
         aliases.append(contentsOf: repeatElement(-1, count: localSlots.count))
         assigned = AssignedLocals(parameterCount: parameterCount)
-        // Locals beyond those that are tracked are zeroed whether they are read or not.
+        // Locals beyond the tracked ones are zeroed whether they are read or not.
         let tracked =
             parameterCount + (options.contains(.zeroedLocals) ? 0 : AssignedLocals.capacity)
         let first =
@@ -295,7 +299,7 @@ struct Translator {
         if let first { zeroSlots.add(first, operandBase - first) }
     }
 
-    /// Gives parameters and locals their slots, and says where operands begin.
+    /// Assigns slots to parameters and locals, and determines where operands begin.
     private mutating func declareLocals(bodySize: Int) throws(DecodingError) {
         localSlots.removeAll(keepingCapacity: true)
         localClasses.removeAll(keepingCapacity: true)
@@ -310,7 +314,7 @@ struct Translator {
         }
         parameterCount = localSlots.count
         slot = shape.headerIndex + 2
-        // As many as are tracked, or as the body could name if each of its bytes named one.
+        // As many as are tracked, or as the body can name if each of its bytes names one.
         let most = parameterCount + max(bodySize, AssignedLocals.capacity)
         var index = parameterCount
         var total: UInt32 = 0
@@ -352,7 +356,7 @@ struct Translator {
             slotCount: highestSlot)
     }
 
-    /// Reads on to the `else` or `end` that makes code reachable again.
+    /// Skips to the `else` or `end` that makes code reachable again.
     private mutating func skipUnreachable() throws(TranslationError) {
         var depth = 0
         while true {
@@ -377,7 +381,7 @@ struct Translator {
     }
 }
 
-/// Which of the first locals behind the parameters were surely assigned.
+/// Which of the first locals after the parameters are certainly assigned.
 struct AssignedLocals: Equatable {
     static let capacity = 128
     private var low: UInt64 = 0

@@ -10,7 +10,7 @@ extension Translator {
         return index < writtenLocals ? index : farLocal(index)
     }
 
-    /// The body names a local beyond those that were written out.
+    /// The number of a local that is not in the lists yet; adds it.
     @inline(never)
     private mutating func farLocal(_ index: Int) -> Int {
         if let known = farNumbers[index] { return known }
@@ -40,12 +40,12 @@ extension Translator {
         let target = Int(localSlots[local])
         let entry = pop()
         assigned.insert(local)
-        // Values to save would have to be saved between two loads.
+        // Old values of the local would have to be saved between the two loads.
         let isWritable = last.kind != .loadTwo || aliases[local] < 0
         if isLastResult(entry), entry.valueClass == localClasses[local], isWritable {
             retarget(to: local)
         } else {
-            // The value itself may stand for this local; then nothing changes.
+            // The value may be that of this local; then nothing changes.
             if entry.kind == .local && entry.local == local {
                 if tee { pushLocal(local) }
                 return
@@ -64,7 +64,7 @@ extension Translator {
     private mutating func retarget(to local: Int) {
         let target = Int(localSlots[local])
         if aliases[local] >= 0 {
-            // Older uses of the local need its old value: save it before the instruction.
+            // Earlier reads of the local need its old value: save it before the instruction.
             let words = Array(code[last.start...])
             let instruction = last
             let after = registers
@@ -99,7 +99,8 @@ extension Translator {
         noteRetargeted(target)
     }
 
-    /// The copies that were emitted from `start` on wrote home slots.
+    /// The copies that were emitted from `start` on wrote home slots, which the accumulators may
+    /// hold.
     private mutating func forgetSavedSlots(from start: Int) {
         var index = start
         while index < code.count {
@@ -115,7 +116,7 @@ extension Translator {
         }
     }
 
-    /// Recognises additions to a local in place, and loads of one, for the next fusion.
+    /// Recognises additions in place to a local, and loads of one, for the next fusion.
     private mutating func noteRetargeted(_ target: Int) {
         let instruction = last
         last.kind = .other
@@ -130,7 +131,7 @@ extension Translator {
             last.kind = .globalSum
             last.amount = instruction.kind == .add ? amount : -amount
         case .add where instruction.valueClass == .integer && instruction.a.form != .immediate:
-            // The local itself is in its slot, also where the accumulator was used.
+            // The local itself is in its slot, even if the accumulator was used.
             let a = instruction.a, b = instruction.b
             if b.form == .immediate {
                 if a.slot == target, fitsSigned16(b.bits, is64: instruction.is64) {
@@ -149,7 +150,7 @@ extension Translator {
         }
     }
 
-    /// `slot = slot + immediate`: one instruction with another such before it.
+    /// `slot = slot + immediate`: fuses with another such instruction before it.
     private mutating func fuseSum(_ target: Int, _ instruction: Emitted) {
         let first = previous
         guard first.kind == .sumToLocal || first.kind == .increment && !first.is64,
@@ -175,7 +176,7 @@ extension Translator {
             && previous.end == sum.start
     }
 
-    /// `slot += immediate`: one instruction with an increment or a copy before it, if possible.
+    /// `slot += immediate`: fuses with an increment or a copy before it, if possible.
     private mutating func fuseIncrement(_ target: Int, _ instruction: Emitted) {
         let amount = Int(truncatingIfNeeded: instruction.b.bits)
         if previous.kind == .increment, previous.end == instruction.start,
@@ -203,7 +204,7 @@ extension Translator {
         }
     }
 
-    /// One instruction took the place of the last two.
+    /// One instruction replaced the last two.
     mutating func replaceWindow(_ start: Int) {
         previous = Emitted()
         last = Emitted()
@@ -251,7 +252,7 @@ extension Translator {
         }
     }
 
-    /// Fuses with the addition before it: what functions do with the pointer to the stack, which
+    /// Fuses with the addition before it, as when functions change the stack pointer, which
     /// compilers keep in a global.
     private mutating func globalSetSum(_ global: Int, _ entry: Entry, _ offset: Int) -> Bool {
         let sum = last, get = previous

@@ -1,4 +1,4 @@
-// Vector instructions that become one with the instruction before them.
+// Vector instructions that fuse with the instruction before them.
 
 import WasmMachine
 
@@ -83,7 +83,8 @@ extension Translator {
             instruction, word: codeWord(0, slot(of: first)), low, high, before: registers)
     }
 
-    /// The load that was just emitted becomes `instruction`, which loads its second operand by itself.
+    /// The load that was just emitted becomes `instruction`, which loads its second operand by
+    /// itself.
     mutating func takeLoaded(_ instruction: Instruction, _ first: Entry) {
         takeLoaded(instruction, codeWord(slot(of: first)))
     }
@@ -93,7 +94,7 @@ extension Translator {
         _ product: Instruction.LoadedProduct, _ other: Entry
     ) -> Bool {
         let first = previous, second = last
-        // Forms S and SI: word 1 as it is, but for what it writes, serves as word 2.
+        // In forms S and SI, word 1 except its destination serves as word 2.
         guard first.kind == second.kind, first.end == second.start,
             let (a, b) = Self.factorAddresses(first.operator, second.operator),
             other.kind == .temporary, first.destination == Int(other.home)
@@ -106,7 +107,7 @@ extension Translator {
         return true
     }
 
-    /// The addresses of two loads of a kind, if an instruction can have both.
+    /// The addresses of two loads of the same kind, if an instruction can have both.
     private static func factorAddresses(
         _ first: Emitted.Operator, _ second: Emitted.Operator
     ) -> (Instruction.FactorAddress, Instruction.FactorAddress)? {
@@ -123,16 +124,16 @@ extension Translator {
         return (a, b)
     }
 
-    /// Slots for what an instruction keeps while it runs, when its result goes to `home`: those of no
-    /// operand, since an access out of bounds may be tried again.
+    /// Slots for values that an instruction keeps while it runs, when its result goes to `home`. No
+    /// operand is in them, since an access out of bounds may be tried again.
     private mutating func spareSlots(_ home: Int) -> Int {
-        // Operands are at the same home and, if there are two, behind it.
+        // Operands are at the same home and, if there are two, after it.
         let slot = home + 4
         highestSlot = max(highestSlot, slot + 2)
         return slot
     }
 
-    /// The same with the whole word behind the load's.
+    /// The same with the whole word that follows those of the load.
     private mutating func takeLoaded(_ instruction: Instruction, _ operands: CodeWord) {
         let start = last.start
         let destination = push(.temporary, .vector)
@@ -167,7 +168,8 @@ extension Translator {
         return true
     }
 
-    /// Stores the result of the last operation, which was popped from slot `home`: it need not be there.
+    /// Stores the result of the last operation, which was popped from slot `home` and need not be
+    /// there.
     mutating func storeResult(
         of binary: Instruction.VectorBinary, _ storing: Instruction.VectorStoringBinary,
         _ home: Int, at place: Entry, _ offset: UInt64
@@ -187,8 +189,8 @@ extension Translator {
         }
     }
 
-    /// Whether the last operation loaded an operand from where its result is to be stored, the popped
-    /// address `place` with `offset`: then one instruction loads and stores.
+    /// Whether the last operation loaded an operand from the place where its result is to be
+    /// stored, the popped address `place` with `offset`: then one instruction loads and stores.
     mutating func updateInPlace(_ place: Entry, _ offset: UInt64) -> Bool {
         guard last.kind == .vectorLoadedBinary, case .vectorUpdate(let update) = last.operator,
             place.kind == .local, last.a.slot == slot(of: place), last.a.bits == offset
@@ -201,8 +203,8 @@ extension Translator {
         return true
     }
 
-    /// Whether a product of an operand in memory was made just before, for the sum that the last
-    /// operation makes at `place` plus `offset`: then one instruction does both.
+    /// Whether a product with an operand in memory was made just before, for the sum that the last
+    /// operation stores at `place` plus `offset`: then one instruction does both.
     private mutating func multiplyInPlace(
         _ update: Instruction.VectorUpdate, _ place: Int, _ offset: UInt64
     ) -> Bool {
@@ -226,7 +228,7 @@ extension Translator {
         return true
     }
 
-    /// The last operation and the one before have both written locals: one instruction for both.
+    /// Makes one instruction of the last operation and the one before, if both have written locals.
     mutating func fuseTwo() {
         let first = previous, second = last
         guard first.kind == .vectorBinaryToLocal, first.end == second.start,
@@ -241,8 +243,8 @@ extension Translator {
         replaceWindow(start)
     }
 
-    /// The comparison at `start` keeps its result and branches if a lane holds, or none: returns
-    /// the instruction and where its offset goes.
+    /// The comparison at `start` keeps its result and branches if it holds in any lane, or in none:
+    /// returns the instruction and where its offset goes.
     mutating func branchOnLanes(
         _ start: Int, _ comparison: Instruction.VectorComparison, _ form: Instruction.VectorForm,
         _ sense: Instruction.BranchSense, _ direction: Instruction.Direction

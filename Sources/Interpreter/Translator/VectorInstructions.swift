@@ -1,5 +1,5 @@
-// Vector instructions. Vectors have no accumulator: operands come from two adjacent slots, results go
-// to two, and the last result can go to a local instead, as everywhere.
+// Vector instructions. Vectors have no accumulator: operands come from two adjacent slots, results
+// go to two, and the last result can go to a local instead, as for other values.
 
 import WasmMachine
 
@@ -11,7 +11,7 @@ extension Translator {
         case .loadLane(let scalar, let shape):
             let argument = try reader.memoryArgument()
             let vector = pop()
-            // What the load pushes is where the address was, below the vector's home.
+            // The result of the load is where the address was, below the vector's home.
             load(LoadOperation(scalar, .integer), argument)
             replaceLane(.integer(shape), Int(try reader.byte()), of: vector, by: pop())
         case .storeLane(let extract, let scalar):
@@ -65,7 +65,8 @@ extension Translator {
         }
     }
 
-    /// Emits an instruction with a vector result in the slots from `word`'s field 0 on, and pushes it.
+    /// Emits an instruction with a vector result in the slots from `word`'s field 0 on, and pushes
+    /// it.
     mutating func pushVector(
         _ instruction: Instruction, word: CodeWord, _ more: CodeWord..., before: Registers,
         kind: Emitted.Kind = .other
@@ -268,7 +269,7 @@ extension Translator {
         case .v128Load:
             last.kind = .vectorLoad
             last.operator = .vectorLoad(address)
-            // Where the address is, also if the instruction has it from the accumulator.
+            // Where the address is, even if the instruction takes it from the accumulator.
             let isRegister = address == .register
             last.a = Operand(
                 form: isRegister ? .register : .slot,
@@ -308,7 +309,7 @@ extension Translator {
 
     // MARK: Shuffles
 
-    /// Most shuffles of compiled code are of a kind that needs few machine instructions.
+    /// Most shuffles of compiled code are of kinds that need few machine instructions.
     private mutating func shuffle(_ shuffle: Shuffle) {
         let before = registers
         if let (low, high) = shuffle.halves {

@@ -1,7 +1,7 @@
 import WasmMachine
 
-/// How the translator treats a vector instruction, with its row in the instruction set. Which
-/// instruction has which is in the generated `OperatorRows.swift`.
+/// How the translator handles a vector instruction, with its row in the instruction table. The
+/// generated `OperatorRows.swift` maps instructions to these.
 enum VectorOperation {
     case load(Instruction.VectorLoad)
     case store
@@ -20,7 +20,7 @@ enum VectorOperation {
     case test(Instruction.VectorTest)
     /// A scalar load, and the shape of the lane that gets the value.
     case loadLane(Instruction.Load, Instruction.IntegerShape)
-    /// What takes the lane out, and a scalar store.
+    /// The instruction that extracts the lane, and a scalar store.
     case storeLane(Instruction.VectorExtract, Instruction.Store)
 }
 
@@ -29,7 +29,7 @@ enum LaneShape {
     case integer(Instruction.IntegerShape)
     case float(Instruction.FloatShape)
 
-    /// The shape of integers of the same width: from a slot, floats are as integers.
+    /// The shape of integers of the same width: floats in slots are handled as integers.
     var integerShape: Instruction.IntegerShape {
         switch self {
         case .integer(let shape): shape

@@ -1,6 +1,7 @@
 // Float arithmetic and conversions on lanes (sections 4.3.3, 4.3.4 and 4.6 of the specification).
 //
-// NaN results are quiet; where an operation makes a NaN of its own it is the positive canonical one.
+// NaN results are quiet; where an operation makes a NaN of its own it is the positive canonical
+// one.
 
 extension Lanes {
     // MARK: Signs
@@ -102,7 +103,7 @@ extension Lanes {
         return a + cast(big, to: F64x2.self) - cast(big, to: F64x2.self)
     }
 
-    /// Down to an integer, likewise.
+    /// Rounds down to an integer, with the same limits.
     @inline(__always) private static func down(_ a: F32x4) -> F32x4 {
         let near = round(a)
         return near - select(near .> a, F32x4(repeating: 1), F32x4.zero)
@@ -129,7 +130,7 @@ extension Lanes {
         let near = round(a)
         return finish(a, near + select(near .< a, F64x2(repeating: 1), F64x2.zero))
     }
-    /// Toward zero is down for magnitudes.
+    /// Rounding toward zero is rounding the magnitude down.
     @inline(__always) static func truncate(_ a: F32x4) -> F32x4 {
         finish(a, down(magnitude(a)))
     }
@@ -137,7 +138,7 @@ extension Lanes {
         finish(a, down(magnitude(a)))
     }
 
-    // One instruction if the compiler knows that nobody asks for `errno`: see `Scripts/build-release`.
+    // One instruction if the compiler may ignore `errno`: see `Scripts/build-release`.
     @inline(__always) static func squareRoot(_ a: F32x4) -> F32x4 { a.squareRoot() }
     @inline(__always) static func squareRoot(_ a: F64x2) -> F64x2 { a.squareRoot() }
 
@@ -160,15 +161,16 @@ extension Lanes {
         F32x4(lowHalf: SIMD2<Float>(a), highHalf: .zero)
     }
 
-    // An integer in a double plus 2^52 stands in its low bits; plus 2^52 and a half of that, also a
-    // negative one. (The conversions of the standard library trap, which takes a branch a lane.)
+    // An integer plus 2^52, as a double, has the integer in its low bits; with 2^52 + 2^51 this
+    // holds for negative integers too. (The conversions of the standard library trap, which takes a
+    // branch for each lane.)
 
     @inline(__always) private static func integers(_ a: F32x4, _ magic: Double) -> U32x4 {
         evens(
             cast(F64x2(a.lowHalf) + F64x2(repeating: magic), to: U32x4.self),
             cast(F64x2(a.highHalf) + F64x2(repeating: magic), to: U32x4.self))
     }
-    /// 2^31 and more would be the lowest value: inverted it is the highest.
+    /// 2^31 and above give the lowest value, which is inverted to the highest.
     @inline(__always) static func truncateSigned(_ a: F32x4) -> U32x4 {
         let limit = F32x4(repeating: 0x1p31)
         let number = cast(cast(a, to: U64x2.self) & bits(a .== a), to: F32x4.self)
@@ -176,7 +178,7 @@ extension Lanes {
         let clamped = select(high .> F32x4(repeating: -0x1p31), high, F32x4(repeating: -0x1p31))
         return integers(truncate(clamped), 0x1.8p52) ^ cast(bits(a .>= limit), to: U32x4.self)
     }
-    /// NaN is not greater than 0.
+    /// NaN gives 0, since it is not greater than 0.
     @inline(__always) static func truncateUnsigned(_ a: F32x4) -> U32x4 {
         let limit = F32x4(repeating: 0x1p32)
         let low = select(a .> F32x4.zero, a, F32x4.zero)

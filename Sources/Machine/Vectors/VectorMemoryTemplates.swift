@@ -73,8 +73,8 @@ func vectorMultiplyAddLoad<
     m.next(3)
 }
 
-/// (slot 0) = (memory) * (memory). What is loaded first goes to slot 4, which is nobody's: the first
-/// address is done with then, before the second one takes the same registers.
+/// (slot 0) = (memory) * (memory). The value loaded first goes to slot 4, which no operand uses:
+/// the first address is then no longer needed when the second one takes the same registers.
 @inline(__always)
 func vectorMultiplyLoads<
     Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address, B: Address
@@ -96,8 +96,8 @@ func vectorMultiplyLoads<
     m.next(3)
 }
 
-/// (memory at slot 5 plus the upper half of word 2) += (field 4) * (memory), with two roundings. The
-/// product goes to slot 0, which is nobody's, for the same reason.
+/// (memory at slot 5 plus the upper half of word 2) += (field 4) * (memory), with two roundings.
+/// The product goes to slot 0, which no operand uses, for the same reason.
 @inline(__always)
 func vectorMultiplyUpdate<
     Stored: BitwiseCopyable, E: Vector, T: Vector, R: Vector, A: Address

@@ -1,8 +1,8 @@
 // The generic handlers of vector instructions. The operations are function values, which the
 // optimiser inlines: the table names an operator or a function of `Lanes` for every instruction.
 //
-// Operands are slots; vectors have no accumulator. A result may overlap operands, so all of them are
-// read before it is written.
+// Operands are slots; vectors have no accumulator. A result may overlap operands, so all of them
+// are read before it is written.
 //
 // Invariants: those of `State.swift`; slots of a vector are two, both in the frame.
 
@@ -103,8 +103,8 @@
     m.next(2)
 }
 
-/// (slot 3) = (slot 1) first (slot 2), then (slot 0) = (slot 4) second (slot 5), which may be or use
-/// what the first has written.
+/// (slot 3) = (slot 1) first (slot 2), then (slot 0) = (slot 4) second (slot 5), which may be or
+/// use what the first has written.
 @inline(__always) func vectorTwo<T: Vector>(
     _: T.Type, _ first: (T, T) -> T, _ second: (T, T) -> T, _ m: State
 ) {
@@ -178,8 +178,8 @@ extension State {
     }
 }
 
-/// Words 2 and 3 have ones in the lane that is replaced. (Writing the lane alone would make whoever
-/// loads the vector next wait for the two stores.)
+/// Words 2 and 3 have ones in the lane that is replaced. (Writing the lane alone would make the
+/// next load of the vector wait for the two stores.)
 @inline(__always) func vectorReplace<T: RegisterValue, R: Vector, A: Source>(
     _: T.Type, _ splat: (T) -> R, _: A.Type, _ m: State
 ) {
@@ -260,8 +260,8 @@ extension State {
     m.next(2)
 }
 
-/// Upper half of word 1: byte offset from slot 0 of eight bytes; word 2: that of a byte, which fills
-/// the upper half. (Compilers fill lanes that do not matter with the first byte.)
+/// Upper half of word 1: byte offset from slot 0 of eight bytes; word 2: that of a byte, which
+/// fills the upper half. (Compilers fill lanes that do not matter with the first byte.)
 @inline(__always) func vectorHalf(_ m: State) {
     let low = m.lane(UInt64.self, m.unsignedHalf)
     let byte = UInt64(m.lane(UInt8.self, m.word(2)))
@@ -269,15 +269,15 @@ extension State {
     m.next(3)
 }
 
-/// 16 bytes next to each other in two vectors; field 3 is the number of bits to leave out in front,
-/// 1 to 63, or that of bits beyond the first half.
+/// 16 adjacent bytes of two vectors. Field 3 is the number of bits to skip, 1 to 63, counted from
+/// the start of the first vector or from its upper half.
 @inline(__always) func vectorWindow(_ window: (U64x2, U64x2, UInt64) -> U64x2, _ m: State) {
     let bits = UInt64(truncatingIfNeeded: m.field(3))
     m.setVector(window(m.vector(1, U64x2.self), m.vector(2, U64x2.self), bits))
     m.next(2)
 }
 
-/// Bytes of the first vector whose numbers the second has; zero for numbers above 15.
+/// Bytes of the first vector, selected by the bytes of the second; zero for numbers above 15.
 @inline(__always) func vectorSwizzle(_ m: State) {
     let bytes = UnsafeRawPointer(m.sp + m.field(1))
     let numbers = m.vector(2, U8x16.self)

@@ -1,9 +1,9 @@
-// How v128 values look to the machine: 16 bytes in two adjacent slots, read and written as a whole.
+// How the machine holds v128 values: 16 bytes in two adjacent slots, read and written as a whole.
 //
-// A slot is 8 bytes, so accesses are unaligned; two stores of 8 bytes in front of a load of 16 would
-// make the processor wait, hence nothing here handles one half of a vector alone.
+// A slot is 8 bytes, so accesses are unaligned. Two stores of 8 bytes before a load of 16 would
+// make the processor wait, so nothing here handles one half of a vector alone.
 //
-// Invariants: both slots are in the frame; types that are taken for each other are 16 bytes of plain
+// Invariants: both slots are in the frame; types that are cast to each other are 16 bytes of plain
 // integers or floats.
 
 typealias I8x16 = SIMD16<Int8>

@@ -1,11 +1,11 @@
-// Lanes of one width made of lanes of another: extension, narrowing, and moving lanes about
-// (sections 4.6.4 and 4.6.5 of the specification).
+// Lanes of one width made of lanes of another: extension, narrowing and shuffles (sections 4.6.4
+// and 4.6.5 of the specification).
 
 extension Lanes {
     // MARK: Extension
 
-    // Bytes doubled to 16 bits and shifted. (Converting eight lanes one by one makes functions so alike
-    // that the compiler merges those for signed and unsigned ones.)
+    // Bytes doubled to 16 bits and shifted. (Converting eight lanes one by one makes functions so
+    // alike that the compiler merges those for signed and unsigned ones.)
 
     @inline(__always) static func extend8x8Signed(_ a: UInt64) -> I16x8 {
         extendLow(cast(U64x2(a, 0), to: I8x16.self))
@@ -135,7 +135,7 @@ extension Lanes {
     @inline(__always) static func value(_ a: Float) -> Float { a }
     @inline(__always) static func value(_ a: Double) -> Double { a }
 
-    // MARK: Shuffles that processors know
+    // MARK: Shuffles that processors have
 
     /// a0 b0 a1 b1 ...
     @inline(__always) static func zipLow(_ a: U8x16, _ b: U8x16) -> U8x16 {
@@ -183,19 +183,20 @@ extension Lanes {
         U32x4(a[1], a[3], b[1], b[3])
     }
 
-    /// From `bits` (below 64) of `a` on, the first bits of `b` behind it.
+    /// The bits of `a` from `bits` (below 64) on, followed by the first bits of `b`.
     @inline(__always)
     static func windowLow(_ a: U64x2, _ b: U64x2, _ bits: UInt64) -> U64x2 {
         let middle = highLow(a, b)
         return a &>> U64x2(repeating: bits) | middle &<< U64x2(repeating: 64 &- bits)
     }
-    /// From 64 + `bits` on.
+    /// The same from 64 + `bits` on.
     @inline(__always)
     static func windowHigh(_ a: U64x2, _ b: U64x2, _ bits: UInt64) -> U64x2 {
         let middle = highLow(a, b)
         return middle &>> U64x2(repeating: bits) | b &<< U64x2(repeating: 64 &- bits)
     }
-    /// The upper half of `a` and the lower one of `b`. (Lanes of 64 bits would be moved one by one.)
+    /// The upper half of `a` and the lower one of `b`. (Lanes of 64 bits would be moved one by
+    /// one.)
     @inline(__always) private static func highLow(_ a: U64x2, _ b: U64x2) -> U64x2 {
         let a = cast(a, to: U32x4.self), b = cast(b, to: U32x4.self)
         return cast(U32x4(a[2], a[3], b[0], b[1]), to: U64x2.self)

@@ -21,7 +21,7 @@ public struct ChildProcess: ~Copyable, Sendable {
     ///   - arguments: the first is by convention the program's name.
     ///   - environment: `NAME=VALUE` each; no variable is inherited.
     ///   - descriptors: numbers of this process by the numbers that they get in the child.
-    ///   - folder: where the child works; nil for where this process does.
+    ///   - folder: the child's working directory; nil for that of this process.
     ///   - leadsGroup: whether the child begins a process group of its own, which signals of the
     ///     terminal do not reach.
     /// - Throws: `ENOENT`, `EACCES` and others of execve(2).

@@ -1,8 +1,8 @@
 import Glibc
 
 extension Kernel {
-    /// A descriptor that becomes readable when a child of this process has ended: pidfd_open(2). Since
-    /// Linux 5.3.
+    /// A descriptor that becomes readable when a child of this process has ended: pidfd_open(2).
+    /// Since Linux 5.3.
     ///
     /// - Throws: `ESRCH` if it was waited for already; `ENOSYS` on older kernels.
     public static func openProcess(_ identifier: Int32) throws(SystemError) -> Int32 {

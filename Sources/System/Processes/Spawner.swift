@@ -1,15 +1,16 @@
-/// The connection to a process that executes programs for this one, which may not do so itself once it
-/// is restricted (`Confinement`).
+/// The connection to a process that executes programs for this one, which may not do so itself once
+/// it is restricted (`Confinement`).
 ///
-/// The process is the same program again, begun before the restrictions with a verb that calls
-/// `SpawnerProcess.run`. It executes nothing but the files that it was started for, and ends, with all
-/// that it started, when the connection closes. Identifiers of programs are the asker's.
+/// The process is the same program again, started before the restrictions with a verb that calls
+/// `SpawnerProcess.run`. It executes nothing but the files that it was started for, and ends, with
+/// all programs that it started, when the connection closes. The caller chooses the identifiers of
+/// programs.
 ///
 ///     let spawner = try Spawner(programs: ["/usr/bin/openssl"])
 ///     try spawner.start(program, streams: [(0, pipe.input.number)])
 ///     ... when `spawner.socket` is readable: try spawner.receive()
 public struct Spawner: ~Copyable, Sendable {
-    /// Readable when a reply is there.
+    /// Readable when there is a reply.
     public let socket: FileDescriptor
     /// The process, for waiting and tests.
     public let process: Int32
@@ -18,7 +19,7 @@ public struct Spawner: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - executable: the program whose verb calls `SpawnerProcess.run`: this one.
-    ///   - verb: the words before the programs.
+    ///   - verb: the arguments before the programs.
     ///   - programs: the only files that may be executed, by absolute paths.
     public init(
         executable: [UInt8] = Array("/proc/self/exe".utf8),
@@ -46,10 +47,10 @@ public struct Spawner: ~Copyable, Sendable {
 
     /// Asks for a program. Streams that are not named are `/dev/null`.
     ///
-    /// - Parameter streams: numbers of the program's streams, 0 to 2, and descriptors of this process,
-    ///   which stay its own.
-    /// - Throws: `E2BIG` for a program whose words are longer than 160 KiB together; `EAGAIN` when the
-    ///   process does not keep up; `EPIPE` when it has ended.
+    /// - Parameter streams: numbers of the program's streams, 0 to 2, and descriptors of this
+    ///   process, which it keeps.
+    /// - Throws: `E2BIG` for a program whose strings are longer than 160 KiB together; `EAGAIN`
+    ///   when the process has too many unread messages; `EPIPE` when it has ended.
     public func start(
         _ program: SpawnedProgram, streams: [(stream: Int32, descriptor: Int32)]
     ) throws(SystemError) {
@@ -70,7 +71,7 @@ public struct Spawner: ~Copyable, Sendable {
             socket.number, bytes, descriptors: streams.map(\.descriptor), waits: false)
     }
 
-    /// Takes a reply; nil if there is none.
+    /// Receives a reply; nil if there is none.
     ///
     /// - Throws: `EPIPE` when the process has ended.
     public func receive(waits: Bool = false) throws(SystemError) -> SpawnerReply? {

@@ -1,22 +1,22 @@
-/// What the process that executes programs is asked for. Each request is one message.
+/// A request to the process that executes programs. Each request is one message.
 public enum SpawnerRequest: Hashable, Sendable {
-    /// Starts a program; descriptors for its streams travel beside the message.
+    /// Starts a program; descriptors for its streams are sent with the message.
     case start(SpawnedProgram)
-    /// Sends a signal to a program that was started, and to all that it started in its group.
+    /// Sends a signal to a program that was started, and to all processes of its group.
     case signal(identifier: UInt64, Int32)
 }
 
 /// A program to start.
 public struct SpawnedProgram: Hashable, Sendable {
-    /// Chosen by the asker; not that of a program that still runs.
+    /// Chosen by the caller; not that of a program that still runs.
     public var identifier: UInt64
     /// The file, by an absolute path.
     public var path: [UInt8]
-    /// The first of them is by custom the program's name.
+    /// The first is by convention the program's name.
     public var arguments: [[UInt8]]
     /// `NAME=VALUE` each.
     public var environment: [[UInt8]]
-    /// Where it works; nil for the root.
+    /// The working directory; nil for the root.
     public var folder: [UInt8]?
 
     public init(
@@ -31,7 +31,7 @@ public struct SpawnedProgram: Hashable, Sendable {
     }
 }
 
-/// What it reports.
+/// A reply of the process.
 public enum SpawnerReply: Hashable, Sendable {
     case started(identifier: UInt64, process: Int32)
     /// The program could not be started, or no program has the identifier (`ESRCH`).
@@ -39,8 +39,8 @@ public enum SpawnerReply: Hashable, Sendable {
     case ended(identifier: UInt64, ChildProcess.End)
 }
 
-/// The form of the messages: a kind of one byte, numbers with the lowest byte first, lists and texts with
-/// their count before them.
+/// The encoding of the messages: a kind of one byte, numbers with the lowest byte first, lists and
+/// texts with their count before them.
 enum SpawnerCoding {
     /// Longest message; longer ones are refused with `E2BIG`.
     static let messageLimit = 160 << 10
@@ -66,7 +66,8 @@ enum SpawnerCoding {
         return bytes
     }
 
-    /// A request, and the numbers of the streams that its descriptors are for; nil if it is malformed.
+    /// A request, and the numbers of the streams that its descriptors are for; nil if it is
+    /// malformed.
     static func request(_ bytes: [UInt8]) -> (SpawnerRequest, streams: [Int32])? {
         var reader = Reader(bytes: bytes)
         guard let kind = reader.number(1), let identifier = reader.number(8) else { return nil }
@@ -95,7 +96,7 @@ enum SpawnerCoding {
         }
     }
 
-    /// The identifier of a request of whatever kind, also of a malformed one; 0 if there is none.
+    /// The identifier of a request of any kind, also of a malformed one; 0 if there is none.
     static func identifier(_ bytes: [UInt8]) -> UInt64 {
         var reader = Reader(bytes: bytes)
         _ = reader.number(1)
@@ -163,7 +164,7 @@ enum SpawnerCoding {
             return bytes[at..<at + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
         }
 
-        /// A text without NUL, which no string of the C library could hold.
+        /// A text without NUL, which a string of the C library could not hold.
         mutating func text() -> [UInt8]? {
             guard let count = number(4), count <= UInt64(bytes.count - at) else { return nil }
             let end = at + Int(count)

@@ -1,13 +1,14 @@
 import Glibc
 
-// Invariant: the handler of the signal does nothing; it is there so that waiting is interrupted.
+// Invariant: the handler of the signal does nothing; its only purpose is that signals interrupt
+// waiting.
 
-/// The process that executes programs: see `Spawner`. It holds no secret of the process that it works
-/// for, and believes nothing that comes from it.
+/// The process that executes programs: see `Spawner`. It holds no secret of the process that
+/// started it, and trusts none of its messages.
 public struct SpawnerProcess {
-    /// The word after the program's name that means this process; no command of users.
+    /// The argument after the program's name that selects this process; no command of users.
     public static let verb = "execute-programs"
-    /// Where the connection is.
+    /// The number of the connection's descriptor.
     public static let socketNumber: Int32 = 3
 
     private let socket: Int32
@@ -16,7 +17,7 @@ public struct SpawnerProcess {
     /// Processes that were started and have not ended, by identifier.
     private var children: [UInt64: Int32] = [:]
 
-    /// Works until the other end of the connection closes; kills what still runs then.
+    /// Runs until the other end of the connection closes; then kills the programs that still run.
     ///
     /// - Parameters:
     ///   - programs: the only files that may be executed.
@@ -26,14 +27,14 @@ public struct SpawnerProcess {
         socket: Int32 = SpawnerProcess.socketNumber, programs: [[UInt8]], limit: Int = 256
     ) -> Bool {
         guard (try? Kernel.status(socket))?.kind == .socket else { return false }
-        // Signals of a terminal are for the process that this one works for.
+        // Signals of a terminal are for the process at the other end of the connection.
         for number in [SIGINT, SIGHUP, SIGQUIT, SIGTERM, SIGPIPE] { Signals.ignore(number) }
         Signals.handle(SIGCHLD) { _ in }
         var child = sigset_t()
         unsafe sigemptyset(&child)
         unsafe sigaddset(&child, SIGCHLD)
         unsafe pthread_sigmask(SIG_BLOCK, &child, nil)
-        // What else came along is none of this process's business: close_range(2).
+        // Closes the inherited descriptors after that of the connection: close_range(2).
         _ = symbol_syscall(SYS_close_range, Int(socket) + 1, Int(Int32.max), 0, 0, 0, 0)
         Kernel.fillStandardStreams()
         setFlag(closeOnExec: socket)
@@ -55,7 +56,7 @@ public struct SpawnerProcess {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 
-    /// Waits for a request or the end of a child; false when there is nobody to work for.
+    /// Waits for a request or the end of a child; false when the connection is closed.
     private mutating func turn() -> Bool {
         var entry = pollfd(fd: socket, events: Int16(truncatingIfNeeded: POLLIN), revents: 0)
         var none = sigset_t()
@@ -99,7 +100,7 @@ public struct SpawnerProcess {
             guard (1...64).contains(signal) else {
                 return .failed(identifier: identifier, .inval)
             }
-            // It leads a group; only in its first moment it is none yet.
+            // It leads a group, except for a moment after its start.
             if kill(-process, signal) != 0 { kill(process, signal) }
             return nil
         }
@@ -124,7 +125,7 @@ public struct SpawnerProcess {
         return child.identifier
     }
 
-    /// Reports the children that have ended; false if nobody hears it.
+    /// Reports the children that have ended; false if a report cannot be sent.
     private mutating func reap() -> Bool {
         while true {
             var status: Int32 = 0

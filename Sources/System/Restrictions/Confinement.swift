@@ -1,27 +1,27 @@
 import Glibc
 
 /// All restrictions that a process puts on itself, in one step: first files and ports, then system
-/// calls, which include those that restrict.
+/// calls, among them those that restrict.
 ///
 ///     var confinement = Confinement()
 ///     confinement.landlock.allow(.path(folder), .readWrite)
 ///     let report = try confinement.enforce()
 ///
-/// It comes before the first thread: threads that are there already would stay free.
+/// To be enforced before the first thread starts: existing threads would stay unrestricted.
 public struct Confinement: Sendable {
     public var landlock = Landlock()
-    /// The calls of the engine and its guests unless something else is set; nil for all.
+    /// The calls that stay allowed, by default those of the engine and its guests; nil for all.
     public var calls: SeccompFilter?
 
-    /// What holds from now on.
+    /// The restrictions that are in force.
     public struct Report: Sendable, Equatable, CustomStringConvertible {
         public var landlock: Landlock.Enforcement
         public var calls: Bool
 
-        /// Whether the kernel has all that was asked for.
+        /// Whether the kernel enforces everything that was requested.
         public var isWhole: Bool { landlock.isWhole && calls }
-        /// Whether it has both parts at all: files are restricted since Linux 5.13, and more of what can
-        /// be done with them in versions since.
+        /// Whether it enforces both parts at all: files are restricted since Linux 5.13, more
+        /// operations on them in later versions.
         public var isUseful: Bool { landlock.files && calls }
 
         public var description: String {
@@ -30,8 +30,8 @@ public struct Confinement: Sendable {
     }
 
     public enum Failure: Error, Equatable, CustomStringConvertible {
-        /// The process has other threads, which the restrictions would not hold for; nil if their
-        /// number cannot be found out.
+        /// The process has other threads, which would stay unrestricted; nil if their number cannot
+        /// be read.
         case threads(Int?)
         case landlock(Landlock.Failure)
         case calls(SystemError)
@@ -49,9 +49,9 @@ public struct Confinement: Sendable {
 
     public init() { calls = Self.engineCalls }
 
-    /// What the engine and guests without network of their own need: memory, files, waiting, threads,
-    /// sockets that are open. No new process, program, namespace, socket, or memory that can be
-    /// executed by another name; `EPERM` for all else.
+    /// The calls that the engine and guests without network of their own need: memory, files,
+    /// waiting, threads, sockets that are open. No new process, program, namespace, socket, or
+    /// memory that can be executed by another name; `EPERM` for all else.
     public static var engineCalls: SeccompFilter {
         var filter = SeccompFilter(
             allowing: .memory + .files + .waiting + .threads + .signals + .process + .connections,
@@ -64,8 +64,8 @@ public struct Confinement: Sendable {
         return filter
     }
 
-    /// The same, and new sockets of the Internet, and unix sockets: what a server needs that starts no
-    /// process by itself. Which ports and files they may be is for `landlock` to say.
+    /// The same, and new sockets of the Internet, and unix sockets: for a server that starts no
+    /// process by itself. `landlock` restricts their ports and files.
     public static func serverCalls(hasUnixSockets: Bool) -> SeccompFilter {
         var filter = engineCalls
         filter.calls = filter.calls + .sockets
@@ -73,9 +73,11 @@ public struct Confinement: Sendable {
         return filter
     }
 
-    /// Enforces all of it. What the kernel does not have is left out, and the report says so.
+    /// Enforces all of it. Parts that the kernel does not support are left out, and the report
+    /// shows this.
     ///
-    /// - Throws: what went wrong; the process may be restricted in part then, and should end.
+    /// - Throws: why a restriction failed; then the process may be restricted in part, and should
+    ///   end.
     public func enforce() throws(Failure) -> Report {
         try Self.checkIsAlone()
         NativeStack.remember()

@@ -1,20 +1,20 @@
 import Glibc
 
-// Invariant: structures are handed to the kernel as bytes in its own layout, with their size.
+// Invariant: structures are passed to the kernel as bytes in its own layout, with their size.
 
-/// What a process may still do with files and ports once it has restricted itself: landlock(7).
+/// The files and ports that a process may still use after it has restricted itself: landlock(7).
 ///
 ///     var landlock = Landlock()
 ///     landlock.allow(.path(data), .readWrite)
 ///     landlock.connectPorts = []
 ///     let enforced = try landlock.restrict()
 ///
-/// A restriction holds for the thread that asks for it and for threads and processes that it starts
-/// later, so that it comes before the first thread; there is no way back. What is open already
-/// stays as it is. System calls that open nothing (status of a file by its path, changing its mode or
-/// times) are not restricted.
+/// A restriction holds for the calling thread and for threads and processes that it starts later,
+/// so it must come before the first thread; it cannot be undone. Open files are not affected.
+/// System calls that open nothing (status of a file by its path, changing its mode or times) are
+/// not restricted.
 public struct Landlock: Sendable {
-    /// What stays allowed beneath a folder, or for a file.
+    /// The accesses that stay allowed beneath a folder, or for a file.
     public struct Access: OptionSet, Sendable {
         public let rawValue: UInt64
 
@@ -22,7 +22,7 @@ public struct Landlock: Sendable {
 
         /// Reading files and listing folders.
         public static let read = Access(rawValue: 1 << 2 | 1 << 3)
-        /// Writing to files that are there.
+        /// Writing to existing files.
         public static let writeFiles = Access(rawValue: 1 << 1 | 1 << 14)
         /// Removing files and empty folders.
         public static let remove = Access(rawValue: 1 << 4 | 1 << 5)
@@ -35,22 +35,22 @@ public struct Landlock: Sendable {
         public static let devices = Access(rawValue: 1 << 15)
         public static let readWrite: Access = [.read, .writeFiles, .remove, .make]
 
-        /// What a rule for a file, which is no folder, may hold.
+        /// The rights that a rule for a file, not a folder, may hold.
         fileprivate static let ofFiles = Access(rawValue: 0b111 | 1 << 14 | 1 << 15)
     }
 
-    /// Where a right holds.
+    /// The file or folder that a rule is for.
     public enum Place: Sendable {
         case path([UInt8])
         /// An open file or folder, also one that was opened as a path only.
         case descriptor(Int32)
     }
 
-    /// What the kernel enforces of what was asked for.
+    /// The parts of a request that the kernel enforces.
     public struct Enforcement: Sendable, Equatable, CustomStringConvertible {
-        /// The version of Landlock; 0 if the kernel has none or it is switched off.
+        /// The version of Landlock; 0 if the kernel has none or it is disabled.
         public var version: Int
-        /// Whether nothing of what was asked for is missing.
+        /// Whether the kernel enforces everything that was requested.
         public var isWhole = false
         /// Files and folders (version 1).
         public var files = false
@@ -72,10 +72,11 @@ public struct Landlock: Sendable {
         }
     }
 
-    /// Why a restriction was not made.
+    /// Why restricting failed.
     public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
         public var error: SystemError
-        /// The place that a rule was for; nil if the failure is about no place, or one without a path.
+        /// The path of the rule's place; nil if the failure concerns no place, or one without a
+        /// path.
         public var path: [UInt8]?
 
         public var description: String {
@@ -92,23 +93,24 @@ public struct Landlock: Sendable {
     /// Whether unix sockets without a file and processes outside cannot be reached.
     public var isScoped = true
 
-    /// Nothing is allowed but what is said.
+    /// No file is allowed without `allow`; ports are unrestricted until they are set.
     public init() {}
 
     public mutating func allow(_ place: Place, _ access: Access) {
         rules.append((place, access))
     }
 
-    /// The version of Landlock that the kernel has; 0 for none. One system call.
+    /// The version of Landlock that the kernel has; 0 for none. Costs one system call.
     public static var version: Int {
         max(0, symbol_syscall(createRuleset, 0, 0, 1, 0, 0, 0))
     }
 
-    /// Restricts the calling thread, and what it starts from now on. No program that is executed
-    /// later gets rights from its file (`PR_SET_NO_NEW_PRIVS`).
+    /// Restricts the calling thread, and threads and processes that it starts from now on. Programs
+    /// that are executed later get no rights from their files (`PR_SET_NO_NEW_PRIVS`).
     ///
-    /// - Returns: what the kernel enforces; nothing where it has no Landlock.
-    /// - Throws: `ENOENT` and others for a place that cannot be opened; `E2BIG` after 16 restrictions.
+    /// - Returns: the enforced parts; none where the kernel has no Landlock.
+    /// - Throws: `ENOENT` and others for a place that cannot be opened; `E2BIG` after 16
+    ///   restrictions.
     public func restrict() throws(Failure) -> Enforcement {
         let version = Self.version
         var enforcement = Enforcement(version: version)
@@ -126,7 +128,7 @@ public struct Landlock: Sendable {
         if version >= 4, bindPorts != nil { ports |= Self.bind }
         if version >= 4, connectPorts != nil { ports |= Self.connect }
         let attributes = [handled, ports, enforcement.scopes ? 0b11 : 0]
-        // A kernel takes the fields that its version has.
+        // A kernel accepts only the fields that its version has.
         let size = version >= 6 ? 24 : version >= 4 ? 16 : 8
         let made = unsafe attributes.withUnsafeBytes {
             unsafe symbol_syscall(Self.createRuleset, word($0), size, 0, 0, 0, 0)
@@ -168,7 +170,7 @@ public struct Landlock: Sendable {
     private static let bind: UInt64 = 1
     private static let connect: UInt64 = 2
 
-    /// The rights of files that a version knows; all that no rule gives are refused.
+    /// The rights of files that a version supports; those that no rule gives are refused.
     private static func handledFiles(_ version: Int) -> UInt64 {
         let count = version >= 5 ? 16 : version >= 3 ? 15 : version >= 2 ? 14 : 13
         return 1 << UInt64(count) - 1

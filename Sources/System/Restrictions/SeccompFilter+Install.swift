@@ -1,7 +1,7 @@
 import Glibc
 
-// Invariant: the program is lent to the kernel for the call, which copies it; its structure has the
-// count and the address of the instructions, each of which has eight bytes.
+// Invariant: the program is passed to the kernel for the call only, which copies it; its structure
+// has the count and the address of the instructions, each of which has eight bytes.
 
 extension SeccompFilter {
     /// Whether the kernel has filters of system calls: `SECCOMP_GET_ACTION_AVAIL`.
@@ -12,8 +12,8 @@ extension SeccompFilter {
         }
     }
 
-    /// Lets the calling thread, and what it starts from now on, make only the calls that are allowed.
-    /// There is no way back.
+    /// Lets the calling thread, and threads and processes that it starts from now on, make only the
+    /// calls that are allowed. This cannot be undone.
     ///
     /// - Throws: `EINVAL` where the kernel has no filters, or the program is too long (4096).
     public func install() throws(SystemError) {
@@ -37,13 +37,14 @@ extension SeccompFilter {
 }
 
 extension CurrentProcess {
-    /// No program that this process executes gets rights from its file: prctl(2),
+    /// Programs that this process executes get no rights from their files: prctl(2),
     /// `PR_SET_NO_NEW_PRIVS`.
     public static func forbidNewPrivileges() throws(SystemError) {
         try retrying { symbol_syscall(SYS_prctl, 38, 1, 0, 0, 0, 0) }
     }
 
-    /// How many threads the process has: the entries of `/proc/self/task`. Nil if that cannot be read.
+    /// The number of threads of the process: the entries of `/proc/self/task`. Nil if it cannot be
+    /// read.
     public static var threadCount: Int? {
         guard let folder = try? unsafe Kernel.open("/proc/self/task", [.readOnly, .directory])
         else {

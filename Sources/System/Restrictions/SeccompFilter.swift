@@ -1,4 +1,4 @@
-/// Which system calls a process may still make, as data: seccomp(2). All that no rule allows are
+/// The system calls that a process may still make, as data: seccomp(2). All that no rule allows are
 /// refused.
 ///
 ///     let filter = SeccompFilter(allowing: .memory + .files + .waiting, refusal: .error(.perm))
@@ -22,7 +22,7 @@ public struct SeccompFilter: Sendable {
         }
     }
 
-    /// The architecture that a program is for; calls by the rules of another end the process.
+    /// The architecture that a program is for; calls by the conventions of another end the process.
     public enum Architecture: Sendable, CaseIterable {
         case x86, arm
 
@@ -42,9 +42,9 @@ public struct SeccompFilter: Sendable {
         /// 0…5.
         var argument: UInt32
         var mask: UInt32
-        /// Values of the masked bits, one of which has to be there.
+        /// Values of the masked bits, one of which must match.
         var values: [UInt32]
-        /// What happens otherwise, if not what happens to all calls.
+        /// The refusal of this call, if it differs from that of all other calls.
         var refusal: Refusal?
     }
 
@@ -59,10 +59,10 @@ public struct SeccompFilter: Sendable {
 
     // MARK: Rules about arguments
 
-    /// Allows threads of this process, and no new processes or namespaces. The C library is told that
-    /// `clone3`, whose arguments a filter cannot see, is not there, and takes `clone`.
+    /// Allows threads of this process, and no new processes or namespaces. `clone3`, whose
+    /// arguments a filter cannot read, fails with `ENOSYS`, so the C library uses `clone`.
     public mutating func allowThreads() {
-        // CLONE_VM, CLONE_SIGHAND and CLONE_THREAD are there; no namespace is.
+        // CLONE_VM, CLONE_SIGHAND and CLONE_THREAD are set; no namespace is.
         let wanted: UInt32 = 0x100 | 0x800 | 0x1_0000
         let namespaces: UInt32 = 0x7e02_0000 | 0x80
         add(ConditionalCalls.clone, argument: 0, mask: wanted | namespaces, [wanted])
@@ -82,8 +82,8 @@ public struct SeccompFilter: Sendable {
         add(ConditionalCalls.socket, argument: 0, families.map(UInt32.init(bitPattern:)))
     }
 
-    /// Allows the control calls that ask for a terminal's settings or size, and for the bytes that can
-    /// be read; none that types into a terminal.
+    /// Allows the control calls that read a terminal's settings or size, and the number of bytes
+    /// that can be read; none that inserts input into a terminal.
     public mutating func allowTerminalQueries() {
         // TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO
         add(ConditionalCalls.ioctl, argument: 1, [0x5401, 0x5413, 0x541b, 0x5421])
@@ -94,8 +94,8 @@ public struct SeccompFilter: Sendable {
         add(ConditionalCalls.prctl, argument: 0, [15, 0x5356_4d41])
     }
 
-    /// Allows asking for limits, not setting them: the third argument, a pointer, is null as far as
-    /// its low half tells.
+    /// Allows reading limits, not setting them: the low half of the third argument, a pointer, must
+    /// be 0.
     public mutating func allowLimitQueries() {
         add(ConditionalCalls.prlimit64, argument: 2, [0])
     }
@@ -135,7 +135,7 @@ public struct SeccompFilter: Sendable {
     }
 
     private func check(_ condition: Condition) -> [BPFInstruction] {
-        // The low half comes first on both architectures.
+        // The low half is first on both architectures.
         var body: [BPFInstruction] = [
             .load(offset: 16 + 8 * min(condition.argument, 5)), .and(condition.mask),
         ]
@@ -157,7 +157,7 @@ public struct SeccompFilter: Sendable {
         return ranges
     }
 
-    /// Allows the numbers of the ranges, found by halving.
+    /// Allows the numbers of the ranges, by binary search.
     private func search(_ ranges: ArraySlice<ClosedRange<UInt32>>) -> [BPFInstruction] {
         guard let first = ranges.first else { return [.return(refusal.action)] }
         if ranges.count == 1 {
@@ -170,7 +170,7 @@ public struct SeccompFilter: Sendable {
         let middle = ranges.startIndex + ranges.count / 2
         let low = search(ranges[..<middle])
         let high = search(ranges[middle...])
-        // A jump of a condition reaches 255 instructions; one without goes anywhere.
+        // A conditional jump reaches 255 instructions; an unconditional one reaches all.
         return [
             .jumpIfAtLeast(ranges[middle].lowerBound, 0, 1),
             .jump(UInt32(truncatingIfNeeded: low.count)),
@@ -189,7 +189,7 @@ extension SystemCalls.Call {
 /// An instruction of the classic BPF machine: `struct sock_filter`.
 public struct BPFInstruction: Sendable, Equatable {
     public var code: UInt16
-    /// Instructions that a jump passes over, if its condition holds and if not.
+    /// The number of instructions that a jump skips, if its condition holds and if not.
     public var ifTrue: UInt8 = 0
     public var ifFalse: UInt8 = 0
     public var operand: UInt32

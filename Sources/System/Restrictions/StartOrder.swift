@@ -1,6 +1,7 @@
-/// The order in which a process that runs strangers' code starts. Restrictions hold only for threads
-/// that are made after them, and a process that is restricted can neither open what it needs nor start
-/// programs: each step needs that those before it are done, and those after it are not.
+/// The order in which a process that runs untrusted code starts. Restrictions hold only for threads
+/// that are made after them, and a process that is restricted can neither open the files that it
+/// needs nor start programs: each step requires that those before it are done, and those after it
+/// are not.
 public enum StartOrder: Int, CaseIterable, Comparable, Sendable {
     /// Reads the configuration.
     case configuration
@@ -17,10 +18,10 @@ public enum StartOrder: Int, CaseIterable, Comparable, Sendable {
         left.rawValue < right.rawValue
     }
 
-    /// Takes the steps in order. Each gets what those before it made.
+    /// Runs the steps in order. Each gets the results of those before it.
     ///
-    /// - Throws: what a step throws; `Confinement.Failure.threads` if a step before the last one left
-    ///   a thread behind.
+    /// - Throws: what a step throws; `Confinement.Failure.threads` if a step before the last one
+    ///   has left a thread running.
     public static func run<Configuration, Opened, Helper: ~Copyable, Result>(
         configuration: () throws -> Configuration,
         opening: (Configuration) throws -> Opened,

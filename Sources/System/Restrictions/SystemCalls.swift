@@ -35,7 +35,7 @@ public struct SystemCalls: Sendable {
         Call("membarrier", 324, 283),
     ])
 
-    /// Files, folders and pipes. What may be opened is for Landlock to say.
+    /// Files, folders and pipes. Landlock restricts which files may be opened.
     public static let files = SystemCalls(calls: [
         Call("read", 0, 63),
         Call("write", 1, 64),
@@ -133,7 +133,7 @@ public struct SystemCalls: Sendable {
         Call("exit_group", 231, 94),
     ])
 
-    /// Signals that come to this process.
+    /// Signals to this process.
     public static let signals = SystemCalls(calls: [
         Call("rt_sigaction", 13, 134),
         Call("rt_sigprocmask", 14, 135),
@@ -143,7 +143,7 @@ public struct SystemCalls: Sendable {
         Call("sigaltstack", 131, 132),
     ])
 
-    /// What the process asks about itself and the machine.
+    /// Information about the process and the machine.
     public static let process = SystemCalls(calls: [
         Call("getpid", 39, 172),
         Call("getppid", 110, 173),
@@ -164,7 +164,7 @@ public struct SystemCalls: Sendable {
         Call("getcpu", 309, 168),
     ])
 
-    /// Sockets that are there already.
+    /// Existing sockets.
     public static let connections = SystemCalls(calls: [
         Call("accept", 43, 202),
         Call("accept4", 288, 242),
@@ -181,7 +181,7 @@ public struct SystemCalls: Sendable {
         Call("sendmmsg", 307, 269),
     ])
 
-    /// New connections; where to is for Landlock to say, as far as it can.
+    /// New connections; Landlock restricts their destinations, as far as it can.
     public static let sockets = SystemCalls(calls: [
         Call("connect", 42, 203),
         Call("bind", 49, 200),
@@ -190,7 +190,7 @@ public struct SystemCalls: Sendable {
     ])
 }
 
-/// Numbers of calls that rules of their own are about.
+/// Numbers of the calls that have rules about arguments.
 enum ConditionalCalls {
     static let socket = SystemCalls.Call("socket", 41, 198)
     static let clone = SystemCalls.Call("clone", 56, 220)

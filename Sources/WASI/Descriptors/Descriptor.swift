@@ -39,11 +39,11 @@ final class Descriptor: @unchecked Sendable {
     private let isShared: Bool
     private var isClosed = false
     /// Whether calls may have to wait: pipes, sockets, terminals, streams of the embedder. For
-    /// these `nonblock` is stored here, because the host's flag would affect all who share the
-    /// stream; and reads and writes throw `again` instead of waiting, whether the flag is set or
-    /// not.
+    /// these `nonblock` is stored here, because the host's flag would affect all processes that
+    /// share the stream; and reads and writes throw `again` instead of waiting, whether the flag is
+    /// set or not.
     let isStream: Bool
-    /// Whether the host supports calls that never wait; the first call finds out.
+    /// Whether the host supports calls that never wait; false after an unsupported one.
     private let worksAtOnce = Atomic(true)
     /// The pipe or terminal, opened again: see `ownWay`.
     private let reopened = Atomic<Int32>(Descriptor.notOpened)
@@ -61,7 +61,7 @@ final class Descriptor: @unchecked Sendable {
     /// was opened for reading and writing, and on rights removed by `fd_fdstat_set_rights`.
     private let checked: SharedRights
     private let checkedInheriting: SharedRights
-    /// Positions of a directory that the guest knows.
+    /// Positions of a directory that the guest has received.
     let cookies: DirectoryCookies?
     /// Flags that are stored here and not on the host.
     private let ownFlags: Atomic<UInt16>
@@ -318,8 +318,8 @@ extension Descriptor {
 
     /// A descriptor of the same file on which calls never wait: this one if it is nonblocking on
     /// the host, or a pipe or terminal opened again. Even when these are ready a long call may
-    /// wait, and the flag on the host's descriptor would affect all who share it. Nil for other
-    /// devices, and if the host does not allow it.
+    /// wait, and the flag on the host's descriptor would affect all processes that share it. Nil
+    /// for other devices, and if the host does not allow it.
     private var ownWay: Int32? {
         get throws(Errno) {
             var known = reopened.load(ordering: .acquiring)

@@ -106,7 +106,7 @@ public final class MemoryPipe: GuestStream {
         state.withLock { $0.count > 0 || $0.isWritingClosed ? $0.count : nil }
     }
 
-    /// Closes the reading side: unread bytes are dropped, and writing fails.
+    /// Closes the reading side: unread bytes are discarded, and writing fails.
     public func closeReading() {
         state.withLock { state in
             state.isReadingClosed = true

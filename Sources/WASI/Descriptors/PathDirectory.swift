@@ -56,7 +56,7 @@ struct HostDirectory: PathDirectory {
         let opened = try resolver.open(path, in: number, mode, follow: flags.follow)
         do throws(Errno) {
             let filetype = try System.filestat(opened).filetype
-            // A stream opened here is shared with no one, and stays nonblocking on the host.
+            // A stream opened here is not shared, and stays nonblocking on the host.
             let isStream = filetype == .unknown || filetype == .characterDevice
             if !isStream, !flags.fdflags.contains(.nonblock) {
                 try System.clearNonblock(opened, mode)

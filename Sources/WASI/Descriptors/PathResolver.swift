@@ -5,7 +5,7 @@ import WasmInterpreter
 /// There are two methods with the same results. If the kernel has `openat2`, it resolves whole
 /// paths and guarantees that no step leaves the directory. Elsewhere the walk below opens one
 /// component at a time without following links, reads links itself, and takes `..` from its own
-/// list of the directories it came through, so that a directory moved during the walk cannot lead
+/// list of the directories on the way, so that a directory moved during the walk cannot lead
 /// out.
 ///
 /// In both, a call that changes or inspects a name is made on the directory that holds it, with a
@@ -229,9 +229,9 @@ extension PathResolver {
     }
 }
 
-/// The directories that a walk came through, from its root to where it is.
+/// The directories of a walk, from its root to the current one.
 ///
-/// The deepest of them are open. When a walk has gone back above these, those above are opened
+/// The deepest of them are open. When a walk has returned above these, those above are opened
 /// again by their names, which were not links.
 private struct Trail: ~Copyable {
     private let root: Int32

@@ -70,7 +70,7 @@ extension Rights {
     static let writing: Rights = [.fdWrite, .fdAllocate, .fdFilestatSetSize]
 
     /// Rights for standard input: reading, also at other positions of a file, inspecting and
-    /// waiting. A file there is not the guest's.
+    /// waiting. A file there does not belong to the guest.
     static let standardInput: Rights = [
         .fdRead, .fdSeek, .fdTell, .fdAdvise, .fdFdstatSetFlags, .fdFilestatGet, .pollFdReadwrite,
     ]

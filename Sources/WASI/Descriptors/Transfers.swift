@@ -5,8 +5,8 @@ import WasmInterpreter
 //
 // One call of the host moves at most a piece, so that the guest can be stopped between pieces.
 
-/// The most bytes that one call of the host moves: a tenth of a millisecond, or a millisecond where the
-/// kernel has to find room for the file's content first.
+/// The most bytes that one call of the host moves: a tenth of a millisecond, or a millisecond where
+/// the kernel has to find room for the file's content first.
 private let pieceByteCount = 256 << 10
 
 extension Descriptor {

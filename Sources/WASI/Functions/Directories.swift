@@ -20,7 +20,7 @@ extension WASIGuest {
     }
 
     /// Fills the buffer with entries from `cookie` on. A last entry that does not fit is truncated,
-    /// so that the guest knows that there are more; a buffer that is not full means the end of the
+    /// which shows the guest that there are more; a buffer that is not full means the end of the
     /// directory.
     func fd_readdir(
         _ memory: GuestMemory, _ fd: UInt32, _ buffer: UInt32, _ byteCount: UInt32,

@@ -102,7 +102,7 @@ struct PollRequest {
         return wait
     }
 
-    /// A hundred years, as good as no limit.
+    /// A hundred years, used for no limit.
     private static let longestWait: UInt64 = 3_155_760_000_000_000_000
 
     /// Nanoseconds until the first clock is due; nil without clocks.

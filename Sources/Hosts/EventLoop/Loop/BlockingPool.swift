@@ -1,12 +1,12 @@
-// Soundness: each continuation is resumed by exactly one of the two closures that a call is added with:
-// the pool calls one of them, once.
+// Soundness: each continuation is resumed by exactly one of the two closures that a call is added
+// with: the pool calls exactly one of them, once.
 
 import Synchronization
 import WasmSystem
 
 /// A few threads for calls that block in the kernel: opening files, `fsync`, reading folders.
 ///
-/// Threads are started when they are needed, and end when they had nothing to do for ten seconds.
+/// Threads are started when they are needed, and end after ten seconds without a call.
 public final class BlockingPool: Sendable {
     /// How many threads there are at most.
     public let threadLimit: Int
@@ -37,17 +37,17 @@ public final class BlockingPool: Sendable {
         self.queueLimit = max(queueLimit, 1)
     }
 
-    /// Calls that run now.
+    /// The number of calls that run now.
     public var runningCount: Int { state.withLock { $0.running } }
-    /// Calls that wait for a thread.
+    /// The number of calls that wait for a thread.
     public var queuedCount: Int { state.withLock { $0.queue.count } }
-    /// Calls that were ever started.
+    /// The number of calls that were started so far.
     public var totalCount: UInt64 { state.withLock { $0.total } }
-    /// Threads that there are now.
+    /// The number of threads now.
     public var threadCount: Int { state.withLock { $0.threads } }
 
-    /// Adds a call; nil if too many wait. `cancel` is called instead of `run` if the call is cancelled
-    /// before it starts, or no thread can be had.
+    /// Adds a call; nil if too many wait. `cancel` is called instead of `run` if the call is
+    /// cancelled before it starts, or no thread can be started.
     func add(
         _ run: @escaping @Sendable () -> Void, cancel: @escaping @Sendable () -> Void
     ) -> UInt64? {
@@ -70,7 +70,7 @@ public final class BlockingPool: Sendable {
         return number
     }
 
-    /// Takes a call that has not started out of the queue.
+    /// Removes a call that has not started from the queue.
     func cancel(_ number: UInt64) {
         let call = state.withLock { state -> Call? in
             guard let index = state.queue.firstIndex(where: { $0.number == number }) else {
@@ -129,8 +129,8 @@ public final class BlockingPool: Sendable {
 extension EventLoop {
     /// Runs a call that blocks on a thread of the pool, and waits for it without holding the loop.
     ///
-    /// A call that has not begun is not made when the task is cancelled; one that has runs to its end,
-    /// and is waited for.
+    /// A call that has not begun when the task is cancelled is not made; one that has begun runs to
+    /// its end, and is waited for.
     ///
     /// - Throws: `LoopError.tooManyCalls`, `.cancelled`; what `body` throws.
     public func blocking<Success: Sendable>(
@@ -160,7 +160,7 @@ extension EventLoop {
                 state.isCancelled = true
                 return state.number
             }
-            // 0 is no call: the task has not come that far, and looks itself.
+            // 0 is no call: the task has not added one yet, and checks its cancellation itself.
             if number != 0 { pool.cancel(number) }
         }
         return try result.get()

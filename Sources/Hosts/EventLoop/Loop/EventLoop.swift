@@ -1,5 +1,6 @@
-// Soundness: everything marked as the thread's own is touched by the thread that runs the loop only;
-// functions that others may call compare the thread first, and send a message where it is another.
+// Soundness: everything after the mark "The thread's own" is used only by the thread that runs the
+// loop; functions that others may call compare the thread first, and send a message from another
+// thread.
 
 import Synchronization
 import WasmSystem
@@ -17,22 +18,23 @@ import WasmSystem
 /// }
 /// ```
 ///
-/// A loop is a `TaskExecutor`: a task that was started by `spawn`, and whatever it calls that is no
-/// actor with an executor of its own, runs on the loop's thread from its first to its last instruction.
-/// Streams, listeners and sockets belong to one loop, and are used by its tasks only; elsewhere their
-/// functions throw `LoopError.wrongLoop`.
+/// A loop is a `TaskExecutor`: a task that was started by `spawn`, and all that it calls except
+/// actors with an executor of their own, runs on the loop's thread from its first to its last
+/// instruction. Streams, listeners and sockets belong to one loop, and are used by its tasks only;
+/// elsewhere their functions throw `LoopError.wrongLoop`.
 ///
-/// Tasks are not preempted: what computes for longer than a millisecond yields, or goes to `blocking`.
-/// Tasks of low priority get one turn between two looks at the descriptors, so that some that compute
-/// all the time do not delay the others by more than one turn of one of them.
+/// Tasks are not preempted: code that computes for longer than a millisecond should yield, or run
+/// in `blocking`. Of the tasks of low priority, one gets one turn between two polls of the
+/// descriptors, so that several that compute all the time delay the others by only one turn of one
+/// of them.
 public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private struct Job {
         let job: UnownedJob
-        /// Whether an actor of the loop is meant, not a task.
+        /// Whether the job is one of an actor, not of a task.
         let isOfActor: Bool
     }
 
-    /// What gets one turn between two looks at the descriptors.
+    /// An entry that gets one turn between two polls of the descriptors.
     @safe private enum Turn {
         case job(Job)
         case resume(UnsafeContinuation<Void, Never>)
@@ -52,7 +54,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// The thread that runs the loop; 0 while none does.
     private let thread = Atomic<UInt>(0)
     private let mailbox: Mailbox<Message>
-    /// Where calls that block are run.
+    /// Runs calls that block.
     public let pool: BlockingPool
     let tasks: TaskRegistry
 
@@ -72,7 +74,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var budget = 0
     private var passes: UInt64 = 0
 
-    /// Nanoseconds for which jobs run before the loop looks at its descriptors again.
+    /// Nanoseconds for which jobs run before the loop polls its descriptors again.
     private static let pollInterval: UInt64 = 500_000
     /// Calls of the kernel that a task makes before it lets others run.
     private static let callBudget = 32
@@ -80,7 +82,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     public static let bufferSize = 16_384
     private static let keptBuffers = 64
 
-    /// A loop by itself. See `LoopGroup` for one a core.
+    /// A loop by itself. See `LoopGroup` for one loop per core.
     ///
     /// - Throws: `EMFILE`, `ENFILE`: a loop needs two descriptors.
     public convenience init() throws(SystemError) {
@@ -110,11 +112,11 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Timers that are set.
     public var timerCount: Int { isCurrent ? timers.count : 0 }
 
-    /// How often the loop has looked at its descriptors, to see that it does not spin.
+    /// How often the loop has polled its descriptors: for tests that it does not spin.
     public var passCount: UInt64 { isCurrent ? passes : 0 }
 
-    /// When the loop last looked at its descriptors: a time that costs no call, and is at most as old as
-    /// the tasks that ran since. On the loop's thread only; elsewhere the time now.
+    /// The time of the loop's last poll: it costs no call, and is at most as old as the tasks that
+    /// ran since. On the loop's thread only; elsewhere the time now.
     public var turnTime: LoopInstant {
         isCurrent ? LoopInstant(nanoseconds: lastPoll) : .now
     }
@@ -130,7 +132,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     ///
     ///     actor Sessions {
     ///         let loop: EventLoop
-    ///         nonisolated var unownedExecutor: UnownedSerialExecutor { loop.serial.asUnownedSerialExecutor() }
+    ///         nonisolated var unownedExecutor: UnownedSerialExecutor {
+    ///             loop.serial.asUnownedSerialExecutor()
+    ///         }
     ///     }
     public let serial = LoopSerialExecutor()
 
@@ -201,16 +205,16 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Lets the other tasks of the loop run, and goes on when the loop has looked at its descriptors, and
-    /// it is this task's turn among all that wait in this way: for tasks that compute. Whatever the
-    /// task's priority, tasks that can run are delayed by one of these at a time.
+    /// For tasks that compute: lets the other tasks of the loop run, and continues after the loop
+    /// has polled its descriptors and it is this task's turn among all that wait in this way.
+    /// Whatever the task's priority, tasks that can run are delayed by one of these at a time.
     public func yieldToOthers() async {
         guard isCurrent else { return await Task.yield() }
         await unsafe withUnsafeContinuation { unsafe background.append(.resume($0)) }
     }
 
-    /// Lets the other tasks of the loop run if this one has made many calls without waiting: for loops
-    /// around `tryRead` and `tryWrite`.
+    /// Lets the other tasks of the loop run if this one has made many calls without waiting: for
+    /// loops around `tryRead` and `tryWrite`.
     ///
     /// - Parameter atOnce: whether to do so in any case.
     public func yieldIfSpent(atOnce: Bool = false) async {
@@ -232,7 +236,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         while true {
             receive()
             runJobs()
-            // A message may have come with the last job: it is looked at before the thread waits.
+            // The last job may have sent a message: it is handled before the thread waits.
             if !hasJobs, tasks.isFinished { break }
             look(waiting: !hasJobs)
         }
@@ -248,9 +252,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Waits for events and hands them on.
+    /// Waits for events and dispatches them.
     private func look(waiting: Bool) {
-        // The poller cannot fail but for descriptors that this program does not close.
+        // The poller fails only for descriptors that this program does not close.
         do throws(SystemError) { try poller.wait(until: waiting ? nil : 0) } catch {}
         lastPoll = SystemClock.monotonic.now
         passes &+= 1
@@ -297,7 +301,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Has a watch of the kind that reports once report again.
+    /// Makes a watch that reports once report again.
     func arm(_ watch: Watcher.Watch, _ interests: Poller.Interests) throws(SystemError) {
         try poller.arm(watch.registration, interests)
     }
@@ -325,13 +329,13 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     // MARK: Buffers
 
-    /// A buffer of `bufferSize` bytes; its former content is gone. Connections that wait need none.
+    /// A buffer of `bufferSize` bytes, without its former content. Connections that wait need none.
     public func takeBuffer() -> InputBuffer {
         if isCurrent, let storage = buffers.popLast() { return InputBuffer(storage: storage) }
         return InputBuffer(capacity: Self.bufferSize)
     }
 
-    /// Gives a buffer back for the next one who takes one.
+    /// Returns a buffer for reuse.
     public func giveBack(_ buffer: consuming InputBuffer) {
         guard isCurrent, buffers.count < Self.keptBuffers, buffer.capacity == Self.bufferSize
         else { return }
@@ -341,7 +345,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
 /// Runs actors on a loop, which their owner keeps.
 public final class LoopSerialExecutor: SerialExecutor, @unchecked Sendable {
-    /// Set once, before anybody else has the loop.
+    /// Set once, before the loop is published.
     fileprivate weak var loop: EventLoop?
 
     fileprivate init() {}

@@ -1,6 +1,6 @@
 // Invariant: 0 <= start <= end <= storage.count.
 
-/// Bytes that were received and not yet consumed, in room that is used again.
+/// Bytes that were received and not yet consumed, in storage that is reused.
 ///
 ///     var buffer = loop.takeBuffer()
 ///     let count = try await stream.read(into: &buffer)
@@ -21,7 +21,7 @@ public struct InputBuffer: ~Copyable {
 
     consuming func takeStorage() -> [UInt8] { storage }
 
-    /// All of the room; what counts is from `start` to `end`.
+    /// The whole storage; the bytes that count are from `start` to `end`.
     public var bytes: [UInt8] {
         @inline(__always) get { storage }
     }
@@ -32,10 +32,10 @@ public struct InputBuffer: ~Copyable {
     public var count: Int { end &- start }
     public var isEmpty: Bool { start == end }
 
-    /// What was not consumed, as a range of `bytes`.
+    /// The bytes that were not consumed, as a range of `bytes`.
     public var range: Range<Int> { start..<end }
 
-    /// Consumes everything before a position of `bytes`, which is held to `start` and `end`.
+    /// Consumes everything before a position of `bytes`, which is clamped to `start` and `end`.
     public mutating func consume(to position: Int) {
         start = min(max(position, start), end)
         if start == end { (start, end) = (0, 0) }
@@ -47,7 +47,7 @@ public struct InputBuffer: ~Copyable {
         return Array(storage[start..<end])
     }
 
-    /// Adds bytes, with more room if there is not enough.
+    /// Adds bytes; enlarges the storage if necessary.
     public mutating func append(_ bytes: some Collection<UInt8>) {
         if storage.count &- end < bytes.count {
             storage.removeSubrange(end...)
@@ -59,7 +59,7 @@ public struct InputBuffer: ~Copyable {
         }
     }
 
-    /// Moves what is left to the front if there is no room behind it; false if the buffer is full.
+    /// Moves the rest to the front if there is no space after it; false if the buffer is full.
     mutating func makeRoom() -> Bool {
         if end < storage.count { return true }
         if start == 0 { return false }
@@ -68,7 +68,7 @@ public struct InputBuffer: ~Copyable {
         return true
     }
 
-    /// Lends the room after `end` to a call that returns how many bytes it has filled.
+    /// Passes the space after `end` to a call that returns how many bytes it has filled.
     mutating func fill<Failure: Error>(
         _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
     ) throws(Failure) -> (count: Int, room: Int) {

@@ -1,6 +1,6 @@
 import WasmSystem
 
-/// Why something that a loop was asked for did not happen.
+/// Why an operation of a loop failed.
 public enum LoopError: Error, Hashable, Sendable {
     /// The task was cancelled.
     case cancelled
@@ -8,11 +8,11 @@ public enum LoopError: Error, Hashable, Sendable {
     case timedOut
     /// The stream, listener or socket was closed by this program.
     case closed
-    /// Another task waits already for the same direction of the same descriptor.
+    /// Another task already waits for the same direction of the same descriptor.
     case busy
     /// The caller does not run on the loop that the object belongs to.
     case wrongLoop
-    /// As many calls wait for a thread of the pool as its limit allows.
+    /// The pool's limit of calls that wait for a thread is reached.
     case tooManyCalls
     /// The kernel refused.
     case system(SystemError)

@@ -12,7 +12,7 @@ import WasmSystem
 public final class LoopGroup: Sendable {
     /// The first one runs on the thread that calls `run`.
     public let loops: [EventLoop]
-    /// Where calls that block are run.
+    /// Runs calls that block.
     public let pool: BlockingPool
     private let tasks = TaskRegistry()
 
@@ -33,9 +33,9 @@ public final class LoopGroup: Sendable {
     /// Tasks that were started on the loops and have not ended.
     public var taskCount: Int { tasks.count }
 
-    /// Runs `body` on the first loop and the calling thread, the other loops on threads of their own.
-    /// When `body` has returned, all tasks of the group are cancelled, and `run` returns when they have
-    /// ended. Once for each group.
+    /// Runs `body` on the first loop and the calling thread, the other loops on threads of their
+    /// own. When `body` has returned, all tasks of the group are cancelled, and `run` returns when
+    /// they have ended. Once for each group.
     ///
     /// - Throws: what `body` throws; `EAGAIN` if the system refuses a thread.
     public func run<Success: Sendable>(

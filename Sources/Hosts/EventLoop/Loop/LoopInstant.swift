@@ -10,7 +10,7 @@ public struct LoopInstant: Comparable, Hashable, Sendable {
     /// The time now; some 20 ns.
     public static var now: LoopInstant { LoopInstant(nanoseconds: SystemClock.monotonic.now) }
 
-    /// A time that never comes.
+    /// A time that is never reached.
     public static let never = LoopInstant(nanoseconds: .max)
 
     /// A time from now; negative durations are now, very long ones `never`.
@@ -20,7 +20,7 @@ public struct LoopInstant: Comparable, Hashable, Sendable {
     public static func + (time: LoopInstant, duration: Duration) -> LoopInstant {
         let (seconds, attoseconds) = duration.components
         if seconds < 0 || attoseconds < 0 { return time }
-        // Two centuries are as good as any longer time.
+        // A longer time than two centuries is `never`.
         if seconds > 1 << 33 { return .never }
         let span =
             UInt64(clamping: seconds) &* 1_000_000_000

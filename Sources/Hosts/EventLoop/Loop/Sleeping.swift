@@ -1,4 +1,4 @@
-// Soundness: a wait is touched on its loop's thread only; other threads send messages.
+// Soundness: a wait is used on its loop's thread only; other threads send messages.
 
 import WasmSystem
 
@@ -57,8 +57,8 @@ extension EventLoop {
     /// Lets the other tasks of the loop run.
     public func yield() async { await Task.yield() }
 
-    /// Runs `body` in a task of its own, which is cancelled at `deadline`, or with the caller. Returns
-    /// or throws when it has ended.
+    /// Runs `body` in a task of its own, which is cancelled at `deadline`, or with the caller.
+    /// Returns or throws when it has ended.
     ///
     /// For the streams of a connection, `deadline` of the stream costs less.
     ///

@@ -1,5 +1,5 @@
-/// Values by numbers that are never used twice: the number of a removed value finds nothing, also
-/// when its place is taken again. All operations are O(1).
+/// Values by numbers that are never reused: the number of a removed value finds nothing, also when
+/// its place is reused. All operations are O(1).
 struct SlotTable<Element> {
     private struct Slot {
         var generation: UInt32

@@ -5,7 +5,7 @@ import WasmSystem
 public struct LoopTask<Success: Sendable>: Sendable {
     let task: Task<Success, Never>
 
-    /// Cancels what the task waits for, and what it will wait for.
+    /// Cancels the task's current and later waits.
     public func cancel() { task.cancel() }
 
     /// What the task returned; waits for it. The caller's cancellation does not cancel the task.
@@ -16,7 +16,7 @@ public struct LoopTask<Success: Sendable>: Sendable {
 public enum LoopPriority: Sendable {
     /// In the order in which tasks can run.
     case normal
-    /// One turn of one such task between two looks at the descriptors: for what computes.
+    /// One turn of one such task between two polls of the descriptors: for tasks that compute.
     case background
 }
 
@@ -42,8 +42,8 @@ extension EventLoop {
     }
 
     /// Runs `body` on the calling thread, which is the loop's until it returns. When `body` has
-    /// returned, all tasks of the loop are cancelled, and `run` returns when they have ended. Once for
-    /// each loop.
+    /// returned, all tasks of the loop are cancelled, and `run` returns when they have ended. Once
+    /// for each loop.
     ///
     /// - Throws: what `body` throws.
     public func run<Success: Sendable>(
@@ -69,7 +69,7 @@ extension EventLoop {
     }
 }
 
-/// What the body of `run` came to.
+/// The result of the body of `run`.
 final class Outcome<Success: Sendable>: Sendable {
     private let result = Mutex<Result<Success, any Error>?>(nil)
 

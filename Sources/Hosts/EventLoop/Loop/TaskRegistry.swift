@@ -10,7 +10,7 @@ final class TaskRegistry: Sendable {
     }
 
     private struct State {
-        /// Nil between the start of a task and the moment when its handle is known.
+        /// Nil between the start of a task and the moment when its handle is set.
         var tasks = SlotTable<(any Cancellable)?>()
         var isEnding = false
         var loops: [WeakLoop] = []

@@ -2,7 +2,7 @@
 
 import WasmSystem
 
-/// Who is told what the loop finds out about a descriptor.
+/// An object that gets the events of a descriptor.
 class Watcher: @unchecked Sendable {
     struct Watch {
         let token: UInt64
@@ -11,14 +11,16 @@ class Watcher: @unchecked Sendable {
 
     func becameReady(_ readiness: Poller.Readiness) {}
 
-    /// The loop ends.
+    /// Called when the loop ends.
     func close() {}
 }
 
-/// Calls a closure when a descriptor that belongs to somebody else is ready: once each time it is
-/// armed, or as `reporting` says, on the loop's thread. For what is no task: guests that wait for descriptors of theirs.
+/// Calls a closure when a descriptor that has another owner is ready: once each time it is armed,
+/// or as `reporting` says, on the loop's thread. For code outside of tasks: guests that wait for
+/// descriptors of theirs.
 ///
-/// One for each descriptor and loop. Whoever closes the descriptor ends the watch before.
+/// At most one for each descriptor and loop. The watch must be ended before the descriptor is
+/// closed.
 public final class DescriptorWatch {
     private final class Target: Watcher, @unchecked Sendable {
         let body: (Poller.Readiness) -> Void
@@ -29,9 +31,10 @@ public final class DescriptorWatch {
     private let loop: EventLoop
     private var watch: Watcher.Watch?
 
-    /// Begins to watch; reports what comes first of `interests`.
+    /// Starts to watch; reports the first event of `interests`.
     ///
-    /// - Throws: `EPERM` for files, which are always ready; `EEXIST` if the loop watches the descriptor.
+    /// - Throws: `EPERM` for files, which are always ready; `EEXIST` if the loop watches the
+    ///   descriptor.
     public init(
         _ descriptor: Int32, _ interests: Poller.Interests,
         reporting: Poller.Reporting = .once, on loop: EventLoop,
@@ -42,7 +45,7 @@ public final class DescriptorWatch {
         watch = try loop.watch(Target(body), descriptor, interests, reporting)
     }
 
-    /// Reports once more, also what is so now.
+    /// Reports once more, also if the descriptor is ready now.
     ///
     /// - Throws: `EBADF` or `ENOENT` if the descriptor was closed.
     public func arm(_ interests: Poller.Interests) throws(SystemError) {
@@ -50,7 +53,7 @@ public final class DescriptorWatch {
         try loop.arm(watch, interests)
     }
 
-    /// Ends the watch. To be called before the last reference goes.
+    /// Ends the watch. To be called before the last reference is released.
     public func end() {
         if let watch { loop.unwatch(watch) }
         watch = nil
@@ -68,6 +71,6 @@ public struct LoopTimer {
         timer = loop.setTimer(at: time, .call(body))
     }
 
-    /// Takes it back; nothing happens if it was called.
+    /// Cancels the timer; nothing happens if it was called.
     public func cancel() { loop.cancel(timer) }
 }

@@ -49,7 +49,7 @@ extension ByteStream {
 
 /// Attempts to connect side by side, all on one loop.
 @safe private final class ConnectionAttempts: @unchecked Sendable {
-    // Soundness: touched by tasks of one loop only, between whose waits nothing else runs.
+    // Soundness: used by tasks of one loop only, between whose waits nothing else runs.
     private var race: ConnectionRace
     private let port: UInt16
     private let loop: EventLoop

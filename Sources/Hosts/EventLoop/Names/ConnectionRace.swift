@@ -1,23 +1,24 @@
 /// The order and the times of attempts to connect to a host with several addresses, as a value: the
-/// caller connects, and says what happened.
+/// caller connects, and reports what happened.
 ///
 ///     var race = ConnectionRace(addresses)
 ///     while true {
 ///         switch race.next(at: .now) {
 ///         case .connect(let index, let address): ... begin it
-///         case .wait(let time): ... until then, or until an attempt ends: race.failed(index, at: .now)
+///         case .wait(let time):
+///             ... until then, or until an attempt ends: race.failed(index, at: .now)
 ///         case .over: ... all have failed
 ///         }
 ///     }
 ///
-/// Families take turns, the first being that of the first address. An attempt begins 250 ms after the
-/// one before it, or at once when that has failed.
+/// Families take turns, the first being that of the first address. An attempt begins 250 ms after
+/// the one before it, or at once when that has failed.
 ///
 /// Specification: RFC 8305, sections 4, 5 and 8.
 public struct ConnectionRace: Sendable {
     public enum Step: Hashable, Sendable {
         case connect(index: Int, HostAddress)
-        /// Nothing is to be done before the time; `never` while all attempts are under way.
+        /// Nothing to do before this time; `never` while all attempts are under way.
         case wait(LoopInstant)
         /// All attempts have failed.
         case over
@@ -51,7 +52,7 @@ public struct ConnectionRace: Sendable {
         return result
     }
 
-    /// Adds addresses that became known later, behind those that were begun.
+    /// Adds addresses that were found later, after those that were begun.
     public mutating func add(_ more: [HostAddress]) {
         let tried = Array(addresses[..<begun])
         var rest = addresses[begun...] + more.filter { !addresses.contains($0) }
@@ -72,9 +73,9 @@ public struct ConnectionRace: Sendable {
         return .connect(index: index, addresses[index])
     }
 
-    /// Says that an attempt has failed: the next one begins at once.
+    /// Reports that an attempt has failed: the next one begins at once.
     public mutating func failed(_ index: Int, at now: LoopInstant) {
-        // Only the newest attempt's failure says something about what to do next.
+        // Only a failure of the newest attempt makes the next one begin earlier.
         if running.remove(index) != nil, index == begun - 1 { nextTime = now }
     }
 }

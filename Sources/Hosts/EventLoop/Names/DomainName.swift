@@ -2,7 +2,7 @@
 ///
 /// Specification: RFC 1035, sections 2.3 and 3.1; RFC 4343.
 public struct DomainName: Hashable, Sendable {
-    /// From the host's to the top level's; 1 to 63 bytes each.
+    /// Labels from the host's to the top level's; 1 to 63 bytes each.
     public let labels: [[UInt8]]
     /// The same with small letters.
     private let key: [[UInt8]]
@@ -23,8 +23,8 @@ public struct DomainName: Hashable, Sendable {
         key = labels.map { label in label.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 } }
     }
 
-    /// Reads a host's name as people write it, with or without a dot at its end: letters, digits,
-    /// hyphens and underscores. Names of other scripts are to be given in their form of ASCII.
+    /// Parses a host's name in its usual form, with or without a dot at its end: letters, digits,
+    /// hyphens and underscores. Names in other scripts must be given in their ASCII form.
     public init?(_ text: some StringProtocol) {
         var bytes = Array(text.utf8)
         if bytes.last == UInt8(ascii: "."), bytes.count > 1 { bytes.removeLast() }
@@ -55,7 +55,7 @@ public struct DomainName: Hashable, Sendable {
 }
 
 extension DomainName: CustomStringConvertible {
-    /// With dots between the labels; bytes that no host's name has as `\ddd`.
+    /// The labels with dots between them; bytes that names of hosts do not have as `\ddd`.
     public var description: String {
         labels.map { label in
             label.map { byte in

@@ -1,15 +1,15 @@
 import WasmSystem
 
-/// Names that the machine itself gives addresses: hosts(5).
+/// The machine's own table of names and addresses: hosts(5).
 public struct HostsFile: Sendable, Equatable {
     private var addresses: [DomainName: [HostAddress]] = [:]
 
-    /// Lines and names that are read; more are passed over.
+    /// Lines and names that are read; more are ignored.
     private static let nameLimit = 100_000
 
     public init() {}
 
-    /// Reads the bytes of `/etc/hosts`. Lines that cannot be read are passed over, as is usual.
+    /// Parses the bytes of `/etc/hosts`. Malformed lines are ignored, as is usual.
     public init(_ bytes: [UInt8]) {
         var count = 0
         for line in bytes.split(whereSeparator: { $0 == 0x0a }) {
@@ -31,8 +31,8 @@ public struct HostsFile: Sendable, Equatable {
         }
     }
 
-    /// The addresses of a name, in the order of the file. `localhost` and names that end with it are
-    /// the loopback addresses, whatever the file says: RFC 6761, section 6.3.
+    /// The addresses of a name, in the order of the file. `localhost` and names that end with it
+    /// are the loopback addresses, whatever the file contains: RFC 6761, section 6.3.
     public func addresses(of name: DomainName) -> [HostAddress]? {
         if let found = addresses[name] { return found }
         guard name.labels.last.map({ DomainName(labels: [$0]) == DomainName("localhost") }) == true
@@ -49,7 +49,8 @@ public enum HostAddress: Hashable, Sendable {
     public static let loopback4 = HostAddress.ipv4([127, 0, 0, 1])
     public static let loopback6 = HostAddress.ipv6([UInt8](repeating: 0, count: 15) + [1])
 
-    /// An address as people write it: `127.0.0.1`, `::1`, also `[::1]`; nil for anything else.
+    /// Parses an address in its usual form: `127.0.0.1`, `::1`, also `[::1]`; nil for anything
+    /// else.
     public init?(_ text: String) {
         let isBracketed =
             text.utf8.first == UInt8(ascii: "[") && text.utf8.last == UInt8(ascii: "]")

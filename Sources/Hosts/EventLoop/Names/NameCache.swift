@@ -1,7 +1,7 @@
-/// Answers that still hold, as a value: times are given by the caller.
+/// Answers that are still valid, as a value: the caller passes the times.
 ///
-/// The number of entries is bounded; what was used least lately goes first. A look-up takes constant
-/// time, an entry about 300 bytes.
+/// The number of entries is bounded; the least recently used are removed first. A look-up takes
+/// constant time, an entry about 300 bytes.
 public struct NameCache: Sendable {
     public enum Answer: Hashable, Sendable {
         /// Never empty.
@@ -43,7 +43,7 @@ public struct NameCache: Sendable {
         return entry.answer
     }
 
-    /// Keeps an answer for so many seconds; not at all for 0.
+    /// Keeps an answer for this number of seconds; not at all for 0.
     public mutating func keep(
         _ answer: Answer, for question: NameMessage.Question, seconds: UInt32, at now: LoopInstant
     ) {
@@ -59,7 +59,7 @@ public struct NameCache: Sendable {
 
     public mutating func removeAll() { entries = [:] }
 
-    /// Drops what is over, or else the half that was used least lately, so that making room costs
+    /// Removes expired entries, or else the less recently used half, so that making room costs
     /// little for each entry.
     private mutating func makeRoom(at now: LoopInstant) {
         entries = entries.filter { $0.value.end > now }

@@ -2,13 +2,13 @@
 public enum NameError: Error, Hashable, Sendable {
     /// The text is no name of a host.
     case malformedName
-    /// The servers say that there is no such name.
+    /// The name does not exist, according to the servers.
     case noName
     /// The name exists, without an address.
     case noAddress
     /// All servers failed: with a response code, 2 for a failure of their own.
     case serverFailure(code: UInt8)
-    /// Servers sent what is no answer, or a chain of aliases without end.
+    /// A server sent a malformed answer, or a chain of aliases without end.
     case malformedAnswer
     /// No server has answered in time.
     case timedOut

@@ -1,7 +1,7 @@
 import WasmSystem
 
-/// Questions to one server, and what came back: all at once over UDP, and over TCP those whose answer
-/// is too long.
+/// Questions to one server, and their answers: all at once over UDP, and over TCP those whose
+/// answer is too long.
 struct NameExchange {
     let server: SystemAddress
     let questions: [NameMessage.Question]
@@ -9,8 +9,8 @@ struct NameExchange {
     let loop: EventLoop
     private(set) var results: [NameMessage.Question: Result<NameMessage, NameError>] = [:]
 
-    /// Messages that answer nothing that was asked are passed over; a server, or somebody in its place,
-    /// that sends more ends the exchange.
+    /// Messages that answer no question are ignored; more than this many from a server, or from an
+    /// attacker in its place, end the exchange.
     private static let strayLimit = 100
 
     init(
@@ -54,7 +54,7 @@ struct NameExchange {
     private mutating func askByDatagrams() async throws(LoopError) {
         let socket: DatagramSocket
         do throws(SystemError) {
-            // The kernel chooses a random port, and takes messages of this server only.
+            // The kernel chooses a random port, and accepts messages of this server only.
             socket = try DatagramSocket(connectedTo: server, on: loop)
         } catch {
             throw .system(error)

@@ -1,5 +1,5 @@
 /// A message of the domain name system, as far as a client needs it: one question, answers, and the
-/// start of authority that says how long an absence may be remembered.
+/// start of authority, which sets how long an absence may be remembered.
 ///
 /// Specification: RFC 1035, section 4; RFC 3596; RFC 2308.
 public struct NameMessage: Hashable, Sendable {
@@ -46,7 +46,7 @@ public struct NameMessage: Hashable, Sendable {
 
     public var identifier: UInt16
     public var isResponse: Bool
-    /// Whether the rest is only to be had over TCP.
+    /// Whether the rest can be received only over TCP.
     public var isTruncated: Bool
     /// 0 for none, 3 for a name that does not exist.
     public var responseCode: UInt8
@@ -55,7 +55,7 @@ public struct NameMessage: Hashable, Sendable {
     public var answers: [Record]
     public var authorities: [Record]
 
-    /// Longest message; those over UDP have at most 512 bytes unless a server does more than asked.
+    /// Longest message; those over UDP have at most 512 bytes unless a server sends more.
     public static let byteLimit = 65_535
 
     /// The bytes of a question, with recursion wanted.
@@ -71,14 +71,15 @@ public struct NameMessage: Hashable, Sendable {
     /// Reads a message. Takes time in proportion to its bytes: a name is at most 255 bytes, and its
     /// pointers only lead back.
     ///
-    /// - Returns: nil if it is malformed, or has not exactly one question of the class of the Internet.
+    /// - Returns: nil if it is malformed, or has not exactly one question of the class of the
+    ///   Internet.
     public init?(_ bytes: [UInt8]) {
         guard bytes.count <= Self.byteLimit else { return nil }
         var reader = NameReader(bytes: bytes)
         guard let identifier = reader.word(), let flags = reader.word(),
             let questions = reader.word(), let answerCount = reader.word(),
             let authorityCount = reader.word(), reader.word() != nil, questions == 1,
-            // A standard query: nothing else is asked.
+            // A standard query: no other kind is sent.
             flags & 0x7800 == 0, let name = reader.name(), let type = reader.word(),
             reader.word() == 1
         else { return nil }
@@ -89,7 +90,7 @@ public struct NameMessage: Hashable, Sendable {
         question = Question(name, RecordType(rawValue: type))
         answers = []
         authorities = []
-        // What a truncated message still holds is of no use.
+        // The rest of a truncated message is not used.
         if isTruncated { return }
         guard let answers = reader.records(answerCount),
             let authorities = reader.records(authorityCount)
@@ -98,15 +99,15 @@ public struct NameMessage: Hashable, Sendable {
         self.authorities = authorities
     }
 
-    /// Whether this answers a question that was asked.
+    /// Whether this answers the given question.
     public func answers(_ identifier: UInt16, _ question: Question) -> Bool {
         isResponse && self.identifier == identifier && self.question == question
     }
 
-    /// What the answer says of the question's name: the addresses at the end of the chain of aliases,
-    /// and for how many seconds they hold.
+    /// The result for the question's name: the addresses at the end of the chain of aliases, and
+    /// for how many seconds they are valid.
     ///
-    /// - Returns: no addresses if there are none; nil for a chain that is a circle or longer than 16.
+    /// - Returns: no addresses if there are none; nil for a circular chain or one longer than 16.
     public func resolved() -> (addresses: [[UInt8]], timeToLive: UInt32)? {
         var name = question.name
         var time = UInt32.max
@@ -131,7 +132,7 @@ public struct NameMessage: Hashable, Sendable {
         return nil
     }
 
-    /// For how many seconds it may be remembered that there is nothing; 0 if the answer does not say.
+    /// For how many seconds an absence may be remembered; 0 if the answer does not contain it.
     public var absenceTime: UInt32 {
         for record in authorities {
             if case .authority(let minimum) = record.value {
@@ -165,8 +166,8 @@ struct NameReader {
         return UInt32(truncatingIfNeeded: high) << 16 | UInt32(truncatingIfNeeded: low)
     }
 
-    /// Reads a name, whose end may be elsewhere: each pointer leads before the part that it ends, so
-    /// that there is no circle.
+    /// Reads a name, whose end may be elsewhere: each pointer must lead to a place before the part
+    /// that it ends, so there can be no cycle.
     mutating func name() -> DomainName? {
         var labels: [[UInt8]] = []
         var total = 1
@@ -211,7 +212,7 @@ struct NameReader {
                     return nil
                 }
                 if let value = value.known {
-                    // Times with the highest bit are none: RFC 2181, section 8.
+                    // Times with the highest bit count as 0: RFC 2181, section 8.
                     records.append(
                         NameMessage.Record(
                             name: name, value: value,

@@ -1,15 +1,15 @@
 import Synchronization
 import WasmSystem
 
-/// Finds the addresses of hosts, without the C library: the machine's hosts file, then name servers by
-/// UDP, and by TCP where an answer does not fit.
+/// Finds the addresses of hosts, without the C library: the machine's hosts file, then name servers
+/// by UDP, and by TCP where an answer does not fit.
 ///
 ///     let resolver = Resolver.ofSystem()
 ///     let addresses = try await resolver.addresses(of: "example.org", on: loop)
 ///
-/// Each question goes out with a random identifier from a socket with a port of its own, and only an
-/// answer of that server to that question counts. Answers are kept as long as they say. It may be used
-/// by all loops.
+/// Each question is sent with a random identifier from a socket with a port of its own, and only an
+/// answer of that server to that question counts. Answers are kept for their time to live. It may
+/// be used by all loops.
 public final class Resolver: Sendable {
     private struct State {
         var cache: NameCache
@@ -29,8 +29,8 @@ public final class Resolver: Sendable {
         state = Mutex(State(cache: cache))
     }
 
-    /// By `/etc/resolv.conf` and `/etc/hosts`, which are read now: a process that restricts itself does
-    /// it before. Files that are missing are empty.
+    /// Configured by `/etc/resolv.conf` and `/etc/hosts`, which are read now: a process that
+    /// restricts itself calls this before. Files that are missing count as empty.
     public static func ofSystem() -> Resolver {
         Resolver(
             configuration: ResolverConfiguration(Self.bytes("/etc/resolv.conf")),
@@ -55,15 +55,15 @@ public final class Resolver: Sendable {
         return bytes
     }
 
-    /// Entries of the cache.
+    /// The number of entries of the cache.
     public var cachedCount: Int { state.withLock { $0.cache.count } }
 
     public func forgetAll() { state.withLock { $0.cache.removeAll() } }
 
-    /// The addresses of a host, those of IPv6 first, each family in the order of its answer. An address
-    /// that is written as one is itself.
+    /// The addresses of a host, those of IPv6 first, each family in the order of its answer. A name
+    /// that is an address in text form gives that address.
     ///
-    /// - Throws: `.noName`, `.noAddress`, or why nobody could be asked.
+    /// - Throws: `.noName`, `.noAddress`, or why no server could be asked.
     public func addresses(
         of host: String, on loop: EventLoop
     ) async throws(NameError) -> [HostAddress] {
@@ -77,7 +77,7 @@ public final class Resolver: Sendable {
             } catch {
                 switch error {
                 case .noName: continue
-                // A name that exists is remembered before ones that do not.
+                // A name that exists takes precedence over ones that do not.
                 case .noAddress: result = error
                 default: throw error
                 }
@@ -153,7 +153,7 @@ public final class Resolver: Sendable {
         return Array(servers[first...] + servers[..<first])
     }
 
-    /// What an answer means, which is remembered.
+    /// The result of an answer, which is cached.
     private func outcome(
         _ result: Result<NameMessage, NameError>?, _ question: NameMessage.Question
     ) -> Outcome {

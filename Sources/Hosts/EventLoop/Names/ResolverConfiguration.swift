@@ -1,12 +1,12 @@
 import WasmSystem
 
-/// Which servers are asked for names, and how: resolv.conf(5).
+/// The name servers, and how to use them: resolv.conf(5).
 public struct ResolverConfiguration: Sendable, Equatable {
     /// At most three, with the port 53 unless set otherwise.
     public var servers: [SystemAddress]
-    /// What is added to names that have few dots; at most six.
+    /// Suffixes that are appended to names with few dots; at most six.
     public var search: [DomainName]
-    /// Names with at least so many dots are tried as they are first.
+    /// Names with at least this number of dots are tried unchanged first.
     public var dots = 1
     /// Seconds to wait for an answer, 1…30.
     public var timeout = 5
@@ -15,18 +15,18 @@ public struct ResolverConfiguration: Sendable, Equatable {
     /// Whether each question goes to another server first.
     public var rotates = false
 
-    /// - Parameter servers: the machine's own if there are none.
+    /// - Parameter servers: if empty, the machine itself.
     public init(servers: [SystemAddress] = [], search: [DomainName] = []) {
         self.servers = servers.isEmpty ? [HostAddress.loopback4.with(port: 53)] : servers
         self.search = search
     }
 
-    /// Reads the bytes of `/etc/resolv.conf`. What is unknown or malformed is passed over.
+    /// Parses the bytes of `/etc/resolv.conf`. Unknown or malformed lines are ignored.
     public init(_ bytes: [UInt8]) {
         self.init()
         var servers: [SystemAddress] = []
         for line in bytes.split(whereSeparator: { $0 == 0x0a }) {
-            // A comment is a line that begins so, or what follows a blank.
+            // A comment is a line that begins with one of these, or follows a blank.
             if line.first == UInt8(ascii: "#") || line.first == UInt8(ascii: ";") { continue }
             let words = line.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }
                 .prefix { $0.first != UInt8(ascii: "#") && $0.first != UInt8(ascii: ";") }
@@ -34,7 +34,8 @@ public struct ResolverConfiguration: Sendable, Equatable {
             switch words.first {
             case "nameserver":
                 guard words.count > 1, servers.count < 3,
-                    // An interface after a % is for link-local addresses, which need it: left out.
+                    // An interface after a % is for link-local addresses, which need it: not
+                    // supported.
                     let address = HostAddress(words[1])
                 else { continue }
                 servers.append(address.with(port: 53))
@@ -59,8 +60,8 @@ public struct ResolverConfiguration: Sendable, Equatable {
         }
     }
 
-    /// The names to ask for, in order, for a host that somebody named. A dot at its end, or dots enough,
-    /// say that it is whole.
+    /// The names to ask for, in order, for a host that a user gave. One with a dot at its end is
+    /// complete; one with enough dots is tried unchanged first.
     public func candidates(for host: String) -> [DomainName] {
         guard let name = DomainName(host) else { return [] }
         if host.utf8.last == UInt8(ascii: ".") { return [name] }

@@ -1,4 +1,4 @@
-// Soundness: the child is touched on the loop's thread only.
+// Soundness: the child is used on the loop's thread only.
 
 import WasmSystem
 
@@ -6,7 +6,7 @@ import WasmSystem
 ///
 /// A process that is dropped is killed and reaped.
 public final class LoopProcess: @unchecked Sendable {
-    /// What a standard stream of the child is.
+    /// What a standard stream of the child is connected to.
     public enum Standard: Sendable {
         /// `/dev/null`
         case none
@@ -18,7 +18,7 @@ public final class LoopProcess: @unchecked Sendable {
 
     public let loop: EventLoop
     public let identifier: Int32
-    /// What is written here is the child's standard input.
+    /// The writing end of the child's standard input.
     public let input: ByteStream?
     /// What the child writes to its standard output.
     public let output: ByteStream?
@@ -36,11 +36,12 @@ public final class LoopProcess: @unchecked Sendable {
         init(_ process: consuming ChildProcess) { self.process = process }
     }
 
-    /// Starts a program. It begins with no signal blocked and no descriptors but its standard streams.
+    /// Starts a program. It begins with no signal blocked and no descriptors but its standard
+    /// streams.
     ///
     /// - Parameters:
-    ///   - path: the file of the program; not looked for in `PATH`.
-    ///   - arguments: the first of them is by custom the program's name.
+    ///   - path: the file of the program; not searched in `PATH`.
+    ///   - arguments: the first is by convention the program's name.
     ///   - environment: `NAME=VALUE` each; nothing is inherited.
     /// - Throws: `ENOENT`, `EACCES` and others of execve(2).
     public init(
@@ -76,7 +77,7 @@ public final class LoopProcess: @unchecked Sendable {
         }
     }
 
-    /// Both ends of what a standard stream of the child is.
+    /// Both ends of a standard stream of the child.
     private final class Ends {
         private let inside: Int32
         private var outside: Int32
@@ -110,7 +111,7 @@ public final class LoopProcess: @unchecked Sendable {
         let child = child
         guard !child.isOver else { return }
         try? child.process.send(9)
-        // It is dead within microseconds; a thread of the pool waits for it.
+        // The child dies within microseconds; a thread of the pool waits for it.
         let reap: @Sendable () -> Void = { Self.reap(child) }
         if loop.pool.add(reap, cancel: {}) == nil { reap() }
     }
@@ -120,7 +121,7 @@ public final class LoopProcess: @unchecked Sendable {
         child.isOver = true
     }
 
-    /// Waits until the child has ended; again and again with the same result.
+    /// Waits until the child has ended; later calls return the same result.
     public func wait() async throws(LoopError) -> ChildProcess.End {
         while true {
             if let end { return end }
@@ -137,7 +138,7 @@ public final class LoopProcess: @unchecked Sendable {
         }
     }
 
-    /// Sends a signal to the child; nothing happens when it has ended.
+    /// Sends a signal to the child; has no effect when it has ended.
     public func send(_ signal: Int32) throws(LoopError) {
         try loop.check()
         guard end == nil else { return }

@@ -14,7 +14,7 @@ public final class SignalStream: Sendable {
 
     deinit { channel.close() }
 
-    /// Waits for the next signal. Several of one kind that came meanwhile are one.
+    /// Waits for the next signal. Several of one kind that arrived meanwhile count as one.
     public func next() async throws(LoopError) -> Int32 {
         while true {
             let descriptor = try channel.opened()

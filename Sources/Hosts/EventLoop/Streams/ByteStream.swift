@@ -1,19 +1,19 @@
-// Invariant: buffers are lent for the time of one call of the kernel, within the bounds of the arrays
-// that hold them.
+// Invariant: buffers are passed to one call of the kernel at a time, within the bounds of the
+// arrays that hold them.
 
 import WasmSystem
 
 /// A connection of TCP or of a unix socket, or an end of a pipe.
 ///
-/// One task reads and one task writes at a time. All functions are for tasks of the stream's loop. The
-/// stream is closed when nobody has it any more.
+/// One task reads and one task writes at a time. All functions are for tasks of the stream's loop.
+/// The stream is closed when its last reference is released.
 public final class ByteStream: Sendable {
     let channel: Channel
-    /// Whether a read of less than fits says that there is no more, and writes go by `send`.
+    /// Whether a short read means that there is no more now, and writes use `send`.
     private let isSocket: Bool
 
-    /// Takes over a descriptor, which is made not to wait: a socket, pipe, terminal or other thing that
-    /// is read in order.
+    /// Takes ownership of a descriptor, which is made nonblocking: a socket, pipe, terminal or
+    /// other sequential file.
     public init(adopting descriptor: consuming FileDescriptor, on loop: EventLoop)
         throws(SystemError)
     {
@@ -36,17 +36,16 @@ public final class ByteStream: Sendable {
     /// Whether `close` was not called.
     public var isOpen: Bool { channel.isOpen }
 
-    /// Whether the peer is known to be gone, or to have stopped sending, whatever is left to be read.
-    /// Known while somebody waits, or has waited since.
+    /// Whether the peer has closed the connection or stopped sending, as far as reported; bytes may
+    /// be left to be read. Reported while a task waits, or after one has waited.
     public var hasEnd: Bool { channel.hasEnd }
 
-    /// Whether the connection is known to be over in both directions: reset, or closed by a peer on
-    /// this machine.
+    /// Whether the connection is over in both directions, as far as reported: reset, or closed by a
+    /// peer on this machine.
     public var isGone: Bool { channel.hasHangup }
 
     /// When reads and writes that still wait end with `LoopError.timedOut`; also those under way.
-    /// Setting it costs nothing most of the time: nothing is allocated, and no timer moves when it gets
-    /// later.
+    /// Setting it is usually cheap: it allocates nothing, and a later deadline moves no timer.
     public var deadline: LoopInstant {
         get { channel.deadline }
         set { if loop.isCurrent { channel.setDeadline(newValue) } }
@@ -60,9 +59,10 @@ public final class ByteStream: Sendable {
 
     // MARK: Reading
 
-    /// Reads what is there, at most what fits behind the bytes of `buffer`. Waits if there is nothing.
+    /// Reads the available bytes, at most as many as fit after the bytes of `buffer`. Waits if
+    /// there are none.
     ///
-    /// - Returns: how many bytes; 0 at the end of what the peer sends, or if `buffer` is full.
+    /// - Returns: how many bytes; 0 when the peer has stopped sending, or if `buffer` is full.
     public func read(into buffer: inout InputBuffer) async throws(LoopError) -> Int {
         while true {
             if let count = try tryRead(into: &buffer) {
@@ -82,7 +82,8 @@ public final class ByteStream: Sendable {
             let (count, room) = try unsafe buffer.fill { (bytes) throws(SystemError) in
                 try unsafe Kernel.read(number, bytes)
             }
-            // A socket that had more would have given it. Its end is another change.
+            // The socket has no more now, or it would have filled the buffer. Its end is another
+            // event.
             if count < room, count > 0, isSocket, !channel.hasEnd { channel.mayRead = false }
             return count
         } catch .again {
@@ -93,12 +94,12 @@ public final class ByteStream: Sendable {
         }
     }
 
-    /// Waits until there is something to read, or the end. A connection that waits in this way needs
-    /// no buffer.
+    /// Waits until there is something to read, or the end. A connection that waits in this way
+    /// needs no buffer.
     public func readable() async throws(LoopError) {
         _ = try channel.opened()
         if channel.mayRead {
-            // Not known: the kernel may have nothing.
+            // `mayRead` is only a hint: the kernel may have nothing.
             if try hasBytes() { return }
             channel.mayRead = false
         }
@@ -112,8 +113,9 @@ public final class ByteStream: Sendable {
         }
     }
 
-    /// Has a closure called, once, on the loop's thread, when the peer stops sending or is gone,
-    /// whether or not somebody reads; nil takes it back. It is dropped when the stream is closed.
+    /// Sets a closure that is called, once, on the loop's thread, when the peer stops sending or
+    /// disconnects, whether or not a task reads; nil removes it. It is released when the stream is
+    /// closed.
     public func onEnd(_ body: (@Sendable () -> Void)?) throws(LoopError) {
         try loop.check()
         try system { () throws(SystemError) in try channel.setOnEnd(body) }
@@ -121,14 +123,14 @@ public final class ByteStream: Sendable {
 
     // MARK: Writing
 
-    /// Waits until the kernel may take bytes again, after `tryWrite` took fewer than it was given.
+    /// Waits until the kernel may accept bytes again, after `tryWrite` wrote only a part.
     public func writable() async throws(LoopError) {
         _ = try channel.opened()
         if channel.mayWrite { return }
         try await channel.ready(.writing)
     }
 
-    /// Writes all bytes from `start` on; waits while the peer does not take them.
+    /// Writes all bytes from `start` on; waits while the peer does not read them.
     public func write(_ bytes: [UInt8], from start: Int = 0) async throws(LoopError) {
         var position = max(start, 0)
         while position < bytes.count {
@@ -141,7 +143,7 @@ public final class ByteStream: Sendable {
         }
     }
 
-    /// Writes bytes from `start` on as far as the kernel takes them without waiting; returns how many.
+    /// Writes bytes from `start` on as far as possible without waiting; returns how many.
     public func tryWrite(_ bytes: [UInt8], from start: Int = 0) throws(LoopError) -> Int {
         let number = try channel.opened()
         guard channel.mayWrite, start >= 0, start < bytes.count else { return 0 }
@@ -164,7 +166,7 @@ public final class ByteStream: Sendable {
         }
     }
 
-    /// Writes all bytes of several arrays, in order, with as few calls of the kernel as it takes.
+    /// Writes all bytes of several arrays, in order, with as few calls of the kernel as possible.
     public func write(_ pieces: [[UInt8]]) async throws(LoopError) {
         var index = 0
         var position = 0
@@ -200,7 +202,7 @@ public final class ByteStream: Sendable {
         }
     }
 
-    /// Collects the buffers of the arrays one within the other, so that all are lent at once.
+    /// Collects the buffers of the arrays by recursion, so that all are borrowed at once.
     private func write(
         _ number: Int32, _ pieces: [[UInt8]], _ range: Range<Int>, _ position: Int,
         _ vectors: consuming [BufferVector]
@@ -220,14 +222,15 @@ public final class ByteStream: Sendable {
         }
     }
 
-    /// Says to the peer that nothing more will be written; reading goes on. Closes an end of a pipe.
+    /// Tells the peer that nothing more will be written; reading is still possible. Closes an end
+    /// of a pipe.
     public func finishWriting() throws(LoopError) {
         let number = try channel.opened()
         guard isSocket else { return channel.close() }
         do throws(SystemError) {
             try Kernel.shutdown(number, reading: false, writing: true)
         } catch {
-            // A peer that is gone needs not be told.
+            // The peer has disconnected already.
             if error != .notconn { throw .system(error) }
         }
     }
@@ -235,7 +238,7 @@ public final class ByteStream: Sendable {
     /// Closes the stream now; waits for it end with `LoopError.closed`. From any thread.
     public func close() { channel.close() }
 
-    /// Gives up the stream without closing it: the descriptor is the caller's.
+    /// Releases the descriptor to the caller without closing it.
     public func release() throws(LoopError) -> FileDescriptor {
         try loop.check()
         guard let number = channel.release() else { throw .closed }
@@ -244,16 +247,17 @@ public final class ByteStream: Sendable {
 
     // MARK: Addresses
 
-    /// The address of the other side; nil if it has none that is known.
+    /// The address of the other side; nil if it has none or it cannot be read.
     public var peerAddress: SystemAddress? {
         channel.isOpen ? (try? Kernel.peerAddress(channel.descriptor)) ?? nil : nil
     }
 
-    /// The address of this side; nil if it has none that is known.
+    /// The address of this side; nil if it has none or it cannot be read.
     public var localAddress: SystemAddress? {
         channel.isOpen ? (try? Kernel.localAddress(channel.descriptor)) ?? nil : nil
     }
 
-    /// The number of the descriptor, for calls that this room does not have; -1 when it is closed.
+    /// The number of the descriptor, for calls that this target does not have; -1 when it is
+    /// closed.
     public var descriptor: Int32 { channel.descriptor }
 }

@@ -1,17 +1,17 @@
-// Soundness: a channel is touched by its loop's thread only, but for `deinit`, when nobody else has
-// it, and `cancel` and `close`, which send a message from other threads.
+// Soundness: a channel is used by its loop's thread only, except `deinit`, when there is no other
+// reference, and `cancel` and `close`, which send a message from other threads.
 
 import WasmSystem
 
 /// A descriptor of a loop, and the tasks that wait for it: at most one for each direction.
 ///
-/// Readiness is remembered, and the kernel reports only changes (`EPOLLET`). A direction counts as ready
-/// until a call says `EAGAIN`, or, on sockets, moves less than it could; so a connection needs no call
-/// of the kernel but those that move bytes, and waits.
+/// Readiness is remembered, and the kernel reports only changes (`EPOLLET`). A direction counts as
+/// ready until a call fails with `EAGAIN`, or, on sockets, moves fewer bytes than it could; so a
+/// connection needs no calls of the kernel except those that move bytes, and waits.
 final class Channel: Watcher, @unchecked Sendable {
     enum Direction: Sendable { case reading, writing }
 
-    /// What a wait came to.
+    /// The result of a wait.
     enum Outcome: Sendable {
         case ready, timedOut, cancelled, closed, busy
         case failed(SystemError)
@@ -30,23 +30,23 @@ final class Channel: Watcher, @unchecked Sendable {
     private var writer = Waiting()
     private var timer: EventLoop.Timer?
     private var timerTime = LoopInstant.never
-    /// Waits that are not over by then end with `timedOut`.
+    /// Waits that are not over at this time end with `timedOut`.
     private(set) var deadline = LoopInstant.never
     /// The same for waits to write only.
     private(set) var writeDeadline = LoopInstant.never
     /// Whether a call may find something; false after one that did not.
     var mayRead = true
     var mayWrite = true
-    /// The peer has stopped sending: what is left is read until the end shows.
+    /// The peer has stopped sending: the rest is read until the end shows.
     private(set) var hasEnd = false
-    /// The peer is gone, or there is an error.
+    /// The peer has disconnected, or there is an error.
     private(set) var hasHangup = false
-    /// Called once, on the loop's thread, when the peer has stopped sending or is gone.
+    /// Called once, on the loop's thread, when the peer has stopped sending or disconnected.
     private var onEnd: (() -> Void)?
-    /// Whether the kernel cannot tell, since it is always ready: files.
+    /// Whether the kernel cannot report readiness, since the file is always ready.
     private var isAlwaysReady = false
 
-    /// Takes over a descriptor that does not wait.
+    /// Takes ownership of a nonblocking descriptor.
     init(_ descriptor: Int32, _ loop: EventLoop) {
         self.descriptor = descriptor
         self.loop = loop
@@ -101,7 +101,7 @@ final class Channel: Watcher, @unchecked Sendable {
         setTimer()
     }
 
-    /// What the wait comes to without waiting; nil if it has to.
+    /// The result of the wait without waiting; nil if it must wait.
     private func outcomeAtOnce(_ direction: Direction) -> Outcome? {
         guard descriptor >= 0 else { return .closed }
         if Task.isCancelled { return .cancelled }
@@ -118,14 +118,14 @@ final class Channel: Watcher, @unchecked Sendable {
         }
         let end = end(direction)
         guard end != .never, end <= .now else { return nil }
-        // What the kernel has is better than what it has reported.
+        // The current state counts more than the last report.
         let isReady = try? Kernel.isReady(descriptor, isReading: direction == .reading)
         guard isReady == true else { return .timedOut }
         setReady(direction)
         return .ready
     }
 
-    /// Has the kernel report changes from now on.
+    /// Makes the kernel report changes from now on.
     private func beginWatch() throws(SystemError) {
         guard watch == nil, !isAlwaysReady else { return }
         do throws(SystemError) {
@@ -136,8 +136,8 @@ final class Channel: Watcher, @unchecked Sendable {
         }
     }
 
-    /// Has a closure called when the peer stops sending, or is gone; in a later turn of the loop if
-    /// that is known already. Nil takes it back.
+    /// Sets a closure that is called when the peer stops sending, or disconnects; in a later turn
+    /// of the loop if that was reported already. Nil removes it.
     func setOnEnd(_ body: (() -> Void)?) throws(SystemError) {
         onEnd = body
         guard body != nil, descriptor >= 0 else { return }
@@ -158,7 +158,7 @@ final class Channel: Watcher, @unchecked Sendable {
         }
     }
 
-    /// Resumes who waits for a direction, if there is somebody.
+    /// Resumes the task that waits for a direction, if there is one.
     private func finish(_ direction: Direction, _ outcome: Outcome) {
         switch direction {
         case .reading:
@@ -181,7 +181,7 @@ final class Channel: Watcher, @unchecked Sendable {
         if current == number { finish(direction, .cancelled) }
     }
 
-    /// The kernel reports a change.
+    /// Handles a change that the kernel reports.
     override func becameReady(_ readiness: Poller.Readiness) {
         if readiness.contains(.hangup) { hasHangup = true }
         if readiness.contains(.hangup) || readiness.contains(.endOfInput) { hasEnd = true }
@@ -198,8 +198,8 @@ final class Channel: Watcher, @unchecked Sendable {
 
     // MARK: The deadline
 
-    /// Sets the deadline of waits, also of those that are under way. Setting a later one costs nothing;
-    /// the timer notices when it fires.
+    /// Sets the deadline of waits, also of those that are under way. Setting a later one is cheap:
+    /// the timer checks it when it fires.
     func setDeadline(_ time: LoopInstant) {
         deadline = time
         setTimer()
@@ -215,7 +215,7 @@ final class Channel: Watcher, @unchecked Sendable {
         direction == .reading ? deadline : min(deadline, writeDeadline)
     }
 
-    /// The earliest end of what waits.
+    /// The earliest end of the current waits.
     private var nextEnd: LoopInstant {
         let reading = unsafe reader.continuation == nil ? .never : end(.reading)
         let writing = unsafe writer.continuation == nil ? .never : end(.writing)
@@ -250,7 +250,7 @@ final class Channel: Watcher, @unchecked Sendable {
         try? Kernel.close(number)
     }
 
-    /// Gives the descriptor away; nil if it was closed.
+    /// Returns the descriptor and gives up ownership; nil if it was closed.
     func release() -> Int32? {
         guard descriptor >= 0 else { return nil }
         let number = descriptor

@@ -4,8 +4,9 @@ extension ByteStream {
     /// Connects to an address.
     ///
     /// - Parameters:
-    ///   - deadline: when to give up with `.timedOut`; nil leaves it to the kernel, which takes minutes.
-    ///   - hasNoDelay: whether small writes leave at once: `TCP_NODELAY`.
+    ///   - deadline: when to give up with `.timedOut`; nil leaves it to the kernel, which takes
+    ///     minutes.
+    ///   - hasNoDelay: whether small writes are sent at once: `TCP_NODELAY`.
     /// - Throws: `.system` with `ECONNREFUSED`, `EHOSTUNREACH` and others of connect(2).
     public static func connect(
         to address: SystemAddress, on loop: EventLoop, deadline: LoopInstant? = nil,
@@ -32,7 +33,7 @@ extension ByteStream {
             do throws(SystemError) {
                 return try Kernel.connect(address)
             } catch {
-                // A unix socket whose queue is full: there is nothing to wait for.
+                // A unix socket whose queue is full: there is no event to wait for.
                 guard error == .again, case .unix = address else { throw .system(error) }
             }
             if deadline <= .now { throw .timedOut }

@@ -1,18 +1,18 @@
-// Invariant: buffers are lent for the time of one call of the kernel.
+// Invariant: buffers are passed to one call of the kernel at a time.
 
 import WasmSystem
 
 /// A socket of UDP.
 ///
-/// One task receives and one sends at a time, on the socket's loop. It is closed when nobody has it any
-/// more.
+/// One task receives and one sends at a time, on the socket's loop. It is closed when its last
+/// reference is released.
 public final class DatagramSocket: Sendable {
     /// A message that was received.
     public struct Message: Sendable {
         public var bytes: [UInt8]
-        /// Nil if the kernel does not say.
+        /// Nil if the kernel does not report it.
         public var sender: SystemAddress?
-        /// Whether the message was longer than what was asked for.
+        /// Whether the message was longer than the limit.
         public var isTruncated: Bool
     }
 
@@ -27,8 +27,8 @@ public final class DatagramSocket: Sendable {
         channel = Channel(try Kernel.bindDatagrams(address, sharesPort: sharesPort), loop)
     }
 
-    /// A socket that sends to one address, and receives only from it. Errors of the network, such as
-    /// `ECONNREFUSED`, are reported.
+    /// A socket that sends to one address, and receives only from it. Errors of the network, such
+    /// as `ECONNREFUSED`, are reported.
     public init(connectedTo address: SystemAddress, on loop: EventLoop) throws(SystemError) {
         channel = Channel(try Kernel.connectDatagrams(address), loop)
     }
@@ -49,8 +49,8 @@ public final class DatagramSocket: Sendable {
 
     /// Waits for a message.
     ///
-    /// - Parameter limit: what is longer is cut.
-    /// - Throws: `.system` also for what became of earlier messages: `ECONNREFUSED`.
+    /// - Parameter limit: longer messages are cut.
+    /// - Throws: `.system` also for errors of earlier messages: `ECONNREFUSED`.
     public func receive(limit: Int = 65_535) async throws(LoopError) -> Message {
         while true {
             if let message = try tryReceive(limit: limit) {
@@ -124,7 +124,7 @@ public final class DatagramSocket: Sendable {
         }
     }
 
-    /// How multicast messages leave the socket.
+    /// How multicast messages are sent.
     ///
     /// - Parameters:
     ///   - interface: its index; 0 lets the kernel choose.

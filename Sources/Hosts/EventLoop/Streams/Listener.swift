@@ -1,15 +1,15 @@
 import WasmSystem
 
-/// A socket that takes connections.
+/// A socket that accepts connections.
 public final class Listener: Sendable {
     /// How a listener is made.
     public struct Options: Sendable {
-        /// Connections that wait to be accepted; the kernel cuts it to `somaxconn`.
+        /// Connections that wait to be accepted; the kernel limits it to `somaxconn`.
         public var backlog: Int32 = 1024
-        /// Whether other listeners that say so, of other loops for instance, get their share of the
+        /// Whether several listeners with this option, for example of other loops, share the
         /// connections to the same port: `SO_REUSEPORT`.
         public var sharesPort = false
-        /// Whether small writes on connections leave at once: `TCP_NODELAY`.
+        /// Whether small writes on connections are sent at once: `TCP_NODELAY`.
         public var hasNoDelay = true
 
         public init() {}
@@ -32,8 +32,8 @@ public final class Listener: Sendable {
             adopting: FileDescriptor(owning: number), options, on: loop)
     }
 
-    /// Takes over a socket that listens already, such as one of systemd, or a duplicate of another
-    /// loop's.
+    /// Takes ownership of a socket that listens already, such as one of systemd, or a duplicate of
+    /// another loop's.
     public init(
         adopting descriptor: consuming FileDescriptor, _ options: Options = Options(),
         on loop: EventLoop
@@ -50,7 +50,8 @@ public final class Listener: Sendable {
 
     public var loop: EventLoop { channel.loop }
 
-    /// The same socket for another loop: both take connections, and each goes to one of them.
+    /// The same socket for another loop: both accept connections, and each connection goes to one
+    /// of them.
     public func shared(with loop: EventLoop) throws(SystemError) -> Listener {
         var options = Options()
         options.hasNoDelay = hasNoDelay
@@ -60,8 +61,8 @@ public final class Listener: Sendable {
 
     /// Waits for the next connection.
     ///
-    /// Where the process or the system has no descriptor left, it waits for up to a second and tries
-    /// again; connections wait in the kernel meanwhile. So this does not fail but for `.closed`,
+    /// Where the process or the system has no descriptor left, it waits for up to a second and
+    /// tries again; connections wait in the kernel meanwhile. So this fails only with `.closed`,
     /// `.cancelled`, `.busy`, `.wrongLoop` and an error of the socket itself.
     public func accept() async throws(LoopError) -> ByteStream {
         var pause = Duration.milliseconds(5)
@@ -77,7 +78,7 @@ public final class Listener: Sendable {
             } catch {
                 switch error {
                 case .again: channel.mayRead = false
-                // The peer has given up, or its network: accept(2).
+                // The peer or its network has failed: accept(2).
                 case .connaborted, .proto, .netdown, .hostunreach, .netunreach, .opnotsupp, .perm:
                     continue
                 case .mfile, .nfile, .nobufs, .nomem:
