@@ -148,6 +148,13 @@ let package = Package(
             dependencies: ["WasmdEventLoop", "WasmdGuests", "WasmSystem", "WasmText", "WasmWASI"],
             path: "Tests/GuestsTests"),
         .testTarget(
+            name: "ProgramsTests",
+            dependencies: [
+                "WasmInterpreter", "WasmText", "WasmWASI", "WasmdEventLoop", "WasmdGuests",
+                "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdPrograms",
+            ],
+            path: "Tests/ProgramsTests"),
+        .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
             path: "Tests/HTTPServerTests"),

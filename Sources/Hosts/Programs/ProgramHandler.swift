@@ -99,7 +99,7 @@ public final class ProgramHandler: Sendable {
         for request: ServerRequest, _ path: Path, _ body: [UInt8], _ output: ProgramOutput
     ) -> WASI {
         var context = CGIContext(
-            scriptName: [], pathInfo: path.bytes, rawPathInfo: Array(request.target.path),
+            scriptName: [], pathInfo: Self.decoded(path), rawPathInfo: Array(request.target.path),
             matchedRoute: Array("/...".utf8), serverName: Array("localhost".utf8),
             serverPort: request.localAddress?.port ?? 0, client: Self.client(of: request),
             software: options.software)
@@ -113,6 +113,14 @@ public final class ProgramHandler: Sendable {
         world.standardInput = .bytes(body)
         world.standardOutput = .stream(output)
         return world
+    }
+
+    /// The path with its segments decoded, as CGI has it.
+    private static func decoded(_ path: Path) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for segment in path.segments { bytes += [0x2f] + segment }
+        if path.isFolder || bytes.isEmpty { bytes.append(0x2f) }
+        return bytes
     }
 
     private static func client(of request: ServerRequest) -> IPAddress {
