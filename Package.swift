@@ -74,6 +74,16 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdPrograms",
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop", "WasmdGuests",
+                "WasmdHTTP", "WasmdHTTPServer",
+            ],
+            path: "Sources/Hosts/Programs",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -87,6 +97,7 @@ let package = Package(
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdPrograms",
             ],
             path: "Sources/wasmd"),
 
@@ -136,6 +147,13 @@ let package = Package(
             name: "GuestsTests",
             dependencies: ["WasmdEventLoop", "WasmdGuests", "WasmSystem", "WasmText", "WasmWASI"],
             path: "Tests/GuestsTests"),
+        .testTarget(
+            name: "ProgramsTests",
+            dependencies: [
+                "WasmInterpreter", "WasmText", "WasmWASI", "WasmdEventLoop", "WasmdGuests",
+                "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdPrograms",
+            ],
+            path: "Tests/ProgramsTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

@@ -53,6 +53,8 @@ enum Main {
         switch arguments.verb {
         case .run:
             return try RunCommand(RunOptions(arguments)).perform(console)
+        case .serve:
+            return try ServeCommand(arguments).perform(console)
         case .validate:
             return try ValidateCommand(arguments).perform(console)
         case .inspect:

@@ -6,7 +6,7 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions, version, help
+        case run, serve, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions, version, help
     }
 
     let verb: Verb

@@ -10,6 +10,7 @@ extension Command {
     static func of(_ verb: Verb) -> Command {
         switch verb {
         case .run: run
+        case .serve: serve
         case .validate: validate
         case .inspect: inspect
         case .explore: explore
@@ -59,6 +60,29 @@ extension Command {
                 "wasmd run --preload math=math.wasm app.wasm",
                 "a program that imports another module"
             ),
+        ])
+
+    static let serve = Command(
+        verb: .serve,
+        summary: "Serve a WebAssembly program over HTTP",
+        operands: [CommandOperand("FILE", .one, .module)],
+        options: [
+            .listen, .dir, .env, .envInherit, .runTimeout, .maxMemory, .fuel, .maxRequests,
+            .maxBody, .loops, .features, .help,
+        ],
+        notes: [
+            "Each request runs the program, in an instance of its own. It finds the request in its "
+                + "environment (CGI, RFC 3875: REQUEST_METHOD, PATH_INFO, QUERY_STRING, HTTP_... and "
+                + "others) and the body as its standard input. It prints header lines, an empty line "
+                + "and a body; without header lines all is the body, of type text/plain. Its "
+                + "standard error is that of wasmd.",
+            "A program that is not finished in time gets 504, a body that is too large 413, a "
+                + "request beyond --max-requests 503, and a program that fails 500.",
+            "SIGTERM and Ctrl-C close the listeners; requests have 3 seconds to end.",
+        ],
+        examples: [
+            ("wasmd serve hello.wasm", "at http://127.0.0.1:8080/"),
+            ("wasmd serve --listen 0.0.0.0:80 --dir data app.wasm", "for others, with a folder"),
         ])
 
     static let validate = Command(
@@ -244,6 +268,20 @@ extension Option {
     static let timeout = Option(
         "timeout", value: "DURATION",
         help: "Stop this long after the start of wasmd, for example 500ms")
+    static let listen = Option(
+        "listen", value: "ADDR", repeats: true,
+        help: "Listen at ADDR: 127.0.0.1:8080 (the default), [::1]:8080 or unix:PATH. For port 0 "
+            + "the system chooses one. May be repeated")
+    static let runTimeout = Option(
+        "timeout", value: "DURATION",
+        help: "Stop a program this long after its request, for example 500ms; default 10s")
+    static let maxRequests = Option(
+        "max-requests", value: "N",
+        help: "Answer at most N requests at the same time; default 1024")
+    static let maxBody = Option(
+        "max-body", value: "SIZE", help: "Refuse bodies of requests above SIZE; default 8MiB")
+    static let loops = Option(
+        "loops", value: "N", help: "Use N threads; default is one for each processor")
     static let maxMemory = Option(
         "max-memory", value: "SIZE",
         help: "Let the program with all its threads take at most SIZE, for example 64MiB: its "
