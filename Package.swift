@@ -16,8 +16,8 @@ let package = Package(
         .library(
             name: "WasmdHostRooms",
             targets: [
-                "WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer",
-                "WasmdHTTPClient", "WasmdGuests",
+                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+                "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests",
             ]),
     ],
     targets: [
@@ -46,6 +46,9 @@ let package = Package(
             path: "Sources/ScriptRunner"),
         .target(
             name: "WasmdDocuments", path: "Sources/Hosts/Documents",
+            swiftSettings: [.strictMemorySafety()]),
+        .target(
+            name: "WasmdDigests", path: "Sources/Hosts/Digests",
             swiftSettings: [.strictMemorySafety()]),
         .target(
             name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
@@ -139,6 +142,8 @@ let package = Package(
         .testTarget(
             name: "WASITests", dependencies: ["WasmMachine", "WasmWASI", "WasmSystem", "WasmText"],
             path: "Tests/WASITests"),
+        .testTarget(
+            name: "DigestsTests", dependencies: ["WasmdDigests"], path: "Tests/DigestsTests"),
         .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
         .testTarget(
             name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
