@@ -87,6 +87,13 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdOperation",
+            dependencies: ["WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdHTTP"],
+            path: "Sources/Hosts/Operation",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -159,6 +166,10 @@ let package = Package(
                 "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdPrograms",
             ],
             path: "Tests/ProgramsTests"),
+        .testTarget(
+            name: "OperationTests",
+            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdHTTP", "WasmdOperation"],
+            path: "Tests/OperationTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

@@ -1,5 +1,6 @@
 import WasmInterpreter
 import WasmWASI
+import WasmdDocuments
 
 /// The options of `wasmd run`, as values.
 struct RunOptions {

@@ -2,6 +2,7 @@ import WasmDecoder
 import WasmInterpreter
 import WasmSystem
 import WasmWASI
+import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTPServer

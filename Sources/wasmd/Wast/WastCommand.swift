@@ -2,6 +2,7 @@ import Synchronization
 import WasmInterpreter
 import WasmScriptRunner
 import WasmSystem
+import WasmdDocuments
 
 /// `wasmd wast`: runs scripts in the specification's format and reports the commands that failed.
 struct WastCommand {

@@ -20,6 +20,41 @@ public enum TOML {
         var reader = TOMLReader(bytes: bytes, options: options)
         return try reader.read()
     }
+
+    /// A document and where its keys are, for messages about their values.
+    public struct Source: Sendable {
+        public let document: Document
+        private let bytes: [UInt8]
+        private let offsets: [String: Int]
+
+        public init(_ bytes: [UInt8], options: Options = Options()) throws(TOMLError) {
+            var reader = TOMLReader(bytes: bytes, options: options)
+            reader.offsets = [:]
+            document = try reader.read()
+            self.bytes = bytes
+            offsets = reader.offsets ?? [:]
+        }
+
+        /// Where the value with this path begins its key; for one inside of a value in braces or
+        /// brackets, where that begins.
+        ///
+        /// - Parameter path: as `listen[1].address`: names with dots, tables of an array with
+        ///   their index.
+        public func place(of path: String) -> DocumentPlace? {
+            var path = path[...]
+            while true {
+                if let offset = offsets[String(path)] {
+                    var place = DocumentPlace()
+                    place.advance(over: bytes[..<offset])
+                    return place
+                }
+                guard let end = path.lastIndex(where: { $0 == "." || $0 == "[" }) else {
+                    return nil
+                }
+                path = path[..<end]
+            }
+        }
+    }
 }
 
 struct TOMLReader {
@@ -27,6 +62,8 @@ struct TOMLReader {
     let options: TOML.Options
     let maximumDepth: Int
     var at = 0
+    /// Where the keys of tables begin, by their paths; nil if nobody asks.
+    var offsets: [String: Int]?
 
     init(bytes: [UInt8], options: TOML.Options) {
         self.bytes = bytes
@@ -74,7 +111,7 @@ struct TOMLReader {
         for key in keys.dropLast() {
             switch table[key] {
             case nil:
-                let child = TOMLTable(.implicit)
+                let child = TOMLTable(.implicit, path: path(key, of: table))
                 table.set(key, .table(child))
                 table = child
             case .table(let child) where child.kind != .closed: table = child
@@ -87,7 +124,14 @@ struct TOMLReader {
             }
         }
         guard let key = keys.last else { throw error(.expected("a key"), at: start) }
-        let child = TOMLTable(.header)
+        let path = path(key, of: table)
+        let child = TOMLTable(.header, path: path)
+        if isArray, offsets != nil {
+            var index = 0
+            if case .tables(let list) = table[key] { index = list.tables.count }
+            child.path = "\(path)[\(index)]"
+        }
+        note(start, child.path)
         switch table[key] {
         case nil: table.set(key, isArray ? .tables(TOMLTable.List(child)) : .table(child))
         case .tables(let list) where isArray: list.append(child)
@@ -109,7 +153,7 @@ struct TOMLReader {
         for key in keys.dropLast() {
             switch table[key] {
             case nil:
-                let child = TOMLTable(.dotted)
+                let child = TOMLTable(.dotted, path: path(key, of: table))
                 table.set(key, .table(child))
                 table = child
             case .table(let child) where child.kind == .dotted || child.kind == .implicit:
@@ -122,7 +166,19 @@ struct TOMLReader {
         guard let key = keys.last, table[key] == nil else {
             throw error(.redefinition(keys.last ?? ""), at: start)
         }
+        note(start, path(key, of: table))
         table.set(key, .value(try value(depth: depth + keys.count)))
+    }
+
+    private mutating func note(_ offset: Int, _ path: String) {
+        guard offsets != nil, !path.isEmpty else { return }
+        offsets?[path] = offset
+    }
+
+    /// Empty where nobody asks, and for tables in braces.
+    private func path(_ key: String, of table: TOMLTable) -> String {
+        guard offsets != nil, table.kind != .closed else { return "" }
+        return table.path.isEmpty ? key : "\(table.path).\(key)"
     }
 
     /// Reads a dotted key, and the white space after it.

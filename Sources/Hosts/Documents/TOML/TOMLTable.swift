@@ -30,7 +30,13 @@ final class TOMLTable {
     private var entries: [ByteName: Entry] = [:]
     private var order: [ByteName] = []
 
-    init(_ kind: Kind) { self.kind = kind }
+    /// Its keys from the root on, if anybody asks.
+    var path: String
+
+    init(_ kind: Kind, path: String = "") {
+        self.kind = kind
+        self.path = path
+    }
 
     subscript(key: String) -> Entry? { entries[ByteName(text: key)] }
 

@@ -1,6 +1,5 @@
 import Testing
-
-@testable import wasmd
+import WasmdDocuments
 
 @Suite struct QuantityTests {
     @Test(

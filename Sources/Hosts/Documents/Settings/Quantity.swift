@@ -1,17 +1,17 @@
 /// Sizes and durations as people write them: a number and a unit.
-enum Quantity {
+public enum Quantity {
     /// Bytes: `4096`, `64KiB`, `1.5G`. Nil if it is not a size or above 2^64 - 1.
-    static func bytes(_ text: String) -> UInt64? { value(text, units: byteUnits) }
+    public static func bytes(_ text: String) -> UInt64? { value(text, units: byteUnits) }
 
     /// Nanoseconds: `500ms`, `2s`, `1.5m`, `3` (seconds). Nil if it is not a duration, is zero or
     /// above 2^63 - 1, which is 292 years.
-    static func nanoseconds(_ text: String) -> Int64? {
+    public static func nanoseconds(_ text: String) -> Int64? {
         guard let value = value(text, units: timeUnits), value > 0 else { return nil }
         return Int64(exactly: value)
     }
 
     /// A plain number, `_` allowed between digits: `1_000_000`.
-    static func count(_ text: String) -> UInt64? {
+    public static func count(_ text: String) -> UInt64? {
         guard text.utf8.last.map(isDigit) == true, text.utf8.first.map(isDigit) == true else {
             return nil
         }

@@ -1,0 +1,203 @@
+/// What is wrong with a setting.
+public struct SettingsProblem: Error, Sendable, Equatable, CustomStringConvertible {
+    /// As `listen[1].address`; empty for the whole.
+    public var path: String
+    public var place: DocumentPlace?
+    public var text: String
+
+    public init(path: String, place: DocumentPlace? = nil, text: String) {
+        self.path = path
+        self.place = place
+        self.text = text
+    }
+
+    public var description: String {
+        let start = place.map { "line \($0.line), column \($0.column): " } ?? ""
+        return path.isEmpty ? start + text : "\(start)\(path): \(text)"
+    }
+}
+
+/// Reads settings from a table of a document, and collects everything that is wrong with them: a
+/// person who corrects a file wants to see all faults at once.
+///
+/// ```swift
+/// let settings = Settings(source)
+/// let limits = settings.root.table("limits")
+/// let memory = limits.bytes("memory") ?? 256 << 20
+/// let problems = settings.finish()
+/// ```
+///
+/// A function returns nil if the setting is not there or is wrong; what is wrong was noted then.
+/// Keys that nobody has asked for are wrong as well.
+public final class Settings {
+    private let source: TOML.Source
+    private var problems: [SettingsProblem] = []
+    /// For each table that was asked for: its members, path, and the keys that were asked for.
+    fileprivate var tables: [(members: [Document.Member], path: String, knownKeys: [String])] = []
+    /// Finds the known word that a misspelled one may mean.
+    private let suggest: (_ word: String, _ candidates: [String]) -> String?
+
+    public init(
+        _ source: TOML.Source,
+        suggest: @escaping (_ word: String, _ candidates: [String]) -> String? = { _, _ in nil }
+    ) {
+        self.source = source
+        self.suggest = suggest
+    }
+
+    /// The whole document.
+    public private(set) lazy var root = table(source.document, "")
+
+    fileprivate func table(_ document: Document, _ path: String) -> SettingsTable {
+        tables.append((document.objectValue ?? [], path, []))
+        return SettingsTable(settings: self, index: tables.count - 1)
+    }
+
+    /// Notes that a setting is wrong.
+    public func complain(_ path: String, _ text: String) {
+        problems.append(SettingsProblem(path: path, place: source.place(of: path), text: text))
+    }
+
+    /// What is wrong, in the order of the text; what is not there comes first.
+    public func finish() -> [SettingsProblem] {
+        for (members, path, knownKeys) in tables {
+            let known = Set(knownKeys)
+            for key in members.map(\.name) where !known.contains(key) {
+                let meant = suggest(key, knownKeys).map { "; did you mean '\($0)'?" } ?? ""
+                complain(path.isEmpty ? key : "\(path).\(key)", "unknown setting\(meant)")
+            }
+        }
+        return problems.sorted { ($0.place?.offset ?? -1) < ($1.place?.offset ?? -1) }
+    }
+}
+
+/// One table of settings.
+public struct SettingsTable {
+    fileprivate let settings: Settings
+    fileprivate let index: Int
+
+    /// From the root on, as `tokens[0]`; empty for the root.
+    public var path: String { settings.tables[index].path }
+
+    private var members: [Document.Member] { settings.tables[index].members }
+
+    private func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    /// Notes that a setting of this table is wrong.
+    public func complain(_ key: String, _ text: String) {
+        settings.complain(path(of: key), text)
+    }
+
+    /// Whether the setting is there.
+    public func has(_ key: String) -> Bool { members.contains { $0.name == key } }
+
+    private func value(_ key: String) -> Document? {
+        settings.tables[index].knownKeys.append(key)
+        return members.first { $0.name == key }?.value
+    }
+
+    private func read<Value>(
+        _ key: String, expected: String, _ convert: (Document) -> Value?
+    ) -> Value? {
+        guard let document = value(key) else { return nil }
+        if let value = convert(document) { return value }
+        complain(key, "expected \(expected)")
+        return nil
+    }
+
+    /// A text that `convert` understands.
+    ///
+    /// - Parameter expected: what the text should be, for the message, as `"an address"`.
+    public func text<Value>(
+        _ key: String, expected: String, _ convert: (String) -> Value?
+    ) -> Value? {
+        read(key, expected: expected) { $0.stringValue.flatMap(convert) }
+    }
+
+    public func text(_ key: String) -> String? { text(key, expected: "a text in quotes") { $0 } }
+
+    public func boolean(_ key: String) -> Bool? {
+        read(key, expected: "true or false") {
+            if case .boolean(let value) = $0 { value } else { nil }
+        }
+    }
+
+    public func integer(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
+        read(
+            key, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        ) { document in
+            document.integerValue.flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    /// A number, whole or not, in a range.
+    public func number(_ key: String, in range: ClosedRange<Double>) -> Double? {
+        read(key, expected: "a number from \(range.lowerBound) to \(range.upperBound)") {
+            $0.doubleValue.flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    /// A size: a number of bytes, or a text as `"64MiB"`.
+    public func bytes(_ key: String) -> UInt64? {
+        read(key, expected: "a size, for example \"64MiB\"") { document in
+            document.integerValue.flatMap { UInt64(exactly: $0) }
+                ?? document.stringValue.flatMap(Quantity.bytes)
+        }
+    }
+
+    /// A time: a number of seconds, or a text as `"500ms"`.
+    public func duration(_ key: String) -> Duration? {
+        read(key, expected: "a duration, for example \"500ms\" or \"10s\"") { document in
+            if let text = document.stringValue {
+                return Quantity.nanoseconds(text).map { .nanoseconds($0) }
+            }
+            guard let seconds = document.doubleValue, seconds > 0, seconds <= 9e9 else {
+                return nil
+            }
+            return .seconds(seconds)
+        }
+    }
+
+    /// Texts that `convert` understands, or one of them.
+    public func texts<Value>(
+        _ key: String, expected: String, _ convert: (String) -> Value?
+    ) -> [Value]? {
+        read(key, expected: "a list of texts, each \(expected)") { document in
+            let elements = document.arrayValue ?? [document]
+            let values = elements.compactMap { $0.stringValue.flatMap(convert) }
+            return values.count == elements.count ? values : nil
+        }
+    }
+
+    public func texts(_ key: String) -> [String]? { texts(key, expected: "in quotes") { $0 } }
+
+    /// A table; an empty one if it is not there.
+    public func table(_ key: String) -> SettingsTable {
+        let document = read(key, expected: "a table") { $0.objectValue == nil ? nil : $0 }
+        return settings.table(document ?? .object([]), path(of: key))
+    }
+
+    /// An array of tables; none if it is not there.
+    public func tables(_ key: String) -> [SettingsTable] {
+        let elements = read(key, expected: "tables: [[\(path(of: key))]]") { document in
+            document.arrayValue.flatMap { elements in
+                elements.allSatisfy { $0.objectValue != nil } ? elements : nil
+            }
+        }
+        return (elements ?? []).enumerated().map { index, element in
+            settings.table(element, "\(path(of: key))[\(index)]")
+        }
+    }
+
+    /// Tables by their names: `[modules.NAME]`; none if there are none.
+    public func namedTables(_ key: String) -> [(name: String, table: SettingsTable)] {
+        let members = read(key, expected: "tables: [\(path(of: key)).NAME]") { document in
+            document.objectValue.flatMap { members in
+                members.allSatisfy { $0.value.objectValue != nil } ? members : nil
+            }
+        }
+        return (members ?? []).map { member in
+            (member.name, settings.table(member.value, "\(path(of: key)).\(member.name)"))
+        }
+    }
+}
