@@ -72,7 +72,9 @@ let package = Package(
             ]),
         .target(
             name: "WasmdGuests",
-            dependencies: ["WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop"],
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
+            ],
             path: "Sources/Hosts/Guests",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -157,7 +159,10 @@ let package = Package(
             path: "Tests/EventLoopTests"),
         .testTarget(
             name: "GuestsTests",
-            dependencies: ["WasmdEventLoop", "WasmdGuests", "WasmSystem", "WasmText", "WasmWASI"],
+            dependencies: [
+                "WasmInterpreter", "WasmdDigests", "WasmdEventLoop", "WasmdGuests", "WasmSystem",
+                "WasmText", "WasmWASI",
+            ],
             path: "Tests/GuestsTests"),
         .testTarget(
             name: "ProgramsTests",

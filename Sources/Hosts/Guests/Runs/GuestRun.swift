@@ -1,0 +1,214 @@
+import WasmInterpreter
+import WasmSystem
+import WasmWASI
+import WasmdEventLoop
+
+/// One run, from its place to its record.
+struct GuestRun {
+    private let runs: GuestRuns
+    private let request: RunRequest
+    private let limits: RunLimits
+    private let queueTime: UInt64
+    private let id = RunID.make()
+    private var guest: PreparedGuest
+    private var streams = RunStreams()
+    private var values: [Value] = []
+    private var computingTime: UInt64 = 0
+    private var isForked = false
+    private var findings: RunFindings?
+
+    init(
+        _ runs: GuestRuns, _ request: RunRequest, _ limits: RunLimits, queueTime: UInt64
+    ) {
+        self.runs = runs
+        self.request = request
+        var limits = limits
+        if !request.observation.isEmpty {
+            limits.time = min(
+                limits.time ?? request.observation.longestTime,
+                request.observation.longestTime)
+        }
+        self.limits = limits
+        self.queueTime = queueTime
+        guest = request.guest
+    }
+
+    /// Fuel of a run without a limit: counted all the same.
+    private static let plenty = UInt64(Int64.max)
+
+    mutating func finish(
+        on guests: GuestLoop, _ pause: () async throws -> Void
+    ) async -> RunResult {
+        var failure: (any Error)?
+        if request.observation.countsBlocks {
+            do {
+                guest = try await Self.counting(guest, request.world, limits, guests.loop)
+            } catch {
+                failure = error
+            }
+        }
+        let store = Store(engine: guest.module.engine, limits: limits.storeLimits)
+        let run = ActiveRun(id, request, store.interruptHandle, store.account)
+        let number = runs.active.insert(run)
+        defer { runs.active.remove(number) }
+        let fuel = limits.fuel ?? Self.plenty
+        store.fuel = fuel
+        store.deadline = limits.time.map { .now + $0 }
+        store.limiter = run
+        if let interval = request.observation.profileInterval {
+            store.profiler = Profiler(interval: interval)
+        }
+        if failure == nil {
+            do {
+                try await perform(in: store, run, guests, pause)
+            } catch {
+                failure = error
+            }
+        }
+        run.noteProgress(computingTime: computingTime)
+        let logBytes = streams.finishLog(run)
+        let left = store.fuel ?? 0
+        let outcome = await outcome(of: failure, run, guests.loop)
+        await observe(store, guests.loop)
+        let record = RunRecord(
+            id: id, module: request.digest, moduleName: request.module.name,
+            function: request.function, caller: request.caller,
+            account: request.account?.name ?? "", start: run.start, queueTime: queueTime,
+            duration: SystemClock.monotonic.now &- run.begin, computingTime: computingTime,
+            fuel: fuel - min(fuel, left), peakMemory: run.peakMemory, bytesIn: streams.bytesIn,
+            bytesOut: streams.bytesOut, logBytes: logBytes, reached: run.reached,
+            isForked: isForked, outcome: outcome)
+        for scope in [runs.queue.total, request.module, request.account] { scope?.add(record) }
+        runs.records.append(record, byteCount: record.byteCount)
+        return RunResult(
+            outcome: outcome, record: record, refusal: nil, values: values, error: failure,
+            findings: findings)
+    }
+
+    // MARK: Running
+
+    private mutating func perform(
+        in store: Store, _ run: ActiveRun, _ guests: GuestLoop, _ pause: () async throws -> Void
+    ) async throws {
+        var world = request.world
+        streams.meter(&world, run, limits, request.logsErrors ? runs.log : nil)
+        if let descriptors = limits.descriptors {
+            world.limits.descriptors = min(world.limits.descriptors, max(descriptors, 0))
+        }
+        store.wasiGuest = try WASIGuest(world)
+        request.prepareStore?(store)
+        let begin = SystemClock.monotonic.now
+        let instance: Instance
+        if let fork = try guest.fork(in: store, world) {
+            instance = fork
+            isForked = true
+            computingTime = SystemClock.monotonic.now &- begin
+        } else {
+            let functions: [Function]
+            (instance, functions) = try guest.instantiate(in: store)
+            computingTime = SystemClock.monotonic.now &- begin
+            for function in functions { _ = try await finish(function, [], run, guests, pause) }
+        }
+        guard let function = instance.function(request.function) else {
+            throw NoSuchFunction(name: request.function)
+        }
+        values = try await finish(function, request.arguments, run, guests, pause)
+    }
+
+    private mutating func finish(
+        _ function: Function, _ arguments: [Value], _ run: ActiveRun, _ guests: GuestLoop,
+        _ pause: () async throws -> Void
+    ) async throws -> [Value] {
+        let execution = try function.start(arguments)
+        execution.measuresTime = true
+        let before = computingTime
+        defer { computingTime = before &+ execution.computingTime }
+        return try await guests.finish(execution) {
+            run.noteProgress(computingTime: before &+ execution.computingTime)
+            try await pause()
+        }
+    }
+
+    // MARK: Its end
+
+    private func outcome(
+        of error: (any Error)?, _ run: ActiveRun, _ loop: EventLoop
+    ) async -> RunOutcome {
+        switch error {
+        case nil: return request.function == "_start" ? .exited(0) : .returned
+        case let exit as GuestExit: return .exited(exit.code)
+        case let trap as Trap:
+            let text = await describe(trap.code, trap.description, trap.backtrace, loop)
+            if trap.code == .interrupted {
+                return run.reached.contains(RunLimitSet(.output))
+                    ? .limit(.output, text) : .cancelled(text)
+            }
+            if let limit = RunLimit(trap.code) {
+                run.note(limit)
+                return .limit(limit, text)
+            }
+            return .trapped(text)
+        case let exception as Exception:
+            return .threw(
+                await describe(nil, "uncaught exception", exception.backtrace, loop))
+        case let resource as ResourceError:
+            guard let limit = RunLimit(resource) else { return .failed("\(resource)") }
+            run.note(limit)
+            return .limit(limit, nil)
+        case WASISetupError.tooManyDescriptors?:
+            run.note(.descriptors)
+            return .limit(.descriptors, nil)
+        case let error?:
+            if run.wasCancelled || Task.isCancelled { return .cancelled(nil) }
+            return .failed(HarmlessText.text("\(error)".utf8))
+        }
+    }
+
+    /// Modules up to this size are looked through at once.
+    private static let smallModule = 32 << 10
+
+    /// Names and lines are looked for on a thread of the pool if the module is not small.
+    private func describe(
+        _ code: TrapCode?, _ message: String, _ backtrace: Backtrace, _ loop: EventLoop
+    ) async -> RunTrap {
+        if guest.module.parsed.bytes.count <= Self.smallModule || backtrace.frames.isEmpty {
+            return RunTrap(code, message, backtrace, isNamed: true)
+        }
+        let named = try? await loop.blocking { RunTrap(code, message, backtrace, isNamed: true) }
+        return named ?? RunTrap(code, message, backtrace, isNamed: false)
+    }
+
+    // MARK: Observation
+
+    private mutating func observe(_ store: Store, _ loop: EventLoop) async {
+        guard !request.observation.isEmpty else { return }
+        var findings = RunFindings()
+        if let profiler = store.profiler {
+            store.profiler = nil
+            let finished = FinishedProfiler(profiler)
+            findings.profile = try? await loop.blocking { finished.profile() }
+        }
+        if request.observation.countsBlocks {
+            let module = guest.module
+            findings.coverage = try? await loop.blocking { module.coverage }
+        }
+        self.findings = findings
+    }
+
+    /// The guest with a module of its own whose blocks are counted.
+    private static func counting(
+        _ guest: PreparedGuest, _ world: WASI, _ limits: RunLimits, _ loop: EventLoop
+    ) async throws -> PreparedGuest {
+        let (bytes, imports) = (guest.module.parsed.bytes, guest.imports)
+        var configuration = guest.module.engine.configuration
+        configuration.countsBlocks = true
+        configuration.keptReservations = 0
+        let engine = Engine(configuration)
+        return try await loop.blocking {
+            // Not started once before: what the start runs is counted too.
+            try PreparedGuest(
+                Module(bytes, engine: engine), imports: imports, in: world, limits: limits,
+                startsOnce: false)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import WasmInterpreter
+import WasmdDigests
+
+/// What is known of a run after its end. It holds no module, store or memory.
+public struct RunRecord: Sendable {
+    public let id: RunID
+    /// The SHA-256 of the module's bytes.
+    public let module: SHA256.Digest
+    /// The module's name as the host knows it: the scope's.
+    public let moduleName: String
+    /// The exported function that was called.
+    public let function: Name
+    /// Who asked for the run, as the host says: an address, a route, the name of a job.
+    public let caller: String
+    /// The name of the account; empty without one.
+    public let account: String
+    /// Nanoseconds since 1970 when the run began.
+    public let start: UInt64
+    /// Nanoseconds in which the run waited for its place, before it began.
+    public let queueTime: UInt64
+    /// Nanoseconds from begin to end.
+    public let duration: UInt64
+    /// Nanoseconds in which the guest and the functions that it called computed.
+    public let computingTime: UInt64
+    /// Units of fuel that were used.
+    public let fuel: UInt64
+    /// The most bytes that the guest took, as `RunLimits.memory` counts them: seen when memories
+    /// grew, when the guest waited or let others run, and at the end.
+    public let peakMemory: UInt64
+    /// Bytes of standard input that the guest read, if that is a stream, or bytes.
+    public let bytesIn: UInt64
+    /// Bytes of standard output that the guest wrote, if that is a stream or closure.
+    public let bytesOut: UInt64
+    /// Bytes of standard error that the guest wrote, if that goes to the log.
+    public let logBytes: UInt64
+    /// Limits that the guest reached, also those that it survived: growth that was refused.
+    public let reached: RunLimitSet
+    /// Whether its instance was a fork.
+    public let isForked: Bool
+    public let outcome: RunOutcome
+
+    /// Bytes that it takes, about.
+    var byteCount: Int {
+        300 + moduleName.utf8.count + function.utf8.count + caller.utf8.count
+            + account.utf8.count + (outcome.trap?.byteCount ?? 0)
+    }
+}
