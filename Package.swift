@@ -17,7 +17,7 @@ let package = Package(
             name: "WasmdHostRooms",
             targets: [
                 "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
-                "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests",
+                "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests", "WasmdStorage",
             ]),
     ],
     targets: [
@@ -67,6 +67,12 @@ let package = Package(
         .target(
             name: "WasmdHTTPClient", dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmSystem"],
             path: "Sources/Hosts/HTTPClient",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdStorage", dependencies: ["WasmSystem", "WasmdDigests", "WasmdEventLoop"],
+            path: "Sources/Hosts/Storage",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
@@ -185,6 +191,16 @@ let package = Package(
                 "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmSystem",
             ],
             path: "Tests/HTTPClientTests"),
+        // A process that is killed while it writes, for the tests of the store.
+        .executableTarget(
+            name: "storage-probe", dependencies: ["WasmSystem", "WasmdStorage"],
+            path: "Tests/StorageProbe", swiftSettings: [.strictMemorySafety()]),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: [
+                "WasmSystem", "WasmdDigests", "WasmdEventLoop", "WasmdStorage", "storage-probe",
+            ],
+            path: "Tests/StorageTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),

@@ -1,0 +1,2 @@
+import WasmSystem
+import WasmdStorage
