@@ -102,6 +102,16 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdExecutor",
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdStorage",
+            ],
+            path: "Sources/Hosts/Executor",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -181,6 +191,13 @@ let package = Package(
             name: "OperationTests",
             dependencies: ["WasmSystem", "WasmdDocuments", "WasmdHTTP", "WasmdOperation"],
             path: "Tests/OperationTests"),
+        .testTarget(
+            name: "ExecutorTests",
+            dependencies: [
+                "WasmText", "WasmdDocuments", "WasmdEventLoop", "WasmdExecutor", "WasmdHTTP",
+                "WasmdHTTPClient", "WasmdHTTPServer", "WasmdStorage",
+            ],
+            path: "Tests/ExecutorTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

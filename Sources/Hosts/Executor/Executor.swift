@@ -1,0 +1,211 @@
+import Synchronization
+import WasmInterpreter
+import WasmSystem
+import WasmWASI
+import WasmdDigests
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdGuests
+import WasmdStorage
+
+/// Stores modules and runs them: what all surfaces of the executor speak to.
+///
+/// A write is durable when the function returns, and every later call sees it. A run gets a fresh
+/// instance. All functions are called from tasks of a loop.
+public final class Executor: Sendable {
+    public struct Options: Sendable {
+        /// Bytes of a module.
+        public var moduleLimit = 64 << 20
+        /// Writes that wait at one time; more are refused.
+        public var writeLimit = 4096
+        public var runs = GuestRuns.Options()
+        public var limits = RunLimits()
+
+        public init() {}
+    }
+
+    /// A module that is to be stored, or what is to be changed.
+    public struct Draft: Sendable {
+        public var bytes: [UInt8]?
+        /// `.some(nil)` to find the function in the module.
+        public var function: String??
+        public var parameters: [Parameter]?
+        public var results: [ParameterType?]??
+
+        public init() {}
+    }
+
+    public let options: Options
+    public let runs: GuestRuns
+    let cache: ModuleCache
+    let modules: ModuleStore
+    private let writes = Atomic(0)
+    private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])
+
+    public init(_ store: WasmdStorage.Store, _ options: Options = Options()) {
+        self.options = options
+        modules = ModuleStore(store)
+        runs = GuestRuns(options.runs)
+        var settings = ModuleCache.Options()
+        settings.moduleByteLimit = options.moduleLimit
+        cache = ModuleCache(settings)
+    }
+
+    /// Writes that wait or are carried out.
+    public var writeCount: Int { writes.load(ordering: .relaxed) }
+
+    /// The number of stored modules.
+    public func count() -> Int { modules.count() }
+
+    // MARK: Records
+
+    /// The record of a module.
+    ///
+    /// - Throws: `ExecutorError`
+    public func record(_ id: ModuleID, on loop: EventLoop) async throws -> ModuleRecord {
+        guard let entry = try await modules.entry(id, on: loop) else {
+            throw ExecutorError.notFound
+        }
+        return entry.record
+    }
+
+    /// The bytes of a module.
+    public func bytes(_ record: ModuleRecord, on loop: EventLoop) async throws -> [UInt8] {
+        let modules = modules
+        return try await loop.blocking { try modules.bytesBlocking(record) }
+    }
+
+    /// Records in the order of their ids, and whether there are more.
+    public func page(
+        after: ModuleID?, limit: Int, on loop: EventLoop
+    ) async throws -> (records: [ModuleRecord], hasMore: Bool) {
+        try await modules.page(after: after, limit: limit, on: loop)
+    }
+
+    // MARK: Writing
+
+    /// Checks a module.
+    ///
+    /// - Throws: `.invalidModule`, `.tooLarge`
+    func compile(_ bytes: [UInt8], on loop: EventLoop) async throws -> CachedModule {
+        do {
+            return try await cache.module(bytes, on: loop)
+        } catch let error as ModuleError {
+            throw ExecutorError.invalidModule("\(error)")
+        } catch ModuleCacheError.tooLarge {
+            throw ExecutorError.tooLarge(limit: options.moduleLimit)
+        } catch let error as ModuleCacheError {
+            throw ExecutorError.invalidModule("\(error)")
+        }
+    }
+
+    /// Stores a module; returns when it is durable.
+    ///
+    /// - Parameter draft: has bytes.
+    /// - Throws: `ExecutorError`
+    public func create(_ draft: Draft, on loop: EventLoop) async throws -> ModuleID {
+        guard let bytes = draft.bytes else { throw ExecutorError.invalid("a module is missing") }
+        let module = try await compile(bytes, on: loop)
+        let id = try ModuleID.make()
+        var record = ModuleRecord(
+            id: id, size: bytes.count, digest: module.digest,
+            isBlob: bytes.count > ModuleStore.smallSize, summary: ModuleSummary(module.module),
+            created: Self.now())
+        apply(draft, to: &record)
+        try await writing {
+            try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+        }
+        return id
+    }
+
+    /// Changes a module or parts of its record; returns when that is durable.
+    public func change(_ id: ModuleID, _ draft: Draft, on loop: EventLoop) async throws {
+        let module: CachedModule? =
+            if let bytes = draft.bytes { try await compile(bytes, on: loop) } else { nil }
+        try await writing {
+            while true {
+                guard let entry = try await self.modules.entry(id, on: loop) else {
+                    throw ExecutorError.notFound
+                }
+                var record = entry.record
+                if let module, let bytes = draft.bytes {
+                    record.size = bytes.count
+                    record.digest = module.digest
+                    record.isBlob = bytes.count > ModuleStore.smallSize
+                    let summary = ModuleSummary(module.module)
+                    record.imports = summary.imports
+                    record.exports = summary.exports
+                }
+                self.apply(draft, to: &record)
+                record.changed = Self.now()
+                do {
+                    return try await self.modules.put(
+                        record, bytes: draft.bytes, replacing: entry.version, on: loop)
+                } catch StorageError.conflict {
+                    // Somebody else was faster: their change is the base of this one.
+                }
+            }
+        }
+    }
+
+    /// Removes a module; returns when that is durable.
+    public func delete(_ id: ModuleID, on loop: EventLoop) async throws {
+        try await writing {
+            do {
+                try await self.modules.delete(id)
+            } catch StorageError.conflict {
+                throw ExecutorError.notFound
+            }
+        }
+    }
+
+    private func apply(_ draft: Draft, to record: inout ModuleRecord) {
+        if let function = draft.function { record.function = function }
+        if let parameters = draft.parameters { record.parameters = parameters }
+        if let results = draft.results { record.results = results }
+    }
+
+    private func writing<Result>(_ body: () async throws -> Result) async throws -> Result {
+        guard writes.add(1, ordering: .relaxed).oldValue < options.writeLimit else {
+            writes.subtract(1, ordering: .relaxed)
+            throw ExecutorError.busy("too many writes wait (\(options.writeLimit))")
+        }
+        defer { writes.subtract(1, ordering: .relaxed) }
+        do {
+            return try await body()
+        } catch StorageError.tooManyWrites {
+            throw ExecutorError.busy("too many writes wait")
+        } catch let error as StorageError {
+            throw ExecutorError.storage(error)
+        }
+    }
+
+    /// Milliseconds since 1970.
+    private static func now() -> Int64 {
+        Int64(clamping: SystemClock.realtime.now / 1_000_000)
+    }
+
+    // MARK: Running
+
+    /// A module that is stored, compiled.
+    func module(_ record: ModuleRecord, on loop: EventLoop) async throws -> CachedModule {
+        if let known = cache.knownModule(record.digest) { return known }
+        let modules = modules
+        do {
+            return try await cache.module(record.digest, on: loop) {
+                ModuleBytes(try modules.bytesBlocking(record))
+            }
+        } catch let error as ModuleError {
+            throw ExecutorError.damaged("the stored module is not valid any more: \(error)")
+        }
+    }
+
+    func guestLoop(_ loop: EventLoop) throws -> GuestLoop {
+        try guestLoops.withLock { loops in
+            if let known = loops[ObjectIdentifier(loop)] { return known }
+            let made = try GuestLoop(loop)
+            loops[ObjectIdentifier(loop)] = made
+            return made
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import WasmInterpreter
+import WasmdGuests
+import WasmdStorage
+
+/// Why the executor did not do what it was asked for.
+public enum ExecutorError: Error, Sendable {
+    /// There is no module with this id.
+    case notFound
+    /// The bytes are no valid module.
+    case invalidModule(String)
+    /// The module has more bytes than are allowed.
+    case tooLarge(limit: Int)
+    /// What was asked for makes no sense: arguments, names, types.
+    case invalid(String)
+    /// The module imports what nobody has.
+    case importMissing(String)
+    /// More waits than may: try again later.
+    case busy(String)
+    /// Nothing can be written.
+    case storage(StorageError)
+    /// What is stored is damaged.
+    case damaged(String)
+    /// The server is ending.
+    case stopping
+}
+
+extension ExecutorError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .notFound: "there is no module with this id"
+        case .invalidModule(let text), .invalid(let text), .importMissing(let text),
+            .busy(let text), .damaged(let text):
+            text
+        case .tooLarge(let limit): "the module has more than \(limit) bytes, the limit"
+        case .storage(let error): "\(error)"
+        case .stopping: "the server is stopping"
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import WasmInterpreter
+import WasmdDigests
+import WasmdDocuments
+
+/// What is stored about a module beside its bytes.
+public struct ModuleRecord: Sendable, Equatable {
+    public var id: ModuleID
+    /// The function that runs; nil to find it in the module.
+    public var function: String?
+    public var parameters: [Parameter]
+    /// Nil if they are not declared.
+    public var results: [ParameterType?]?
+    /// Of the module, in bytes.
+    public var size: Int
+    public var digest: SHA256.Digest
+    /// Whether the bytes are a blob; they are a record of their own otherwise.
+    public var isBlob: Bool
+    /// As documents, with kind and type: `ModuleSummary`.
+    public var imports: Document
+    public var exports: Document
+    /// Milliseconds since 1970.
+    public var created: Int64
+    public var changed: Int64
+
+    /// How it is stored.
+    var document: Document {
+        var members: [Document.Member] = [
+            .init("size", .integer(Int64(size))), .init("sha256", .bytes(digest.bytes)),
+            .init("blob", .boolean(isBlob)), .init("created", .integer(created)),
+            .init("changed", .integer(changed)), .init("imports", imports),
+            .init("exports", exports),
+            .init(
+                "param",
+                .array(
+                    parameters.map { parameter in
+                        .object([
+                            .init("name", .string(parameter.name)),
+                            .init("type", parameter.type.map { .string($0.name) } ?? .null),
+                        ])
+                    })),
+        ]
+        if let function { members.append(.init("function", .string(function))) }
+        if let results {
+            members.append(
+                .init("results", .array(results.map { $0.map { .string($0.name) } ?? .null })))
+        }
+        return .object(members)
+    }
+
+    /// Reads what `document` is; nil if something is missing.
+    init?(_ id: ModuleID, _ document: Document) {
+        guard let size = document["size"]?.integerValue, let size = Int(exactly: size),
+            case .bytes(let bytes)? = document["sha256"],
+            let digest = SHA256.Digest(bytes: bytes.span),
+            case .boolean(let isBlob)? = document["blob"],
+            let created = document["created"]?.integerValue,
+            let changed = document["changed"]?.integerValue,
+            let imports = document["imports"], let exports = document["exports"],
+            let parameters = document["param"]?.arrayValue
+        else { return nil }
+        self.id = id
+        self.size = size
+        self.digest = digest
+        self.isBlob = isBlob
+        self.created = created
+        self.changed = changed
+        self.imports = imports
+        self.exports = exports
+        self.parameters = parameters.map { element in
+            Parameter(
+                element["name"]?.stringValue ?? "",
+                element["type"]?.stringValue.flatMap { ParameterType(name: $0) })
+        }
+        function = document["function"]?.stringValue
+        results = document["results"]?.arrayValue.map { elements in
+            elements.map { $0.stringValue.flatMap { ParameterType(name: $0) } }
+        }
+    }
+
+    init(
+        id: ModuleID, size: Int, digest: SHA256.Digest, isBlob: Bool, summary: ModuleSummary,
+        created: Int64
+    ) {
+        self.id = id
+        self.size = size
+        self.digest = digest
+        self.isBlob = isBlob
+        self.created = created
+        changed = created
+        parameters = []
+        imports = summary.imports
+        exports = summary.exports
+    }
+}
+
+/// Imports and exports of a module, as documents.
+struct ModuleSummary {
+    let imports: Document
+    let exports: Document
+
+    /// Entries that are listed at most; more are counted in a last entry `{"omitted": N}`.
+    private static let limit = 200
+
+    init(_ module: Module) {
+        imports = Self.list(module.imports) { wanted in
+            var members: [Document.Member] = [
+                .init("module", .string(wanted.module.description)),
+                .init("name", .string(wanted.name.description)),
+                .init("kind", .string(wanted.type.kind.description)),
+            ]
+            if let type = module.functionType(of: wanted.type) {
+                members.append(.init("type", .string("\(type)")))
+            }
+            return .object(members)
+        }
+        exports = Self.list(module.exports) { export in
+            var members: [Document.Member] = [
+                .init("name", .string(export.name.description)),
+                .init("kind", .string(export.kind.description)),
+            ]
+            if let type = module.functionType(of: module.type(of: export)) {
+                members.append(.init("type", .string("\(type)")))
+            }
+            return .object(members)
+        }
+    }
+
+    private static func list<Element>(
+        _ elements: [Element], _ document: (Element) -> Document
+    ) -> Document {
+        var list = elements.prefix(limit).map(document)
+        if elements.count > limit {
+            list.append(
+                .object([.init("omitted", .integer(Int64(elements.count - limit)))]))
+        }
+        return .array(list)
+    }
+}

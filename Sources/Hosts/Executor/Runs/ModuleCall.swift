@@ -1,0 +1,141 @@
+import WasmInterpreter
+import WasmSystem
+import WasmWASI
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdGuests
+
+/// What a client gives to a function.
+enum CallArguments: Sendable {
+    case list([Document])
+    case named([Document.Member])
+}
+
+/// Why a function was not called with its arguments.
+enum ArgumentFault: Error, Sendable, Equatable {
+    case count(expected: Int, found: Int)
+    case type(ParameterType, name: String)
+    case missing(name: String)
+    case unknown(name: String)
+    /// The function takes or gives what JSON cannot say.
+    case signature(String)
+}
+
+extension ArgumentFault: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .count(let expected, let found):
+            "the function takes \(expected) arguments; \(found) are given"
+        case .type(let type, let name): "argument '\(name)' is no \(type.name)"
+        case .missing(let name): "argument '\(name)' is missing"
+        case .unknown(let name): "the function has no parameter '\(name)'"
+        case .signature(let type):
+            "the function is \(type): its types cannot be given as JSON"
+        }
+    }
+}
+
+/// The function that a run calls does not exist.
+struct FunctionMissing: Error, Sendable {
+    let name: String
+}
+
+/// A call of a function of a stored module.
+struct ModuleCall: Sendable {
+    /// Nil for that of the record.
+    var function: String?
+    var arguments = CallArguments.list([])
+    /// The rules of *wess* for numbers.
+    var wraps = false
+    /// For records of runs: who asked.
+    var caller = ""
+}
+
+/// How a call ended.
+struct CallResult {
+    let function: String
+    /// What it returned, if it did.
+    let results: [Document]
+    let run: RunResult
+    /// How declaration and function differ.
+    let note: String?
+}
+
+extension Executor {
+    /// Functions that stored modules may import besides those of WASI: `env.randomi32`, which
+    /// modules of *wess* know.
+    static let imports = GuestImports { linker in
+        linker.defineShared("env", "randomi32") { (_: borrowing Caller) -> Int32 in
+            Int32.random(in: Int32.min...Int32.max)
+        }
+    }
+
+    /// Calls a function in a fresh instance.
+    ///
+    /// - Throws: `ExecutorError`, `ArgumentFault`, `FunctionMissing`, `LinkError`. What happens in
+    ///   the guest is no error: see `CallResult.run`.
+    func call(
+        _ record: ModuleRecord, _ call: ModuleCall, on loop: EventLoop
+    ) async throws -> CallResult {
+        let module = try await module(record, on: loop)
+        let name = try Self.function(call.function, record, in: module.module)
+        let function = Name(name)
+        guard let export = module.module.export(function),
+            let type = module.module.functionType(of: module.module.type(of: export))
+        else { throw FunctionMissing(name: name) }
+        guard
+            let shape = CallShape(type, parameters: record.parameters, results: record.results)
+        else { throw ArgumentFault.signature("\(type)") }
+        let values = try shape.values(call.arguments, wraps: call.wraps)
+        var world = WASI(arguments: [name])
+        world.standardInput = .null
+        world.standardOutput = .null
+        let guest = try await module.prepared(imports: Self.imports, in: world, on: loop)
+        var request = RunRequest(guest, of: module, in: world)
+        request.function = function
+        request.arguments = values
+        request.limits = options.limits
+        request.caller = call.caller
+        let result = await runs.run(request, on: try guestLoop(loop))
+        let results = zip(result.values, shape.outputs).map { value, _ in
+            NumberReading.document(value)
+        }
+        return CallResult(
+            function: name, results: results, run: result, note: shape.disagreement)
+    }
+}
+
+extension CallShape {
+    /// The arguments as values.
+    func values(_ arguments: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Value] {
+        let documents: [Document]
+        switch arguments {
+        case .list(let list): documents = list
+        case .named(let members):
+            var ordered: [Document] = []
+            for input in inputs {
+                guard let member = members.last(where: { $0.name == input.name }) else {
+                    throw .missing(name: input.name)
+                }
+                ordered.append(member.value)
+            }
+            if let unknown = members.first(where: { member in
+                !inputs.contains { $0.name == member.name }
+            }) {
+                throw .unknown(name: unknown.name)
+            }
+            documents = ordered
+        }
+        guard documents.count == inputs.count else {
+            throw .count(expected: inputs.count, found: documents.count)
+        }
+        var values: [Value] = []
+        for (document, input) in zip(documents, inputs) {
+            guard let value = NumberReading.value(document, input.type, wraps: wraps) else {
+                throw .type(input.type, name: input.name)
+            }
+            values.append(value)
+        }
+        return values
+    }
+}

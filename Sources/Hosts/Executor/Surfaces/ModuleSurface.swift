@@ -1,0 +1,215 @@
+import WasmInterpreter
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdGuests
+import WasmdHTTP
+import WasmdHTTPServer
+
+/// The executor's own surface: modules under `/wasm`, jobs under `/jobs`.
+///
+/// | request | answer |
+/// |---|---|
+/// | `POST /wasm` | 202 with the id of a new module and its job |
+/// | `GET /wasm?limit=&after=` | 200 with a page of records |
+/// | `GET /wasm/{id}` | 200 with the record, or the binary if that is accepted |
+/// | `PUT /wasm/{id}`, `DELETE /wasm/{id}` | 202 with id and job |
+/// | `POST /wasm/{id}` | 200 with the results, or the output of a program |
+/// | `GET /jobs/{id}` | 200 with the state of a write |
+///
+/// Errors are `{"error": {"code": 404, "message": "…", "limit": "…"}}`.
+public final class ModuleSurface: Sendable {
+    let executor: Executor
+    let jobs = WriteJobs()
+
+    private enum Route: Sendable { case list, module, job }
+    private let router: Router<Route>
+
+    public init(_ executor: Executor) {
+        self.executor = executor
+        var router = Router<Route>()
+        // These patterns are well formed and differ.
+        try? router.add(nil, "/wasm", .list)
+        try? router.add(nil, "/wasm/:id", .module)
+        try? router.add(nil, "/jobs/:id", .job)
+        self.router = router
+    }
+
+    /// Whether a path belongs to this surface.
+    public func owns(_ path: Path) -> Bool {
+        if case .found = router.match(.get, path) { true } else { false }
+    }
+
+    /// A handler of `HTTPServer`.
+    public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+        do {
+            try await serve(request, response)
+        } catch let error as HTTPServerError {
+            throw error
+        } catch LoopError.cancelled {
+            throw LoopError.cancelled
+        } catch {
+            try await Failure(error).send(response, request.loop)
+        }
+    }
+
+    private func serve(_ request: ServerRequest, _ response: ServerResponse) async throws {
+        guard let path = try? Path(request.target.path),
+            case .found(let route, let parameters) = router.match(request.method, path)
+        else { throw Failure(.notFound, "there is nothing at this path") }
+        let text = parameters["id"] ?? []
+        switch (route, request.method) {
+        case (.list, .post): try await create(request, response)
+        case (.list, .get), (.list, .head): try await list(request, response)
+        case (.module, .get), (.module, .head): try await show(id(text), request, response)
+        case (.module, .put): try await change(id(text), request, response)
+        case (.module, .delete): try await delete(id(text), request, response)
+        case (.module, .post): try await run(id(text), request, response)
+        case (.job, .get), (.job, .head): try await job(id(text), request, response)
+        default:
+            let allowed =
+                switch route {
+                case .list: "GET, HEAD, POST"
+                case .module: "GET, HEAD, POST, PUT, DELETE"
+                case .job: "GET, HEAD"
+                }
+            if request.method == .options {
+                var head = ResponseHead(.noContent)
+                try head.fields.append("Allow", allowed)
+                try await response.respond(head)
+                return
+            }
+            throw Failure(.methodNotAllowed, "this path takes \(allowed)", allow: allowed)
+        }
+    }
+
+    private func id(_ text: [UInt8]) throws -> ModuleID {
+        do throws(ModuleID.Fault) {
+            return try ModuleID(text)
+        } catch {
+            throw Failure(.notFound, "there is no module with this id: \(error)")
+        }
+    }
+
+    // MARK: Writing
+
+    private func create(_ request: ServerRequest, _ response: ServerResponse) async throws {
+        let draft = try await DraftBody.read(request, executor.options.moduleLimit)
+        guard draft.bytes != nil else { throw Failure(.badRequest, "'wasm' is missing") }
+        let id = try await executor.create(draft, on: request.loop)
+        let job = try jobs.begin(.save, id)
+        jobs.end(job, .done)
+        try await accept(id, job, response, request.loop, location: "/wasm/\(id)")
+    }
+
+    private func change(
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+    ) async throws {
+        // Before the body is read: an unknown id costs no upload.
+        _ = try await executor.record(id, on: request.loop)
+        let draft = try await DraftBody.read(request, executor.options.moduleLimit)
+        try await executor.change(id, draft, on: request.loop)
+        let job = try jobs.begin(.modify, id)
+        jobs.end(job, .done)
+        try await accept(id, job, response, request.loop)
+    }
+
+    private func delete(
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+    ) async throws {
+        try await executor.delete(id, on: request.loop)
+        let job = try jobs.begin(.delete, id)
+        jobs.end(job, .done)
+        try await accept(id, job, response, request.loop)
+    }
+
+    private func accept(
+        _ id: ModuleID, _ job: ModuleID, _ response: ServerResponse, _ loop: EventLoop,
+        location: String? = nil
+    ) async throws {
+        var head = ResponseHead(.accepted)
+        if let location { try head.fields.append("Location", location) }
+        try await response.respond(
+            json: .object([
+                .init("id", .string(id.description)), .init("job", .string(job.description)),
+            ]), head, on: loop)
+    }
+
+    private func job(
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+    ) async throws {
+        guard let job = jobs[id] else { throw Failure(.notFound, "there is no job with this id") }
+        var members: [Document.Member] = [
+            .init("id", .string(id.description)), .init("wasm", .string(job.module.description)),
+            .init("job_type", .string(job.kind.rawValue)), .init("state", .string(job.state.name)),
+        ]
+        if case .failed(let text) = job.state { members.append(.init("error", .string(text))) }
+        try await response.respond(json: .object(members), on: request.loop)
+    }
+
+    // MARK: Reading
+
+    private func list(_ request: ServerRequest, _ response: ServerResponse) async throws {
+        let query = try Query(request)
+        let limit = try query.number("limit", in: 1...1000) ?? 100
+        let after = try query.text("after").map { try id(Array($0.utf8)) }
+        let (records, hasMore) = try await executor.page(
+            after: after, limit: limit, on: request.loop)
+        let last = hasMore ? records.last.map { $0.id.description } : nil
+        try await response.respond(
+            json: .object([
+                .init("items", .array(records.map { $0.json() })),
+                .init("next", last.map { .string($0) } ?? .null),
+            ]), on: request.loop)
+    }
+
+    private func show(
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+    ) async throws {
+        let record = try await executor.record(id, on: request.loop)
+        let wantsBinary =
+            request.fields.acceptance(of: "application/wasm")
+            > request.fields.acceptance(of: "application/json")
+        if wantsBinary { return try await BinaryAnswer.send(record, executor, request, response) }
+        let query = try Query(request)
+        var wasm: Document?
+        if try query.text("wasm") != "false" {
+            let bytes = try await executor.bytes(record, on: request.loop)
+            wasm =
+                try query.text("encoding") == "base64"
+                ? .string(String(decoding: Base64.encode(bytes), as: UTF8.self)) : .bytes(bytes)
+        }
+        try await response.respond(json: record.json(wasm: wasm), on: request.loop)
+    }
+}
+
+extension ModuleRecord {
+    /// The record as clients get it.
+    func json(wasm: Document? = nil) -> Document {
+        var members: [Document.Member] = [.init("id", .string(id.description))]
+        if let wasm { members.append(.init("wasm", wasm)) }
+        var metadata: [Document.Member] = [
+            .init("run_function", function.map { .string($0) } ?? .null),
+            .init("size", .integer(Int64(size))),
+            .init(
+                "param",
+                .array(
+                    parameters.map { parameter in
+                        .object([
+                            .init("name", .string(parameter.name)),
+                            .init(
+                                "param_type", parameter.type.map { .string($0.name) } ?? .null),
+                        ])
+                    })),
+        ]
+        if let results {
+            metadata.append(
+                .init("results", .array(results.map { $0.map { .string($0.name) } ?? .null })))
+        }
+        members += [
+            .init("meta_data", .object(metadata)), .init("imports", imports),
+            .init("exports", exports), .init("sha256", .string(digest.description)),
+            .init("created", .integer(created)), .init("changed", .integer(changed)),
+        ]
+        return .object(members)
+    }
+}

@@ -1,0 +1,219 @@
+import Testing
+import WasmdDocuments
+import WasmdExecutor
+import WasmdHTTP
+import WasmdHTTPServer
+
+@Suite struct ModuleSurfaceTests {
+    private func open(
+        _ options: Executor.Options = Executor.Options(),
+        _ body: @escaping @Sendable (ExecutorHouse) async throws -> Void
+    ) throws {
+        try ExecutorHouse.open(
+            options,
+            surface: { executor in
+                let modules = ModuleSurface(executor)
+                let query = QuerySurface(executor)
+                return { request, response in
+                    if query.owns(request) { return try await query.answer(request, response) }
+                    try await modules.answer(request, response)
+                }
+            }, body)
+    }
+
+    private static let binary = [("Content-Type", "application/wasm")]
+    private static let isJSON = [("Content-Type", "application/json")]
+
+    private func store(_ house: ExecutorHouse, _ text: String) async throws -> String {
+        let answer = try await house.send(.post, "/wasm", try module(text), Self.binary)
+        #expect(answer.status == 202, "\(answer.text)")
+        return try #require(answer.json["id"]?.stringValue)
+    }
+
+    @Test func aModuleFromStoringToDeleting() throws {
+        try open { house in
+            let stored = try await house.send(.post, "/wasm?function=add", try module(adder), Self.binary)
+            #expect(stored.status == 202)
+            let id = try #require(stored.json["id"]?.stringValue)
+            #expect(stored.field("location") == "/wasm/\(id)")
+            let run = try await house.send(.post, "/wasm/\(id)", "[1, \"41\"]")
+            #expect(run.status == 200 && run.json["result"] == .integer(42), "\(run.text)")
+            #expect(run.json["results"] == .array([.integer(42)]) && run.json["run"] != nil)
+            let record = try await house.send(.get, "/wasm/\(id)?wasm=false")
+            #expect(record.json["wasm"] == nil)
+            #expect(record.json["meta_data"]?["run_function"] == "add")
+            #expect(record.json["exports"]?[0]?["type"] == "(i32, i32) -> (i32)")
+            let encoded = try await house.send(.get, "/wasm/\(id)?encoding=base64")
+            #expect(
+                encoded.json["wasm"]?.stringValue.flatMap { Base64.decode($0.utf8) }
+                    == (try module(adder)))
+            let bytes = try await house.send(
+                .get, "/wasm/\(id)", [], [("Accept", "application/wasm")])
+            #expect(bytes.bytes == (try module(adder)))
+            let tag = try #require(bytes.field("etag"))
+            let unchanged = try await house.send(
+                .get, "/wasm/\(id)", [],
+                [("Accept", "application/wasm"), ("If-None-Match", tag)])
+            #expect(unchanged.status == 304)
+            let part = try await house.send(
+                .get, "/wasm/\(id)", [], [("Accept", "application/wasm"), ("Range", "bytes=1-3")])
+            #expect(part.status == 206 && part.text == "asm")
+            let changed = try await house.send(
+                .put, "/wasm/\(id)", #"{"param":[{"name":"x","param_type":"i32"},"I32"]}"#, Self.isJSON)
+            #expect(changed.status == 202)
+            let named = try await house.send(
+                .post, "/wasm/\(id)", #"{"args":{"param1":2,"x":-3}}"#)
+            #expect(named.json["result"] == .integer(-1), "\(named.text)")
+            let job = try #require(changed.json["job"]?.stringValue)
+            let state = try await house.send(.get, "/jobs/\(job)")
+            #expect(state.json["state"] == "done" && state.json["job_type"] == "MODIFY")
+            #expect(try await house.send(.delete, "/wasm/\(id)").status == 202)
+            #expect(try await house.send(.get, "/wasm/\(id)").status == 404)
+            #expect(try await house.send(.delete, "/wasm/\(id)").status == 404)
+        }
+    }
+
+    @Test func bodiesOfAllKinds() throws {
+        try open { house in
+            let base64 = String(decoding: Base64.encode(try module(adder)), as: UTF8.self)
+            let form =
+                "--b\r\nContent-Disposition: form-data; name=\"function\"\r\n\r\nadd\r\n"
+                + "--b\r\nContent-Disposition: form-data; name=\"param\"\r\n\r\n[\"i32\",\"i32\"]\r\n"
+                + "--b\r\nContent-Disposition: form-data; name=\"wasm\"; filename=\"a.wasm\"\r\n\r\n"
+            for (body, fields) in [
+                (Array(#"{"wasm":"\#(base64)","functionName":"add"}"#.utf8), Self.isJSON),
+                (
+                    Array(#"{"wasm":\#(json(try module(adder))),"run_function":"add"}"#.utf8),
+                    Self.isJSON
+                ),
+                (
+                    Array(form.utf8) + (try module(adder)) + Array("\r\n--b--\r\n".utf8),
+                    [("Content-Type", "multipart/form-data; boundary=b")]
+                ),
+            ] {
+                let answer = try await house.send(.post, "/wasm", body, fields)
+                #expect(answer.status == 202, "\(answer.text)")
+                let id = answer.json["id"]?.stringValue ?? ""
+                let run = try await house.send(.post, "/wasm/\(id)", "[1,2]")
+                #expect(run.json["result"] == .integer(3))
+            }
+            for (body, type, status) in [
+                ("abc", "application/wasm", 400), ("{}", "application/json", 400),
+                ("{", "application/json", 400), ("x", "image/png", 415),
+                ("x", "multipart/form-data", 400), (#"{"wasm":"!"}"#, "application/json", 400),
+                (#"{"wasm":[0]}"#, "application/json", 400),
+            ] as [(String, String, UInt16)] {
+                let answer = try await house.send(.post, "/wasm", body, [("Content-Type", type)])
+                #expect(answer.status == status, "\(body): \(answer.text)")
+                #expect(answer.json["error"]?["code"] == .integer(Int64(status)))
+            }
+        }
+    }
+
+    @Test func pages() throws {
+        try open { house in
+            var ids: Set<String> = []
+            for _ in 0..<7 { ids.insert(try await store(house, adder)) }
+            var seen: [String] = []
+            var after = ""
+            while true {
+                let page = try await house.send(.get, "/wasm?limit=3\(after)")
+                seen += (page.json["items"]?.arrayValue ?? []).compactMap { $0["id"]?.stringValue }
+                guard let next = page.json["next"]?.stringValue else { break }
+                after = "&after=\(next)"
+            }
+            #expect(seen == ids.sorted())
+            #expect(try await house.send(.get, "/wasm?limit=0").status == 400)
+            let all = try await house.send(.get, "/")
+            #expect(all.json.arrayValue?.count == 7)
+        }
+    }
+
+    @Test func programs() throws {
+        let cat = """
+            (module
+              (import "wasi_snapshot_preview1" "fd_write"
+                (func $write (param i32 i32 i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "fd_read"
+                (func $read (param i32 i32 i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+              (memory (export "memory") 1)
+              (data (i32.const 0) "\\40\\00\\00\\00\\00\\10\\00\\00")
+              (func (export "_start")
+                (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))
+                (i32.store (i32.const 4) (i32.load (i32.const 16)))
+                (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
+                (call $exit (i32.const 3))))
+            """
+        try open { house in
+            let id = try await store(house, cat)
+            let answer = try await house.send(
+                .post, "/wasm/\(id)", "hello", [("Accept", "text/html")])
+            #expect(answer.status == 200 && answer.text == "hello", "\(answer.text)")
+            #expect(answer.field("wasmd-exit-code") == "3")
+            #expect(answer.field("content-type") == "text/html")
+        }
+    }
+
+    @Test func limitsNameThemselves() throws {
+        var options = Executor.Options()
+        options.limits.fuel = 20_000_000
+        options.limits.stack = 256 << 10
+        options.limits.memory = 8 << 20
+        try open(options) { house in
+            for (body, limit) in [
+                ("(loop $l (br $l))", "fuel"),
+                ("(drop (memory.grow (i32.const 1000))) (call $f)", "stack"),
+            ] {
+                let id = try await store(
+                    house, "(module (memory 1) (func $f (export \"f\") \(body)))")
+                let answer = try await house.send(.post, "/wasm/\(id)", "[]")
+                #expect(answer.status == 500)
+                let error = answer.json["error"]
+                #expect(error?["limit"]?.stringValue == limit, "\(answer.text)")
+            }
+        }
+    }
+
+    /// What the first executor's clients do.
+    @Test func theFirstSurface() throws {
+        try open { house in
+            let body = #"{"wasm":\#(json(try module(adder))),"run_function":"add"}"#
+            let stored = try await house.send(.post, "/", body)
+            #expect(stored.status == 200)
+            let id = try #require(stored.json.stringValue)
+            let shown = try await house.send(.get, "/wasm/?id=\(id)")
+            #expect(shown.status == 200 && shown.json["id"]?.stringValue == id)
+            let one = #"{"wasm":\#(json(try module(Self.one)))}"#
+            #expect(try await house.send(.put, "/?id=\(id)", one).status == 200)
+            let change = #"{"wasm":\#(json(try module(Self.one))),"run_function":"one"}"#
+            #expect(try await house.send(.put, "/?id=\(id)", change).status == 200)
+            #expect(try await house.send(.get, "/run/?id=\(id)").text == "[1]")
+            #expect(try await house.send(.delete, "/?id=\(id)").status == 200)
+            let gone = try await house.send(.get, "/run/?id=\(id)")
+            #expect(gone.status == 404 && gone.text == "wasm not exist")
+            #expect(try await house.send(.get, "/wasm/?id=x").text == "Invalid Wasm ID")
+            #expect(try await house.send(.post, "/", "{}").text == "Invalid Wasm")
+        }
+    }
+
+    private static let one = "(module (func (export \"one\") (result i32) i32.const 1))"
+
+    @Test func whatWasStoredSurvives() throws {
+        let folder = Array("/tmp/wasmd-executor-\(UInt64.random(in: 0...UInt64.max))".utf8)
+        defer { removeFolder(folder) }
+        nonisolated(unsafe) var id = ""
+        let large = """
+            (module (func (export "one") (result i32) i32.const 1)
+              (memory 2) (data (i32.const 0) "\(String(repeating: "x", count: 60_000))"))
+            """
+        let surface: (Executor) -> ExecutorHouse.Handler = { ModuleSurface($0).answer }
+        try ExecutorHouse.open(folder: folder, surface: surface) { house in
+            id = try await store(house, large)
+        }
+        try ExecutorHouse.open(folder: folder, surface: surface) { house in
+            let run = try await house.send(.post, "/wasm/\(id)")
+            #expect(run.json["result"] == .integer(1), "\(run.text)")
+        }
+    }
+}
