@@ -179,16 +179,16 @@ final class InstanceStorage {
                 fromByteOffset: ContextLayout.importedFunction(index),
                 as: UnsafeMutablePointer<FunctionRecord>.self)
         }
-        let parsed = module.parsed
+        // A copy of `parsed` would retain all its arrays.
         let defined = index - layout.importedFunctionCount
-        guard defined < parsed.bodies.count else { return nil }
+        guard defined < module.parsed.bodies.count else { return nil }
         let record = functionRecords + defined
         if UnsafeRawPointer(record).load(as: UInt.self) == 0 {
             let shape = module.code.shape(of: defined)
             record.initialize(
                 to: FunctionRecord(
                     code: module.code.entry(of: defined), context: context,
-                    typeID: module.valid.typeIDs[Int(parsed.functions[index])],
+                    typeID: module.valid.typeIDs[Int(module.parsed.functions[index])],
                     headerIndex: UInt16(clamping: shape.headerIndex),
                     parameterSlots: UInt16(clamping: shape.parameterSlots),
                     resultSlots: UInt16(clamping: shape.resultSlots),
