@@ -109,7 +109,7 @@ public final class ProgramHandler: Sendable {
         context.contentLength = body.isEmpty ? nil : UInt64(body.count)
         var world = world
         world.argumentBytes = CGIEnvironment.arguments(request.head, context)
-        world.environmentBytes += CGIEnvironment.variables(request.head, context)
+        world.environmentBlock = CGIEnvironment.block(request.head, context)
         world.standardInput = .bytes(body)
         world.standardOutput = .stream(output)
         return world
