@@ -40,7 +40,8 @@ struct ObservedWorld: OptionSet, Sendable {
         if contains(.arguments), one.argumentBytes != other.argumentBytes { return false }
         if contains(.folders), one.folders != other.folders { return false }
         return !contains(.environment)
-            || one.environmentBytes.elementsEqual(other.environmentBytes) { $0 == $1 }
+            || one.environmentBlock == other.environmentBlock
+                && one.environmentBytes.elementsEqual(other.environmentBytes) { $0 == $1 }
     }
 
     /// How a function of WASI may be used while a guest starts.

@@ -20,7 +20,7 @@ import WasmWASI
 /// time only.
 ///
 /// Instances share a `PreparedGuest` on all threads.
-public struct PreparedGuest: Sendable {
+public final class PreparedGuest: Sendable {
     /// What a module is to its caller.
     public enum Kind: Sendable {
         /// Exports `_start`, which runs once.
@@ -52,7 +52,7 @@ public struct PreparedGuest: Sendable {
     ///   - onStart: is given the handle that stops the guest while it is started; called up to four
     ///     times.
     /// - Throws: `LinkError` if the module imports more.
-    public init(
+    public convenience init(
         _ module: Module, imports: GuestImports = .none, in world: WASI = WASI(),
         limits: RunLimits = RunLimits(), onStart: @escaping (InterruptHandle) -> Void = { _ in }
     ) throws(LinkError) {

@@ -24,16 +24,15 @@ public final class ActiveRun: Sendable {
     private let reachedLimits = Atomic<UInt16>(0)
 
     init(
-        _ id: RunID, _ request: borrowing RunRequest, _ handle: InterruptHandle,
-        _ account: ResourceAccount
+        _ request: borrowing RunRequest, _ handle: InterruptHandle, _ account: ResourceAccount
     ) {
-        self.id = id
+        start = SystemClock.realtime.now
+        id = RunID.make(at: start)
         module = request.digest
         moduleName = request.module.name
         function = request.function
         caller = request.caller
         self.account = request.account?.name ?? ""
-        start = SystemClock.realtime.now
         begin = SystemClock.monotonic.now
         self.handle = handle
         resources = account

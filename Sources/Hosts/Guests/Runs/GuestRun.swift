@@ -6,41 +6,35 @@ import WasmdEventLoop
 /// One run, from its place to its record.
 struct GuestRun {
     private let runs: GuestRuns
-    private let request: RunRequest
-    private let limits: RunLimits
-    private let queueTime: UInt64
-    private let id = RunID.make()
+    private var limits: RunLimits
     private var guest: PreparedGuest
     private var streams = RunStreams()
     private var values: [Value] = []
-    private var computingTime: UInt64 = 0
+    private var measures = RunMeasures()
     private var isForked = false
     private var findings: RunFindings?
 
     init(
-        _ runs: GuestRuns, _ request: RunRequest, _ limits: RunLimits, queueTime: UInt64
+        _ runs: GuestRuns, _ guest: PreparedGuest, _ limits: RunLimits, queueTime: UInt64
     ) {
         self.runs = runs
-        self.request = request
-        var limits = limits
-        if !request.observation.isEmpty {
-            limits.time = min(
-                limits.time ?? request.observation.longestTime,
-                request.observation.longestTime)
-        }
         self.limits = limits
-        self.queueTime = queueTime
-        guest = request.guest
+        measures.queueTime = queueTime
+        self.guest = guest
     }
 
     /// Fuel of a run without a limit: counted all the same.
     private static let plenty = UInt64(Int64.max)
+    private static let start: Name = "_start"
 
     mutating func finish(
-        on guests: GuestLoop, _ pause: () async throws -> Void
+        _ request: inout RunRequest, on guests: GuestLoop, _ pause: () async throws -> Void
     ) async -> RunResult {
         var failure: (any Error)?
-        if request.observation.countsBlocks {
+        if let observation = request.observation {
+            limits.time = min(limits.time ?? observation.longestTime, observation.longestTime)
+        }
+        if request.observation?.countsBlocks == true {
             do {
                 guest = try await Self.counting(guest, request.world, limits, guests.loop)
             } catch {
@@ -48,37 +42,42 @@ struct GuestRun {
             }
         }
         let store = Store(engine: guest.module.engine, limits: limits.storeLimits)
-        let run = ActiveRun(id, request, store.interruptHandle, store.account)
+        let run = ActiveRun(request, store.interruptHandle, store.account)
         let number = runs.active.insert(run)
         defer { runs.active.remove(number) }
         let fuel = limits.fuel ?? Self.plenty
         store.fuel = fuel
         store.deadline = limits.time.map { .now + $0 }
         store.limiter = run
-        if let interval = request.observation.profileInterval {
+        if let interval = request.observation?.profileInterval {
             store.profiler = Profiler(interval: interval)
         }
         if failure == nil {
             do {
-                try await perform(in: store, run, guests, pause)
+                try await perform(&request, in: store, run, guests, pause)
             } catch {
                 failure = error
             }
         }
-        run.noteProgress(computingTime: computingTime)
-        let logBytes = streams.finishLog(run)
-        let left = store.fuel ?? 0
-        let outcome = await outcome(of: failure, run, guests.loop)
-        await observe(store, guests.loop)
-        let record = RunRecord(
-            id: id, module: request.digest, moduleName: request.module.name,
-            function: request.function, caller: request.caller,
-            account: request.account?.name ?? "", start: run.start, queueTime: queueTime,
-            duration: SystemClock.monotonic.now &- run.begin, computingTime: computingTime,
-            fuel: fuel - min(fuel, left), peakMemory: run.peakMemory, bytesIn: streams.bytesIn,
-            bytesOut: streams.bytesOut, logBytes: logBytes, reached: run.reached,
-            isForked: isForked, outcome: outcome)
-        for scope in [runs.queue.total, request.module, request.account] { scope?.add(record) }
+        run.noteProgress(computingTime: measures.computingTime)
+        measures.logBytes = streams.finishLog(run)
+        measures.fuel = fuel - min(fuel, store.fuel ?? 0)
+        measures.bytesIn = streams.bytesIn
+        measures.bytesOut = streams.bytesOut
+        let outcome: RunOutcome
+        if let failure {
+            outcome = await self.outcome(of: failure, run, guests.loop)
+        } else {
+            outcome = request.function == Self.start ? .exited(0) : .returned
+        }
+        if let observation = request.observation {
+            await observe(observation, store, guests.loop)
+        }
+        measures.duration = SystemClock.monotonic.now &- run.begin
+        let record = RunRecord(run, measures, isForked: isForked, outcome)
+        runs.queue.total.add(record)
+        request.module.add(record)
+        request.account?.add(record)
         runs.records.append(record, byteCount: record.byteCount)
         return RunResult(
             outcome: outcome, record: record, refusal: nil, values: values, error: failure,
@@ -88,25 +87,25 @@ struct GuestRun {
     // MARK: Running
 
     private mutating func perform(
-        in store: Store, _ run: ActiveRun, _ guests: GuestLoop, _ pause: () async throws -> Void
+        _ request: inout RunRequest, in store: Store, _ run: ActiveRun, _ guests: GuestLoop,
+        _ pause: () async throws -> Void
     ) async throws {
-        var world = request.world
-        streams.meter(&world, run, limits, request.logsErrors ? runs.log : nil)
+        streams.meter(&request.world, run, limits, request.logsErrors ? runs.log : nil)
         if let descriptors = limits.descriptors {
-            world.limits.descriptors = min(world.limits.descriptors, max(descriptors, 0))
+            let most = min(request.world.limits.descriptors, max(descriptors, 0))
+            request.world.limits.descriptors = most
         }
-        store.wasiGuest = try WASIGuest(world)
+        store.wasiGuest = try WASIGuest(request.world)
         request.prepareStore?(store)
-        let begin = SystemClock.monotonic.now
         let instance: Instance
-        if let fork = try guest.fork(in: store, world) {
+        if let fork = try guest.fork(in: store, request.world) {
             instance = fork
             isForked = true
-            computingTime = SystemClock.monotonic.now &- begin
+            measures.computingTime = SystemClock.monotonic.now &- run.begin
         } else {
             let functions: [Function]
             (instance, functions) = try guest.instantiate(in: store)
-            computingTime = SystemClock.monotonic.now &- begin
+            measures.computingTime = SystemClock.monotonic.now &- run.begin
             for function in functions { _ = try await finish(function, [], run, guests, pause) }
         }
         guard let function = instance.function(request.function) else {
@@ -121,8 +120,8 @@ struct GuestRun {
     ) async throws -> [Value] {
         let execution = try function.start(arguments)
         execution.measuresTime = true
-        let before = computingTime
-        defer { computingTime = before &+ execution.computingTime }
+        let before = measures.computingTime
+        defer { measures.computingTime = before &+ execution.computingTime }
         return try await guests.finish(execution) {
             run.noteProgress(computingTime: before &+ execution.computingTime)
             try await pause()
@@ -132,10 +131,9 @@ struct GuestRun {
     // MARK: Its end
 
     private func outcome(
-        of error: (any Error)?, _ run: ActiveRun, _ loop: EventLoop
+        of error: any Error, _ run: ActiveRun, _ loop: EventLoop
     ) async -> RunOutcome {
         switch error {
-        case nil: return request.function == "_start" ? .exited(0) : .returned
         case let exit as GuestExit: return .exited(exit.code)
         case let trap as Trap:
             let text = await describe(trap.code, trap.description, trap.backtrace, loop)
@@ -155,10 +153,10 @@ struct GuestRun {
             guard let limit = RunLimit(resource) else { return .failed("\(resource)") }
             run.note(limit)
             return .limit(limit, nil)
-        case WASISetupError.tooManyDescriptors?:
+        case WASISetupError.tooManyDescriptors:
             run.note(.descriptors)
             return .limit(.descriptors, nil)
-        case let error?:
+        default:
             if run.wasCancelled || Task.isCancelled { return .cancelled(nil) }
             return .failed(HarmlessText.text("\(error)".utf8))
         }
@@ -180,15 +178,16 @@ struct GuestRun {
 
     // MARK: Observation
 
-    private mutating func observe(_ store: Store, _ loop: EventLoop) async {
-        guard !request.observation.isEmpty else { return }
+    private mutating func observe(
+        _ observation: RunObservation, _ store: Store, _ loop: EventLoop
+    ) async {
         var findings = RunFindings()
         if let profiler = store.profiler {
             store.profiler = nil
             let finished = FinishedProfiler(profiler)
             findings.profile = try? await loop.blocking { finished.profile() }
         }
-        if request.observation.countsBlocks {
+        if observation.countsBlocks {
             let module = guest.module
             findings.coverage = try? await loop.blocking { module.coverage }
         }

@@ -50,20 +50,25 @@ public final class GuestRuns: Sendable {
     ///
     /// - Parameter pause: see `GuestLoop.finish`.
     public func run(
-        _ request: RunRequest, on guests: GuestLoop, pause: () async throws -> Void = {}
+        _ request: consuming RunRequest, on guests: GuestLoop, pause: () async throws -> Void = {}
     ) async -> RunResult {
-        let arrival = SystemClock.monotonic.now
         var limits = request.limits
-        for scope in [queue.total, request.module, request.account] {
-            if let more = scope?.limits { limits = limits.lowered(to: more) }
-        }
+        queue.total.lower(&limits)
+        request.module.lower(&limits)
+        request.account?.lower(&limits)
         do throws(RunRefusal) {
-            let place = try await queue.enter(
-                module: request.module, account: request.account,
-                waitingAtMost: limits.waitingTime, on: guests.loop)
-            let queueTime = SystemClock.monotonic.now &- arrival
-            var run = GuestRun(self, request, limits, queueTime: queueTime)
-            let result = await run.finish(on: guests, pause)
+            var queueTime: UInt64 = 0
+            let place: RunPlace
+            if let free = try queue.tryEnter(module: request.module, account: request.account) {
+                place = free
+            } else {
+                let arrival = SystemClock.monotonic.now
+                place = try await queue.wait(
+                    request.module, request.account, limits.waitingTime, guests.loop)
+                queueTime = SystemClock.monotonic.now &- arrival
+            }
+            var run = GuestRun(self, request.guest, limits, queueTime: queueTime)
+            let result = await run.finish(&request, on: guests, pause)
             place.giveBack()
             return result
         } catch {

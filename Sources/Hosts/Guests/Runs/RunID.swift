@@ -15,7 +15,11 @@ public struct RunID: Hashable, Sendable {
     let low: UInt64
 
     /// An id that is greater than all that this process made before.
-    public static func make() -> RunID { source.withLock { $0.next(SystemClock.realtime.now) } }
+    ///
+    /// - Parameter time: nanoseconds since 1970.
+    public static func make(at time: UInt64 = SystemClock.realtime.now) -> RunID {
+        source.withLock { $0.next(time) }
+    }
 
     private static let source = Mutex(RunIDSource())
 

@@ -73,7 +73,7 @@ public enum RunLimit: UInt8, Sendable, CaseIterable {
 public struct RunLimitSet: OptionSet, Hashable, Sendable {
     public let rawValue: UInt16
     public init(rawValue: UInt16) { self.rawValue = rawValue }
-    public init(_ limit: RunLimit) { rawValue = 1 &<< UInt16(limit.rawValue) }
+    public init(_ limit: RunLimit) { rawValue = 1 &<< UInt16(truncatingIfNeeded: limit.rawValue) }
 
     /// In the order of their declaration.
     public var limits: [RunLimit] { RunLimit.allCases.filter { contains(RunLimitSet($0)) } }

@@ -4,7 +4,7 @@
 import WasmInterpreter
 import WasmdEventLoop
 
-/// What a run brings along besides its result. Nothing costs nothing.
+/// What a run brings along besides its result.
 public struct RunObservation: Hashable, Sendable {
     /// The time between samples of the profile; nil for no profile.
     public var profileInterval: Duration?
@@ -22,8 +22,6 @@ public struct RunObservation: Hashable, Sendable {
     public static let profile = RunObservation(profileInterval: .milliseconds(1))
     /// Counts of blocks.
     public static let coverage = RunObservation(countsBlocks: true)
-
-    public var isEmpty: Bool { profileInterval == nil && !countsBlocks }
 }
 
 /// What was observed of a run.

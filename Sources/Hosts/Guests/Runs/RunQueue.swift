@@ -138,7 +138,7 @@ public final class RunQueue: Sendable {
 
     // MARK: Waiting
 
-    private func wait(
+    func wait(
         _ module: RunScope, _ account: RunScope?, _ time: Duration?, _ loop: EventLoop
     ) async throws(RunRefusal) -> RunPlace {
         let waiter = RunWaiter(module, account)

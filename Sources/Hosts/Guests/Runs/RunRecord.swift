@@ -2,7 +2,9 @@ import WasmInterpreter
 import WasmdDigests
 
 /// What is known of a run after its end. It holds no module, store or memory.
-public struct RunRecord: Sendable {
+///
+/// An object, since results, the ring of records and its readers share it.
+public final class RunRecord: Sendable {
     public let id: RunID
     /// The SHA-256 of the module's bytes.
     public let module: SHA256.Digest
@@ -39,9 +41,43 @@ public struct RunRecord: Sendable {
     public let isForked: Bool
     public let outcome: RunOutcome
 
+    init(
+        _ run: ActiveRun, _ measured: RunMeasures, isForked: Bool, _ outcome: RunOutcome
+    ) {
+        id = run.id
+        module = run.module
+        moduleName = run.moduleName
+        function = run.function
+        caller = run.caller
+        account = run.account
+        start = run.start
+        queueTime = measured.queueTime
+        duration = measured.duration
+        computingTime = measured.computingTime
+        fuel = measured.fuel
+        peakMemory = run.peakMemory
+        bytesIn = measured.bytesIn
+        bytesOut = measured.bytesOut
+        logBytes = measured.logBytes
+        reached = run.reached
+        self.isForked = isForked
+        self.outcome = outcome
+    }
+
     /// Bytes that it takes, about.
     var byteCount: Int {
         300 + moduleName.utf8.count + function.utf8.count + caller.utf8.count
             + account.utf8.count + (outcome.trap?.byteCount ?? 0)
     }
+}
+
+/// Numbers of a run, as in its record.
+struct RunMeasures {
+    var queueTime: UInt64 = 0
+    var duration: UInt64 = 0
+    var computingTime: UInt64 = 0
+    var fuel: UInt64 = 0
+    var bytesIn: UInt64 = 0
+    var bytesOut: UInt64 = 0
+    var logBytes: UInt64 = 0
 }

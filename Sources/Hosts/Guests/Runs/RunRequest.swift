@@ -27,8 +27,8 @@ public struct RunRequest {
     public var caller = ""
     /// Whether standard error goes to the log, instead of where `world` says.
     public var logsErrors = true
-    /// What the result is to bring along.
-    public var observation = RunObservation()
+    /// What the result is to bring along; nil for nothing, which costs nothing.
+    public var observation: RunObservation?
     /// Is given the store before the instance is made: for values under `HostKey`s.
     public var prepareStore: ((Store) -> Void)?
 

@@ -41,6 +41,7 @@ public final class RunScope: Sendable {
     let waiting = Atomic(0)
     private let most: Atomic<Int>
     private let mostWaiting: Atomic<Int>
+    private let hasLimits: Atomic<Bool>
 
     public init(
         _ kind: Kind, _ name: String, places: RunPlaces = RunPlaces(), limits: RunLimits? = nil
@@ -50,12 +51,24 @@ public final class RunScope: Sendable {
         settings = Mutex(Settings(places: places, limits: limits))
         most = Atomic(places.running)
         mostWaiting = Atomic(places.waiting)
+        hasLimits = Atomic(limits != nil)
     }
 
     /// The limits of each run of the scope; nil for none besides those of the run.
     public var limits: RunLimits? {
         get { settings.withLock { $0.limits } }
-        set { settings.withLock { $0.limits = newValue } }
+        set {
+            settings.withLock { settings in
+                settings.limits = newValue
+                hasLimits.store(newValue != nil, ordering: .relaxed)
+            }
+        }
+    }
+
+    /// Lowers the limits of a run to those of the scope.
+    func lower(_ limits: inout RunLimits) {
+        guard hasLimits.load(ordering: .relaxed), let own = self.limits else { return }
+        limits = limits.lowered(to: own)
     }
 
     /// How many runs there may be. After raising it, call `RunQueue.update()`.
