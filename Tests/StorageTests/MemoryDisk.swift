@@ -251,6 +251,10 @@ final class MemoryDisk: FileLayer {
         }
     }
 
+    func renameRoot(_ old: [UInt8], to new: [UInt8]) throws(SystemError) { throw .nosys }
+    func removeRoot(_ path: [UInt8]) {}
+    func isOccupied(_ path: [UInt8]) -> Bool { true }
+
     func names(_ folder: Int32) throws(SystemError) -> [[UInt8]] {
         state.withLock { Array($0.disk.folders[Int(folder) - 1].keys) }
     }
