@@ -22,6 +22,9 @@ struct DiskState: Sendable {
     /// Files by folder and name. The folders are 0, 1 and 2: root, log and blobs.
     var folders: [[[UInt8]: Int]] = [[:], [:], [:]]
 
+    /// Bytes of the files that have a name.
+    var usedSize: Int { folders.joined().reduce(0) { $0 + (files[$1.value]?.count ?? 0) } }
+
     mutating func apply(_ event: DiskEvent) {
         switch event {
         case .write(let file, let offset, let bytes):
@@ -86,6 +89,16 @@ final class MemoryDisk: FileLayer {
     func change(_ name: [UInt8], _ body: (inout [UInt8]) -> Void) {
         state.withLock { state in
             guard let file = state.disk.folders[1][name], var content = state.disk.files[file]
+            else { return }
+            body(&content)
+            state.disk.files[file] = content
+        }
+    }
+
+    /// The content of a blob.
+    func changeBlob(_ name: [UInt8], _ body: (inout [UInt8]) -> Void) {
+        state.withLock { state in
+            guard let file = state.disk.folders[2][name], var content = state.disk.files[file]
             else { return }
             body(&content)
             state.disk.files[file] = content
@@ -195,7 +208,7 @@ final class MemoryDisk: FileLayer {
         return try locked { state in
             guard let file = state.descriptors[descriptor] else { return .failure(.badf) }
             if state.faults.isReadOnly { return .failure(.rofs) }
-            let used = state.disk.files.values.reduce(0) { $0 + $1.count }
+            let used = state.disk.usedSize
             let growth = max(offset + bytes.count - (state.disk.files[file]?.count ?? 0), 0)
             // A full disk takes a part of the last write.
             let fits = min(bytes.count, bytes.count - growth + max(state.faults.capacity - used, 0))

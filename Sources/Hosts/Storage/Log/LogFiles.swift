@@ -1,3 +1,4 @@
+import Synchronization
 import WasmSystem
 
 /// The folders of a store.
@@ -9,7 +10,7 @@ final class DataFolder: Sendable {
     let log: OpenFile
     let blobs: OpenFile
     /// Locked while the store is open; nil if it was opened only to be read.
-    let lock: OpenFile?
+    private let lock: Mutex<OpenFile?>
 
     static let logName = Array("log".utf8)
     static let blobsName = Array("blobs".utf8)
@@ -41,7 +42,7 @@ final class DataFolder: Sendable {
         }
         // The lock comes first, so that two processes do not make the folders at once.
         if !creates, !files.exists(root.descriptor, Self.logName) { throw .noStore(folder: name) }
-        lock = locks ? try Self.takeLock(root, name) : nil
+        lock = Mutex(locks ? try Self.takeLock(root, name) : nil)
         log = try open(Self.logName)
         blobs = try open(Self.blobsName)
     }
@@ -79,6 +80,9 @@ final class DataFolder: Sendable {
         }
         return file
     }
+
+    /// Lets other processes open the folder. Nothing may be written from now on.
+    func releaseLock() { lock.withLock { $0 = nil } }
 
     /// The number of the process that has the lock.
     private static func holder(_ file: OpenFile) -> Int32? {

@@ -119,13 +119,17 @@ public final class Store: Sendable {
 
     private static func randomNumber() -> UInt64 { UInt64.random(in: 1...UInt64.max) }
 
-    /// Writes what waits, and releases the folder when the last snapshot is gone. Blocks until the
-    /// writing thread has ended. Later writes throw `.closed`; reads go on.
+    /// Writes what waits, and releases the folder. Blocks until the writing thread has ended. Later
+    /// writes throw `.closed`; reads go on.
+    ///
+    /// A store that is dropped without it releases the folder some time later.
     public func close() {
         compactor.stop()
         compactor.wait()
         queue.close()
         _ = finished?.wait()
+        core.refuseWrites(.closed)
+        core.folder.releaseLock()
     }
 
     /// What opening the store found.
