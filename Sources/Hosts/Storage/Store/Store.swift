@@ -102,11 +102,13 @@ public final class Store: Sendable {
         let compacts = options.compactsAutomatically
         let finished = ThreadOutcome()
         self.finished = finished
-        let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
-            var committer = Committer(core, queue, writer) { [weak compactor] in
+        let waiting = Mutex<Committer?>(
+            Committer(core, queue, writer) { [weak compactor] in
                 if compacts { compactor?.startIfWorthwhile() }
-            }
-            committer.run()
+            })
+        let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
+            // The committer, and with it its files, is gone before `close` returns.
+            Self.run(waiting.withLock { $0.take() })
             finished.set(.success(0))
         }
         guard started else { throw .system(.again, file: "a thread of the store") }
@@ -115,6 +117,11 @@ public final class Store: Sendable {
     deinit {
         compactor.stop()
         queue.close()
+    }
+
+    private static func run(_ committer: consuming Committer?) {
+        guard var committer = committer.take() else { return }
+        committer.run()
     }
 
     private static func randomNumber() -> UInt64 { UInt64.random(in: 1...UInt64.max) }
