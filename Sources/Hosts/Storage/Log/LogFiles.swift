@@ -1,3 +1,5 @@
+// Soundness: an array is lent to a read as a whole.
+
 import Synchronization
 import WasmSystem
 
@@ -91,7 +93,7 @@ final class DataFolder: Sendable {
             try? unsafe file.files.readAll(file.descriptor, $0, at: 0)
         }
         let digits = text.prefix(count ?? 0).prefix { $0 != UInt8(ascii: "\n") }
-        return Int32(String(decoding: digits, as: UTF8.self))
+        return Int(String(decoding: digits, as: UTF8.self)).flatMap { Int32(exactly: $0) }
     }
 
     /// The process that has the folder open now; nil if none has.

@@ -90,8 +90,10 @@ struct LogWriter {
         do throws(SystemError) {
             try folder.files.writeAll(segment.file.descriptor, bytes, at: end)
         } catch {
+            // What is refused must not come back after a power cut, so this is made durable too.
             do throws(SystemError) {
                 try folder.files.setSize(segment.file.descriptor, Int64(end))
+                try folder.files.datasync(segment.file.descriptor)
             } catch {
                 throw .unknown(error)
             }
