@@ -126,6 +126,7 @@ let package = Package(
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdPrograms",
+                "WasmdStorage",
             ],
             path: "Sources/wasmd"),
 
@@ -222,7 +223,7 @@ let package = Package(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
         .testTarget(
-            name: "wasmdTests", dependencies: ["wasmd", "WasmText", "WasmdDocuments"],
+            name: "wasmdTests", dependencies: ["wasmd", "WasmText", "WasmdDocuments", "WasmdStorage"],
             path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -20,6 +20,11 @@ let package = Package(
         .executableTarget(
             name: "measure-waiting", dependencies: [.product(name: "WasmdRooms", package: "wasmd")],
             path: "waiting"),
+        // What the store writes, reads and takes.
+        .executableTarget(
+            name: "measure-storage",
+            dependencies: [.product(name: "WasmdHostRooms", package: "wasmd")], path: "storage",
+            exclude: ["measure", "peer.py"]),
         // What calls between Swift and guests cost.
         .executableTarget(
             name: "measure-embedding", dependencies: [.product(name: "Wasmd", package: "wasmd")],

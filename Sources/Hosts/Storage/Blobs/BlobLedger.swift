@@ -70,6 +70,7 @@ final class BlobLedger: Sendable {
         counts[digest] = count > 1 ? count - 1 : nil
     }
 
+    /// No blob is removed until as many calls of `endHold`.
     func hold() { state.withLock { $0.holds += 1 } }
     func endHold() { state.withLock { $0.holds -= 1 } }
 
@@ -86,9 +87,6 @@ final class BlobLedger: Sendable {
     func isReferenced(_ digest: SHA256.Digest) -> Bool {
         state.withLock { $0.counts[digest] != nil }
     }
-
-    /// The blobs that records reference.
-    var referenced: [SHA256.Digest] { state.withLock { Array($0.counts.keys) } }
 }
 
 extension BlobLedger {

@@ -55,7 +55,7 @@ public final class BlobStore: Sendable {
     ///
     /// - Throws: `.noBlob`, `.system`.
     public func open(_ digest: SHA256.Digest) throws(StorageError) -> BlobReader {
-        try BlobReader(digest, core)
+        try BlobReader(digest, core.folder)
     }
 
     /// All bytes of a blob.
@@ -132,8 +132,7 @@ public final class BlobReader: Sendable {
     public let byteCount: Int
     private let file: OpenFile
 
-    init(_ digest: SHA256.Digest, _ core: StoreCore) throws(StorageError) {
-        let folder = core.folder
+    init(_ digest: SHA256.Digest, _ folder: DataFolder) throws(StorageError) {
         let name = BlobStore.name(digest)
         self.digest = digest
         do throws(SystemError) {

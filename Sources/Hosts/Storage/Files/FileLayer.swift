@@ -41,6 +41,12 @@ protocol FileLayer: Sendable {
     func syncFolder(_ descriptor: Int32) throws(SystemError)
     func rename(_ folder: Int32, _ old: [UInt8], to new: [UInt8]) throws(SystemError)
     func unlink(_ folder: Int32, _ name: [UInt8]) throws(SystemError)
+    /// Gives the folder at a path another name, durably; replaces an empty one.
+    func renameRoot(_ old: [UInt8], to new: [UInt8]) throws(SystemError)
+    /// Removes a data folder with the files that it has.
+    func removeRoot(_ path: [UInt8])
+    /// Whether there is something other than an empty folder at a path.
+    func isOccupied(_ path: [UInt8]) -> Bool
     func names(_ folder: Int32) throws(SystemError) -> [[UInt8]]
 }
 

@@ -14,6 +14,37 @@ struct KernelFiles: FileLayer {
         return try unsafe Kernel.open(CString(path: path), [.directory])
     }
 
+    func renameRoot(_ old: [UInt8], to new: [UInt8]) throws(SystemError) {
+        try unsafe Kernel.rename(CString(path: old), CString(path: new))
+        let parent = new.lastIndex(of: UInt8(ascii: "/")).map { Array(new[...$0]) }
+        let folder = try unsafe Kernel.open(
+            CString(path: parent ?? [UInt8(ascii: ".")]), [.directory])
+        defer { close(folder) }
+        try syncFolder(folder)
+    }
+
+    func removeRoot(_ path: [UInt8]) {
+        for part in [DataFolder.logName, DataFolder.blobsName] {
+            let name = path + [UInt8(ascii: "/")] + part
+            guard let folder = try? unsafe Kernel.open(CString(path: name), [.directory]) else {
+                continue
+            }
+            for file in (try? names(folder)) ?? [] { try? unlink(folder, file) }
+            close(folder)
+            try? unsafe Kernel.removeDirectory(CString(path: name))
+        }
+        let lock = path + [UInt8(ascii: "/")] + DataFolder.lockName
+        try? unsafe Kernel.unlink(CString(path: lock))
+        try? unsafe Kernel.removeDirectory(CString(path: path))
+    }
+
+    func isOccupied(_ path: [UInt8]) -> Bool {
+        let path = CString(path: path)
+        guard let status = try? unsafe Kernel.status(path, followsLink: true) else { return false }
+        guard status.kind == .directory else { return true }
+        return (try? unsafe Kernel.names(inFolder: path))?.isEmpty != true
+    }
+
     /// Makes each folder on the way, and syncs the one that it is in.
     private func makeFolders(_ path: [UInt8]) throws(SystemError) {
         var end = path.count

@@ -84,10 +84,19 @@ import WasmSystem
     /// Negative, 0 or positive, as key `index` is below, equal to or above `key`.
     @inline(__always)
     private func compare(_ index: Int, _ key: UnsafeRawBufferPointer) -> Int {
-        let own = unsafe self.key(index)
-        guard let a = own.baseAddress, let b = key.baseAddress else { return 1 }
-        let order = unsafe Bytes.compare(a, b, min(own.count, key.count))
-        return order != 0 ? Int(order) : own.count &- key.count
+        unsafe Self.compare(self.key(index), key)
+    }
+
+    /// Negative, 0 or positive, as `one` is below, equal to or above `other`: by unsigned bytes, a
+    /// prefix first.
+    @inline(__always)
+    static func compare(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Int {
+        let count = min(one.count, other.count)
+        if count > 0, let a = one.baseAddress, let b = other.baseAddress {
+            let order = unsafe Bytes.compare(a, b, count)
+            if order != 0 { return Int(order) }
+        }
+        return one.count &- other.count
     }
 
     /// The first slot whose key is not below `key`.

@@ -49,20 +49,4 @@ struct Records: Sendable {
             return unsafe SHA256.Digest(bytes: [UInt8](part).span)
         }
     }
-
-    /// Applies the changes of a frame that was read.
-    mutating func apply(_ frame: Frame, in segment: UInt32) {
-        unsafe frame.forEachEntry { entry in
-            if unsafe entry.isDelete {
-                unsafe remove(entry.key)
-            } else {
-                let location = unsafe Location(
-                    segment: segment, offset: frame.offset + entry.valueOffset,
-                    size: entry.valueSize, hasDigests: !entry.digests.isEmpty,
-                    checksum: entry.valueChecksum, version: entry.version)
-                unsafe set(entry.key, location, digests: Self.digests(entry.digests))
-            }
-            return true
-        }
-    }
 }

@@ -1,3 +1,6 @@
+// Soundness: an array is lent to a read as a whole.
+
+import Synchronization
 import WasmSystem
 
 /// The folders of a store.
@@ -9,7 +12,7 @@ final class DataFolder: Sendable {
     let log: OpenFile
     let blobs: OpenFile
     /// Locked while the store is open; nil if it was opened only to be read.
-    let lock: OpenFile?
+    private let lock: Mutex<OpenFile?>
 
     static let logName = Array("log".utf8)
     static let blobsName = Array("blobs".utf8)
@@ -41,7 +44,7 @@ final class DataFolder: Sendable {
         }
         // The lock comes first, so that two processes do not make the folders at once.
         if !creates, !files.exists(root.descriptor, Self.logName) { throw .noStore(folder: name) }
-        lock = locks ? try Self.takeLock(root, name) : nil
+        lock = Mutex(locks ? try Self.takeLock(root, name) : nil)
         log = try open(Self.logName)
         blobs = try open(Self.blobsName)
     }
@@ -80,6 +83,9 @@ final class DataFolder: Sendable {
         return file
     }
 
+    /// Lets other processes open the folder. Nothing may be written from now on.
+    func releaseLock() { lock.withLock { $0 = nil } }
+
     /// The number of the process that has the lock.
     private static func holder(_ file: OpenFile) -> Int32? {
         var text = [UInt8](repeating: 0, count: 16)
@@ -87,7 +93,7 @@ final class DataFolder: Sendable {
             try? unsafe file.files.readAll(file.descriptor, $0, at: 0)
         }
         let digits = text.prefix(count ?? 0).prefix { $0 != UInt8(ascii: "\n") }
-        return Int32(String(decoding: digits, as: UTF8.self))
+        return Int(String(decoding: digits, as: UTF8.self)).flatMap { Int32(exactly: $0) }
     }
 
     /// The process that has the folder open now; nil if none has.

@@ -41,6 +41,24 @@ struct LogWriter {
         }
     }
 
+    /// Begins the log of an empty folder.
+    ///
+    /// - Parameter lastSequence: all records get a version up to this.
+    init(
+        new folder: DataFolder, salt: UInt64, lastSequence: UInt64
+    ) throws(StorageError) {
+        self.folder = folder
+        self.salt = salt
+        firstSegment = 1
+        self.lastSequence = lastSequence
+        durable = lastSequence
+        endsWithMark = true
+        let header = SegmentHeader(
+            number: 1, salt: salt, firstSequence: lastSequence + 1, firstSegment: 1)
+        (segment, _) = try Self.make(folder, header)
+        end = LogFormat.firstFrame
+    }
+
     /// The number of the segment that follows those that are there.
     private static func nextNumber(_ recovery: borrowing Recovery) throws(StorageError) -> UInt32 {
         guard let last = recovery.segments.keys.max() else { return max(recovery.firstSegment, 1) }
@@ -72,8 +90,10 @@ struct LogWriter {
         do throws(SystemError) {
             try folder.files.writeAll(segment.file.descriptor, bytes, at: end)
         } catch {
+            // What is refused must not come back after a power cut, so this is made durable too.
             do throws(SystemError) {
                 try folder.files.setSize(segment.file.descriptor, Int64(end))
+                try folder.files.datasync(segment.file.descriptor)
             } catch {
                 throw .unknown(error)
             }

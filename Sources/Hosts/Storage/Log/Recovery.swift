@@ -31,6 +31,7 @@ struct Recovery {
 
     private var headers: [UInt32: SegmentHeader] = [:]
     private var sizes: [UInt32: Int] = [:]
+    private var batch = RecordBatch()
     /// Missing bytes whose transactions are counted when the next frame is found.
     private var pending: RecoveryReport.Damage?
 
@@ -57,6 +58,8 @@ struct Recovery {
             try apply(number, isLast: number == last, limit)
             done += sizes[number] ?? 0
         }
+        batch.apply(to: &records)
+        batch = RecordBatch()
         progress(done, total)
         report.segments = kept.count
         report.records = records.index.count
@@ -258,7 +261,8 @@ struct Recovery {
             if isKnown { count(upTo: header.sequence, endOf: number &- 1) }
             flush()
             isKnown = true
-            unsafe records.apply(frame, in: number)
+            unsafe batch.add(frame, in: number)
+            if batch.isFull { batch.apply(to: &records) }
             lastSequence = header.sequence
             report.frames += 1
             endsWithMark = unsafe frame.kind == .mark && header.durable == header.sequence - 1

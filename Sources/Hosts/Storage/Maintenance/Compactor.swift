@@ -112,7 +112,7 @@ final class Compactor: Sendable {
         }
         if isStopped.load(ordering: .relaxed) { return nil }
         if !batch.isEmpty { _ = try queue.wait(for: .moved(batch)) }
-        return isWhole && scanner.rest == nil
+        return isWhole && scanner.rest == nil && size >= LogFormat.firstFrame
     }
 
     /// The record of an entry, if it is not old.

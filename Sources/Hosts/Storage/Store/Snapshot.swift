@@ -1,5 +1,6 @@
 // Soundness: keys of the index are used within the closure that they are passed to.
 
+import WasmdDigests
 import WasmdEventLoop
 
 /// The records of a store as they were when the snapshot was made.
@@ -7,6 +8,8 @@ import WasmdEventLoop
 /// Files that it needs are kept until it is gone, also on a disk where they have no name any more.
 public struct Snapshot: Sendable {
     let index: Index
+    /// The blobs of those records that reference any.
+    let digests: [[UInt8]: [SHA256.Digest]]
     let segments: [UInt32: Segment]
     /// The last transaction that it has.
     public let version: UInt64
@@ -34,6 +37,17 @@ public struct Snapshot: Sendable {
         }
         return Store.Record(value: try segment.value(location), version: location.version)
     }
+
+    /// A record with the blobs that it references.
+    func getWithDigests(
+        _ key: [UInt8]
+    ) throws(StorageError) -> (record: Store.Record, digests: [SHA256.Digest])? {
+        guard let record = try getBlocking(key) else { return nil }
+        return (record, blobs(key))
+    }
+
+    /// The blobs that a record references.
+    public func blobs(_ key: [UInt8]) -> [SHA256.Digest] { digests[key] ?? [] }
 
     /// A key with what is known without the disk.
     public struct Key: Hashable, Sendable {

@@ -102,11 +102,13 @@ public final class Store: Sendable {
         let compacts = options.compactsAutomatically
         let finished = ThreadOutcome()
         self.finished = finished
-        let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
-            var committer = Committer(core, queue, writer) { [weak compactor] in
+        let waiting = Mutex<Committer?>(
+            Committer(core, queue, writer) { [weak compactor] in
                 if compacts { compactor?.startIfWorthwhile() }
-            }
-            committer.run()
+            })
+        let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
+            // The committer, and with it its files, is gone before `close` returns.
+            Self.run(waiting.withLock { $0.take() })
             finished.set(.success(0))
         }
         guard started else { throw .system(.again, file: "a thread of the store") }
@@ -117,15 +119,24 @@ public final class Store: Sendable {
         queue.close()
     }
 
+    private static func run(_ committer: consuming Committer?) {
+        guard var committer = committer.take() else { return }
+        committer.run()
+    }
+
     private static func randomNumber() -> UInt64 { UInt64.random(in: 1...UInt64.max) }
 
-    /// Writes what waits, and releases the folder when the last snapshot is gone. Blocks until the
-    /// writing thread has ended. Later writes throw `.closed`; reads go on.
+    /// Writes what waits, and releases the folder. Blocks until the writing thread has ended. Later
+    /// writes throw `.closed`; reads go on.
+    ///
+    /// A store that is dropped without it releases the folder some time later.
     public func close() {
         compactor.stop()
         compactor.wait()
         queue.close()
         _ = finished?.wait()
+        core.refuseWrites(.closed)
+        core.folder.releaseLock()
     }
 
     /// What opening the store found.
@@ -206,7 +217,7 @@ public final class Store: Sendable {
     public func snapshot() -> Snapshot {
         core.state.withLock { state in
             Snapshot(
-                index: state.records.index, segments: state.segments,
+                index: state.records.index, digests: state.records.digests, segments: state.segments,
                 version: state.lastSequence)
         }
     }
