@@ -162,6 +162,7 @@ let package = Package(
             name: "HTTPClientTests",
             dependencies: [
                 "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmSystem",
+                "confinement-probe",
             ],
             path: "Tests/HTTPClientTests"),
         .testTarget(
