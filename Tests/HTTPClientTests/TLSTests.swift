@@ -52,7 +52,8 @@ private func withTLS<Success: Sendable>(
         do { result = .success(try await body(client, port)) } catch { result = .failure(error) }
         client.closeIdle()
         // Descriptors are closed at once; the children are reaped by a thread.
-        for _ in 0..<500 where helperCount() > 0 { try await loop.sleep(for: .milliseconds(10)) }
+        let end = LoopInstant.after(.seconds(10))
+        while helperCount() > 0, .now < end { try await loop.sleep(for: .milliseconds(10)) }
         #expect(helperCount() == 0)
         for _ in 0..<100 where loop.descriptorCount > before {
             try await loop.sleep(for: .milliseconds(5))
