@@ -70,10 +70,11 @@ public struct GuestProgram: Sendable {
     /// Runs the program once, from a task of the loop. Cancelling the task ends the run.
     ///
     /// - Parameters:
+    ///   - function: the export that is called, without parameters.
     ///   - world: everything that the program can access; folders are opened for each run.
     ///   - pause: see `GuestLoop.finish`.
     public func run(
-        in world: WASI, limits: Limits = Limits(), on guests: GuestLoop,
+        _ function: Name = "_start", in world: WASI, limits: Limits = Limits(), on guests: GuestLoop,
         pause: () async throws -> Void = {}
     ) async -> Outcome {
         do {
@@ -84,7 +85,7 @@ public struct GuestProgram: Sendable {
             let instance =
                 try snapshot.map { try prepared.instantiate(from: $0, in: store) }
                 ?? prepared.instantiate(in: store)
-            guard let start = instance.function("_start") else { throw NoStartFunction() }
+            guard let start = instance.function(function) else { throw NoStartFunction() }
             _ = try await guests.finish(start.start(), pause: pause)
             return .exited(0)
         } catch let exit as GuestExit {

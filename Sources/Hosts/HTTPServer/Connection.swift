@@ -442,14 +442,7 @@ final class Connection: @unchecked Sendable {
         case .head: return nil
         case nil: break
         }
-        if needsContinue {
-            needsContinue = false
-            if !hasBegun {
-                takeOutput()
-                ResponseWriter.writeContinue(to: &output)
-                try await flush()
-            }
-        }
+        try await acceptBody()
         let start = loop.turnTime
         let count: Int
         do throws(LoopError) {
@@ -460,6 +453,16 @@ final class Connection: @unchecked Sendable {
         allowance.spend(from: start, to: loop.turnTime, byteCount: count)
         if count == 0 { throw .disconnected }
         return nil
+    }
+
+    /// Sends `100 Continue` to a client that waits for it.
+    func acceptBody() async throws(HTTPServerError) {
+        guard needsContinue else { return }
+        needsContinue = false
+        if hasBegun { return }
+        takeOutput()
+        ResponseWriter.writeContinue(to: &output)
+        try await flush()
     }
 
     func respond(_ head: ResponseHead, _ body: [UInt8]) async throws(HTTPServerError) {

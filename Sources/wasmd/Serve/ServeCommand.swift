@@ -7,44 +7,26 @@ import WasmdGuests
 import WasmdHTTPServer
 import WasmdPrograms
 
-/// `wasmd serve`: answers HTTP requests by running a program.
+/// `wasmd serve`: answers HTTP requests by running programs.
 struct ServeCommand {
-    private let options: RunOptions
-    private let addresses: [SocketAddress]
-    private let requestLimit: Int?
-    private let bodyLimit: Int?
-    private let loopCount: Int?
+    private let options: ServeOptions
 
     /// How long requests have to end after a signal.
     private static let grace = Duration.seconds(3)
 
-    init(_ arguments: ParsedArguments) throws(UsageError) {
-        options = try RunOptions(arguments)
-        let listeners = try arguments.readAll(
-            .listen, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH"
-        ) { (word: Word) in SocketAddress(word.bytes) }
-        addresses = listeners.isEmpty ? [.ipv4([127, 0, 0, 1], port: 8080)] : listeners
-        requestLimit = try arguments.read(.maxRequests, expected: "a number above zero") { text in
-            Quantity.count(text).flatMap { $0 > 0 ? Int(clamping: $0) : nil }
-        }
-        bodyLimit = try arguments.read(.maxBody, expected: "a size, for example 8MiB") { text in
-            Quantity.bytes(text).map { Int(clamping: $0) }
-        }
-        loopCount = try arguments.read(.loops, expected: "a number from 1 to 1024") { text in
-            Quantity.count(text).flatMap { 1...1024 ~= $0 ? Int($0) : nil }
-        }
-    }
+    init(_ arguments: ParsedArguments) throws(UsageError) { options = try ServeOptions(arguments) }
 
     /// Serves until a signal comes, and returns the exit code.
     func perform(_ console: Console) -> Int32 {
         do {
-            let handler = try makeHandler()
+            let site = try Site(options)
             _ = CurrentProcess.raiseDescriptorLimit()
-            let group = try LoopGroup(count: loopCount)
-            let server = HTTPServer { try await handler.answer($0, $1) }
-            let addresses = addresses
-            nonisolated(unsafe) let console = console
+            let group = try LoopGroup(count: options.loopCount)
+            let addresses = options.addresses
             try group.run { loop in
+                let handler = try await site.handler(on: loop)
+                let server = HTTPServer(handler: handler)
+                // Before, a signal ends the process at once.
                 let signals = try SignalStream(
                     [Signals.termination, Signals.interrupt], on: loop)
                 for address in addresses {
@@ -53,79 +35,152 @@ struct ServeCommand {
                         bound = try await server.listen(address.system, on: group.loops)
                     } catch let error as SystemError {
                         throw Refusal(
-                            file: "\(address)", reason: "cannot listen: \(error)")
+                            file: "\(address)", reason: "cannot listen: \(error.text)")
                     }
-                    console.error.writeLine("wasmd: serving at \(Self.place(bound, address))")
-                    console.error.flush()
+                    ServeMessages.write("serving at \(ServeMessages.place(bound, address))")
                 }
                 _ = try await signals.next()
+                // A second signal ends the grace.
+                loop.spawn {
+                    guard (try? await signals.next()) != nil else { return }
+                    await server.stop(grace: .zero, on: loop)
+                }
                 await server.stop(grace: Self.grace, on: loop)
             }
             return ExitCode.success
         } catch let refusal as Refusal {
             console.complain(refusal.text)
         } catch {
-            console.complain("\(printable(options.file)): \(error)")
+            console.complain("\(printable(options.run.file)): \(error)")
         }
         return ExitCode.refused
     }
+}
 
-    private func makeHandler() throws -> ProgramHandler {
-        let file = try ModuleFile(options.path)
+/// What is served: a program or a folder.
+private struct Site: Sendable {
+    private enum Content: Sendable {
+        case program(GuestProgram)
+        case folder(FolderHandler)
+    }
+
+    private let content: Content
+    private let runner: ProgramRunner
+    private let name: String
+
+    init(_ options: ServeOptions) throws {
+        name = options.run.file
+        runner = ProgramRunner(in: try Self.world(options), Self.settings(options))
         var configuration = Engine.Configuration()
-        configuration.features = options.features
+        configuration.features = options.run.features
+        let engine = Engine(configuration)
+        guard Self.isFolder(options.run.path) else {
+            content = .program(try Self.program(options.run, engine))
+            return
+        }
+        do throws(SystemError) {
+            content = .folder(
+                try FolderHandler(options.run.path.bytes, runner) { descriptor, path in
+                    try Self.program(descriptor, path, engine)
+                } notice: { notice in
+                    ServeMessages.write(ServeMessages.text(notice))
+                })
+        } catch {
+            throw Refusal(file: name, reason: error.text)
+        }
+    }
+
+    /// The handler of a server, when all modules were tried.
+    func handler(on loop: EventLoop) async throws -> HTTPServer.Handler {
+        switch content {
+        case .folder(let folder):
+            await folder.start(on: loop)
+            return { try await folder.answer($0, $1) }
+        case .program(let program):
+            do {
+                let program = try await WebProgram(program, with: runner, on: loop)
+                let handler = ProgramHandler(program, runner)
+                return { try await handler.answer($0, $1) }
+            } catch let refusal as WebProgram.Refusal {
+                throw Refusal(file: name, reason: refusal.reason)
+            }
+        }
+    }
+
+    private static func isFolder(_ path: Word) -> Bool {
+        let status = try? Kernel.status(path.cString, followsLink: true)
+        return status?.kind == .directory
+    }
+
+    private static func program(_ options: RunOptions, _ engine: Engine) throws -> GuestProgram {
+        let file = try ModuleFile(options.path)
         let module: Module
         do throws(ModuleError) {
-            module = try Module(file.bytes, engine: Engine(configuration))
+            module = try Module(file.bytes, engine: engine)
         } catch {
             throw file.refusal(error)
         }
-        let program: GuestProgram
+        return try program(module, options.file)
+    }
+
+    /// A program of a served folder.
+    private static func program(
+        _ descriptor: Int32, _ path: [[UInt8]], _ engine: Engine
+    ) throws -> GuestProgram {
+        let name = Word(bytes: path.last ?? []).text
         do {
-            program = try GuestProgram(module)
-        } catch {
-            throw Refusal(instantiation: error, file: options.file)
+            let bytes: ModuleBytes
+            do throws(FileError) {
+                bytes = try ModuleBytes(descriptor: descriptor)
+            } catch {
+                throw Refusal(error, file: name)
+            }
+            if let format = bytes.foreignFormat {
+                throw Refusal(file: name, reason: format.message)
+            }
+            let module: Module
+            do throws(ModuleError) {
+                module = try Module(bytes, engine: engine)
+            } catch {
+                throw Refusal(error, bytes: bytes, file: name)
+            }
+            return try program(module, name)
+        } catch let refusal as Refusal {
+            throw WebProgram.Refusal(refusal.explanation)
         }
-        var settings = ProgramHandler.Options()
-        if let size = options.maximumMemory {
+    }
+
+    private static func program(_ module: Module, _ name: String) throws -> GuestProgram {
+        do {
+            return try GuestProgram(module)
+        } catch {
+            throw Refusal(instantiation: error, file: name)
+        }
+    }
+
+    private static func world(_ options: ServeOptions) throws -> WASI {
+        var world = try GuestWorld.wasi(options.run)
+        // Many run at once: each gets the default.
+        world.limits.descriptors = WASI.Limits().descriptors
+        return world
+    }
+
+    private static func settings(_ options: ServeOptions) -> ProgramOptions {
+        var settings = ProgramOptions()
+        if let size = options.run.maximumMemory {
             settings.limits.store.totalBytes = size
             settings.limits.store.memoryBytes = size
         }
-        settings.limits.fuel = options.fuel
-        if let timeout = options.timeout {
+        settings.limits.fuel = options.run.fuel
+        if let timeout = options.run.timeout {
             settings.limits.time = .nanoseconds(timeout.nanoseconds)
         }
-        if let requestLimit { settings.runLimit = requestLimit }
-        if let bodyLimit { settings.bodyLimit = bodyLimit }
+        if let limit = options.requestLimit { settings.runLimit = limit }
+        if let limit = options.bodyLimit { settings.bodyLimit = limit }
+        settings.trustedProxies = options.trustedProxies
         settings.software = Array("wasmd/\(Version.number)".utf8)
-        settings.report = { request, outcome in
-            let line =
-                "wasmd: \(request.method.name) \(Self.text(request.target.path)): \(Self.text(outcome))\n"
-            _ = Array(line.utf8).withUnsafeBytes { writeAll($0, to: Kernel.standardError) }
-        }
-        return ProgramHandler(program, in: try GuestWorld.wasi(options), settings)
-    }
-
-    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
-        printable(String(decoding: bytes, as: UTF8.self))
-    }
-
-    private static func text(_ outcome: GuestProgram.Outcome) -> String {
-        switch outcome {
-        case .exited(let code): "the program ended with \(code)"
-        case .trapped(let trap): "trap: \(trap)"
-        case .threw(let backtrace): "uncaught exception\n\(backtrace)"
-        case .failed(let error): "\(error)"
-        }
-    }
-
-    private static func place(_ bound: SystemAddress?, _ wanted: SocketAddress) -> String {
-        switch bound {
-        case .ipv4(let bytes, let port)?:
-            "http://\(bytes.map(String.init).joined(separator: ".")):\(port)/"
-        case .ipv6(let bytes, let port)?: "http://[\(SystemAddress.ipv6Text(bytes))]:\(port)/"
-        default: "\(wanted)"
-        }
+        settings.report = { ServeMessages.write(ServeMessages.text($0, $1)) }
+        return settings
     }
 }
 

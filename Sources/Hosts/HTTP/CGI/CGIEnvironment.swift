@@ -16,6 +16,9 @@ public struct CGIContext: Sendable {
     public var serverPort: UInt16
     /// The client, by `Forwarding`.
     public var client: IPAddress
+    /// Host and port that the client asked for, if a trusted proxy says so; nil to take those of the
+    /// request. Part of `X_FULL_URL`.
+    public var authority: [UInt8]?
     /// As `wasmd/1.2`.
     public var software: [UInt8]
     /// The length of the body if it is known: also of a body that came in chunks and was collected.
@@ -85,7 +88,9 @@ public enum CGIEnvironment {
     private static func fullURL(_ request: RequestHead, _ context: CGIContext) -> [UInt8] {
         var url = context.scheme
         url.append(text: "://")
-        if let authority = request.authority {
+        if let authority = context.authority {
+            url.append(contentsOf: authority)
+        } else if let authority = request.authority {
             url.append(contentsOf: authority)
         } else {
             url.append(contentsOf: context.serverName)

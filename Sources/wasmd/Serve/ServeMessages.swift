@@ -1,0 +1,72 @@
+import WasmSystem
+import WasmWASI
+import WasmdGuests
+import WasmdHTTP
+import WasmdPrograms
+
+/// The lines that `wasmd serve` prints: the only place that makes them.
+enum ServeMessages {
+    /// How a run ended that did not end well.
+    static func text(_ request: RequestHead, _ outcome: GuestProgram.Outcome) -> String {
+        "\(request.method.name) \(name(Array(request.target.path))): \(text(outcome))"
+    }
+
+    private static func text(_ outcome: GuestProgram.Outcome) -> String {
+        switch outcome {
+        case .exited(let code): "the program ended with \(code)"
+        case .trapped(let trap): "trap: \(trap)"
+        case .threw(let backtrace): "uncaught exception\n\(backtrace)"
+        case .failed(let fault as CGIOutput.Fault): "malformed header of the output: \(fault)"
+        case .failed(let error): "\(error)"
+        }
+    }
+
+    /// What changed in a served folder, or cannot be served.
+    static func text(_ notice: FolderNotice) -> String {
+        switch notice {
+        case .notServed(let path, let reason): "\(name(path)): not served: \(text(reason))"
+        case .unreadable(let path, let error): "\(name(path)): not served: \(error.text)"
+        case .tooMany(let limit): "only the first \(limit) modules of the folder are served"
+        case .lost(let error): "the folder cannot be read: \(error.text)"
+        case .refused(let path, let reason, let keepsOld):
+            "\(name(path)): \(printable(reason))"
+                + (keepsOld ? "\n  The version before is served instead." : "")
+        case .changed(let path): "\(name(path)): changed, the new version is served"
+        case .added(let path): "\(name(path)): added"
+        case .removed(let path): "\(name(path)): removed"
+        }
+    }
+
+    private static func text(_ reason: FolderNotice.Reason) -> String {
+        switch reason {
+        case .name: "a parameter is written [name] or [...name], of letters, digits, _ and -"
+        case .samePaths: "another program of its folder has a parameter in the same place"
+        case .symbolicLink: "symbolic links are not followed"
+        case .depth: "too many folders within each other"
+        }
+    }
+
+    private static func name(_ path: [[UInt8]]) -> String {
+        name(Array(path.joined(separator: [UInt8(ascii: "/")])))
+    }
+
+    private static func name(_ bytes: [UInt8]) -> String { printable(Word(bytes: bytes).text) }
+
+    /// Where a listener can be reached.
+    static func place(_ bound: SystemAddress?, _ wanted: SocketAddress) -> String {
+        switch bound {
+        case .ipv4(let bytes, let port)?:
+            "http://\(bytes.map(String.init).joined(separator: ".")):\(port)/"
+        case .ipv6(let bytes, let port)?: "http://[\(SystemAddress.ipv6Text(bytes))]:\(port)/"
+        default: "\(wanted)"
+        }
+    }
+
+    /// Writes a line to standard error at once: several threads may do so.
+    @Sendable
+    static func write(_ line: String) {
+        _ = Array("wasmd: \(line)\n".utf8).withUnsafeBytes {
+            writeAll($0, to: Kernel.standardError)
+        }
+    }
+}
