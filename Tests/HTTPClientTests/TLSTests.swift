@@ -299,12 +299,11 @@ private func code(_ error: HTTPClientError?) -> Int? {
         let server = try TLSServer.Running("good")
         let port = server.port
         let path = Array("/usr/bin/openssl".utf8)
-        let spawner = try Spawner(
-            executable: Array(probe.utf8),
-            verb: [Array("probe".utf8), Array(SpawnerProcess.verb.utf8)], programs: [path])
-        let held = Mutex<Spawner?>(spawner)
+        let executable = probe
         let (texts, refused, running, left) = try EventLoop().run { loop in
-            guard let spawner = held.withLock({ $0.take() }) else { throw LoopError.closed }
+            let spawner = try Spawner(
+                executable: Array(executable.utf8),
+                verb: [Array("probe".utf8), Array(SpawnerProcess.verb.utf8)], programs: [path])
             let starter = try LoopSpawner(spawner, on: loop)
             var options = HTTPClientOptions()
             options.tls = TLSProgram(trusted: TLSServer.authority, starter: starter)

@@ -68,7 +68,7 @@ extension Command {
         operands: [CommandOperand("PATH", .one, .module)],
         options: [
             .listen, .dir, .env, .envInherit, .runTimeout, .maxMemory, .fuel, .maxRequests,
-            .maxBody, .trustProxy, .loops, .features, .help,
+            .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .help,
         ],
         notes: [
             "Each request runs the program, in an instance of its own. It finds the request in its "
@@ -317,6 +317,11 @@ extension Option {
             + "outside of the program's folders, other programs, new sockets (Landlock and "
             + "seccomp). What the kernel does not have is left out, with a warning if it is much; "
             + "with 'strict' the program does not run then")
+    static let noSandbox = Option(
+        "no-sandbox",
+        help:
+            "Serve without the kernel's restrictions, which otherwise hold as far as the kernel has "
+            + "them")
     static let deterministic = Option(
         "deterministic",
         help: "Let every run see the same clock, random numbers and NaNs; without threads")

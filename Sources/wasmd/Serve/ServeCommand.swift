@@ -19,33 +19,10 @@ struct ServeCommand {
     /// Serves until a signal comes, and returns the exit code.
     func perform(_ console: Console) -> Int32 {
         do {
-            let site = try Site(options)
-            _ = CurrentProcess.raiseDescriptorLimit()
-            let group = try LoopGroup(count: options.loopCount)
-            let addresses = options.addresses
-            try group.run { loop in
-                let handler = try await site.handler(on: loop)
-                let server = HTTPServer(handler: handler)
-                // Before, a signal ends the process at once.
-                let signals = try SignalStream(
-                    [Signals.termination, Signals.interrupt], on: loop)
-                for address in addresses {
-                    let bound: SystemAddress?
-                    do {
-                        bound = try await server.listen(address.system, on: group.loops)
-                    } catch let error as SystemError {
-                        throw Refusal(
-                            file: "\(address)", reason: "cannot listen: \(error.text)")
-                    }
-                    ServeMessages.write("serving at \(ServeMessages.place(bound, address))")
-                }
-                _ = try await signals.next()
-                // A second signal ends the grace.
-                loop.spawn {
-                    guard (try? await signals.next()) != nil else { return }
-                    await server.stop(grace: .zero, on: loop)
-                }
-                await server.stop(grace: Self.grace, on: loop)
+            try ServeSandbox(options).start {
+                (try Site(options), try listeners())
+            } threads: { site, listeners in
+                try serve(site, listeners)
             }
             return ExitCode.success
         } catch let refusal as Refusal {
@@ -54,6 +31,48 @@ struct ServeCommand {
             console.complain("\(printable(options.run.file)): \(error)")
         }
         return ExitCode.refused
+    }
+
+    /// The sockets of all addresses. From now on connections wait.
+    private func listeners() throws -> [Bound] {
+        _ = CurrentProcess.raiseDescriptorLimit()
+        let count = options.loopCount ?? availableProcessors()
+        return try options.addresses.map { address in
+            do throws(SystemError) {
+                return Bound(
+                    wanted: address,
+                    sockets: try ListeningSockets(address.system, loopCount: count))
+            } catch {
+                throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
+            }
+        }
+    }
+
+    private func serve(_ site: Site, _ listeners: [Bound]) throws {
+        let group = try LoopGroup(count: options.loopCount)
+        try group.run { loop in
+            let handler = try await site.handler(on: loop)
+            let server = HTTPServer(handler: handler)
+            // Before, a signal ends the process at once.
+            let signals = try SignalStream([Signals.termination, Signals.interrupt], on: loop)
+            for bound in listeners {
+                try await server.serve(bound.sockets, on: group.loops)
+                let place = ServeMessages.place(bound.sockets.address, bound.wanted)
+                ServeMessages.write("serving at \(place)")
+            }
+            _ = try await signals.next()
+            // A second signal ends the grace.
+            loop.spawn {
+                guard (try? await signals.next()) != nil else { return }
+                await server.stop(grace: .zero, on: loop)
+            }
+            await server.stop(grace: Self.grace, on: loop)
+        }
+    }
+
+    private struct Bound: Sendable {
+        let wanted: SocketAddress
+        let sockets: ListeningSockets
     }
 }
 

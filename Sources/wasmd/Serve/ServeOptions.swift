@@ -10,9 +10,15 @@ struct ServeOptions {
     let bodyLimit: Int?
     let trustedProxies: [IPNetwork]
     let loopCount: Int?
+    /// Nil for `--no-sandbox`.
+    let sandbox: Sandbox?
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
         run = try RunOptions(arguments)
+        if arguments.has(.noSandbox), arguments.has(.sandbox) {
+            throw .conflict(.noSandbox, .sandbox, .serve)
+        }
+        sandbox = arguments.has(.noSandbox) ? nil : run.sandbox ?? .asFarAsPossible
         let listeners = try arguments.readAll(
             .listen, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH"
         ) { (word: Word) in SocketAddress(word.bytes) }
