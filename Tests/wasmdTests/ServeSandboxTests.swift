@@ -39,7 +39,7 @@ import Testing
         get() {
             exec 5<>/dev/tcp/127.0.0.1/$port
             printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' "$1" >&5
-            tail -n 1 <&5; exec 5>&-
+            timeout 30 tail -n 1 <&5; exec 5>&-
         }
         stop() { kill $!; wait $!; echo "ended with $?"; }
 
@@ -115,7 +115,7 @@ import Testing
             "--listen unix:socket --sandbox p.wat",
             """
             get /; [ -S socket ] && echo socket
-            "$0" serve --listen 127.0.0.1:$port p.wat 2> other; echo "$?"
+            timeout 20 "$0" serve --listen 127.0.0.1:$port p.wat 2> other; echo "$?"
             grep -c 'cannot listen: Address already in use' other
             stop
             """)

@@ -23,6 +23,8 @@ public final class ListeningSockets: Sendable {
     ) throws(SystemError) {
         let count = max(loopCount, 1)
         var options = options
+        // Another process may have the port only if the caller wants to share it.
+        let isFirst = !options.sharesPort
         if case .unix = address {
             options.sharesPort = false
         } else if count > 1 {
@@ -31,7 +33,7 @@ public final class ListeningSockets: Sendable {
         self.options = options
         numbers = Mutex([])
         let first = try Kernel.listen(
-            address, backlog: options.backlog, sharesPort: options.sharesPort)
+            address, backlog: options.backlog, sharesPort: options.sharesPort, isFirst: isFirst)
         numbers.withLock { $0 = [first] }
         let bound = try Kernel.localAddress(first)
         self.address = bound
