@@ -97,6 +97,27 @@ extension Kernel {
         try setOption(descriptor, Int32(truncatingIfNeeded: IPPROTO_TCP), TCP_NODELAY, 1)
     }
 
+    /// Makes the kernel test a connection that carries no bytes, so that one whose peer has vanished
+    /// without an end fails with `ETIMEDOUT`: tcp(7), `SO_KEEPALIVE`.
+    ///
+    /// - Parameters:
+    ///   - idle: seconds without bytes before the first test.
+    ///   - interval: seconds between the tests, of which five without a reply are the end.
+    public static func setKeepAlive(
+        _ descriptor: Int32, idle: Int32 = 60, interval: Int32 = 15
+    ) throws(SystemError) {
+        let tcp = Int32(truncatingIfNeeded: IPPROTO_TCP)
+        try setOption(descriptor, tcp, TCP_KEEPIDLE, max(idle, 1))
+        try setOption(descriptor, tcp, TCP_KEEPINTVL, max(interval, 1))
+        try setOption(descriptor, tcp, TCP_KEEPCNT, 5)
+        try setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+    }
+
+    /// Whether `SO_KEEPALIVE` is set.
+    public static func keepsAlive(_ descriptor: Int32) -> Bool {
+        option(descriptor, SOL_SOCKET, SO_KEEPALIVE) == 1
+    }
+
     /// The address that a socket is bound to: getsockname(2).
     public static func localAddress(_ descriptor: Int32) throws(SystemError) -> SystemAddress? {
         try unsafe SystemAddress { unsafe getsockname(descriptor, $0, $1) }
