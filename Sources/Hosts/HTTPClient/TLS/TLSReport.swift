@@ -58,7 +58,7 @@ struct TLSReport: Sendable {
                     code: parts.first.flatMap { Int($0) } ?? 1,
                     reason: parts.count > 1 ? String(parts[1]) : "unknown reason"))
         } else if let rest = text.after("connect:errno=") {
-            let code = Int32(rest).flatMap { $0 > 0 ? $0 : nil }
+            let code = Int(rest).flatMap { Int32(exactly: $0) }.flatMap { $0 > 0 ? $0 : nil }
             keep(.connection(code.map { SystemError(code: $0) } ?? .connrefused))
         } else if let rest = (text.after("s_client: ") ?? text[...]).after("HTTP CONNECT failed") {
             let reason = rest.split(separator: "=", maxSplits: 1).last ?? rest
