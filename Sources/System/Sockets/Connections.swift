@@ -98,6 +98,21 @@ extension Kernel {
         return socket.release()
     }
 
+    /// The address that connections to an address would come from; nil if it is of no known family.
+    /// Nothing is sent.
+    ///
+    /// - Throws: `ENETUNREACH` and others if there is no way to it.
+    public static func sourceAddress(
+        for address: SystemAddress
+    ) throws(SystemError) -> SystemAddress? {
+        let socket = FileDescriptor(owning: try makeSocket(address.family, SOCK_DGRAM))
+        let number = socket.number
+        try unsafe address.withName { (name, size) throws(SystemError) in
+            try checking { unsafe Glibc.connect(number, name, size) }
+        }
+        return try localAddress(number)
+    }
+
     /// Two unix sockets that are connected with each other: socketpair(2).
     public static func makeSocketPair(
         isNonblocking: Bool = true
