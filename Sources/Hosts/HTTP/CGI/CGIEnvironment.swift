@@ -105,14 +105,16 @@ public enum CGIEnvironment {
         return url
     }
 
-    /// The arguments of the program: its name, and the words of a query without `=` (RFC 3875 4.4),
-    /// or the parts of one with `=`, as WAGI passes them; decoded, and without those that hold NUL.
+    /// The arguments of the program: its name, and the words of a query without `=`, decoded
+    /// (RFC 3875 4.4), or the parts of one with `=` as they were sent, which is what WAGI passes.
+    /// Words that hold NUL are left out.
     public static func arguments(_ request: RequestHead, _ context: CGIContext) -> [[UInt8]] {
         guard let query = request.target.query, !query.isEmpty else { return [context.scriptName] }
-        let isIndexed = !query.contains(ASCII.equals)
-        let parts = query.split(separator: isIndexed ? 0x2b : 0x26)
-        return [context.scriptName]
-            + parts.map(PercentCoding.decodeForm).filter { !$0.contains(0) }
+        if query.contains(ASCII.equals) {
+            return [context.scriptName] + query.split(separator: 0x26).map { Array($0) }
+        }
+        let words = query.split(separator: 0x2b).map(PercentCoding.decodeForm)
+        return [context.scriptName] + words.filter { !$0.contains(0) }
     }
 
     private struct Variables {
