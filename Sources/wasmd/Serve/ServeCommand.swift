@@ -25,7 +25,7 @@ struct ServeCommand {
             let addresses = options.addresses
             try group.run { loop in
                 let handler = try await site.handler(on: loop)
-                let server = HTTPServer(handler: handler)
+                let server = HTTPServer(site.serverOptions, handler: handler)
                 // Before, a signal ends the process at once.
                 let signals = try SignalStream(
                     [Signals.termination, Signals.interrupt], on: loop)
@@ -88,6 +88,13 @@ private struct Site: Sendable {
         } catch {
             throw Refusal(file: name, reason: error.text)
         }
+    }
+
+    /// The server's own limit for bodies is that of the programs.
+    var serverOptions: HTTPServerOptions {
+        var options = HTTPServerOptions()
+        options.limits.body = UInt64(clamping: runner.options.bodyLimit)
+        return options
     }
 
     /// The handler of a server, when all modules were tried.

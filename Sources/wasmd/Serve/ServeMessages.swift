@@ -1,3 +1,5 @@
+// Soundness: the bytes of a line are lent for the length of a call.
+
 import WasmSystem
 import WasmWASI
 import WasmdGuests

@@ -38,7 +38,7 @@ struct StaticFiles: Sendable {
         ) throws(SystemError) {
             bytes =
                 status.byteCount <= StaticFiles.smallSize
-                ? try StaticFiles.read(descriptor.number, 0..<Int(status.byteCount)) : nil
+                ? try StaticFiles.read(descriptor.number, 0..<max(Int(status.byteCount), 0)) : nil
             self.descriptor = descriptor
             self.status = status
             self.name = name
