@@ -123,9 +123,11 @@ public final class ProgramRunner: Sendable {
         context.contentLength = input.contentLength(of: request.head)
         var world = world
         world.argumentBytes = CGIEnvironment.arguments(request.head, context)
-        world.environmentBytes += CGIEnvironment.variables(request.head, context)
+        world.environmentBlock = CGIEnvironment.block(request.head, context)
         for parameter in route.parameters {
-            world.environmentBytes.append((parameter.variable, parameter.value))
+            // Segments of a path hold no NUL.
+            world.environmentBlock +=
+                parameter.variable + [UInt8(ascii: "=")] + parameter.value + [0]
         }
         world.standardInput = input.source
         world.standardOutput = .stream(output)
