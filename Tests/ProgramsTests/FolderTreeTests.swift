@@ -206,7 +206,7 @@ private func meaning(_ path: String, _ files: [String]) throws -> String {
         let start: UInt64 = 1_000_000_000
         for number in 0..<200_000 as Range<UInt64> where budget.begin(start + number * 50_000) {
             budget.end(cost: 100_000)
-            spent += 100_000
+            spent += 150_000
         }
         #expect(spent > 350_000_000 && spent < 450_000_000)
     }

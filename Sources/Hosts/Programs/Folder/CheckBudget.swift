@@ -10,6 +10,8 @@ struct CheckBudget: Sendable {
 
     private static let maximum: UInt64 = 200_000_000
     private static let share: UInt64 = 50
+    /// Nanoseconds that it costs to have a thread of the pool do it.
+    private static let overhead: UInt64 = 50_000
 
     /// Whether to begin an examination.
     ///
@@ -27,9 +29,9 @@ struct CheckBudget: Sendable {
 
     /// Ends the examination that was begun.
     ///
-    /// - Parameter cost: nanoseconds of processor time.
+    /// - Parameter cost: nanoseconds of processor time on the thread of the pool.
     mutating func end(cost: UInt64) {
-        self.cost = min(cost, Self.maximum * Self.share)
+        self.cost = min(cost, Self.maximum * Self.share) + Self.overhead
         credit -= min(credit, self.cost)
         isRunning = false
     }
