@@ -210,6 +210,8 @@ import Testing
             (["--listen", "unix:/nowhere/socket", file], "/nowhere/socket: cannot listen"),
             ([folder.path + "/none.wasm"], "/none.wasm: No such file or directory"),
             ([try folder.write("bad.wasm", [1, 2, 3])], "/bad.wasm: "),
+            (["--dir", "/nowhere", file], "folder /nowhere: "),
+            (["--dir", "/nowhere", folder.path], "folder /nowhere: "),
         ] {
             let result = try run(
                 Wasmd.path, ["serve", "--listen", "127.0.0.1:0"] + arguments)

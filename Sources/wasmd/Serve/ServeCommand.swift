@@ -161,7 +161,10 @@ private struct Site: Sendable {
         do {
             return try GuestProgram(module)
         } catch {
-            throw Refusal(instantiation: error, file: name)
+            var refusal = Refusal(instantiation: error, file: name)
+            // The options that define missing imports are those of `wasmd run`.
+            if error is LinkError { refusal.hint = nil }
+            throw refusal
         }
     }
 
@@ -169,6 +172,12 @@ private struct Site: Sendable {
         var world = try GuestWorld.wasi(options.run)
         // Many run at once: each gets the default.
         world.limits.descriptors = WASI.Limits().descriptors
+        do {
+            // A folder that cannot be opened would fail each request.
+            _ = try WASIGuest(world)
+        } catch {
+            throw Refusal(instantiation: error, file: options.run.file)
+        }
         return world
     }
 
