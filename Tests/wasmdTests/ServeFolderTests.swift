@@ -182,6 +182,32 @@ import Testing
         #expect(try server.get("/style.css", method: "OPTIONS").status == 204)
     }
 
+    @Test func theExamples() throws {
+        let server = try ServerProcess([Repository.root + "/Examples/Web"], folder: folder)
+        #expect(try server.get("/").body.contains("<a href=\"/greeting\">"))
+        #expect(try server.get("/greeting").body.contains("<form method=post>"))
+        let greeting = try server.post("/greeting", Array("x=1&name=%3CAda+%26+Co%3E".utf8))
+        #expect(greeting.body.contains("<h1>Hello, &lt;Ada &amp; Co&gt;!</h1>"))
+        #expect(try server.get("/greeting", method: "DELETE").status == 405)
+        #expect(try server.get("/primes/12").body == "2\n3\n5\n7\n11\n")
+        #expect(try server.get("/primes/twelve").status == 400)
+    }
+
+    @Test func foldersWithoutEnd() throws {
+        // A link to a folder above is not followed, and too deep folders are left out.
+        try write("a/x.wasm", ServePrograms.saying("x"))
+        symlink("..", site + "/a/up")
+        var path = site
+        for _ in 0..<40 {
+            path += "/d"
+            mkdir(path, 0o700)
+        }
+        let server = try ServerProcess([site], folder: folder)
+        #expect(try server.get("/a/x").body == "x")
+        #expect(try server.get("/a/up/a/x").status == 404)
+        #expect(server.messages.contains("too many folders within each other"))
+    }
+
     @Test func routesOfWAGI() throws {
         try write("example.wasm", ServePrograms.routes("/hello hello\n/goodbye/... goodbye\n"))
         try write("wrong.wasm", ServePrograms.routes("/hello helo\n"))
