@@ -21,6 +21,9 @@ public struct WASI: Sendable {
     /// Variables of the environment in the guest's order. Without NUL bytes;
     /// names without `=`.
     public var environmentBytes: [(name: [UInt8], value: [UInt8])]
+    /// More variables, after `environmentBytes`, as one block: `NAME=value`, each followed by NUL.
+    /// A server that makes a guest for each request needs no allocation for each variable then.
+    public var environmentBlock: [UInt8] = []
     /// Preopened folders. They get the numbers from 3 on, in this order.
     public var folders: [Folder] = []
     /// Addresses on which sockets listen for connections from the guest's start on. They get the

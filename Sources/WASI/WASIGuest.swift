@@ -35,7 +35,8 @@ public final class WASIGuest: Sendable {
     /// - Throws: `WASISetupError` if one cannot be opened or a string is malformed.
     public init(_ configuration: WASI) throws(WASISetupError) {
         arguments = try PackedStrings(arguments: configuration.argumentBytes)
-        environment = try PackedStrings(variables: configuration.environmentBytes)
+        environment = try PackedStrings(
+            variables: configuration.environmentBytes, block: configuration.environmentBlock)
         clock = configuration.clock
         random = configuration.random
         if case .seeded(let seed) = random {

@@ -13,12 +13,15 @@ struct CGITests {
     }
 
     func variables(_ text: String) throws -> [String: String] {
-        let list = CGIEnvironment.variables(try request(text), try context())
+        let block = CGIEnvironment.block(try request(text), try context())
+        #expect(block.last == 0)
         return Dictionary(
-            uniqueKeysWithValues: list.map {
-                (
-                    String(decoding: $0.name, as: UTF8.self),
-                    String(decoding: $0.value, as: UTF8.self)
+            uniqueKeysWithValues: block.dropLast().split(separator: 0).map { variable in
+                let parts = variable.split(
+                    separator: 0x3d, maxSplits: 1, omittingEmptySubsequences: false)
+                return (
+                    String(decoding: parts[0], as: UTF8.self),
+                    String(decoding: parts[1], as: UTF8.self)
                 )
             })
     }
@@ -56,7 +59,7 @@ struct CGITests {
         }
         #expect(try arguments("") == ["/app"])
         #expect(try arguments("?a+b%20c") == ["/app", "a", "b c"])
-        #expect(try arguments("?x=1&y=%41+b") == ["/app", "x=1", "y=A b"])
+        #expect(try arguments("?x=1&y=%41+b&&z") == ["/app", "x=1", "y=%41+b", "z"])
         #expect(try arguments("?a+%00") == ["/app", "a"])
     }
 

@@ -25,6 +25,27 @@ import Testing
         #expect(throws: WASISetupError.malformedArgument("\0")) { try TestGuest(wasi) }
     }
 
+    @Test func blockOfVariables() throws {
+        var wasi = WASI()
+        wasi.environmentBytes = [([0x41], [0x31])]
+        wasi.environmentBlock = Self.name + [0x3d, 0x3d, 0] + [0x42, 0x3d, 0]
+        let test = try TestGuest(wasi)
+        try test.guest.environ_sizes_get(test.memory, 64, 68)
+        #expect(test.bytes(64, 8) == [3, 0, 0, 0, 14, 0, 0, 0])
+        try test.guest.environ_get(test.memory, 64, 128)
+        #expect(test.bytes(64, 12) == [128, 0, 0, 0, 132, 0, 0, 0, 139, 0, 0, 0])
+        #expect(
+            test.bytes(128, 14) == [0x41, 0x3d, 0x31, 0] + Self.name
+                + [0x3d, 0x3d, 0, 0x42, 0x3d, 0])
+        for (block, name) in [
+            ("A=1", "A=1"), ("A", "A"), ("A\0B=\0", "A"), ("=1\0", ""), ("\0", ""),
+            ("A=1\0B\0", "B"),
+        ] {
+            wasi.environmentBlock = Array(block.utf8)
+            #expect(throws: WASISetupError.malformedVariable(name: name)) { try TestGuest(wasi) }
+        }
+    }
+
     @Test func folders() throws {
         let folder = TestFolder()
         let path = Array(folder.root.utf8) + [0x2f] + Self.name

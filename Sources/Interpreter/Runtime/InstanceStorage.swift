@@ -41,14 +41,17 @@ final class InstanceStorage {
     init(
         _ module: Module, imports: [ResolvedImport], in store: Store
     ) throws(ResourceError) {
-        let parsed = module.parsed
+        // Each a field of its own: a copy of the whole module retains all its arrays.
+        let bodyCount = module.parsed.bodies.count
+        let memoryCount = module.parsed.memories.count
+        let tableCount = module.parsed.tables.count
         var holding = ResourceHolding(store.account)
         try holding.take(Self.byteCount(module))
         guard let context = Allocation.zeroed(1, stride: module.layout.byteCount) else {
             throw .outOfMemory
         }
         let size = MemoryLayout<FunctionRecord>.stride
-        guard let functions = Allocation.zeroed(max(parsed.bodies.count, 1), stride: size) else {
+        guard let functions = Allocation.zeroed(max(bodyCount, 1), stride: size) else {
             Allocation.free(context)
             throw .outOfMemory
         }
@@ -57,16 +60,16 @@ final class InstanceStorage {
         self.module = module
         self.context = context
         functionRecords = functions.bindMemory(
-            to: FunctionRecord.self, capacity: parsed.bodies.count)
-        memoryRecords = .allocate(capacity: max(parsed.memories.count, 1))
-        memoryRecords.initialize(repeating: store.emptyMemory, count: max(parsed.memories.count, 1))
-        tableRecords = .allocate(capacity: max(parsed.tables.count, 1))
-        tableRecords.initialize(repeating: store.emptyTable, count: max(parsed.tables.count, 1))
+            to: FunctionRecord.self, capacity: bodyCount)
+        memoryRecords = .allocate(capacity: max(memoryCount, 1))
+        memoryRecords.initialize(repeating: store.emptyMemory, count: max(memoryCount, 1))
+        tableRecords = .allocate(capacity: max(tableCount, 1))
+        tableRecords.initialize(repeating: store.emptyTable, count: max(tableCount, 1))
         memories = []
         tables = []
         tags = []
-        elementStates = Array(repeating: .pending, count: parsed.elementSegments.count)
-        isDataDropped = Array(repeating: false, count: parsed.dataSegments.count)
+        elementStates = Array(repeating: .pending, count: module.parsed.elementSegments.count)
+        isDataDropped = Array(repeating: false, count: module.parsed.dataSegments.count)
         fillHeader()
         place(imports)
     }
@@ -93,12 +96,12 @@ final class InstanceStorage {
     /// Bytes that an instance takes before it has entities of its own; the last part is for this
     /// object, its arrays and the store's records of types.
     static func byteCount(_ module: Module) -> Int {
-        let parsed = module.parsed
-        let entities = parsed.memories.count + parsed.tables.count + parsed.tags.count
-        let segments = parsed.elementSegments.count + parsed.dataSegments.count
+        let entities =
+            module.parsed.memories.count + module.parsed.tables.count + module.parsed.tags.count
+        let segments = module.parsed.elementSegments.count + module.parsed.dataSegments.count
         return module.layout.byteCount
-            + parsed.bodies.count * MemoryLayout<FunctionRecord>.stride
-            + (entities + segments) * 32 + parsed.types.count * 64 + 512
+            + module.parsed.bodies.count * MemoryLayout<FunctionRecord>.stride
+            + (entities + segments) * 32 + module.parsed.types.count * 64 + 512
     }
 
     /// The instance that a context block belongs to.
@@ -179,16 +182,15 @@ final class InstanceStorage {
                 fromByteOffset: ContextLayout.importedFunction(index),
                 as: UnsafeMutablePointer<FunctionRecord>.self)
         }
-        let parsed = module.parsed
         let defined = index - layout.importedFunctionCount
-        guard defined < parsed.bodies.count else { return nil }
+        guard defined < module.parsed.bodies.count else { return nil }
         let record = functionRecords + defined
         if UnsafeRawPointer(record).load(as: UInt.self) == 0 {
             let shape = module.code.shape(of: defined)
             record.initialize(
                 to: FunctionRecord(
                     code: module.code.entry(of: defined), context: context,
-                    typeID: module.valid.typeIDs[Int(parsed.functions[index])],
+                    typeID: module.valid.typeIDs[Int(module.parsed.functions[index])],
                     headerIndex: UInt16(clamping: shape.headerIndex),
                     parameterSlots: UInt16(clamping: shape.parameterSlots),
                     resultSlots: UInt16(clamping: shape.resultSlots),

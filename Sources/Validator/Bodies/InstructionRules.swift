@@ -1,8 +1,8 @@
 import WasmDecoder
 
 // Soundness: the table is allocated once, filled before the pointer is published by the lazy
-// global, never written again and never freed. It has an entry for every raw value that
-// the pages of `Opcode` have room for.
+// global, never written again and never freed. It has room for every raw value, and an entry for
+// each that is an opcode; others are never asked for, so that their memory stays untouched.
 
 /// How to check an instruction whose types the opcode alone fixes, in 32 bytes.
 struct InstructionRule {
@@ -27,8 +27,9 @@ struct InstructionRule {
     /// The rules by raw value of `Opcode`.
     static let table: Table = {
         let rules = UnsafeMutablePointer<InstructionRule>.allocate(capacity: Table.count)
-        rules.initialize(repeating: InstructionRule(), count: Table.count)
-        for opcode in Opcode.allCases { rules[Int(opcode.rawValue)] = InstructionRule(opcode.info) }
+        for opcode in Opcode.allCases {
+            (rules + Int(opcode.rawValue)).initialize(to: InstructionRule(opcode.info))
+        }
         return Table(rules: UnsafePointer(rules))
     }()
 
@@ -42,8 +43,6 @@ struct InstructionRule {
             rules + Int(opcode.rawValue)
         }
     }
-
-    private init() {}
 
     private init(_ info: InstructionInfo) {
         immediates = info.immediates

@@ -14,12 +14,43 @@ struct PackedStrings {
         }
     }
 
-    init(variables: [(name: [UInt8], value: [UInt8])]) throws(WASISetupError) {
+    /// - Parameter block: more variables, as `WASI.environmentBlock`.
+    init(
+        variables: [(name: [UInt8], value: [UInt8])], block: [UInt8] = []
+    ) throws(WASISetupError) {
         for (name, value) in variables {
             guard !name.isEmpty, !name.contains(0x3d), append(name + [0x3d] + value) else {
                 throw .malformedVariable(name: String(decoding: name, as: UTF8.self))
             }
         }
+        try append(block: block)
+    }
+
+    private mutating func append(block: [UInt8]) throws(WASISetupError) {
+        let start = bytes.count
+        bytes.append(contentsOf: block)
+        var position = 0
+        var hasName = false
+        for (index, byte) in block.enumerated() {
+            if byte == 0 {
+                guard hasName, let offset = UInt32(exactly: start + position) else {
+                    throw .malformedVariable(name: Self.text(block[position..<index]))
+                }
+                offsets.append(offset)
+                position = index + 1
+                hasName = false
+            } else if byte == 0x3d, !hasName {
+                guard index > position else { throw .malformedVariable(name: "") }
+                hasName = true
+            }
+        }
+        guard position == block.count else {
+            throw .malformedVariable(name: Self.text(block[position...]))
+        }
+    }
+
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
+        String(decoding: bytes, as: UTF8.self)
     }
 
     private mutating func append(_ string: [UInt8]) -> Bool {

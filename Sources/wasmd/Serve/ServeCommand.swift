@@ -52,7 +52,7 @@ struct ServeCommand {
         let group = try LoopGroup(count: options.loopCount)
         try group.run { loop in
             let handler = try await site.handler(on: loop)
-            let server = HTTPServer(handler: handler)
+            let server = HTTPServer(site.serverOptions, handler: handler)
             // Before, a signal ends the process at once.
             let signals = try SignalStream([Signals.termination, Signals.interrupt], on: loop)
             for bound in listeners {
@@ -107,6 +107,13 @@ private struct Site: Sendable {
         } catch {
             throw Refusal(file: name, reason: error.text)
         }
+    }
+
+    /// The server's own limit for bodies is that of the programs.
+    var serverOptions: HTTPServerOptions {
+        var options = HTTPServerOptions()
+        options.limits.body = UInt64(clamping: runner.options.bodyLimit)
+        return options
     }
 
     /// The handler of a server, when all modules were tried.
@@ -173,7 +180,10 @@ private struct Site: Sendable {
         do {
             return try GuestProgram(module)
         } catch {
-            throw Refusal(instantiation: error, file: name)
+            var refusal = Refusal(instantiation: error, file: name)
+            // The options that define missing imports are those of `wasmd run`.
+            if error is LinkError { refusal.hint = nil }
+            throw refusal
         }
     }
 
@@ -181,6 +191,12 @@ private struct Site: Sendable {
         var world = try GuestWorld.wasi(options.run)
         // Many run at once: each gets the default.
         world.limits.descriptors = WASI.Limits().descriptors
+        do {
+            // A folder that cannot be opened would fail each request.
+            _ = try WASIGuest(world)
+        } catch {
+            throw Refusal(instantiation: error, file: options.run.file)
+        }
         return world
     }
 

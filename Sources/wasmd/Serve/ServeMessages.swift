@@ -1,3 +1,5 @@
+// Soundness: the bytes of a line are lent for the length of a call.
+
 import WasmSystem
 import WasmWASI
 import WasmdGuests
@@ -26,7 +28,7 @@ enum ServeMessages {
         switch notice {
         case .notServed(let path, let reason): "\(name(path)): not served: \(text(reason))"
         case .unreadable(let path, let error): "\(name(path)): not served: \(error.text)"
-        case .tooMany(let limit): "only the first \(limit) modules of the folder are served"
+        case .tooMany(let limit): "only the first \(limit) modules and folders are served"
         case .lost(let error): "the folder cannot be read: \(error.text)"
         case .refused(let path, let reason, let keepsOld):
             "\(name(path)): \(printable(reason))"

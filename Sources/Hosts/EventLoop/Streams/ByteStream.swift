@@ -1,6 +1,7 @@
 // Invariant: buffers are passed to one call of the kernel at a time, within the bounds of the
 // arrays that hold them.
 
+import Synchronization
 import WasmSystem
 
 /// A connection of TCP or of a unix socket, or an end of a pipe.
@@ -261,8 +262,15 @@ public final class ByteStream: Sendable {
 
     /// The address of this side; nil if it has none or it cannot be read.
     public var localAddress: SystemAddress? {
-        channel.isOpen ? (try? Kernel.localAddress(channel.descriptor)) ?? nil : nil
+        knownLocalAddress.withLock { known in
+            if known == nil, channel.isOpen {
+                known = (try? Kernel.localAddress(channel.descriptor)) ?? nil
+            }
+            return known
+        }
     }
+    /// Read once: servers want it for each request.
+    private let knownLocalAddress = Mutex<SystemAddress?>(nil)
 
     /// The number of the descriptor, for calls that this target does not have; -1 when it is
     /// closed.

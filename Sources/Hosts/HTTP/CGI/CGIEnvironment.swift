@@ -42,7 +42,8 @@ public struct CGIContext: Sendable {
 /// The environment variables and arguments of a CGI program (RFC 3875, section 4.1), with those
 /// that WAGI adds.
 public enum CGIEnvironment {
-    /// Variables in order, `name` and `value` as bytes without NUL.
+    /// Variables in order as one block: `NAME=value`, each followed by NUL, so that a request costs
+    /// no allocation for each of them.
     ///
     /// Left out, so that a request cannot pretend anything:
     /// - `Proxy`, which would become `HTTP_PROXY`, the proxy that programs use;
@@ -50,43 +51,40 @@ public enum CGIEnvironment {
     /// - `Authorization` and `Proxy-Authorization`: secrets of the client;
     /// - `Content-Length` and `Content-Type` as `HTTP_`, which have variables of their own, and
     ///   `Connection` and other fields of the connection, not of the request.
-    public static func variables(_ request: RequestHead, _ context: CGIContext)
-        -> [(name: [UInt8], value: [UInt8])]
-    {
-        var list = Variables()
-        list.add("GATEWAY_INTERFACE", [UInt8]("CGI/1.1"))
-        list.add("SERVER_PROTOCOL", [UInt8](request.version == .http10 ? "HTTP/1.0" : "HTTP/1.1"))
-        list.add("SERVER_SOFTWARE", context.software)
-        list.add("SERVER_NAME", context.serverName)
-        var port: [UInt8] = []
-        port.append(decimal: UInt64(context.serverPort))
-        list.add("SERVER_PORT", port)
-        list.add("REQUEST_METHOD", Array(request.method.name.utf8))
-        list.add("SCRIPT_NAME", context.scriptName)
-        list.add("PATH_INFO", context.pathInfo)
-        list.add("PATH_TRANSLATED", context.pathInfo)
-        list.add("QUERY_STRING", Array(request.target.query ?? []))
-        list.add("REMOTE_ADDR", context.client.bytes)
-        list.add("REMOTE_HOST", context.client.bytes)
-        list.add("REMOTE_USER", [])
-        list.add("AUTH_TYPE", [])
+    public static func block(_ request: RequestHead, _ context: CGIContext) -> [UInt8] {
+        var block = Block(fields: request.fields)
+        block.add("GATEWAY_INTERFACE") { $0.append(text: "CGI/1.1") }
+        block.add("SERVER_PROTOCOL") {
+            $0.append(text: request.version == .http10 ? "HTTP/1.0" : "HTTP/1.1")
+        }
+        block.add("SERVER_SOFTWARE", context.software)
+        block.add("SERVER_NAME", context.serverName)
+        block.add("SERVER_PORT") { $0.append(decimal: UInt64(context.serverPort)) }
+        block.add("REQUEST_METHOD", request.method.name.utf8)
+        block.add("SCRIPT_NAME", context.scriptName)
+        block.add("PATH_INFO", context.pathInfo)
+        block.add("PATH_TRANSLATED", context.pathInfo)
+        block.add("QUERY_STRING", request.target.query ?? [])
+        let client = context.client.bytes
+        block.add("REMOTE_ADDR", client)
+        block.add("REMOTE_HOST", client)
+        block.add("REMOTE_USER", [])
+        block.add("AUTH_TYPE", [])
         if let length = context.contentLength {
-            var digits: [UInt8] = []
-            digits.append(decimal: length)
-            list.add("CONTENT_LENGTH", digits)
+            block.add("CONTENT_LENGTH") { $0.append(decimal: length) }
         }
-        if let type = request.fields.first("content-type") {
-            list.add("CONTENT_TYPE", Array(type))
-        }
-        list.add("X_MATCHED_ROUTE", context.matchedRoute)
-        list.add("X_RAW_PATH_INFO", context.rawPathInfo)
-        list.add("X_FULL_URL", fullURL(request, context))
-        list.addFields(request.fields)
-        return list.variables
+        if let type = request.fields.first("content-type") { block.add("CONTENT_TYPE", type) }
+        block.add("X_MATCHED_ROUTE", context.matchedRoute)
+        block.add("X_RAW_PATH_INFO", context.rawPathInfo)
+        block.add("X_FULL_URL") { appendFullURL(request, context, to: &$0) }
+        block.addFields(request.fields)
+        return block.bytes
     }
 
-    private static func fullURL(_ request: RequestHead, _ context: CGIContext) -> [UInt8] {
-        var url = context.scheme
+    private static func appendFullURL(
+        _ request: RequestHead, _ context: CGIContext, to url: inout [UInt8]
+    ) {
+        url.append(contentsOf: context.scheme)
         url.append(text: "://")
         if let authority = context.authority {
             url.append(contentsOf: authority)
@@ -102,56 +100,80 @@ public enum CGIEnvironment {
             url.append(ASCII.question)
             url.append(contentsOf: query)
         }
-        return url
     }
 
-    /// The arguments of the program: its name, and the words of a query without `=` (RFC 3875 4.4),
-    /// or the parts of one with `=`, as WAGI passes them; decoded, and without those that hold NUL.
+    /// The arguments of the program: its name, and the words of a query without `=`, decoded
+    /// (RFC 3875 4.4), or the parts of one with `=` as they were sent, which is what WAGI passes.
+    /// Words that hold NUL are left out.
     public static func arguments(_ request: RequestHead, _ context: CGIContext) -> [[UInt8]] {
         guard let query = request.target.query, !query.isEmpty else { return [context.scriptName] }
-        let isIndexed = !query.contains(ASCII.equals)
-        let parts = query.split(separator: isIndexed ? 0x2b : 0x26)
-        return [context.scriptName]
-            + parts.map(PercentCoding.decodeForm).filter { !$0.contains(0) }
+        if query.contains(ASCII.equals) {
+            return [context.scriptName] + query.split(separator: 0x26).map { Array($0) }
+        }
+        let words = query.split(separator: 0x2b).map(PercentCoding.decodeForm)
+        return [context.scriptName] + words.filter { !$0.contains(0) }
     }
 
-    private struct Variables {
-        var variables: [(name: [UInt8], value: [UInt8])] = []
+    private struct Block {
+        var bytes: [UInt8] = []
+
+        init(fields: Fields) { bytes.reserveCapacity(512 + 2 * fields.byteCount) }
 
         /// Adds a variable. A value with NUL, which decoded paths never have, is cut there.
-        mutating func add(_ name: StaticString, _ value: [UInt8]) {
-            variables.append(([UInt8](name), Array(value.prefix { $0 != 0 })))
+        mutating func add(_ name: StaticString, _ value: some Collection<UInt8>) {
+            add(name) { bytes in
+                let start = bytes.count
+                bytes.append(contentsOf: value)
+                if let end = bytes[start...].firstIndex(of: 0) {
+                    bytes.removeSubrange(end...)
+                }
+            }
+        }
+
+        /// Adds a variable whose value `write` appends, without NUL.
+        mutating func add(_ name: StaticString, write: (inout [UInt8]) -> Void) {
+            bytes.append(text: name)
+            bytes.append(ASCII.equals)
+            write(&bytes)
+            bytes.append(0)
         }
 
         /// Adds `HTTP_` variables; repeated fields become one, with commas, cookies with
-        /// semicolons.
+        /// semicolons. The parser limits the number of fields, so that comparing each with all is
+        /// cheap.
         mutating func addFields(_ fields: Fields) {
-            var positions: [[UInt8]: Int] = [:]
             for index in 0..<fields.count {
                 let (name, value) = fields[index]
-                if name.contains(ASCII.underscore) || CGIEnvironment.isWithheld(name) { continue }
-                let variable =
-                    [UInt8]("HTTP_")
-                    + name.map { $0 == ASCII.minus ? ASCII.underscore : $0.uppercase }
-                if let position = positions[variable] {
-                    let isCookie = name.equals(lowercase: "cookie")
-                    variables[position].value.append(isCookie ? ASCII.semicolon : ASCII.comma)
-                    variables[position].value.append(ASCII.space)
-                    variables[position].value.append(contentsOf: value)
-                } else {
-                    positions[variable] = variables.count
-                    variables.append((variable, Array(value)))
+                if CGIEnvironment.isWithheld(name)
+                    || (0..<index).contains(where: { fields[$0].name.equalsIgnoringCase(name) })
+                {
+                    continue
                 }
+                bytes.append(text: "HTTP_")
+                for byte in name {
+                    bytes.append(byte == ASCII.minus ? ASCII.underscore : byte.uppercase)
+                }
+                bytes.append(ASCII.equals)
+                bytes.append(contentsOf: value)
+                let separator = name.equals(lowercase: "cookie") ? ASCII.semicolon : ASCII.comma
+                for other in index + 1..<max(fields.count, index + 1)
+                where fields[other].name.equalsIgnoringCase(name) {
+                    bytes.append(separator)
+                    bytes.append(ASCII.space)
+                    bytes.append(contentsOf: fields[other].value)
+                }
+                bytes.append(0)
             }
         }
     }
 
+    private static let withheld: [StaticString] = [
+        "proxy", "authorization", "proxy-authorization", "content-length", "content-type",
+        "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade",
+        "proxy-connection", "expect",
+    ]
+
     private static func isWithheld(_ name: ArraySlice<UInt8>) -> Bool {
-        let withheld: [StaticString] = [
-            "proxy", "authorization", "proxy-authorization", "content-length", "content-type",
-            "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade",
-            "proxy-connection", "expect",
-        ]
-        return withheld.contains { name.equals(lowercase: $0) }
+        name.contains(ASCII.underscore) || withheld.contains { name.equals(lowercase: $0) }
     }
 }

@@ -55,6 +55,9 @@ public struct Fields: Sendable {
     /// The number of fields.
     public var count: Int { entries.count }
 
+    /// Bytes that names and values take, about.
+    var byteCount: Int { bytes.count }
+
     public var isEmpty: Bool { entries.isEmpty }
 
     /// The name and the value at an index below `count`, without blanks around the value.

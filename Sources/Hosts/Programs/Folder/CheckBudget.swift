@@ -1,15 +1,17 @@
 /// Decides whether a folder may be examined again. Requests that come now and then examine it each
-/// time; under load a fiftieth of one processor is spent.
+/// time; under load a fiftieth of one processor is spent, after the first fifth of a second of it.
 struct CheckBudget: Sendable {
     /// Nanoseconds that may be spent.
     private var credit = Self.maximum
     private var lastTime: UInt64 = 0
-    /// Nanoseconds of the last examination.
+    /// Nanoseconds of processor time of the last examination.
     private var cost: UInt64 = 0
     private var isRunning = false
 
-    private static let maximum: UInt64 = 20_000_000
+    private static let maximum: UInt64 = 200_000_000
     private static let share: UInt64 = 50
+    /// Nanoseconds that it costs to have a thread of the pool do it.
+    private static let overhead: UInt64 = 50_000
 
     /// Whether to begin an examination.
     ///
@@ -26,8 +28,10 @@ struct CheckBudget: Sendable {
     }
 
     /// Ends the examination that was begun.
+    ///
+    /// - Parameter cost: nanoseconds of processor time on the thread of the pool.
     mutating func end(cost: UInt64) {
-        self.cost = min(cost, Self.maximum * Self.share)
+        self.cost = min(cost, Self.maximum * Self.share) + Self.overhead
         credit -= min(credit, self.cost)
         isRunning = false
     }

@@ -99,18 +99,18 @@ public final class FolderHandler: Sendable {
 
     /// Examines the folder if it is time to; returns whether it did.
     private func examine(on loop: EventLoop) async -> Bool {
-        let start = SystemClock.monotonic.now
-        guard budget.withLock({ $0.begin(start) }) else { return false }
+        guard budget.withLock({ $0.begin(SystemClock.monotonic.now) }) else { return false }
         let scan = try? await loop.blocking { [self] in
-            Result { () throws(SystemError) in try FolderScan(root()) }
+            let start = SystemClock.threadCPUTime.now
+            let scan = Result { () throws(SystemError) in try FolderScan(root()) }
+            return (scan, SystemClock.threadCPUTime.now &- start)
         }
-        switch scan {
+        switch scan?.0 {
         case .success(let scan)?: take(scan)
         case .failure(let error)?: lose(error)
         case nil: break
         }
-        let end = SystemClock.monotonic.now
-        budget.withLock { $0.end(cost: end > start ? end - start : 0) }
+        budget.withLock { $0.end(cost: scan?.1 ?? 0) }
         return true
     }
 

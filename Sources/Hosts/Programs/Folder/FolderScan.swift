@@ -17,7 +17,9 @@ struct FolderScan: Sendable {
     /// What is in the folder and not served, and why.
     var notices: [FolderNotice] = []
 
-    /// The most modules of all subfolders together.
+    private var folderCount = 0
+
+    /// The most modules of all subfolders together, and the most subfolders.
     static let fileLimit = 10_000
     /// The most names in one folder.
     static let nameLimit = 100_000
@@ -38,8 +40,10 @@ struct FolderScan: Sendable {
         _ names: [[UInt8]], of folder: OpenFolder, at path: [[UInt8]], node: Int, _ now: UInt64
     ) {
         for name in names {
-            if files.count >= Self.fileLimit {
-                notices.append(.tooMany(Self.fileLimit))
+            if files.count >= Self.fileLimit || folderCount > Self.fileLimit {
+                if notices.last != .tooMany(Self.fileLimit) {
+                    notices.append(.tooMany(Self.fileLimit))
+                }
                 return
             }
             guard name.first != UInt8(ascii: "."), let status = try? folder.status(name) else {
@@ -82,6 +86,7 @@ struct FolderScan: Sendable {
         guard let next = tree.addFolder(name, to: node) else {
             return notices.append(.notServed(path, .name))
         }
+        folderCount += 1
         do throws(SystemError) {
             let folder = try parent.folder(name)
             add(try folder.names(limit: Self.nameLimit), of: folder, at: path, node: next, now)
@@ -108,7 +113,7 @@ public enum FolderNotice: Equatable, Sendable {
     case notServed([[UInt8]], Reason)
     /// A folder within cannot be read.
     case unreadable([[UInt8]], SystemError)
-    /// There are more modules than are served.
+    /// There are more modules or folders than are served.
     case tooMany(Int)
     /// The folder itself cannot be read; what was served before still is.
     case lost(SystemError)

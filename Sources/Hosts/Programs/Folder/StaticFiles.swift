@@ -7,7 +7,7 @@ import WasmdHTTPServer
 
 /// Sends the files of a folder: regular files only, beneath the folder, without symbolic links.
 /// `index.html` stands for its folder, and `404.html` of the folder is the page for paths that are
-/// nothing.
+/// nothing. `/public/x` finds the same file as `/x`.
 ///
 /// All calls that may block are made on threads of the pool. Files of up to `smallSize` bytes are
 /// opened, read and compressed by one call.
@@ -38,7 +38,7 @@ struct StaticFiles: Sendable {
         ) throws(SystemError) {
             bytes =
                 status.byteCount <= StaticFiles.smallSize
-                ? try StaticFiles.read(descriptor.number, 0..<Int(status.byteCount)) : nil
+                ? try StaticFiles.read(descriptor.number, 0..<max(Int(status.byteCount), 0)) : nil
             self.descriptor = descriptor
             self.status = status
             self.name = name
@@ -110,19 +110,28 @@ struct StaticFiles: Sendable {
             segment.first == UInt8(ascii: ".") && segment != Array(".well-known".utf8)
         }
         if !isHidden, path.segments.count <= 64 {
-            let index = path.segments + [Array("index.html".utf8)]
-            if path.isFolder {
-                if let file = open(folder, index) { return .file(file) }
-            } else if let file = open(folder, path.segments) {
-                return .file(file)
-            } else if open(folder, index) != nil {
-                return .folderWithoutSlash
+            if let found = search(folder, path.segments, isFolder: path.isFolder) { return found }
+            // Links from one file to another may name the folder as it is on the disk.
+            if path.segments.first == FolderScan.staticName,
+                let found = search(
+                    folder, Array(path.segments.dropFirst()), isFolder: path.isFolder)
+            {
+                return found
             }
         }
         if allowsErrorPage, let page = open(folder, [Array("404.html".utf8)], isErrorPage: true) {
             return .file(page)
         }
         return .nothing
+    }
+
+    private static func search(
+        _ folder: OpenFolder, _ segments: [[UInt8]], isFolder: Bool
+    ) -> Search? {
+        let index = segments + [Array("index.html".utf8)]
+        if isFolder { return open(folder, index).map { .file($0) } }
+        if let file = open(folder, segments) { return .file(file) }
+        return open(folder, index) != nil ? .folderWithoutSlash : nil
     }
 
     private static func open(

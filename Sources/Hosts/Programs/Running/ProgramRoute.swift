@@ -57,10 +57,12 @@ public struct ProgramRoute: Equatable, Sendable {
         if count == 0 { return Array(raw) }
         var found = 0
         var end: Int?
-        for index in raw.indices where raw[index] != slash {
-            guard index == raw.startIndex || raw[index - 1] == slash else { continue }
-            if found == count, end == nil { end = index - 1 }
-            found += 1
+        for index in raw.indices {
+            if raw[index] == slash {
+                if found == count, end == nil { end = index }
+            } else if index == raw.startIndex || raw[index - 1] == slash {
+                found += 1
+            }
         }
         guard found == path.segments.count else {
             var bytes: [UInt8] = []
@@ -69,8 +71,7 @@ public struct ProgramRoute: Equatable, Sendable {
             }
             return path.isFolder ? bytes + [slash] : bytes
         }
-        if let end { return Array(raw[end...]) }
-        return path.isFolder ? [slash] : []
+        return end.map { Array(raw[$0...]) } ?? []
     }
 }
 

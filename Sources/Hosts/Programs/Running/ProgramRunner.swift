@@ -123,9 +123,11 @@ public final class ProgramRunner: Sendable {
         context.contentLength = input.contentLength(of: request.head)
         var world = world
         world.argumentBytes = CGIEnvironment.arguments(request.head, context)
-        world.environmentBytes += CGIEnvironment.variables(request.head, context)
+        world.environmentBlock = CGIEnvironment.block(request.head, context)
         for parameter in route.parameters {
-            world.environmentBytes.append((parameter.variable, parameter.value))
+            // Segments of a path hold no NUL.
+            world.environmentBlock +=
+                parameter.variable + [UInt8(ascii: "=")] + parameter.value + [0]
         }
         world.standardInput = input.source
         world.standardOutput = .stream(output)
@@ -145,10 +147,11 @@ public final class ProgramRunner: Sendable {
         let loopback = IPAddress(v4: 0x7f00_0001)
         switch request.peer {
         case .ipv4(let bytes, _)?:
-            return IPAddress(v4: bytes.reduce(0) { $0 << 8 | UInt32($1) })
+            return IPAddress(v4: bytes.reduce(0) { $0 << 8 | UInt32(truncatingIfNeeded: $1) })
         case .ipv6(let bytes, _)?:
             let groups = stride(from: 0, to: bytes.count - 1, by: 2).map {
-                UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1])
+                UInt16(truncatingIfNeeded: bytes[$0]) << 8
+                    | UInt16(truncatingIfNeeded: bytes[$0 + 1])
             }
             return IPAddress(v6: groups)?.unmapped ?? loopback
         default: return loopback
