@@ -88,7 +88,7 @@ public struct NameMessage: Hashable, Sendable {
         guard bytes.count >= 12, bytes[2] & 0x80 != 0, [1, 4].contains(bytes[3] & 0xf) else {
             return nil
         }
-        return UInt16(bytes[0]) << 8 | UInt16(bytes[1])
+        return UInt16(truncatingIfNeeded: bytes[0]) << 8 | UInt16(truncatingIfNeeded: bytes[1])
     }
 
     /// Reads a message. Takes time in proportion to its bytes: a name is at most 255 bytes, and its
