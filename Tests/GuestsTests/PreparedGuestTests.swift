@@ -170,6 +170,12 @@ let preview1 = """
         let results = try seen(guest, [one, none, two, one])
         #expect(results.map(\.0) == [1, 0, 2, 1])
         #expect(results.map(\.1) == [true, false, false, true])
+        // Variables of a block are variables.
+        var block = WASI()
+        block.environmentBlock = Array("A=1\0".utf8)
+        let more = try seen(guest, [block])
+        #expect(more.map(\.0) == [1])
+        #expect(more.map(\.1) == [false])
     }
 
     @Test func argumentsThatDifferAreNeverMixed() throws {

@@ -125,6 +125,12 @@ public struct RunLimits: Hashable, Sendable {
         return result
     }
 
+    /// When a run that begins now is stopped; nil for never.
+    var deadline: ContinuousClock.Instant? {
+        // A century is as good as a longer time, and cannot overflow.
+        time.map { .now + min(max($0, .zero), .seconds(3_155_760_000)) }
+    }
+
     /// Those that a store holds. A memory may grow up to `memory`, so that the run's limiter is
     /// asked about all growth and can name the limit.
     var storeLimits: StoreLimits {
