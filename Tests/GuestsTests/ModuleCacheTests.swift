@@ -128,7 +128,7 @@ private func bytes(_ text: String) throws -> [UInt8] {
         let cache = ModuleCache(slow)
         let functions = String(repeating: "(func (loop (br 0)))", count: 30_000)
         let large = try bytes("(module \(functions))")
-        try EventLoop().run { loop in
+        try EventLoop().run { loop -> Void in
             await #expect(throws: ModuleCacheError.tooSlow(limit: .zero)) {
                 _ = try await cache.module(large, on: loop)
             }
