@@ -16,8 +16,8 @@ let package = Package(
         .library(
             name: "WasmdHostRooms",
             targets: [
-                "WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer",
-                "WasmdHTTPClient", "WasmdGuests",
+                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+                "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests",
             ]),
     ],
     targets: [
@@ -48,6 +48,9 @@ let package = Package(
             name: "WasmdDocuments", path: "Sources/Hosts/Documents",
             swiftSettings: [.strictMemorySafety()]),
         .target(
+            name: "WasmdDigests", path: "Sources/Hosts/Digests",
+            swiftSettings: [.strictMemorySafety()]),
+        .target(
             name: "WasmdHTTP", path: "Sources/Hosts/HTTP",
             swiftSettings: [.strictMemorySafety()]),
         .target(
@@ -69,7 +72,9 @@ let package = Package(
             ]),
         .target(
             name: "WasmdGuests",
-            dependencies: ["WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop"],
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
+            ],
             path: "Sources/Hosts/Guests",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -139,13 +144,18 @@ let package = Package(
         .testTarget(
             name: "WASITests", dependencies: ["WasmMachine", "WasmWASI", "WasmSystem", "WasmText"],
             path: "Tests/WASITests"),
+        .testTarget(
+            name: "DigestsTests", dependencies: ["WasmdDigests"], path: "Tests/DigestsTests"),
         .testTarget(name: "HTTPTests", dependencies: ["WasmdHTTP"], path: "Tests/HTTPTests"),
         .testTarget(
             name: "EventLoopTests", dependencies: ["WasmdEventLoop", "WasmSystem"],
             path: "Tests/EventLoopTests"),
         .testTarget(
             name: "GuestsTests",
-            dependencies: ["WasmdEventLoop", "WasmdGuests", "WasmSystem", "WasmText", "WasmWASI"],
+            dependencies: [
+                "WasmInterpreter", "WasmdDigests", "WasmdEventLoop", "WasmdGuests", "WasmSystem",
+                "WasmText", "WasmWASI",
+            ],
             path: "Tests/GuestsTests"),
         .testTarget(
             name: "ProgramsTests",

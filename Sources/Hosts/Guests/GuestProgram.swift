@@ -10,10 +10,8 @@ import WasmWASI
 /// let outcome = await program.run(in: world, on: guests)
 /// ```
 ///
-/// Imports are resolved once. A program without a start function runs nothing while it is
-/// instantiated, so all its instances begin alike: they are forks of one snapshot, which share the
-/// pages that they do not write to. One with a start function, which could read random numbers
-/// there, is instantiated each time.
+/// Imports are resolved once, and instances are forks where that is possible: see `PreparedGuest`.
+/// For places, records, logs and totals there is `GuestRuns`.
 public struct GuestProgram: Sendable {
     /// The limits of a run.
     public struct Limits: Sendable {
@@ -40,9 +38,7 @@ public struct GuestProgram: Sendable {
         case failed(any Error)
     }
 
-    public let module: Module
-    private let prepared: PreparedModule
-    private let snapshot: Snapshot?
+    private let guest: PreparedGuest
 
     /// Resolves the imports and makes the first instance.
     ///
@@ -50,22 +46,14 @@ public struct GuestProgram: Sendable {
     ///   command; `ResourceError`, and `Trap` for segments that do not fit.
     public init(_ module: Module) throws {
         guard module.export("_start")?.kind == .function else { throw NoStartFunction() }
-        let linker = Linker()
-        linker.defineWASI()
-        self.module = module
-        prepared = try linker.prepare(module)
-        guard module.parsed.start == nil else {
-            snapshot = nil
-            return
-        }
-        let instance = try prepared.instantiate(in: Store(engine: module.engine))
-        // An instance that cannot be saved, for example because of a value of the host, is made
-        // each time.
-        snapshot = try? instance.snapshot()
+        guest = try PreparedGuest(module)
+        if module.parsed.start == nil, case .failure(let error) = guest.obstacle { throw error }
     }
 
+    public var module: Module { guest.module }
+
     /// Whether runs are forks of a snapshot.
-    public var isForked: Bool { snapshot != nil }
+    public var isForked: Bool { guest.obstacle == nil }
 
     /// Runs the program once, from a task of the loop. Cancelling the task ends the run.
     ///
@@ -82,9 +70,16 @@ public struct GuestProgram: Sendable {
             store.fuel = limits.fuel
             store.deadline = limits.time.map { .now + $0 }
             store.wasiGuest = try WASIGuest(world)
-            let instance =
-                try snapshot.map { try prepared.instantiate(from: $0, in: store) }
-                ?? prepared.instantiate(in: store)
+            let instance: Instance
+            if let fork = try guest.fork(in: store, world) {
+                instance = fork
+            } else {
+                let functions: [Function]
+                (instance, functions) = try guest.instantiate(in: store)
+                for function in functions {
+                    _ = try await guests.finish(function.start(), pause: pause)
+                }
+            }
             guard let start = instance.function(function) else { throw NoStartFunction() }
             _ = try await guests.finish(start.start(), pause: pause)
             return .exited(0)

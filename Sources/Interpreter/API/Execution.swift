@@ -3,6 +3,7 @@
 // once it `ended`, there is none. The store lists every execution that has a stack.
 
 import WasmMachine
+import WasmSystem
 
 /// A call of a guest that can stop in the middle and be resumed later: when it waits, when its fuel
 /// is used up, or after a given amount of work.
@@ -83,6 +84,12 @@ public final class Execution {
     /// suspended with `.endOfSlice`; nil, the default, for no such limit. Counted from each
     /// resumption, and not exact: a long instruction, such as a large copy, is finished first.
     public var slice: UInt64?
+
+    /// Whether `computingTime` is measured, which reads the clock twice for each resumption.
+    public var measuresTime = false
+    /// Nanoseconds in which the guest and the host functions that it called ran, without the time
+    /// between resumptions; 0 unless `measuresTime`.
+    public private(set) var computingTime: UInt64 = 0
 
     var state = State.ready
     var stack: ValueStack?
@@ -195,6 +202,8 @@ public final class Execution {
         _ input: Input, reading: (borrowing CallSlots) throws -> Results
     ) throws -> Results? {
         try check(input)
+        let begin = measuresTime ? SystemClock.monotonic.now : 0
+        defer { if measuresTime { computingTime &+= SystemClock.monotonic.now &- begin } }
         guard try store.goOn(self, with: input) else { return nil }
         defer { store.end(self) }
         let results = try reading(

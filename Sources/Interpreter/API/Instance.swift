@@ -28,6 +28,14 @@ public struct Instance {
         return external(export.kind, Int(export.index))
     }
 
+    /// The module's start function: see `PreparedModule.instantiateBeforeStart`.
+    package var startFunction: Function? {
+        guard let index = module.parsed.start,
+            case .function(let function)? = external(.function, Int(index))
+        else { return nil }
+        return function
+    }
+
     /// The exported function with this name.
     public func function(_ name: Name) -> Function? {
         if case .function(let function)? = export(name) { function } else { nil }

@@ -32,6 +32,19 @@ public struct PreparedModule: Sendable {
             store: store, storage: try store.instantiate(module, imports: .prepared(imports)))
     }
 
+    /// Makes an instance whose start function has not run: for hosts that run `startFunction` as
+    /// an `Execution`, since it may wait or compute for long. It must be finished before anything
+    /// else is called.
+    ///
+    /// - Throws: as `instantiate(in:)`.
+    package func instantiateBeforeStart(in store: Store) throws -> Instance {
+        imports.announce(store)
+        return Instance(
+            store: store,
+            storage: try store.instantiate(
+                module, imports: .prepared(imports), runsStart: false))
+    }
+
     /// Makes an instance with the state of a snapshot: see
     /// `Linker.instantiate(from:in:)`.
     ///

@@ -13,7 +13,12 @@ extension Store {
     /// All steps check the deadline and interruption. Work that is proportional to numbers in the
     /// module and not to its size uses fuel: elements of tables and arrays, bytes of segments.
     /// Large function bodies use fuel for their translation (`CodeTable.fuel`).
-    func instantiate(_ module: Module, imports: ImportSource) throws -> InstanceStorage {
+    ///
+    /// - Parameter runsStart: false leaves the start function to the caller, who must call it
+    ///   before everything else.
+    func instantiate(
+        _ module: Module, imports: ImportSource, runsStart: Bool = true
+    ) throws -> InstanceStorage {
         let instance = try allocate(module, imports: imports, define: initialize)
         do {
             try applyElementSegments(of: instance)
@@ -21,7 +26,7 @@ extension Store {
         } catch let stop as GuestStop {
             throw Trap(stop.code)
         }
-        try runStart(of: instance)
+        if runsStart { try runStart(of: instance) }
         return instance
     }
 

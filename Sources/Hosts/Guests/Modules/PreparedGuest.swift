@@ -1,0 +1,121 @@
+import WasmInterpreter
+import WasmWASI
+
+/// A module with resolved imports that is run again and again, each time in an instance of its own:
+/// a command, a reactor, or a module whose exports are called.
+///
+/// ```swift
+/// let guest = try PreparedGuest(module)
+/// let instance = try guest.fork(in: store, WASI())
+/// ```
+///
+/// The guest is started once, as far as it can be started without its host (`ForkObstacle`): it is
+/// instantiated, with its start function, and the `_initialize` of a reactor runs. Each run is then
+/// a fork of that state, which shares the pages that it does not write.
+///
+/// Never forked is a guest that calls anything but clocks while it starts, above all one that reads
+/// random numbers, by `random_get` or from a file; there is no setting for it. Arguments,
+/// environment and folders may be read: then a run whose world has others is started anew. The time
+/// at which the guest was started may be in the state, and so may a generator that is seeded by the
+/// time only.
+///
+/// Instances share a `PreparedGuest` on all threads.
+public final class PreparedGuest: Sendable {
+    /// What a module is to its caller.
+    public enum Kind: Sendable {
+        /// Exports `_start`, which runs once.
+        case command
+        /// Exports `_initialize`, which runs before anything else.
+        case reactor
+        /// Neither.
+        case plain
+    }
+
+    public let module: Module
+    public let kind: Kind
+    /// Why no run is a fork; nil if runs are, or could be.
+    public let obstacle: ForkObstacle?
+    private let prepared: PreparedModule
+    private let saved: SavedStart?
+    private let world: WASI
+    let imports: GuestImports
+
+    /// Resolves the imports and starts the guest once. May take as long as the guest's start, at
+    /// most `limits.time`: on a loop, use `CachedModule.prepared`.
+    ///
+    /// - Parameters:
+    ///   - module: of any kind.
+    ///   - imports: what it may import besides WASI.
+    ///   - world: its arguments, environment and folders are those that most runs will have.
+    ///   - limits: of the guest while it is started.
+    ///   - onStart: is given the handle that stops the guest while it is started; called up to four
+    ///     times.
+    /// - Throws: `LinkError` if the module imports more.
+    public convenience init(
+        _ module: Module, imports: GuestImports = .none, in world: WASI = WASI(),
+        limits: RunLimits = RunLimits(), onStart: @escaping (InterruptHandle) -> Void = { _ in }
+    ) throws(LinkError) {
+        try self.init(
+            module, imports: imports, in: world, limits: limits, startsOnce: true,
+            onStart: onStart)
+    }
+
+    /// - Parameter startsOnce: false if each run starts the guest itself.
+    init(
+        _ module: Module, imports: GuestImports, in world: WASI, limits: RunLimits,
+        startsOnce: Bool, onStart: @escaping (InterruptHandle) -> Void = { _ in }
+    ) throws(LinkError) {
+        self.module = module
+        self.imports = imports
+        self.world = world
+        prepared = try imports.linker().prepare(module)
+        func exports(_ name: Name) -> Bool { module.export(name)?.kind == .function }
+        kind = exports("_start") ? .command : exports("_initialize") ? .reactor : .plain
+        guard startsOnce else {
+            saved = nil
+            obstacle = nil
+            return
+        }
+        let preparation = Preparation(
+            module: module, world: world, limits: limits, onStart: onStart)
+        do throws(ForkObstacle) {
+            saved = try preparation.snapshot()
+            obstacle = nil
+        } catch {
+            saved = nil
+            obstacle = error
+        }
+    }
+
+    /// Whether a run in this world is a fork.
+    public func isForked(in world: WASI) -> Bool {
+        saved?.observed.agree(self.world, world) ?? false
+    }
+
+    /// Bytes of the saved state.
+    public var byteCount: Int { saved?.account.byteCount ?? 0 }
+
+    /// An instance as it is after its start; nil if runs in this world are not forks.
+    ///
+    /// - Parameter store: an empty store of the module's engine, with the `WASIGuest` of `world`.
+    /// - Throws: `ResourceError`, `EngineMismatch`.
+    public func fork(in store: Store, _ world: WASI) throws -> Instance? {
+        guard let saved, saved.observed.agree(self.world, world) else { return nil }
+        return try prepared.instantiate(from: saved.snapshot, in: store)
+    }
+
+    /// An instance before its start, and the functions that start it: they must run to their end,
+    /// in this order, before anything else is called.
+    ///
+    /// - Throws: `ResourceError`, `EngineMismatch`; `Trap` if an active segment does not fit, or the
+    ///   store's deadline or fuel is used up.
+    func instantiate(in store: Store) throws -> (Instance, starting: [Function]) {
+        let instance = try prepared.instantiateBeforeStart(in: store)
+        var functions: [Function] = []
+        if let start = instance.startFunction { functions.append(start) }
+        if kind == .reactor, let initialize = instance.function("_initialize") {
+            functions.append(initialize)
+        }
+        return (instance, functions)
+    }
+}

@@ -1,0 +1,72 @@
+import WasmInterpreter
+import WasmWASI
+import WasmdDigests
+
+/// What to run, and for whom.
+///
+/// ```swift
+/// var request = RunRequest(guest, of: module, in: world)
+/// request.caller = "10.0.0.7 GET /greet"
+/// let result = await runs.run(request, on: guests)
+/// ```
+public struct RunRequest {
+    public var guest: PreparedGuest
+    /// The SHA-256 of the module.
+    public var digest: SHA256.Digest
+    /// The scope of the module.
+    public var module: RunScope
+    /// The scope of the account, if there is one.
+    public var account: RunScope?
+    /// The export that is called.
+    public var function: Name = "_start"
+    public var arguments: [Value] = []
+    /// Everything that the guest can access, its streams included.
+    public var world: WASI
+    public var limits = RunLimits()
+    /// For records: who asked for the run.
+    public var caller = ""
+    /// Whether standard error goes to the log, instead of where `world` says.
+    public var logsErrors = true
+    /// What the result is to bring along; nil for nothing, which costs nothing.
+    public var observation: RunObservation?
+    /// Is given the store before the instance is made: for values under `HostKey`s.
+    public var prepareStore: ((Store) -> Void)?
+
+    public init(
+        _ guest: PreparedGuest, digest: SHA256.Digest, module: RunScope, in world: WASI = WASI()
+    ) {
+        self.guest = guest
+        self.digest = digest
+        self.module = module
+        self.world = world
+    }
+
+    /// A run of a module of a cache.
+    public init(_ guest: PreparedGuest, of module: CachedModule, in world: WASI = WASI()) {
+        self.init(guest, digest: module.digest, module: module.scope, in: world)
+    }
+}
+
+/// The end of a run.
+public struct RunResult {
+    public let outcome: RunOutcome
+    /// Nil if the run was refused: then `refusal` says why.
+    public let record: RunRecord?
+    public let refusal: RunRefusal?
+    /// What the function returned. References are valid while their store exists, which they keep.
+    public let values: [Value]
+    /// The error behind `failed`, `trapped` and `limit`: `Trap`, `ResourceError`, `WASISetupError`,
+    /// `CallError`, `NoSuchFunction`, or what `pause` threw.
+    public let error: (any Error)?
+    /// What `RunRequest.observation` asked for.
+    public let findings: RunFindings?
+}
+
+/// The module exports no function with the name that a run was to call.
+public struct NoSuchFunction: Error, Sendable, CustomStringConvertible {
+    public let name: Name
+
+    public var description: String {
+        "the module exports no function \"\(HarmlessText.text(name.utf8))\""
+    }
+}
