@@ -151,8 +151,9 @@ struct PollRequest {
             var (stream, _, event) = streams[index]
             let turn = stream.changes.turn
             streams[index].turn = turn
-            guard let ready = stream.readiness(isReading: event.type == .fdRead) else { continue }
+            guard let ready = stream.poll(isReading: event.type == .fdRead) else { continue }
             event.byteCount = UInt64(clamping: ready)
+            event.isHangup = stream.isHungUp
             events.append(event)
         }
         var now = Now(clock)

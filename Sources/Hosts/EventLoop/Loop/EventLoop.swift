@@ -157,6 +157,14 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         isCurrent ? body() : mailbox.send(.call(body))
     }
 
+    /// The same for owners that may outlive the loop: false, and `body` is not called, if no thread
+    /// runs it.
+    public func callOnLoop(_ body: @escaping @Sendable () -> Void) -> Bool {
+        guard thread.load(ordering: .relaxed) != 0 else { return false }
+        onLoop(body)
+        return true
+    }
+
     /// Calls `body` on the loop's thread, in a later turn.
     func later(_ body: @escaping @Sendable () -> Void) { mailbox.send(.call(body)) }
 
