@@ -31,7 +31,8 @@ extension Descriptor {
     ) throws(Errno) -> Transferred {
         guard isStream else { return .bytes(try write(vectors, caller.stopSignal)) }
         return try transferringAll(
-            vectors, after: done, isPatient: isPatientWriting, caller.stopSignal
+            vectors, after: done, isPatient: isPatientWriting,
+            failsAsAWhole: streamSocket != nil, caller.stopSignal
         ) { (vectors) throws(Errno) in try write(vectors) }
     }
 
@@ -128,9 +129,10 @@ extension Descriptor {
     /// - Parameters:
     ///   - before: bytes that the call moved before it waited.
     ///   - isPatient: whether the guest waits.
+    ///   - failsAsAWhole: whether an error is thrown although bytes were moved.
     func transferringAll(
         _ vectors: UnsafeBufferPointer<HostVector>, after before: Int,
-        isPatient: @autoclosure () -> Bool, _ stop: StopSignal,
+        isPatient: @autoclosure () -> Bool, failsAsAWhole: Bool = false, _ stop: StopSignal,
         _ transfer: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
     ) throws(Errno) -> Transferred {
         let limit = transferLimit
@@ -161,6 +163,7 @@ extension Descriptor {
                 done &+= count
                 rest.drop(count)
             } catch {
+                if failsAsAWhole { throw error }
                 break
             }
         }
