@@ -47,23 +47,21 @@ final class ClientProcess {
     }
 
     init(count: Int, path: String) throws {
-        var input: [Int32] = [-1, -1], output: [Int32] = [-1, -1]
-        pipe2(&input, O_CLOEXEC)
-        pipe2(&output, O_CLOEXEC)
-        commands = input[1]
-        answers = output[0]
+        let (input, output) = (try Kernel.makePipe(), try Kernel.makePipe())
+        commands = input.write
+        answers = output.read
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_adddup2(&actions, input[0], 0)
-        posix_spawn_file_actions_adddup2(&actions, output[1], 1)
-        var arguments: [UnsafeMutablePointer<CChar>?] =
-            ["measure-guests", "--clients", String(count), path].map { strdup($0) }
+        posix_spawn_file_actions_adddup2(&actions, input.read, 0)
+        posix_spawn_file_actions_adddup2(&actions, output.write, 1)
+        let words: [String] = ["measure-guests", "--clients", String(count), path]
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
         arguments.append(nil)
         let code = posix_spawn(&pid, "/proc/self/exe", &actions, nil, arguments, environ)
         for argument in arguments { free(argument) }
         posix_spawn_file_actions_destroy(&actions)
-        close(input[0])
-        close(output[1])
+        close(input.read)
+        close(output.write)
         guard code == 0 else { throw NotStarted(code: code) }
         _ = fcntl(answers, F_SETFL, O_NONBLOCK)
     }

@@ -230,7 +230,7 @@ final class Measurement: @unchecked Sendable {
         }
     }
 
-    private func check(_ name: String, _ value: Int, atMost limit: Int = .max, atLeast: Int = 0) {
+    private func check(_ name: String, _ value: Int, atMost limit: Int = .max, atLeast: Int = .min) {
         print("\(name): \(value)")
         if value > limit { failures.append("\(name): \(value) is more than \(limit)") }
         if value < atLeast { failures.append("\(name): \(value) is less than \(atLeast)") }
