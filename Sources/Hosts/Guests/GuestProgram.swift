@@ -76,16 +76,35 @@ public struct GuestProgram: Sendable {
         in world: WASI, limits: Limits = Limits(), on guests: GuestLoop,
         pause: () async throws -> Void = {}
     ) async -> Outcome {
+        let execution: Execution
+        do { execution = try begin(in: world, limits: limits) } catch { return .failed(error) }
+        return await finish(execution, on: guests, pause: pause)
+    }
+
+    /// Makes an instance for a run, in which nothing has run yet. `limits.time` begins now.
+    ///
+    /// A task that only finishes it takes less memory while the guest waits than one of `run`, which
+    /// keeps a world.
+    ///
+    /// - Throws: `ResourceError`, `WASISetupError`.
+    public func begin(in world: WASI, limits: Limits = Limits()) throws -> Execution {
+        let store = Store(engine: module.engine, limits: limits.store)
+        store.fuel = limits.fuel
+        store.deadline = limits.time.map { .now + $0 }
+        store.wasiGuest = try WASIGuest(world)
+        let instance =
+            try snapshot.map { try prepared.instantiate(from: $0, in: store) }
+            ?? prepared.instantiate(in: store)
+        guard let start = instance.function("_start") else { throw NoStartFunction() }
+        return try start.start()
+    }
+
+    /// Runs an execution of `begin`, from a task of the loop. Cancelling the task ends the run.
+    public func finish(
+        _ execution: Execution, on guests: GuestLoop, pause: () async throws -> Void = {}
+    ) async -> Outcome {
         do {
-            let store = Store(engine: module.engine, limits: limits.store)
-            store.fuel = limits.fuel
-            store.deadline = limits.time.map { .now + $0 }
-            store.wasiGuest = try WASIGuest(world)
-            let instance =
-                try snapshot.map { try prepared.instantiate(from: $0, in: store) }
-                ?? prepared.instantiate(in: store)
-            guard let start = instance.function("_start") else { throw NoStartFunction() }
-            _ = try await guests.finish(start.start(), pause: pause)
+            _ = try await guests.finish(execution, pause: pause)
             return .exited(0)
         } catch let exit as GuestExit {
             return .exited(exit.code)
