@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import WasmInterpreter
 import WasmSystem
@@ -11,7 +12,7 @@ import WasmdEventLoop
     @Test(arguments: [false, true])
     func everyByteArrives(isTCP: Bool) throws {
         let program = try socketProgram()
-        let bytes = noise(600_000)
+        let bytes = noise(300_000)
         let (received, code, most) = try onLoop { guests in
             let (near, source) = try guests.makeSocket(isTCP: isTCP)
             let (far, sink) = try guests.makeSocket(isTCP: isTCP)
@@ -195,6 +196,65 @@ import WasmdEventLoop
             }
             try peer.endSending()
             #expect(await run.value == 0)
+        }
+    }
+
+    /// An urgent byte is left out, and reading stops before it; what follows arrives all the same.
+    @Test func urgentBytesStopNothing() throws {
+        let received = try onLoop { guests in
+            let (socket, peer) = try guests.makeSocket(isTCP: true)
+            for round in 0..<3 as Range<UInt8> {
+                try await peer.send([round, round])
+                var urgent: UInt8 = 99
+                Glibc.send(peer.number, &urgent, 1, Int32(truncatingIfNeeded: MSG_OOB))
+                try await peer.send([round])
+            }
+            var received: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 100)
+            _ = try await guests.eventually {
+                while socket.poll(isReading: true) != nil {
+                    guard
+                        let count = buffer.withUnsafeMutableBytes({ try? socket.read(into: $0) })
+                    else { break }
+                    received += buffer[..<count]
+                }
+                return received.count >= 9
+            }
+            return received
+        }
+        #expect(received.filter { $0 != 99 } == [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    }
+
+    /// Sockets that are left when the loop ends, also those that still send, are closed with it.
+    @Test func socketsEndAfterTheLoop() throws {
+        var (left, peers): (KernelSocket?, [Int32]) = try onLoop { guests in
+            let (left, first) = try guests.makeSocket()
+            let (closing, second) = try guests.makeSocket()
+            let bytes = noise(100_000)
+            _ = bytes.withUnsafeBytes { try? closing.write($0) }
+            closing.close()
+            #expect(!closing.isClosed)
+            let peers = [first.number, second.number]
+            (first.number, second.number) = (-1, -1)
+            return (left, peers)
+        }
+        #expect(left?.isClosed == false)
+        left = nil
+        var buffer = [UInt8](repeating: 0, count: 200_000)
+        for peer in peers {
+            // The end, after some bytes of the second.
+            while try buffer.withUnsafeMutableBytes({ try Kernel.read(peer, $0) }) > 0 {}
+            try Kernel.close(peer)
+        }
+    }
+
+    @Test func socketsOfMessagesAreRefused() throws {
+        try onLoop { guests in
+            let made = Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+            #expect(throws: SystemError.opnotsupp) {
+                try KernelSocket(adopting: FileDescriptor(owning: made), on: guests)
+            }
+            #expect(guests.socketCount == 0)
         }
     }
 

@@ -42,11 +42,13 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
 
     /// Takes ownership of a connected stream socket, which is made nonblocking. On the loop's thread.
     ///
-    /// - Throws: `GuestSocketError` at the loop's limit; `SystemError` if it cannot be watched.
+    /// - Throws: `GuestSocketError` at the loop's limit; `SystemError` if it cannot be watched, or
+    ///   carries messages.
     public init(
         adopting descriptor: consuming FileDescriptor, _ limits: GuestSocketLimits = .init(),
         on guests: GuestLoop
     ) throws {
+        guard !Kernel.carriesMessages(descriptor.number) else { throw SystemError.opnotsupp }
         try guests.addSocket()
         let flags: FileFlags
         do {
@@ -110,8 +112,8 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
         let count = try receive { () throws(SystemError) in
             try unsafe Kernel.read(descriptor, buffer)
         }
-        // There is no more now, or it would have filled the buffer. The end is another event.
-        if count < buffer.count, count > 0, !hasEnd { mayRead = false }
+        // A short count does not say that there is no more: reading stops also at urgent bytes, and
+        // where descriptors were sent along.
         if count > 0 { wasUsed() }
         return count
     }
@@ -147,11 +149,11 @@ public final class KernelSocket: GuestSocket, @unchecked Sendable {
         guard guests.loop.isCurrent, state == .open, !isReadingShut else { return 0 }
         guard mayRead, !isHeldBack else { return nil }
         let count = Kernel.readableByteCount(descriptor)
-        if count == 0, !hasEnd {
-            mayRead = false
-            return nil
-        }
-        return Int(clamping: count)
+        if count > 0 || hasEnd { return Int(clamping: count) }
+        // Before an urgent byte none is counted.
+        if (try? Kernel.isReady(descriptor, isReading: true)) == true { return 1 }
+        mayRead = false
+        return nil
     }
 
     public override var isHungUp: Bool { hasHangup && !isHeldBack }

@@ -238,6 +238,10 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         thread.store(NativeStack.thread, ordering: .relaxed)
         defer {
             for watcher in watchers.elements { watcher.close() }
+            // What timers keep would otherwise keep the loop.
+            let unfired = timers
+            timers = SlotTable()
+            withExtendedLifetime(unfired) {}
             thread.store(0, ordering: .relaxed)
         }
         lastPoll = SystemClock.monotonic.now
