@@ -258,7 +258,8 @@ final class Measurement: @unchecked Sendable {
         }
     }
 
-    private func check(_ name: String, _ value: Int, atMost limit: Int = .max, atLeast: Int = .min) {
+    private func check(_ name: String, _ value: Int, atMost limit: Int = .max, atLeast: Int = .min)
+    {
         print("\(name): \(value)")
         if value > limit { failures.append("\(name): \(value) is more than \(limit)") }
         if value < atLeast { failures.append("\(name): \(value) is less than \(atLeast)") }

@@ -73,8 +73,8 @@ import WasmdEventLoop
         #expect(received == bytes)
     }
 
-    /// A guest that writes for ever waits, and its memory is bounded; the end of the peer is the error
-    /// of the next write.
+    /// A guest that writes for ever waits, and its memory is bounded; the end of the peer is the
+    /// error of the next write.
     @Test(arguments: [false, true])
     func aFullQueueSuspendsTheGuest(isReset: Bool) throws {
         let program = try socketProgram()
@@ -91,7 +91,8 @@ import WasmdEventLoop
             #expect(socket.queuedByteCount == 100_000)
             #expect(guests.loop.passCount - passes < 10)
             // It continues when there is room.
-            #expect(try await peer.receive(limit: 400_000) == Array(repeating: 0x78, count: 400_000))
+            #expect(
+                try await peer.receive(limit: 400_000) == Array(repeating: 0x78, count: 400_000))
             #expect(try await guests.eventually { socket.queuedByteCount > 32 << 10 })
             if isReset { try peer.reset() } else { peer.close() }
             let code = await run.value
@@ -116,7 +117,9 @@ import WasmdEventLoop
             try await guests.loop.sleep(for: .milliseconds(20))
             #expect(guests.queuedByteCount <= 300_000 + 8 * 16384)
             // Each goes on as its peer reads.
-            for (_, peer) in ends { #expect(try await peer.receive(limit: 400_000).count == 400_000) }
+            for (_, peer) in ends {
+                #expect(try await peer.receive(limit: 400_000).count == 400_000)
+            }
             for run in runs { run.cancel() }
             for run in runs { #expect(await run.value.trapCode == .interrupted) }
         }
@@ -184,7 +187,8 @@ import WasmdEventLoop
             limits.writableDelays = .milliseconds(20)...Duration.seconds(10)
             let (socket, peer) = try guests.makeSocket(limits)
             let run = guests.loop.spawn { [socket] in
-                await program.run(in: world("eager", [socket]), limits: quiet(), on: guests).exitCode
+                await program.run(in: world("eager", [socket]), limits: quiet(), on: guests)
+                    .exitCode
             }
             let passes = guests.loop.passCount
             try await guests.loop.sleep(for: .milliseconds(400))
