@@ -39,12 +39,15 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
     private(set) final var counted = 0
 
     init(_ limits: GuestSocketLimits, _ guests: GuestLoop) {
-        self.limits = limits
+        self.limits = limits.checked
         self.guests = guests
         damping = WriteDamping(limits.writableDelays)
     }
 
-    deinit { dampingTimer?.cancel() }
+    deinit {
+        // Elsewhere it fires, and finds nothing.
+        if guests.loop.isCurrent { dampingTimer?.cancel() }
+    }
 
     // MARK: Overridden
 

@@ -1,6 +1,6 @@
 /// The limits of a socket that is given to a guest.
 public struct GuestSocketLimits: Sendable {
-    /// From this number of queued bytes on, the paired socket is held back, and the guest is not told
+    /// From this number of queued bytes on, at least 1 and at most `queuedBytes`, the paired socket is held back, and the guest is not told
     /// that it may write; until half of them are sent.
     public var holdMark = 64 << 10
     /// The most queued bytes. A write of more waits, also with the flag `nonblock`.
@@ -13,6 +13,14 @@ public struct GuestSocketLimits: Sendable {
     public var writableDelays = Duration.milliseconds(50)...Duration.seconds(30)
 
     public init() {}
+
+    /// With a mark that the queue can reach and leave.
+    var checked: GuestSocketLimits {
+        var checked = self
+        checked.queuedBytes = max(queuedBytes, 1)
+        checked.holdMark = min(max(holdMark, 1), checked.queuedBytes)
+        return checked
+    }
 }
 
 /// A socket could not be given to a guest.
