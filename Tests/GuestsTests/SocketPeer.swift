@@ -86,7 +86,8 @@ extension GuestLoop {
         _ limits: GuestSocketLimits = .init(), isTCP: Bool = false
     ) throws -> (KernelSocket, SocketPeer) {
         let (near, far) = try isTCP ? Self.makeTCPPair() : Kernel.makeSocketPair()
-        var size: Int32 = 4096
+        // With smaller windows, TCP waits for acknowledgements that are delayed.
+        var size: Int32 = isTCP ? 32768 : 4096
         for number in [near, far] {
             setsockopt(number, SOL_SOCKET, SO_SNDBUF, &size, 4)
             setsockopt(number, SOL_SOCKET, SO_RCVBUF, &size, 4)
