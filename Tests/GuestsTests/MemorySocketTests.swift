@@ -111,6 +111,24 @@ import WasmdEventLoop
         }
     }
 
+    @Test func aNewPairReplacesTheFormerOne() throws {
+        try onLoop { guests in
+            let ends = (0..<3).map { _ in MemorySocket.makePair(on: guests) }
+            let (one, two, three) = (ends[0].0, ends[1].0, ends[2].0)
+            one.pair(with: two)
+            try await one.write([UInt8](repeating: 1, count: 70_000))
+            #expect(two.isHeldBack && !three.isHeldBack)
+            one.pair(with: three)
+            #expect(!two.isHeldBack && three.isHeldBack)
+            one.pair(with: one)
+            #expect(one.isHeldBack && !three.isHeldBack)
+            try await ends[0].1.write([7])
+            #expect(one.readableByteCount == nil)
+            #expect(try await ends[0].1.read().count > 32_768)
+            #expect(one.readableByteCount == 1)
+        }
+    }
+
     @Test func waitingCanBeCancelled() throws {
         try onLoop { guests in
             let (one, other) = MemorySocket.makePair(on: guests)

@@ -73,10 +73,18 @@ public class GuestSocket: StreamSocket, @unchecked Sendable {
     /// socket may be its own pair, for a guest that answers on the connection that it reads from.
     public final func pair(with other: GuestSocket) {
         guard guests.loop.isCurrent else { return }
-        let former = [counterpart, other.counterpart]
+        unpair()
+        other.unpair()
         counterpart = other
         other.counterpart = self
-        for socket in former { if let socket { guests.signal(socket.changes) } }
+    }
+
+    /// Nothing holds the socket or its former pair back.
+    private final func unpair() {
+        guard let former = counterpart else { return }
+        counterpart = nil
+        if former.counterpart === self { former.counterpart = nil }
+        for socket in [self, former] { guests.signal(socket.changes) }
     }
 
     /// Whether there is nothing to read because the paired socket's queue is above its mark.
