@@ -70,6 +70,23 @@ extension Kernel {
         return try retrying { unsafe sendmsg(descriptor, &message, options) }
     }
 
+    /// Receives bytes that can be received again: recv(2) with `MSG_PEEK`, without waiting.
+    public static func peek(
+        _ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer
+    ) throws(SystemError) -> Int {
+        let options =
+            Int32(truncatingIfNeeded: MSG_PEEK) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
+        return try retrying { unsafe recv(descriptor, buffer.baseAddress, buffer.count, options) }
+    }
+
+    /// Lets `close` reset the connection and drop what was not sent, so that the peer does not take
+    /// the end for a complete one: socket(7), `SO_LINGER` of 0 seconds.
+    public static func setResetsOnClose(_ descriptor: Int32) throws(SystemError) {
+        var value = linger(l_onoff: 1, l_linger: 0)
+        let size = socklen_t(MemoryLayout<linger>.size)
+        try retrying { unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &value, size) }
+    }
+
     private static func header(_ vectors: UnsafeBufferPointer<BufferVector>) -> msghdr {
         var message = unsafe msghdr()
         unsafe message.msg_iov = unsafe UnsafeMutablePointer(mutating: vectors.baseAddress)
