@@ -190,7 +190,8 @@ let package = Package(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
         .testTarget(
-            name: "wasmdTests", dependencies: ["wasmd", "WasmText", "WasmdDocuments", "WasmdStorage"],
+            name: "wasmdTests",
+            dependencies: ["wasmd", "WasmText", "WasmdDocuments", "WasmdStorage"],
             path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -70,7 +70,9 @@ func writes() throws {
     let began = now()
     let total = try loop.run { loop in
         var running: [LoopTask<Int>] = []
-        for task in 0..<tasks { running.append(loop.spawn(writer(store, task, value, until: began + duration))) }
+        for task in 0..<tasks {
+            running.append(loop.spawn(writer(store, task, value, until: began + duration)))
+        }
         var total = 0
         for task in running { total += await task.value }
         return total
@@ -104,7 +106,9 @@ func open() throws {
     let store = try Store(folder: folder)
     let seconds = now() - began
     let count = store.statistics.records
-    print("\(count) records, \(seconds) s, \((memory() - before) / max(count, 1)) bytes each, peak \(CurrentProcess.peakMemory ?? 0) KiB")
+    print(
+        "\(count) records, \(seconds) s, \((memory() - before) / max(count, 1)) bytes each, peak \(CurrentProcess.peakMemory ?? 0) KiB"
+    )
     print(store.report)
 }
 
@@ -118,7 +122,9 @@ func reads() throws {
         var found = 0
         while now() - began < Double(number(3, 3)) {
             for _ in 0..<100 {
-                if try await store.get(key(done &* 7919 % max(count, 1)), on: loop) != nil { found += 1 }
+                if try await store.get(key(done &* 7919 % max(count, 1)), on: loop) != nil {
+                    found += 1
+                }
                 done += 1
             }
         }

@@ -59,7 +59,9 @@ import Testing
     /// Ascending keys fill their pages.
     @Test func ascendingKeysFillPages() {
         var index = Index()
-        for number in 0..<20_000 { index.set(Array(String(1_000_000 + number).utf8), location(number)) }
+        for number in 0..<20_000 {
+            index.set(Array(String(1_000_000 + number).utf8), location(number))
+        }
         // 2 for the slot, 2 for the size, 24 for the location, 7 for the key.
         #expect(index.shape.pages < 20_000 * 35 / 4096 * 11 / 10)
         #expect(index.shape.depth <= 3)

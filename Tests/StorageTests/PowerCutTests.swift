@@ -10,9 +10,10 @@ import WasmdDigests
     typealias Content = [[UInt8]: [UInt8]]
 
     /// How many states are tried; more by hand.
-    static let stateLimit = CurrentProcess.variable("WASMD_POWER_CUTS").flatMap {
-        Int(String(decoding: $0, as: UTF8.self))
-    } ?? 1500
+    static let stateLimit =
+        CurrentProcess.variable("WASMD_POWER_CUTS").flatMap {
+            Int(String(decoding: $0, as: UTF8.self))
+        } ?? 1500
 
     /// What a store had after each transaction, by version.
     struct History: Sendable {
@@ -206,7 +207,8 @@ import WasmdDigests
             }
             store.close()
             // Before the first mark of the second run, what was acknowledged in the first counts.
-            let all = contents.filter { $0.version <= opened } + later.contents(from: start).dropFirst()
+            let all =
+                contents.filter { $0.version <= opened } + later.contents(from: start).dropFirst()
             try Self.tryStates(
                 second.events, from: state, all, seed: turn, limit: 20,
                 acknowledgedBefore: acknowledged
@@ -231,7 +233,8 @@ import WasmdDigests
         }
         store.close()
         var tried = 0
-        try Self.tryStates(disk.events, [], seed: 5, limit: Self.stateLimit / 4) { state, _, place in
+        try Self.tryStates(disk.events, [], seed: 5, limit: Self.stateLimit / 4) {
+            state, _, place in
             let store = try Store(folder: [], Self.options(), MemoryDisk(state))
             tried += 1
             for key in store.snapshot().keys() {

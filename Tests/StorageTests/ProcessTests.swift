@@ -8,9 +8,10 @@ import WasmdDigests
 /// Real files and processes.
 @Suite(.serialized) struct ProcessTests {
     /// How often a writer is killed; more by hand.
-    static let kills = CurrentProcess.variable("WASMD_KILLS").flatMap {
-        Int(String(decoding: $0, as: UTF8.self))
-    } ?? 50
+    static let kills =
+        CurrentProcess.variable("WASMD_KILLS").flatMap {
+            Int(String(decoding: $0, as: UTF8.self))
+        } ?? 50
 
     func value(_ thread: Int, _ index: Int) -> [UInt8] {
         let size = (index &* 7919 &+ thread &* 104_729) % 3000
@@ -139,7 +140,9 @@ import WasmdDigests
         #expect(store.writeFailure == .readOnly(.disk(.rofs)))
         var transaction = Transaction()
         transaction.put([1], [1])
-        #expect(throws: StorageError.readOnly(.disk(.rofs))) { try store.commitBlocking(transaction) }
+        #expect(throws: StorageError.readOnly(.disk(.rofs))) {
+            try store.commitBlocking(transaction)
+        }
         #expect(throws: StorageError.readOnly(.disk(.rofs))) { try store.blobs.put([1]) }
         #expect(try store.getBlocking(Array("fill/3".utf8))?.value.count == 20_000)
         store.close()

@@ -109,7 +109,9 @@ import WasmdStorage
         #expect(throws: UsageError.missingOperand("ACTION", .data)) { try refused() }
         #expect(throws: UsageError.missingOperand("FOLDER", .data)) { try refused("verify") }
         #expect(throws: UsageError.missingOperand("TARGET", .data)) { try refused("backup", "a") }
-        #expect(throws: UsageError.unexpectedOperand("b", .data)) { try refused("verify", "a", "b") }
+        #expect(throws: UsageError.unexpectedOperand("b", .data)) {
+            try refused("verify", "a", "b")
+        }
         #expect(throws: UsageError.unknownAction("verfy", suggestion: "verify")) {
             try refused("verfy", "a")
         }

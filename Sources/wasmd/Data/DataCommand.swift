@@ -120,7 +120,9 @@ final class DataProgress {
         guard now &- last > Self.interval else { return }
         last = now
         isThere = true
-        let amount = total > 0 ? "\(done.multipliedReportingOverflow(by: 100).partialValue / total) %" : grouped(done)
+        let amount =
+            total > 0
+            ? "\(done.multipliedReportingOverflow(by: 100).partialValue / total) %" : grouped(done)
         _ = writeAll(Array("\r\u{1b}[K\(folder): \(amount)".utf8), to: Kernel.standardError)
     }
 

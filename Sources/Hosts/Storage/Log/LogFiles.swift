@@ -69,9 +69,13 @@ final class DataFolder: Sendable {
             file = OpenFile(owning: opened, files)
             isWritable = false
         }
-        guard try reading(path + "/lock", { () throws(SystemError) in
-            try files.tryLock(file.descriptor)
-        }) else {
+        guard
+            try reading(
+                path + "/lock",
+                { () throws(SystemError) in
+                    try files.tryLock(file.descriptor)
+                })
+        else {
             throw .held(folder: path, process: holder(file))
         }
         if isWritable {

@@ -217,7 +217,8 @@ public final class Store: Sendable {
     public func snapshot() -> Snapshot {
         core.state.withLock { state in
             Snapshot(
-                index: state.records.index, digests: state.records.digests, segments: state.segments,
+                index: state.records.index, digests: state.records.digests,
+                segments: state.segments,
                 version: state.lastSequence)
         }
     }
