@@ -17,7 +17,7 @@ let package = Package(
             name: "WasmdHostRooms",
             targets: [
                 "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
-                "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests",
+                "WasmdHTTPServer", "WasmdHTTPClient", "WasmdGuests", "WasmdStorage",
             ]),
     ],
     targets: [
@@ -71,6 +71,12 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
+            name: "WasmdStorage", dependencies: ["WasmSystem", "WasmdDigests", "WasmdEventLoop"],
+            path: "Sources/Hosts/Storage",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
             name: "WasmdGuests",
             dependencies: [
                 "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
@@ -103,6 +109,7 @@ let package = Package(
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdPrograms",
+                "WasmdStorage",
             ],
             path: "Sources/wasmd"),
 
@@ -175,11 +182,22 @@ let package = Package(
                 "confinement-probe",
             ],
             path: "Tests/HTTPClientTests"),
+        // A process that is killed while it writes, for the tests of the store.
+        .executableTarget(
+            name: "storage-probe", dependencies: ["WasmSystem", "WasmdStorage"],
+            path: "Tests/StorageProbe", swiftSettings: [.strictMemorySafety()]),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: [
+                "WasmSystem", "WasmdDigests", "WasmdEventLoop", "WasmdStorage", "storage-probe",
+            ],
+            path: "Tests/StorageTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
         .testTarget(
-            name: "wasmdTests", dependencies: ["wasmd", "WasmText", "WasmdDocuments"],
+            name: "wasmdTests",
+            dependencies: ["wasmd", "WasmText", "WasmdDocuments", "WasmdStorage"],
             path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -27,6 +27,11 @@ let package = Package(
                 .product(name: "WasmdRooms", package: "wasmd"),
                 .product(name: "WasmdHostRooms", package: "wasmd"),
             ], path: "guests", exclude: ["guest.c", "guest.wasm", "build", "measure-copying"]),
+        // What the store writes, reads and takes.
+        .executableTarget(
+            name: "measure-storage",
+            dependencies: [.product(name: "WasmdHostRooms", package: "wasmd")], path: "storage",
+            exclude: ["measure", "peer.py"]),
         // What calls between Swift and guests cost.
         .executableTarget(
             name: "measure-embedding", dependencies: [.product(name: "Wasmd", package: "wasmd")],

@@ -55,6 +55,8 @@ enum Main {
             return try RunCommand(RunOptions(arguments)).perform(console)
         case .serve:
             return try ServeCommand(arguments).perform(console)
+        case .data:
+            return try DataCommand(arguments).perform(console)
         case .validate:
             return try ValidateCommand(arguments).perform(console)
         case .inspect:

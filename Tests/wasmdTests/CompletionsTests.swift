@@ -38,6 +38,8 @@ import Testing
         #expect(try complete("run", "--features", "wasm") == ["wasm1", "wasm2", "wasm3"])
         #expect(try complete("help", "ex") == ["explore"])
         #expect(try complete("completions", "") == ["bash", "zsh", "fish"])
+        #expect(try complete("data", "") == ["verify", "compact", "backup", "restore"])
+        #expect(try complete("data", "verify", "/et").contains("/etc"))
     }
 
     @Test func bashCompletesWhatFollowsALetter() throws {

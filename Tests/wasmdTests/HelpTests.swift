@@ -44,6 +44,7 @@ import Testing
                 Commands:
                   run          Run a WebAssembly program
                   serve        Serve WebAssembly programs over HTTP
+                  data         Check, compact, back up and restore a data folder
                   validate     Check that modules are valid
                   inspect      Show what a module consists of
                   explore      Show wasm beside the register code it becomes

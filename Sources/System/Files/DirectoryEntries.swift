@@ -56,7 +56,15 @@ extension Kernel {
     public static func names(
         inFolder path: UnsafePointer<CChar>
     ) throws(SystemError) -> [[UInt8]] {
-        let folder = unsafe FileDescriptor(owning: try open(path, [.directory]))
+        try unsafe names(inFolder: workingFolder, path)
+    }
+
+    /// The names in the folder at `path`, relative to `directory`, except `.` and `..`, in no
+    /// particular order.
+    public static func names(
+        inFolder directory: Int32, _ path: UnsafePointer<CChar>
+    ) throws(SystemError) -> [[UInt8]] {
+        let folder = unsafe FileDescriptor(owning: try open(in: directory, path, [.directory]))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 << 10, alignment: 8)
         defer { unsafe buffer.deallocate() }
         var names: [[UInt8]] = []

@@ -34,6 +34,15 @@ public enum Bytes {
         unsafe memcmp(first, second, count) == 0
     }
 
+    /// The order of `count` bytes as unsigned numbers: negative, 0 or positive. memcmp(3).
+    @inlinable
+    @inline(__always)
+    public static func compare(
+        _ first: UnsafeRawPointer, _ second: UnsafeRawPointer, _ count: Int
+    ) -> Int32 {
+        unsafe memcmp(first, second, count)
+    }
+
     /// The distance to the first byte with the value; nil if none of `count` bytes has it:
     /// memchr(3).
     @inlinable

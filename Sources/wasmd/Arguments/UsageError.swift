@@ -15,6 +15,8 @@ enum UsageError: Error, Equatable {
     case invalidValue(String, of: String, expected: String, Command.Verb)
     case unknownFeature(String, suggestion: String?, Command.Verb)
     case unknownShell(String, suggestion: String?)
+    /// The action of `wasmd data`.
+    case unknownAction(String, suggestion: String?)
     case unknownFunction(String, file: String, suggestion: String?)
     /// `--invoke` names nothing that the module exports.
     case unknownExport(String, file: String, functions: [String], suggestion: String?)
@@ -62,6 +64,8 @@ extension UsageError {
             "unknown feature '\(name)'.\(didYouMean(suggestion))"
         case .unknownShell(let name, let suggestion):
             "unknown shell '\(name)'.\(didYouMean(suggestion))"
+        case .unknownAction(let name, let suggestion):
+            "unknown action '\(printable(name))'.\(didYouMean(suggestion))"
         case .unknownFunction(let name, let file, let suggestion):
             "\(file): no function '\(printable(name))'.\(didYouMean(suggestion))"
         case .unknownExport(let name, let file, _, let suggestion):
@@ -101,6 +105,8 @@ extension UsageError {
                 .map { "  \($0)" }).joined(separator: "\n")
         case .unknownShell:
             "Shells: " + Shell.allCases.map(\.rawValue).joined(separator: ", ")
+        case .unknownAction:
+            "Actions: " + DataCommand.Action.words.joined(separator: ", ")
         case .unknownFunction(_, let file, _):
             "Try 'wasmd inspect \(shellQuoted(file))' for its exports."
         case .noEntryPoint(let file, let functions, let arguments):

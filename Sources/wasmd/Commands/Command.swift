@@ -6,7 +6,8 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions, version, help
+        case run, serve, data, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions
+        case version, help
     }
 
     let verb: Verb
@@ -126,7 +127,7 @@ enum Completion: Sendable, Equatable {
     static let script = files(["wast"])
 
     enum WordList: Sendable, Equatable {
-        case verbs, shells, features, unknownImports, sandbox
+        case verbs, shells, features, unknownImports, sandbox, dataActions
     }
 }
 
@@ -139,6 +140,7 @@ extension Completion.WordList {
         case .features: FeatureList.words
         case .unknownImports: UnknownImports.words
         case .sandbox: Sandbox.words
+        case .dataActions: DataCommand.Action.words
         }
     }
 }

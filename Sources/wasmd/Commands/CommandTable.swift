@@ -11,6 +11,7 @@ extension Command {
         switch verb {
         case .run: run
         case .serve: serve
+        case .data: data
         case .validate: validate
         case .inspect: inspect
         case .explore: explore
@@ -88,6 +89,30 @@ extension Command {
             ("wasmd serve hello.wasm", "at http://127.0.0.1:8080/"),
             ("wasmd serve site", "the programs and files of a folder"),
             ("wasmd serve --listen 0.0.0.0:80 --dir data app.wasm", "for others, with a folder"),
+        ])
+
+    static let data = Command(
+        verb: .data,
+        summary: "Check, compact, back up and restore a data folder",
+        operands: [
+            CommandOperand("ACTION", .one, .word(.dataActions)),
+            CommandOperand("FOLDER", .one, .folder),
+            CommandOperand("TARGET", .optional, .folder),
+        ],
+        options: [.json, .help],
+        notes: [
+            "verify FOLDER reads everything and compares all checksums; it changes nothing. compact "
+                + "FOLDER removes old values and blobs without a record. backup FOLDER TARGET "
+                + "copies what is stored into the new folder TARGET, which is a data folder by "
+                + "itself. restore BACKUP FOLDER copies a backup into the new folder FOLDER.",
+            "verify and backup may be used while a server has the folder open, the others may not.",
+            "Prints what is damaged or missing, with the file and the place, and ends with 1 then; "
+                + "what is whole is copied all the same.",
+        ],
+        examples: [
+            ("wasmd data verify wasmd-data", "is everything there?"),
+            ("wasmd data backup wasmd-data /backups/monday", "a copy"),
+            ("wasmd data restore /backups/monday wasmd-data", "and back"),
         ])
 
     static let validate = Command(

@@ -53,11 +53,20 @@ enum BashCompletion {
         lines += [
             "        case \"$word\" in",
             "        -*) \(reply(words: command.options.map(\.flag))) ;;",
-            "        *) \(reply(command.operands.first?.completion ?? .nothing)) ;;",
+            "        *) \(operands(of: command)) ;;",
             "        esac",
             "        ;;",
         ]
         return lines
+    }
+
+    /// Completes operands. Where the first is one of a few words, those after it are completed by
+    /// the second one's rule.
+    private static func operands(of command: Command) -> String {
+        let first = command.operands.first?.completion ?? .nothing
+        guard case .word = first, command.operands.count > 1 else { return reply(first) }
+        return "if [ \"$COMP_CWORD\" -gt 2 ]; then \(reply(command.operands[1].completion)); "
+            + "else \(reply(first)); fi"
     }
 
     /// `--output|-o`

@@ -1,0 +1,26 @@
+import WasmdDigests
+
+/// A store that is only read: also one that another process has open.
+///
+/// That is sound: files of the log are only added to, a frame that is being written is not whole
+/// yet, and files that are removed meanwhile stay readable.
+struct StoreView {
+    let folder: DataFolder
+    let report: RecoveryReport
+    let snapshot: Snapshot
+    /// The blobs that records reference.
+    let referenced: Set<SHA256.Digest>
+
+    init(
+        _ path: [UInt8], _ files: any FileLayer, _ progress: (Int, Int) -> Void
+    ) throws(StorageError) {
+        folder = try DataFolder(path, creates: false, locks: false, files)
+        var recovery = Recovery(folder, writes: false)
+        try recovery.run(progress)
+        report = recovery.report
+        snapshot = Snapshot(
+            index: recovery.records.index, digests: recovery.records.digests,
+            segments: recovery.segments, version: recovery.lastSequence)
+        referenced = Set(recovery.records.digests.values.joined())
+    }
+}

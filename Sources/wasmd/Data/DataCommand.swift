@@ -1,0 +1,134 @@
+import WasmSystem
+import WasmText
+import WasmdStorage
+
+/// `wasmd data`: checks, compacts and copies data folders.
+struct DataCommand {
+    enum Action: String, CaseIterable {
+        case verify, compact, backup, restore
+
+        static let words = allCases.map(\.rawValue)
+    }
+
+    private let action: Action
+    /// What is read.
+    private let folder: Word
+    /// Where a copy goes.
+    private let target: Word?
+    private let printsJSON: Bool
+
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        let words = arguments.words
+        guard let first = words.first else { throw .missingOperand("ACTION", .data) }
+        guard let action = Action(rawValue: first.text) else {
+            throw .unknownAction(
+                first.text, suggestion: Suggestion.best(for: first.text, in: Action.words))
+        }
+        guard words.count > 1 else { throw .missingOperand("FOLDER", .data) }
+        self.action = action
+        folder = words[1]
+        switch action {
+        case .verify, .compact:
+            guard words.count == 2 else { throw .unexpectedOperand(words[2].text, .data) }
+            target = nil
+        case .backup, .restore:
+            guard words.count > 2 else { throw .missingOperand("TARGET", .data) }
+            target = words[2]
+        }
+        printsJSON = arguments.has(.json)
+    }
+
+    /// Does it, and returns the exit code.
+    func perform(_ console: Console) -> Int32 {
+        let progress = DataProgress(folder)
+        do throws(StorageError) {
+            let report = try report(progress)
+            progress.end()
+            console.output.write(printsJSON ? report.json.text + "\n" : report.text)
+            return report.isSound ? ExitCode.success : ExitCode.refused
+        } catch {
+            progress.end()
+            if printsJSON {
+                let document = JSON.object(
+                    ("action", .string(action.rawValue)), ("folder", .string(folder.text)),
+                    ("error", Refusal(storage: error, folder: folder.text).json))
+                console.output.writeLine(document.text)
+            } else {
+                console.complain(Refusal(storage: error, folder: folder.text).text)
+            }
+            return ExitCode.refused
+        }
+    }
+
+    private func report(_ progress: DataProgress) throws(StorageError) -> DataReport {
+        switch action {
+        case .verify:
+            return .verified(
+                folder.text, try Store.verify(folder: folder.bytes, progress: progress.show))
+        case .backup, .restore:
+            let target = target ?? Word("")
+            let copied = try Store.copy(
+                folder: folder.bytes, to: target.bytes, progress: progress.show)
+            return .copied(action, folder.text, target.text, copied)
+        case .compact:
+            var options = Store.Options()
+            options.creates = false
+            options.compactsAutomatically = false
+            let store = try Store(folder: folder.bytes, options)
+            defer { store.close() }
+            if let failure = store.writeFailure { throw failure }
+            let removed = try store.blobs.collectGarbage()
+            let saved = try store.compact(progress: progress.show)
+            return .compacted(
+                folder.text, store.report, saved: saved, blobs: removed, store.statistics)
+        }
+    }
+}
+
+extension Refusal {
+    /// An error of a store as text, with the next step.
+    init(storage error: StorageError, folder: String) {
+        let hint: String? =
+            switch error {
+            case .held: "Stop that process first, or use 'verify' or 'backup', which only read."
+            case .noStore: "The folder of a server's data is the one that its --data names."
+            case .targetNotEmpty: "Name a folder that does not exist yet."
+            case .unknownVersion: "A newer version of wasmd may know it."
+            case .full: "Make room on the disk; nothing that was stored is changed."
+            default: nil
+            }
+        self.init(file: folder, reason: printable(error.description), hint: hint)
+    }
+}
+
+/// A line on a terminal that says how far a long action is.
+final class DataProgress {
+    private let folder: String
+    private let isShown = Kernel.isTerminal(Kernel.standardError)
+    private var last: UInt64 = 0
+    private var isThere = false
+
+    /// Nanoseconds between two lines.
+    private static let interval: UInt64 = 100_000_000
+
+    init(_ folder: Word) { self.folder = printable(folder.text) }
+
+    /// - Parameter total: 0 if it is not known.
+    func show(_ done: Int, _ total: Int) {
+        guard isShown else { return }
+        let now = SystemClock.monotonic.now
+        guard now &- last > Self.interval else { return }
+        last = now
+        isThere = true
+        let amount =
+            total > 0
+            ? "\(done.multipliedReportingOverflow(by: 100).partialValue / total) %" : grouped(done)
+        _ = writeAll(Array("\r\u{1b}[K\(folder): \(amount)".utf8), to: Kernel.standardError)
+    }
+
+    /// Removes the line.
+    func end() {
+        if isThere { _ = writeAll(Array("\r\u{1b}[K".utf8), to: Kernel.standardError) }
+        isThere = false
+    }
+}
