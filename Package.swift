@@ -95,6 +95,12 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdOperation", dependencies: ["WasmSystem", "WasmdDocuments"],
+            path: "Sources/Hosts/Operation",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -171,6 +177,10 @@ let package = Package(
                 "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdPrograms",
             ],
             path: "Tests/ProgramsTests"),
+        .testTarget(
+            name: "OperationTests",
+            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdOperation"],
+            path: "Tests/OperationTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

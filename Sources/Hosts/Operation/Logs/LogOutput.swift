@@ -1,0 +1,112 @@
+import Synchronization
+import WasmSystem
+
+/// Where log lines go: a descriptor, written to by a thread of its own, so that a slow reader (a
+/// terminal, a pipe, a full disk) holds nobody up.
+///
+/// Lines wait in a buffer. When it is full, lines are dropped, and a line says later how many. Before
+/// `start()` and after `finish()` lines are written by the caller.
+public final class LogOutput: Sendable {
+    private struct State: Sendable {
+        var waiting: [UInt8] = []
+        var dropped = 0
+        var descriptor: Int32
+        /// Whether the thread takes what waits.
+        var isStarted = false
+        var isWriting = false
+    }
+
+    private let capacity: Int
+    private let state: Mutex<State>
+    /// Advances when the thread has something to do.
+    private let turn = WordCell()
+
+    /// - Parameters:
+    ///   - descriptor: stays the caller's, and must stay open.
+    ///   - capacity: how many bytes wait at most.
+    public init(_ descriptor: Int32, capacity: Int = 1 << 20) {
+        state = Mutex(State(descriptor: descriptor))
+        self.capacity = capacity
+    }
+
+    /// Starts the thread. To be called after the process has restricted itself: Landlock binds only
+    /// the threads that are made later.
+    public func start() {
+        let isFirst = state.withLock { state in
+            defer { state.isStarted = true }
+            return !state.isStarted
+        }
+        guard isFirst else { return }
+        let options = SystemThread.Options(takesSignals: false, stackByteCount: 256 << 10)
+        if !SystemThread.startDetached(options, { self.run() }) {
+            state.withLock { $0.isStarted = false }
+        }
+    }
+
+    /// Adds a line with its end.
+    public func write(_ line: [UInt8]) {
+        let descriptor: Int32? = state.withLock { state in
+            guard state.isStarted else { return state.descriptor }
+            if state.waiting.count + line.count > capacity {
+                state.dropped += 1
+            } else {
+                state.waiting += line
+            }
+            return nil
+        }
+        if let descriptor {
+            Self.write(line, to: descriptor)
+        } else {
+            turn.advance()
+        }
+    }
+
+    /// Writes to another descriptor from now on: after a log file was moved away.
+    public func replaceDescriptor(by new: Int32) { state.withLock { $0.descriptor = new } }
+
+    /// Waits until everything is written, for at most this time, and ends the thread.
+    public func finish(within time: Duration = .seconds(1)) {
+        let end = ContinuousClock.now + time
+        while state.withLock({ $0.isStarted && ($0.isWriting || !$0.waiting.isEmpty) }),
+            ContinuousClock.now < end
+        {
+            SystemClock.sleep(until: SystemClock.monotonic.now + 1_000_000)
+        }
+        state.withLock { $0.isStarted = false }
+        turn.advance()
+    }
+
+    private func run() {
+        while true {
+            let number = turn.value
+            let work: (lines: [UInt8], descriptor: Int32)? = state.withLock { state in
+                state.isWriting = false
+                guard state.isStarted else { return nil }
+                var lines = state.waiting
+                state.waiting = []
+                if state.dropped > 0 {
+                    let note = "wasmd: the log was read too slowly; lost lines: \(state.dropped)\n"
+                    lines += Array(note.utf8)
+                    state.dropped = 0
+                }
+                state.isWriting = !lines.isEmpty
+                return (lines, state.descriptor)
+            }
+            guard let work else { return }
+            if work.lines.isEmpty {
+                turn.wait(while: number, nanoseconds: nil)
+            } else {
+                Self.write(work.lines, to: work.descriptor)
+            }
+        }
+    }
+
+    /// What cannot be written is lost: there is nobody to tell.
+    private static func write(_ lines: [UInt8], to descriptor: Int32) {
+        unsafe lines.withUnsafeBytes { bytes in
+            try? Signals.withoutWriteSignals { () throws(SystemError) in
+                try unsafe Kernel.writeAll(descriptor, bytes)
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import Testing
+import WasmSystem
+import WasmdDocuments
+import WasmdOperation
+
+@Suite struct LogTests {
+    /// What is logged, line by line.
+    private func lines(
+        _ form: Log.Form, _ body: (Log) -> Void
+    ) throws -> [String] {
+        let (reader, writer) = try Kernel.makePipe()
+        defer { try? Kernel.close(reader) }
+        let output = LogOutput(writer)
+        let log = Log(output, form: form)
+        output.start()
+        body(log)
+        output.finish()
+        try Kernel.close(writer)
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = try buffer.withUnsafeMutableBytes { try Kernel.read(reader, $0) }
+            if count == 0 { break }
+            bytes += buffer[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    @Test func text() throws {
+        let lines = try lines(.text) { log in
+            log.write(.debug, "unseen")
+            log.write(
+                .information, "a\nb\u{202e}",
+                ["x": "plain", "y": "two words", "z": .integer(3), "q": "\"\u{1b}[31m"])
+        }
+        #expect(lines.count == 1)
+        #expect(
+            lines.first?.dropFirst(24)
+                == #" INFO a\u{a}b\u{202e} x=plain y="two words" z=3 q="\"\u{1b}[31m""#)
+    }
+
+    @Test func json() throws {
+        let lines = try lines(.json) { log in
+            log.level = .warning
+            log.write(.information, "unseen")
+            log.write(.error, "a\n\"", ["code": .integer(500)])
+        }
+        #expect(lines.count == 1)
+        let document = try JSONReader.read(Array((lines.first ?? "").utf8))
+        #expect(document["message"] == "a\n\"" && document["code"] == .integer(500))
+        #expect(document["level"] == "error")
+    }
+
+    /// Nobody reads the pipe: lines are dropped, and nobody waits.
+    @Test func slowReader() throws {
+        let (reader, writer) = try Kernel.makePipe()
+        defer {
+            try? Kernel.close(reader)
+            try? Kernel.close(writer)
+        }
+        let output = LogOutput(writer, capacity: 100_000)
+        output.start()
+        for _ in 0..<1000 { output.write([UInt8](repeating: 0x78, count: 999) + [0x0a]) }
+        output.finish(within: .milliseconds(10))
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        #expect(try buffer.withUnsafeMutableBytes { try Kernel.read(reader, $0) } > 0)
+    }
+
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999_999_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000_000_000, "2000-02-29T00:00:00.000Z"),
+            (1_795_867_200_123_000_000, "2026-11-28T12:00:00.123Z"),
+            (4_107_542_399_000_000_000, "2100-02-28T23:59:59.000Z"),
+            (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000Z"),
+        ] as [(UInt64, String)])
+    func timestamps(nanoseconds: UInt64, text: String) {
+        #expect(Timestamp(nanoseconds: nanoseconds).description == text)
+    }
+}
