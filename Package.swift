@@ -88,8 +88,8 @@ let package = Package(
         .target(
             name: "WasmdPrograms",
             dependencies: [
-                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop", "WasmdGuests",
-                "WasmdHTTP", "WasmdHTTPServer",
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
+                "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer",
             ],
             path: "Sources/Hosts/Programs",
             swiftSettings: [
@@ -114,8 +114,8 @@ let package = Package(
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdPrograms",
-                "WasmdStorage",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdOperation",
+                "WasmdPrograms", "WasmdStorage",
             ],
             path: "Sources/wasmd"),
 

@@ -50,6 +50,16 @@ enum ServePrograms {
         try module("(call $say (i32.const 1024) (i32.const \(text.utf8.count)))", data(text))
     }
 
+    /// Writes a text to standard error.
+    static func complaining(_ text: String) throws -> [UInt8] {
+        try module(
+            """
+            (i32.store (i32.const 0) (i32.const 1024))
+            (i32.store (i32.const 4) (i32.const \(text.utf8.count)))
+            (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+            """, data(text))
+    }
+
     /// Prints its environment, NUL after each variable.
     static func environment() throws -> [UInt8] {
         try module(printEnvironment)

@@ -127,7 +127,7 @@ import Testing
 
     @Test func aClientThatGoesAwayEndsTheRun() throws {
         let server = try serve(
-            ServePrograms.echo(), "--max-requests", "1", "--timeout", "1h", "--max-body", "1GiB")
+            ServePrograms.echo(), "--max-requests", "1", "--max-waiting", "0", "--timeout", "1h", "--max-body", "1GiB")
         let socket = try server.connect()
         ServerProcess.send(
             socket,
@@ -143,19 +143,32 @@ import Testing
         #expect(status == 200)
     }
 
+    /// Lines that a program writes to standard error have the number of its run.
+    @Test func linesOfStandardErrorAreLogged() throws {
+        let server = try serve(ServePrograms.complaining("one\ntwo\u{1b}[31m\nthree"))
+        #expect(try server.get("/").status == 200)
+        #expect(server.waits(for: "] three\n"))
+        let lines = server.messages.split(separator: "\n").filter { $0.hasPrefix("wasmd: [") }
+        #expect(lines.map { $0.split(separator: " ", maxSplits: 2)[2] } == [
+            "one", "two\\x1b[31m", "three",
+        ])
+        #expect(Set(lines.map { $0.split(separator: " ")[1] }).count == 1)
+    }
+
     // MARK: Responses
 
     @Test func statusesOfFailures() throws {
         let trapped = try serve(ServePrograms.trapping())
         #expect(try trapped.get("/x").status == 500)
-        #expect(trapped.messages.contains("GET /x: trap: "))
+        #expect(trapped.waits(for: "GET /x: trap: "))
         #expect(try serve(ServePrograms.exiting(3)).get("/").status == 500)
         #expect(try serve(ServePrograms.endless(), "--timeout", "100ms").get("/").status == 504)
         #expect(try serve(ServePrograms.endless(), "--fuel", "1000").get("/").status == 500)
         let malformed = try serve(ServePrograms.saying("Status: x\nContent-Type: a/b\n\n"))
         #expect(try malformed.get("/").status == 502)
-        #expect(malformed.messages.contains("malformed header of the output: status"))
-        let busy = try serve(ServePrograms.sleeping(milliseconds: 60_000), "--max-requests", "1")
+        #expect(malformed.waits(for: "malformed header of the output: status"))
+        let busy = try serve(
+            ServePrograms.sleeping(milliseconds: 60_000), "--max-requests", "1", "--max-waiting", "0")
         let socket = try busy.connect()
         defer { close(socket) }
         ServerProcess.send(socket, Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
@@ -232,7 +245,7 @@ import Testing
         let path = folder.path + "/socket"
         let file = try folder.write("say.wasm", ServePrograms.saying("x"))
         let server = try ServerProcess([file], folder: folder, listen: "unix:" + path)
-        #expect(server.messages.contains("serving at unix:" + path))
+        #expect(server.waits(for: "serving at unix:" + path))
         guard access("/usr/bin/curl", X_OK) == 0 else { return }
         let result = try run("/usr/bin/curl", ["-s", "--unix-socket", path, "http://a/"])
         #expect(result.output == "x")

@@ -13,7 +13,7 @@ public final class ProgramHandler: Sendable {
 
     /// - Parameter world: what each run sees beside its request: folders, variables, standard error.
     public convenience init(
-        _ program: GuestProgram, in world: WASI, _ options: Options = Options()
+        _ program: ServedProgram, in world: WASI, _ options: Options = Options()
     ) {
         self.init(WebProgram(program), ProgramRunner(in: world, options))
     }

@@ -12,11 +12,11 @@ public struct WebProgram: Sendable {
         public init(_ reason: String) { self.reason = reason }
     }
 
-    public let program: GuestProgram
+    public let program: ServedProgram
     let routes: ModuleRoutes?
 
     /// A program that serves all its paths by `_start`.
-    public init(_ program: GuestProgram) {
+    public init(_ program: ServedProgram) {
         self.program = program
         routes = nil
     }
@@ -24,7 +24,7 @@ public struct WebProgram: Sendable {
     /// Asks the module for its routes, if it exports `_routes`.
     ///
     /// - Throws: `Refusal` if `_routes` fails, or names functions that are not exported.
-    public init(_ program: GuestProgram, with runner: ProgramRunner, on loop: EventLoop)
+    public init(_ program: ServedProgram, with runner: ProgramRunner, on loop: EventLoop)
         async throws
     {
         self.program = program
@@ -32,10 +32,10 @@ public struct WebProgram: Sendable {
             routes = nil
             return
         }
-        let (outcome, output) = try await runner.output(
+        let (result, output) = try await runner.output(
             of: "_routes", of: program, limit: Self.outputLimit, on: loop)
-        guard case .exited(0) = outcome else {
-            throw Refusal("its function _routes failed: \(Self.text(outcome))")
+        guard result.outcome.kind == .succeeded else {
+            throw Refusal("its function _routes failed: \(result.outcome)")
         }
         do throws(ModuleRoutes.Fault) {
             routes = try ModuleRoutes(output)
@@ -51,15 +51,6 @@ public struct WebProgram: Sendable {
 
     /// The most bytes of `_routes`.
     private static let outputLimit = 65_536
-
-    private static func text(_ outcome: GuestProgram.Outcome) -> String {
-        switch outcome {
-        case .exited(let code): "it ended with \(code)"
-        case .trapped(let trap): "trap: \(trap.code)"
-        case .threw: "it did not catch an exception"
-        case .failed(let error): "\(error)"
-        }
-    }
 
     /// The route of a path that leads to this program.
     ///

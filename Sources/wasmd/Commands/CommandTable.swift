@@ -69,20 +69,21 @@ extension Command {
         operands: [CommandOperand("PATH", .one, .module)],
         options: [
             .listen, .dir, .env, .envInherit, .runTimeout, .maxMemory, .fuel, .maxRequests,
-            .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .help,
+            .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .help,
         ],
         notes: [
             "Each request runs the program, in an instance of its own. It finds the request in its "
                 + "environment (CGI, RFC 3875: REQUEST_METHOD, PATH_INFO, QUERY_STRING, HTTP_... and "
                 + "others) and the body as its standard input. It prints header lines, an empty line "
-                + "and a body; without header lines all is the body, of type text/plain. Its "
-                + "standard error is that of wasmd. Modules made for WAGI run unchanged.",
+                + "and a body; without header lines all is the body, of type text/plain. Lines "
+                + "that it writes to its standard error are printed with the number of the run. "
+                + "Modules made for WAGI run unchanged.",
             "PATH is a module, which serves all paths, or a folder: NAME.wasm serves /NAME and the "
                 + "paths below it, index.wasm its folder, [id].wasm any name, which it finds as "
                 + "X_PATH_MATCH_ID, and [...rest].wasm all other paths of its folder. Files in the "
                 + "folder public are sent as they are. Changed files are picked up.",
             "A program that is not finished in time gets 504, a body that is too large 413, a "
-                + "request beyond --max-requests 503, and a program that fails 500.",
+                + "request beyond --max-requests and --max-waiting 503, and a program that fails 500.",
             "SIGTERM and Ctrl-C close the listeners; requests have 3 seconds to end.",
         ],
         examples: [
@@ -308,6 +309,10 @@ extension Option {
     static let maxRequests = Option(
         "max-requests", value: "N",
         help: "Answer at most N requests at the same time; default 1024")
+    static let maxWaiting = Option(
+        "max-waiting", value: "N",
+        help: "Let at most N requests beyond --max-requests wait for their turn, for at most 10s; "
+            + "default 1024")
     static let maxBody = Option(
         "max-body", value: "SIZE", help: "Refuse bodies of requests above SIZE; default 8MiB")
     static let trustProxy = Option(

@@ -49,8 +49,12 @@ struct ServeCommand {
     }
 
     private func serve(_ site: Site, _ listeners: [Bound]) throws {
+        ServeMessages.output.start()
+        defer { ServeMessages.output.finish() }
         let group = try LoopGroup(count: options.loopCount)
         try group.run { loop in
+            let log = site.printLog(on: loop)
+            defer { log.finish() }
             let handler = try await site.handler(on: loop)
             let server = HTTPServer(site.serverOptions, handler: handler)
             // Before, a signal ends the process at once.
@@ -79,7 +83,7 @@ struct ServeCommand {
 /// What is served: a program or a folder.
 private struct Site: Sendable {
     private enum Content: Sendable {
-        case program(GuestProgram)
+        case program(ServedProgram)
         case folder(FolderHandler)
     }
 
@@ -116,6 +120,11 @@ private struct Site: Sendable {
         return options
     }
 
+    /// Prints what programs write to standard error.
+    func printLog(on loop: EventLoop) -> GuestLogPrinter {
+        GuestLogPrinter(runner.runs.log, on: loop)
+    }
+
     /// The handler of a server, when all modules were tried.
     func handler(on loop: EventLoop) async throws -> HTTPServer.Handler {
         switch content {
@@ -138,7 +147,7 @@ private struct Site: Sendable {
         return status?.kind == .directory
     }
 
-    private static func program(_ options: RunOptions, _ engine: Engine) throws -> GuestProgram {
+    private static func program(_ options: RunOptions, _ engine: Engine) throws -> ServedProgram {
         let file = try ModuleFile(options.path)
         let module: Module
         do throws(ModuleError) {
@@ -152,7 +161,7 @@ private struct Site: Sendable {
     /// A program of a served folder.
     private static func program(
         _ descriptor: Int32, _ path: [[UInt8]], _ engine: Engine
-    ) throws -> GuestProgram {
+    ) throws -> ServedProgram {
         let name = Word(bytes: path.last ?? []).text
         do {
             let bytes: ModuleBytes
@@ -176,9 +185,9 @@ private struct Site: Sendable {
         }
     }
 
-    private static func program(_ module: Module, _ name: String) throws -> GuestProgram {
+    private static func program(_ module: Module, _ name: String) throws -> ServedProgram {
         do {
-            return try GuestProgram(module)
+            return try ServedProgram(module, name: name)
         } catch {
             var refusal = Refusal(instantiation: error, file: name)
             // The options that define missing imports are those of `wasmd run`.
@@ -202,19 +211,18 @@ private struct Site: Sendable {
 
     private static func settings(_ options: ServeOptions) -> ProgramOptions {
         var settings = ProgramOptions()
-        if let size = options.run.maximumMemory {
-            settings.limits.store.totalBytes = size
-            settings.limits.store.memoryBytes = size
-        }
+        if let size = options.run.maximumMemory { settings.limits.memory = size }
         settings.limits.fuel = options.run.fuel
         if let timeout = options.run.timeout {
             settings.limits.time = .nanoseconds(timeout.nanoseconds)
         }
-        if let limit = options.requestLimit { settings.runLimit = limit }
+        if let limit = options.requestLimit { settings.places.running = limit }
+        if let limit = options.waitingLimit { settings.places.waiting = limit }
         if let limit = options.bodyLimit { settings.bodyLimit = limit }
         settings.trustedProxies = options.trustedProxies
         settings.software = Array("wasmd/\(Version.number)".utf8)
         settings.report = { ServeMessages.write(ServeMessages.text($0, $1)) }
+        settings.reportFault = { ServeMessages.write(ServeMessages.text($0, $1, $2)) }
         return settings
     }
 }

@@ -1,27 +1,50 @@
-// Soundness: the bytes of a line are lent for the length of a call.
-
 import WasmSystem
 import WasmWASI
 import WasmdGuests
 import WasmdHTTP
+import WasmdOperation
 import WasmdPrograms
 
 /// The lines that `wasmd serve` prints: the only place that makes them.
 enum ServeMessages {
     /// How a run ended that did not end well.
-    static func text(_ request: RequestHead, _ outcome: GuestProgram.Outcome) -> String {
-        "\(request.method.name) \(name(Array(request.target.path))): \(text(outcome))"
+    static func text(_ request: RequestHead, _ result: RunResult) -> String {
+        text(request, result, ending(result))
     }
 
-    private static func text(_ outcome: GuestProgram.Outcome) -> String {
-        switch outcome {
-        case .exited(let code): "the program ended with \(code)"
-        case .trapped(let trap): "trap: \(trap)"
-        case .threw(let backtrace): "uncaught exception\n\(backtrace)"
-        case .failed(let fault as CGIOutput.Fault): "malformed header of the output: \(fault)"
-        case .failed(let error): "\(error)"
+    /// What a program printed that cannot be sent.
+    static func text(
+        _ request: RequestHead, _ result: RunResult, _ fault: CGIOutput.Fault
+    ) -> String {
+        text(request, result, "malformed header of the output: \(fault)")
+    }
+
+    private static func text(
+        _ request: RequestHead, _ result: RunResult, _ ending: String
+    ) -> String {
+        let run = result.record.map { " [\($0.id)]" } ?? ""
+        let path = name(Array(request.target.path))
+        var lines = ["\(request.method.name) \(path): \(ending)\(run)"]
+        if let trap = result.outcome.trap {
+            lines += trap.frames.map { "  \($0)" }
+            if trap.omittedFrameCount > 0 { lines.append("  and \(trap.omittedFrameCount) more") }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func ending(_ result: RunResult) -> String {
+        if let fault = result.error as? CGIOutput.Fault {
+            return "malformed header of the output: \(fault)"
+        }
+        switch result.outcome {
+        case .exited(let code): return "the program ended with \(code)"
+        case .trapped(let trap): return "trap: \(trap.message)"
+        default: return "\(result.outcome)"
         }
     }
+
+    /// A line that a program wrote to standard error.
+    static func text(_ line: LogLine) -> String { "[\(line.run)] \(line.text)" }
 
     /// What changed in a served folder, or cannot be served.
     static func text(_ notice: FolderNotice) -> String {
@@ -64,11 +87,10 @@ enum ServeMessages {
         }
     }
 
-    /// Writes a line to standard error at once: several threads may do so.
+    /// Standard error, which holds no loop up.
+    static let output = LogOutput(Kernel.standardError)
+
+    /// Writes a line to standard error: several threads may do so.
     @Sendable
-    static func write(_ line: String) {
-        _ = Array("wasmd: \(line)\n".utf8).withUnsafeBytes {
-            writeAll($0, to: Kernel.standardError)
-        }
-    }
+    static func write(_ line: String) { output.write(Array("wasmd: \(line)\n".utf8)) }
 }

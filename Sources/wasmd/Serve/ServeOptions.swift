@@ -7,6 +7,7 @@ struct ServeOptions {
     let run: RunOptions
     let addresses: [SocketAddress]
     let requestLimit: Int?
+    let waitingLimit: Int?
     let bodyLimit: Int?
     let trustedProxies: [IPNetwork]
     let loopCount: Int?
@@ -25,6 +26,9 @@ struct ServeOptions {
         addresses = listeners.isEmpty ? [.ipv4([127, 0, 0, 1], port: 8080)] : listeners
         requestLimit = try arguments.read(.maxRequests, expected: "a number above zero") { text in
             Quantity.count(text).flatMap { $0 > 0 ? Int(clamping: $0) : nil }
+        }
+        waitingLimit = try arguments.read(.maxWaiting, expected: "a number") { text in
+            Quantity.count(text).map { Int(clamping: $0) }
         }
         bodyLimit = try arguments.read(.maxBody, expected: "a size, for example 8MiB") { text in
             Quantity.bytes(text).map { Int(clamping: $0) }

@@ -19,7 +19,7 @@ public final class FolderHandler: Sendable {
     ///
     /// - Throws: `WebProgram.Refusal`, or an error whose description says why.
     public typealias Loader =
-        @Sendable (_ descriptor: Int32, _ path: [[UInt8]]) throws -> GuestProgram
+        @Sendable (_ descriptor: Int32, _ path: [[UInt8]]) throws -> ServedProgram
 
     private final class State: Sendable {
         let tree: FolderTree

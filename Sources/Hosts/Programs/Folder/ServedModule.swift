@@ -92,7 +92,7 @@ final class ServedModule: Sendable {
 
     /// A version that was read.
     private struct Read: Sendable {
-        let program: GuestProgram
+        let program: ServedProgram
         let version: FileVersion
         let isSettled: Bool
     }

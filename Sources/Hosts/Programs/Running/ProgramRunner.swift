@@ -19,79 +19,73 @@ import WasmdHTTPServer
 /// | ends with 0 | what it printed |
 /// | ends with another code, traps or cannot start, before it printed a header | 500 |
 /// | exceeds its time | 504 |
-/// | exceeds its memory or fuel | 500, which names the limit |
+/// | reaches another limit | 500, which names the limit |
 /// | prints a malformed header | 502 |
 /// | does any of these when the response has begun | the connection is closed |
-/// | is one more than may run | 503 with `Retry-After` |
+/// | is one more than may run and wait | 503 with `Retry-After` |
 public final class ProgramRunner: Sendable {
     public let options: ProgramOptions
+    /// Places, records, logs and totals of all runs.
+    public let runs: GuestRuns
     private let world: WASI
-    private let running = Atomic(0)
     private let guests = Mutex<[ObjectIdentifier: GuestLoop]>([:])
 
-    /// - Parameter world: what each run sees beside its request: folders, variables, standard error.
+    /// - Parameter world: what each run sees beside its request: folders, variables. What programs
+    ///   write to standard error goes to the log of `runs`.
     public init(in world: WASI, _ options: ProgramOptions = ProgramOptions()) {
         self.world = world
         self.options = options
+        var settings = GuestRuns.Options()
+        settings.places = options.places
+        runs = GuestRuns(settings)
     }
 
     /// Programs that run now.
-    public var runningCount: Int { running.load(ordering: .relaxed) }
+    public var runningCount: Int { runs.queue.total.runningCount }
 
     /// Answers a request. A slow sender of a small body does not count as a run.
     public func answer(
-        _ request: ServerRequest, _ response: ServerResponse, with program: GuestProgram,
+        _ request: ServerRequest, _ response: ServerResponse, with program: ServedProgram,
         at route: ProgramRoute
     ) async throws {
-        guard runningCount < options.runLimit else { return try await refuse(response) }
+        let total = runs.queue.total
+        if total.runningCount >= options.places.running,
+            total.waitingCount >= options.places.waiting
+        {
+            return try await ProgramRefusal.busy("Too many requests are being answered", response)
+        }
         let input = try await ProgramInput(request, limit: options.bodyLimit)
         let output = ProgramOutput()
         let answer = ProgramResponse(response, output)
-        let world = world(for: request, route, input, output)
+        var run = program.request(in: world(for: request, route, input, output))
+        run.function = route.function
+        run.limits = options.limits
         let body = input.stream
-        let outcome = try await run(program, route.function, in: world, on: request.loop) {
+        let result = await runs.run(run, on: try guestLoop(request.loop)) {
             try await answer.flush()
             try await body?.refill(from: request)
         }
         await body?.stop()
-        guard let outcome else { return try await refuse(response) }
-        try await end(outcome, body, answer, request, response)
-    }
-
-    private func refuse(_ response: ServerResponse) async throws {
-        try await ProgramRefusal.busy("As many programs run as may (\(options.runLimit))", response)
-    }
-
-    /// Where a run begins: checks the limit, runs, and counts.
-    ///
-    /// - Returns: nil if as many programs run as may.
-    private func run(
-        _ program: GuestProgram, _ function: Name, in world: WASI, on loop: EventLoop,
-        pause: () async throws -> Void
-    ) async throws -> GuestProgram.Outcome? {
-        guard running.add(1, ordering: .relaxed).oldValue < options.runLimit else {
-            running.subtract(1, ordering: .relaxed)
-            return nil
+        if let refusal = result.refusal {
+            return try await ProgramRefusal.busy("\(refusal)", response)
         }
-        defer { running.subtract(1, ordering: .relaxed) }
-        return await program.run(
-            function, in: world, limits: options.limits, on: try guestLoop(loop), pause: pause)
+        try await end(result, body, answer, request, response)
     }
 
     /// Runs an export outside of a request, with the same limits.
     ///
     /// - Parameter limit: the most bytes that it may print; more are an error for it.
     func output(
-        of function: Name, of program: GuestProgram, limit: Int, on loop: EventLoop
-    ) async throws -> (outcome: GuestProgram.Outcome, output: [UInt8]) {
+        of function: Name, of program: ServedProgram, limit: Int, on loop: EventLoop
+    ) async throws -> (result: RunResult, output: [UInt8]) {
         let buffer = OutputBuffer(limit: limit)
         var world = WASI()
         world.standardInput = .null
         world.standardOutput = .buffer(buffer)
-        world.standardError = self.world.standardError
-        let outcome = await program.run(
-            function, in: world, limits: options.limits, on: try guestLoop(loop))
-        return (outcome, buffer.bytes)
+        var run = program.request(in: world)
+        run.function = function
+        run.limits = options.limits
+        return (await runs.run(run, on: try guestLoop(loop)), buffer.bytes)
     }
 
     private func guestLoop(_ loop: EventLoop) throws(SystemError) -> GuestLoop {
@@ -161,31 +155,31 @@ public final class ProgramRunner: Sendable {
     // MARK: After
 
     private func end(
-        _ outcome: GuestProgram.Outcome, _ body: BodyStream?, _ answer: ProgramResponse,
+        _ result: RunResult, _ body: BodyStream?, _ answer: ProgramResponse,
         _ request: ServerRequest, _ response: ServerResponse
     ) async throws {
         // The server answers a body that is malformed, too large or too slow.
         if let fault = body?.fault, !answer.hasEnded { throw fault }
-        if case .exited(0) = outcome {
+        if result.outcome.kind == .succeeded {
             do {
                 return try await answer.finish()
             } catch let fault as CGIOutput.Fault {
-                options.report?(request.head, .failed(fault))
-                return try await refuse(.failed(fault), answer, response)
+                options.reportFault?(request.head, result, fault)
+                return try await refuse(ProgramRefusal.malformedHeader, answer, response)
             }
         }
-        options.report?(request.head, outcome)
+        options.report?(request.head, result)
         if answer.hasEnded { return }
-        try await refuse(outcome, answer, response)
+        try await refuse(ProgramRefusal.response(to: result), answer, response)
     }
 
     /// A response that has begun cannot be taken back: the server closes the connection when the
     /// handler throws.
     private func refuse(
-        _ outcome: GuestProgram.Outcome, _ answer: ProgramResponse, _ response: ServerResponse
+        _ refusal: (status: Status, text: String), _ answer: ProgramResponse,
+        _ response: ServerResponse
     ) async throws {
         guard !answer.hasBegun else { throw HTTPServerError.order }
-        let (status, text) = ProgramRefusal.response(to: outcome)
-        try await response.respond(status, text + "\n")
+        try await response.respond(refusal.status, refusal.text + "\n")
     }
 }
