@@ -61,6 +61,11 @@ public struct WebProgram: Sendable {
         }
     }
 
+    /// Whether one of the module's own routes leads to a path.
+    func hasRoute(_ path: Path, after count: Int) -> Bool {
+        routes?.match(path.segments[count...], isFolder: path.isFolder) != nil
+    }
+
     /// The route of a path that leads to this program.
     ///
     /// - Parameters:
