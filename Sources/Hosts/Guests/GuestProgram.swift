@@ -62,8 +62,8 @@ public struct GuestProgram: Sendable {
     ///   - world: everything that the program can access; folders are opened for each run.
     ///   - pause: see `GuestLoop.finish`.
     public func run(
-        _ function: Name = "_start", in world: WASI, limits: Limits = Limits(), on guests: GuestLoop,
-        pause: () async throws -> Void = {}
+        _ function: Name = "_start", in world: WASI, limits: Limits = Limits(),
+        on guests: GuestLoop, pause: () async throws -> Void = {}
     ) async -> Outcome {
         let executions: [Execution]
         do {

@@ -52,6 +52,11 @@ public struct WebProgram: Sendable {
     /// The most bytes of `_routes`.
     private static let outputLimit = 65_536
 
+    /// Whether one of the module's own routes leads to a path.
+    func hasRoute(_ path: Path, after count: Int) -> Bool {
+        routes?.match(path.segments[count...], isFolder: path.isFolder) != nil
+    }
+
     /// The route of a path that leads to this program.
     ///
     /// - Parameters:

@@ -68,7 +68,7 @@ extension Command {
         summary: "Serve WebAssembly programs over HTTP",
         operands: [CommandOperand("PATH", .one, .module)],
         options: [
-            .listen, .dir, .env, .envInherit, .runTimeout, .maxMemory, .fuel, .maxRequests,
+            .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel, .maxRequests,
             .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .help,
         ],
         notes: [
@@ -325,6 +325,9 @@ extension Option {
         "max-memory", value: "SIZE",
         help: "Let the program with all its threads take at most SIZE, for example 64MiB: its "
             + "memories, tables, objects, stacks and code together; default 8GiB")
+    static let runMaxMemory = Option(
+        "max-memory", value: "SIZE",
+        help: "Let a run of a program take at most SIZE, for example 64MiB; default 256MiB")
     static let maxHeap = Option(
         "max-heap", value: "SIZE",
         help: "Let structures, arrays and exceptions of a thread take at most SIZE; default 4GiB")

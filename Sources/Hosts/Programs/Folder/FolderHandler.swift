@@ -167,9 +167,11 @@ public final class FolderHandler: Sendable {
         if case .program(let found) = match, found.isExact {
             return try await answer(request, response, path, found, state, isPatient: isFresh)
         }
+        let own =
+            match == .nothing ? await ownRoute(path, request, state, isPatient: isFresh) : nil
         if state.hasStaticFiles {
             let files = StaticFiles { [self] in try? root().folder(FolderScan.staticName) }
-            let isAlone = match == .nothing
+            let isAlone = match == .nothing && own == nil
             do {
                 if try await files.answer(request, response, path, isAlone: isAlone) { return }
             } catch LoopError.tooManyCalls {
@@ -182,8 +184,32 @@ public final class FolderHandler: Sendable {
         case .folderWithoutSlash:
             try await StaticFiles.redirect(path, request, response)
         case .nothing:
-            try await response.respond(.notFound, "Nothing is served at this path.\n")
+            guard let own else {
+                return try await response.respond(.notFound, "Nothing is served at this path.\n")
+            }
+            try await runner.answer(request, response, with: own.program.program, at: own.route)
         }
+    }
+
+    /// The route that the index of a folder on the way names itself.
+    private func ownRoute(
+        _ path: Path, _ request: ServerRequest, _ state: State, isPatient: Bool
+    ) async -> (program: WebProgram, route: ProgramRoute)? {
+        for index in state.tree.indexes(on: path) {
+            let module = state.modules[index.program]
+            guard
+                case .program(let program) = await module.current(
+                    of: self, isPatient: isPatient, on: request.loop),
+                program.hasRoute(path, after: index.segmentCount)
+            else { continue }
+            let raw = request.target.path
+            let base = ProgramRoute(
+                path, raw: raw, scriptSegments: index.segmentCount, pattern: index.pattern)
+            return (
+                program, program.route(path, raw: raw, base: base, segments: index.segmentCount)
+            )
+        }
+        return nil
     }
 
     private func answer(

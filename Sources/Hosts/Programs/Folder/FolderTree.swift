@@ -88,6 +88,24 @@ struct FolderTree: Sendable {
         return visit(Self.root, 0, &search)
     }
 
+    /// The indexes of the folders that a path goes through, the deepest first: they may have routes
+    /// of their own. Folders that are parameters are left out.
+    func indexes(on path: Path) -> [(program: Int, segmentCount: Int, pattern: [UInt8])] {
+        var node = nodes[Self.root]
+        var found: [(program: Int, segmentCount: Int, pattern: [UInt8])] = []
+        var count = 0
+        while true {
+            if let index = node.index {
+                found.append((index, count, node.pattern + [UInt8(ascii: "/")]))
+            }
+            guard count < path.segments.count, let next = node.folders[path.segments[count]] else {
+                return found.reversed()
+            }
+            node = nodes[next]
+            count += 1
+        }
+    }
+
     private struct Search {
         let segments: [[UInt8]]
         let isFolder: Bool
