@@ -12,8 +12,9 @@ struct References: Sendable {
         segment: 0, offset: 0, size: 0, hasDigests: false, checksum: 0, version: 0)
 
     private static func prefix(_ key: UnsafeRawBufferPointer) -> [UInt8] {
-        let size = [UInt8(truncatingIfNeeded: key.count >> 8), UInt8(truncatingIfNeeded: key.count)]
-        return unsafe size + [UInt8](key)
+        let size = UInt16(truncatingIfNeeded: key.count).bigEndian
+        let bytes = unsafe withUnsafeBytes(of: size) { unsafe [UInt8]($0) }
+        return unsafe bytes + [UInt8](key)
     }
 
     /// The digest at the end of a key of the index.
