@@ -15,7 +15,10 @@ import WasmSystem
 @safe final class Node: @unchecked Sendable {
     static let pageSize = 4096
     /// The largest entry with its slot.
-    static let maximumEntry = 4 + MemoryLayout<Location>.stride + LogFormat.maximumKey
+    static let maximumEntry =
+        4 + MemoryLayout<Location>.stride + LogFormat.maximumKey
+        // What `References` adds to a key.
+        + 3 + LogFormat.digestSize
 
     private let page: UnsafeMutableRawPointer
     private(set) var count = 0

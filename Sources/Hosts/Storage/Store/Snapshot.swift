@@ -8,8 +8,7 @@ import WasmdEventLoop
 /// Files that it needs are kept until it is gone, also on a disk where they have no name any more.
 public struct Snapshot: Sendable {
     let index: Index
-    /// The blobs of those records that reference any.
-    let digests: [[UInt8]: [SHA256.Digest]]
+    let references: References
     let segments: [UInt32: Segment]
     /// The last transaction that it has.
     public let version: UInt64
@@ -47,7 +46,7 @@ public struct Snapshot: Sendable {
     }
 
     /// The blobs that a record references.
-    public func blobs(_ key: [UInt8]) -> [SHA256.Digest] { digests[key] ?? [] }
+    public func blobs(_ key: [UInt8]) -> [SHA256.Digest] { references.digests(key) }
 
     /// A key with what is known without the disk.
     public struct Key: Hashable, Sendable {

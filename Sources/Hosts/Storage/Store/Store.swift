@@ -217,7 +217,7 @@ public final class Store: Sendable {
     public func snapshot() -> Snapshot {
         core.state.withLock { state in
             Snapshot(
-                index: state.records.index, digests: state.records.digests,
+                index: state.records.index, references: state.records.references,
                 segments: state.segments,
                 version: state.lastSequence)
         }
