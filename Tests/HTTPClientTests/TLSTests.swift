@@ -158,7 +158,10 @@ private func code(_ error: HTTPClientError?) -> Int? {
     }
 
     @Test func aHundredRequestsShareEightProcesses() throws {
-        let (count, most, opened) = try withTLS("good", limit: 8) { client, port in
+        let (count, most, opened) = try withTLS("good", limit: 8) { options in
+            // It includes the wait for a process.
+            options.connectTimeout = .seconds(120)
+        } _: { client, port in
             let most = Most()
             let tasks = (0..<100).map { index in
                 client.loop.spawn { () -> Bool in

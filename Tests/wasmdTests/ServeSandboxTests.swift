@@ -31,6 +31,7 @@ import Testing
 
     /// Starts a server with the words in `OPTIONS`, and defines `get PATH` and `stop`.
     private static let start = """
+        : > log
         "$0" serve --listen 127.0.0.1:0 --loops 3 $OPTIONS 2> log &
         for i in $(seq 400); do
             grep -q 'serving at' log && break; kill -0 $! || break; sleep 0.05
