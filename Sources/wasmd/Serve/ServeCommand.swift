@@ -83,7 +83,7 @@ struct ServeCommand {
 /// What is served: a program or a folder.
 private struct Site: Sendable {
     private enum Content: Sendable {
-        case program(ServedProgram)
+        case program(Module)
         case folder(FolderHandler)
     }
 
@@ -98,7 +98,7 @@ private struct Site: Sendable {
         configuration.features = options.run.features
         let engine = Engine(configuration)
         guard Self.isFolder(options.run.path) else {
-            content = .program(try Self.program(options.run, engine))
+            content = .program(try Self.module(options.run, engine))
             return
         }
         do throws(SystemError) {
@@ -131,7 +131,10 @@ private struct Site: Sendable {
         case .folder(let folder):
             await folder.start(on: loop)
             return { try await folder.answer($0, $1) }
-        case .program(let program):
+        case .program(let module):
+            // Not before: starting the program once may start the thread of deadlines.
+            let name = name
+            let program = try await loop.blocking { try Self.program(module, name) }
             do {
                 let program = try await WebProgram(program, with: runner, on: loop)
                 let handler = ProgramHandler(program, runner)
@@ -147,15 +150,13 @@ private struct Site: Sendable {
         return status?.kind == .directory
     }
 
-    private static func program(_ options: RunOptions, _ engine: Engine) throws -> ServedProgram {
+    private static func module(_ options: RunOptions, _ engine: Engine) throws -> Module {
         let file = try ModuleFile(options.path)
-        let module: Module
         do throws(ModuleError) {
-            module = try Module(file.bytes, engine: engine)
+            return try Module(file.bytes, engine: engine)
         } catch {
             throw file.refusal(error)
         }
-        return try program(module, options.file)
     }
 
     /// A program of a served folder.
