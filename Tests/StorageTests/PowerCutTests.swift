@@ -247,6 +247,6 @@ import WasmdDigests
             }
             store.close()
         }
-        #expect(tried > 100)
+        #expect(tried > Self.stateLimit / 8)
     }
 }
