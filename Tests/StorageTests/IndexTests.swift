@@ -30,6 +30,12 @@ import Testing
         }
         #expect(keys == model.keys.sorted { $0.lexicographicallyPrecedes($1) })
         for (key, location) in model { #expect(index.find(key) == location) }
+        for (rank, key) in keys.enumerated() where rank % 7 == 0 {
+            #expect(index.rank(key) == rank)
+            #expect(index.rank(key + [0]) == rank + 1)
+        }
+        #expect(index.rank([]) == 0)
+        #expect(index.rank([UInt8](repeating: 255, count: 513)) == keys.count)
     }
 
     @Test(arguments: [0, 1, 2]) func agreesWithADictionary(_ style: Int) {

@@ -39,8 +39,10 @@ import WasmdDigests
         return content
     }
 
-    static func options(segment: Int = 64 << 10) -> Store.Options {
+    /// - Parameter marks: whether marks are written soon, as they are elsewhere.
+    static func options(segment: Int = 64 << 10, marks: Bool = false) -> Store.Options {
         var options = Store.Options()
+        if !marks { options.idleTime = 3_600_000_000_000 }
         options.segmentSize = segment
         options.compactsAutomatically = false
         return options
@@ -67,7 +69,7 @@ import WasmdDigests
     static func workload(
         _ disk: MemoryDisk, seed: UInt64, threads: Int, count: Int, size: Int
     ) throws -> History {
-        let store = try Store(folder: [], options(), disk)
+        let store = try Store(folder: [], options(marks: true), disk)
         let history = Mutex(History())
         let highest = Mutex<UInt64>(0)
         let next = Atomic(0)
@@ -245,6 +247,6 @@ import WasmdDigests
             }
             store.close()
         }
-        #expect(tried > 100)
+        #expect(tried > Self.stateLimit / 8)
     }
 }

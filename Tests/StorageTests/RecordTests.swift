@@ -156,6 +156,7 @@ import WasmdEventLoop
                 == (0..<300).map { "m/\(1000 + $0)" })
         #expect(snapshot.count(prefix: bytes("m/")) == 301)
         #expect(snapshot.count(prefix: []) == 306)
+        #expect(snapshot.count(prefix: [255]) == 0 && snapshot.count(prefix: bytes("m/12")) == 100)
         #expect(snapshot.keys(prefix: bytes("m/1299")).first?.valueSize == 299)
         #expect(snapshot.keys(prefix: bytes("m/"), after: bytes("z")).isEmpty)
         #expect(snapshot.keys(prefix: bytes("m/"), after: bytes("a")).count == 301)

@@ -24,9 +24,13 @@ import WasmdStorage
         return (folder, path)
     }
 
-    private func damage(_ path: String, at offset: Int) throws {
-        let program =
-            "printf '\\377' | dd of='\(path)/log/00000001.log' bs=1 seek=\(offset) conv=notrunc"
+    /// Changes the value of the third transaction.
+    private func damage(_ path: String) throws {
+        let program = """
+            cd '\(path)/log'
+            offset=$(grep -obUaP '\\x02{100}' 00000001.log | cut -d: -f1)
+            printf '\\377' | dd of=00000001.log bs=1 seek=$offset conv=notrunc
+            """
         #expect(try run("/bin/sh", ["-c", program]).status == 0)
     }
 
@@ -73,7 +77,7 @@ import WasmdStorage
 
     @Test func reportsDamage() throws {
         let (folder, path) = try folder()
-        try damage(path, at: 1024 + 2 * 168 + 100)
+        try damage(path)
         let text = try wasmd("data", "verify", path)
         #expect(text.status == 1)
         #expect(text.output.contains("\(path)/log/00000001.log: "))

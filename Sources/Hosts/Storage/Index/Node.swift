@@ -30,6 +30,10 @@ import WasmSystem
     var children: ContiguousArray<Node> = []
 
     var isLeaf: Bool { children.isEmpty }
+    /// Of a branch: the keys of all leaves below it.
+    var keysBelow = 0
+    /// The keys of this leaf, or of all leaves below this branch.
+    var total: Int { isLeaf ? count : keysBelow }
     private let payloadSize: Int
 
     init(isLeaf: Bool) {
@@ -47,8 +51,12 @@ import WasmSystem
         copy.heap = heap
         copy.garbage = garbage
         copy.children = children
+        copy.keysBelow = keysBelow
         return copy
     }
+
+    /// Counts the keys below a branch again.
+    func countKeys() { keysBelow = children.reduce(0) { $0 + $1.total } }
 
     // MARK: Entries
 

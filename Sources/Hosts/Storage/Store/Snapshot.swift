@@ -72,15 +72,13 @@ public struct Snapshot: Sendable {
         return keys
     }
 
-    /// The number of keys that begin with `prefix`. Goes over all of them.
+    /// The number of keys that begin with `prefix`. O(log n).
     public func count(prefix: [UInt8]) -> Int {
-        if prefix.isEmpty { return count }
-        var count = 0
-        forEach(prefix: prefix, after: nil) { _ in
-            count += 1
-            return true
-        }
-        return count
+        // The first key above all of them: the last byte that can be increased is.
+        var end = prefix
+        while end.last == .max { end.removeLast() }
+        guard let last = end.popLast() else { return count - index.rank(prefix) }
+        return index.rank(end + [last + 1]) - index.rank(prefix)
     }
 
     /// Passes keys on, in order, until `body` returns false.
