@@ -115,13 +115,24 @@ import Testing
         // Without a request, too.
         try write("late.wasm", one)
         #expect(server.waits(for: "late.wasm: added"))
-        // The whole folder may be replaced.
+    }
+
+    /// Without the kernel's restrictions, which hold for folders and not for their names.
+    @Test func theWholeFolderMayBeReplaced() throws {
+        let (one, two) = (try ServePrograms.saying("one"), try ServePrograms.saying("two"))
+        try write("a.wasm", one)
+        let free = try ServerProcess(["--no-sandbox", site], folder: folder)
+        let restricted = try ServerProcess([site], folder: folder)
         rename(site, site + "-old")
-        #expect(try server.get("/a").body == "two")
+        #expect(try free.get("/a").body == "one")
         mkdir(site, 0o700)
-        try write("b.wasm", one)
-        #expect(try server.get("/b").body == "one")
-        #expect(try server.get("/a").status == 404)
+        try write("b.wasm", two)
+        #expect(try free.get("/b").body == "two")
+        #expect(try free.get("/a").status == 404)
+        if restricted.messages.contains("restricts the server only in part") { return }
+        #expect(restricted.waits(for: "the folder cannot be read"))
+        #expect(restricted.waits(for: "serve it with --no-sandbox"))
+        #expect(try restricted.get("/a").body == "one")
     }
 
     @Test func whatIsNoModuleIsReported() throws {

@@ -52,6 +52,10 @@ enum ServeMessages {
         case .notServed(let path, let reason): "\(name(path)): not served: \(text(reason))"
         case .unreadable(let path, let error): "\(name(path)): not served: \(error.text)"
         case .tooMany(let limit): "only the first \(limit) modules and folders are served"
+        case .lost(.acces):
+            "the folder cannot be read: \(SystemError.acces.text)\n"
+                + "  Another folder of this name needs a restart; serve it with --no-sandbox to replace "
+                + "it while it is served."
         case .lost(let error): "the folder cannot be read: \(error.text)"
         case .refused(let path, let reason, let keepsOld):
             "\(name(path)): \(printable(reason))"
