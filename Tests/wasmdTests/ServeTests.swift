@@ -127,7 +127,8 @@ import Testing
 
     @Test func aClientThatGoesAwayEndsTheRun() throws {
         let server = try serve(
-            ServePrograms.echo(), "--max-requests", "1", "--max-waiting", "0", "--timeout", "1h", "--max-body", "1GiB")
+            ServePrograms.echo(), "--max-requests", "1", "--max-waiting", "0", "--timeout", "1h",
+            "--max-body", "1GiB")
         let socket = try server.connect()
         ServerProcess.send(
             socket,
@@ -149,9 +150,10 @@ import Testing
         #expect(try server.get("/").status == 200)
         #expect(server.waits(for: "] three\n"))
         let lines = server.messages.split(separator: "\n").filter { $0.hasPrefix("wasmd: [") }
-        #expect(lines.map { $0.split(separator: " ", maxSplits: 2)[2] } == [
-            "one", "two\\x1b[31m", "three",
-        ])
+        #expect(
+            lines.map { $0.split(separator: " ", maxSplits: 2)[2] } == [
+                "one", "two\\x1b[31m", "three",
+            ])
         #expect(Set(lines.map { $0.split(separator: " ")[1] }).count == 1)
     }
 
@@ -168,7 +170,8 @@ import Testing
         #expect(try malformed.get("/").status == 502)
         #expect(malformed.waits(for: "malformed header of the output: status"))
         let busy = try serve(
-            ServePrograms.sleeping(milliseconds: 60_000), "--max-requests", "1", "--max-waiting", "0")
+            ServePrograms.sleeping(milliseconds: 60_000), "--max-requests", "1", "--max-waiting",
+            "0")
         let socket = try busy.connect()
         defer { close(socket) }
         ServerProcess.send(socket, Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
