@@ -88,8 +88,8 @@ let package = Package(
         .target(
             name: "WasmdPrograms",
             dependencies: [
-                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdEventLoop", "WasmdGuests",
-                "WasmdHTTP", "WasmdHTTPServer",
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
+                "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer",
             ],
             path: "Sources/Hosts/Programs",
             swiftSettings: [
@@ -125,8 +125,8 @@ let package = Package(
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdPrograms",
-                "WasmdStorage",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdOperation",
+                "WasmdExecutor", "WasmdPrograms", "WasmdStorage",
             ],
             path: "Sources/wasmd"),
 
@@ -207,6 +207,7 @@ let package = Package(
             name: "HTTPClientTests",
             dependencies: [
                 "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmSystem",
+                "confinement-probe",
             ],
             path: "Tests/HTTPClientTests"),
         // A process that is killed while it writes, for the tests of the store.
@@ -223,7 +224,8 @@ let package = Package(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
         .testTarget(
-            name: "wasmdTests", dependencies: ["wasmd", "WasmText", "WasmdDocuments", "WasmdStorage"],
+            name: "wasmdTests",
+            dependencies: ["wasmd", "WasmText", "WasmdDocuments", "WasmdStorage"],
             path: "Tests/wasmdTests"),
     ],
     swiftLanguageModes: [.v6]

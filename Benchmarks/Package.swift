@@ -20,6 +20,13 @@ let package = Package(
         .executableTarget(
             name: "measure-waiting", dependencies: [.product(name: "WasmdRooms", package: "wasmd")],
             path: "waiting"),
+        // What guests take that wait on sockets of the event loop.
+        .executableTarget(
+            name: "measure-guests",
+            dependencies: [
+                .product(name: "WasmdRooms", package: "wasmd"),
+                .product(name: "WasmdHostRooms", package: "wasmd"),
+            ], path: "guests", exclude: ["guest.c", "guest.wasm", "build", "measure-copying"]),
         // What the store writes, reads and takes.
         .executableTarget(
             name: "measure-storage",

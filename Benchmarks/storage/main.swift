@@ -9,10 +9,11 @@ import WasmdStorage
 //     measure-storage open FOLDER
 //     measure-storage reads FOLDER SECONDS
 //     measure-storage blobs FOLDER COUNT BYTES
+//     measure-storage compaction FOLDER        of a folder that was filled
 
 let arguments = CommandLine.arguments
 guard arguments.count >= 3 else {
-    print("usage: measure-storage writes|fill|open|reads|blobs FOLDER [NUMBER...]")
+    print("usage: measure-storage writes|fill|open|reads|blobs|compaction FOLDER [NUMBER...]")
     CurrentProcess.exit(2)
 }
 let folder = Array(arguments[2].utf8)
@@ -70,7 +71,9 @@ func writes() throws {
     let began = now()
     let total = try loop.run { loop in
         var running: [LoopTask<Int>] = []
-        for task in 0..<tasks { running.append(loop.spawn(writer(store, task, value, until: began + duration))) }
+        for task in 0..<tasks {
+            running.append(loop.spawn(writer(store, task, value, until: began + duration)))
+        }
         var total = 0
         for task in running { total += await task.value }
         return total
@@ -104,7 +107,9 @@ func open() throws {
     let store = try Store(folder: folder)
     let seconds = now() - began
     let count = store.statistics.records
-    print("\(count) records, \(seconds) s, \((memory() - before) / max(count, 1)) bytes each, peak \(CurrentProcess.peakMemory ?? 0) KiB")
+    print(
+        "\(count) records, \(seconds) s, \((memory() - before) / max(count, 1)) bytes each, peak \(CurrentProcess.peakMemory ?? 0) KiB"
+    )
     print(store.report)
 }
 
@@ -118,7 +123,9 @@ func reads() throws {
         var found = 0
         while now() - began < Double(number(3, 3)) {
             for _ in 0..<100 {
-                if try await store.get(key(done &* 7919 % max(count, 1)), on: loop) != nil { found += 1 }
+                if try await store.get(key(done &* 7919 % max(count, 1)), on: loop) != nil {
+                    found += 1
+                }
                 done += 1
             }
         }
@@ -140,11 +147,44 @@ func blobs() throws {
     store.close()
 }
 
+/// How long writes and reads take while all of the store is compacted.
+func compaction() throws {
+    let store = try Store(folder: folder)
+    let isOver = WordCell()
+    let began = now()
+    let thread = SystemThread.start {
+        let saved = try? store.compact()
+        print("compacted in", now() - began, "s,", saved ?? -1, "bytes fewer")
+        isOver.advance()
+    }
+    var writes: [Double] = []
+    var reads: [Double] = []
+    while isOver.value == 0 {
+        var transaction = Transaction()
+        transaction.put(key(writes.count % 1000), [1, 2, 3])
+        let start = now()
+        try store.commitBlocking(transaction)
+        let middle = now()
+        _ = try store.getBlocking(key(writes.count &* 7919 % 1_000_000))
+        writes.append(middle - start)
+        reads.append(now() - middle)
+    }
+    thread?.join()
+    for (name, times) in [("writes", writes.sorted()), ("reads", reads.sorted())] {
+        let parts = [0.5, 0.99, 0.999, 1].map { part in
+            times[min(Int(Double(times.count) * part), times.count - 1)] * 1000
+        }
+        print(name, times.count, "ms at 50, 99, 99.9 and 100 %:", parts)
+    }
+    store.close()
+}
+
 Signals.ignoreWriteSignals()
 switch arguments[1] {
 case "writes": try writes()
 case "fill": try fill()
 case "open": try open()
 case "reads": try reads()
+case "compaction": try compaction()
 default: try blobs()
 }

@@ -119,6 +119,7 @@
 @_exported import enum WasmWASI.RandomSource
 @_exported import struct WasmWASI.Rights
 @_exported import enum WasmWASI.SocketAddress
+@_exported import protocol WasmWASI.StreamSocket
 @_exported import class WasmWASI.VirtualClock
 @_exported import struct WasmWASI.WASI
 @_exported import class WasmWASI.WASIGuest

@@ -109,6 +109,7 @@ let SPLICE_F_NONBLOCK: UInt32 = 2
 @usableFromInline let O_PATH: Int32 = 0o10_000_000
 let RWF_NOWAIT: Int32 = 8
 let RESOLVE_NO_MAGICLINKS: UInt64 = 0x02
+let RESOLVE_NO_SYMLINKS: UInt64 = 0x04
 let RESOLVE_BENEATH: UInt64 = 0x08
 let UTIME_NOW = (1 << 30) - 1
 let UTIME_OMIT = (1 << 30) - 2

@@ -32,6 +32,9 @@ public struct WASI: Sendable {
     /// Descriptors of the host, which get the numbers after folders and listeners: sockets, pipes,
     /// open files. They are duplicated; the caller keeps its own.
     public var descriptors: [Int32] = []
+    /// Streams of the embedder that the guest gets after these, for reading and writing: sockets
+    /// (`StreamSocket`) and pipes.
+    public var streams: [any GuestStream] = []
 
     public var standardInput: Input = .inherit
     public var standardOutput: Output = .inherit

@@ -98,6 +98,9 @@ public final class WASIGuest: Sendable {
             }
             try insertAtStart(descriptor)
         }
+        for stream in configuration.streams {
+            try insertAtStart(Descriptor(stream, [.reading, .writing]))
+        }
     }
 
     /// The account that is charged for the guest: that of the store with the first instance that
@@ -129,8 +132,8 @@ public final class WASIGuest: Sendable {
         try table.insert(Descriptor(owning: descriptor))
     }
 
-    /// Gives the guest a stream of the embedder, for example a `MemoryPipe`. May be called at any
-    /// time, from any thread.
+    /// Gives the guest a stream of the embedder, for example a `MemoryPipe` or a `StreamSocket`. May
+    /// be called at any time, from any thread.
     ///
     /// - Parameters:
     ///   - stream: of the embedder.
@@ -140,13 +143,7 @@ public final class WASIGuest: Sendable {
     public func insert(
         _ stream: any GuestStream, _ directions: Wait.Directions = [.reading, .writing]
     ) throws(Errno) -> UInt32 {
-        var rights = Rights.stream
-        if !directions.contains(.reading) { rights.remove(.fdRead) }
-        if !directions.contains(.writing) { rights.remove(.fdWrite) }
-        return try table.insert(
-            Descriptor(
-                .virtualFile(EmbedderStream(stream, directions)), filetype: .unknown,
-                rights: rights))
+        try table.insert(Descriptor(stream, directions))
     }
 
     /// Attributes for the guest: devices of folders in memory get numbers that do not depend on the
@@ -189,6 +186,17 @@ extension Descriptor {
         case .stream(let stream): self.init(sink: EmbedderStream(stream, .writing))
         case .descriptor(let number): try self.init(duplicating: number, .standardOutput)
         }
+    }
+
+    /// A stream of the embedder that is no standard stream.
+    fileprivate convenience init(_ stream: any GuestStream, _ directions: Wait.Directions) {
+        let isSocket = stream is any StreamSocket
+        var rights = isSocket ? Rights.socket : Rights.stream
+        if !directions.contains(.reading) { rights.remove(.fdRead) }
+        if !directions.contains(.writing) { rights.remove(.fdWrite) }
+        self.init(
+            .virtualFile(EmbedderStream(stream, directions)),
+            filetype: isSocket ? .socketStream : .unknown, rights: rights)
     }
 
     private convenience init(source: any VirtualFile) {

@@ -137,6 +137,55 @@ func attack(_ folder: String, _ outside: String, _ port: UInt16) {
     say("memory", [UInt8](repeating: 1, count: 64 << 20).count == 64 << 20 ? "ok" : "no")
 }
 
+/// Restricts itself as `wasmd serve` does, works, and tries to get out.
+func serve(_ folder: String, _ port: UInt16) throws {
+    let listener = try Kernel.listen(.ipv4([127, 0, 0, 1], port: 0))
+    let opened = Glibc.open(folder + "/data", O_RDONLY | O_DIRECTORY)
+    let path = { (name: String) in Array((folder + name).utf8) }
+    say(
+        "enforced",
+        try Confinement.serving(
+            [path("/site")], folders: [(path("/data"), false), (path("/kept"), true)]
+        ).enforce().description)
+    say("threads", count())
+    // What a server does.
+    say("read a module", open(folder + "/site/module", O_RDONLY))
+    say("list the modules", open(folder + "/site", O_RDONLY | O_DIRECTORY))
+    say("make data", open(folder + "/data/made", O_WRONLY | O_CREAT))
+    say("remove data", unlinkat(opened, "made", 0) == 0 ? "ok" : SystemError.ofLastCall.name)
+    say("read what is kept", open(folder + "/kept/file", O_RDONLY))
+    do {
+        _ = try Poller()
+        say("poll", "ok")
+    } catch {
+        say("poll", "\(error)")
+    }
+    say("accept", accept(listener, nil, nil) < 0 ? SystemError.ofLastCall.name : "ok")
+    say("copy a listener", dup(listener) >= 0 ? "ok" : SystemError.ofLastCall.name)
+    let thread = SystemThread.start {
+        say("read outside in a thread", open("/etc/passwd", O_RDONLY))
+    }
+    thread?.join()
+    say("processors", availableProcessors() >= 1 ? "ok" : "none")
+    // What it does not.
+    say("write a module", open(folder + "/site/module", O_WRONLY))
+    say("make a module", open(folder + "/site/other", O_WRONLY | O_CREAT))
+    say("write what is kept", open(folder + "/kept/file", O_WRONLY))
+    say("read outside", open(folder + "/secret", O_RDONLY))
+    say("read hosts", open("/etc/hosts", O_RDONLY))
+    say("read memory", open("/proc/self/mem", O_RDWR))
+    say("socket", connect(AF_INET, port: port))
+    say("unix socket", connect(AF_UNIX, port: 0))
+    say("listen", (try? Kernel.listen(.ipv4([127, 0, 0, 1], port: 0))) == nil ? "refused" : "ok")
+    let program = strdup("/bin/true")
+    var list: [UnsafeMutablePointer<CChar>?] = [program, nil]
+    let arguments = list.withUnsafeMutableBytes { Int(bitPattern: $0.baseAddress) }
+    say("execve", call(numbers.execve, Int(bitPattern: program), arguments, 0))
+    say("new process", call(numbers.clone, Int(SIGCHLD)))
+    say("ptrace", call(numbers.ptrace, 0))
+    say("kill", call(numbers.kill, Int(getppid()), 0))
+}
+
 func count() -> String { CurrentProcess.threadCount.map { "\($0)" } ?? "?" }
 
 let arguments = CommandLine.arguments
@@ -145,6 +194,8 @@ case SpawnerProcess.verb:
     _ = SpawnerProcess.run(programs: arguments.dropFirst(2).map { Array($0.utf8) }, limit: 8)
 case "attack" where arguments.count == 5:
     attack(arguments[2], arguments[3], UInt16(arguments[4]) ?? 1)
+case "serve" where arguments.count == 4:
+    do { try serve(arguments[2], UInt16(arguments[3]) ?? 1) } catch { say("failed", "\(error)") }
 case "threads":
     let thread = SystemThread.start { usleep(1_500_000) }
     do {

@@ -83,6 +83,11 @@ func name(_ text: String) throws -> DomainName { try #require(DomainName(text)) 
             bytes == [
                 0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0x61, 2, 0x62, 0x63, 0, 0, 28, 0, 1,
             ])
+        let longer = NameMessage.query(
+            0x1234, NameMessage.Question(try name("a.bc"), .aaaa), datagramLimit: 1232)
+        #expect(
+            longer == bytes[..<11] + [1] + bytes[12...] + [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0])
+        #expect(NameMessage(longer) != nil)
         let read = try #require(NameMessage(bytes))
         #expect(!read.isResponse)
         #expect(read.question.name == (try name("A.BC")))

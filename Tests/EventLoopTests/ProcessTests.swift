@@ -38,6 +38,19 @@ import WasmdEventLoop
         #expect(ends.2 == .signal(Signals.termination))
     }
 
+    @Test func aProgramThatWasWaitedForLeavesNoDescriptor() throws {
+        let counts = try onLoop { loop in
+            let before = loop.descriptorCount
+            do {
+                let child = try LoopProcess("/bin/true", [Array("true".utf8)], on: loop)
+                _ = try await child.wait()
+            }
+            await loop.yield()
+            return (before, loop.descriptorCount)
+        }
+        #expect(counts.0 == counts.1)
+    }
+
     @Test func aMissingProgramIsReported() throws {
         #expect(throws: SystemError.noent) {
             try onLoop { loop in _ = try LoopProcess("/nowhere/x", [], on: loop) }

@@ -4,6 +4,16 @@ import WasmSystem
 
 @testable import WasmdEventLoop
 
+private final class Tally: Sendable {
+    private let count = Mutex(0)
+    func next() -> Int {
+        count.withLock { count in
+            count += 1
+            return count
+        }
+    }
+}
+
 /// A name server on loopback, whose answers the test makes.
 private final class NameServer: Sendable {
     typealias Answer = @Sendable (UInt16, NameMessage.Question, _ isStream: Bool) -> [[UInt8]]
@@ -104,6 +114,14 @@ private func failure(
     }
 }
 
+extension HostAddress {
+    fileprivate var last: UInt8? {
+        switch self {
+        case .ipv4(let bytes), .ipv6(let bytes): bytes.last
+        }
+    }
+}
+
 @Suite struct ResolverTests {
     @Test func bothFamiliesAreFoundAndKept() throws {
         try onLoop { loop in
@@ -113,8 +131,9 @@ private func failure(
             let resolver = Resolver(configuration: server.configuration)
             let found = try await resolver.addresses(of: "www.example.org", on: loop)
             #expect(found.count == 3)
-            #expect(found.first?.isIPv6 == true)
-            #expect(found.last == .ipv4([10, 0, 0, 1]))
+            // Which family is first depends on what this machine can reach.
+            #expect(found.filter(\.isIPv6).count == 1)
+            #expect(found.filter { !$0.isIPv6 }.map(\.last) == [0, 1])
             #expect(server.datagrams == 2)
             #expect(await look(resolver, "WWW.Example.org.", loop) == found)
             #expect(server.datagrams == 2)
@@ -150,6 +169,26 @@ private func failure(
             let found = try await resolver.addresses(of: "many.example", on: loop)
             #expect(found.count == 600)
             #expect(server.streams == 2)
+        }
+    }
+
+    /// A server that does not know the extension for longer datagrams is asked without it.
+    @Test func oldServersAreAskedAgain() throws {
+        try onLoop { loop in
+            let count = Tally()
+            let server = try NameServer(on: loop) { identifier, question, _ in
+                if count.next() <= 2 {
+                    // FORMERR, without the question.
+                    return [
+                        [UInt8(identifier >> 8), UInt8(identifier & 255), 0x80, 1]
+                            + [UInt8](repeating: 0, count: 8)
+                    ]
+                }
+                return [addresses(identifier, question, 1)]
+            }
+            let resolver = Resolver(configuration: server.configuration)
+            #expect(await look(resolver, "www.example", loop).count == 2)
+            #expect(server.datagrams == 4)
         }
     }
 

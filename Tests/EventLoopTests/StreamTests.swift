@@ -40,6 +40,17 @@ func failure(_ body: () async throws(LoopError) -> Void) async -> LoopError? {
         return (client, try #require(await accepting.value))
     }
 
+    @Test func vanishedPeersAreNoticed() throws {
+        let results = try onLoop { loop in
+            let listener = try Listener(.ipv4([127, 0, 0, 1], port: 0), on: loop)
+            let address = try #require(listener.address)
+            let near = try await ByteStream.connect(to: address, on: loop)
+            let far = try await listener.accept()
+            return [Kernel.keepsAlive(near.descriptor), Kernel.keepsAlive(far.descriptor)]
+        }
+        #expect(results == [true, true])
+    }
+
     @Test func bytesAndTheirEndArriveInBothDirections() throws {
         let texts = try onLoop { loop in
             let (client, server) = try await Self.connected(loop)

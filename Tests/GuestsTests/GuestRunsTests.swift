@@ -146,6 +146,14 @@ import WasmdEventLoop
         #expect(trap.frames.allSatisfy { $0.utf8.count < 500 })
     }
 
+    @Test func namesInABacktraceAreHarmless() throws {
+        let record = try run(
+            "(call $f)", "(func $f (export \"\\1b[2J\\e2\\80\\ae\") (unreachable))")
+        let trap = try #require(record.outcome.trap)
+        #expect(
+            !trap.description.unicodeScalars.contains { $0.value == 0x1b || $0.value == 0x202e })
+    }
+
     @Test func anUncaughtException() throws {
         let record = try run("(throw $t)", "(tag $t)")
         guard case .threw(let trap) = record.outcome else {
@@ -253,6 +261,47 @@ import WasmdEventLoop
         }
         #expect(record.bytesOut == 100)
         #expect(output.readAll()?.count == 100)
+    }
+
+    /// The guest returns before it can be stopped.
+    @Test func lostOutputIsNoSuccess() throws {
+        for end in ["", "(call $exit (i32.const 0))"] {
+            let record = try run(write(1) + write(1) + end) { request in
+                request.world.standardOutput = .stream(MemoryPipe())
+                request.limits.output = 32
+            }
+            #expect("\(record.outcome)" == "limit reached: output")
+            #expect(record.bytesOut == 32)
+        }
+    }
+
+    @Test func totalsHaveAPlaceForEachKind() {
+        let totals = RunTotals()
+        for limit in RunLimit.allCases { #expect(totals.count(of: limit) == 0) }
+        for kind in RunOutcome.Kind.allCases { #expect(totals.count(of: kind) == 0) }
+    }
+
+    @Test func extremeLimits() throws {
+        let record = try run("") { request in
+            request.limits.time = .seconds(Int64.max)
+            request.limits.log.burst = .max
+            request.limits.log.linesPerSecond = .max
+            request.limits.log.lineBytes = .min
+            request.limits.descriptors = .max
+            request.limits.stack = .max
+            request.limits.memory = .max
+            request.limits.fuel = .max
+            request.limits.output = .max
+        }
+        #expect(record.outcome.kind == .succeeded)
+        let past = try run(endless) { $0.limits.time = .seconds(-5) }
+        #expect("\(past.outcome)" == "limit reached: time")
+        let none = try run("") { request in
+            request.limits.stack = .min
+            request.limits.fuel = 0
+            request.limits.descriptors = .min
+        }
+        #expect(none.outcome.kind == .limit)
     }
 
     @Test func theLogIsLimitedWithoutAnEnd() throws {

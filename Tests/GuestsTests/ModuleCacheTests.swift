@@ -128,7 +128,7 @@ private func bytes(_ text: String) throws -> [UInt8] {
         let cache = ModuleCache(slow)
         let functions = String(repeating: "(func (loop (br 0)))", count: 30_000)
         let large = try bytes("(module \(functions))")
-        try EventLoop().run { loop in
+        try EventLoop().run { loop -> Void in
             await #expect(throws: ModuleCacheError.tooSlow(limit: .zero)) {
                 _ = try await cache.module(large, on: loop)
             }
@@ -229,6 +229,62 @@ private func bytes(_ text: String) throws -> [UInt8] {
                 #expect(result.values.first == .i32(Int32(count)))
                 #expect(result.record?.isForked == true)
             }
+        }
+    }
+
+    /// Each run has a world of its own: after some preparations no more are made, and runs are right.
+    @Test func preparationsAreBoundedInNumber() throws {
+        let cache = ModuleCache()
+        let starts = try bytes(
+            """
+            (module
+              (import "wasi_snapshot_preview1" "args_sizes_get"
+                (func $sizes (param i32 i32) (result i32)))
+              (memory (export "memory") 1)
+              (func (export "_initialize")
+                (drop (call $sizes (i32.const 64) (i32.const 68))))
+              (func (export "bytes") (result i32) (i32.load (i32.const 68))))
+            """)
+        try EventLoop().run { loop in
+            let module = try await cache.module(starts, on: loop)
+            let guests = try GuestLoop(loop)
+            let runs = GuestRuns()
+            var forks = 0
+            for count in 1...100 {
+                let world = WASI(arguments: [String(repeating: "a", count: count)])
+                let guest = try await module.prepared(in: world, on: loop)
+                var request = RunRequest(guest, of: module, in: world)
+                request.function = "bytes"
+                let result = await runs.run(request, on: guests)
+                #expect(result.values.first == .i32(Int32(count + 1)))
+                if result.record?.isForked == true { forks += 1 }
+            }
+            #expect(forks == 64)
+        }
+    }
+
+    /// Objects and memories of saved states count.
+    @Test func savedStatesCount() throws {
+        let cache = ModuleCache()
+        let starts = try bytes(
+            """
+            (module
+              (type $a (array (mut i64)))
+              (global $kept (mut (ref null $a)) (ref.null $a))
+              (memory (export "memory") 16)
+              (func (export "_initialize")
+                (memory.fill (i32.const 0) (i32.const 1) (i32.const 1000000))
+                (global.set $kept (array.new $a (i64.const 1) (i32.const 100000))))
+              (func (export "f")))
+            """)
+        try EventLoop().run { loop in
+            let module = try await cache.module(starts, on: loop)
+            #expect(module.byteCount < 100_000)
+            let guest = try await module.prepared(on: loop)
+            #expect(guest.obstacle == nil)
+            #expect(module.byteCount > 1_800_000)
+            cache.trim()
+            #expect(cache.counters.bytes == module.byteCount)
         }
     }
 

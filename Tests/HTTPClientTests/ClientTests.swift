@@ -296,6 +296,12 @@ private let echo: HTTPServer.Handler = { request, response in
             options.proxy = HTTPProxy(
                 host: proxy.authority.host, port: try #require(proxy.port),
                 authorization: Array("Basic x".utf8))
+            let plain = HTTPClient(options, on: client.loop)
+            let error = await failure {
+                _ = try await plain.send(ClientRequest(.get, try url("https://example.org/b")))
+            }
+            #expect(error == .noTLS)
+            options.proxy?.speaksTLS = true
             let proxied = HTTPClient(options, on: client.loop)
             return [
                 try await ask(proxied, ClientRequest(.get, try url("http://example.org/a"))),

@@ -7,6 +7,43 @@ import WasmdHTTPServer
 private let get = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 
 @Suite struct ServerTests {
+    @Test func aPortThatIsTakenIsRefusedToSeveralLoops() throws {
+        let first = try ListeningSockets(.ipv4([127, 0, 0, 1], port: 0), loopCount: 2)
+        let address = try #require(first.address)
+        #expect(throws: SystemError.addrinuse) { try ListeningSockets(address, loopCount: 2) }
+        // Those who want to share it may.
+        var options = HTTPServerOptions().listener
+        options.sharesPort = true
+        _ = try ListeningSockets(address, loopCount: 2, options: options)
+    }
+
+    @Test func socketsAreServedThatWereMadeBefore() throws {
+        let sockets = try ListeningSockets(.ipv4([127, 0, 0, 1], port: 0), loopCount: 2)
+        let address = try #require(sockets.address)
+        let group = try LoopGroup(count: 2)
+        let statuses = try group.run { loop in
+            // It waits in the kernel.
+            let early = try await ByteStream.connect(to: address, on: loop)
+            let server = HTTPServer { _, response in try await response.respond(.ok, "served") }
+            try await server.serve(sockets, on: group.loops)
+            try await server.serve(sockets, on: group.loops)
+            var statuses: [Bool] = []
+            for index in 0..<20 {
+                let stream =
+                    index == 0 ? early : try await ByteStream.connect(to: address, on: loop)
+                try await stream.write(
+                    Array("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".utf8))
+                var buffer = loop.takeBuffer()
+                var bytes: [UInt8] = []
+                while try await stream.read(into: &buffer) > 0 { bytes += buffer.take() }
+                statuses.append(String(decoding: bytes, as: UTF8.self).hasSuffix("served"))
+            }
+            await server.stop(grace: .zero, on: loop)
+            return statuses
+        }
+        #expect(statuses == [Bool](repeating: true, count: 20))
+    }
+
     @Test func aRequestIsAnswered() throws {
         let text = try withServer { loop, _, address in try await exchange(get, address, loop) }
         #expect(

@@ -10,11 +10,7 @@ import WasmdOperation
     ) throws -> [String] {
         let (reader, writer) = try Kernel.makePipe()
         defer { try? Kernel.close(reader) }
-        let output = LogOutput(writer)
-        let log = Log(output, form: form)
-        output.start()
-        body(log)
-        output.finish()
+        try writeLog(form, to: writer, body)
         try Kernel.close(writer)
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -24,6 +20,15 @@ import WasmdOperation
             bytes += buffer[..<count]
         }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// The output has a descriptor of its own, which is closed when it is released.
+    private func writeLog(_ form: Log.Form, to writer: Int32, _ body: (Log) -> Void) throws {
+        let output = LogOutput(writer)
+        let log = Log(output, form: form)
+        output.start()
+        body(log)
+        output.finish()
     }
 
     @Test func text() throws {

@@ -10,7 +10,7 @@ import WasmdHTTPServer
 import WasmdPrograms
 
 /// A program with a memory; `say` prints `count` bytes from an address.
-private func program(_ body: String, data: String = "") throws -> GuestProgram {
+private func program(_ body: String, data: String = "") throws -> ServedProgram {
     let text = """
         (module
           (import "wasi_snapshot_preview1" "fd_write"
@@ -37,7 +37,8 @@ private func program(_ body: String, data: String = "") throws -> GuestProgram {
             (drop (call $poll (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 200))))
           (func (export "_start") (local $i i32) \(body)))
         """
-    return try GuestProgram(Module(parseModule(Array(text.utf8)), engine: Engine()))
+    return try ServedProgram(
+        Module(parseModule(Array(text.utf8)), engine: Engine()), name: "test")
 }
 
 /// What came of a request.
@@ -49,7 +50,7 @@ private struct Answer: Equatable {
 
 /// Sends requests to a program that is served, one after another.
 private func answers(
-    of program: GuestProgram, _ options: ProgramHandler.Options = ProgramHandler.Options(),
+    of program: ServedProgram, _ options: ProgramHandler.Options = ProgramHandler.Options(),
     to bodies: [[UInt8]] = [[]], path: String = "/"
 ) throws -> [Answer] {
     let handler = ProgramHandler(program, in: WASI(), options)
@@ -160,7 +161,7 @@ private let echo = """
 
     @Test func oneMoreThanMayRunIsRefused() throws {
         var options = ProgramHandler.Options()
-        options.runLimit = 2
+        options.places = RunPlaces(running: 2, waiting: 0)
         let handler = ProgramHandler(
             try program("(call $sleep (i64.const 50000000))"), in: WASI(), options)
         let server = HTTPServer { try await handler.answer($0, $1) }

@@ -23,7 +23,7 @@ import WasmdDigests
         #expect(try reader.read(at: 5, 1) == [])
         #expect(try reader.read(at: -1, 1) == [])
         try reader.verify()
-        #expect(throws: StorageError.transactionTooLarge) {
+        #expect(throws: StorageError.blobTooLarge(pin.digest, byteCount: 5)) {
             try store.blobs.get(pin.digest, limit: 4)
         }
         let other = SHA256.hash([9])

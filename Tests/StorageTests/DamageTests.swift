@@ -99,9 +99,9 @@ import WasmdDigests
             transaction.put(Array("new".utf8), [1])
             try store.commitBlocking(transaction)
             if turn % 5 == 0 {
-                let count = try fixture.check2(store, place)
+                let count = try fixture.readableCount(store, place)
                 try store.compact()
-                #expect(try fixture.check2(store, place) == count)
+                #expect(try fixture.readableCount(store, place) == count)
             }
             store.close()
             let again = try Store(folder: [], PowerCutTests.options(), disk)
@@ -309,7 +309,7 @@ import WasmdDigests
 
 extension DamageTests.Fixture {
     /// The number of records that can be read, apart from `new`.
-    func check2(_ store: Store, _ place: String) throws -> Int {
+    func readableCount(_ store: Store, _ place: String) throws -> Int {
         var count = 0
         let snapshot = store.snapshot()
         for key in snapshot.keys(prefix: Array("key".utf8)) {

@@ -30,6 +30,12 @@ import Testing
         }
         #expect(keys == model.keys.sorted { $0.lexicographicallyPrecedes($1) })
         for (key, location) in model { #expect(index.find(key) == location) }
+        for (rank, key) in keys.enumerated() where rank % 7 == 0 {
+            #expect(index.rank(key) == rank)
+            #expect(index.rank(key + [0]) == rank + 1)
+        }
+        #expect(index.rank([]) == 0)
+        #expect(index.rank([UInt8](repeating: 255, count: 513)) == keys.count)
     }
 
     @Test(arguments: [0, 1, 2]) func agreesWithADictionary(_ style: Int) {
@@ -59,7 +65,9 @@ import Testing
     /// Ascending keys fill their pages.
     @Test func ascendingKeysFillPages() {
         var index = Index()
-        for number in 0..<20_000 { index.set(Array(String(1_000_000 + number).utf8), location(number)) }
+        for number in 0..<20_000 {
+            index.set(Array(String(1_000_000 + number).utf8), location(number))
+        }
         // 2 for the slot, 2 for the size, 24 for the location, 7 for the key.
         #expect(index.shape.pages < 20_000 * 35 / 4096 * 11 / 10)
         #expect(index.shape.depth <= 3)

@@ -151,10 +151,12 @@ import WasmdEventLoop
         }
         #expect(found.first == bytes("m/"))
         #expect(found.count == 301)
-        #expect(found.dropFirst().map { String(decoding: $0, as: UTF8.self) }
-            == (0..<300).map { "m/\(1000 + $0)" })
+        #expect(
+            found.dropFirst().map { String(decoding: $0, as: UTF8.self) }
+                == (0..<300).map { "m/\(1000 + $0)" })
         #expect(snapshot.count(prefix: bytes("m/")) == 301)
         #expect(snapshot.count(prefix: []) == 306)
+        #expect(snapshot.count(prefix: [255]) == 0 && snapshot.count(prefix: bytes("m/12")) == 100)
         #expect(snapshot.keys(prefix: bytes("m/1299")).first?.valueSize == 299)
         #expect(snapshot.keys(prefix: bytes("m/"), after: bytes("z")).isEmpty)
         #expect(snapshot.keys(prefix: bytes("m/"), after: bytes("a")).count == 301)
@@ -191,7 +193,8 @@ import WasmdEventLoop
         var versions: [UInt64] = []
         for index in 0..<400 {
             var transaction = Transaction()
-            transaction.put(bytes("k\(index % 20)"), [UInt8](repeating: UInt8(index & 255), count: 1500))
+            transaction.put(
+                bytes("k\(index % 20)"), [UInt8](repeating: UInt8(index & 255), count: 1500))
             versions.append(try store.commitBlocking(transaction))
         }
         let before = store.statistics

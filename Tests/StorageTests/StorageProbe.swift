@@ -43,9 +43,10 @@ enum StorageProbe {
         var file = path
         if let limit {
             // In units of 1,024 bytes.
-            program = [
-                "bash", "-c", "ulimit -f \(limit); exec \"$0\" \"$@\"", path,
-            ].map { Array($0.utf8) } + program.dropFirst()
+            program =
+                [
+                    "bash", "-c", "ulimit -f \(limit); exec \"$0\" \"$@\"", path,
+                ].map { Array($0.utf8) } + program.dropFirst()
             file = "/bin/bash"
         }
         let child = try ChildProcess(

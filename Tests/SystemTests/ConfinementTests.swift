@@ -71,6 +71,45 @@ import Testing
         #expect(try Probe.read(folder + "/outside/secret") == "A")
     }
 
+    /// What is left to a process that is restricted as a server is.
+    @Test func aServerKeepsItsFoldersAndListeners() throws {
+        let folder = "/tmp/confinement-serve-\(getpid())"
+        defer { _ = try? remove(folder) }
+        for name in ["", "/site", "/data", "/kept"] { mkdir(folder + name, 0o700) }
+        for name in ["/site/module", "/kept/file", "/secret"] {
+            _ = FileDescriptor(owning: try Kernel.open(folder + name, [.writeOnly, .create]))
+        }
+        let listener = FileDescriptor(
+            owning: try Kernel.listen(.ipv4([127, 0, 0, 1], port: 0)))
+        let port = try #require(try Kernel.localAddress(listener.number)?.port)
+        let results = try Probe.run(["serve", folder, "\(port)"])
+        let enforced = try #require(results["enforced"])
+        for name in [
+            "read a module", "list the modules", "make data", "remove data", "read what is kept",
+            "poll", "copy a listener", "processors",
+        ] {
+            #expect(results[name] == "ok", "\(name)")
+        }
+        #expect(results["threads"] == (Landlock.version == 0 ? "1" : "?"))
+        #expect(results["accept"] == "EAGAIN")
+        if Landlock.version > 0 {
+            for name in [
+                "write a module", "make a module", "write what is kept", "read outside",
+                "read hosts", "read memory", "read outside in a thread",
+            ] {
+                #expect(results[name] == "EACCES", "\(name): \(results[name] ?? "")")
+            }
+        }
+        guard enforced.hasSuffix("system calls") else { return }
+        for name in ["socket", "unix socket"] {
+            #expect(results[name] == "socket EPERM", "\(name)")
+        }
+        #expect(results["listen"] == "refused")
+        for name in ["execve", "new process", "ptrace", "kill"] {
+            #expect(results[name] == "EPERM", "\(name)")
+        }
+    }
+
     @Test func restrictionsComeBeforeThreads() throws {
         let results = try Probe.run(["threads"])
         #expect(results["enforced"] == nil)

@@ -43,7 +43,7 @@ import Testing
 
                 Commands:
                   run          Run a WebAssembly program
-                  serve        Serve a WebAssembly program over HTTP
+                  serve        Serve WebAssembly programs over HTTP
                   data         Check, compact, back up and restore a data folder
                   validate     Check that modules are valid
                   inspect      Show what a module consists of

@@ -11,10 +11,20 @@ import WasmdEventLoop
 ///
 /// A guest runs at once, for `turn` at most; one that is not finished then continues in turns, of
 /// which one is given between two polls of the loop's descriptors. A store and its executions stay
-/// on one loop.
+/// on one loop, and so do the sockets that are given to guests: see `GuestSocket`.
 public final class GuestLoop: @unchecked Sendable {
     public let loop: EventLoop
     private let waits: GuestWaits
+    /// Sockets of the kernel that guests have.
+    public private(set) var socketCount = 0
+    /// The most such sockets; more are refused. Default: the process's limit of descriptors, less a
+    /// few for everything else.
+    public var socketLimit = max((CurrentProcess.descriptorLimit ?? 1 << 20) - 64, 0)
+    /// Bytes that guests have written and that are not sent yet.
+    public private(set) var queuedByteCount = 0
+    /// About the most such bytes of all sockets together. Beyond it, a socket queues at most 16 KiB,
+    /// and then its guest waits.
+    public var queuedByteLimit = 256 << 20
 
     /// How long a guest computes before others have their turn, about.
     private static let turn = 500_000.0
@@ -57,6 +67,8 @@ public final class GuestLoop: @unchecked Sendable {
     private func advance(
         _ execution: Execution, _ pause: () async throws -> Void
     ) async throws -> [Value] {
+        let waiter = GuestWaits.Waiter(execution)
+        defer { waits.end(waiter) }
         var slice = Self.firstSlice
         while true {
             execution.slice = slice
@@ -67,7 +79,7 @@ public final class GuestLoop: @unchecked Sendable {
                 return results
             case .suspended(.wait):
                 try await pause()
-                await waits.wait(for: execution)
+                if let wait = execution.wait { await waits.wait(wait, for: waiter) }
             case .suspended(.endOfSlice):
                 let time = Double(max(1, SystemClock.monotonic.now &- start))
                 slice = Self.slice(slice, took: time)
@@ -78,6 +90,46 @@ public final class GuestLoop: @unchecked Sendable {
             }
         }
     }
+
+    /// Waits, in a task of the loop, until a source is signalled; returns at once if it was since
+    /// `turn`.
+    ///
+    /// - Throws: `LoopError.cancelled`, `LoopError.wrongLoop`.
+    public func wait(for source: WakeSource, since turn: UInt64) async throws(LoopError) {
+        guard loop.isCurrent else { throw .wrongLoop }
+        let cell = WakeCell()
+        let waiter = GuestWaits.Waiter([cell])
+        source.subscribe(cell, since: turn)
+        await withTaskCancellationHandler {
+            await waits.wait(Wait(), for: waiter)
+        } onCancel: {
+            cell.wake()
+        }
+        source.unsubscribe(cell)
+        waits.end(waiter)
+        if Task.isCancelled { throw .cancelled }
+    }
+
+    // MARK: What sockets use
+
+    /// Signals a source from the loop's thread.
+    func signal(_ source: WakeSource) { waits.signal(source) }
+
+    /// Counts bytes that were queued, or sent.
+    func count(_ change: Int) { queuedByteCount += change }
+
+    /// Bytes that may be queued by all sockets together.
+    var queueRoom: Int { max(queuedByteLimit - queuedByteCount, 0) }
+
+    func addSocket() throws(GuestSocketError) {
+        guard socketCount < socketLimit else { throw .tooManySockets(limit: socketLimit) }
+        socketCount += 1
+    }
+
+    func removeSocket() { socketCount -= 1 }
+
+    /// Descriptors that are watched because guests wait, or have waited, for them.
+    var watchCount: Int { waits.watchCount }
 
     /// The slice that would take one turn; changes by at most a factor of two.
     private static func slice(_ slice: UInt64, took time: Double) -> UInt64 {

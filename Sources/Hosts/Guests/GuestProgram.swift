@@ -58,29 +58,57 @@ public struct GuestProgram: Sendable {
     /// Runs the program once, from a task of the loop. Cancelling the task ends the run.
     ///
     /// - Parameters:
+    ///   - function: the export that is called, without parameters.
     ///   - world: everything that the program can access; folders are opened for each run.
     ///   - pause: see `GuestLoop.finish`.
     public func run(
-        in world: WASI, limits: Limits = Limits(), on guests: GuestLoop,
-        pause: () async throws -> Void = {}
+        _ function: Name = "_start", in world: WASI, limits: Limits = Limits(),
+        on guests: GuestLoop, pause: () async throws -> Void = {}
+    ) async -> Outcome {
+        let executions: [Execution]
+        do {
+            executions = try begin(function, in: world, limits: limits)
+        } catch {
+            return .failed(error)
+        }
+        return await finish(executions, on: guests, pause: pause)
+    }
+
+    /// Makes an instance for a run, in which nothing has run yet. `limits.time` begins now.
+    ///
+    /// A task that only finishes it takes less memory while the guest waits than one of `run`, which
+    /// keeps a world.
+    ///
+    /// - Returns: what `finish` runs, one after the other: a start function, if the instance is no
+    ///   fork, and the function.
+    /// - Throws: `ResourceError`, `WASISetupError`, `NoStartFunction`.
+    public func begin(
+        _ function: Name = "_start", in world: WASI, limits: Limits = Limits()
+    ) throws -> [Execution] {
+        let store = Store(engine: module.engine, limits: limits.store)
+        store.fuel = limits.fuel
+        store.deadline = limits.time.map { .now + $0 }
+        store.wasiGuest = try WASIGuest(world)
+        let instance: Instance
+        var functions: [Function] = []
+        if let fork = try guest.fork(in: store, world) {
+            instance = fork
+        } else {
+            (instance, functions) = try guest.instantiate(in: store)
+        }
+        guard let wanted = instance.function(function) else { throw NoStartFunction() }
+        functions.append(wanted)
+        return try functions.map { try $0.start() }
+    }
+
+    /// Runs the executions of `begin`, from a task of the loop. Cancelling the task ends the run.
+    public func finish(
+        _ executions: [Execution], on guests: GuestLoop, pause: () async throws -> Void = {}
     ) async -> Outcome {
         do {
-            let store = Store(engine: module.engine, limits: limits.store)
-            store.fuel = limits.fuel
-            store.deadline = limits.time.map { .now + $0 }
-            store.wasiGuest = try WASIGuest(world)
-            let instance: Instance
-            if let fork = try guest.fork(in: store, world) {
-                instance = fork
-            } else {
-                let functions: [Function]
-                (instance, functions) = try guest.instantiate(in: store)
-                for function in functions {
-                    _ = try await guests.finish(function.start(), pause: pause)
-                }
+            for execution in executions {
+                _ = try await guests.finish(execution, pause: pause)
             }
-            guard let start = instance.function("_start") else { throw NoStartFunction() }
-            _ = try await guests.finish(start.start(), pause: pause)
             return .exited(0)
         } catch let exit as GuestExit {
             return .exited(exit.code)

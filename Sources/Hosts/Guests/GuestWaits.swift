@@ -1,5 +1,6 @@
-// Invariants: a waiter that is not over is in `descriptors` for each of its interests and in
-// `cells` for each of its cells. Everything is used on the loop's thread.
+// Invariants: a waiter is in `waiters` for each of its cells from its first wait to `end`. While it
+// has a continuation, it is among the waiters of each of its interests. Everything is used on the
+// loop's thread.
 
 import WasmInterpreter
 import WasmSystem
@@ -12,28 +13,33 @@ import WasmdEventLoop
     private let queue = WakeQueue()
     private var queueWatch: DescriptorWatch?
     private var descriptors: [Int32: Watched] = [:]
-    private var cells: [ObjectIdentifier: [Waiter]] = [:]
+    private var waiters: [ObjectIdentifier: Waiter] = [:]
 
-    @safe private final class Waiter {
-        let wait: Wait
-        let cells: [WakeCell]
-        let continuation: UnsafeContinuation<Void, Never>
-        var timer: LoopTimer?
+    /// A guest, or a task, and all its waits: they allocate nothing but timers and what is needed for
+    /// descriptors that are new.
+    @safe final class Waiter {
+        fileprivate let cells: [WakeCell]
+        fileprivate var isKnown = false
+        fileprivate var continuation: UnsafeContinuation<Void, Never>?
+        fileprivate var interests: [Wait.Interest] = []
+        fileprivate var timer: LoopTimer?
+        /// All descriptors that it has waited for.
+        fileprivate var used: Set<Int32> = []
 
-        init(
-            _ wait: Wait, _ cells: [WakeCell], _ continuation: UnsafeContinuation<Void, Never>
-        ) {
-            self.wait = wait
-            self.cells = cells
-            unsafe self.continuation = continuation
+        init(_ cells: [WakeCell]) { self.cells = cells }
+
+        convenience init(_ execution: Execution) {
+            self.init([execution.wakeCell, execution.store.interruptHandle.wakeCell])
         }
     }
 
-    /// The waiters of a descriptor. The watch stays when there are none: the same guest will wait
-    /// again.
+    /// The waiters of a descriptor. The watch stays as long as there are users: the same guest will
+    /// wait again.
     private struct Watched {
         var watch: DescriptorWatch?
         var waiters: [(waiter: Waiter, directions: Wait.Directions)] = []
+        /// Waiters that have used it and have not ended.
+        var userCount = 0
 
         var directions: Wait.Directions {
             waiters.reduce(into: []) { $0.formUnion($1.directions) }
@@ -58,22 +64,47 @@ import WasmdEventLoop
         queue.close()
     }
 
-    /// Waits until the guest's wait may be over; returns at once if it does not wait.
-    func wait(for execution: Execution) async {
-        guard let wait = execution.wait else { return }
-        let cells = [execution.wakeCell, execution.store.interruptHandle.wakeCell]
+    /// Descriptors that are watched.
+    var watchCount: Int { descriptors.count }
+
+    /// Waits until `wait` may be over.
+    func wait(_ wait: Wait, for waiter: Waiter) async {
+        if !waiter.isKnown { register(waiter) }
+        // Woken since the guest was suspended, when the waiter had no continuation.
+        guard !waiter.cells.contains(where: \.isWoken) else { return await loop.yield() }
         await unsafe withUnsafeContinuation { continuation in
-            unsafe begin(Waiter(wait, cells, continuation))
+            unsafe begin(waiter, wait, continuation)
         }
     }
 
-    private func begin(_ waiter: Waiter) {
-        for interest in waiter.wait.interests { add(waiter, interest) }
-        if let end = waiter.wait.end { setTimer(waiter, ContinuousClock.now.duration(to: end)) }
+    private func register(_ waiter: Waiter) {
+        waiter.isKnown = true
         for cell in waiter.cells {
-            cells[ObjectIdentifier(cell), default: []].append(waiter)
+            waiters[ObjectIdentifier(cell)] = waiter
             cell.attach(to: queue)
         }
+    }
+
+    private func begin(
+        _ waiter: Waiter, _ wait: Wait, _ continuation: UnsafeContinuation<Void, Never>
+    ) {
+        unsafe waiter.continuation = continuation
+        waiter.interests = wait.interests
+        for interest in wait.interests { add(waiter, interest) }
+        if let end = wait.end { setTimer(waiter, ContinuousClock.now.duration(to: end)) }
+    }
+
+    /// The waiter does not wait again.
+    func end(_ waiter: Waiter) {
+        guard waiter.isKnown else { return }
+        for cell in waiter.cells { waiters[ObjectIdentifier(cell)] = nil }
+        for number in waiter.used {
+            guard var watched = descriptors[number] else { continue }
+            watched.userCount -= 1
+            descriptors[number] = watched.userCount > 0 ? watched : nil
+            if watched.userCount <= 0 { watched.watch?.end() }
+        }
+        waiter.used = []
     }
 
     private func setTimer(_ waiter: Waiter, _ time: Duration) {
@@ -86,35 +117,35 @@ import WasmdEventLoop
         }
     }
 
-    private func drain() {
-        var woken: [Waiter] = []
-        queue.drain { woken += cells[ObjectIdentifier($0)] ?? [] }
-        for waiter in woken { finish(waiter) }
+    private func drain() { queue.drain(woken) }
+
+    /// Signals a source from the loop's thread: without a call of the kernel.
+    func signal(_ source: WakeSource) { queue.collect(source.signal, woken) }
+
+    private func woken(_ cell: WakeCell) {
+        if let waiter = waiters[ObjectIdentifier(cell)] { finish(waiter) }
     }
 
     /// Ends a wait; nothing happens if it is over.
     private func finish(_ waiter: Waiter) {
-        guard let first = waiter.cells.first,
-            cells[ObjectIdentifier(first)]?.contains(where: { $0 === waiter }) == true
-        else { return }
+        guard let continuation = unsafe waiter.continuation else { return }
+        unsafe waiter.continuation = nil
         waiter.timer?.cancel()
         waiter.timer = nil
-        for cell in waiter.cells {
-            let key = ObjectIdentifier(cell)
-            cells[key]?.removeAll { $0 === waiter }
-            if cells[key]?.isEmpty == true { cells[key] = nil }
-        }
-        for interest in waiter.wait.interests {
+        for interest in waiter.interests {
             descriptors[interest.descriptor]?.waiters.removeAll { $0.waiter === waiter }
         }
-        unsafe waiter.continuation.resume()
+        waiter.interests = []
+        unsafe continuation.resume()
     }
 
     // MARK: Descriptors
 
     private func add(_ waiter: Waiter, _ interest: Wait.Interest) {
         let number = interest.descriptor
-        descriptors[number, default: Watched()].waiters.append((waiter, interest.directions))
+        let isNew = waiter.used.insert(number).inserted
+        if isNew { descriptors[number, default: Watched()].userCount += 1 }
+        descriptors[number]?.waiters.append((waiter, interest.directions))
         if !arm(number) { setTimer(waiter, Self.blindTime) }
     }
 

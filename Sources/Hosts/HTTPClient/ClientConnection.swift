@@ -22,9 +22,17 @@ final class ClientConnection: @unchecked Sendable {
     /// Whether some bytes of the response to the current request have arrived.
     private(set) var hasAnswered = false
     private(set) var trailers = Fields()
+    /// The process that speaks TLS; the stream keeps it.
+    private weak var session: TLSSession?
+    private let isSecure: Bool
 
-    init(_ stream: ByteStream, _ key: HTTPClient.Key, _ options: HTTPClientOptions) {
+    init(
+        _ stream: ByteStream, _ session: TLSSession?, _ key: HTTPClient.Key,
+        _ options: HTTPClientOptions
+    ) {
         self.stream = stream
+        self.session = session
+        isSecure = session != nil
         self.key = key
         self.options = options
         parser = ResponseParser(limits: options.limits)
@@ -186,7 +194,10 @@ final class ClientConnection: @unchecked Sendable {
             guard try await read(.receiving) > 0 else {
                 isReusable = false
                 do throws(ResponseFault) {
-                    if case .end = try parser.finish() { return nil }
+                    let event = try parser.finish()
+                    // Its length is known only by the end: RFC 9112 9.8.
+                    if case .end = event, await isClean() { return nil }
+                    if case .end = event { close() }
                 } catch {
                     close()
                     throw error == .truncated ? .disconnected : .response(error)
@@ -194,6 +205,11 @@ final class ClientConnection: @unchecked Sendable {
                 throw .disconnected
             }
         }
+    }
+
+    private func isClean() async -> Bool {
+        guard isSecure else { return true }
+        return await session?.hasEndedCleanly() ?? false
     }
 
     private func parse() throws(HTTPClientError) -> (event: ResponseEvent, bytes: [UInt8])? {

@@ -25,12 +25,25 @@ public final class HTTPClient: @unchecked Sendable {
 
     public let loop: EventLoop
     public let options: HTTPClientOptions
-    private var idle: [Key: [ClientConnection]] = [:]
-    private var opened: UInt64 = 0
+    var idle: [Key: [ClientConnection]] = [:]
+    var opened: UInt64 = 0
+    /// Closes connections that were idle for long.
+    var sweep: LoopTimer?
+    /// Requests that wait for a TLS connection.
+    var turns: [Key: [(number: UInt64, sleep: LoopTask<Bool>)]] = [:]
+    /// The addresses that names were last connected to, for hosts that have several.
+    var preferred: [Key: SystemAddress] = [:]
 
     public init(_ options: HTTPClientOptions = HTTPClientOptions(), on loop: EventLoop) {
         self.options = options
         self.loop = loop
+        options.tls?.setReliever(self) { [weak self] in
+            loop.spawn { self?.closeOneSecure() }
+        }
+    }
+
+    deinit {
+        options.tls?.setReliever(self, nil)
     }
 
     /// Connections without a request.
@@ -129,8 +142,8 @@ public final class HTTPClient: @unchecked Sendable {
         fields.remove("host")
         do throws(WritingFault) {
             try fields.append("Host", url.host)
-            if let proxy = options.proxy, request.unixPath == nil {
-                // The proxy gets the whole URL, and speaks TLS for the client.
+            if let proxy = options.proxy, request.unixPath == nil, !isSecure || proxy.speaksTLS {
+                // The proxy gets the whole URL.
                 key = Key(isSecure: false, host: proxy.host, port: proxy.port)
                 target = url.scheme + Array("://".utf8) + url.host + target
                 if let authorization = proxy.authorization {
@@ -141,89 +154,6 @@ public final class HTTPClient: @unchecked Sendable {
             return (key, try RequestHead(method: request.method, target: target, fields: fields))
         } catch {
             throw .request(error)
-        }
-    }
-
-    // MARK: Connections
-
-    private func connection(
-        _ key: Key, _ request: ClientRequest
-    ) async throws -> (ClientConnection, isUsed: Bool) {
-        let now = LoopInstant.now
-        while let connection = idle[key]?.popLast() {
-            if idle[key]?.isEmpty == true { idle[key] = nil }
-            let isYoung = now < connection.idleSince + options.idleTimeout
-            try? connection.stream.onEnd(nil)
-            if isYoung, connection.isFresh { return (connection, true) }
-            connection.close()
-        }
-        let deadline = min(.after(options.connectTimeout), request.deadline)
-        let stream: ByteStream
-        do {
-            stream = try await connect(key, deadline)
-        } catch let error as LoopError {
-            switch error {
-            case .timedOut: throw HTTPClientError.timedOut(.connecting)
-            case .cancelled: throw HTTPClientError.cancelled
-            default: throw HTTPClientError.connecting(error)
-            }
-        }
-        opened += 1
-        return (ClientConnection(stream, key, options), false)
-    }
-
-    private func connect(_ key: Key, _ deadline: LoopInstant) async throws -> ByteStream {
-        if let path = key.unixPath {
-            return try await .connect(to: .unix(path), on: loop, deadline: deadline)
-        }
-        if let connector = options.connector {
-            return try await connector(
-                HTTPDestination(
-                    host: key.host, port: key.port, isSecure: key.isSecure, loop: loop,
-                    deadline: deadline))
-        }
-        if key.isSecure { throw HTTPClientError.noTLS }
-        var last: LoopError?
-        for address in try Self.addresses(key.host, key.port) {
-            do throws(LoopError) {
-                return try await .connect(to: address, on: loop, deadline: deadline)
-            } catch {
-                guard case .system = error else { throw error }
-                last = error
-            }
-        }
-        throw last ?? LoopError.system(.hostunreach)
-    }
-
-    private static func addresses(
-        _ host: Authority.Host, _ port: UInt16
-    ) throws(HTTPClientError) -> [SystemAddress] {
-        switch host {
-        case .name(let name):
-            guard name == Array("localhost".utf8) else { throw .unknownName(name) }
-            let last = [UInt8](repeating: 0, count: 15) + [1]
-            return [.ipv4([127, 0, 0, 1], port: port), .ipv6(last, port: port)]
-        case .address(let address):
-            let text = String(decoding: address.bytes, as: UTF8.self)
-            if let bytes = SystemAddress.ipv4Bytes(text) { return [.ipv4(bytes, port: port)] }
-            if let bytes = SystemAddress.ipv6Bytes(text) { return [.ipv6(bytes, port: port)] }
-            return []
-        }
-    }
-
-    /// Keeps a connection whose response is complete, if it can be used again.
-    func finish(_ connection: ClientConnection) {
-        guard connection.finish() else { return }
-        let key = connection.key
-        guard options.idleLimit > 0 else { return connection.close() }
-        if idle[key, default: []].count >= options.idleLimit { idle[key]?.removeFirst().close() }
-        connection.idleSince = .now
-        idle[key, default: []].append(connection)
-        try? connection.stream.onEnd { [weak self, weak connection] in
-            guard let self, let connection else { return }
-            idle[key]?.removeAll { $0 === connection }
-            if idle[key]?.isEmpty == true { idle[key] = nil }
-            connection.close()
         }
     }
 }

@@ -18,10 +18,18 @@ public struct HTTPClientOptions: Sendable {
     public var idleLimit = 8
     /// How long they are kept.
     public var idleTimeout = Duration.seconds(30)
-    /// A proxy for all requests, those of `https` as well: it gets the whole URL.
+    /// A proxy for all requests. Those of `https` go through `CONNECT`, so that it does not see
+    /// them.
     public var proxy: HTTPProxy?
-    /// Makes connections; nil connects to addresses that are given as numbers, and to `localhost`,
-    /// without TLS. A connector adds look-ups of names and TLS.
+    /// Finds the addresses of names; nil allows only addresses that are given as numbers, and
+    /// `localhost`.
+    public var resolver: Resolver?
+    /// Whether an address may be connected to, called for each after the look-up; not for the
+    /// destinations of a proxy, which the proxy looks up.
+    public var isAllowed: @Sendable (HostAddress) -> Bool = { _ in true }
+    /// The program that speaks TLS; nil refuses `https`.
+    public var tls: TLSProgram?
+    /// Makes connections instead of the client, those with TLS too.
     public var connector: HTTPConnector?
     /// Whether a URL may be requested: called for the first one and for each redirect. An error
     /// that it throws ends the request.
@@ -51,11 +59,16 @@ public struct HTTPProxy: Sendable {
     public var port: UInt16
     /// The value of `Proxy-Authorization`, if the proxy requires one.
     public var authorization: [UInt8]?
+    /// Whether the proxy speaks TLS for the client: it gets whole URLs of `https` as well. Few do.
+    public var speaksTLS: Bool
 
-    public init(host: Authority.Host, port: UInt16, authorization: [UInt8]? = nil) {
+    public init(
+        host: Authority.Host, port: UInt16, authorization: [UInt8]? = nil, speaksTLS: Bool = false
+    ) {
         self.host = host
         self.port = port
         self.authorization = authorization
+        self.speaksTLS = speaksTLS
     }
 }
 
@@ -65,10 +78,15 @@ public enum HTTPClientError: Error, Equatable, Sendable {
 
     /// The scheme is unknown, or the URL has user information.
     case url
-    /// The connector of the options is needed to find the name.
+    /// The options have no resolver to find the name with.
     case unknownName([UInt8])
-    /// The connector of the options is needed for TLS.
+    /// Why the name has no address that may be connected to.
+    case name(NameError)
+    /// `isAllowed` of the options refuses all addresses of the host.
+    case addressNotAllowed
+    /// The options name no TLS program.
     case noTLS
+    case tls(TLSError)
     case connecting(LoopError)
     case timedOut(Phase)
     /// The server has ended the connection before the response was complete.
@@ -91,5 +109,32 @@ public enum HTTPClientError: Error, Equatable, Sendable {
             case .closed, .system(.pipe), .system(.connreset): .disconnected
             default: .loop(error)
             }
+    }
+}
+
+extension HTTPClientError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .url: "only URLs of http and https without a user can be requested"
+        case .unknownName(let name):
+            "'\(String(decoding: name, as: UTF8.self))' needs a resolver, and there is none"
+        case .name(let error): "\(error)"
+        case .addressNotAllowed: "the host's address may not be connected to"
+        case .noTLS:
+            "https needs a program that speaks TLS: install the package 'openssl' and name it"
+        case .tls(let error): "\(error)"
+        case .connecting(let error): "cannot connect: \(error)"
+        case .timedOut(.connecting): "timed out while connecting"
+        case .timedOut(.sending): "timed out while sending the request"
+        case .timedOut(.waiting): "the server did not answer in time"
+        case .timedOut(.receiving): "timed out within the response"
+        case .disconnected: "the server ended the connection before the response was complete"
+        case .response(let fault): "the response is refused: \(fault)"
+        case .request(let fault): "the request cannot be written: \(fault)"
+        case .tooManyRedirects: "too many redirects"
+        case .redirect: "a redirect without a usable Location"
+        case .cancelled: "cancelled"
+        case .loop(let error): "\(error)"
+        }
     }
 }

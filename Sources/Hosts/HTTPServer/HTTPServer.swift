@@ -72,21 +72,16 @@ public final class HTTPServer: Sendable {
     public func listen(
         _ address: SystemAddress, on loops: [EventLoop]
     ) async throws -> SystemAddress? {
-        guard let first = loops.first else { return nil }
-        var options = options.listener
-        if loops.count > 1 {
-            if case .unix = address {} else { options.sharesPort = true }
-        }
-        let listener = try Listener(address, options, on: first)
-        try await serve(listener)
-        for loop in loops.dropFirst() {
-            if options.sharesPort, let bound = listener.address {
-                try await serve(try Listener(bound, options, on: loop))
-            } else {
-                try await serve(try listener.shared(with: loop))
-            }
-        }
-        return listener.address
+        guard !loops.isEmpty else { return nil }
+        let sockets = try ListeningSockets(
+            address, loopCount: loops.count, options: options.listener)
+        try await serve(sockets, on: loops)
+        return sockets.address
+    }
+
+    /// Serves the connections of sockets that were made before, one for each loop.
+    public func serve(_ sockets: ListeningSockets, on loops: [EventLoop]) async throws {
+        for listener in try sockets.listeners(loops) { try await serve(listener) }
     }
 
     /// Serves the connections of a listener on its loop.

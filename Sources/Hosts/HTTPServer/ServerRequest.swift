@@ -35,6 +35,13 @@ public struct ServerRequest: Sendable {
         try connection.limitBody(limit)
     }
 
+    /// Lets a client that waits for `100 Continue` send its body. `next` does so too; a handler that
+    /// reads the body in another task, while it may begin its response, calls this before.
+    public func acceptBody() async throws(HTTPServerError) {
+        try connection.check(number)
+        try await connection.acceptBody()
+    }
+
     /// The next bytes of the body; nil at its end. The client must wait while this is not called.
     ///
     /// A client that waits for `100 Continue` gets it with the first call.

@@ -21,6 +21,8 @@ public final class WakeQueue: Sendable {
     private let isOwned: Bool
     private let head = Atomic<UInt>(0)
     private let isClosed = Atomic(false)
+    /// The thread that runs `collect`, whose own wakes need no signal; 0 while none does.
+    private let collector = Atomic<UInt>(0)
 
     /// A queue with a descriptor of its own.
     public init() {
@@ -66,6 +68,16 @@ public final class WakeQueue: Sendable {
         takeAll(body)
     }
 
+    /// Runs `change`, and passes the cells that it wakes to `body`, in no particular order, with those
+    /// that other threads have woken. For the thread that drains the queue: what it wakes itself
+    /// costs no system call.
+    public func collect(_ change: () -> Void, _ body: (WakeCell) -> Void) {
+        collector.store(NativeStack.thread, ordering: .relaxed)
+        change()
+        collector.store(0, ordering: .relaxed)
+        takeAll(body)
+    }
+
     /// Accepts no more cells, and releases those that it has. A queue that is no longer drained
     /// would form a cycle with its woken cells.
     public func close() {
@@ -101,6 +113,6 @@ public final class WakeQueue: Sendable {
             if isDone { break }
             first = original
         }
-        if first == 0 { signal() }
+        if first == 0, collector.load(ordering: .relaxed) != NativeStack.thread { signal() }
     }
 }

@@ -40,16 +40,20 @@ extension Kernel {
     /// Opens `path`, which the kernel keeps beneath `directory`, symbolic links included:
     /// openat2(2), `RESOLVE_BENEATH`. The number is above those of the standard streams.
     ///
-    /// - Throws: `EXDEV` for a path that leads out; `EAGAIN` for one that the kernel could not
-    ///   resolve because of concurrent renames; `ENOSYS` on kernels before 5.6.
+    /// - Parameter followsLinks: whether symbolic links may be part of the path:
+    ///   `RESOLVE_NO_SYMLINKS`.
+    /// - Throws: `EXDEV` for a path that leads out; `ELOOP` for one with a link that is not
+    ///   followed; `EAGAIN` for one that the kernel could not resolve because of concurrent
+    ///   renames; `ENOSYS` on kernels before 5.6.
     public static func openBeneath(
-        _ directory: Int32, _ path: CString, _ flags: FileFlags, permissions: UInt32 = 0o666
+        _ directory: Int32, _ path: CString, _ flags: FileFlags, permissions: UInt32 = 0o666,
+        followsLinks: Bool = true
     ) throws(SystemError) -> Int32 {
         let flags = flags.rawValue | O_CLOEXEC
         let how = OpenHow(
             flags: UInt64(UInt32(bitPattern: flags)),
             mode: UInt64(flags & O_CREAT != 0 ? permissions : 0),
-            resolve: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+            resolve: RESOLVE_BENEATH | (followsLinks ? RESOLVE_NO_MAGICLINKS : RESOLVE_NO_SYMLINKS))
         let opened = try unsafe path.withUnsafeBufferPointer { (path) throws(SystemError) in
             try unsafe withUnsafeBytes(of: how) { (how) throws(SystemError) in
                 try retrying {

@@ -81,6 +81,7 @@ public struct Confinement: Sendable {
     public func enforce() throws(Failure) -> Report {
         try Self.checkIsAlone()
         NativeStack.remember()
+        _ = availableProcessors()
         let landlock: Landlock.Enforcement
         do throws(Landlock.Failure) {
             landlock = try self.landlock.restrict()

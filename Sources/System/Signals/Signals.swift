@@ -7,6 +7,7 @@ public enum Signals {
     public static let hangup = SIGHUP
     public static let interrupt = SIGINT
     public static let quit = SIGQUIT
+    public static let kill = SIGKILL
     public static let termination = SIGTERM
     public static let child = SIGCHLD
     public static let firstUser = SIGUSR1
@@ -52,7 +53,7 @@ public enum Signals {
 
     /// Sends a signal to another process: kill(2).
     public static func send(_ number: Int32, toProcess process: Int32) throws(SystemError) {
-        try retrying { kill(process, number) }
+        try retrying { Glibc.kill(process, number) }
     }
 
     /// Runs `body` while the running thread takes no signals. Threads that it starts never take

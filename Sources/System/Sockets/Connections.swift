@@ -15,24 +15,27 @@ extension Kernel {
     ///     `somaxconn`.
     ///   - sharesPort: whether other sockets with this option may listen on the same port, and the
     ///     kernel distributes connections among them: socket(7), `SO_REUSEPORT`.
+    ///   - isFirst: whether the port must be free, and is shared only with later sockets. Otherwise
+    ///     a socket that shares its port also joins those of another process of the same user.
     public static func listen(
-        _ address: SystemAddress, backlog: Int32 = 128, sharesPort: Bool = false
+        _ address: SystemAddress, backlog: Int32 = 128, sharesPort: Bool = false,
+        isFirst: Bool = false
     ) throws(SystemError) -> Int32 {
         guard case .unix(let path) = address else {
-            return try bound(address, backlog, sharesPort: sharesPort)
+            return try bound(address, backlog, sharesPort: sharesPort, isFirst: isFirst)
         }
         do throws(SystemError) {
-            return try bound(address, backlog, sharesPort: false)
+            return try bound(address, backlog)
         } catch .addrinuse {
             let file = CString(path: path)
             guard isAbandoned(address, file) else { throw .addrinuse }
             try unsafe unlink(file)
-            return try bound(address, backlog, sharesPort: false)
+            return try bound(address, backlog)
         }
     }
 
     private static func bound(
-        _ address: SystemAddress, _ backlog: Int32, sharesPort: Bool
+        _ address: SystemAddress, _ backlog: Int32, sharesPort: Bool = false, isFirst: Bool = false
     ) throws(SystemError) -> Int32 {
         // Checks the address before anything is opened.
         try unsafe address.withName { (_, _) throws(SystemError) in }
@@ -41,11 +44,12 @@ extension Kernel {
             // Without it, a server cannot be restarted while old connections are being closed.
             try setOption(socket.number, SOL_SOCKET, SO_REUSEADDR, 1)
         }
-        if sharesPort { try setOption(socket.number, SOL_SOCKET, SO_REUSEPORT, 1) }
         let number = socket.number
+        if sharesPort, !isFirst { try setOption(number, SOL_SOCKET, SO_REUSEPORT, 1) }
         try unsafe address.withName { (name, size) throws(SystemError) in
             try retrying { unsafe bind(number, name, size) }
         }
+        if sharesPort, isFirst { try setOption(number, SOL_SOCKET, SO_REUSEPORT, 1) }
         try retrying { Glibc.listen(number, backlog) }
         return socket.release()
     }
@@ -92,6 +96,21 @@ extension Kernel {
             guard error == .inprogress || error == .intr else { throw error }
         }
         return socket.release()
+    }
+
+    /// The address that connections to an address would come from; nil if it is of no known family.
+    /// Nothing is sent.
+    ///
+    /// - Throws: `ENETUNREACH` and others if there is no way to it.
+    public static func sourceAddress(
+        for address: SystemAddress
+    ) throws(SystemError) -> SystemAddress? {
+        let socket = FileDescriptor(owning: try makeSocket(address.family, SOCK_DGRAM))
+        let number = socket.number
+        try unsafe address.withName { (name, size) throws(SystemError) in
+            try checking { unsafe Glibc.connect(number, name, size) }
+        }
+        return try localAddress(number)
     }
 
     /// Two unix sockets that are connected with each other: socketpair(2).

@@ -70,6 +70,23 @@ extension Kernel {
         return try retrying { unsafe sendmsg(descriptor, &message, options) }
     }
 
+    /// Receives bytes that can be received again: recv(2) with `MSG_PEEK`, without waiting.
+    public static func peek(
+        _ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer
+    ) throws(SystemError) -> Int {
+        let options =
+            Int32(truncatingIfNeeded: MSG_PEEK) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
+        return try retrying { unsafe recv(descriptor, buffer.baseAddress, buffer.count, options) }
+    }
+
+    /// Lets `close` reset the connection and drop what was not sent, so that the peer does not take
+    /// the end for a complete one: socket(7), `SO_LINGER` of 0 seconds.
+    public static func setResetsOnClose(_ descriptor: Int32) throws(SystemError) {
+        var value = linger(l_onoff: 1, l_linger: 0)
+        let size = socklen_t(MemoryLayout<linger>.size)
+        try retrying { unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &value, size) }
+    }
+
     private static func header(_ vectors: UnsafeBufferPointer<BufferVector>) -> msghdr {
         var message = unsafe msghdr()
         unsafe message.msg_iov = unsafe UnsafeMutablePointer(mutating: vectors.baseAddress)
@@ -95,6 +112,27 @@ extension Kernel {
     /// Sends small writes at once instead of collecting them: tcp(7), `TCP_NODELAY`.
     public static func setNoDelay(_ descriptor: Int32) throws(SystemError) {
         try setOption(descriptor, Int32(truncatingIfNeeded: IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
+    /// Makes the kernel test a connection that carries no bytes, so that one whose peer has vanished
+    /// without an end fails with `ETIMEDOUT`: tcp(7), `SO_KEEPALIVE`.
+    ///
+    /// - Parameters:
+    ///   - idle: seconds without bytes before the first test.
+    ///   - interval: seconds between the tests, of which five without a reply are the end.
+    public static func setKeepAlive(
+        _ descriptor: Int32, idle: Int32 = 60, interval: Int32 = 15
+    ) throws(SystemError) {
+        let tcp = Int32(truncatingIfNeeded: IPPROTO_TCP)
+        try setOption(descriptor, tcp, TCP_KEEPIDLE, max(idle, 1))
+        try setOption(descriptor, tcp, TCP_KEEPINTVL, max(interval, 1))
+        try setOption(descriptor, tcp, TCP_KEEPCNT, 5)
+        try setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+    }
+
+    /// Whether `SO_KEEPALIVE` is set.
+    public static func keepsAlive(_ descriptor: Int32) -> Bool {
+        option(descriptor, SOL_SOCKET, SO_KEEPALIVE) == 1
     }
 
     /// The address that a socket is bound to: getsockname(2).

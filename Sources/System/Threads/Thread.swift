@@ -83,9 +83,11 @@ public struct SystemThread: Sendable {
 }
 
 /// The number of processors that are online: sysconf(3).
-public func availableProcessors() -> Int {
-    max(1, Int(sysconf(Int32(truncatingIfNeeded: _SC_NPROCESSORS_ONLN))))
-}
+///
+/// Counted once: the C library reads a file, which a restricted process may not open.
+public func availableProcessors() -> Int { processorCount }
+
+private let processorCount = max(1, Int(sysconf(Int32(truncatingIfNeeded: _SC_NPROCESSORS_ONLN))))
 
 /// Runs `body` on this thread and on `count` - 1 others; returns when all have returned. There are
 /// fewer threads if the system refuses some.

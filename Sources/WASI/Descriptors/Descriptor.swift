@@ -29,10 +29,12 @@ final class Descriptor: @unchecked Sendable {
     /// The host's descriptor of a file, directory or socket.
     private let number: Int32
     /// The file of other kinds.
-    private let virtualFile: (any VirtualFile)?
+    let virtualFile: (any VirtualFile)?
     private let memoryDirectory: MemoryDirectory?
     /// The embedder's stream that a virtual file uses.
     let guestStream: (any GuestStream)?
+    /// The same if the guest sees it as a socket.
+    let streamSocket: (any StreamSocket)?
     /// Whether the host's descriptor belongs to this object and is closed with it.
     private let isOwned: Bool
     /// Whether other processes share the open file, so that the guest must not change its flags.
@@ -86,7 +88,9 @@ final class Descriptor: @unchecked Sendable {
         self.number = number
         self.virtualFile = virtualFile
         self.memoryDirectory = memoryDirectory
-        guestStream = (virtualFile as? EmbedderStream)?.stream
+        let stream = (virtualFile as? EmbedderStream)?.stream
+        guestStream = stream
+        streamSocket = stream as? any StreamSocket
         self.filetype = filetype
         own = SharedRights(rights)
         ownInheriting = SharedRights(inheriting)
@@ -255,6 +259,9 @@ extension Descriptor {
     var isPatient: Bool {
         isStream && ownFlags.load(ordering: .relaxed) & Fdflags.nonblock.rawValue == 0
     }
+
+    /// The same for writing: sockets of the embedder take everything.
+    var isPatientWriting: Bool { isPatient || streamSocket != nil }
 }
 
 // MARK: Reading and writing

@@ -5,7 +5,7 @@ import WasmInterpreter
 final class DescriptorTable: Sendable {
     private let numbers: Mutex<Numbers>
     /// The account that is charged for the table; nil before the guest has a store.
-    let account = AtomicLazyReference<ResourceAccount>()
+    let account = AccountReference()
 
     init(limit: Int) { numbers = Mutex(Numbers(limit: min(max(limit, 0), Int(Int32.max)))) }
 
@@ -117,5 +117,24 @@ private struct Numbers {
         entries[Int(truncatingIfNeeded: to)] = moved
         _ = try remove(fd)
         return replaced
+    }
+}
+
+/// An account that is set once.
+///
+/// `AtomicLazyReference` looks up the metadata of its type in each call, which took a fortieth of
+/// all instructions of a short guest.
+struct AccountReference: ~Copyable, Sendable {
+    private let account = Mutex<ResourceAccount?>(nil)
+
+    func load() -> ResourceAccount? { account.withLock { $0 } }
+
+    /// Sets the account if there is none; returns the one that is set.
+    func storeIfNil(_ new: ResourceAccount) -> ResourceAccount {
+        account.withLock { account in
+            if let account { return account }
+            account = new
+            return new
+        }
     }
 }

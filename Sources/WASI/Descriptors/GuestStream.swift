@@ -23,6 +23,11 @@ public protocol GuestStream: AnyObject, Sendable {
     var readableByteCount: Int? { get }
     /// Bytes that could be written now, 0 if writing would fail; nil if it would wait.
     var writableByteCount: Int? { get }
+    /// The same for a `poll_oneoff` of the guest, which is told a result that is not nil. The default
+    /// is one of both counts; a stream may hold back what the guest was told before.
+    func poll(isReading: Bool) -> Int?
+    /// Whether the other side is gone, which `poll_oneoff` reports with its events.
+    var isHungUp: Bool { get }
 
     /// Called after a guest has closed a descriptor of the stream that it could use in these
     /// directions.
@@ -36,10 +41,24 @@ extension GuestStream {
     public func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int { throw .badf }
     public var readableByteCount: Int? { 0 }
     public var writableByteCount: Int? { 0 }
+    public func poll(isReading: Bool) -> Int? {
+        isReading ? readableByteCount : writableByteCount
+    }
+    public var isHungUp: Bool { false }
     public func guestDidClose(_ directions: Wait.Directions) {}
+}
 
-    /// Bytes that could be moved now; nil if the call would wait.
-    func readiness(isReading: Bool) -> Int? { isReading ? readableByteCount : writableByteCount }
+/// A stream of the embedder that its guest sees as a socket: `fd_fdstat_get` reports a stream socket,
+/// and `sock_recv`, `sock_send` and `sock_shutdown` apply to it.
+///
+/// Writes are all or nothing: where `write` throws `again`, or takes only a part, the guest waits and
+/// continues until everything is taken, also with the flag `nonblock`. So a guest never sees `again`
+/// or a short count from a write, unless it is stopped or the connection fails.
+public protocol StreamSocket: GuestStream {
+    /// As `read(into:)`, but the bytes can be read again.
+    func peek(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+    /// Ends directions of the connection: of writing after what was written before.
+    func shutdown(_ directions: Wait.Directions) throws(Errno)
 }
 
 /// A pipe in memory, of limited size, between a guest and its embedder, or between two guests.

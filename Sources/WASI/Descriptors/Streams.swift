@@ -89,6 +89,34 @@ final class EmbedderStream: VirtualFile {
         }
     }
 
+    /// Reads bytes of a socket that stay readable.
+    func peek(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        guard let socket = stream as? any StreamSocket else { throw .notsock }
+        let buffers = vectors.map(\.buffer).filter { $0.count > 0 }
+        guard let first = buffers.first else { return 0 }
+        if buffers.count == 1 { return min(max(try socket.peek(into: first), 0), first.count) }
+        // All bytes come from the start of the stream, so they are taken at once.
+        let total = min(buffers.reduce(0) { $0 &+ $1.count }, Self.peekLimit)
+        return try withUnsafeTemporaryAllocation(byteCount: total, alignment: 1) {
+            (bytes) throws(Errno) in
+            let peeked = min(max(try socket.peek(into: bytes), 0), total)
+            var rest = bytes[..<peeked]
+            for buffer in buffers {
+                let part = rest.prefix(buffer.count)
+                buffer.copyBytes(from: part)
+                rest = rest.dropFirst(part.count)
+            }
+            return peeked
+        }
+    }
+
+    /// The most bytes that one call peeks into several buffers.
+    private static let peekLimit = 256 << 10
+
+    func filestat() throws(Errno) -> Filestat {
+        Filestat(filetype: stream is any StreamSocket ? .socketStream : .unknown)
+    }
+
     /// Calls `body` with the buffers that are not empty until it moves fewer bytes than possible.
     /// Bytes moved before an error are reported; the next call gets the error.
     private func move(

@@ -17,7 +17,7 @@ extension Descriptor {
     ) throws(Errno) -> Transferred {
         guard isStream else { return .bytes(try read(vectors, caller.stopSignal)) }
         let limit = transferLimit
-        return try patiently { () throws(Errno) in
+        return try patiently(isPatient) { () throws(Errno) in
             try vectors.withFirst(limit) { (vectors) throws(Errno) in try read(vectors) }
         }
     }
@@ -30,9 +30,10 @@ extension Descriptor {
         _ vectors: UnsafeBufferPointer<HostVector>, after done: Int, _ caller: borrowing Caller
     ) throws(Errno) -> Transferred {
         guard isStream else { return .bytes(try write(vectors, caller.stopSignal)) }
-        return try transferringAll(vectors, after: done, caller.stopSignal) {
-            (vectors) throws(Errno) in try write(vectors)
-        }
+        return try transferringAll(
+            vectors, after: done, isPatient: isPatientWriting,
+            failsAsAWhole: streamSocket != nil, caller.stopSignal
+        ) { (vectors) throws(Errno) in try write(vectors) }
     }
 
     /// Messages are not split into pieces; they are short.
@@ -109,13 +110,15 @@ extension Descriptor {
 
     /// Runs `transfer` once. If it throws `again`, a guest that waits must wait.
     @inline(__always)
-    func patiently(_ transfer: () throws(Errno) -> Int) throws(Errno) -> Transferred {
+    func patiently(
+        _ isPatient: @autoclosure () -> Bool, _ transfer: () throws(Errno) -> Int
+    ) throws(Errno) -> Transferred {
         // Read before the transfer, so that a change meanwhile ends the wait at once.
         let turn = guestStream?.changes.turn ?? 0
         do throws(Errno) {
             return .bytes(try transfer())
         } catch {
-            guard error == .again, isPatient else { throw error }
+            guard error == .again, isPatient() else { throw error }
             return .notYet(done: 0, since: turn)
         }
     }
@@ -123,18 +126,22 @@ extension Descriptor {
     /// Repeats `transfer` until the buffers are used up or the stream ends, unless the guest does
     /// not wait. Bytes moved before an error are reported; the next call gets the error.
     ///
-    /// - Parameter before: bytes that the call moved before it waited.
+    /// - Parameters:
+    ///   - before: bytes that the call moved before it waited.
+    ///   - isPatient: whether the guest waits.
+    ///   - failsAsAWhole: whether an error is thrown although bytes were moved.
     func transferringAll(
-        _ vectors: UnsafeBufferPointer<HostVector>, after before: Int, _ stop: StopSignal,
+        _ vectors: UnsafeBufferPointer<HostVector>, after before: Int,
+        isPatient: @autoclosure () -> Bool, failsAsAWhole: Bool = false, _ stop: StopSignal,
         _ transfer: (UnsafeBufferPointer<HostVector>) throws(Errno) -> Int
     ) throws(Errno) -> Transferred {
         let limit = transferLimit
         var done = before
         if before == 0 {
-            let first = try patiently { () throws(Errno) in
+            let first = try patiently(isPatient()) { () throws(Errno) in
                 try vectors.withFirst(limit, transfer)
             }
-            guard case .bytes(let count) = first, count > 0, count < vectors.byteCount, isPatient
+            guard case .bytes(let count) = first, count > 0, count < vectors.byteCount, isPatient()
             else { return first }
             done = count
         }
@@ -143,7 +150,7 @@ extension Descriptor {
         rest.drop(done)
         while done < total, !stop.isRaised {
             do throws(Errno) {
-                let next = try patiently { () throws(Errno) in
+                let next = try patiently(isPatient()) { () throws(Errno) in
                     try rest.withUnsafeBufferPointer { (rest) throws(Errno) in
                         try rest.withFirst(limit, transfer)
                     }
@@ -156,6 +163,7 @@ extension Descriptor {
                 done &+= count
                 rest.drop(count)
             } catch {
+                if failsAsAWhole { throw error }
                 break
             }
         }

@@ -77,10 +77,11 @@ extension WASIGuest {
                 if descriptor.hostNumber != nil { return wait.add(descriptor, event) }
                 if let stream = descriptor.guestStream {
                     let turn = stream.changes.turn
-                    guard let ready = stream.readiness(isReading: type == .fdRead) else {
+                    guard let ready = stream.poll(isReading: type == .fdRead) else {
                         return wait.add(stream, since: turn, event)
                     }
                     event.byteCount = UInt64(clamping: ready)
+                    event.isHangup = stream.isHungUp
                 } else {
                     event.byteCount = type == .fdRead ? descriptor.readableByteCount : 1
                 }

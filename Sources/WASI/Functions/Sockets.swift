@@ -8,6 +8,8 @@ extension WASIGuest {
         _ caller: borrowing Caller
     ) throws {
         let listener = try table[fd]
+        // A socket of the embedder is a connection.
+        guard listener.streamSocket == nil else { throw Errno.inval }
         _ = try listener.socket(.sockAccept)
         let flags = try Fdflags(checking: flags)
         guard flags.isSubset(of: .nonblock) else { throw Errno.inval }
@@ -21,7 +23,7 @@ extension WASIGuest {
         let number = try listener.socket(.sockAccept)
         let result32 = try memory.result32(result)
         guard table.hasRoom else { throw Errno.mfile }
-        let accepted = try listener.patiently { () throws(Errno) in
+        let accepted = try listener.patiently(listener.isPatient) { () throws(Errno) in
             Int(try System.accept(number))
         }
         guard case .bytes(let connection) = accepted else {
@@ -41,7 +43,7 @@ extension WASIGuest {
         _ byteCount: UInt32, _ roflags: UInt32, _ caller: borrowing Caller
     ) throws {
         let descriptor = try table[fd]
-        _ = try descriptor.socket(.fdRead)
+        try descriptor.requireSocket(.fdRead)
         guard let flags = UInt16(exactly: flags),
             Riflags.all.rawValue | flags == Riflags.all.rawValue
         else { throw Errno.inval }
@@ -71,22 +73,25 @@ extension WASIGuest {
         _ memory: GuestMemory, _ call: ReceiveCall, after done: Int, _ caller: borrowing Caller
     ) throws {
         let descriptor = call.descriptor
-        let number = try descriptor.socket(.fdRead)
+        try descriptor.requireSocket(.fdRead)
         let byteCount = try memory.result32(call.byteCount)
         let roflags = try memory.pointer(call.roflags, byteCount: 2)
         var isTruncated = false
         let received = try memory.withVectors(call.iovs, count: call.count, caller.stopSignal) {
             (vectors) throws(Errno) in
             let receive = { (vectors: UnsafeBufferPointer<HostVector>) throws(Errno) in
-                let received = try System.receive(number, vectors, call.options)
+                let received = try descriptor.receive(vectors, call.options)
                 isTruncated = received.isTruncated
                 return received.byteCount
             }
             // Peeked bytes stay queued, so waiting for the full count could never end.
             guard call.options == .recvWaitall, descriptor.filetype == .socketStream else {
-                return try descriptor.patiently { () throws(Errno) in try receive(vectors) }
+                return try descriptor.patiently(descriptor.isPatient) { () throws(Errno) in
+                    try receive(vectors)
+                }
             }
-            return try descriptor.transferringAll(vectors, after: done, caller.stopSignal, receive)
+            return try descriptor.transferringAll(
+                vectors, after: done, isPatient: descriptor.isPatient, caller.stopSignal, receive)
         }
         switch received {
         case .bytes(let count):
@@ -104,18 +109,26 @@ extension WASIGuest {
         _ result: UInt32, _ caller: borrowing Caller
     ) throws {
         let descriptor = try table[fd]
-        _ = try descriptor.socket(.fdWrite)
+        try descriptor.requireSocket(.fdWrite)
         // The specification has no flags for sending.
         guard flags == 0 else { throw Errno.inval }
         try write(memory, descriptor, iovs, count, result, after: 0, caller)
     }
 
     func sock_shutdown(_ fd: UInt32, _ how: UInt32) throws(Errno) {
-        let number = try table[fd].socket(.sockShutdown)
+        let descriptor = try table[fd]
+        try descriptor.requireSocket(.sockShutdown)
         guard let how = UInt8(exactly: how), how != 0,
             Sdflags.all.rawValue | how == Sdflags.all.rawValue
         else { throw .inval }
-        try System.shutdown(number, Sdflags(rawValue: how))
+        let directions = Sdflags(rawValue: how)
+        guard let socket = descriptor.streamSocket else {
+            return try System.shutdown(descriptor.socket(.sockShutdown), directions)
+        }
+        var ended: Wait.Directions = []
+        if directions.contains(.rd) { ended.insert(.reading) }
+        if directions.contains(.wr) { ended.insert(.writing) }
+        try socket.shutdown(ended)
     }
 }
 
@@ -125,5 +138,23 @@ extension Descriptor {
         guard kind == .socket, let number = hostNumber else { throw .notsock }
         try require(needed)
         return number
+    }
+
+    /// Throws `notsock` for anything but a socket of the host or the embedder, `notcapable` without
+    /// the right.
+    fileprivate func requireSocket(_ needed: Rights) throws(Errno) {
+        guard kind == .socket || streamSocket != nil else { throw .notsock }
+        try require(needed)
+    }
+
+    /// Receives once; `isTruncated` is set if a message was longer than the buffers.
+    fileprivate func receive(
+        _ vectors: UnsafeBufferPointer<HostVector>, _ options: Riflags
+    ) throws(Errno) -> (byteCount: Int, isTruncated: Bool) {
+        guard let stream = virtualFile as? EmbedderStream else {
+            return try System.receive(socket(.fdRead), vectors, options)
+        }
+        let peeks = options.contains(.recvPeek)
+        return (try peeks ? stream.peek(vectors) : stream.read(vectors), false)
     }
 }

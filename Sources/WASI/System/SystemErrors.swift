@@ -2,7 +2,7 @@ import WasmSystem
 
 extension Errno {
     /// The specification's code for an error of the host; `io` for errors without one.
-    init(_ error: SystemError) {
+    package init(_ error: SystemError) {
         self = Self.word(error)
     }
 

@@ -93,7 +93,13 @@ struct PollRequest {
             if item.waitsForWriting { directions.insert(.writing) }
             wait.add(item.fd, directions, keeping: descriptor)
         }
-        for (stream, turn, _) in streams { wait.add(stream.changes, since: turn) }
+        // Each source once, with its first turn: a wait for one thing costs the same however often a
+        // guest names it.
+        var known: Set<ObjectIdentifier> = []
+        for (stream, turn, _) in streams
+        where streams.count == 1 || known.insert(ObjectIdentifier(stream.changes)).inserted {
+            wait.add(stream.changes, since: turn)
+        }
         if let remaining = try remainingTime() {
             // A custom clock has slept already, so the next attempt follows at once.
             let nanoseconds = if case .custom = clock { UInt64(0) } else { remaining }
@@ -151,8 +157,9 @@ struct PollRequest {
             var (stream, _, event) = streams[index]
             let turn = stream.changes.turn
             streams[index].turn = turn
-            guard let ready = stream.readiness(isReading: event.type == .fdRead) else { continue }
+            guard let ready = stream.poll(isReading: event.type == .fdRead) else { continue }
             event.byteCount = UInt64(clamping: ready)
+            event.isHangup = stream.isHungUp
             events.append(event)
         }
         var now = Now(clock)

@@ -65,24 +65,30 @@ extension Command {
 
     static let serve = Command(
         verb: .serve,
-        summary: "Serve a WebAssembly program over HTTP",
-        operands: [CommandOperand("FILE", .one, .module)],
+        summary: "Serve WebAssembly programs over HTTP",
+        operands: [CommandOperand("PATH", .one, .module)],
         options: [
-            .listen, .dir, .env, .envInherit, .runTimeout, .maxMemory, .fuel, .maxRequests,
-            .maxBody, .loops, .features, .help,
+            .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel, .maxRequests,
+            .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .help,
         ],
         notes: [
             "Each request runs the program, in an instance of its own. It finds the request in its "
                 + "environment (CGI, RFC 3875: REQUEST_METHOD, PATH_INFO, QUERY_STRING, HTTP_... and "
                 + "others) and the body as its standard input. It prints header lines, an empty line "
-                + "and a body; without header lines all is the body, of type text/plain. Its "
-                + "standard error is that of wasmd.",
+                + "and a body; without header lines all is the body, of type text/plain. Lines "
+                + "that it writes to its standard error are printed with the number of the run. "
+                + "Modules made for WAGI run unchanged.",
+            "PATH is a module, which serves all paths, or a folder: NAME.wasm serves /NAME and the "
+                + "paths below it, index.wasm its folder, [id].wasm any name, which it finds as "
+                + "X_PATH_MATCH_ID, and [...rest].wasm all other paths of its folder. Files in the "
+                + "folder public are sent as they are. Changed files are picked up.",
             "A program that is not finished in time gets 504, a body that is too large 413, a "
-                + "request beyond --max-requests 503, and a program that fails 500.",
+                + "request beyond --max-requests and --max-waiting 503, and a program that fails 500.",
             "SIGTERM and Ctrl-C close the listeners; requests have 3 seconds to end.",
         ],
         examples: [
             ("wasmd serve hello.wasm", "at http://127.0.0.1:8080/"),
+            ("wasmd serve site", "the programs and files of a folder"),
             ("wasmd serve --listen 0.0.0.0:80 --dir data app.wasm", "for others, with a folder"),
         ])
 
@@ -303,14 +309,25 @@ extension Option {
     static let maxRequests = Option(
         "max-requests", value: "N",
         help: "Answer at most N requests at the same time; default 1024")
+    static let maxWaiting = Option(
+        "max-waiting", value: "N",
+        help: "Let at most N requests beyond --max-requests wait for their turn, for at most 10s; "
+            + "default 1024")
     static let maxBody = Option(
         "max-body", value: "SIZE", help: "Refuse bodies of requests above SIZE; default 8MiB")
+    static let trustProxy = Option(
+        "trust-proxy", value: "ADDR", repeats: true,
+        help: "Believe what the proxy at ADDR, or in the network ADDR/BITS, says of its clients: "
+            + "Forwarded, X-Forwarded-For, -Proto and -Host. May be repeated")
     static let loops = Option(
         "loops", value: "N", help: "Use N threads; default is one for each processor")
     static let maxMemory = Option(
         "max-memory", value: "SIZE",
         help: "Let the program with all its threads take at most SIZE, for example 64MiB: its "
             + "memories, tables, objects, stacks and code together; default 8GiB")
+    static let runMaxMemory = Option(
+        "max-memory", value: "SIZE",
+        help: "Let a run of a program take at most SIZE, for example 64MiB; default 256MiB")
     static let maxHeap = Option(
         "max-heap", value: "SIZE",
         help: "Let structures, arrays and exceptions of a thread take at most SIZE; default 4GiB")
@@ -333,6 +350,11 @@ extension Option {
             + "outside of the program's folders, other programs, new sockets (Landlock and "
             + "seccomp). What the kernel does not have is left out, with a warning if it is much; "
             + "with 'strict' the program does not run then")
+    static let noSandbox = Option(
+        "no-sandbox",
+        help:
+            "Serve without the kernel's restrictions, which otherwise hold as far as the kernel has "
+            + "them")
     static let deterministic = Option(
         "deterministic",
         help: "Let every run see the same clock, random numbers and NaNs; without threads")

@@ -88,6 +88,15 @@ struct DataCommand {
 extension Refusal {
     /// An error of a store as text, with the next step.
     init(storage error: StorageError, folder: String) {
+        let (file, reason) =
+            switch error {
+            case .held(let folder, let process?): (folder, "in use by process \(process)")
+            case .held(let folder, nil): (folder, "in use by another process")
+            case .noStore(let folder): (folder, "no store: there is no folder 'log' in it")
+            case .targetNotEmpty(let target): (target, "there is something already")
+            case .system(let error, let file): (Self.path(file, in: folder), error.description)
+            default: (folder, error.description)
+            }
         let hint: String? =
             switch error {
             case .held: "Stop that process first, or use 'verify' or 'backup', which only read."
@@ -97,7 +106,12 @@ extension Refusal {
             case .full: "Make room on the disk; nothing that was stored is changed."
             default: nil
             }
-        self.init(file: folder, reason: printable(error.description), hint: hint)
+        self.init(file: file, reason: printable(reason), hint: hint)
+    }
+
+    /// Files of a store are named from its folder on.
+    private static func path(_ file: String, in folder: String) -> String {
+        file.hasPrefix("log/") || file.hasPrefix("blobs/") ? folder + "/" + file : file
     }
 }
 
@@ -120,7 +134,9 @@ final class DataProgress {
         guard now &- last > Self.interval else { return }
         last = now
         isThere = true
-        let amount = total > 0 ? "\(done.multipliedReportingOverflow(by: 100).partialValue / total) %" : grouped(done)
+        let amount =
+            total > 0
+            ? "\(done.multipliedReportingOverflow(by: 100).partialValue / total) %" : grouped(done)
         _ = writeAll(Array("\r\u{1b}[K\(folder): \(amount)".utf8), to: Kernel.standardError)
     }
 

@@ -26,6 +26,11 @@ struct Refusal: Error, Equatable {
         return (rendered ?? place + reason) + (hint.map { "\n  " + $0 } ?? "")
     }
 
+    /// The same without the file, for places that name it already.
+    var explanation: String {
+        (offset.map { hexadecimal($0) + ": " } ?? "") + reason + (hint.map { "\n  " + $0 } ?? "")
+    }
+
     init(file: String, offset: Int? = nil, reason: String, hint: String? = nil) {
         self.file = file
         self.offset = offset

@@ -157,6 +157,14 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         isCurrent ? body() : mailbox.send(.call(body))
     }
 
+    /// The same for owners that may outlive the loop: false, and `body` is not called, if no thread
+    /// runs it.
+    public func callOnLoop(_ body: @escaping @Sendable () -> Void) -> Bool {
+        guard thread.load(ordering: .relaxed) != 0 else { return false }
+        onLoop(body)
+        return true
+    }
+
     /// Calls `body` on the loop's thread, in a later turn.
     func later(_ body: @escaping @Sendable () -> Void) { mailbox.send(.call(body)) }
 
@@ -230,6 +238,10 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         thread.store(NativeStack.thread, ordering: .relaxed)
         defer {
             for watcher in watchers.elements { watcher.close() }
+            // What timers keep would otherwise keep the loop.
+            let unfired = timers
+            timers = SlotTable()
+            withExtendedLifetime(unfired) {}
             thread.store(0, ordering: .relaxed)
         }
         lastPoll = SystemClock.monotonic.now

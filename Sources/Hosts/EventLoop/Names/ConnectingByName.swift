@@ -34,6 +34,14 @@ extension ByteStream {
         }
         addresses = addresses.filter(isAllowed)
         if addresses.isEmpty { throw .name(.noAddress) }
+        return try await connect(to: addresses, port: port, on: loop, deadline: deadline)
+    }
+
+    /// Connects to the first of several addresses that accepts, by `ConnectionRace`.
+    public static func connect(
+        to addresses: [HostAddress], port: UInt16, on loop: EventLoop,
+        deadline: LoopInstant = .never
+    ) async throws(HostError) -> ByteStream {
         if addresses.count == 1 {
             do throws(LoopError) {
                 return try await connect(

@@ -7,6 +7,8 @@ struct NameExchange {
     let questions: [NameMessage.Question]
     let deadline: LoopInstant
     let loop: EventLoop
+    /// Whether questions announce that longer datagrams are accepted: EDNS.
+    let isExtended: Bool
     private(set) var results: [NameMessage.Question: Result<NameMessage, NameError>] = [:]
 
     /// Messages that answer no question are ignored; more than this many from a server, or from an
@@ -15,12 +17,13 @@ struct NameExchange {
 
     init(
         server: SystemAddress, questions: [NameMessage.Question], deadline: LoopInstant,
-        loop: EventLoop
+        loop: EventLoop, isExtended: Bool = true
     ) {
         self.server = server
         self.questions = questions
         self.deadline = deadline
         self.loop = loop
+        self.isExtended = isExtended
     }
 
     mutating func run() async {
@@ -62,13 +65,28 @@ struct NameExchange {
         defer { socket.close() }
         socket.deadline = deadline
         var open: [UInt16: NameMessage.Question] = [:]
-        for question in questions {
+        func ask(_ question: NameMessage.Question, _ limit: UInt16?) async throws(LoopError) {
             let identifier = Self.identifier { open[$0] == nil }
             open[identifier] = question
-            try await socket.send(NameMessage.query(identifier, question))
+            try await socket.send(
+                NameMessage.query(identifier, question, datagramLimit: limit))
+        }
+        var isExtended = isExtended
+        for question in questions {
+            try await ask(question, isExtended ? NameMessage.datagramLimit : nil)
         }
         for _ in 0..<Self.strayLimit where !open.isEmpty {
             let bytes = try await socket.receive().bytes
+            if isExtended, let identifier = NameMessage.refusesForm(bytes),
+                open[identifier] != nil
+            {
+                // An old server: again without the extension.
+                isExtended = false
+                let again = Array(open.values)
+                open = [:]
+                for question in again { try await ask(question, nil) }
+                continue
+            }
             guard let message = NameMessage(bytes), let question = open[message.identifier],
                 message.answers(message.identifier, question)
             else { continue }

@@ -58,14 +58,37 @@ public struct NameMessage: Hashable, Sendable {
     /// Longest message; those over UDP have at most 512 bytes unless a server sends more.
     public static let byteLimit = 65_535
 
+    /// What a datagram may hold without being split on common networks.
+    public static let datagramLimit: UInt16 = 1232
+
     /// The bytes of a question, with recursion wanted.
-    public static func query(_ identifier: UInt16, _ question: Question) -> [UInt8] {
+    ///
+    /// - Parameter datagramLimit: the longest answer that may come over UDP (EDNS, RFC 6891); nil
+    ///   leaves it at 512 bytes, without the extension.
+    public static func query(
+        _ identifier: UInt16, _ question: Question, datagramLimit: UInt16? = nil
+    ) -> [UInt8] {
         var bytes: [UInt8] = []
-        for word in [identifier, 0x0100, 1, 0, 0, 0] { bytes.append(word: word) }
+        let count: UInt16 = datagramLimit == nil ? 0 : 1
+        for word in [identifier, 0x0100, 1, 0, 0, count] { bytes.append(word: word) }
         bytes += question.name.bytes
         bytes.append(word: question.type.rawValue)
         bytes.append(word: 1)
+        if let datagramLimit {
+            // A record of the root, of type OPT, without options.
+            bytes.append(0)
+            for word in [41, datagramLimit, 0, 0, 0] { bytes.append(word: word) }
+        }
         return bytes
+    }
+
+    /// Whether the bytes are a server's refusal of a question's form, FORMERR or NOTIMP, which may
+    /// lack the question.
+    static func refusesForm(_ bytes: [UInt8]) -> UInt16? {
+        guard bytes.count >= 12, bytes[2] & 0x80 != 0, [1, 4].contains(bytes[3] & 0xf) else {
+            return nil
+        }
+        return UInt16(truncatingIfNeeded: bytes[0]) << 8 | UInt16(truncatingIfNeeded: bytes[1])
     }
 
     /// Reads a message. Takes time in proportion to its bytes: a name is at most 255 bytes, and its

@@ -60,8 +60,9 @@ public final class Resolver: Sendable {
 
     public func forgetAll() { state.withLock { $0.cache.removeAll() } }
 
-    /// The addresses of a host, those of IPv6 first, each family in the order of its answer. A name
-    /// that is an address in text form gives that address.
+    /// The addresses of a host in the order in which they should be tried (`DestinationOrder`). A
+    /// name that is an address in text form gives that address; those of the hosts file keep their
+    /// order.
     ///
     /// - Throws: `.noName`, `.noAddress`, or why no server could be asked.
     public func addresses(
@@ -111,7 +112,7 @@ public final class Resolver: Sendable {
         for question in questions {
             if case .addresses(let found)? = answers[question] { addresses += found }
         }
-        if !addresses.isEmpty { return addresses }
+        if !addresses.isEmpty { return DestinationOrder.sorted(addresses) }
         if let failure { throw failure }
         throw answers.values.contains(.noAddress) ? .noAddress : .noName
     }
@@ -124,7 +125,7 @@ public final class Resolver: Sendable {
     ) async -> [NameMessage.Question: Outcome] {
         var outcomes: [NameMessage.Question: Outcome] = [:]
         let servers = order()
-        for _ in 0..<configuration.attempts {
+        for attempt in 0..<configuration.attempts {
             for server in servers {
                 let open = questions.filter { question in
                     if case .success? = outcomes[question] { false } else { true }
@@ -132,7 +133,9 @@ public final class Resolver: Sendable {
                 if open.isEmpty { return outcomes }
                 var exchange = NameExchange(
                     server: server, questions: open,
-                    deadline: .after(.seconds(configuration.timeout)), loop: loop)
+                    deadline: .after(.seconds(configuration.timeout)), loop: loop,
+                    // What drops messages with the extension gets one without it.
+                    isExtended: attempt == 0)
                 await exchange.run()
                 for question in open {
                     outcomes[question] = outcome(exchange.results[question], question)

@@ -5,7 +5,7 @@ import WasmSystem
 /// A program that this process has started, with pipes to it as streams of a loop.
 ///
 /// A process that is dropped is killed and reaped.
-public final class LoopProcess: @unchecked Sendable {
+public final class LoopProcess: RunningProgram, @unchecked Sendable {
     /// What a standard stream of the child is connected to.
     public enum Standard: Sendable {
         /// `/dev/null`
@@ -14,6 +14,8 @@ public final class LoopProcess: @unchecked Sendable {
         case inherited
         /// A pipe to this process.
         case piped
+        /// A descriptor of this process, which keeps it.
+        case given(Int32)
     }
 
     public let loop: EventLoop
@@ -44,11 +46,26 @@ public final class LoopProcess: @unchecked Sendable {
     ///   - arguments: the first is by convention the program's name.
     ///   - environment: `NAME=VALUE` each; nothing is inherited.
     /// - Throws: `ENOENT`, `EACCES` and others of execve(2).
-    public init(
+    public convenience init(
         _ path: String, _ arguments: [[UInt8]], environment: [[UInt8]] = [],
         input: Standard = .none, output: Standard = .none, error: Standard = .none,
         on loop: EventLoop
     ) throws(SystemError) {
+        try self.init(
+            path: Array(path.utf8), arguments, environment: environment, input: input,
+            output: output, error: error, on: loop)
+    }
+
+    /// The same with a path of bytes.
+    ///
+    /// - Throws: `EINVAL` for one with a NUL.
+    public init(
+        path: [UInt8], _ arguments: [[UInt8]], environment: [[UInt8]] = [],
+        input: Standard = .none, output: Standard = .none, error: Standard = .none,
+        on loop: EventLoop
+    ) throws(SystemError) {
+        // A string of the C library would end there.
+        if ([path] + arguments + environment).contains(where: { $0.contains(0) }) { throw .inval }
         let null = FileDescriptor(owning: try unsafe Kernel.open("/dev/null", .readWrite))
         let ends = (
             try Ends(input, isInput: true, Kernel.standardInput),
@@ -56,7 +73,7 @@ public final class LoopProcess: @unchecked Sendable {
             try Ends(error, isInput: false, Kernel.standardError)
         )
         let process = try unsafe ChildProcess(
-            CString(path: path.utf8), arguments, environment: environment,
+            CString(path: path), arguments, environment: environment,
             descriptors: [
                 (0, ends.0.number(null.number)), (1, ends.1.number(null.number)),
                 (2, ends.2.number(null.number)),
@@ -84,8 +101,13 @@ public final class LoopProcess: @unchecked Sendable {
         private let inherited: Int32?
 
         init(_ standard: Standard, isInput: Bool, _ number: Int32) throws(SystemError) {
-            inherited = standard == .inherited ? number : nil
-            guard standard == .piped else {
+            inherited =
+                switch standard {
+                case .inherited: number
+                case .given(let number): number
+                case .none, .piped: nil
+                }
+            guard case .piped = standard else {
                 (inside, outside) = (-1, -1)
                 return
             }
@@ -108,6 +130,7 @@ public final class LoopProcess: @unchecked Sendable {
     }
 
     deinit {
+        channel.close()
         let child = child
         guard !child.isOver else { return }
         try? child.process.send(9)

@@ -122,6 +122,13 @@ public final class ByteStream: Sendable {
         try system { () throws(SystemError) in try channel.setOnEnd(body) }
     }
 
+    /// Keeps an object until the stream is closed: a program at its other end, for example, which
+    /// then ends as well. Replaces the one before.
+    public func attach(_ object: any AnyObject & Sendable) throws(LoopError) {
+        _ = try channel.opened()
+        channel.attach(object)
+    }
+
     // MARK: Writing
 
     /// Waits until the kernel may accept bytes again, after `tryWrite` wrote only a part.

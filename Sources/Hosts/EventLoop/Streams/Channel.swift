@@ -43,6 +43,8 @@ final class Channel: Watcher, @unchecked Sendable {
     private(set) var hasHangup = false
     /// Called once, on the loop's thread, when the peer has stopped sending or disconnected.
     private var onEnd: (() -> Void)?
+    /// Released when the descriptor is closed.
+    private var attached: (any AnyObject & Sendable)?
     /// Whether the kernel cannot report readiness, since the file is always ready.
     private var isAlwaysReady = false
 
@@ -144,6 +146,9 @@ final class Channel: Watcher, @unchecked Sendable {
         try beginWatch()
         if hasEnd { loop.later { [weak self] in self?.callOnEnd() } }
     }
+
+    /// Keeps an object until the descriptor is closed.
+    func attach(_ object: any AnyObject & Sendable) { if isOpen { attached = object } }
 
     private func callOnEnd() {
         guard let body = onEnd else { return }
@@ -260,6 +265,7 @@ final class Channel: Watcher, @unchecked Sendable {
         timer = nil
         descriptor = -1
         onEnd = nil
+        attached = nil
         finish(.reading, .closed)
         finish(.writing, .closed)
         return number

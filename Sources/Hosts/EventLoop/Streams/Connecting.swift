@@ -22,6 +22,7 @@ extension ByteStream {
         if let error = Kernel.pendingError(number) { throw .system(error) }
         stream.channel.setDeadline(.never)
         if hasNoDelay { try? Kernel.setNoDelay(number) }
+        try? Kernel.setKeepAlive(number)
         return stream
     }
 

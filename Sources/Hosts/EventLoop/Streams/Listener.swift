@@ -42,7 +42,13 @@ public final class Listener: Sendable {
         let flags = try Kernel.flags(number)
         if !flags.contains(.nonblock) { try Kernel.setFlags(number, flags.union(.nonblock)) }
         address = try Kernel.localAddress(number)
-        if case .unix = address { hasNoDelay = false } else { hasNoDelay = options.hasNoDelay }
+        if case .unix = address {
+            hasNoDelay = false
+        } else {
+            hasNoDelay = options.hasNoDelay
+            // Accepted sockets inherit it.
+            try? Kernel.setKeepAlive(number)
+        }
         channel = Channel(descriptor.release(), loop)
     }
 

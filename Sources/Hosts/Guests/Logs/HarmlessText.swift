@@ -24,6 +24,12 @@ public enum HarmlessText {
         }
     }
 
+    /// The same for a text, of which at most as many bytes are kept.
+    public static func text(_ text: String, atMost byteCount: Int) -> String {
+        guard text.utf8.count > byteCount else { return Self.text(text.utf8) }
+        return Self.text(text.utf8.prefix(max(byteCount, 0))) + "..."
+    }
+
     private static func append(_ scalar: Unicode.Scalar, to result: inout String) {
         switch scalar.value {
         case 0x09: result.unicodeScalars.append(scalar)
@@ -31,7 +37,7 @@ public enum HarmlessText {
             let digits = String(scalar.value, radix: 16)
             result += "\\x" + (digits.utf8.count < 2 ? "0" : "") + digits
         case 0x80...0x9f, 0xad, 0x61c, 0x180e, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x206f,
-            0xfe00...0xfe0f, 0xfeff, 0xfff9...0xfffb, 0xe0000...0xe0fff:
+            0xfeff, 0xfff9...0xfffb, 0xe0000...0xe0fff:
             result += "\\u{" + String(scalar.value, radix: 16) + "}"
         default: result.unicodeScalars.append(scalar)
         }

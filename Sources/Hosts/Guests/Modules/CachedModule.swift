@@ -17,6 +17,7 @@ public final class CachedModule: Sendable {
     private struct State {
         var variants: [Variant] = []
         var preparing: [Preparing] = []
+        var preparationCount = 0
     }
 
     private struct Variant {
@@ -33,6 +34,9 @@ public final class CachedModule: Sendable {
 
     /// Guests that are kept, for different imports and worlds; the one used last first.
     private static let variantLimit = 8
+    /// After as many preparations, worlds that are new get a guest of another one, of which they are
+    /// no forks: preparing costs more than it saves if each run has a world of its own.
+    private static let preparationLimit = 64
 
     init(digest: SHA256.Digest, module: Module, scope: RunScope) {
         self.digest = digest
@@ -89,6 +93,11 @@ public final class CachedModule: Sendable {
             state.variants.insert(variant, at: 0)
             return (.known(variant.guest), false)
         }
+        if state.preparationCount >= Self.preparationLimit,
+            let other = state.variants.first(where: { $0.imports == key })
+        {
+            return (.known(other.guest), false)
+        }
         let everything: ObservedWorld = [.arguments, .environment, .folders]
         for running in state.preparing
         where running.imports == key && everything.agree(running.world, world) {
@@ -97,6 +106,7 @@ public final class CachedModule: Sendable {
             }
         }
         let shared = SharedResult<PreparedGuest>()
+        state.preparationCount += 1
         state.preparing.append(Preparing(imports: key, world: world, shared: shared))
         return (.coming(shared, number: shared.join() ?? 0), true)
     }

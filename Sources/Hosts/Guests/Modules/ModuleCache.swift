@@ -216,7 +216,9 @@ public final class ModuleCache: Sendable {
             if shared.isAbandoned { throw LoopError.cancelled }
             throw ModuleCacheError.tooSlow(limit: options.compilationTime)
         }
-        let name = module.names?.module?.description ?? String(digest.description.prefix(12))
+        let name =
+            module.names?.module.map { HarmlessText.text($0.description, atMost: 100) }
+            ?? String(digest.description.prefix(12))
         return CachedModule(
             digest: digest, module: module,
             scope: RunScope(.module, name, places: options.places))

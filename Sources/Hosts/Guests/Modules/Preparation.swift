@@ -65,6 +65,15 @@ struct ObservedWorld: OptionSet, Sendable {
     }
 }
 
+/// A guest after its start.
+struct SavedStart: Sendable {
+    let snapshot: Snapshot
+    /// What of the world the state depends on.
+    let observed: ObservedWorld
+    /// Is charged for the snapshot, when the store of the start is freed only for it.
+    let account: ResourceAccount
+}
+
 /// Starts a guest for the sake of its snapshot. Of all functions that it imports, it has only those
 /// that give each run the same; a call of another one ends the attempt. So a guest that reads random
 /// numbers while it starts, from wherever, is never forked, and what the host's functions return is
@@ -83,7 +92,7 @@ struct Preparation {
     }
 
     /// The state after the start, and what of the world it depends on.
-    func snapshot() throws(ForkObstacle) -> (Snapshot, ObservedWorld) {
+    func snapshot() throws(ForkObstacle) -> SavedStart {
         for wanted in module.imports {
             guard case .function = wanted.type else {
                 throw .imported(module: wanted.module, name: wanted.name)
@@ -93,7 +102,7 @@ struct Preparation {
         // Each attempt allows one part more than the one before.
         while true {
             do {
-                return (try attempt(allowed), allowed)
+                return try attempt(allowed)
             } catch let stopped as Stopped {
                 guard isWASI(stopped.module),
                     case .observing(let part) = ObservedWorld.use(of: stopped.name),
@@ -115,10 +124,10 @@ struct Preparation {
         name == "wasi_snapshot_preview1" || name == "wasi_unstable"
     }
 
-    private func attempt(_ allowed: ObservedWorld) throws -> Snapshot {
+    private func attempt(_ allowed: ObservedWorld) throws -> SavedStart {
         let store = Store(engine: module.engine, limits: limits.storeLimits)
         store.fuel = limits.fuel
-        store.deadline = limits.time.map { .now + $0 }
+        store.deadline = limits.deadline
         onStart(store.interruptHandle)
         var world = world
         world.standardInput = .null
@@ -149,6 +158,7 @@ struct Preparation {
         if let initialize = instance.function("_initialize"), instance.function("_start") == nil {
             _ = try initialize.call()
         }
-        return try instance.snapshot()
+        return SavedStart(
+            snapshot: try instance.snapshot(), observed: allowed, account: store.account)
     }
 }

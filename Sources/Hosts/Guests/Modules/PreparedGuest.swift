@@ -36,8 +36,7 @@ public final class PreparedGuest: Sendable {
     /// Why no run is a fork; nil if runs are, or could be.
     public let obstacle: ForkObstacle?
     private let prepared: PreparedModule
-    private let snapshot: Snapshot?
-    private let observed: ObservedWorld
+    private let saved: SavedStart?
     private let world: WASI
     let imports: GuestImports
 
@@ -73,38 +72,36 @@ public final class PreparedGuest: Sendable {
         func exports(_ name: Name) -> Bool { module.export(name)?.kind == .function }
         kind = exports("_start") ? .command : exports("_initialize") ? .reactor : .plain
         guard startsOnce else {
-            snapshot = nil
-            observed = []
+            saved = nil
             obstacle = nil
             return
         }
         let preparation = Preparation(
             module: module, world: world, limits: limits, onStart: onStart)
         do throws(ForkObstacle) {
-            (snapshot, observed) = try preparation.snapshot()
+            saved = try preparation.snapshot()
             obstacle = nil
         } catch {
-            snapshot = nil
-            observed = []
+            saved = nil
             obstacle = error
         }
     }
 
     /// Whether a run in this world is a fork.
     public func isForked(in world: WASI) -> Bool {
-        snapshot != nil && observed.agree(self.world, world)
+        saved?.observed.agree(self.world, world) ?? false
     }
 
-    /// Bytes of the saved state, pages of zeros left out.
-    public var byteCount: Int { snapshot?.memoryByteCount ?? 0 }
+    /// Bytes of the saved state.
+    public var byteCount: Int { saved?.account.byteCount ?? 0 }
 
     /// An instance as it is after its start; nil if runs in this world are not forks.
     ///
     /// - Parameter store: an empty store of the module's engine, with the `WASIGuest` of `world`.
     /// - Throws: `ResourceError`, `EngineMismatch`.
     public func fork(in store: Store, _ world: WASI) throws -> Instance? {
-        guard let snapshot, observed.agree(self.world, world) else { return nil }
-        return try prepared.instantiate(from: snapshot, in: store)
+        guard let saved, saved.observed.agree(self.world, world) else { return nil }
+        return try prepared.instantiate(from: saved.snapshot, in: store)
     }
 
     /// An instance before its start, and the functions that start it: they must run to their end,

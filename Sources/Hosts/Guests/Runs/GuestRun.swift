@@ -47,7 +47,7 @@ struct GuestRun {
         defer { runs.active.remove(number) }
         let fuel = limits.fuel ?? Self.plenty
         store.fuel = fuel
-        store.deadline = limits.time.map { .now + $0 }
+        store.deadline = limits.deadline
         store.limiter = run
         if let interval = request.observation?.profileInterval {
             store.profiler = Profiler(interval: interval)
@@ -68,7 +68,9 @@ struct GuestRun {
         if let failure {
             outcome = await self.outcome(of: failure, run, guests.loop)
         } else {
-            outcome = request.function == Self.start ? .exited(0) : .returned
+            outcome =
+                lostOutput(run)
+                ? .limit(.output, nil) : request.function == Self.start ? .exited(0) : .returned
         }
         if let observation = request.observation {
             await observe(observation, store, guests.loop)
@@ -134,12 +136,12 @@ struct GuestRun {
         of error: any Error, _ run: ActiveRun, _ loop: EventLoop
     ) async -> RunOutcome {
         switch error {
-        case let exit as GuestExit: return .exited(exit.code)
+        case let exit as GuestExit:
+            return lostOutput(run) ? .limit(.output, nil) : .exited(exit.code)
         case let trap as Trap:
             let text = await describe(trap.code, trap.description, trap.backtrace, loop)
             if trap.code == .interrupted {
-                return run.reached.contains(RunLimitSet(.output))
-                    ? .limit(.output, text) : .cancelled(text)
+                return lostOutput(run) ? .limit(.output, text) : .cancelled(text)
             }
             if let limit = RunLimit(trap.code) {
                 run.note(limit)
@@ -158,8 +160,13 @@ struct GuestRun {
             return .limit(.descriptors, nil)
         default:
             if run.wasCancelled || Task.isCancelled { return .cancelled(nil) }
-            return .failed(HarmlessText.text("\(error)".utf8))
+            return .failed(HarmlessText.text("\(error)", atMost: 400))
         }
+    }
+
+    /// Whether the guest wrote more than its limit. It may end before it is stopped for that.
+    private func lostOutput(_ run: ActiveRun) -> Bool {
+        run.reached.contains(RunLimitSet(.output))
     }
 
     /// Modules up to this size are looked through at once.

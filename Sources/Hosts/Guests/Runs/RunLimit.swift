@@ -96,7 +96,7 @@ public struct RunLimits: Hashable, Sendable {
     public var time: Duration? = .seconds(10)
     /// How long the run may wait for a place; nil for no limit.
     public var waitingTime: Duration? = .seconds(10)
-    /// Bytes of standard output, if that is a stream or closure; nil for no limit.
+    /// Bytes of standard output, if that is a stream of the host; nil for no limit.
     public var output: UInt64?
     /// Open descriptors; nil for the limit of the world (`WASI.Limits.descriptors`).
     public var descriptors: Int?
@@ -123,6 +123,12 @@ public struct RunLimits: Hashable, Sendable {
         result.descriptors = least(descriptors, other.descriptors)
         result.log = log.lowered(to: other.log)
         return result
+    }
+
+    /// When a run that begins now is stopped; nil for never.
+    var deadline: ContinuousClock.Instant? {
+        // A century is as good as a longer time, and cannot overflow.
+        time.map { .now + min(max($0, .zero), .seconds(3_155_760_000)) }
     }
 
     /// Those that a store holds. A memory may grow up to `memory`, so that the run's limiter is

@@ -63,7 +63,8 @@ extension RunOutcome: CustomStringConvertible {
     }
 }
 
-/// A trap as text: it holds no module, so that records of runs keep none alive.
+/// A trap as text: it holds no module, so that records of runs keep none alive. Names of functions
+/// are the module's, and made harmless.
 public struct RunTrap: Sendable {
     /// Nil for an exception.
     public let code: TrapCode?
@@ -88,8 +89,7 @@ public struct RunTrap: Sendable {
     private static let longest = 400
 
     private static func bounded(_ text: String) -> String {
-        guard text.utf8.count > longest else { return text }
-        return String(decoding: text.utf8.prefix(longest), as: UTF8.self) + "..."
+        HarmlessText.text(text, atMost: longest)
     }
 
     /// Bytes that it takes, about.

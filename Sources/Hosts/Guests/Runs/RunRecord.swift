@@ -31,7 +31,7 @@ public final class RunRecord: Sendable {
     public let peakMemory: UInt64
     /// Bytes of standard input that the guest read, if that is a stream, or bytes.
     public let bytesIn: UInt64
-    /// Bytes of standard output that the guest wrote, if that is a stream or closure.
+    /// Bytes of standard output that the guest wrote, if that is a stream of the host.
     public let bytesOut: UInt64
     /// Bytes of standard error that the guest wrote, if that goes to the log.
     public let logBytes: UInt64

@@ -16,6 +16,9 @@ public struct CGIContext: Sendable {
     public var serverPort: UInt16
     /// The client, by `Forwarding`.
     public var client: IPAddress
+    /// Host and port that the client asked for, if a trusted proxy says so; nil to take those of the
+    /// request. Part of `X_FULL_URL`.
+    public var authority: [UInt8]?
     /// As `wasmd/1.2`.
     public var software: [UInt8]
     /// The length of the body if it is known: also of a body that came in chunks and was collected.
@@ -83,7 +86,9 @@ public enum CGIEnvironment {
     ) {
         url.append(contentsOf: context.scheme)
         url.append(text: "://")
-        if let authority = request.authority {
+        if let authority = context.authority {
+            url.append(contentsOf: authority)
+        } else if let authority = request.authority {
             url.append(contentsOf: authority)
         } else {
             url.append(contentsOf: context.serverName)
@@ -97,14 +102,16 @@ public enum CGIEnvironment {
         }
     }
 
-    /// The arguments of the program: its name, and the words of a query without `=` (RFC 3875 4.4),
-    /// or the parts of one with `=`, as WAGI passes them; decoded, and without those that hold NUL.
+    /// The arguments of the program: its name, and the words of a query without `=`, decoded
+    /// (RFC 3875 4.4), or the parts of one with `=` as they were sent, which is what WAGI passes.
+    /// Words that hold NUL are left out.
     public static func arguments(_ request: RequestHead, _ context: CGIContext) -> [[UInt8]] {
         guard let query = request.target.query, !query.isEmpty else { return [context.scriptName] }
-        let isIndexed = !query.contains(ASCII.equals)
-        let parts = query.split(separator: isIndexed ? 0x2b : 0x26)
-        return [context.scriptName]
-            + parts.map(PercentCoding.decodeForm).filter { !$0.contains(0) }
+        if query.contains(ASCII.equals) {
+            return [context.scriptName] + query.split(separator: 0x26).map { Array($0) }
+        }
+        let words = query.split(separator: 0x2b).map(PercentCoding.decodeForm)
+        return [context.scriptName] + words.filter { !$0.contains(0) }
     }
 
     private struct Block {

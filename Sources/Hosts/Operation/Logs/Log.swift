@@ -1,7 +1,6 @@
 import Synchronization
 import WasmSystem
 import WasmdDocuments
-import WasmdHTTP
 
 /// The log of the daemon: one line for each event, as text for people or as JSON for machines.
 ///

@@ -1,3 +1,5 @@
+// Soundness: the bytes of lines are lent for the length of a call.
+
 import Synchronization
 import WasmSystem
 
@@ -10,7 +12,7 @@ public final class LogOutput: Sendable {
     private struct State: Sendable {
         var waiting: [UInt8] = []
         var dropped = 0
-        var descriptor: Int32
+        var target: LogTarget
         /// Whether the thread takes what waits.
         var isStarted = false
         var isWriting = false
@@ -22,10 +24,10 @@ public final class LogOutput: Sendable {
     private let turn = WordCell()
 
     /// - Parameters:
-    ///   - descriptor: stays the caller's, and must stay open.
+    ///   - descriptor: is duplicated if that is possible; else it must stay open.
     ///   - capacity: how many bytes wait at most.
     public init(_ descriptor: Int32, capacity: Int = 1 << 20) {
-        state = Mutex(State(descriptor: descriptor))
+        state = Mutex(State(target: LogTarget(descriptor)))
         self.capacity = capacity
     }
 
@@ -45,8 +47,8 @@ public final class LogOutput: Sendable {
 
     /// Adds a line with its end.
     public func write(_ line: [UInt8]) {
-        let descriptor: Int32? = state.withLock { state in
-            guard state.isStarted else { return state.descriptor }
+        let target: LogTarget? = state.withLock { state in
+            guard state.isStarted else { return state.target }
             if state.waiting.count + line.count > capacity {
                 state.dropped += 1
             } else {
@@ -54,15 +56,18 @@ public final class LogOutput: Sendable {
             }
             return nil
         }
-        if let descriptor {
-            Self.write(line, to: descriptor)
+        if let target {
+            target.write(line)
         } else {
             turn.advance()
         }
     }
 
     /// Writes to another descriptor from now on: after a log file was moved away.
-    public func replaceDescriptor(by new: Int32) { state.withLock { $0.descriptor = new } }
+    public func replaceDescriptor(by new: Int32) {
+        let target = LogTarget(new)
+        state.withLock { $0.target = target }
+    }
 
     /// Waits until everything is written, for at most this time, and ends the thread.
     public func finish(within time: Duration = .seconds(1)) {
@@ -79,7 +84,7 @@ public final class LogOutput: Sendable {
     private func run() {
         while true {
             let number = turn.value
-            let work: (lines: [UInt8], descriptor: Int32)? = state.withLock { state in
+            let work: (lines: [UInt8], target: LogTarget)? = state.withLock { state in
                 state.isWriting = false
                 guard state.isStarted else { return nil }
                 var lines = state.waiting
@@ -90,19 +95,33 @@ public final class LogOutput: Sendable {
                     state.dropped = 0
                 }
                 state.isWriting = !lines.isEmpty
-                return (lines, state.descriptor)
+                return (lines, state.target)
             }
             guard let work else { return }
             if work.lines.isEmpty {
                 turn.wait(while: number, nanoseconds: nil)
             } else {
-                Self.write(work.lines, to: work.descriptor)
+                work.target.write(work.lines)
             }
         }
     }
+}
+
+/// A descriptor of its own, so that its number is not another file's while a thread writes to it.
+private final class LogTarget: Sendable {
+    private let descriptor: Int32
+    private let isOwned: Bool
+
+    init(_ descriptor: Int32) {
+        let copy = try? Kernel.duplicate(descriptor)
+        self.descriptor = copy ?? descriptor
+        isOwned = copy != nil
+    }
+
+    deinit { if isOwned { try? Kernel.close(descriptor) } }
 
     /// What cannot be written is lost: there is nobody to tell.
-    private static func write(_ lines: [UInt8], to descriptor: Int32) {
+    func write(_ lines: [UInt8]) {
         unsafe lines.withUnsafeBytes { bytes in
             try? Signals.withoutWriteSignals { () throws(SystemError) in
                 try unsafe Kernel.writeAll(descriptor, bytes)

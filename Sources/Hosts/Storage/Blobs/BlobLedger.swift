@@ -16,9 +16,7 @@ final class BlobLedger: Sendable {
 
     init(_ records: Records) {
         var state = State()
-        for digests in records.digests.values {
-            for digest in digests { state.counts[digest, default: 0] += 1 }
-        }
+        records.references.forEach { state.counts[$0, default: 0] += 1 }
         self.state = Mutex(state)
     }
 

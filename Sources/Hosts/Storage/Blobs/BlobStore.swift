@@ -37,10 +37,9 @@ public final class BlobStore: Sendable {
 
     /// Stores a blob that is in memory.
     public func put(_ bytes: [UInt8]) throws(StorageError) -> BlobPin {
-        if let pin = pin(SHA256.hash(bytes)) { return pin }
-        let writer = try write()
-        try writer.append(bytes)
-        return try writer.finish()
+        let digest = SHA256.hash(bytes)
+        if let pin = pin(digest) { return pin }
+        return try write().write(bytes, digest)
     }
 
     /// Keeps a blob that is there; nil if it is not.
@@ -61,15 +60,16 @@ public final class BlobStore: Sendable {
     /// All bytes of a blob.
     ///
     /// - Parameters:
-    ///   - limit: the most bytes that are read.
+    ///   - limit: the most bytes that are read; larger ones are read in pieces, by `open`.
     ///   - verifies: whether the digest is compared.
-    /// - Throws: `.noBlob`; `.blobDamaged`; `.transactionTooLarge` if it has more than `limit`
-    ///   bytes.
+    /// - Throws: `.noBlob`; `.blobDamaged`; `.blobTooLarge`.
     public func get(
-        _ digest: SHA256.Digest, limit: Int = .max, verifies: Bool = true
+        _ digest: SHA256.Digest, limit: Int = 256 << 20, verifies: Bool = true
     ) throws(StorageError) -> [UInt8] {
         let reader = try open(digest)
-        guard reader.byteCount <= limit else { throw .transactionTooLarge }
+        guard reader.byteCount <= limit else {
+            throw .blobTooLarge(digest, byteCount: reader.byteCount)
+        }
         let bytes = try reader.read(at: 0, reader.byteCount)
         guard bytes.count == reader.byteCount, !verifies || SHA256.hash(bytes) == digest else {
             throw .blobDamaged(digest)

@@ -44,6 +44,20 @@ public final class BlobWriter: Sendable {
     /// Bytes so far.
     public var byteCount: Int { state.withLock { $0.byteCount } }
 
+    /// Writes a blob that is in memory, and whose digest is known.
+    func write(_ bytes: [UInt8], _ digest: SHA256.Digest) throws(StorageError) -> BlobPin {
+        state.withLock { $0.isOver = true }
+        do throws(StorageError) {
+            try writing(BlobStore.path(name)) { () throws(SystemError) in
+                try file.files.writeAll(file.descriptor, bytes, at: 0)
+            }
+            return try finish(digest)
+        } catch {
+            remove()
+            throw error
+        }
+    }
+
     /// Adds bytes. After an error the writer cannot be used any more.
     ///
     /// - Throws: `.full`, `.readOnly`, `.closed`, `.system`.

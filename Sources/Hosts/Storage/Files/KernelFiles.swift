@@ -6,7 +6,10 @@ import WasmSystem
 struct KernelFiles: FileLayer {
     func openRoot(_ path: [UInt8], creates: Bool) throws(SystemError) -> Int32 {
         do throws(SystemError) {
-            return try unsafe Kernel.open(CString(path: path), [.directory])
+            let folder = try unsafe Kernel.open(CString(path: path), [.directory])
+            // A process that ended at once may have made it without syncing.
+            if creates { try? syncParent(of: path) }
+            return folder
         } catch {
             guard error == .noent, creates else { throw error }
         }
@@ -14,13 +17,19 @@ struct KernelFiles: FileLayer {
         return try unsafe Kernel.open(CString(path: path), [.directory])
     }
 
-    func renameRoot(_ old: [UInt8], to new: [UInt8]) throws(SystemError) {
-        try unsafe Kernel.rename(CString(path: old), CString(path: new))
-        let parent = new.lastIndex(of: UInt8(ascii: "/")).map { Array(new[...$0]) }
+    private func syncParent(of path: [UInt8]) throws(SystemError) {
+        var path = path[...]
+        while path.count > 1, path.last == UInt8(ascii: "/") { path.removeLast() }
+        let parent = path.lastIndex(of: UInt8(ascii: "/")).map { Array(path[...$0]) }
         let folder = try unsafe Kernel.open(
             CString(path: parent ?? [UInt8(ascii: ".")]), [.directory])
         defer { close(folder) }
         try syncFolder(folder)
+    }
+
+    func renameRoot(_ old: [UInt8], to new: [UInt8]) throws(SystemError) {
+        try unsafe Kernel.rename(CString(path: old), CString(path: new))
+        try syncParent(of: new)
     }
 
     func removeRoot(_ path: [UInt8]) {
@@ -60,11 +69,7 @@ struct KernelFiles: FileLayer {
             } catch .exist {
                 continue
             }
-            let parent = part.lastIndex(of: UInt8(ascii: "/")).map { Array(part[...$0]) }
-            let folder = try unsafe Kernel.open(
-                CString(path: parent ?? [UInt8(ascii: ".")]), [.directory])
-            defer { close(folder) }
-            try syncFolder(folder)
+            try syncParent(of: part)
         }
     }
 

@@ -107,7 +107,8 @@ struct FrameHeader: Hashable {
         var value = unsafe LogFormat.frameHeaderSize + header.tableSize
         while position < table.count {
             let kind: UInt8 = unsafe table.number(position)
-            let digests = unsafe Int(table.number(position + 1, as: UInt8.self))
+            let digests =
+                unsafe Int(table.number(position + 1, as: UInt8.self))
                 * LogFormat.digestSize
             let keySize = unsafe Int(table.number(position + 2, as: UInt16.self))
             let valueSize = unsafe Int(table.number(position + 4, as: UInt32.self))

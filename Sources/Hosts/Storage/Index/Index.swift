@@ -31,6 +31,7 @@ struct Index: Sendable {
             let branch = Node(isLeaf: false)
             branch.children = [root, split.right]
             _ = unsafe split.key.withUnsafeBytes { unsafe branch.insert($0, nil, at: 0) }
+            branch.countKeys()
             root = branch
         }
         return before
@@ -74,6 +75,7 @@ struct Index: Sendable {
         }
         let child = unsafe node.childIndex(key)
         let (before, split) = unsafe set(key, location, in: &node.children[child])
+        if before == nil { node.keysBelow += 1 }
         guard let split else { return (before, nil) }
         return (before, unsafe split.key.withUnsafeBytes { unsafe add(split, $0, child, &node) })
     }
@@ -99,6 +101,8 @@ struct Index: Sendable {
         let place = isLeft ? child : child - middle - 1
         _ = unsafe target.insert(key, nil, at: place)
         target.children.insert(split.right, at: place + 1)
+        node.countKeys()
+        right.countKeys()
         return Split(key: up, right: right)
     }
 
@@ -125,6 +129,7 @@ struct Index: Sendable {
             return
         }
         let child = unsafe node.childIndex(key)
+        node.keysBelow -= 1
         unsafe remove(key, from: &node.children[child])
         let size = node.children[child].usedSize
         guard size < Node.pageSize / 4 else { return }
@@ -142,6 +147,7 @@ struct Index: Sendable {
         if !left.isLeaf {
             _ = unsafe left.insert(node.key(index), nil, at: left.count)
             left.children += right.children
+            left.keysBelow += right.keysBelow
         }
         let copy = right.copied()
         copy.moveEntries(from: 0, to: left)
@@ -150,6 +156,20 @@ struct Index: Sendable {
     }
 
     // MARK: Order
+
+    /// The number of keys below `key`. O(log n).
+    func rank(_ key: [UInt8]) -> Int {
+        unsafe key.withUnsafeBytes { key in
+            var rank = 0
+            var node = root
+            while !node.isLeaf {
+                let child = unsafe node.childIndex(key)
+                for index in 0..<child { rank += node.children[index].total }
+                node = node.children[child]
+            }
+            return unsafe rank + node.lowerBound(key).index
+        }
+    }
 
     /// Passes the keys from `start` on to `body`, in order, until it returns false.
     func forEach(

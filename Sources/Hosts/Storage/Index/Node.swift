@@ -15,7 +15,10 @@ import WasmSystem
 @safe final class Node: @unchecked Sendable {
     static let pageSize = 4096
     /// The largest entry with its slot.
-    static let maximumEntry = 4 + MemoryLayout<Location>.stride + LogFormat.maximumKey
+    static let maximumEntry =
+        4 + MemoryLayout<Location>.stride + LogFormat.maximumKey
+        // What `References` adds to a key.
+        + 3 + LogFormat.digestSize
 
     private let page: UnsafeMutableRawPointer
     private(set) var count = 0
@@ -27,6 +30,10 @@ import WasmSystem
     var children: ContiguousArray<Node> = []
 
     var isLeaf: Bool { children.isEmpty }
+    /// Of a branch: the keys of all leaves below it.
+    var keysBelow = 0
+    /// The keys of this leaf, or of all leaves below this branch.
+    var total: Int { isLeaf ? count : keysBelow }
     private let payloadSize: Int
 
     init(isLeaf: Bool) {
@@ -44,8 +51,12 @@ import WasmSystem
         copy.heap = heap
         copy.garbage = garbage
         copy.children = children
+        copy.keysBelow = keysBelow
         return copy
     }
+
+    /// Counts the keys below a branch again.
+    func countKeys() { keysBelow = children.reduce(0) { $0 + $1.total } }
 
     // MARK: Entries
 

@@ -8,8 +8,7 @@ struct Records: Sendable {
     /// Bytes of the log that records take, about; by segment, and of all.
     private(set) var weights: [UInt32: Int] = [:]
     private(set) var totalWeight = 0
-    /// The blobs of those records that reference any.
-    private(set) var digests: [[UInt8]: [SHA256.Digest]] = [:]
+    private(set) var references = References()
 
     /// Sets or replaces a record; returns the blobs that it referenced before.
     @discardableResult
@@ -22,9 +21,7 @@ struct Records: Sendable {
             add(-Location.weight(key: key.count, value: before.size), before.segment)
         }
         guard location.hasDigests || before?.hasDigests == true else { return [] }
-        let old = unsafe digests.updateValue(new, forKey: [UInt8](key))
-        if new.isEmpty { unsafe digests[[UInt8](key)] = nil }
-        return old ?? []
+        return unsafe references.replace(key, new)
     }
 
     /// Removes a record; returns the blobs that it referenced.
@@ -32,7 +29,7 @@ struct Records: Sendable {
     mutating func remove(_ key: UnsafeRawBufferPointer) -> [SHA256.Digest] {
         guard let before = unsafe index.remove(key) else { return [] }
         add(-Location.weight(key: key.count, value: before.size), before.segment)
-        return before.hasDigests ? unsafe digests.removeValue(forKey: [UInt8](key)) ?? [] : []
+        return before.hasDigests ? unsafe references.replace(key, []) : []
     }
 
     private mutating func add(_ weight: Int, _ segment: UInt32) {

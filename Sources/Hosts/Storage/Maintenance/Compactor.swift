@@ -18,8 +18,9 @@ final class Compactor: Sendable {
     /// One compaction at a time.
     private let turn = HostLock()
 
-    /// Bytes that are copied by one job, so that others need not wait for long.
-    private static let batchSize = 256 << 10
+    /// Bytes and records that are copied by one job, so that others need not wait for long.
+    private static let batchSize = 128 << 10
+    private static let batchCount = 256
 
     init(_ core: StoreCore, _ queue: CommitQueue) {
         self.core = core
@@ -104,7 +105,7 @@ final class Compactor: Sendable {
                 }
                 return true
             }
-            if batchSize >= Self.batchSize {
+            if batchSize >= Self.batchSize || batch.count >= Self.batchCount {
                 _ = try queue.wait(for: .moved(batch))
                 (batch, batchSize) = ([], 0)
             }

@@ -31,7 +31,7 @@ extension Store {
         defer { core.ledger.endHold() }
         // Nothing is removed since the hold, so the blobs of the snapshot are there.
         let snapshot = snapshot()
-        let copy = StoreCopy(core.folder, snapshot, Set(snapshot.digests.values.joined()))
+        let copy = StoreCopy(core.folder, snapshot, snapshot.references.all)
         return try copy.write(to: target, core.options.segmentSize, isLive: false, progress)
     }
 

@@ -19,8 +19,8 @@ struct StoreView {
         try recovery.run(progress)
         report = recovery.report
         snapshot = Snapshot(
-            index: recovery.records.index, digests: recovery.records.digests,
+            index: recovery.records.index, references: recovery.records.references,
             segments: recovery.segments, version: recovery.lastSequence)
-        referenced = Set(recovery.records.digests.values.joined())
+        referenced = recovery.records.references.all
     }
 }

@@ -92,9 +92,15 @@ final class CommitQueue: Sendable {
     private let state = Mutex(State())
     private let turn = WordCell()
     private let limit: Int
+    private let idleTime: Int64
 
-    /// - Parameter limit: bytes that may wait.
-    init(limit: Int) { self.limit = limit }
+    /// - Parameters:
+    ///   - limit: bytes that may wait.
+    ///   - idleTime: nanoseconds after which `take` calls `whenIdle`.
+    init(limit: Int, idleTime: Int64 = 5_000_000) {
+        self.limit = limit
+        self.idleTime = idleTime
+    }
 
     /// Adds a job, or finishes it with an error.
     func add(_ job: CommitJob) {
@@ -130,7 +136,7 @@ final class CommitQueue: Sendable {
     ///     time, so that they share a sync.
     ///   - whenIdle: is called once if there is nothing to do for some milliseconds.
     func take(expected: Int, whenIdle: () -> Void) -> [CommitJob]? {
-        park(count: 1, nanoseconds: Self.idleTime)
+        park(count: 1, nanoseconds: idleTime)
         if isEmpty {
             whenIdle()
             park(count: 1, nanoseconds: nil)
@@ -149,7 +155,6 @@ final class CommitQueue: Sendable {
 
     /// How long the thread waits for others that wrote at the same time before.
     private static let gatherTime: Int64 = 100_000
-    private static let idleTime: Int64 = 5_000_000
 
     private var isEmpty: Bool { state.withLock { $0.jobs.isEmpty && !$0.isClosed } }
 

@@ -8,8 +8,7 @@ import WasmdEventLoop
 /// Files that it needs are kept until it is gone, also on a disk where they have no name any more.
 public struct Snapshot: Sendable {
     let index: Index
-    /// The blobs of those records that reference any.
-    let digests: [[UInt8]: [SHA256.Digest]]
+    let references: References
     let segments: [UInt32: Segment]
     /// The last transaction that it has.
     public let version: UInt64
@@ -47,7 +46,7 @@ public struct Snapshot: Sendable {
     }
 
     /// The blobs that a record references.
-    public func blobs(_ key: [UInt8]) -> [SHA256.Digest] { digests[key] ?? [] }
+    public func blobs(_ key: [UInt8]) -> [SHA256.Digest] { references.digests(key) }
 
     /// A key with what is known without the disk.
     public struct Key: Hashable, Sendable {
@@ -73,15 +72,13 @@ public struct Snapshot: Sendable {
         return keys
     }
 
-    /// The number of keys that begin with `prefix`. Goes over all of them.
+    /// The number of keys that begin with `prefix`. O(log n).
     public func count(prefix: [UInt8]) -> Int {
-        if prefix.isEmpty { return count }
-        var count = 0
-        forEach(prefix: prefix, after: nil) { _ in
-            count += 1
-            return true
-        }
-        return count
+        // The first key above all of them: the last byte that can be increased is.
+        var end = prefix
+        while end.last == .max { end.removeLast() }
+        guard let last = end.popLast() else { return count - index.rank(prefix) }
+        return index.rank(end + [last + 1]) - index.rank(prefix)
     }
 
     /// Passes keys on, in order, until `body` returns false.

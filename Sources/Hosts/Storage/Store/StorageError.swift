@@ -32,6 +32,8 @@ public enum StorageError: Error, Hashable, Sendable {
     case damaged(file: String, offset: Int)
     /// The bytes of a blob do not have its digest.
     case blobDamaged(SHA256.Digest)
+    /// A blob has more bytes than the caller takes at once.
+    case blobTooLarge(SHA256.Digest, byteCount: Int)
     /// There is no such blob.
     case noBlob(SHA256.Digest)
     /// The target of a copy is there and is not empty.
@@ -76,6 +78,8 @@ extension StorageError: CustomStringConvertible {
         case .transactionTooLarge: "a transaction is too large"
         case .damaged(let file, let offset): "\(file): the record at \(offset) is damaged"
         case .blobDamaged(let digest): "blob \(digest) is damaged"
+        case .blobTooLarge(let digest, let size):
+            "blob \(digest) has \(size) bytes, which are too many to read at once"
         case .noBlob(let digest): "there is no blob \(digest)"
         case .targetNotEmpty(let path): "\(path) is there and is not empty"
         case .changedDuringCopy: "the store changed while it was copied; try again"

@@ -36,6 +36,9 @@ public final class Store: Sendable {
         public var compactsAutomatically = true
         /// Whether the folder is made if it is not there.
         public var creates = true
+        /// Nanoseconds without work after which a mark is written. Tests set it, because marks move
+        /// what follows them.
+        var idleTime: Int64 = 5_000_000
 
         public init() {}
     }
@@ -88,7 +91,7 @@ public final class Store: Sendable {
         let core = StoreCore(
             folder, options, recovery, newest: writer?.segment, salt: salt)
         if let failure { core.refuseWrites(failure) }
-        let queue = CommitQueue(limit: options.queueLimit)
+        let queue = CommitQueue(limit: options.queueLimit, idleTime: options.idleTime)
         let compactor = Compactor(core, queue)
         self.core = core
         self.queue = queue
@@ -217,7 +220,8 @@ public final class Store: Sendable {
     public func snapshot() -> Snapshot {
         core.state.withLock { state in
             Snapshot(
-                index: state.records.index, digests: state.records.digests, segments: state.segments,
+                index: state.records.index, references: state.records.references,
+                segments: state.segments,
                 version: state.lastSequence)
         }
     }

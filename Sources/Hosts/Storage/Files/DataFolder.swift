@@ -47,6 +47,11 @@ final class DataFolder: Sendable {
         lock = Mutex(locks ? try Self.takeLock(root, name) : nil)
         log = try open(Self.logName)
         blobs = try open(Self.blobsName)
+        // A process that ended at once may have made names that are not durable yet.
+        if locks {
+            try? files.syncFolder(root.descriptor)
+            try? files.syncFolder(blobs.descriptor)
+        }
     }
 
     private static func takeLock(
@@ -69,9 +74,13 @@ final class DataFolder: Sendable {
             file = OpenFile(owning: opened, files)
             isWritable = false
         }
-        guard try reading(path + "/lock", { () throws(SystemError) in
-            try files.tryLock(file.descriptor)
-        }) else {
+        guard
+            try reading(
+                path + "/lock",
+                { () throws(SystemError) in
+                    try files.tryLock(file.descriptor)
+                })
+        else {
             throw .held(folder: path, process: holder(file))
         }
         if isWritable {

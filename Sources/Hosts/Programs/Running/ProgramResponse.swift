@@ -11,19 +11,28 @@ final class ProgramResponse {
     private var parser = CGIOutput()
     private var head: ResponseHead?
     private var body: [UInt8] = []
+    private var isClosed = false
     private(set) var hasBegun = false
+    /// Whether the response is complete: the program may run on.
+    private(set) var hasEnded = false
 
     init(_ response: ServerResponse, _ output: ProgramOutput) {
         self.response = response
         self.output = output
     }
 
-    /// Sends what was printed so far.
+    /// Sends what was printed so far. Ends the response if the program has closed its standard
+    /// output after a head.
     ///
     /// - Throws: `CGIOutput.Fault` if its header is malformed; `HTTPServerError`.
     func flush() async throws {
+        guard !hasEnded else {
+            _ = output.take()
+            return
+        }
         try take()
         guard head != nil || hasBegun else { return }
+        if isClosed { return try await finish() }
         try await send()
     }
 
@@ -31,8 +40,10 @@ final class ProgramResponse {
     ///
     /// - Throws: as `flush`.
     func finish() async throws {
+        guard !hasEnded else { return }
         try take()
         for event in try parser.finish() { handle(event, []) }
+        hasEnded = true
         if hasBegun {
             try await send()
             try await response.end()
@@ -48,14 +59,17 @@ final class ProgramResponse {
             hasBegun = true
             self.head = nil
         }
-        guard !body.isEmpty else { return }
+        guard !body.isEmpty else {
+            return try await response.flush()
+        }
         let bytes = body
         body = []
         try await response.write(bytes)
     }
 
     private func take() throws(CGIOutput.Fault) {
-        let bytes = output.take()
+        let (bytes, isClosed) = output.take()
+        self.isClosed = isClosed
         var position = 0
         while let event = try parser.next(bytes.span, at: &position) { handle(event, bytes) }
     }

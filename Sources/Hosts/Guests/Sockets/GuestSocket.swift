@@ -1,0 +1,167 @@
+// Soundness: everything is used on the loop's thread only; functions that others may call compare the
+// thread first.
+
+import WasmInterpreter
+import WasmWASI
+import WasmdEventLoop
+
+/// A connection that a host gives to a guest: `KernelSocket` or `MemorySocket`.
+///
+/// ```swift
+/// let near = try KernelSocket(adopting: accepted, on: guests)
+/// let far = try KernelSocket(adopting: connected, on: guests)
+/// near.pair(with: far)
+/// world.streams = [near, far]
+/// ```
+///
+/// Published programs lose data where a write takes fewer bytes than offered, or fails with `again`.
+/// So a write to such a socket takes everything: what the connection does not accept is queued, and
+/// sent by the loop. While the queue is above a mark, the *paired* socket, from which the guest has the
+/// bytes, has nothing to read; so the queue stays short, and nothing has to wait. A guest that
+/// writes all the same waits in its write when the queue is full.
+///
+/// Guests that ask for ever whether they may write are told at intervals: see
+/// `GuestSocketLimits.writableDelays`.
+///
+/// Belongs to the loop of its `GuestLoop`: elsewhere its functions fail with `io`.
+public class GuestSocket: StreamSocket, @unchecked Sendable {
+    public final let changes = WakeSource()
+    public final let limits: GuestSocketLimits
+    final let guests: GuestLoop
+    private final weak var counterpart: GuestSocket?
+    /// Whether the queue has reached the mark, and was not half empty since.
+    private final var isAboveMark = false
+    /// Whether the guest waits until it may write.
+    private final var isWriterWaiting = false
+    private final var damping: WriteDamping
+    private final var dampingTimer: LoopTimer?
+    /// Bytes that are counted in the loop's total.
+    private(set) final var counted = 0
+
+    init(_ limits: GuestSocketLimits, _ guests: GuestLoop) {
+        self.limits = limits.checked
+        self.guests = guests
+        damping = WriteDamping(limits.writableDelays)
+    }
+
+    deinit {
+        // Elsewhere it fires, and finds nothing.
+        if guests.loop.isCurrent { dampingTimer?.cancel() }
+    }
+
+    // MARK: Overridden
+
+    /// Bytes of the guest that wait to be sent.
+    public var queuedByteCount: Int { 0 }
+    /// Why writing fails; nil if it would not.
+    var writeFailure: Errno? { nil }
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        throw .badf
+    }
+    public func peek(into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        throw .badf
+    }
+    public func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int { throw .badf }
+    public func shutdown(_ directions: Wait.Directions) throws(Errno) {}
+    public var readableByteCount: Int? { nil }
+    public var isHungUp: Bool { false }
+    public func guestDidClose(_ directions: Wait.Directions) {}
+
+    // MARK: Holding back
+
+    /// Holds `other` back while this socket's queue is above the mark, and the other way round. A
+    /// socket may be its own pair, for a guest that answers on the connection that it reads from.
+    public final func pair(with other: GuestSocket) {
+        guard guests.loop.isCurrent else { return }
+        unpair()
+        other.unpair()
+        counterpart = other
+        other.counterpart = self
+    }
+
+    /// Nothing holds the socket or its former pair back.
+    private final func unpair() {
+        guard let former = counterpart else { return }
+        counterpart = nil
+        if former.counterpart === self { former.counterpart = nil }
+        for socket in [self, former] { guests.signal(socket.changes) }
+    }
+
+    /// Whether there is nothing to read because the paired socket's queue is above its mark.
+    public final var isHeldBack: Bool { counterpart?.isAboveMark ?? false }
+
+    /// Bytes that may be queued now.
+    final var room: Int {
+        let count = queuedByteCount
+        // Beyond the total of the loop, each socket may still queue a little, when its queue is empty.
+        let least = count == 0 ? Self.leastRoom : 0
+        return min(limits.queuedBytes - count, max(guests.queueRoom, least))
+    }
+
+    private static let leastRoom = 16 << 10
+
+    /// The guest could not write: it is woken when it can.
+    final func waitForRoom() { isWriterWaiting = true }
+
+    /// To be called after each change of the queue.
+    final func queueChanged() {
+        let count = queuedByteCount
+        guests.count(count - counted)
+        counted = count
+        if count >= limits.holdMark {
+            isAboveMark = true
+        } else if count <= limits.holdMark / 2 {
+            if isAboveMark {
+                isAboveMark = false
+                if let counterpart { guests.signal(counterpart.changes) }
+            }
+            writerMayContinue()
+        }
+    }
+
+    /// Wakes the guest if it waits until it may write.
+    final func writerMayContinue() {
+        guard isWriterWaiting else { return }
+        isWriterWaiting = false
+        damping.reset()
+        guests.signal(changes)
+    }
+
+    // MARK: Readiness
+
+    public final var writableByteCount: Int? {
+        if writeFailure != nil { return 0 }
+        let room = isAboveMark ? 0 : room
+        return room > 0 ? room : nil
+    }
+
+    public final func poll(isReading: Bool) -> Int? {
+        if isReading { return readableByteCount }
+        guard guests.loop.isCurrent else { return 0 }
+        guard let count = writableByteCount else {
+            waitForRoom()
+            return nil
+        }
+        if damping.report(at: guests.loop.turnTime) { return count }
+        setDampingTimer()
+        return nil
+    }
+
+    /// The guest has read or written bytes.
+    final func wasUsed() {
+        damping.reset()
+        counterpart?.damping.reset()
+    }
+
+    private final func setDampingTimer() {
+        guard dampingTimer == nil, let next = damping.next else { return }
+        dampingTimer = LoopTimer(at: next, on: guests.loop) { [weak self] in
+            guard let self else { return }
+            dampingTimer = nil
+            guard let next = damping.next else { return }
+            // The guest was told again meanwhile, for another reason to look.
+            if next > guests.loop.turnTime { return setDampingTimer() }
+            guests.signal(changes)
+        }
+    }
+}
