@@ -54,7 +54,9 @@ enum Main {
         case .run:
             return try RunCommand(RunOptions(arguments)).perform(console)
         case .serve:
-            return try ServeCommand(arguments).perform(console)
+            return arguments.words.isEmpty
+                ? try DaemonCommand(arguments).perform(console)
+                : try ServeCommand(arguments).perform(console)
         case .data:
             return try DataCommand(arguments).perform(console)
         case .validate:

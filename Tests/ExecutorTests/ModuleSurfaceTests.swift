@@ -32,7 +32,8 @@ import WasmdHTTPServer
 
     @Test func aModuleFromStoringToDeleting() throws {
         try open { house in
-            let stored = try await house.send(.post, "/wasm?function=add", try module(adder), Self.binary)
+            let stored = try await house.send(
+                .post, "/wasm?function=add", try module(adder), Self.binary)
             #expect(stored.status == 202)
             let id = try #require(stored.json["id"]?.stringValue)
             #expect(stored.field("location") == "/wasm/\(id)")
@@ -59,7 +60,8 @@ import WasmdHTTPServer
                 .get, "/wasm/\(id)", [], [("Accept", "application/wasm"), ("Range", "bytes=1-3")])
             #expect(part.status == 206 && part.text == "asm")
             let changed = try await house.send(
-                .put, "/wasm/\(id)", #"{"param":[{"name":"x","param_type":"i32"},"I32"]}"#, Self.isJSON)
+                .put, "/wasm/\(id)", #"{"param":[{"name":"x","param_type":"i32"},"I32"]}"#,
+                Self.isJSON)
             #expect(changed.status == 202)
             let named = try await house.send(
                 .post, "/wasm/\(id)", #"{"args":{"param1":2,"x":-3}}"#)

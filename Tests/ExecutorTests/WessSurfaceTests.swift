@@ -39,14 +39,16 @@ import WasmdHTTP
             #expect(message["wasm"]?.arrayValue?.count == (try module(adder)).count)
             let run = try await house.send(.post, "/\(id)", "[2, null, 40]")
             #expect(run.status == 200 && run.text == #"{"message":[42]}"#)
-            let other = try draft("(module (func (export \"one\") (result i64) i64.const 1))", "one")
+            let other = try draft(
+                "(module (func (export \"one\") (result i64) i64.const 1))", "one")
             let changed = try await house.send(.put, "/\(id)", other)
             #expect(changed.status == 202 && changed.json["message"]?["id"]?.stringValue == id)
             #expect(try await house.send(.post, "/\(id)", "[]").text == #"{"message":[1]}"#)
             let deleted = try await house.send(.delete, "/\(id)")
             #expect(deleted.status == 202)
             let gone = try await house.send(.delete, "/\(id)")
-            #expect(gone.status == 404 && gone.text == #"{"message":"Invalid Id: Error: Not found"}"#)
+            #expect(
+                gone.status == 404 && gone.text == #"{"message":"Invalid Id: Error: Not found"}"#)
             let unknown = try await house.send(.get, "/\(id)")
             #expect(unknown.status == 404 && unknown.text == #"{"message":"Error: Not found"}"#)
             #expect(try await house.send(.get, "/").text == #"{"message":0}"#)
@@ -63,7 +65,10 @@ import WasmdHTTP
                 (#"{"wasm":"AGFzbQ==","metadata":{"functionName":"f"}}"#, "Inavlid Json: "),
                 (#"{"wasm":[256],"metadata":{"functionName":"f"}}"#, "Inavlid Json: "),
                 (#"{"wasm":[1.5],"metadata":{"functionName":"f"}}"#, "Inavlid Json: "),
-                (#"{"wasm":\#(valid),"metadata":{}}"#, "Inavlid Json: missing field `functionName`"),
+                (
+                    #"{"wasm":\#(valid),"metadata":{}}"#,
+                    "Inavlid Json: missing field `functionName`"
+                ),
                 (
                     #"{"wasm":\#(valid),"metadata":{"functionName":"f","args":["I33"]}}"#,
                     "Inavlid Json: unknown variant `I33`"

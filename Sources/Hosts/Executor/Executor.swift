@@ -51,6 +51,9 @@ public final class Executor: Sendable {
         cache = ModuleCache(settings)
     }
 
+    /// Forgets compiled modules that were not used for long; to be called about every minute.
+    public func trim() { cache.trim() }
+
     /// Writes that wait or are carried out.
     public var writeCount: Int { writes.load(ordering: .relaxed) }
 

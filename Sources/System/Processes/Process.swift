@@ -20,6 +20,13 @@ public enum CurrentProcess {
         return entries
     }
 
+    /// The name of the machine; empty if the system does not tell: gethostname(2).
+    public static var hostName: [UInt8] {
+        var name = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&name, name.count - 1) == 0 else { return [] }
+        return name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    }
+
     /// The value of a variable of the environment; nil if there is none: getenv(3).
     public static func variable(_ name: UnsafePointer<CChar>) -> [UInt8]? {
         unsafe getenv(name).map { unsafe Kernel.bytes($0) }

@@ -66,9 +66,9 @@ extension Command {
     static let serve = Command(
         verb: .serve,
         summary: "Serve WebAssembly programs over HTTP",
-        operands: [CommandOperand("PATH", .one, .module)],
+        operands: [CommandOperand("PATH", .optional, .module)],
         options: [
-            .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel, .maxRequests,
+            .data, .executor, .wess, .wessLog, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel, .maxRequests,
             .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .help,
         ],
         notes: [
@@ -303,6 +303,21 @@ extension Option {
         "listen", value: "ADDR", repeats: true,
         help: "Listen at ADDR: 127.0.0.1:8080 (the default), [::1]:8080 or unix:PATH. For port 0 "
             + "the system chooses one. May be repeated")
+    static let data = Option(
+        "data", value: "DIR", .folder,
+        help: "Store modules in the folder DIR, which is made if it is not there; default "
+            + "wasmd-data")
+    static let executor = Option(
+        "executor", value: "ADDR", repeats: true,
+        help: "Store and run modules at ADDR, under /wasm; 127.0.0.1:8080 if no address is given "
+            + "for anything. May be repeated")
+    static let wess = Option(
+        "wess", value: "ADDR", repeats: true,
+        help: "Store and run modules at ADDR as the program wess does. May be repeated")
+    static let wessLog = Option(
+        "wess-log", value: "FILE", .file, help: "Write each change as a line of wess to FILE")
+    static let insecure = Option(
+        "insecure", help: "Let everybody who reaches an address store and run modules")
     static let runTimeout = Option(
         "timeout", value: "DURATION",
         help: "Stop a program this long after its request, for example 500ms; default 10s")

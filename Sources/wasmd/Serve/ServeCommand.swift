@@ -230,7 +230,7 @@ private struct Site: Sendable {
 }
 
 extension SocketAddress {
-    fileprivate var system: SystemAddress {
+    var system: SystemAddress {
         switch self {
         case .ipv4(let bytes, let port): .ipv4(bytes, port: port)
         case .ipv6(let bytes, let port): .ipv6(bytes, port: port)

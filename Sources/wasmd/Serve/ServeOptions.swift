@@ -1,4 +1,5 @@
 import WasmWASI
+import WasmdDocuments
 import WasmdHTTP
 
 /// The options of `wasmd serve`, as values.

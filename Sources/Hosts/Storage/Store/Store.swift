@@ -65,6 +65,17 @@ public final class Store: Sendable {
         try self.init(folder: folder, options, KernelFiles(), progress)
     }
 
+    /// Makes the data folder with its parents if it is not there: for a process that opens the store
+    /// after it has restricted itself to the folder.
+    public static func makeFolder(_ path: [UInt8]) throws(StorageError) {
+        let text = String(decoding: path, as: UTF8.self)
+        let files = KernelFiles()
+        files.close(
+            try writing(text) { () throws(SystemError) in
+                try files.openRoot(path, creates: true)
+            })
+    }
+
     init(
         folder: [UInt8], _ options: Options, _ files: any FileLayer,
         _ progress: (Int, Int) -> Void = { _, _ in }
