@@ -177,6 +177,82 @@ import WasmdHTTPServer
         }
     }
 
+    @Test func modulesImportEachOther() throws {
+        try open { house in
+            let one = try await store(
+                house,
+                """
+                (module (global $n (mut i32) (i32.const 0))
+                  (func $start (global.set $n (i32.const 41))) (start $start)
+                  (func (export "n") (result i32) (global.get $n)))
+                """)
+            let two = try await store(
+                house,
+                """
+                (module (import "\(one)" "n" (func $n (result i32)))
+                  (func (export "next") (result i32) (i32.add (call $n) (i32.const 1))))
+                """)
+            let run = try await house.send(.post, "/wasm/\(two)")
+            #expect(run.json["result"] == .integer(42), "\(run.text)")
+            // A circle, a module that is gone, and an export that is missing.
+            let circle = try module(
+                "(module (import \"\(two)\" \"next\" (func (result i32))) (func (export \"n\") (result i32) i32.const 1))"
+            )
+            #expect(try await house.send(.put, "/wasm/\(one)", circle, Self.binary).status == 202)
+            #expect(try await house.send(.post, "/wasm/\(two)").status == 409)
+            let other = try module("(module (func (export \"m\")))")
+            _ = try await house.send(.put, "/wasm/\(one)", other, Self.binary)
+            let missing = try await house.send(.post, "/wasm/\(two)")
+            #expect(missing.status == 409, "\(missing.text)")
+            _ = try await house.send(.delete, "/wasm/\(one)")
+            #expect(try await house.send(.post, "/wasm/\(two)").status == 409)
+        }
+    }
+
+    /// Texts and bytes by the canonical ABI.
+    @Test func textsAndBytes() throws {
+        let text = """
+            (module
+              (memory (export "memory") 1)
+              (global $next (mut i32) (i32.const 1024))
+              (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (global.get $next)
+                (global.set $next (i32.add (global.get $next) (local.get 3))))
+              (func (export "length") (param i32 i32) (result i32) local.get 1)
+              (func (export "twice") (param i32 i32) (result i32)
+                (memory.copy (i32.const 4096) (local.get 0) (local.get 1))
+                (memory.copy (i32.add (i32.const 4096) (local.get 1)) (local.get 0) (local.get 1))
+                (i32.store (i32.const 16) (i32.const 4096))
+                (i32.store (i32.const 20) (i32.mul (local.get 1) (i32.const 2)))
+                i32.const 16)
+              (func (export "same") (param i32 i32) (result i32 i32) local.get 0 local.get 1)
+              (func (export "wild") (result i32 i32) i32.const -1 i32.const 10))
+            """
+        try open { house in
+            for (function, declared, body, result) in [
+                ("length", #""param":["string"]"#, #"["aé"]"#, "3"),
+                ("twice", #""param":["string"],"results":["string"]"#, #"["aé"]"#, #""aéaé""#),
+                ("same", #""param":["bytes"],"results":["bytes"]"#, #"["AAH/"]"#, #""AAH/""#),
+                ("same", #""param":["bytes"],"results":["bytes"]"#, "[[0,1,255]]", #""AAH/""#),
+                // Not declared: what they are.
+                ("length", #""param":null"#, "[7, 8]", "8"),
+            ] {
+                let id = try await store(house, text)
+                let change = #"{"function":"\#(function)",\#(declared)}"#
+                #expect(
+                    try await house.send(.put, "/wasm/\(id)", change, Self.isJSON).status == 202)
+                let run = try await house.send(.post, "/wasm/\(id)", body)
+                let expected = try JSONReader.read(Array(result.utf8))
+                #expect(run.json["result"] == expected, "\(function): \(run.text)")
+            }
+            let id = try await store(house, text)
+            let change = #"{"function":"wild","results":["string"]}"#
+            _ = try await house.send(.put, "/wasm/\(id)", change, Self.isJSON)
+            let run = try await house.send(.post, "/wasm/\(id)")
+            #expect(run.status == 500 && run.json["error"] != nil, "\(run.text)")
+        }
+    }
+
     /// What the first executor's clients do.
     @Test func theFirstSurface() throws {
         try open { house in

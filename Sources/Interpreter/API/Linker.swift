@@ -127,6 +127,15 @@ public final class Linker {
             store: store, storage: try store.instantiate(module, imports: .given(imports)))
     }
 
+    /// Makes an instance whose start function has not run: see
+    /// `PreparedModule.instantiateBeforeStart`.
+    package func instantiateBeforeStart(_ module: Module, in store: Store) throws -> Instance {
+        let imports = try resolve(module, in: store)
+        return Instance(
+            store: store,
+            storage: try store.instantiate(module, imports: .given(imports), runsStart: false))
+    }
+
     /// The definitions for a module's imports, in their order.
     ///
     /// - Throws: `Trap` if the new guest must stop.

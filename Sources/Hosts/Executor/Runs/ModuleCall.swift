@@ -86,56 +86,80 @@ extension Executor {
         guard
             let shape = CallShape(type, parameters: record.parameters, results: record.results)
         else { throw ArgumentFault.signature("\(type)") }
-        let values = try shape.values(call.arguments, wraps: call.wraps)
+        let arguments = try shape.arguments(call.arguments, wraps: call.wraps)
         var world = WASI(arguments: [name])
         world.standardInput = .null
         world.standardOutput = .null
-        let guest = try await module.prepared(imports: Self.imports, in: world, on: loop)
+        let guest = try await guest(of: module, in: world, on: loop)
         var request = RunRequest(guest, of: module, in: world)
         request.function = function
-        request.arguments = values
+        let texts = PlacedTexts(shape, arguments)
+        if texts.isNeeded {
+            request.body = { try await texts.call(function, $0) }
+        } else {
+            request.arguments = arguments.compactMap(\.number)
+        }
         request.limits = options.limits
         request.caller = call.caller
         let result = await runs.run(request, on: try guestLoop(loop))
-        let results = zip(result.values, shape.outputs).map { value, _ in
-            NumberReading.document(value)
-        }
+        let results = texts.results ?? result.values.map(NumberReading.document)
         return CallResult(
             function: name, results: results, run: result, note: shape.disagreement)
     }
 }
 
 extension CallShape {
-    /// The arguments as values.
-    func values(_ arguments: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Value] {
+    /// An argument: a number, or bytes that are placed in the guest's memory.
+    enum Argument {
+        case number(Value)
+        case bytes([UInt8])
+
+        var number: Value? { if case .number(let value) = self { value } else { nil } }
+    }
+
+    /// The arguments, in the order of the inputs.
+    func arguments(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Argument] {
         let documents: [Document]
-        switch arguments {
+        switch given {
         case .list(let list): documents = list
-        case .named(let members):
-            var ordered: [Document] = []
-            for input in inputs {
-                guard let member = members.last(where: { $0.name == input.name }) else {
-                    throw .missing(name: input.name)
-                }
-                ordered.append(member.value)
-            }
-            if let unknown = members.first(where: { member in
-                !inputs.contains { $0.name == member.name }
-            }) {
-                throw .unknown(name: unknown.name)
-            }
-            documents = ordered
+        case .named(let members): documents = try ordered(members)
         }
         guard documents.count == inputs.count else {
             throw .count(expected: inputs.count, found: documents.count)
         }
-        var values: [Value] = []
+        var arguments: [Argument] = []
         for (document, input) in zip(documents, inputs) {
-            guard let value = NumberReading.value(document, input.type, wraps: wraps) else {
+            guard let argument = Self.argument(document, input.type, wraps: wraps) else {
                 throw .type(input.type, name: input.name)
             }
-            values.append(value)
+            arguments.append(argument)
         }
-        return values
+        return arguments
+    }
+
+    private static func argument(
+        _ document: Document, _ type: ParameterType, wraps: Bool
+    ) -> Argument? {
+        switch type {
+        case .string: document.stringValue.map { .bytes(Array($0.utf8)) }
+        case .bytes: ByteText.bytes(document).map { .bytes($0) }
+        default: NumberReading.value(document, type, wraps: wraps).map { .number($0) }
+        }
+    }
+
+    private func ordered(_ members: [Document.Member]) throws(ArgumentFault) -> [Document] {
+        var ordered: [Document] = []
+        for input in inputs {
+            guard let member = members.last(where: { $0.name == input.name }) else {
+                throw .missing(name: input.name)
+            }
+            ordered.append(member.value)
+        }
+        if let unknown = members.first(where: { member in
+            !inputs.contains { $0.name == member.name }
+        }) {
+            throw .unknown(name: unknown.name)
+        }
+        return ordered
     }
 }

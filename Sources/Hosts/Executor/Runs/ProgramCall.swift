@@ -37,7 +37,7 @@ extension Executor {
         let output = OutputBuffer()
         world.standardOutput = .buffer(output)
         world.folders = [.init(MemoryFolder(byteLimit: 64 << 20), guestPath: "/")]
-        let guest = try await module.prepared(imports: Self.imports, in: world, on: loop)
+        let guest = try await guest(of: module, in: world, on: loop)
         var request = RunRequest(guest, of: module, in: world)
         request.limits = options.limits
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)

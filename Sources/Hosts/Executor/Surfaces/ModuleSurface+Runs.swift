@@ -34,6 +34,7 @@ extension ModuleSurface {
         } catch let missing as FunctionMissing {
             throw Failure(.badRequest, "the module exports no function '\(missing.name)'")
         }
+        if let error = result.run.error as? LinkError { throw error }
         try Failure.check(result.run)
         var members: [Document.Member] = [
             .init("result", result.results.first ?? .null),

@@ -35,7 +35,11 @@ public final class PreparedGuest: Sendable {
     public let kind: Kind
     /// Why no run is a fork; nil if runs are, or could be.
     public let obstacle: ForkObstacle?
-    private let prepared: PreparedModule
+    /// Nil for a guest with `dependencies`, whose imports belong to a store.
+    private let prepared: PreparedModule?
+    /// Modules whose exports the module imports, under these names; each after those that it
+    /// imports itself.
+    private let dependencies: [(name: Name, module: Module)]
     private let saved: SavedStart?
     private let world: WASI
     let imports: GuestImports
@@ -69,8 +73,8 @@ public final class PreparedGuest: Sendable {
         self.imports = imports
         self.world = world
         prepared = try imports.linker().prepare(module)
-        func exports(_ name: Name) -> Bool { module.export(name)?.kind == .function }
-        kind = exports("_start") ? .command : exports("_initialize") ? .reactor : .plain
+        dependencies = []
+        kind = Self.kind(of: module)
         guard startsOnce else {
             saved = nil
             obstacle = nil
@@ -87,6 +91,32 @@ public final class PreparedGuest: Sendable {
         }
     }
 
+    /// A guest whose module imports exports of other modules. Each run makes an instance of each of
+    /// them, in its own store; no run is a fork.
+    ///
+    /// - Parameter dependencies: under the names by which they are imported; each after those that
+    ///   it imports itself.
+    public init(
+        _ module: Module, linking dependencies: [(name: Name, module: Module)],
+        imports: GuestImports = .none
+    ) {
+        self.module = module
+        self.imports = imports
+        self.dependencies = dependencies
+        world = WASI()
+        prepared = nil
+        saved = nil
+        kind = Self.kind(of: module)
+        obstacle = dependencies.first.map {
+            .imported(module: $0.name, name: module.imports.first?.name ?? Name(""))
+        }
+    }
+
+    private static func kind(of module: Module) -> Kind {
+        func exports(_ name: Name) -> Bool { module.export(name)?.kind == .function }
+        return exports("_start") ? .command : exports("_initialize") ? .reactor : .plain
+    }
+
     /// Whether a run in this world is a fork.
     public func isForked(in world: WASI) -> Bool {
         saved?.observed.agree(self.world, world) ?? false
@@ -100,7 +130,9 @@ public final class PreparedGuest: Sendable {
     /// - Parameter store: an empty store of the module's engine, with the `WASIGuest` of `world`.
     /// - Throws: `ResourceError`, `EngineMismatch`.
     public func fork(in store: Store, _ world: WASI) throws -> Instance? {
-        guard let saved, saved.observed.agree(self.world, world) else { return nil }
+        guard let prepared, let saved, saved.observed.agree(self.world, world) else {
+            return nil
+        }
         return try prepared.instantiate(from: saved.snapshot, in: store)
     }
 
@@ -110,12 +142,28 @@ public final class PreparedGuest: Sendable {
     /// - Throws: `ResourceError`, `EngineMismatch`; `Trap` if an active segment does not fit, or the
     ///   store's deadline or fuel is used up.
     func instantiate(in store: Store) throws -> (Instance, starting: [Function]) {
-        let instance = try prepared.instantiateBeforeStart(in: store)
         var functions: [Function] = []
-        if let start = instance.startFunction { functions.append(start) }
-        if kind == .reactor, let initialize = instance.function("_initialize") {
-            functions.append(initialize)
+        func add(_ instance: Instance) {
+            if let start = instance.startFunction { functions.append(start) }
+            if instance.function("_start") == nil,
+                let initialize = instance.function("_initialize")
+            {
+                functions.append(initialize)
+            }
         }
+        let instance: Instance
+        if let prepared {
+            instance = try prepared.instantiateBeforeStart(in: store)
+        } else {
+            let linker = imports.linker()
+            for (name, module) in dependencies {
+                let dependency = try linker.instantiateBeforeStart(module, in: store)
+                add(dependency)
+                linker.define(instance: dependency, as: name)
+            }
+            instance = try linker.instantiateBeforeStart(module, in: store)
+        }
+        add(instance)
         return (instance, functions)
     }
 }

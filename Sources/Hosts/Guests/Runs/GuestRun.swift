@@ -110,6 +110,12 @@ struct GuestRun {
             measures.computingTime = SystemClock.monotonic.now &- run.begin
             for function in functions { _ = try await finish(function, [], run, guests, pause) }
         }
+        if let body = request.body {
+            let calls = RunCalls(instance, run, guests, measures.computingTime)
+            defer { measures.computingTime = calls.computingTime }
+            values = try await body(calls)
+            return
+        }
         guard let function = instance.function(request.function) else {
             throw NoSuchFunction(name: request.function)
         }

@@ -29,6 +29,10 @@ public struct RunRequest {
     public var logsErrors = true
     /// What the result is to bring along; nil for nothing, which costs nothing.
     public var observation: RunObservation?
+    /// Several calls of one instance in place of the call of `function`, for example to place
+    /// arguments in the guest's memory before. What it returns is the run's result; `function` is
+    /// for the record only, and nothing is told of pauses.
+    public var body: ((RunCalls) async throws -> [Value])?
     /// Is given the store before the instance is made: for values under `HostKey`s.
     public var prepareStore: ((Store) -> Void)?
 

@@ -1,0 +1,66 @@
+import WasmInterpreter
+import WasmWASI
+import WasmdEventLoop
+import WasmdGuests
+
+extension Executor {
+    /// Modules that one run may link.
+    private static let linkLimit = 64
+
+    /// A guest of a stored module. Imports whose module name is the id of a stored module are that
+    /// module's exports.
+    ///
+    /// - Throws: `.importMissing` if such a module is not stored, imports itself over others, or
+    ///   there are too many; `LinkError`.
+    func guest(
+        of module: CachedModule, in world: WASI, on loop: EventLoop
+    ) async throws -> PreparedGuest {
+        guard !Self.storedImports(of: module.module).isEmpty else {
+            return try await module.prepared(imports: Self.imports, in: world, on: loop)
+        }
+        var links = Links()
+        try await link(module.module, &links, on: loop)
+        return PreparedGuest(module.module, linking: links.modules, imports: Self.imports)
+    }
+
+    private struct Links {
+        /// In the order in which instances are made.
+        var modules: [(name: Name, module: Module)] = []
+        var names: Set<Name> = []
+        /// From the run's module to the one that is looked at.
+        var path: [ModuleID] = []
+    }
+
+    private static func storedImports(of module: Module) -> [(Name, ModuleID)] {
+        var seen: Set<Name> = []
+        return module.imports.compactMap { wanted in
+            guard wanted.module.utf8.count == 36, seen.insert(wanted.module).inserted,
+                let id = try? ModuleID(wanted.module.utf8)
+            else { return nil }
+            return (wanted.module, id)
+        }
+    }
+
+    private func link(
+        _ module: Module, _ links: inout Links, on loop: EventLoop
+    ) async throws {
+        for (name, id) in Self.storedImports(of: module) where !links.names.contains(name) {
+            guard !links.path.contains(id) else {
+                throw ExecutorError.importMissing("module \(id) imports itself over others")
+            }
+            guard links.modules.count + links.path.count < Self.linkLimit else {
+                throw ExecutorError.importMissing(
+                    "more than \(Self.linkLimit) modules would be linked")
+            }
+            guard let entry = try await modules.entry(id, on: loop) else {
+                throw ExecutorError.importMissing("the imported module \(id) is not stored")
+            }
+            let imported = try await self.module(entry.record, on: loop).module
+            links.path.append(id)
+            try await link(imported, &links, on: loop)
+            links.path.removeLast()
+            links.modules.append((name, imported))
+            links.names.insert(name)
+        }
+    }
+}
