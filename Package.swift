@@ -96,7 +96,7 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
-            name: "WasmdOperation", dependencies: ["WasmSystem", "WasmdDocuments"],
+            name: "WasmdOperation", dependencies: ["WasmSystem"],
             path: "Sources/Hosts/Operation",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -179,8 +179,7 @@ let package = Package(
             path: "Tests/ProgramsTests"),
         .testTarget(
             name: "OperationTests",
-            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdOperation"],
-            path: "Tests/OperationTests"),
+            dependencies: ["WasmSystem", "WasmdOperation"], path: "Tests/OperationTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
