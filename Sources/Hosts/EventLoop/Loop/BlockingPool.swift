@@ -136,33 +136,45 @@ extension EventLoop {
     public func blocking<Success: Sendable>(
         _ body: @escaping @Sendable () throws -> Success
     ) async throws -> Success {
-        let cell = Mutex<(number: UInt64, isCancelled: Bool)>((0, false))
+        // The result goes through the lock, and not with the continuation: tools that look for races
+        // see locks, and nothing of the runtime's continuations.
+        let cell = Mutex(BlockingCall<Success>())
         let pool = pool
-        let result = await withTaskCancellationHandler {
-            await unsafe withUnsafeContinuation {
-                (continuation: UnsafeContinuation<Result<Success, any Error>, Never>) in
+        await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                @Sendable func finish(_ result: Result<Success, any Error>) {
+                    cell.withLock { $0.result = result }
+                    unsafe continuation.resume()
+                }
                 let number = pool.add {
-                    unsafe continuation.resume(returning: Result { try body() })
+                    finish(Result { try body() })
                 } cancel: {
-                    unsafe continuation.resume(returning: .failure(LoopError.cancelled))
+                    finish(.failure(LoopError.cancelled))
                 }
-                guard let number else {
-                    return unsafe continuation.resume(returning: .failure(LoopError.tooManyCalls))
-                }
-                let isCancelled = cell.withLock { state in
-                    state.number = number
-                    return state.isCancelled
+                guard let number else { return finish(.failure(LoopError.tooManyCalls)) }
+                let isCancelled = cell.withLock { call in
+                    call.number = number
+                    return call.isCancelled
                 }
                 if isCancelled { pool.cancel(number) }
             }
         } onCancel: {
-            let number = cell.withLock { state in
-                state.isCancelled = true
-                return state.number
+            let number = cell.withLock { call in
+                call.isCancelled = true
+                return call.number
             }
             // 0 is no call: the task has not added one yet, and checks its cancellation itself.
             if number != 0 { pool.cancel(number) }
         }
+        guard let result = cell.withLock({ $0.result }) else { throw LoopError.cancelled }
         return try result.get()
     }
+}
+
+private struct BlockingCall<Success: Sendable>: Sendable {
+    /// Of the call in the pool; 0 before it is added.
+    var number: UInt64 = 0
+    var isCancelled = false
+    /// Set before the task continues.
+    var result: Result<Success, any Error>?
 }

@@ -12,13 +12,15 @@ public final class LogOutput: Sendable {
     private struct State: Sendable {
         var waiting: [UInt8] = []
         var dropped = 0
-        var target: LogTarget
         /// Whether the thread takes what waits.
         var isStarted = false
         var isWriting = false
     }
 
     private let capacity: Int
+    /// A copy, so that its number is not another file's while the thread writes to it.
+    private let descriptor: Int32
+    private let isOwned: Bool
     private let state: Mutex<State>
     /// Advances when the thread has something to do.
     private let turn = WordCell()
@@ -27,9 +29,15 @@ public final class LogOutput: Sendable {
     ///   - descriptor: is duplicated if that is possible; else it must stay open.
     ///   - capacity: how many bytes wait at most.
     public init(_ descriptor: Int32, capacity: Int = 1 << 20) {
-        state = Mutex(State(target: LogTarget(descriptor)))
+        let copy = try? Kernel.duplicate(descriptor)
+        self.descriptor = copy ?? descriptor
+        isOwned = copy != nil
+        state = Mutex(State())
         self.capacity = capacity
     }
+
+    // The thread holds this object while it runs.
+    deinit { if isOwned { try? Kernel.close(descriptor) } }
 
     /// Starts the thread. To be called after the process has restricted itself: Landlock binds only
     /// the threads that are made later.
@@ -47,26 +55,20 @@ public final class LogOutput: Sendable {
 
     /// Adds a line with its end.
     public func write(_ line: [UInt8]) {
-        let target: LogTarget? = state.withLock { state in
-            guard state.isStarted else { return state.target }
+        let isStarted = state.withLock { state in
+            guard state.isStarted else { return false }
             if state.waiting.count + line.count > capacity {
                 state.dropped += 1
             } else {
                 state.waiting += line
             }
-            return nil
+            return true
         }
-        if let target {
-            target.write(line)
-        } else {
+        if isStarted {
             turn.advance()
+        } else {
+            writeNow(line)
         }
-    }
-
-    /// Writes to another descriptor from now on: after a log file was moved away.
-    public func replaceDescriptor(by new: Int32) {
-        let target = LogTarget(new)
-        state.withLock { $0.target = target }
     }
 
     /// Waits until everything is written, for at most this time, and ends the thread.
@@ -84,7 +86,7 @@ public final class LogOutput: Sendable {
     private func run() {
         while true {
             let number = turn.value
-            let work: (lines: [UInt8], target: LogTarget)? = state.withLock { state in
+            let lines: [UInt8]? = state.withLock { state in
                 state.isWriting = false
                 guard state.isStarted else { return nil }
                 var lines = state.waiting
@@ -95,33 +97,19 @@ public final class LogOutput: Sendable {
                     state.dropped = 0
                 }
                 state.isWriting = !lines.isEmpty
-                return (lines, state.target)
+                return lines
             }
-            guard let work else { return }
-            if work.lines.isEmpty {
+            guard let lines else { return }
+            if lines.isEmpty {
                 turn.wait(while: number, nanoseconds: nil)
             } else {
-                work.target.write(work.lines)
+                writeNow(lines)
             }
         }
     }
-}
-
-/// A descriptor of its own, so that its number is not another file's while a thread writes to it.
-private final class LogTarget: Sendable {
-    private let descriptor: Int32
-    private let isOwned: Bool
-
-    init(_ descriptor: Int32) {
-        let copy = try? Kernel.duplicate(descriptor)
-        self.descriptor = copy ?? descriptor
-        isOwned = copy != nil
-    }
-
-    deinit { if isOwned { try? Kernel.close(descriptor) } }
 
     /// What cannot be written is lost: there is nobody to tell.
-    func write(_ lines: [UInt8]) {
+    private func writeNow(_ lines: [UInt8]) {
         unsafe lines.withUnsafeBytes { bytes in
             try? Signals.withoutWriteSignals { () throws(SystemError) in
                 try unsafe Kernel.writeAll(descriptor, bytes)
