@@ -91,6 +91,9 @@ public final class RunScope: Sendable {
     func add(_ record: borrowing RunRecord) { sums.withLock { $0.add(record) } }
     func addRefusal(_ limit: RunLimit?) { sums.withLock { $0.addRefusal(limit) } }
 
+    /// Whether one more run would be refused now: to refuse a request before its body is read.
+    public var isFull: Bool { !hasPlace && !mayWait }
+
     var hasPlace: Bool {
         running.load(ordering: .relaxed) < most.load(ordering: .relaxed)
     }

@@ -48,10 +48,7 @@ public final class ProgramRunner: Sendable {
         _ request: ServerRequest, _ response: ServerResponse, with program: ServedProgram,
         at route: ProgramRoute
     ) async throws {
-        let total = runs.queue.total
-        if total.runningCount >= options.places.running,
-            total.waitingCount >= options.places.waiting
-        {
+        if runs.queue.total.isFull {
             return try await ProgramRefusal.busy("Too many requests are being answered", response)
         }
         let input = try await ProgramInput(request, limit: options.bodyLimit)
