@@ -65,10 +65,10 @@ struct ConfigurationFile: Sendable {
     /// - Throws: everything that is wrong.
     func read() throws(Fault) -> (settings: DaemonSettings, warnings: [String]) {
         let text = try content()
-        var (settings, problems, unknown) = DaemonSettings.read(text, variables: variables)
+        var (settings, problems, unknown, source) = DaemonSettings.read(text, variables: variables)
         options.apply(to: &settings)
         // A file that cannot be read as a whole says nothing about what is named.
-        if problems.isEmpty { problems = settings.conflicts() }
+        if problems.isEmpty { problems = settings.conflicts { source?.place(of: $0) } }
         guard problems.isEmpty else { throw Fault(file: name, problems: problems) }
         return (settings, unknown.filter(Self.isOurs).map { "\($0) is no setting" })
     }

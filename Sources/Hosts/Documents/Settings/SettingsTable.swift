@@ -250,11 +250,18 @@ public struct SettingsTable {
     public func texts<Value>(
         _ key: String, expected: String, _ convert: (String) -> Value?
     ) -> [Value]? {
-        read(key, expected: "a list of texts, each \(expected)") { document in
+        let values: [Value?]? = read(key, expected: "a list of texts, each \(expected)") {
+            document in
             let elements = document.arrayValue ?? [document]
-            let values = elements.compactMap { $0.stringValue.flatMap(convert) }
-            return values.count == elements.count ? values : nil
+            let texts = elements.compactMap(\.stringValue)
+            return texts.count == elements.count ? texts.map(convert) : nil
         }
+        guard let values else { return nil }
+        let read = values.compactMap(\.self)
+        if let wrong = values.firstIndex(where: { $0 == nil }) {
+            complain(key, "text \(wrong + 1) of the list: expected \(expected)")
+        }
+        return read
     }
 
     public func texts(_ key: String) -> [String]? { texts(key, expected: "in quotes") { $0 } }
