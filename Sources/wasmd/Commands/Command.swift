@@ -6,8 +6,8 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, token, data, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions
-        case version, help
+        case run, serve, token, data, validate, inspect, explore, wat2wasm, wasm2wat, wast
+        case completions, version, help
     }
 
     let verb: Verb
