@@ -75,6 +75,8 @@ import WasmdDocuments
         #expect(try run(Wasmd.path, ["serve", "--check", folder.path + "/none"]).status == 1)
         #expect(try run(Wasmd.path, ["serve", "--check", open, "--config", open]).status == 2)
         #expect(try run(Wasmd.path, ["serve", "--executor", "0.0.0.0:0"]).status == 1)
+        #expect(try run(Wasmd.path, ["serve", "--config", open, "a.wasm"]).status == 2)
+        #expect(try run(Wasmd.path, ["serve", "--dir", "."]).status == 2)
     }
 
     @Test func theExampleIsValid() throws {
@@ -123,7 +125,7 @@ import WasmdDocuments
 
         _ = try write(start + table(reader) + "x = 1\n", folder, "wasmd.toml")
         server.signal(SIGHUP)
-        #expect(server.waits(for: "not reloaded: \(file):8:1: tokens[0].x: unknown setting"))
+        #expect(server.waits(for: "not reloaded: \(file):9:1: tokens[0].x: unknown setting"))
         #expect(try status(reader) == 401 && status(writer) == 200)
 
         _ = try write(

@@ -50,9 +50,20 @@ extension ModuleSurface {
         try await response.respond(json: .object(members), on: request.loop)
     }
 
+    private func input(_ request: ServerRequest) async throws -> [UInt8] {
+        do {
+            return try await request.body(limit: Self.inputLimit)
+        } catch HTTPServerError.request(.bodyTooLarge) {
+            var failure = Failure(
+                .contentTooLarge, "arguments and input may have \(Self.inputLimit) bytes")
+            failure.limit = "input"
+            throw failure
+        }
+    }
+
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
     private func arguments(_ request: ServerRequest) async throws -> CallArguments {
-        let body = try await request.body(limit: Self.inputLimit)
+        let body = try await input(request)
         if body.isEmpty { return .list([]) }
         let document: Document
         do throws(JSONError) {
@@ -72,7 +83,7 @@ extension ModuleSurface {
     ) async throws {
         var call = ProgramCall()
         call.arguments = query.all("arg")
-        call.input = try await request.body(limit: Self.inputLimit)
+        call.input = try await input(request)
         call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
         let result = try await executor.run(record, call, on: request.loop)

@@ -130,6 +130,8 @@ public final class QuerySurface: Surface {
                 try await JSONBody.read(request, limit: limit * 5 + (1 << 20)))
             guard draft.bytes != nil else { throw Fault(status: .badRequest, text: "Invalid Wasm") }
             return draft
+        } catch HTTPServerError.request(.bodyTooLarge) {
+            throw ExecutorError.tooLarge(limit: limit)
         } catch is JSONError {
             throw Fault(status: .badRequest, text: "Invalid Wasm")
         } catch is ModuleDraft.Fault {

@@ -101,7 +101,7 @@ public final class AccessRules: Sendable {
             }
         }
         if let addressRate, let address, let delay = addressRate.take(address) {
-            throw .tooMany("rate.address", "your address sends too many requests", delay)
+            throw .tooMany("rates.address", "your address sends too many requests", delay)
         }
         let account = account(head, address)
         if account.token == nil, purpose.scope != nil || isOpen {
@@ -128,7 +128,7 @@ public final class AccessRules: Sendable {
     private func account(_ head: RequestHead, _ address: IPAddress?) -> Account {
         if isOpen { return .everybody }
         if let field = head.fields.first("authorization"),
-            let digest = TokenTable.digest(field), let account = accounts[digest]
+            let digest = Token.digest(ofAuthorization: field), let account = accounts[digest]
         {
             return account
         }
