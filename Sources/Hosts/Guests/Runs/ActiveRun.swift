@@ -12,6 +12,7 @@ public final class ActiveRun: Sendable {
     public let function: Name
     public let caller: String
     public let account: String
+    public let trace: RunTrace?
     /// Nanoseconds since 1970 when it began.
     public let start: UInt64
 
@@ -34,6 +35,7 @@ public final class ActiveRun: Sendable {
         function = request.function
         caller = request.caller
         self.account = request.account?.name ?? ""
+        trace = request.trace
         begin = SystemClock.monotonic.now
         handle = store.interruptHandle
         resources = store.account
