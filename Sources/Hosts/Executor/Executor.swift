@@ -20,6 +20,8 @@ public final class Executor: Sendable {
         public var writeLimit = 4096
         public var runs = GuestRuns.Options()
         public var limits = RunLimits()
+        /// Whether `?profile=` of a run brings its profile along.
+        public var allowsProfiles = true
 
         public init() {}
     }
@@ -37,7 +39,7 @@ public final class Executor: Sendable {
 
     public let options: Options
     public let runs: GuestRuns
-    let cache: ModuleCache
+    public let cache: ModuleCache
     let modules: ModuleStore
     private let writes = Atomic(0)
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])

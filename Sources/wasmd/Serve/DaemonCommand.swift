@@ -23,9 +23,14 @@ struct DaemonCommand {
             try ServeSandbox(options.sandbox, file: options.data.text) {
                 .serving([], folders: [(data, false)])
             }.start {
-                (try open(), try listeners())
-            } threads: { log, listeners in
-                try serve(log, listeners)
+                let log = try open()
+                let operations = DaemonOperations(
+                    Log(ServeMessages.output, form: .json), logsRequests: false)
+                let socket = try DaemonOperations.socket(
+                    in: data, loopCount: options.loopCount ?? availableProcessors())
+                return (Opened(log: log, operations: operations, socket: socket), try listeners())
+            } threads: { opened, listeners in
+                try serve(opened, listeners)
             }
             return ExitCode.success
         } catch let refusal as Refusal {
@@ -53,6 +58,12 @@ struct DaemonCommand {
 
     private enum Personality: Sendable { case executor, wess }
 
+    private struct Opened: Sendable {
+        let log: WessLog?
+        let operations: DaemonOperations
+        let socket: ListeningSockets?
+    }
+
     private struct Bound: Sendable {
         let surface: Personality
         let wanted: SocketAddress
@@ -77,13 +88,18 @@ struct DaemonCommand {
 
     // MARK: Serving
 
-    private func serve(_ log: WessLog?, _ listeners: [Bound]) throws {
+    private func serve(_ opened: Opened, _ listeners: [Bound]) throws {
         let store = try WasmdStorage.Store(folder: options.data.bytes)
         defer { store.close() }
         report(store)
         ServeMessages.output.start()
         defer { ServeMessages.output.finish() }
+        let operations = opened.operations
+        var settings = settings
+        settings.runs.observer = operations.runObserver
         let executor = Executor(store, settings)
+        let surfaces = operations.surfaces(executor, store, folder: options.data.bytes)
+        defer { if opened.socket != nil { DaemonOperations.removeSocket(in: options.data.bytes) } }
         let group = try LoopGroup(count: options.loopCount)
         try group.run { loop in
             let signals = try SignalStream([Signals.termination, Signals.interrupt], on: loop)
@@ -95,20 +111,37 @@ struct DaemonCommand {
             var servers: [HTTPServer] = []
             for bound in listeners {
                 let server = HTTPServer(
-                    serverOptions, handler: handler(bound.surface, executor, log))
+                    serverOptions, fixed: try HealthSurface.fixedAnswers(),
+                    handler: handler(bound.surface, executor, opened, surfaces))
                 try await server.serve(bound.sockets, on: group.loops)
                 servers.append(server)
                 let place = ServeMessages.place(bound.sockets.address, bound.wanted)
+                operations.add("\(bound.surface)", place, server)
                 ServeMessages.write("\(bound.surface) at \(place)")
             }
+            if let socket = opened.socket {
+                servers.append(
+                    try await operations.serve(
+                        socket, surfaces + [ModuleSurface(executor)], serverOptions,
+                        on: group.loops))
+            }
+            operations.started(on: loop)
             ServeMessages.write("data in \(printable(options.data.text))")
-            _ = try await signals.next()
+            let shutDown = loop.spawn { await operations.waitForShutDown() }
+            let signalled = loop.spawn {
+                _ = try? await signals.next()
+                shutDown.cancel()
+            }
+            await shutDown.value
+            signalled.cancel()
+            operations.stopping()
             let stopping = servers
             loop.spawn {
                 guard (try? await signals.next()) != nil else { return }
                 for server in stopping { await server.stop(grace: .zero, on: loop) }
             }
             for server in servers { await server.stop(grace: Self.grace, on: loop) }
+            await operations.finish(on: loop)
         }
     }
 
@@ -139,14 +172,14 @@ struct DaemonCommand {
     }
 
     private func handler(
-        _ surface: Personality, _ executor: Executor, _ log: WessLog?
+        _ surface: Personality, _ executor: Executor, _ opened: Opened, _ operation: [any Surface]
     ) -> HTTPServer.Handler {
         let surfaces: [any Surface]
         switch surface {
-        case .wess: surfaces = [WessSurface(executor, observer: log)]
-        case .executor: surfaces = [QuerySurface(executor), ModuleSurface(executor)]
+        case .wess: surfaces = [WessSurface(executor, observer: opened.log)]
+        case .executor: surfaces = operation + [QuerySurface(executor), ModuleSurface(executor)]
         }
-        let listener = SurfaceListener(surfaces)
+        let listener = SurfaceListener(surfaces, observer: opened.operations.observer)
         return { try await listener.answer($0, $1) }
     }
 }

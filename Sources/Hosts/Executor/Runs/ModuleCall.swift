@@ -49,6 +49,8 @@ struct ModuleCall: Sendable {
     var wraps = false
     /// For records of runs: who asked.
     var caller = ""
+    var trace: RunTrace?
+    var observation: RunObservation?
 }
 
 /// How a call ended.
@@ -101,6 +103,8 @@ extension Executor {
         }
         request.limits = options.limits
         request.caller = call.caller
+        request.trace = call.trace
+        request.observation = call.observation
         let result = await runs.run(request, on: try guestLoop(loop))
         let results = texts.results ?? result.values.map(NumberReading.document)
         return CallResult(

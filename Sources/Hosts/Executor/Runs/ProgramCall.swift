@@ -11,6 +11,8 @@ struct ProgramCall: Sendable {
     /// Standard input.
     var input: [UInt8] = []
     var caller = ""
+    var trace: RunTrace?
+    var observation: RunObservation?
 }
 
 /// How a program ended.
@@ -42,6 +44,8 @@ extension Executor {
         request.limits = options.limits
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)
         request.caller = call.caller
+        request.trace = call.trace
+        request.observation = call.observation
         let result = await runs.run(request, on: try guestLoop(loop))
         return ProgramResult(output: output.bytes, run: result)
     }

@@ -73,7 +73,7 @@ public final class ModuleSurface: Surface {
         case (.module, .get), (.module, .head): try await show(id(text), request, response)
         case (.module, .put): try await change(id(text), request, response)
         case (.module, .delete): try await delete(id(text), request, response)
-        case (.module, .post): try await run(id(text), request, response)
+        case (.module, .post): try await run(id(text), request, response, requester)
         case (.job, .get), (.job, .head): try await job(id(text), request, response)
         default:
             let allowed =

@@ -25,6 +25,8 @@ final class StoreCore: Sendable {
     let syncs = Atomic<UInt64>(0)
     let syncTime = Atomic<UInt64>(0)
     let writtenBytes = Atomic<UInt64>(0)
+    /// Whether a `StoreArchive` is being made.
+    let isArchiving = Atomic(false)
 
     init(
         _ folder: DataFolder, _ options: Store.Options, _ recovery: consuming Recovery,
