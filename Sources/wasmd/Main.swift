@@ -59,6 +59,8 @@ enum Main {
                 : try ServeCommand(arguments).perform(console)
         case .ctl:
             return try ControlCommand(arguments).perform(console)
+        case .token:
+            return try TokenCommand(arguments).perform(console)
         case .data:
             return try DataCommand(arguments).perform(console)
         case .validate:

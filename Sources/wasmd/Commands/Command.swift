@@ -6,7 +6,8 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, ctl, data, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions
+        case run, serve, ctl, token, data, validate, inspect, explore, wat2wasm, wasm2wat, wast
+        case completions
         case version, help
     }
 
@@ -129,7 +130,7 @@ enum Completion: Sendable, Equatable {
     static let script = files(["wast"])
 
     enum WordList: Sendable, Equatable {
-        case verbs, shells, features, unknownImports, sandbox, dataActions
+        case verbs, shells, features, unknownImports, sandbox, dataActions, scopes
         case controlVerbs, profileForms
     }
 }
@@ -146,6 +147,7 @@ extension Completion.WordList {
         case .dataActions: DataCommand.Action.words
         case .controlVerbs: ControlOptions.Verb.words
         case .profileForms: ["firefox", "flamegraph"]
+        case .scopes: TokenCommand.scopeNames
         }
     }
 }

@@ -22,16 +22,27 @@ final class DaemonOperations: Sendable {
     private let runs: RunMetrics
     private let use = ProcessUse()
     private let spans: SpanExporter?
+    /// The output of the log, if that is not standard error.
+    private let file: LogOutput?
+    private let folder: [UInt8]
+    private let socket: ListeningSockets?
     private let servers = Mutex<[(name: String, address: String, server: HTTPServer)]>([])
     /// Advances when the admin interface ends the server.
     private let shutDowns = Feed<Void>(capacity: 1)
 
-    /// - Parameters:
-    ///   - logsRequests: whether each request is a line of the log.
-    ///   - collector: where spans go to; nil for nowhere.
-    init(_ log: Log, logsRequests: Bool, collector: URL? = nil) {
-        self.log = log
-        access = AccessLog(log, isOn: logsRequests)
+    /// Opens the log, the socket and files of /proc.
+    ///
+    /// - Throws: `Refusal`
+    init(_ settings: DaemonSettings) throws {
+        let common = settings.common
+        folder = common.data
+        file = try common.log.file.map { try Self.output($0) }
+        log = Log(
+            file ?? ServeMessages.output, level: common.log.level,
+            form: Self.form(common.log, hasFile: file != nil))
+        access = AccessLog(log, isOn: common.log.requests)
+        socket = try Self.socket(in: folder, loopCount: common.loops ?? availableProcessors())
+        let collector = common.traces
         requests = RequestMetrics(metrics)
         runs = RunMetrics(metrics)
         if let collector {
@@ -58,16 +69,65 @@ final class DaemonOperations: Sendable {
         }
     }
 
+    /// Text for a terminal, JSON for programs, unless the configuration says which.
+    private static func form(_ log: Configuration.LogSettings, hasFile: Bool) -> Log.Form {
+        log.form ?? (!hasFile && Kernel.isTerminal(Kernel.standardError) ? .text : .json)
+    }
+
+    /// Opens a file for more lines; makes it with its folders.
+    private static func output(_ path: String) throws -> LogOutput {
+        let bytes = Array(path.utf8)
+        for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
+            try? Kernel.createDirectory(CString(path: Array(bytes[..<index])), permissions: 0o777)
+        }
+        do throws(SystemError) {
+            let opened = FileDescriptor(
+                owning: try Kernel.open(
+                    CString(path: bytes), [.writeOnly, .create, .append], permissions: 0o666))
+            return LogOutput(opened.release())
+        } catch {
+            throw Refusal(file: path, reason: error.text)
+        }
+    }
+
+    /// What a reload changes.
+    func follow(_ settings: DaemonSettings) {
+        let log = settings.common.log
+        self.log.level = log.level
+        self.log.form = Self.form(log, hasFile: file != nil)
+        access.isWriting = log.requests
+    }
+
     // MARK: Surfaces
+
+    /// The surfaces of operators, and where they are.
+    struct Surfaces: Sendable {
+        let all: [any Surface]
+        /// Whether a listener of the console has them; else those of the executor do.
+        let isOnConsole: Bool
+
+        private func has(_ personality: DaemonSettings.Personality) -> Bool {
+            personality == (isOnConsole ? .console : .executor)
+        }
+
+        func of(_ personality: DaemonSettings.Personality) -> [any Surface] {
+            has(personality) ? all : []
+        }
+
+        func fixedAnswers(
+            of personality: DaemonSettings.Personality
+        ) throws -> HTTPServer.FixedAnswers? {
+            has(personality) ? try HealthSurface.fixedAnswers() : nil
+        }
+    }
 
     /// Health, metrics, the document of the interface, and the admin interface; and the families
     /// of what they show. To be called once.
     ///
-    /// - Parameter reload: reads the configuration again; nil without one.
     func surfaces(
-        _ executor: Executor, _ store: WasmdStorage.Store, folder: [UInt8],
-        reload: (@Sendable () async throws -> Document)? = nil
-    ) -> [any Surface] {
+        _ executor: Executor, _ store: WasmdStorage.Store, _ control: DaemonControl,
+        at opened: DaemonListeners
+    ) -> Surfaces {
         runs.watch(executor.runs)
         runs.watch(executor.cache)
         StoreMetrics.watch(metrics, store)
@@ -86,14 +146,23 @@ final class DaemonOperations: Sendable {
             cache: executor.cache, store: store, folder: folder, modules: executor,
             readiness: readiness)
         house.listeners = { [self] in listeners }
-        house.reload = reload
+        house.reload = { loop in
+            switch try await loop.blocking({ control.reload() }) {
+            case .changed(let paths):
+                return .object([.init("changed", .array(paths.map { .string($0) }))])
+            case .refused(let lines):
+                throw APIFailure(.conflict, "nothing was changed: " + lines.joined(separator: "; "))
+            }
+        }
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
         let document = OpenAPIDocument.make(
             title: "wasmd", version: Version.number,
             [ModuleSurface.api, AdminSurface.api, HealthSurface.api])
-        return [
-            HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),
-        ]
+        return Surfaces(
+            all: [
+                HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),
+            ],
+            isOnConsole: opened.bound.contains { $0.personality == .console })
     }
 
     private var listeners: [Administration.Listener] {
@@ -109,6 +178,14 @@ final class DaemonOperations: Sendable {
 
     // MARK: Start and end
 
+    /// Starts the thread of the log's file; after the process has restricted itself.
+    func start() { file?.start() }
+
+    func end() {
+        if socket != nil { Self.removeSocket(in: folder) }
+        file?.finish()
+    }
+
     /// Everything serves.
     func started(on loop: EventLoop) {
         spans?.start(on: loop)
@@ -120,17 +197,17 @@ final class DaemonOperations: Sendable {
 
     func finish(on loop: EventLoop) async { await spans?.finish(on: loop) }
 
-    /// Waits until the admin interface ends the server, or the task is cancelled.
-    func waitForShutDown() async {
+    /// Waits until the admin interface ends the server; false if the task was cancelled.
+    func waitForShutDown() async -> Bool {
         var events = shutDowns.subscribe(recent: 1)
-        _ = await events.next()
+        return await events.next() != nil
     }
 
     // MARK: The socket
 
     /// The socket of a data folder, for this user's processes alone; nil if another daemon has it,
     /// or if its path is too long.
-    static func socket(in folder: [UInt8], loopCount: Int) throws -> ListeningSockets? {
+    private static func socket(in folder: [UInt8], loopCount: Int) throws -> ListeningSockets? {
         do throws(SystemError) {
             return try CurrentProcess.withFileMask(0o177) { () throws(SystemError) in
                 try ListeningSockets(.unix(socketPath(in: folder)), loopCount: loopCount)
@@ -158,23 +235,23 @@ final class DaemonOperations: Sendable {
     }
 
     /// Serves the socket: surfaces without tokens, for the user that the server belongs to, and for
-    /// root.
-    func serve(
-        _ sockets: ListeningSockets, _ surfaces: [any Surface], _ options: HTTPServerOptions,
-        on loops: [EventLoop]
-    ) async throws -> HTTPServer {
+    /// root. Nil if there is none.
+    func serveSocket(
+        _ surfaces: [any Surface], _ options: HTTPServerOptions, on loops: [EventLoop]
+    ) async throws -> HTTPServer? {
+        guard let socket else { return nil }
         var options = options
         let user = CurrentProcess.effectiveUser
         options.admits = { $0.user == user || $0.user == 0 }
         let listener = SurfaceListener(surfaces, observer: observer)
         let server = HTTPServer(options) { try await listener.answer($0, $1) }
-        try await server.serve(sockets, on: loops)
+        try await server.serve(socket, on: loops)
         add("socket", "unix", server)
         return server
     }
 
     /// Removes the socket at the end.
-    static func removeSocket(in folder: [UInt8]) {
+    private static func removeSocket(in folder: [UInt8]) {
         try? unsafe Kernel.unlink(CString(path: socketPath(in: folder)))
     }
 }

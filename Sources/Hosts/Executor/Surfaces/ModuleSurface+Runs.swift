@@ -14,7 +14,8 @@ extension ModuleSurface {
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
         _ requester: Requester
     ) async throws {
-        let record = try await executor.record(id, on: request.loop)
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let query = try Query(request)
         let profile = try self.profile(query)
         let module = try await executor.module(record, on: request.loop)
@@ -31,8 +32,7 @@ extension ModuleSurface {
                 ModuleCall(
                     function: function, arguments: arguments,
                     caller: "\(request.method.name) /wasm/\(id)",
-                    trace: requester.trace?.forRun,
-                    observation: profile == nil ? nil : .profile),
+                    observation: profile == nil ? nil : .profile, requester: requester),
                 on: request.loop)
         } catch let fault as ArgumentFault {
             throw Failure(.badRequest, "\(fault)")
@@ -126,8 +126,8 @@ extension ModuleSurface {
         var call = ProgramCall()
         call.arguments = query.all("arg")
         call.input = try await request.body(limit: Self.inputLimit)
+        call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
-        call.trace = requester.trace?.forRun
         call.observation = profile == nil ? nil : .profile
         let result = try await executor.run(record, call, on: request.loop)
         response.mark = result.run.record?.id.words ?? (0, 0)

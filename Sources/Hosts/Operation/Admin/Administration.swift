@@ -20,7 +20,7 @@ public struct Administration: Sendable {
     public var listeners: @Sendable () -> [Listener] = { [] }
     /// Reads the configuration again; nil without one. Returns what was changed, or throws what is
     /// wrong.
-    public var reload: (@Sendable () async throws -> Document)?
+    public var reload: (@Sendable (EventLoop) async throws -> Document)?
     /// Ends the server, as a signal does.
     public var shutDown: @Sendable () -> Void = {}
 

@@ -82,7 +82,7 @@ struct ServerAdministration: Sendable {
                 "there is nothing to reload: the server was started without --config")
         }
         do {
-            try await request.respond(try await reload())
+            try await request.respond(try await reload(request.loop))
         } catch let failure as APIFailure {
             throw failure
         } catch {

@@ -122,7 +122,6 @@ public final class SpanExporter: ServingObserver {
     public func start(on loop: EventLoop) {
         let task = loop.spawn { [self] in
             var clientOptions = HTTPClientOptions()
-            clientOptions.resolver = .ofSystem()
             clientOptions.connectTimeout = .seconds(5)
             clientOptions.responseTimeout = .seconds(10)
             clientOptions.redirectLimit = 0
