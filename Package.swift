@@ -195,7 +195,8 @@ let package = Package(
         .testTarget(
             name: "OperationTests",
             dependencies: [
-                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests",
+                "WasmdHTTP",
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation",
             ],
             path: "Tests/OperationTests"),

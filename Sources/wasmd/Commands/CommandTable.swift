@@ -168,7 +168,8 @@ extension Command {
                 + "FOLDER removes old values and blobs without a record. backup FOLDER TARGET "
                 + "copies what is stored into the new folder TARGET, which is a data folder by "
                 + "itself. restore BACKUP FOLDER copies a backup into the new folder FOLDER.",
-            "verify and backup may be used while a server has the folder open, the others may not.",
+            "verify and backup may be used while a server has the folder open. compact is done by "
+                + "the server then, through its socket; restore needs a folder that is not there.",
             "Prints what is damaged or missing, with the file and the place, and ends with 1 then; "
                 + "what is whole is copied all the same.",
         ],

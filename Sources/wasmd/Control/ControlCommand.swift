@@ -60,7 +60,7 @@ struct ControlCommand {
             }
         case .profile: try profile(client, console)
         case .reload:
-            print(try client.json(.post, "/admin/reload"), console, ControlReport.members)
+            print(try client.json(.post, "/admin/reload"), console, ControlReport.reload)
         case .drain:
             let method: Method = options.undoes ? .delete : .post
             print(try client.json(method, "/admin/drain"), console) { answer in

@@ -77,9 +77,9 @@ enum ControlReport {
         return lines
     }
 
-    /// `name: value` for each member.
-    static func members(_ answer: Document) -> [String] {
-        (answer.objectValue ?? []).map { "\(HarmlessText.text($0.name.utf8)): \(text($0.value))" }
+    static func reload(_ answer: Document) -> [String] {
+        let changed = answer["changed"]?.arrayValue ?? []
+        return changed.isEmpty ? ["nothing has changed"] : changed.map { "changed: \(text($0))" }
     }
 
     // MARK: Modules

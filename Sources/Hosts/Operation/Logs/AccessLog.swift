@@ -5,7 +5,7 @@ import WasmdHTTP
 
 /// Writes a line for each request.
 ///
-///     {"time":"…","level":"information","message":"request","method":"POST","path":"/wasm/7d44…",
+///     {"time":"…","level":"info","message":"request","method":"POST","path":"/wasm/7d44…",
 ///      "status":200,"seconds":0.000412,"bytes":196,"surface":"executor","route":"/wasm/{id}",
 ///      "peer":"127.0.0.1","request":"8f0c…","run":"0193…"}
 ///
@@ -72,8 +72,8 @@ struct AccessLine {
         bytes.reserveCapacity(384)
         append(
             isJSON
-                ? "{\"time\":\"\(time)\",\"level\":\"information\",\"message\":\"request\""
-                : "\(time) INFORMATION request")
+                ? "{\"time\":\"\(time)\",\"level\":\"info\",\"message\":\"request\""
+                : "\(time) INFO request")
     }
 
     mutating func end() {

@@ -21,7 +21,7 @@ final class CollectedFamily: AnyMetricFamily {
         text.appendHead(name, help, kind.rawValue)
         for sample in read().prefix(MetricFamily<Counter>.seriesLimit) {
             text.appendSample(
-                name, MetricText.labels(labels, sample.labels), sample.value.metricText)
+                name, MetricText.labels(labels, sample.labels), sample.text)
         }
     }
 }
@@ -31,6 +31,16 @@ public enum MetricKind: String, Sendable {
     /// Never goes down, as long as the process lives.
     case counter
     case gauge
+}
+
+extension MetricSample {
+    /// Counts as integers, as long as they are exact.
+    fileprivate var text: String {
+        guard let whole = Int64(exactly: value), whole.magnitude < 1 << 53 else {
+            return value.metricText
+        }
+        return "\(whole)"
+    }
 }
 
 /// A value and its labels.
