@@ -383,7 +383,8 @@ extension Option {
         help: "Say what is wrong with the configuration file FILE, and start nothing")
     static let executorLegacy = Option(
         "executor-legacy", value: "ADDR", repeats: true,
-        help: "Serve the interface of the first executor, by query string, at ADDR. May be repeated")
+        help: "Serve the interface of the first executor, by query string, at ADDR. May be repeated"
+    )
     static let console = Option(
         "console", value: "ADDR", repeats: true,
         help: "Serve the console, the admin interface, health and metrics at ADDR instead of the "
