@@ -21,6 +21,8 @@ public final class Executor: Sendable {
         public var writeLimit = 4096
         public var runs = GuestRuns.Options()
         public var limits = RunLimits()
+        /// Whether `?profile=` of a run brings its profile along.
+        public var allowsProfiles = true
 
         public init() {}
     }
@@ -40,7 +42,7 @@ public final class Executor: Sendable {
     /// Tenants by their names: for counting what they store.
     private let tenants = Mutex<[String: Tenant]>([:])
     public let runs: GuestRuns
-    let cache: ModuleCache
+    public let cache: ModuleCache
     let modules: ModuleStore
     private let writes = Atomic(0)
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])

@@ -50,6 +50,7 @@ struct ModuleCall: Sendable {
     var wraps = false
     /// For records of runs: who asked.
     var caller = ""
+    var observation: RunObservation?
     /// Whose run it is.
     var requester = Requester()
 }
@@ -104,6 +105,7 @@ extension Executor {
             request.arguments = arguments.compactMap(\.number)
         }
         request.caller = call.caller
+        request.observation = call.observation
         request.limits = options.limits
         let result = try await run(&request, for: call.requester, on: loop)
         let results = texts.results ?? result.values.map(NumberReading.document)
@@ -120,6 +122,7 @@ extension Executor {
         _ request: inout RunRequest, for requester: Requester, on loop: EventLoop
     ) async throws -> RunResult {
         request.account = requester.account.runs
+        request.trace = requester.trace?.forRun
         guard let tenant = requester.tenant else {
             return await runs.run(request, on: try guestLoop(loop))
         }

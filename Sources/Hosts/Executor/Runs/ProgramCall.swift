@@ -12,6 +12,7 @@ struct ProgramCall: Sendable {
     /// Standard input.
     var input: [UInt8] = []
     var caller = ""
+    var observation: RunObservation?
     /// Whose run it is.
     var requester = Requester()
 }
@@ -46,6 +47,7 @@ extension Executor {
         request.limits = options.limits
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)
         request.caller = call.caller
+        request.observation = call.observation
         let result = try await run(&request, for: call.requester, on: loop)
         return ProgramResult(output: output.bytes, run: result)
     }
