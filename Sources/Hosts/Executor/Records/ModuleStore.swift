@@ -10,6 +10,7 @@ import WasmdStorage
 /// |---|---|
 /// | `executor/module/` and the 16 bytes of the id | the record, as BSON |
 /// | `executor/bytes/` and the 16 bytes of the id | the module, if it is small |
+/// | `executor/key/` and the SHA-256 of a client's key | the 16 bytes of the id |
 ///
 /// Larger modules are blobs, which the record references. Small ones are written to the log with
 /// their record: one sync for both.
@@ -18,6 +19,7 @@ public final class ModuleStore: Sendable {
     static let smallSize = 32 << 10
     private static let recordPrefix = Array("executor/module/".utf8)
     private static let bytesPrefix = Array("executor/bytes/".utf8)
+    private static let keyPrefix = Array("executor/key/".utf8)
 
     let store: WasmdStorage.Store
 
@@ -41,6 +43,17 @@ public final class ModuleStore: Sendable {
         }
         return Entry(record: record, version: stored.version)
     }
+
+    /// The module that was stored by a request with a key.
+    func module(keyed key: SHA256.Digest, on loop: EventLoop) async throws -> ModuleID? {
+        guard let stored = try await store.get(Self.keyPrefix + key.bytes, on: loop) else {
+            return nil
+        }
+        return ModuleID(bytes: stored.value[...])
+    }
+
+    /// Bytes of the log and of the values that are alive.
+    var byteCount: Int { store.statistics.liveBytes }
 
     private static func record(_ id: ModuleID, _ bytes: [UInt8]) -> ModuleRecord? {
         (try? BSON.read(bytes)).flatMap { ModuleRecord(id, $0) }
@@ -101,6 +114,9 @@ public final class ModuleStore: Sendable {
                 transaction.put(Self.bytesKey(record.id), bytes)
             }
         }
+        if let key = record.key, version == nil {
+            transaction.put(Self.keyPrefix + key.bytes, record.id.bytes, if: .absent)
+        }
         transaction.put(
             Self.recordKey(record.id), try BSON.write(record.document),
             blobs: record.isBlob ? [record.digest] : [],
@@ -112,10 +128,11 @@ public final class ModuleStore: Sendable {
     /// Removes a module; returns when that is durable.
     ///
     /// - Throws: `StorageError`; `.conflict` if there is none.
-    func delete(_ id: ModuleID) async throws {
+    func delete(_ record: ModuleRecord) async throws {
         var transaction = Transaction()
-        transaction.delete(Self.recordKey(id), if: .present)
-        transaction.delete(Self.bytesKey(id))
+        transaction.delete(Self.recordKey(record.id), if: .present)
+        transaction.delete(Self.bytesKey(record.id))
+        if let key = record.key { transaction.delete(Self.keyPrefix + key.bytes) }
         _ = try await store.commit(transaction)
     }
 }

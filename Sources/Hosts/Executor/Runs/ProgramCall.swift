@@ -8,6 +8,8 @@ import WasmdGuests
 struct ProgramCall: Sendable {
     /// The arguments after the program's name.
     var arguments: [[UInt8]] = []
+    /// The environment, each as `NAME=VALUE`.
+    var environment: [[UInt8]] = []
     /// Standard input.
     var input: [UInt8] = []
     var caller = ""
@@ -34,8 +36,10 @@ extension Executor {
         var world = WASI()
         world.argumentBytes = [Array(record.id.description.utf8)] + call.arguments
         world.standardInput = .bytes(call.input)
-        let output = OutputBuffer()
-        world.standardOutput = .buffer(output)
+        for variable in call.environment { world.environmentBlock += variable + [0] }
+        // A stream: a program that prints more than its limit is stopped, and the limit is named.
+        let output = CollectedOutput()
+        world.standardOutput = .stream(output)
         world.folders = [.init(MemoryFolder(byteLimit: 64 << 20), guestPath: "/")]
         let guest = try await guest(of: module, in: world, on: loop)
         var request = RunRequest(guest, of: module, in: world)
@@ -43,6 +47,6 @@ extension Executor {
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)
         request.caller = call.caller
         let result = await runs.run(request, on: try guestLoop(loop))
-        return ProgramResult(output: output.bytes, run: result)
+        return ProgramResult(output: output.take(), run: result)
     }
 }

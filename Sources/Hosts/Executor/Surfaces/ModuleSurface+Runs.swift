@@ -44,7 +44,7 @@ extension ModuleSurface {
             members.append(.init("run", .string(record.id.description)))
         }
         if let note = result.note { members.append(.init("note", .string(note))) }
-        try await response.respond(json: .object(members), on: request.loop)
+        try await response.respond(json: .object(members), to: request)
     }
 
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
@@ -69,6 +69,13 @@ extension ModuleSurface {
     ) async throws {
         var call = ProgramCall()
         call.arguments = query.all("arg")
+        call.environment = query.all("env")
+        if call.environment.contains(where: { $0.first == UInt8(ascii: "=") || !$0.contains(UInt8(ascii: "=")) }) {
+            throw Failure(.badRequest, "'env' must be NAME=VALUE")
+        }
+        if (call.arguments + call.environment).contains(where: { $0.contains(0) }) {
+            throw Failure(.badRequest, "'arg' and 'env' cannot hold a zero byte")
+        }
         call.input = try await request.body(limit: Self.inputLimit)
         call.caller = "POST /wasm/\(record.id)"
         let result = try await executor.run(record, call, on: request.loop)
@@ -92,6 +99,6 @@ extension ModuleSurface {
         if let record = result.run.record {
             try head.fields.append("Wasmd-Run", "\(record.id)")
         }
-        try await response.respond(head, result.output)
+        try await response.respond(head, result.output, to: request)
     }
 }
