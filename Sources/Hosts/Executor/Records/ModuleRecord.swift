@@ -25,6 +25,8 @@ public struct ModuleRecord: Sendable, Equatable {
     /// Milliseconds since 1970.
     public var created: Int64
     public var changed: Int64
+    /// The tenant that stored it; nil for none.
+    public var owner: String?
 
     /// How it is stored.
     var document: Document {
@@ -46,6 +48,7 @@ public struct ModuleRecord: Sendable, Equatable {
         if let function { members.append(.init("function", .string(function))) }
         if keeps { members.append(.init("keep", .boolean(true))) }
         if let key { members.append(.init("key", .bytes(key.bytes))) }
+        if let owner { members.append(.init("owner", .string(owner))) }
         if let results {
             members.append(
                 .init("results", .array(results.map { $0.map { .string($0.name) } ?? .null })))
@@ -80,6 +83,7 @@ public struct ModuleRecord: Sendable, Equatable {
         function = document["function"]?.stringValue
         keeps = document["keep"] == .boolean(true)
         if case .bytes(let bytes)? = document["key"] { key = SHA256.Digest(bytes: bytes.span) }
+        owner = document["owner"]?.stringValue
         results = document["results"]?.arrayValue.map { elements in
             elements.map { $0.stringValue.flatMap { ParameterType(name: $0) } }
         }

@@ -1,4 +1,5 @@
 import Synchronization
+import WasmdOperation
 
 /// The last writes and how they ended, for clients that ask.
 public final class WriteJobs: Sendable {
@@ -21,6 +22,8 @@ public final class WriteJobs: Sendable {
         public let id: ModuleID
         public let module: ModuleID
         public let kind: Kind
+        /// The tenant that asked for it.
+        public let owner: String?
         public let state: State
     }
 
@@ -41,10 +44,13 @@ public final class WriteJobs: Sendable {
     public subscript(id: ModuleID) -> Job? { contents.withLock { $0.jobs[id] } }
 
     /// Notes how a job ended, and returns its id.
-    func add(_ kind: Kind, _ module: ModuleID, _ state: State = .done) throws -> ModuleID {
+    func add(
+        _ kind: Kind, _ module: ModuleID, for tenant: Tenant?, _ state: State = .done
+    ) throws -> ModuleID {
         let id = try ModuleID.make()
         contents.withLock { contents in
-            contents.jobs[id] = Job(id: id, module: module, kind: kind, state: state)
+            contents.jobs[id] = Job(
+                id: id, module: module, kind: kind, owner: tenant?.name, state: state)
             if contents.order.count < capacity {
                 contents.order.append(id)
             } else {

@@ -4,6 +4,7 @@ import WasmWASI
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
+import WasmdOperation
 
 /// What a client gives to a function.
 enum CallArguments: Sendable {
@@ -49,6 +50,8 @@ struct ModuleCall: Sendable {
     var isWess = false
     /// For records of runs: who asked.
     var caller = ""
+    /// Whose run it is.
+    var requester = Requester()
 }
 
 /// How a call ended.
@@ -87,11 +90,12 @@ extension Executor {
         var world = WASI(arguments: [name])
         world.standardInput = .null
         world.standardOutput = .null
+        let tenant = call.requester.tenant
         guard let export = module.module.export(function),
             let type = module.module.functionType(of: module.module.type(of: export))
         else {
             // An import that is missing is the first reason.
-            _ = try await guest(of: module, in: world, on: loop)
+            _ = try await guest(of: module, for: tenant, in: world, on: loop)
             throw FunctionMissing(name: name)
         }
         guard
@@ -102,7 +106,7 @@ extension Executor {
             throw ExecutorError.invalid(
                 "a module that imports stored modules cannot be kept: set 'keep' to false")
         }
-        let guest = try await guest(of: module, in: world, on: loop)
+        let guest = try await guest(of: module, for: tenant, in: world, on: loop)
         var request = RunRequest(guest, of: module, in: world)
         request.function = function
         let texts = PlacedTexts(shape, arguments)
@@ -124,9 +128,9 @@ extension Executor {
         }
         // Its places: one call after the other.
         if let kept { request.module = kept.scope }
-        request.limits = options.limits
         request.caller = call.caller
-        let result = await runs.run(request, on: try guestLoop(loop))
+        request.limits = options.limits
+        let result = try await run(&request, for: call.requester, on: loop)
         if call.isWess { wessMetrics?.ran(name, nanoseconds: progress.nanoseconds) }
         let results = texts.results ?? result.values.map(NumberReading.document)
         return CallResult(
@@ -155,6 +159,28 @@ extension RunCalls {
             throw FunctionMissing(name: name.description)
         }
         return try await call(function, arguments)
+    }
+}
+
+extension Executor {
+    /// Runs a guest with the executor's limits, as a part of what its account may use.
+    ///
+    /// - Throws: `AccessRefusal` if a quota of the tenant is used up.
+    func run(
+        _ request: inout RunRequest, for requester: Requester, on loop: EventLoop
+    ) async throws -> RunResult {
+        request.account = requester.account.runs
+        guard let tenant = requester.tenant else {
+            return await runs.run(request, on: try guestLoop(loop))
+        }
+        let quota = try tenant.admitRun()
+        let isQuota = quota.map { $0 < request.limits.fuel ?? .max } ?? false
+        if let quota, isQuota { request.limits.fuel = quota }
+        let result = await runs.run(request, on: try guestLoop(loop))
+        if let record = result.record { tenant.charge(fuel: record.fuel) }
+        // The limit that ended the run was the quota.
+        if isQuota, case .limit(.fuel, _) = result.outcome { _ = try tenant.admitRun() }
+        return result
     }
 }
 

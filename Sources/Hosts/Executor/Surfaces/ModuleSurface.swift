@@ -68,13 +68,15 @@ public final class ModuleSurface: Surface {
             throw Failure(.notFound, "there is nothing at this path")
         }
         switch (route, request.method) {
-        case (.list, .post): try await create(request, response)
-        case (.list, .get), (.list, .head): try await list(request, response)
-        case (.module, .get), (.module, .head): try await show(id(text), request, response)
-        case (.module, .put): try await change(id(text), request, response)
-        case (.module, .delete): try await delete(id(text), request, response)
-        case (.module, .post): try await run(id(text), request, response)
-        case (.job, .get), (.job, .head): try await job(id(text), request, response)
+        case (.list, .post): try await create(request, response, requester)
+        case (.list, .get), (.list, .head): try await list(request, response, requester)
+        case (.module, .get), (.module, .head):
+            try await show(id(text), request, response, requester)
+        case (.module, .put): try await change(id(text), request, response, requester)
+        case (.module, .delete): try await delete(id(text), request, response, requester)
+        case (.module, .post): try await run(id(text), request, response, requester)
+        case (.job, .get), (.job, .head):
+            try await job(id(text), request, response, requester)
         default:
             let allowed =
                 switch route {
@@ -102,48 +104,59 @@ public final class ModuleSurface: Surface {
 
     // MARK: Writing
 
-    private func create(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    private func create(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
         let draft = try await DraftBody.read(request, executor.options.moduleLimit)
         guard draft.bytes != nil else { throw Failure(.badRequest, "'wasm' is missing") }
         let key = request.fields.first("idempotency-key").map { Array($0) }
-        let made = try await noting(.save, nil) {
-            try await executor.create(draft, key: key, on: request.loop)
+        let tenant = requester.tenant
+        let made = try await noting(.save, nil, tenant) {
+            try await executor.create(draft, for: tenant, key: key, on: request.loop)
         }
-        let job = try jobs.add(.save, made.id)
+        let job = try jobs.add(.save, made.id, for: tenant)
         try await accept(
             made.id, job, response, request.loop, location: "/wasm/\(made.id)",
             isReplay: !made.isNew)
     }
 
     private func change(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
         // Before the body is read: an unknown id costs no upload.
-        _ = try await executor.record(id, on: request.loop)
+        _ = try await executor.record(id, for: requester.tenant, on: request.loop)
         let draft = try await DraftBody.read(request, executor.options.moduleLimit)
-        try await noting(.modify, id) {
-            try await executor.change(id, draft, on: request.loop)
+        let tenant = requester.tenant
+        try await noting(.modify, id, tenant) {
+            try await executor.change(id, draft, for: tenant, on: request.loop)
         }
-        try await accept(id, try jobs.add(.modify, id), response, request.loop)
+        try await accept(id, try jobs.add(.modify, id, for: tenant), response, request.loop)
     }
 
     private func delete(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        try await noting(.delete, id) { try await executor.delete(id, on: request.loop) }
-        try await accept(id, try jobs.add(.delete, id), response, request.loop)
+        let tenant = requester.tenant
+        try await noting(.delete, id, tenant) {
+            try await executor.delete(id, for: tenant, on: request.loop)
+        }
+        try await accept(id, try jobs.add(.delete, id, for: tenant), response, request.loop)
     }
 
     /// Writes, and keeps a job for a write that was tried and failed: its id is in the error.
     private func noting<Result>(
-        _ kind: WriteJobs.Kind, _ id: ModuleID?, _ write: () async throws -> Result
+        _ kind: WriteJobs.Kind, _ id: ModuleID?, _ tenant: Tenant?,
+        _ write: () async throws -> Result
     ) async throws -> Result {
         do {
             return try await write()
         } catch let error as ExecutorError {
             guard case .storage = error else { throw error }
             var failure = Failure(error)
-            failure.job = try jobs.add(kind, id ?? ModuleID.make(), .failed("\(error)"))
+            failure.job = try jobs.add(
+                kind, id ?? ModuleID.make(), for: tenant, .failed("\(error)"))
             throw failure
         }
     }
@@ -162,9 +175,11 @@ public final class ModuleSurface: Surface {
     }
 
     private func job(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        guard let job = jobs[id] else { throw Failure(.notFound, "there is no job with this id") }
+        guard let job = jobs[id], requester.tenant == nil || job.owner == requester.tenant?.name
+        else { throw Failure(.notFound, "there is no job with this id") }
         var members: [Document.Member] = [
             .init("id", .string(id.description)), .init("wasm", .string(job.module.description)),
             .init("job_type", .string(job.kind.rawValue)), .init("state", .string(job.state.name)),
@@ -175,12 +190,14 @@ public final class ModuleSurface: Surface {
 
     // MARK: Reading
 
-    private func list(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    private func list(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
         let query = try Query(request)
         let limit = try query.number("limit", in: 1...1000) ?? 100
         let after = try query.text("after").map { try id($0.utf8) }
         let (records, hasMore) = try await executor.page(
-            after: after, limit: limit, on: request.loop)
+            for: requester.tenant, after: after, limit: limit, on: request.loop)
         let last = hasMore ? records.last.map { $0.id.description } : nil
         try await response.respond(
             json: .object([
@@ -190,9 +207,11 @@ public final class ModuleSurface: Surface {
     }
 
     private func show(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        let record = try await executor.record(id, on: request.loop)
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let wantsBinary =
             request.fields.acceptance(of: "application/wasm")
             > request.fields.acceptance(of: "application/json")

@@ -68,7 +68,8 @@ public final class QuerySurface: Surface {
     public func refuse(
         _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
     ) async throws {
-        let text = refusal.status == .notFound ? "Page not found" : refusal.message
+        let isPage = refusal.status == .notFound
+        let text = isPage ? "Page not found" : refusal.message
         try await refusal.respond(
             response, Array(text.utf8), type: "text/plain; charset=utf-8")
     }
@@ -90,7 +91,7 @@ public final class QuerySurface: Surface {
             return try await response.respond(head)
         }
         do {
-            let answer = try await self.answer(request, route)
+            let answer = try await self.answer(request, route, requester)
             try await response.respond(json: answer, on: request.loop)
         } catch let fault as Fault {
             try await response.respond(fault.status, fault.text)
@@ -99,10 +100,11 @@ public final class QuerySurface: Surface {
         } catch ExecutorError.invalidModule {
             try await response.respond(.badRequest, "Invalid Wasm")
         } catch let failure as Failure {
-            try await response.respond(failure.status, failure.message)
+            try await refuse(failure.refusal, response, on: request.loop)
+        } catch let refusal as AccessRefusal {
+            try await refuse(refusal, response, on: request.loop)
         } catch let error as ExecutorError {
-            let failure = Failure(error)
-            try await response.respond(failure.status, failure.message)
+            try await refuse(Failure(error).refusal, response, on: request.loop)
         }
     }
 
@@ -113,24 +115,31 @@ public final class QuerySurface: Surface {
         }
     }
 
-    private func answer(_ request: ServerRequest, _ route: Route?) async throws -> Document {
+    private func answer(
+        _ request: ServerRequest, _ route: Route?, _ requester: Requester
+    ) async throws -> Document {
+        let tenant = requester.tenant
         switch (route, request.method) {
         case (.root, .post):
-            let made = try await executor.create(try await draft(request), on: request.loop)
+            let made = try await executor.create(
+                try await draft(request), for: tenant, on: request.loop)
             return .string(made.id.description)
         case (.root, .put):
             let id = try id(request)
-            _ = try await executor.record(id, on: request.loop)
-            try await executor.change(id, try await draft(request), on: request.loop)
+            _ = try await executor.record(id, for: tenant, on: request.loop)
+            try await executor.change(
+                id, try await draft(request), for: tenant, on: request.loop)
             return .string(id.description)
         case (.root, .delete):
             let id = try id(request)
-            try await executor.delete(id, on: request.loop)
+            try await executor.delete(id, for: tenant, on: request.loop)
             return .string(id.description)
-        case (.root, .get), (.root, .head): return try await list(request.loop)
-        case (.run, .get), (.run, .head): return try await run(try id(request), request)
+        case (.root, .get), (.root, .head): return try await list(tenant, request.loop)
+        case (.run, .get), (.run, .head):
+            return try await run(try id(request), request, requester)
         case (.wasm, .get), (.wasm, .head):
-            let record = try await executor.record(try id(request), on: request.loop)
+            let record = try await executor.record(
+                try id(request), for: tenant, on: request.loop)
             let bytes = try await executor.bytes(record, on: request.loop)
             return Self.job(record, bytes)
         default: throw Fault(status: .notFound, text: "Page not found")
@@ -175,22 +184,26 @@ public final class QuerySurface: Surface {
         }
     }
 
-    private func list(_ loop: EventLoop) async throws -> Document {
+    private func list(_ tenant: Tenant?, _ loop: EventLoop) async throws -> Document {
         var ids: [Document] = []
         var after: ModuleID?
         repeat {
-            let (records, hasMore) = try await executor.page(after: after, limit: 1000, on: loop)
+            let (records, hasMore) = try await executor.page(
+                for: tenant, after: after, limit: 1000, on: loop)
             ids += records.map { .string($0.id.description) }
             after = hasMore ? records.last?.id : nil
         } while after != nil
         return .array(ids)
     }
 
-    private func run(_ id: ModuleID, _ request: ServerRequest) async throws -> Document {
-        let record = try await executor.record(id, on: request.loop)
+    private func run(
+        _ id: ModuleID, _ request: ServerRequest, _ requester: Requester
+    ) async throws -> Document {
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         do {
             let result = try await executor.call(
-                record, ModuleCall(caller: "GET /run/"), on: request.loop)
+                record, ModuleCall(caller: "GET /run/", requester: requester), on: request.loop)
             try Failure.check(result.run)
             return .array(result.results)
         } catch let fault as ArgumentFault {

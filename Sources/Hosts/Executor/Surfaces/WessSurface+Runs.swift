@@ -3,14 +3,18 @@ import WasmdDocuments
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 extension WessSurface {
     /// Bytes of a body with arguments.
     private static let argumentLimit = 1 << 20
 
-    func run(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
+    func run(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
         guard let id = try? ModuleID(text) else { return Self.unknown }
-        let record = try await executor.record(id, on: request.loop)
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let arguments: [Document]
         do {
             let document = try await JSONBody.read(
@@ -22,11 +26,12 @@ extension WessSurface {
         } catch let error as JSONError {
             return Answer(.badRequest, .string("Invalid Json: \(error)"))
         }
-        return try await run(record, arguments, request)
+        return try await run(record, arguments, request, requester)
     }
 
     private func run(
-        _ record: ModuleRecord, _ arguments: [Document], _ request: ServerRequest
+        _ record: ModuleRecord, _ arguments: [Document], _ request: ServerRequest,
+        _ requester: Requester
     ) async throws -> Answer {
         do {
             try WessDraft.check(arguments, record)
@@ -35,7 +40,10 @@ extension WessSurface {
         }
         do {
             let result = try await executor.call(
-                record, ModuleCall(arguments: .list(arguments), isWess: true, caller: "wess"),
+                record,
+                ModuleCall(
+                    arguments: .list(arguments), isWess: true, caller: "wess",
+                    requester: requester),
                 on: request.loop)
             if let refusal = result.run.refusal { throw ExecutorError.busy("\(refusal)") }
             guard result.run.outcome.kind == .succeeded else {

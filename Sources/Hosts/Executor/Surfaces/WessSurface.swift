@@ -35,10 +35,17 @@ public final class WessSurface: Surface {
     struct Answer {
         var status: Status
         var message: Document
+        /// Seconds.
+        var retryAfter: Int?
 
         init(_ status: Status, _ message: Document) {
             self.status = status
             self.message = message
+        }
+
+        init(_ refusal: AccessRefusal) {
+            self.init(refusal.status, .string(refusal.message))
+            retryAfter = refusal.retryAfter
         }
     }
 
@@ -114,7 +121,8 @@ public final class WessSurface: Surface {
         }
         let answer: Answer
         do {
-            answer = try await self.answer(request, route, path?.segments.first ?? [])
+            answer = try await self.answer(
+                request, route, path?.segments.first ?? [], requester)
         } catch let error as HTTPServerError {
             throw error
         } catch let error as LoopError {
@@ -126,7 +134,9 @@ public final class WessSurface: Surface {
         let body = Document.object([.init("message", answer.message)])
         var head = ResponseHead(answer.status)
         try head.fields.append("Content-Type", "application/json")
-        if answer.status == .serviceUnavailable { try head.fields.append("Retry-After", "1") }
+        if let seconds = answer.retryAfter ?? (answer.status == .serviceUnavailable ? 1 : nil) {
+            try head.fields.append("Retry-After", "\(seconds)")
+        }
         if answer.status == .methodNotAllowed, let route {
             try head.fields.append("Allow", route.methods)
         }
@@ -134,47 +144,53 @@ public final class WessSurface: Surface {
     }
 
     private func answer(
-        _ request: ServerRequest, _ route: Route?, _ id: [UInt8]
+        _ request: ServerRequest, _ route: Route?, _ id: [UInt8], _ requester: Requester
     ) async throws -> Answer {
         switch (route, request.method) {
         case (nil, _): Answer(.notFound, "Not Found")
-        case (.root, .post): try await create(request)
+        case (.root, .post): try await create(request, requester)
         // Version 1.4.3 asks for a parameter that this path does not have; meant is the number.
         case (.root, .get), (.root, .head):
-            Answer(.accepted, .integer(Int64(executor.count())))
-        case (.module, .put): try await change(request, id)
-        case (.module, .delete): try await delete(request, id)
-        case (.module, .get), (.module, .head): try await show(request, id)
-        case (.module, .post): try await run(request, id)
+            Answer(.accepted, .integer(Int64(executor.count(for: requester.tenant))))
+        case (.module, .put): try await change(request, id, requester)
+        case (.module, .delete): try await delete(request, id, requester)
+        case (.module, .get), (.module, .head): try await show(request, id, requester)
+        case (.module, .post): try await run(request, id, requester)
         default: Answer(.methodNotAllowed, "Method Not Allowed")
         }
     }
 
     // MARK: Writing
 
-    private func create(_ request: ServerRequest) async throws -> Answer {
+    private func create(
+        _ request: ServerRequest, _ requester: Requester
+    ) async throws -> Answer {
         switch try await draft(request) {
         case .failure(let fault): return fault.answer
         case .success(let draft):
             do {
-                let id = try await executor.create(draft, on: request.loop).id
-                observer?.wrote("CREATE", id)
-                return Self.accepted(id)
+                let made = try await executor.create(
+                    draft, for: requester.tenant, on: request.loop)
+                observer?.wrote("CREATE", made.id)
+                return Self.accepted(made.id)
             } catch let error as ExecutorError {
                 return try Self.invalid(error)
             }
         }
     }
 
-    private func change(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
-        guard let id = try? ModuleID(text), try await exists(id, request.loop) else {
+    private func change(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
+        guard let id = try? ModuleID(text), try await exists(id, requester, request.loop) else {
             return Self.unknown
         }
         switch try await draft(request) {
         case .failure(let fault): return fault.answer
         case .success(let draft):
             do {
-                try await executor.change(id, draft, on: request.loop)
+                try await executor.change(
+                    id, draft, for: requester.tenant, on: request.loop)
                 observer?.wrote("UPDATE", id)
                 return Self.accepted(id)
             } catch let error as ExecutorError {
@@ -183,10 +199,12 @@ public final class WessSurface: Surface {
         }
     }
 
-    private func delete(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
+    private func delete(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
         guard let id = try? ModuleID(text) else { return Self.unknown }
         do {
-            try await executor.delete(id, on: request.loop)
+            try await executor.delete(id, for: requester.tenant, on: request.loop)
         } catch ExecutorError.notFound {
             return Self.unknown
         }
@@ -194,9 +212,11 @@ public final class WessSurface: Surface {
         return Self.accepted(id)
     }
 
-    func exists(_ id: ModuleID, _ loop: EventLoop) async throws -> Bool {
+    private func exists(
+        _ id: ModuleID, _ requester: Requester, _ loop: EventLoop
+    ) async throws -> Bool {
         do {
-            _ = try await executor.record(id, on: loop)
+            _ = try await executor.record(id, for: requester.tenant, on: loop)
             return true
         } catch ExecutorError.notFound {
             return false
@@ -242,7 +262,9 @@ public final class WessSurface: Surface {
 
     // MARK: Reading
 
-    private func show(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
+    private func show(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
         let id: ModuleID
         do throws(ModuleID.Fault) {
             id = try ModuleID(text)
@@ -250,7 +272,8 @@ public final class WessSurface: Surface {
             return Answer(.badRequest, .string("Invalid ID: \(error)"))
         }
         do {
-            let record = try await executor.record(id, on: request.loop)
+            let record = try await executor.record(
+                id, for: requester.tenant, on: request.loop)
             let bytes = try await executor.bytes(record, on: request.loop)
             return Answer(
                 .accepted,
@@ -265,6 +288,7 @@ public final class WessSurface: Surface {
     private static func failure(_ error: any Error) -> Answer {
         switch error {
         case ExecutorError.notFound: unknown
+        case let refusal as AccessRefusal: Answer(refusal)
         case ExecutorError.busy(let text): Answer(.serviceUnavailable, .string(text))
         case ExecutorError.storage(let error):
             Answer(error.isFull ? .insufficientStorage : .serviceUnavailable, .string("\(error)"))
