@@ -53,7 +53,7 @@ extension ModuleSurface {
         if let text = try await text(of: profile, result.run, request.loop) {
             members.append(.init("profile", .string(text)))
         }
-        try await response.respond(json: .object(members), on: request.loop)
+        try await response.respond(json: .object(members), to: request)
     }
 
     private func input(_ request: ServerRequest) async throws -> [UInt8] {
@@ -136,6 +136,13 @@ extension ModuleSurface {
     ) async throws {
         var call = ProgramCall()
         call.arguments = query.all("arg")
+        call.environment = query.all("env")
+        if call.environment.contains(where: { $0.first == UInt8(ascii: "=") || !$0.contains(UInt8(ascii: "=")) }) {
+            throw Failure(.badRequest, "'env' must be NAME=VALUE")
+        }
+        if (call.arguments + call.environment).contains(where: { $0.contains(0) }) {
+            throw Failure(.badRequest, "'arg' and 'env' cannot hold a zero byte")
+        }
         call.input = try await input(request)
         call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
@@ -166,6 +173,6 @@ extension ModuleSurface {
         if let record = result.run.record {
             try head.fields.append("Wasmd-Run", "\(record.id)")
         }
-        try await response.respond(head, result.output)
+        try await response.respond(head, result.output, to: request)
     }
 }
