@@ -2,6 +2,8 @@ import Glibc
 import Testing
 import WasmdDocuments
 
+@testable import wasmd
+
 /// `wasmd serve --config`, `--check` and `wasmd token`, from outside.
 @Suite(.serialized) struct DaemonTests {
     private func write(_ text: String, _ folder: TemporaryFolder, _ name: String) throws -> String {
@@ -87,6 +89,20 @@ import WasmdDocuments
             ])
         #expect(result.status == 0, "\(result.error)")
         #expect(result.output.hasSuffix("wasmd.toml: valid\n"))
+    }
+
+    /// Each setting is in the table of the manual, which says truly whether a reload changes it, and
+    /// in the example.
+    @Test func theManualIsComplete() throws {
+        let manual = Repository.lines("docs/operating.md")
+        let example = try #require(Repository.text("Examples/Deploy/wasmd.toml"))
+        for fact in DaemonSettings().facts {
+            let row = manual.first { $0.hasPrefix("| `\(fact.path)`") }
+            #expect(
+                row?.hasSuffix(fact.isReloadable ? "| yes |" : "| restart |") == true, "\(fact)")
+            let key = fact.path.split(separator: ".").last ?? ""
+            #expect(example.contains("\n\(key) =") || example.contains("\n# \(key) ="), "\(key)")
+        }
     }
 
     @Test func reloads() throws {

@@ -44,8 +44,10 @@ public final class AccessRules: Sendable {
     ) {
         var tenants: [String: Tenant] = [:]
         for settings in configuration.tenants {
-            let tenant =
-                old?.tenants[settings.name] ?? Tenant(settings.name, prefix: settings.prefix)
+            var tenant = Tenant(settings.name, prefix: settings.prefix)
+            if let known = old?.tenants[settings.name], known.prefix == settings.prefix {
+                tenant = known
+            }
             tenant.quotas = settings.quotas
             tenants[settings.name] = tenant
         }
