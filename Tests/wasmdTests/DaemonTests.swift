@@ -213,7 +213,10 @@ import WasmdDocuments
         var heard: [String] = []
         func hears(_ text: String) -> Bool {
             for _ in 0..<1000 where !heard.contains(where: { $0.hasPrefix(text) }) {
-                heard.append(manager.receive())
+                let message = manager.receive()
+                // Nothing in 20 seconds.
+                if message.isEmpty { return false }
+                heard.append(message)
             }
             return heard.contains { $0.hasPrefix(text) }
         }
