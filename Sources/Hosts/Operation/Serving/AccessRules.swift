@@ -106,14 +106,12 @@ public final class AccessRules: Sendable {
             throw .tooMany("rates.address", "your address sends too many requests", delay)
         }
         let account = account(head, address)
-        if account.token == nil, purpose.scope != nil || isOpen {
-            // Where a token is missing that is the answer, whatever the page.
-            if purpose.scope == nil || account !== Account.nobody {
-                switch sameOrigin.judge(head) {
-                case .allowed: break
-                case .misdirected: throw .misdirected
-                case .forbidden: throw .foreignPage
-                }
+        // Who may do something without a token may be a page in somebody's browser.
+        if isOpen || (account === Account.trusted && purpose.scope != nil) {
+            switch sameOrigin.judge(head) {
+            case .allowed: break
+            case .misdirected: throw .misdirected
+            case .forbidden: throw .foreignPage
             }
         }
         if let scope = purpose.scope, !account.scopes.contains(scope) {
