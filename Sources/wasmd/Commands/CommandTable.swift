@@ -71,7 +71,8 @@ extension Command {
         operands: [CommandOperand("PATH", .optional, .module)],
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
-            .console, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel,
+            .console, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
+            .fuel,
             .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox,
             .features, .json, .help,
         ],
