@@ -46,8 +46,8 @@ struct ModuleCall: Sendable {
     /// Nil for that of the record.
     var function: String?
     var arguments = CallArguments.list([])
-    /// The rules of *wess* for numbers.
-    var wraps = false
+    /// The rules of *wess*: numbers wrap, and the result says whether the instance was started.
+    var isWess = false
     /// For records of runs: who asked.
     var caller = ""
     var observation: RunObservation?
@@ -63,6 +63,9 @@ struct CallResult {
     let run: RunResult
     /// How declaration and function differ.
     let note: String?
+    /// Whether the instance was made and started: false if the run ended before. Only known for
+    /// calls by the rules of *wess*.
+    var hasStarted = true
 }
 
 extension Executor {
@@ -74,43 +77,90 @@ extension Executor {
         }
     }
 
-    /// Calls a function in a fresh instance.
+    /// Calls a function in a fresh instance, or in the kept one if the record says so.
     ///
     /// - Throws: `ExecutorError`, `ArgumentFault`, `FunctionMissing`, `LinkError`. What happens in
     ///   the guest is no error: see `CallResult.run`.
     func call(
         _ record: ModuleRecord, _ call: ModuleCall, on loop: EventLoop
     ) async throws -> CallResult {
-        let module = try await module(record, on: loop)
+        let kept = record.keeps ? kept.state(of: record.id) : nil
+        let module = try await module(record, kept, on: loop)
         let name = try Self.function(call.function, record, in: module.module)
         let function = Name(name)
-        guard let export = module.module.export(function),
-            let type = module.module.functionType(of: module.module.type(of: export))
-        else { throw FunctionMissing(name: name) }
-        guard
-            let shape = CallShape(type, parameters: record.parameters, results: record.results)
-        else { throw ArgumentFault.signature("\(type)") }
-        let arguments = try shape.arguments(call.arguments, wraps: call.wraps)
         var world = WASI(arguments: [name])
         world.standardInput = .null
         world.standardOutput = .null
-        let guest = try await guest(
-            of: module, for: call.requester.tenant, in: world, on: loop)
+        let tenant = call.requester.tenant
+        guard let export = module.module.export(function),
+            let type = module.module.functionType(of: module.module.type(of: export))
+        else {
+            // An import that is missing is the first reason.
+            _ = try await guest(of: module, for: tenant, in: world, on: loop)
+            throw FunctionMissing(name: name)
+        }
+        guard
+            let shape = CallShape(type, parameters: record.parameters, results: record.results)
+        else { throw ArgumentFault.signature("\(type)") }
+        let arguments = try shape.arguments(call.arguments, wraps: call.isWess)
+        if kept != nil, !Self.storedImports(of: module.module).isEmpty {
+            throw ExecutorError.invalid(
+                "a module that imports stored modules cannot be kept: set 'keep' to false")
+        }
+        let guest = try await guest(of: module, for: tenant, in: world, on: loop)
         var request = RunRequest(guest, of: module, in: world)
         request.function = function
         let texts = PlacedTexts(shape, arguments)
-        if texts.isNeeded {
-            request.body = { try await texts.call(function, $0) }
+        let progress = CallProgress()
+        if texts.isNeeded || call.isWess || kept != nil {
+            request.body = { calls in
+                try await progress.measure {
+                    try kept?.restore(calls.instance)
+                    let values =
+                        texts.isNeeded
+                        ? try await texts.call(function, calls)
+                        : try await calls.call(function, arguments.compactMap(\.number))
+                    try kept?.save(calls.instance)
+                    return values
+                }
+            }
         } else {
             request.arguments = arguments.compactMap(\.number)
         }
+        // Its places: one call after the other.
+        if let kept { request.module = kept.scope }
         request.caller = call.caller
         request.observation = call.observation
         request.limits = options.limits
         let result = try await run(&request, for: call.requester, on: loop)
+        if call.isWess { wessMetrics?.ran(name, nanoseconds: progress.nanoseconds) }
         let results = texts.results ?? result.values.map(NumberReading.document)
         return CallResult(
-            function: name, results: results, run: result, note: shape.disagreement)
+            function: name, results: results, run: result, note: shape.disagreement,
+            hasStarted: progress.hasBegun || !call.isWess)
+    }
+}
+
+/// How far the run of a call came. Used by the task of the run only.
+private final class CallProgress {
+    private(set) var hasBegun = false
+    private(set) var nanoseconds: UInt64 = 0
+
+    func measure(_ body: () async throws -> [Value]) async throws -> [Value] {
+        hasBegun = true
+        let start = SystemClock.monotonic.now
+        defer { nanoseconds = SystemClock.monotonic.now &- start }
+        return try await body()
+    }
+}
+
+extension RunCalls {
+    /// Calls an export.
+    fileprivate func call(_ name: Name, _ arguments: [Value]) async throws -> [Value] {
+        guard let function = instance.function(name) else {
+            throw FunctionMissing(name: name.description)
+        }
+        return try await call(function, arguments)
     }
 }
 

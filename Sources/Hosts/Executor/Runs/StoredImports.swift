@@ -33,7 +33,7 @@ extension Executor {
         var path: [ModuleID] = []
     }
 
-    private static func storedImports(of module: Module) -> [(Name, ModuleID)] {
+    static func storedImports(of module: Module) -> [(Name, ModuleID)] {
         var seen: Set<Name> = []
         return module.imports.compactMap { wanted in
             guard wanted.module.utf8.count == 36, seen.insert(wanted.module).inserted,

@@ -53,7 +53,18 @@ extension ModuleSurface {
         if let text = try await text(of: profile, result.run, request.loop) {
             members.append(.init("profile", .string(text)))
         }
-        try await response.respond(json: .object(members), on: request.loop)
+        try await response.respond(json: .object(members), to: request)
+    }
+
+    private func input(_ request: ServerRequest) async throws -> [UInt8] {
+        do {
+            return try await request.body(limit: Self.inputLimit)
+        } catch HTTPServerError.request(.bodyTooLarge) {
+            var failure = Failure(
+                .contentTooLarge, "arguments and input may have \(Self.inputLimit) bytes")
+            failure.limit = "input"
+            throw failure
+        }
     }
 
     // MARK: Profiles
@@ -105,7 +116,7 @@ extension ModuleSurface {
 
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
     private func arguments(_ request: ServerRequest) async throws -> CallArguments {
-        let body = try await request.body(limit: Self.inputLimit)
+        let body = try await input(request)
         if body.isEmpty { return .list([]) }
         let document: Document
         do throws(JSONError) {
@@ -125,7 +136,14 @@ extension ModuleSurface {
     ) async throws {
         var call = ProgramCall()
         call.arguments = query.all("arg")
-        call.input = try await request.body(limit: Self.inputLimit)
+        call.environment = query.all("env")
+        if call.environment.contains(where: { $0.first == UInt8(ascii: "=") || !$0.contains(UInt8(ascii: "=")) }) {
+            throw Failure(.badRequest, "'env' must be NAME=VALUE")
+        }
+        if (call.arguments + call.environment).contains(where: { $0.contains(0) }) {
+            throw Failure(.badRequest, "'arg' and 'env' cannot hold a zero byte")
+        }
+        call.input = try await input(request)
         call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
         call.observation = profile == nil ? nil : .profile
@@ -155,6 +173,6 @@ extension ModuleSurface {
         if let record = result.run.record {
             try head.fields.append("Wasmd-Run", "\(record.id)")
         }
-        try await response.respond(head, result.output)
+        try await response.respond(head, result.output, to: request)
     }
 }
