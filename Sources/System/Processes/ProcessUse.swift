@@ -66,8 +66,8 @@ public struct ProcessUse: Sendable {
         }
         guard count > 0 else { return nil }
         return Self.reading(
-            bytes.prefix(count), pageSize: UInt64(clamping: sysconf(Int32(_SC_PAGESIZE))),
-            ticks: Double(max(sysconf(Int32(_SC_CLK_TCK)), 1)), bootTime)
+            bytes.prefix(count), pageSize: UInt64(clamping: sysconf(Int32(truncatingIfNeeded: _SC_PAGESIZE))),
+            ticks: Double(max(sysconf(Int32(truncatingIfNeeded: _SC_CLK_TCK)), 1)), bootTime)
     }
 
     /// The fields of proc(5) after the program's name, which is in parentheses and may have any

@@ -206,6 +206,7 @@ public final class QuerySurface: Surface {
         do {
             let result = try await executor.call(
                 record, ModuleCall(caller: "GET /run/", requester: requester), on: request.loop)
+            request.mark(result.run.record?.id.words ?? (0, 0))
             try Failure.check(result.run)
             return .array(result.results)
         } catch let fault as ArgumentFault {
