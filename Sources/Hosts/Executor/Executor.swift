@@ -39,6 +39,7 @@ public final class Executor: Sendable {
     public let runs: GuestRuns
     let cache: ModuleCache
     let modules: ModuleStore
+    private let changes = ChangeLines()
     private let writes = Atomic(0)
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])
 
@@ -66,10 +67,15 @@ public final class Executor: Sendable {
     ///
     /// - Throws: `ExecutorError`
     public func record(_ id: ModuleID, on loop: EventLoop) async throws -> ModuleRecord {
+        try await stored(id, on: loop).record
+    }
+
+    /// A module as it is stored, with what calls of it share.
+    func stored(_ id: ModuleID, on loop: EventLoop) async throws -> StoredModule {
         guard let entry = try await modules.entry(id, on: loop) else {
             throw ExecutorError.notFound
         }
-        return entry.record
+        return entry
     }
 
     /// The bytes of a module.
@@ -123,30 +129,44 @@ public final class Executor: Sendable {
 
     /// Changes a module or parts of its record; returns when that is durable.
     public func change(_ id: ModuleID, _ draft: Draft, on loop: EventLoop) async throws {
-        let module: CachedModule? =
-            if let bytes = draft.bytes { try await compile(bytes, on: loop) } else { nil }
+        var change = ModuleChange(draft)
+        if let bytes = draft.bytes { change.module = try await compile(bytes, on: loop) }
+        let wanted = change
         try await writing {
-            while true {
-                guard let entry = try await self.modules.entry(id, on: loop) else {
-                    throw ExecutorError.notFound
-                }
-                var record = entry.record
-                if let module, let bytes = draft.bytes {
-                    record.size = bytes.count
+            try await self.changes.carryOut(wanted, of: id) { changes in
+                try await self.write(changes, of: id, on: loop)
+            }
+        }
+    }
+
+    /// Changes a record as all changes say, one after the other, in one write.
+    private func write(
+        _ changes: [ModuleChange], of id: ModuleID, on loop: EventLoop
+    ) async throws {
+        while true {
+            guard let entry = try await modules.entry(id, on: loop) else {
+                throw ExecutorError.notFound
+            }
+            var record = entry.record
+            var bytes: [UInt8]?
+            for change in changes {
+                if let module = change.module, let own = change.draft.bytes {
+                    bytes = own
+                    record.size = own.count
                     record.digest = module.digest
-                    record.isBlob = bytes.count > ModuleStore.smallSize
+                    record.isBlob = own.count > ModuleStore.smallSize
                     let summary = ModuleSummary(module.module)
                     record.imports = summary.imports
                     record.exports = summary.exports
                 }
-                self.apply(draft, to: &record)
-                record.changed = Self.now()
-                do {
-                    return try await self.modules.put(
-                        record, bytes: draft.bytes, replacing: entry.version, on: loop)
-                } catch StorageError.conflict {
-                    // Somebody else was faster: their change is the base of this one.
-                }
+                apply(change.draft, to: &record)
+            }
+            record.changed = Self.now()
+            do {
+                return try await modules.put(
+                    record, bytes: bytes, replacing: entry.version, on: loop)
+            } catch StorageError.conflict {
+                // Somebody else was faster: their change is the base of this one.
             }
         }
     }

@@ -75,36 +75,47 @@ extension Executor {
     /// - Throws: `ExecutorError`, `ArgumentFault`, `FunctionMissing`, `LinkError`. What happens in
     ///   the guest is no error: see `CallResult.run`.
     func call(
+        _ stored: StoredModule, _ call: ModuleCall, on loop: EventLoop
+    ) async throws -> CallResult {
+        let module = try await module(stored.record, on: loop)
+        let plan = try stored.plan(call.function, in: module.module)
+        return try await self.call(module, plan, call, on: loop)
+    }
+
+    /// The same for a record that is not kept: its plan is made anew.
+    func call(
         _ record: ModuleRecord, _ call: ModuleCall, on loop: EventLoop
     ) async throws -> CallResult {
-        let module = try await module(record, on: loop)
-        let name = try Self.function(call.function, record, in: module.module)
-        let function = Name(name)
-        guard let export = module.module.export(function),
-            let type = module.module.functionType(of: module.module.type(of: export))
-        else { throw FunctionMissing(name: name) }
-        guard
-            let shape = CallShape(type, parameters: record.parameters, results: record.results)
-        else { throw ArgumentFault.signature("\(type)") }
-        let arguments = try shape.arguments(call.arguments, wraps: call.wraps)
-        var world = WASI(arguments: [name])
-        world.standardInput = .null
-        world.standardOutput = .null
-        let guest = try await guest(of: module, in: world, on: loop)
-        var request = RunRequest(guest, of: module, in: world)
-        request.function = function
-        let texts = PlacedTexts(shape, arguments)
-        if texts.isNeeded {
-            request.body = { try await texts.call(function, $0) }
+        try await self.call(StoredModule(record, version: 0), call, on: loop)
+    }
+
+    /// The same with all that was looked up; the name in `call` does not count.
+    func call(
+        _ module: CachedModule, _ plan: CallPlan, _ call: ModuleCall, on loop: EventLoop
+    ) async throws -> CallResult {
+        var numbers: [Value] = []
+        var texts: PlacedTexts?
+        if plan.shape.isInMemory {
+            texts = PlacedTexts(
+                plan.shape, try plan.shape.arguments(call.arguments, wraps: call.wraps))
         } else {
-            request.arguments = arguments.compactMap(\.number)
+            numbers = try plan.shape.numbers(call.arguments, wraps: call.wraps)
         }
+        let guest =
+            plan.isLinked
+            ? try await linkedGuest(of: module, on: loop)
+            : try await module.prepared(imports: Self.imports, in: plan.world, on: loop)
+        var request = RunRequest(guest, of: module, in: plan.world)
+        request.function = plan.function
+        request.arguments = numbers
+        if let texts { request.body = { try await texts.call(plan.function, $0) } }
         request.limits = options.limits
         request.caller = call.caller
         let result = await runs.run(request, on: try guestLoop(loop))
-        let results = texts.results ?? result.values.map(NumberReading.document)
         return CallResult(
-            function: name, results: results, run: result, note: shape.disagreement)
+            function: plan.name,
+            results: texts?.results ?? result.values.map(NumberReading.document), run: result,
+            note: plan.shape.disagreement)
     }
 }
 
@@ -113,12 +124,24 @@ extension CallShape {
     enum Argument {
         case number(Value)
         case bytes([UInt8])
-
-        var number: Value? { if case .number(let value) = self { value } else { nil } }
     }
 
-    /// The arguments, in the order of the inputs.
-    func arguments(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Argument] {
+    /// The arguments of a function that takes numbers only, in the order of the inputs.
+    func numbers(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Value] {
+        let documents = try documents(given)
+        var numbers: [Value] = []
+        numbers.reserveCapacity(inputs.count)
+        for index in inputs.indices {
+            let input = inputs[index]
+            guard let number = NumberReading.value(documents[index], input.type, wraps: wraps)
+            else { throw .type(input.type, name: input.name) }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
+    /// As many as there are inputs, in their order.
+    private func documents(_ given: CallArguments) throws(ArgumentFault) -> [Document] {
         let documents: [Document]
         switch given {
         case .list(let list): documents = list
@@ -127,6 +150,12 @@ extension CallShape {
         guard documents.count == inputs.count else {
             throw .count(expected: inputs.count, found: documents.count)
         }
+        return documents
+    }
+
+    /// The arguments, in the order of the inputs.
+    func arguments(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Argument] {
+        let documents = try documents(given)
         var arguments: [Argument] = []
         for (document, input) in zip(documents, inputs) {
             guard let argument = Self.argument(document, input.type, wraps: wraps) else {

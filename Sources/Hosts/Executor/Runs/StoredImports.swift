@@ -18,6 +18,11 @@ extension Executor {
         guard !Self.storedImports(of: module.module).isEmpty else {
             return try await module.prepared(imports: Self.imports, in: world, on: loop)
         }
+        return try await linkedGuest(of: module, on: loop)
+    }
+
+    /// A guest of a module that imports stored ones.
+    func linkedGuest(of module: CachedModule, on loop: EventLoop) async throws -> PreparedGuest {
         var links = Links()
         try await link(module.module, &links, on: loop)
         return PreparedGuest(module.module, linking: links.modules, imports: Self.imports)
@@ -31,7 +36,7 @@ extension Executor {
         var path: [ModuleID] = []
     }
 
-    private static func storedImports(of module: Module) -> [(Name, ModuleID)] {
+    static func storedImports(of module: Module) -> [(Name, ModuleID)] {
         var seen: Set<Name> = []
         return module.imports.compactMap { wanted in
             guard wanted.module.utf8.count == 36, seen.insert(wanted.module).inserted,

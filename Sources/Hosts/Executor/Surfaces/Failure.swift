@@ -101,10 +101,13 @@ struct Failure: Error {
 extension ServerResponse {
     /// Writes a whole response that is JSON.
     func respond(
-        json: Document, _ head: ResponseHead = ResponseHead(.ok), on loop: EventLoop
+        json: Document, _ head: ResponseHead? = nil, on loop: EventLoop
     ) async throws {
-        var head = head
-        try head.fields.append("Content-Type", "application/json")
-        try await respond(head, await JSONAnswer.bytes(json, on: loop))
+        var whole = JSONAnswer.head
+        if let head {
+            whole = head
+            try whole.fields.append("Content-Type", "application/json")
+        }
+        try await respond(whole, await JSONAnswer.bytes(json, on: loop))
     }
 }

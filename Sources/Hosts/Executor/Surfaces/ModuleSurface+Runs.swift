@@ -12,22 +12,18 @@ extension ModuleSurface {
     func run(
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
     ) async throws {
-        let record = try await executor.record(id, on: request.loop)
+        let stored = try await executor.stored(id, on: request.loop)
         let query = try Query(request)
-        let module = try await executor.module(record, on: request.loop)
-        let function = try Executor.function(
-            try query.text("function"), record, in: module.module)
-        if function == "_start" {
-            return try await runProgram(record, query, request, response)
-        }
-        let arguments = try await self.arguments(request)
+        let module = try await executor.module(stored.record, on: request.loop)
         let result: CallResult
         do {
+            let plan = try stored.plan(try query.text("function"), in: module.module)
+            if plan.isProgram {
+                return try await runProgram(stored.record, query, request, response)
+            }
+            let arguments = try await self.arguments(request)
             result = try await executor.call(
-                record,
-                ModuleCall(
-                    function: function, arguments: arguments,
-                    caller: "\(request.method.name) /wasm/\(id)"),
+                module, plan, ModuleCall(arguments: arguments, caller: stored.caller),
                 on: request.loop)
         } catch let fault as ArgumentFault {
             throw Failure(.badRequest, "\(fault)")
@@ -36,14 +32,29 @@ extension ModuleSurface {
         }
         if let error = result.run.error as? LinkError { throw error }
         try Failure.check(result.run)
+        let id = result.run.record.map { Document.string($0.id.description) }
+        let note = result.note.map { Document.string($0) }
+        let isSmall = result.results.allSatisfy { $0.doubleValue != nil }
+        if isSmall {
+            // Without a document in between.
+            var writer = JSONWriter()
+            writer.beginObject()
+            writer.member("result", result.results.first ?? .null)
+            writer.name("results")
+            writer.beginArray()
+            for value in result.results { writer.value(value) }
+            writer.endArray()
+            if let id { writer.member("run", id) }
+            if let note { writer.member("note", note) }
+            writer.endObject()
+            return try await response.respond(JSONAnswer.head, writer.take())
+        }
         var members: [Document.Member] = [
             .init("result", result.results.first ?? .null),
             .init("results", .array(result.results)),
         ]
-        if let record = result.run.record {
-            members.append(.init("run", .string(record.id.description)))
-        }
-        if let note = result.note { members.append(.init("note", .string(note))) }
+        if let id { members.append(.init("run", id)) }
+        if let note { members.append(.init("note", note)) }
         try await response.respond(json: .object(members), on: request.loop)
     }
 
