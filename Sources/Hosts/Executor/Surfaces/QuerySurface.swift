@@ -31,6 +31,7 @@ public final class QuerySurface: Surface {
     /// Paths of this surface: `/`, `/run/`, and `/wasm/` with `id=`.
     public func purpose(of head: RequestHead) -> Purpose? {
         let path = head.target.path
+        guard path.count <= 6 else { return nil }
         let purpose: Purpose
         if path.elementsEqual("/".utf8) {
             purpose = head.method.isSafe ? Purposes.read : Purposes.write
