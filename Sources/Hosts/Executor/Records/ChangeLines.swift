@@ -81,16 +81,20 @@ final class ChangeLines: Sendable {
         }
     }
 
-    /// Gives the turn to the first change that waits; it writes all others too.
+    /// Gives the turn to the first change that waits. It writes those after it too, up to one with a
+    /// module: if that is refused, only its own task is told.
     private func passOn(_ id: ModuleID) {
-        let waiting = lines.withLock { lines in
-            guard let waiting = lines[id], !waiting.isEmpty else {
+        let turn = lines.withLock { lines -> [Waiting] in
+            guard let waiting = lines[id], let first = waiting.first else {
                 lines[id] = nil
-                return [Waiting]()
+                return []
             }
-            lines[id] = []
-            return waiting
+            let count =
+                first.change.module == nil
+                ? waiting.firstIndex { $0.change.module != nil } ?? waiting.count : 1
+            lines[id] = Array(waiting[count...])
+            return Array(waiting[..<count])
         }
-        waiting.first?.resume(.write(Array(waiting.dropFirst())))
+        turn.first?.resume(.write(Array(turn.dropFirst())))
     }
 }

@@ -4,6 +4,7 @@ import WasmWASI
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
+import WasmdOperation
 
 /// What a client gives to a function.
 enum CallArguments: Sendable {
@@ -49,6 +50,8 @@ struct ModuleCall: Sendable {
     var wraps = false
     /// For records of runs: who asked.
     var caller = ""
+    /// Whose run it is.
+    var requester = Requester()
 }
 
 /// How a call ended.
@@ -103,19 +106,41 @@ extension Executor {
         }
         let guest =
             plan.isLinked
-            ? try await linkedGuest(of: module, on: loop)
+            ? try await linkedGuest(of: module, for: call.requester.tenant, on: loop)
             : try await module.prepared(imports: Self.imports, in: plan.world, on: loop)
         var request = RunRequest(guest, of: module, in: plan.world)
         request.function = plan.function
         request.arguments = numbers
         if let texts { request.body = { try await texts.call(plan.function, $0) } }
-        request.limits = options.limits
         request.caller = call.caller
-        let result = await runs.run(request, on: try guestLoop(loop))
+        request.limits = options.limits
+        let result = try await run(&request, for: call.requester, on: loop)
         return CallResult(
             function: plan.name,
             results: texts?.results ?? result.values.map(NumberReading.document), run: result,
             note: plan.shape.disagreement)
+    }
+}
+
+extension Executor {
+    /// Runs a guest with the executor's limits, as a part of what its account may use.
+    ///
+    /// - Throws: `AccessRefusal` if a quota of the tenant is used up.
+    func run(
+        _ request: inout RunRequest, for requester: Requester, on loop: EventLoop
+    ) async throws -> RunResult {
+        request.account = requester.account.runs
+        guard let tenant = requester.tenant else {
+            return await runs.run(request, on: try guestLoop(loop))
+        }
+        let quota = try tenant.admitRun()
+        let isQuota = quota.map { $0 < request.limits.fuel ?? .max } ?? false
+        if let quota, isQuota { request.limits.fuel = quota }
+        let result = await runs.run(request, on: try guestLoop(loop))
+        if let record = result.record { tenant.charge(fuel: record.fuel) }
+        // The limit that ended the run was the quota.
+        if isQuota, case .limit(.fuel, _) = result.outcome { _ = try tenant.admitRun() }
+        return result
     }
 }
 

@@ -4,26 +4,30 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 extension ModuleSurface {
     /// Bytes of a body that gives arguments or standard input.
     private static let inputLimit = 16 << 20
 
     func run(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        let stored = try await executor.stored(id, on: request.loop)
+        let stored = try await executor.entry(id, for: requester.tenant, on: request.loop)
         let query = try Query(request)
         let module = try await executor.module(stored.record, on: request.loop)
         let result: CallResult
         do {
             let plan = try stored.plan(try query.text("function"), in: module.module)
             if plan.isProgram {
-                return try await runProgram(stored.record, query, request, response)
+                return try await runProgram(
+                    stored.record, query, request, response, requester)
             }
             let arguments = try await self.arguments(request)
             result = try await executor.call(
-                module, plan, ModuleCall(arguments: arguments, caller: stored.caller),
+                module, plan,
+                ModuleCall(arguments: arguments, caller: stored.caller, requester: requester),
                 on: request.loop)
         } catch let fault as ArgumentFault {
             throw Failure(.badRequest, "\(fault)")
@@ -76,11 +80,12 @@ extension ModuleSurface {
 
     private func runProgram(
         _ record: ModuleRecord, _ query: Query, _ request: ServerRequest,
-        _ response: ServerResponse
+        _ response: ServerResponse, _ requester: Requester
     ) async throws {
         var call = ProgramCall()
         call.arguments = query.all("arg")
         call.input = try await request.body(limit: Self.inputLimit)
+        call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
         let result = try await executor.run(record, call, on: request.loop)
         var code: UInt32 = 0
