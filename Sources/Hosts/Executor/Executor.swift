@@ -19,6 +19,8 @@ public final class Executor: Sendable {
         public var moduleLimit = 64 << 20
         /// Writes that wait at one time; more are refused.
         public var writeLimit = 4096
+        /// Bytes of memories that are kept between calls, of all modules.
+        public var keptByteLimit = 1 << 30
         public var runs = GuestRuns.Options()
         public var limits = RunLimits()
 
@@ -32,6 +34,8 @@ public final class Executor: Sendable {
         public var function: String??
         public var parameters: [Parameter]?
         public var results: [ParameterType?]??
+        /// Whether memory is kept between calls.
+        public var keeps: Bool?
 
         public init() {}
     }
@@ -43,6 +47,8 @@ public final class Executor: Sendable {
     let cache: ModuleCache
     let modules: ModuleStore
     private let changes = ChangeLines()
+    let kept: KeptStates
+    private let metrics = AtomicLazyReference<WessMetrics>()
     private let writes = Atomic(0)
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])
 
@@ -50,6 +56,7 @@ public final class Executor: Sendable {
         settings = Mutex(options)
         modules = ModuleStore(store)
         runs = GuestRuns(options.runs)
+        kept = KeptStates(byteLimit: options.keptByteLimit)
         var settings = ModuleCache.Options()
         // The limit may change; what is stored is read whatever its size.
         settings.moduleByteLimit = .max
@@ -86,8 +93,20 @@ public final class Executor: Sendable {
     /// Writes that wait or are carried out.
     public var writeCount: Int { writes.load(ordering: .relaxed) }
 
-    /// The number of stored modules, of a tenant or of all.
-    public func count(for tenant: Tenant? = nil) -> Int { modules.count(of: tenant?.name) }
+    /// The number of stored modules, of a tenant or of all. Linear in it.
+    public func count(for tenant: Tenant? = nil) -> Int {
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer { wessMetrics?.read(since: start) }
+        return modules.count(of: tenant?.name)
+    }
+
+    /// What *wess* counts; nil while no surface of it asked for them.
+    var wessMetrics: WessMetrics? { metrics.load() }
+
+    /// Begins to count what *wess* counts.
+    func startWessMetrics() -> WessMetrics {
+        metrics.load() ?? metrics.storeIfNil(WessMetrics(self))
+    }
 
     // MARK: Records
 
@@ -98,7 +117,9 @@ public final class Executor: Sendable {
     public func record(
         _ id: ModuleID, for tenant: Tenant? = nil, on loop: EventLoop
     ) async throws -> ModuleRecord {
-        try await entry(id, for: tenant, on: loop).record
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer { wessMetrics?.read(since: start) }
+        return try await entry(id, for: tenant, on: loop).record
     }
 
     func entry(
@@ -113,6 +134,8 @@ public final class Executor: Sendable {
     /// The bytes of a module.
     public func bytes(_ record: ModuleRecord, on loop: EventLoop) async throws -> [UInt8] {
         let modules = modules
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer { wessMetrics?.read(since: start) }
         return try await loop.blocking { try modules.bytesBlocking(record) }
     }
 
@@ -142,11 +165,16 @@ public final class Executor: Sendable {
 
     /// Stores a module; returns when it is durable.
     ///
-    /// - Parameter draft: has bytes.
-    /// - Throws: `ExecutorError`
+    /// - Parameters:
+    ///   - draft: has bytes.
+    ///   - tenant: whose module it is.
+    ///   - key: what the client names the request by: the same request again, also after a restart,
+    ///     returns the first one's module as long as it is stored.
+    /// - Returns: the id, and whether the module is new.
+    /// - Throws: `ExecutorError`; `.keyTaken` for a key that was used for another module.
     public func create(
-        _ draft: Draft, for tenant: Tenant? = nil, on loop: EventLoop
-    ) async throws -> ModuleID {
+        _ draft: Draft, for tenant: Tenant? = nil, key: [UInt8]? = nil, on loop: EventLoop
+    ) async throws -> (id: ModuleID, isNew: Bool) {
         guard let bytes = draft.bytes else { throw ExecutorError.invalid("a module is missing") }
         let module = try await compile(bytes, on: loop)
         let id = try ModuleID.make()
@@ -154,18 +182,31 @@ public final class Executor: Sendable {
             id: id, size: bytes.count, digest: module.digest,
             isBlob: bytes.count > ModuleStore.smallSize, summary: ModuleSummary(module.module),
             created: Self.now())
+        record.key = key.map { SHA256.hash($0) }
         apply(draft, to: &record)
         record.owner = tenant?.name
-        try tenant?.store(UInt64(bytes.count))
-        do {
-            try await writing {
-                try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+        if let key { record.key = SHA256.hash(Array((tenant?.name ?? "").utf8) + [0] + key) }
+        while true {
+            if let key = record.key, let known = try await modules.module(keyed: key, on: loop),
+                let entry = try await modules.entry(known, on: loop)
+            {
+                guard entry.record.digest == record.digest else { throw ExecutorError.keyTaken }
+                return (known, false)
             }
-        } catch {
-            tenant?.restore(0, inPlaceOf: UInt64(bytes.count))
-            throw error
+            try tenant?.store(UInt64(bytes.count))
+            do {
+                try await writing {
+                    try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+                }
+                return (id, true)
+            } catch {
+                tenant?.restore(0, inPlaceOf: UInt64(bytes.count))
+                // Another request with the key may have been faster.
+                guard case ExecutorError.storage(.conflict) = error, record.key != nil else {
+                    throw error
+                }
+            }
         }
-        return id
     }
 
     /// Changes a module or parts of its record; returns when that is durable.
@@ -209,8 +250,9 @@ public final class Executor: Sendable {
             let size = UInt64(record.size)
             try owner?.store(size, inPlaceOf: oldSize)
             do {
-                return try await modules.put(
+                try await modules.put(
                     record, bytes: bytes, replacing: entry.version, on: loop)
+                return kept.forget(id)
             } catch {
                 owner?.restore(oldSize, inPlaceOf: size)
                 // Somebody else was faster: their change is the base of this one.
@@ -226,11 +268,12 @@ public final class Executor: Sendable {
         try await writing {
             let record = try await self.entry(id, for: tenant, on: loop).record
             do {
-                try await self.modules.delete(id, owner: record.owner)
+                try await self.modules.delete(record)
                 self.tenant(named: record.owner)?.restore(0, inPlaceOf: UInt64(record.size))
             } catch StorageError.conflict {
                 throw ExecutorError.notFound
             }
+            self.kept.forget(id)
         }
     }
 
@@ -238,6 +281,7 @@ public final class Executor: Sendable {
         if let function = draft.function { record.function = function }
         if let parameters = draft.parameters { record.parameters = parameters }
         if let results = draft.results { record.results = results }
+        if let keeps = draft.keeps { record.keeps = keeps }
     }
 
     private func writing<Result>(_ body: () async throws -> Result) async throws -> Result {
@@ -246,7 +290,11 @@ public final class Executor: Sendable {
             writes.subtract(1, ordering: .relaxed)
             throw ExecutorError.busy("\(limit) writes wait, the limit (limits.writes)")
         }
-        defer { writes.subtract(1, ordering: .relaxed) }
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer {
+            writes.subtract(1, ordering: .relaxed)
+            wessMetrics?.wrote(since: start)
+        }
         do {
             return try await body()
         } catch StorageError.tooManyWrites {
@@ -263,8 +311,27 @@ public final class Executor: Sendable {
 
     // MARK: Running
 
+    /// A module that is stored, compiled; that of a kept state, if there is one.
+    func module(
+        _ record: ModuleRecord, _ kept: KeptState?, on loop: EventLoop
+    ) async throws -> CachedModule {
+        guard let kept else { return try await module(record, on: loop) }
+        let module = try await kept.module { try await self.module(record, on: loop) }
+        // The record may be older than a change, or newer.
+        return module.digest == record.digest ? module : try await self.module(record, on: loop)
+    }
+
     /// A module that is stored, compiled.
     func module(_ record: ModuleRecord, on loop: EventLoop) async throws -> CachedModule {
+        guard let metrics = wessMetrics else { return try await compiled(record, on: loop) }
+        let start = SystemClock.monotonic.now
+        defer { metrics.compiled(record.id, since: start) }
+        return try await compiled(record, on: loop)
+    }
+
+    private func compiled(
+        _ record: ModuleRecord, on loop: EventLoop
+    ) async throws -> CachedModule {
         if let known = cache.knownModule(record.digest) { return known }
         let modules = modules
         do {

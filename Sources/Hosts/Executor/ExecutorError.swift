@@ -14,6 +14,8 @@ public enum ExecutorError: Error, Sendable {
     case invalid(String)
     /// The module imports what nobody has.
     case importMissing(String)
+    /// The key of a request was used for another module.
+    case keyTaken
     /// More waits than may: try again later.
     case busy(String)
     /// Nothing can be written.
@@ -31,6 +33,7 @@ extension ExecutorError: CustomStringConvertible {
         case .invalidModule(let text), .invalid(let text), .importMissing(let text),
             .busy(let text), .damaged(let text):
             text
+        case .keyTaken: "this Idempotency-Key was used for another module: use a new one"
         case .tooLarge(let limit): "the module has more than \(limit) bytes, the limit"
         case .storage(let error): "\(error)"
         case .stopping: "the server is stopping"

@@ -14,12 +14,10 @@ final class Connection: @unchecked Sendable {
     var options: HTTPServerOptions { room.server.options }
     var task: LoopTask<Void>?
 
-    // No access to these lasts while other code of the connection runs. The check for that would
-    // be a tenth of what a small request takes here.
-    @exclusivity(unchecked) var parser: RequestParser
-    @exclusivity(unchecked) var input: InputBuffer?
-    @exclusivity(unchecked) var output: [UInt8] = []
-    @exclusivity(unchecked) var allowance: Allowance
+    var parser: RequestParser
+    var input: InputBuffer?
+    var output: [UInt8] = []
+    var allowance: Allowance
     /// When the head that is being read must be complete.
     var headEnd = LoopInstant.never
     var isFirst = true
@@ -30,7 +28,7 @@ final class Connection: @unchecked Sendable {
 
     var number: UInt64 = 0
     var isAnswering = false
-    @exclusivity(unchecked) var writer: ResponseWriter?
+    var writer: ResponseWriter?
     var hasBegun = false
     var hasEnded = false
     var bodyHasEnded = true

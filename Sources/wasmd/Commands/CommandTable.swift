@@ -69,8 +69,8 @@ extension Command {
         summary: "Serve WebAssembly programs over HTTP",
         operands: [CommandOperand("PATH", .optional, .module)],
         options: [
-            .config, .check, .data, .executor, .executorLegacy, .wess, .wessLog, .console,
-            .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel,
+            .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
+            .console, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel,
             .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox,
             .features, .json, .help,
         ],
@@ -357,6 +357,10 @@ extension Option {
     static let wess = Option(
         "wess", value: "ADDR", repeats: true,
         help: "Store and run modules at ADDR as the program wess does. May be repeated")
+    static let wessConfig = Option(
+        "wess-config", value: "FILE", .file,
+        help: "Listen where FILE, the wess.toml of the program wess, says, as with --wess, which "
+            + "goes before it. Sizes of its channels raise the limits of waiting writes and runs")
     static let wessLog = Option(
         "wess-log", value: "FILE", .file, help: "Write each change as a line of wess to FILE")
     static let insecure = Option(

@@ -24,7 +24,7 @@ struct Daemon {
     /// Serves until a signal comes.
     func run() throws {
         let folder = data.bytes
-        let readable = file.folder.map { [$0] } ?? []
+        let readable = file.folders
         let sandbox: Sandbox? =
             switch settings.common.sandbox {
             case .off: nil
@@ -43,6 +43,8 @@ struct Daemon {
     /// Makes the data folder, and opens the log of wess.
     private func open() throws -> WessLog? {
         _ = CurrentProcess.raiseDescriptorLimit()
+        // Its file cannot be opened later.
+        _ = CurrentProcess.residentMemory
         try WasmdStorage.Store.makeFolder(data.bytes)
         guard let path = settings.wess.log else { return nil }
         do throws(SystemError) {
@@ -159,7 +161,7 @@ struct Daemon {
     ) -> [any Surface] {
         switch personality {
         case .executor: [QuerySurface(executor), ModuleSurface(executor)]
-        case .legacy: [QuerySurface(executor)]
+        case .legacy: [QuerySurface(executor, isAlone: true)]
         case .wess: [WessSurface(executor, observer: log)]
         case .console: []
         }

@@ -8,6 +8,8 @@ import WasmdOperation
 struct DaemonOptions: Sendable {
     /// The configuration file.
     let file: Word?
+    /// `--wess-config`: the file of wess, which goes before the configuration file.
+    let wessFile: Word?
     /// `--check`: the file to check, and nothing else.
     let checked: Word?
     let printsJSON: Bool
@@ -15,6 +17,8 @@ struct DaemonOptions: Sendable {
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
         file = arguments.word(of: .config)
+        wessFile = arguments.word(of: .wessConfig)
+        let hasWessFile = wessFile != nil
         checked = arguments.word(of: .check)
         printsJSON = arguments.has(.json)
         if checked != nil, file != nil { throw .conflict(.check, .config, .serve) }
@@ -42,7 +46,8 @@ struct DaemonOptions: Sendable {
             changes.append { settings in
                 settings.executor.listen = executor
                 settings.executor.legacy = legacy ?? []
-                settings.wess.listen = wess ?? []
+                // A file of wess that is named on the command line names its address, too.
+                settings.wess.listen = wess ?? (hasWessFile ? settings.wess.listen : [])
                 settings.console.listen = console ?? []
             }
         }

@@ -121,6 +121,9 @@ public final class Settings {
         suggest(word, candidates)
     }
 
+    /// What is wrong so far, without keys that nobody has asked for.
+    public var found: [SettingsProblem] { problems }
+
     /// What is wrong, in the order of the text; what is not there comes first.
     public func finish() -> [SettingsProblem] {
         for (members, path, knownKeys) in tables {

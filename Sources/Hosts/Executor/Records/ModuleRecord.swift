@@ -10,6 +10,10 @@ public struct ModuleRecord: Sendable, Equatable {
     public var parameters: [Parameter]
     /// Nil if they are not declared.
     public var results: [ParameterType?]?
+    /// Whether calls share one instance, whose memory is kept between them.
+    public var keeps = false
+    /// What the client named the request by which the module was stored, hashed.
+    public var key: SHA256.Digest?
     /// Of the module, in bytes.
     public var size: Int
     public var digest: SHA256.Digest
@@ -42,6 +46,8 @@ public struct ModuleRecord: Sendable, Equatable {
                     })),
         ]
         if let function { members.append(.init("function", .string(function))) }
+        if keeps { members.append(.init("keep", .boolean(true))) }
+        if let key { members.append(.init("key", .bytes(key.bytes))) }
         if let owner { members.append(.init("owner", .string(owner))) }
         if let results {
             members.append(
@@ -75,6 +81,8 @@ public struct ModuleRecord: Sendable, Equatable {
                 element["type"]?.stringValue.flatMap { ParameterType(name: $0) })
         }
         function = document["function"]?.stringValue
+        keeps = document["keep"] == .boolean(true)
+        if case .bytes(let bytes)? = document["key"] { key = SHA256.Digest(bytes: bytes.span) }
         owner = document["owner"]?.stringValue
         results = document["results"]?.arrayValue.map { elements in
             elements.map { $0.stringValue.flatMap { ParameterType(name: $0) } }

@@ -10,6 +10,7 @@ import WasmdStorage
 /// |---|---|
 /// | `executor/module/` and the 16 bytes of the id | the record, as BSON |
 /// | `executor/bytes/` and the 16 bytes of the id | the module, if it is small |
+/// | `executor/key/` and the SHA-256 of a client's key | the 16 bytes of the id |
 /// | `executor/tenant/`, its name, `/` and the 16 bytes of the id | the size of a tenant's module, as 8 bytes |
 ///
 /// Larger modules are blobs, which the record references. Small ones are written to the log with
@@ -19,6 +20,7 @@ public final class ModuleStore: Sendable {
     static let smallSize = 32 << 10
     private static let recordPrefix = Array("executor/module/".utf8)
     private static let bytesPrefix = Array("executor/bytes/".utf8)
+    private static let keyPrefix = Array("executor/key/".utf8)
 
     /// What the keys of a tenant's modules begin with. Names of tenants hold no slash.
     private static func ownerPrefix(_ owner: String) -> [UInt8] {
@@ -56,6 +58,17 @@ public final class ModuleStore: Sendable {
         known.keep(module, byteCount: stored.value.count)
         return module
     }
+
+    /// The module that was stored by a request with a key.
+    func module(keyed key: SHA256.Digest, on loop: EventLoop) async throws -> ModuleID? {
+        guard let stored = try await store.get(Self.keyPrefix + key.bytes, on: loop) else {
+            return nil
+        }
+        return ModuleID(bytes: stored.value[...])
+    }
+
+    /// Bytes of the log and of the values that are alive.
+    var byteCount: Int { store.statistics.liveBytes }
 
     private static func record(_ id: ModuleID, _ bytes: [UInt8]) -> ModuleRecord? {
         (try? BSON.read(bytes)).flatMap { ModuleRecord(id, $0) }
@@ -133,6 +146,9 @@ public final class ModuleStore: Sendable {
                 transaction.put(Self.bytesKey(record.id), bytes)
             }
         }
+        if let key = record.key, version == nil {
+            transaction.put(Self.keyPrefix + key.bytes, record.id.bytes, if: .absent)
+        }
         if let owner = record.owner {
             let size = UInt64(clamping: record.size)
             transaction.put(
@@ -150,13 +166,14 @@ public final class ModuleStore: Sendable {
     /// Removes a module; returns when that is durable.
     ///
     /// - Throws: `StorageError`; `.conflict` if there is none.
-    ///
-    /// - Parameter owner: the tenant that the record names.
-    func delete(_ id: ModuleID, owner: String?) async throws {
+    func delete(_ record: ModuleRecord) async throws {
         var transaction = Transaction()
-        transaction.delete(Self.recordKey(id), if: .present)
-        transaction.delete(Self.bytesKey(id))
-        if let owner { transaction.delete(Self.ownerPrefix(owner) + id.bytes) }
+        transaction.delete(Self.recordKey(record.id), if: .present)
+        transaction.delete(Self.bytesKey(record.id))
+        if let key = record.key { transaction.delete(Self.keyPrefix + key.bytes) }
+        if let owner = record.owner {
+            transaction.delete(Self.ownerPrefix(owner) + record.id.bytes)
+        }
         _ = try await store.commit(transaction)
     }
 }

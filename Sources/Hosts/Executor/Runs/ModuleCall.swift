@@ -46,8 +46,8 @@ struct ModuleCall: Sendable {
     /// Nil for that of the record.
     var function: String?
     var arguments = CallArguments.list([])
-    /// The rules of *wess* for numbers.
-    var wraps = false
+    /// The rules of *wess*: numbers wrap, and the result says whether the instance was started.
+    var isWess = false
     /// For records of runs: who asked.
     var caller = ""
     /// Whose run it is.
@@ -62,6 +62,9 @@ struct CallResult {
     let run: RunResult
     /// How declaration and function differ.
     let note: String?
+    /// Whether the instance was made and started: false if the run ended before. Only known for
+    /// calls by the rules of *wess*.
+    var hasStarted = true
 }
 
 extension Executor {
@@ -73,36 +76,59 @@ extension Executor {
         }
     }
 
-    /// Calls a function in a fresh instance.
+    /// Calls a function in a fresh instance, or in the kept one if the record says so.
     ///
     /// - Throws: `ExecutorError`, `ArgumentFault`, `FunctionMissing`, `LinkError`. What happens in
     ///   the guest is no error: see `CallResult.run`.
     func call(
         _ stored: StoredModule, _ call: ModuleCall, on loop: EventLoop
     ) async throws -> CallResult {
-        let module = try await module(stored.record, on: loop)
-        let plan = try stored.plan(call.function, in: module.module)
-        return try await self.call(module, plan, call, on: loop)
+        let kept = keptState(of: stored.record)
+        let module = try await module(stored.record, kept, on: loop)
+        let plan = try await plan(
+            of: stored, call.function, in: module, for: call.requester.tenant, on: loop)
+        return try await self.call(module, plan, kept, call, on: loop)
     }
 
-    /// The same for a record that is not kept: its plan is made anew.
-    func call(
-        _ record: ModuleRecord, _ call: ModuleCall, on loop: EventLoop
-    ) async throws -> CallResult {
-        try await self.call(StoredModule(record, version: 0), call, on: loop)
+    /// The state between calls; nil if each gets a fresh instance.
+    func keptState(of record: ModuleRecord) -> KeptState? {
+        record.keeps ? kept.state(of: record.id) : nil
+    }
+
+    /// How a function of a module is called.
+    ///
+    /// - Parameter function: nil for that of the record.
+    /// - Throws: as `CallPlan.init`; before `FunctionMissing` what `guest` throws: an import that is
+    ///   missing is the first reason.
+    func plan(
+        of stored: StoredModule, _ function: String?, in module: CachedModule,
+        for tenant: Tenant?, on loop: EventLoop
+    ) async throws -> CallPlan {
+        do {
+            return try stored.plan(function, in: module.module)
+        } catch let missing as FunctionMissing {
+            _ = try await guest(of: module, for: tenant, in: WASI(), on: loop)
+            throw missing
+        }
     }
 
     /// The same with all that was looked up; the name in `call` does not count.
     func call(
-        _ module: CachedModule, _ plan: CallPlan, _ call: ModuleCall, on loop: EventLoop
+        _ module: CachedModule, _ plan: CallPlan, _ kept: KeptState?, _ call: ModuleCall,
+        on loop: EventLoop
     ) async throws -> CallResult {
+        let progress = CallProgress()
         var numbers: [Value] = []
         var texts: PlacedTexts?
         if plan.shape.isInMemory {
             texts = PlacedTexts(
-                plan.shape, try plan.shape.arguments(call.arguments, wraps: call.wraps))
+                plan.shape, try plan.shape.arguments(call.arguments, wraps: call.isWess))
         } else {
-            numbers = try plan.shape.numbers(call.arguments, wraps: call.wraps)
+            numbers = try plan.shape.numbers(call.arguments, wraps: call.isWess)
+        }
+        if kept != nil, plan.isLinked {
+            throw ExecutorError.invalid(
+                "a module that imports stored modules cannot be kept: set 'keep' to false")
         }
         let guest =
             plan.isLinked
@@ -110,15 +136,58 @@ extension Executor {
             : try await module.prepared(imports: Self.imports, in: plan.world, on: loop)
         var request = RunRequest(guest, of: module, in: plan.world)
         request.function = plan.function
-        request.arguments = numbers
-        if let texts { request.body = { try await texts.call(plan.function, $0) } }
+        if texts != nil || call.isWess || kept != nil {
+            let (texts, numbers) = (texts, numbers)
+            request.body = { calls in
+                try await progress.measure {
+                    try kept?.restore(calls.instance)
+                    let values =
+                        if let texts {
+                            try await texts.call(plan.function, calls)
+                        } else {
+                            try await calls.call(plan.function, numbers)
+                        }
+                    try kept?.save(calls.instance)
+                    return values
+                }
+            }
+        } else {
+            request.arguments = numbers
+        }
+        // Its places: one call after the other.
+        if let kept { request.module = kept.scope }
         request.caller = call.caller
         request.limits = options.limits
         let result = try await run(&request, for: call.requester, on: loop)
+        if call.isWess { wessMetrics?.ran(plan.name, nanoseconds: progress.nanoseconds) }
         return CallResult(
             function: plan.name,
             results: texts?.results ?? result.values.map(NumberReading.document), run: result,
-            note: plan.shape.disagreement)
+            note: plan.shape.disagreement, hasStarted: progress.hasBegun || !call.isWess)
+    }
+}
+
+/// How far the run of a call came. Used by the task of the run only.
+private final class CallProgress {
+    private(set) var hasBegun = false
+    private(set) var nanoseconds: UInt64 = 0
+
+    func measure(_ body: () async throws -> [Value]) async throws -> [Value] {
+        hasBegun = true
+        let start = SystemClock.monotonic.now
+        defer { nanoseconds = SystemClock.monotonic.now &- start }
+        return try await body()
+    }
+}
+
+extension RunCalls {
+    /// Calls an export.
+    fileprivate func call(_ name: Name, _ arguments: [Value]) async throws -> [Value] {
+        guard let function = instance.function(name) else {
+            throw FunctionMissing(name: name.description)
+        }
+        return try await call(function, arguments)
+>>>>>>> wess
     }
 }
 

@@ -9,6 +9,8 @@ import WasmdOperation
 struct ProgramCall: Sendable {
     /// The arguments after the program's name.
     var arguments: [[UInt8]] = []
+    /// The environment, each as `NAME=VALUE`.
+    var environment: [[UInt8]] = []
     /// Standard input.
     var input: [UInt8] = []
     var caller = ""
@@ -37,8 +39,10 @@ extension Executor {
         var world = WASI()
         world.argumentBytes = [Array(record.id.description.utf8)] + call.arguments
         world.standardInput = .bytes(call.input)
-        let output = OutputBuffer()
-        world.standardOutput = .buffer(output)
+        for variable in call.environment { world.environmentBlock += variable + [0] }
+        // A stream: a program that prints more than its limit is stopped, and the limit is named.
+        let output = CollectedOutput()
+        world.standardOutput = .stream(output)
         world.folders = [.init(MemoryFolder(byteLimit: 64 << 20), guestPath: "/")]
         let guest = try await guest(
             of: module, for: call.requester.tenant, in: world, on: loop)
@@ -47,6 +51,6 @@ extension Executor {
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)
         request.caller = call.caller
         let result = try await run(&request, for: call.requester, on: loop)
-        return ProgramResult(output: output.bytes, run: result)
+        return ProgramResult(output: output.take(), run: result)
     }
 }

@@ -16,17 +16,20 @@ extension ModuleSurface {
     ) async throws {
         let stored = try await executor.entry(id, for: requester.tenant, on: request.loop)
         let query = try Query(request)
-        let module = try await executor.module(stored.record, on: request.loop)
+        let kept = executor.keptState(of: stored.record)
+        let module = try await executor.module(stored.record, kept, on: request.loop)
         let result: CallResult
         do {
-            let plan = try stored.plan(try query.text("function"), in: module.module)
+            let plan = try await executor.plan(
+                of: stored, try query.text("function"), in: module, for: requester.tenant,
+                on: request.loop)
             if plan.isProgram {
                 return try await runProgram(
                     stored.record, query, request, response, requester)
             }
             let arguments = try await self.arguments(request)
             result = try await executor.call(
-                module, plan,
+                module, plan, kept,
                 ModuleCall(arguments: arguments, caller: stored.caller, requester: requester),
                 on: request.loop)
         } catch let fault as ArgumentFault {
@@ -51,7 +54,7 @@ extension ModuleSurface {
             if let id { writer.member("run", id) }
             if let note { writer.member("note", note) }
             writer.endObject()
-            return try await response.respond(JSONAnswer.head, writer.take())
+            return try await response.respond(JSONAnswer.head, writer.take(), to: request)
         }
         var members: [Document.Member] = [
             .init("result", result.results.first ?? .null),
@@ -59,7 +62,7 @@ extension ModuleSurface {
         ]
         if let id { members.append(.init("run", id)) }
         if let note { members.append(.init("note", note)) }
-        try await response.respond(json: .object(members), on: request.loop)
+        try await response.respond(json: .object(members), to: request)
     }
 
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
@@ -84,6 +87,13 @@ extension ModuleSurface {
     ) async throws {
         var call = ProgramCall()
         call.arguments = query.all("arg")
+        call.environment = query.all("env")
+        if call.environment.contains(where: { $0.first == UInt8(ascii: "=") || !$0.contains(UInt8(ascii: "=")) }) {
+            throw Failure(.badRequest, "'env' must be NAME=VALUE")
+        }
+        if (call.arguments + call.environment).contains(where: { $0.contains(0) }) {
+            throw Failure(.badRequest, "'arg' and 'env' cannot hold a zero byte")
+        }
         call.input = try await request.body(limit: Self.inputLimit)
         call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
@@ -108,6 +118,6 @@ extension ModuleSurface {
         if let record = result.run.record {
             try head.fields.append("Wasmd-Run", "\(record.id)")
         }
-        try await response.respond(head, result.output)
+        try await response.respond(head, result.output, to: request)
     }
 }

@@ -109,10 +109,15 @@ public final class ModuleSurface: Surface {
     ) async throws {
         let draft = try await DraftBody.read(request, executor.options.moduleLimit)
         guard draft.bytes != nil else { throw Failure(.badRequest, "'wasm' is missing") }
-        let id = try await executor.create(draft, for: requester.tenant, on: request.loop)
-        let job = try jobs.begin(.save, id, for: requester.tenant)
-        jobs.end(job, .done)
-        try await accept(id, job, response, request.loop, location: "/wasm/\(id)")
+        let key = request.fields.first("idempotency-key").map { Array($0) }
+        let tenant = requester.tenant
+        let made = try await noting(.save, nil, tenant) {
+            try await executor.create(draft, for: tenant, key: key, on: request.loop)
+        }
+        let job = try jobs.add(.save, made.id, for: tenant)
+        try await accept(
+            made.id, job, response, request.loop, location: "/wasm/\(made.id)",
+            isReplay: !made.isNew)
     }
 
     private func change(
@@ -122,28 +127,47 @@ public final class ModuleSurface: Surface {
         // Before the body is read: an unknown id costs no upload.
         _ = try await executor.record(id, for: requester.tenant, on: request.loop)
         let draft = try await DraftBody.read(request, executor.options.moduleLimit)
-        try await executor.change(id, draft, for: requester.tenant, on: request.loop)
-        let job = try jobs.begin(.modify, id, for: requester.tenant)
-        jobs.end(job, .done)
-        try await accept(id, job, response, request.loop)
+        let tenant = requester.tenant
+        try await noting(.modify, id, tenant) {
+            try await executor.change(id, draft, for: tenant, on: request.loop)
+        }
+        try await accept(id, try jobs.add(.modify, id, for: tenant), response, request.loop)
     }
 
     private func delete(
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
         _ requester: Requester
     ) async throws {
-        try await executor.delete(id, for: requester.tenant, on: request.loop)
-        let job = try jobs.begin(.delete, id, for: requester.tenant)
-        jobs.end(job, .done)
-        try await accept(id, job, response, request.loop)
+        let tenant = requester.tenant
+        try await noting(.delete, id, tenant) {
+            try await executor.delete(id, for: tenant, on: request.loop)
+        }
+        try await accept(id, try jobs.add(.delete, id, for: tenant), response, request.loop)
+    }
+
+    /// Writes, and keeps a job for a write that was tried and failed: its id is in the error.
+    private func noting<Result>(
+        _ kind: WriteJobs.Kind, _ id: ModuleID?, _ tenant: Tenant?,
+        _ write: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await write()
+        } catch let error as ExecutorError {
+            guard case .storage = error else { throw error }
+            var failure = Failure(error)
+            failure.job = try jobs.add(
+                kind, id ?? ModuleID.make(), for: tenant, .failed("\(error)"))
+            throw failure
+        }
     }
 
     private func accept(
         _ id: ModuleID, _ job: ModuleID, _ response: ServerResponse, _ loop: EventLoop,
-        location: String? = nil
+        location: String? = nil, isReplay: Bool = false
     ) async throws {
         var head = ResponseHead(.accepted)
         if let location { try head.fields.append("Location", location) }
+        if isReplay { try head.fields.append("Idempotent-Replayed", "true") }
         try await response.respond(
             json: .object([
                 .init("id", .string(id.description)), .init("job", .string(job.description)),
@@ -179,7 +203,7 @@ public final class ModuleSurface: Surface {
             json: .object([
                 .init("items", .array(records.map { $0.json() })),
                 .init("next", last.map { .string($0) } ?? .null),
-            ]), on: request.loop)
+            ]), to: request)
     }
 
     private func show(
@@ -200,7 +224,7 @@ public final class ModuleSurface: Surface {
                 try query.text("encoding") == "base64"
                 ? .string(String(decoding: Base64.encode(bytes), as: UTF8.self)) : .bytes(bytes)
         }
-        try await response.respond(json: record.json(wasm: wasm), on: request.loop)
+        try await response.respond(json: record.json(wasm: wasm), to: request)
     }
 }
 
@@ -227,6 +251,7 @@ extension ModuleRecord {
             metadata.append(
                 .init("results", .array(results.map { $0.map { .string($0.name) } ?? .null })))
         }
+        if keeps { metadata.append(.init("keep", .boolean(true))) }
         members += [
             .init("meta_data", .object(metadata)), .init("imports", imports),
             .init("exports", exports), .init("sha256", .string(digest.description)),
