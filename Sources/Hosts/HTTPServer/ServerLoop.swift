@@ -51,6 +51,12 @@ final class ServerLoop: @unchecked Sendable {
             } catch {
                 return
             }
+            if let admits = server.options.admits {
+                guard let peer = try? Kernel.peerCredentials(stream.descriptor), admits(peer) else {
+                    stream.close()
+                    continue
+                }
+            }
             if server.begin() {
                 let connection = Connection(stream, self)
                 connections[ObjectIdentifier(connection)] = connection

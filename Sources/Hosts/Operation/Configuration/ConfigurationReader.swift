@@ -25,7 +25,22 @@ extension Configuration {
             outbound = rules
         }
         log.read(root.table("log"))
+        traces = root.table("traces").text(
+            "url",
+            expected: "a URL of http whose host is an address or localhost, for example "
+                + "\"http://127.0.0.1:4318/v1/traces\"", Self.collector)
         if let time = root.table("shutdown").duration("grace") { grace = time }
+    }
+
+    /// Names are not looked up: the process is restricted by then.
+    private static func collector(_ text: String) -> URL? {
+        guard let url = URL(Array(text.utf8)), url.scheme.elementsEqual("http".utf8),
+            url.userInformation == nil
+        else { return nil }
+        switch url.authority.host {
+        case .address: return url
+        case .name(let name): return name.elementsEqual("localhost".utf8) ? url : nil
+        }
     }
 
     private static func sandbox(_ document: Document) -> SandboxMode? {

@@ -88,6 +88,9 @@ public struct TraceParent: Hashable, Sendable {
         self.isSampled = isSampled
     }
 
+    /// For the record of a run that the request asks for.
+    public var forRun: RunTrace { RunTrace(high: traceHigh, low: traceLow, span: span) }
+
     /// Reads `00-TRACE-SPAN-FLAGS`; nil for anything else. Later versions may append to it.
     public init?(_ value: ArraySlice<UInt8>) {
         let start = value.startIndex
