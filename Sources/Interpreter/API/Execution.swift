@@ -107,7 +107,8 @@ public final class Execution {
     /// The units that are left of the slice.
     var sliceLeft: UInt64?
     /// The host function that the guest waits for, and its slots.
-    @exclusivity(unchecked) var pendingCall: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer)?
+    @exclusivity(unchecked)
+    var pendingCall: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer)?
     /// Called instead of that host function, if it waits with a `Wait`.
     @exclusivity(unchecked) var continuation: Suspension.Continuation?
     /// The guest's current `memory.atomic.wait`.

@@ -189,7 +189,6 @@ extension RunCalls {
             throw FunctionMissing(name: name.description)
         }
         return try await call(function, arguments)
->>>>>>> wess
     }
 }
 
