@@ -48,6 +48,7 @@ public final class Executor: Sendable {
     public let runs: GuestRuns
     public let cache: ModuleCache
     let modules: ModuleStore
+    private let changes = ChangeLines()
     let kept: KeptStates
     private let metrics = AtomicLazyReference<WessMetrics>()
     private let writes = Atomic(0)
@@ -125,7 +126,7 @@ public final class Executor: Sendable {
 
     func entry(
         _ id: ModuleID, for tenant: Tenant?, on loop: EventLoop
-    ) async throws -> ModuleStore.Entry {
+    ) async throws -> StoredModule {
         guard let entry = try await modules.entry(id, on: loop),
             tenant == nil || entry.record.owner == tenant?.name
         else { throw ExecutorError.notFound }
@@ -214,34 +215,50 @@ public final class Executor: Sendable {
     public func change(
         _ id: ModuleID, _ draft: Draft, for tenant: Tenant? = nil, on loop: EventLoop
     ) async throws {
-        let module: CachedModule? =
-            if let bytes = draft.bytes { try await compile(bytes, on: loop) } else { nil }
+        // Owners do not change: what is found here holds for the write.
+        _ = try await entry(id, for: tenant, on: loop)
+        var change = ModuleChange(draft)
+        if let bytes = draft.bytes { change.module = try await compile(bytes, on: loop) }
+        let wanted = change
         try await writing {
-            while true {
-                let entry = try await self.entry(id, for: tenant, on: loop)
-                var record = entry.record
-                let (owner, oldSize) = (self.tenant(named: record.owner), UInt64(record.size))
-                if let module, let bytes = draft.bytes {
-                    record.size = bytes.count
+            try await self.changes.carryOut(wanted, of: id) { changes in
+                try await self.write(changes, of: id, on: loop)
+            }
+        }
+    }
+
+    /// Changes a record as all changes say, one after the other, in one write.
+    private func write(
+        _ changes: [ModuleChange], of id: ModuleID, on loop: EventLoop
+    ) async throws {
+        while true {
+            let entry = try await entry(id, for: nil, on: loop)
+            var record = entry.record
+            let (owner, oldSize) = (tenant(named: record.owner), UInt64(record.size))
+            var bytes: [UInt8]?
+            for change in changes {
+                if let module = change.module, let own = change.draft.bytes {
+                    bytes = own
+                    record.size = own.count
                     record.digest = module.digest
-                    record.isBlob = bytes.count > ModuleStore.smallSize
+                    record.isBlob = own.count > ModuleStore.smallSize
                     let summary = ModuleSummary(module.module)
                     record.imports = summary.imports
                     record.exports = summary.exports
                 }
-                self.apply(draft, to: &record)
-                record.changed = Self.now()
-                let size = UInt64(record.size)
-                try owner?.store(size, inPlaceOf: oldSize)
-                do {
-                    try await self.modules.put(
-                        record, bytes: draft.bytes, replacing: entry.version, on: loop)
-                    return self.kept.forget(id)
-                } catch {
-                    owner?.restore(oldSize, inPlaceOf: size)
-                    // Somebody else was faster: their change is the base of this one.
-                    guard case StorageError.conflict = error else { throw error }
-                }
+                apply(change.draft, to: &record)
+            }
+            record.changed = Self.now()
+            let size = UInt64(record.size)
+            try owner?.store(size, inPlaceOf: oldSize)
+            do {
+                try await modules.put(
+                    record, bytes: bytes, replacing: entry.version, on: loop)
+                return kept.forget(id)
+            } catch {
+                owner?.restore(oldSize, inPlaceOf: size)
+                // Somebody else was faster: their change is the base of this one.
+                guard case StorageError.conflict = error else { throw error }
             }
         }
     }

@@ -52,9 +52,21 @@ public final class GuestLoop: @unchecked Sendable {
         _ execution: Execution, pause: () async throws -> Void = {}
     ) async throws -> [Value] {
         let handle = execution.store.interruptHandle
+        // Most guests end in their first turn, and need nothing of what follows.
+        if Task.isCancelled { handle.interrupt() }
+        execution.slice = Self.firstSlice
+        let start = SystemClock.monotonic.now
+        let first: Execution.Outcome
+        do {
+            first = try execution.resume()
+        } catch {
+            execution.cancel()
+            throw error
+        }
+        if case .finished(let results) = first { return results }
         return try await withTaskCancellationHandler {
             do {
-                return try await advance(execution, pause)
+                return try await advance(execution, first, since: start, pause)
             } catch {
                 execution.cancel()
                 throw error
@@ -64,16 +76,17 @@ public final class GuestLoop: @unchecked Sendable {
         }
     }
 
+    /// Continues after the first turn.
     private func advance(
-        _ execution: Execution, _ pause: () async throws -> Void
+        _ execution: Execution, _ first: Execution.Outcome, since start: UInt64,
+        _ pause: () async throws -> Void
     ) async throws -> [Value] {
         let waiter = GuestWaits.Waiter(execution)
         defer { waits.end(waiter) }
         var slice = Self.firstSlice
+        var start = start
+        var outcome = first
         while true {
-            execution.slice = slice
-            let start = SystemClock.monotonic.now
-            let outcome = try execution.resume()
             switch outcome {
             case .finished(let results):
                 return results
@@ -88,6 +101,9 @@ public final class GuestLoop: @unchecked Sendable {
             case .suspended:
                 throw SuspensionError.resultsMissing
             }
+            execution.slice = slice
+            start = SystemClock.monotonic.now
+            outcome = try execution.resume()
         }
     }
 

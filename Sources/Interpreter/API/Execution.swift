@@ -91,25 +91,28 @@ public final class Execution {
     /// between resumptions; 0 unless `measuresTime`.
     public private(set) var computingTime: UInt64 = 0
 
-    var state = State.ready
-    var stack: ValueStack?
+    // Reading or writing one of these runs no other code, and most guests end in their first turn:
+    // the checks for exclusive access would take as long as such a guest itself.
+    @exclusivity(unchecked) var state = State.ready
+    @exclusivity(unchecked) var stack: ValueStack?
     /// The index in the store's list of executions.
     var listIndex: Int?
     /// The first slot of the outermost frame, with the arguments and then the results.
     let start: StackPointer
     /// Where the guest waits; nil before it begins and if the host itself called a host function.
-    var place: GuestPlace?
+    @exclusivity(unchecked) var place: GuestPlace?
     var accumulators = Accumulators()
     /// Units of budget that the guest used but did not have.
     var owed: UInt64 = 0
     /// The units that are left of the slice.
     var sliceLeft: UInt64?
     /// The host function that the guest waits for, and its slots.
+    @exclusivity(unchecked)
     var pendingCall: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer)?
     /// Called instead of that host function, if it waits with a `Wait`.
-    var continuation: Suspension.Continuation?
+    @exclusivity(unchecked) var continuation: Suspension.Continuation?
     /// The guest's current `memory.atomic.wait`.
-    var atomicWait: AtomicWait?
+    @exclusivity(unchecked) var atomicWait: AtomicWait?
 
     /// Is woken when a source of the guest's `Wait` is signalled or another guest notifies it. Code
     /// that drives the execution may wake it too, so that the guest checks its wait.

@@ -28,26 +28,35 @@ public final class ModuleStore: Sendable {
     }
 
     let store: WasmdStorage.Store
+    private let known = KnownModules()
 
     public init(_ store: WasmdStorage.Store) { self.store = store }
 
-    private static func recordKey(_ id: ModuleID) -> [UInt8] { recordPrefix + id.bytes }
-    private static func bytesKey(_ id: ModuleID) -> [UInt8] { bytesPrefix + id.bytes }
+    private static func recordKey(_ id: ModuleID) -> [UInt8] { key(recordPrefix, id) }
+    private static func bytesKey(_ id: ModuleID) -> [UInt8] { key(bytesPrefix, id) }
 
-    /// A record and the version that a change of it must name.
-    struct Entry: Sendable {
-        var record: ModuleRecord
-        var version: UInt64
+    private static func key(_ prefix: [UInt8], _ id: ModuleID) -> [UInt8] {
+        var key: [UInt8] = []
+        key.reserveCapacity(prefix.count + 16)
+        key += prefix
+        id.append(to: &key)
+        return key
     }
 
     // MARK: Reading
 
-    func entry(_ id: ModuleID, on loop: EventLoop) async throws -> Entry? {
-        guard let stored = try await store.get(Self.recordKey(id), on: loop) else { return nil }
+    /// A stored module; nil if there is none. One that was read before is not read and decoded
+    /// again as long as its version is the same.
+    func entry(_ id: ModuleID, on loop: EventLoop) async throws -> StoredModule? {
+        let key = Self.recordKey(id)
+        if let known = known[id], known.version == store.version(key) { return known }
+        guard let stored = try await store.get(key, on: loop) else { return nil }
         guard let record = Self.record(id, stored.value) else {
             throw ExecutorError.damaged("the record of \(id) cannot be read")
         }
-        return Entry(record: record, version: stored.version)
+        let module = StoredModule(record, version: stored.version)
+        known.keep(module, byteCount: stored.value.count)
+        return module
     }
 
     /// The module that was stored by a request with a key.

@@ -82,50 +82,78 @@ extension Executor {
     /// - Throws: `ExecutorError`, `ArgumentFault`, `FunctionMissing`, `LinkError`. What happens in
     ///   the guest is no error: see `CallResult.run`.
     func call(
-        _ record: ModuleRecord, _ call: ModuleCall, on loop: EventLoop
+        _ stored: StoredModule, _ call: ModuleCall, on loop: EventLoop
     ) async throws -> CallResult {
-        let kept = record.keeps ? kept.state(of: record.id) : nil
-        let module = try await module(record, kept, on: loop)
-        let name = try Self.function(call.function, record, in: module.module)
-        let function = Name(name)
-        var world = WASI(arguments: [name])
-        world.standardInput = .null
-        world.standardOutput = .null
-        let tenant = call.requester.tenant
-        guard let export = module.module.export(function),
-            let type = module.module.functionType(of: module.module.type(of: export))
-        else {
-            // An import that is missing is the first reason.
-            _ = try await guest(of: module, for: tenant, in: world, on: loop)
-            throw FunctionMissing(name: name)
+        let kept = keptState(of: stored.record)
+        let module = try await module(stored.record, kept, on: loop)
+        let plan = try await plan(
+            of: stored, call.function, in: module, for: call.requester.tenant, on: loop)
+        return try await self.call(module, plan, kept, call, on: loop)
+    }
+
+    /// The state between calls; nil if each gets a fresh instance.
+    func keptState(of record: ModuleRecord) -> KeptState? {
+        record.keeps ? kept.state(of: record.id) : nil
+    }
+
+    /// How a function of a module is called.
+    ///
+    /// - Parameter function: nil for that of the record.
+    /// - Throws: as `CallPlan.init`; before `FunctionMissing` what `guest` throws: an import that is
+    ///   missing is the first reason.
+    func plan(
+        of stored: StoredModule, _ function: String?, in module: CachedModule,
+        for tenant: Tenant?, on loop: EventLoop
+    ) async throws -> CallPlan {
+        do {
+            return try stored.plan(function, in: module.module)
+        } catch let missing as FunctionMissing {
+            _ = try await guest(of: module, for: tenant, in: WASI(), on: loop)
+            throw missing
         }
-        guard
-            let shape = CallShape(type, parameters: record.parameters, results: record.results)
-        else { throw ArgumentFault.signature("\(type)") }
-        let arguments = try shape.arguments(call.arguments, wraps: call.isWess)
-        if kept != nil, !Self.storedImports(of: module.module).isEmpty {
+    }
+
+    /// The same with all that was looked up; the name in `call` does not count.
+    func call(
+        _ module: CachedModule, _ plan: CallPlan, _ kept: KeptState?, _ call: ModuleCall,
+        on loop: EventLoop
+    ) async throws -> CallResult {
+        let progress = CallProgress()
+        var numbers: [Value] = []
+        var texts: PlacedTexts?
+        if plan.shape.isInMemory {
+            texts = PlacedTexts(
+                plan.shape, try plan.shape.arguments(call.arguments, wraps: call.isWess))
+        } else {
+            numbers = try plan.shape.numbers(call.arguments, wraps: call.isWess)
+        }
+        if kept != nil, plan.isLinked {
             throw ExecutorError.invalid(
                 "a module that imports stored modules cannot be kept: set 'keep' to false")
         }
-        let guest = try await guest(of: module, for: tenant, in: world, on: loop)
-        var request = RunRequest(guest, of: module, in: world)
-        request.function = function
-        let texts = PlacedTexts(shape, arguments)
-        let progress = CallProgress()
-        if texts.isNeeded || call.isWess || kept != nil {
+        let guest =
+            plan.isLinked
+            ? try await linkedGuest(of: module, for: call.requester.tenant, on: loop)
+            : try await module.prepared(imports: Self.imports, in: plan.world, on: loop)
+        var request = RunRequest(guest, of: module, in: plan.world)
+        request.function = plan.function
+        if texts != nil || call.isWess || kept != nil {
+            let (texts, numbers) = (texts, numbers)
             request.body = { calls in
                 try await progress.measure {
                     try kept?.restore(calls.instance)
                     let values =
-                        texts.isNeeded
-                        ? try await texts.call(function, calls)
-                        : try await calls.call(function, arguments.compactMap(\.number))
+                        if let texts {
+                            try await texts.call(plan.function, calls)
+                        } else {
+                            try await calls.call(plan.function, numbers)
+                        }
                     try kept?.save(calls.instance)
                     return values
                 }
             }
         } else {
-            request.arguments = arguments.compactMap(\.number)
+            request.arguments = numbers
         }
         // Its places: one call after the other.
         if let kept { request.module = kept.scope }
@@ -133,11 +161,11 @@ extension Executor {
         request.observation = call.observation
         request.limits = options.limits
         let result = try await run(&request, for: call.requester, on: loop)
-        if call.isWess { wessMetrics?.ran(name, nanoseconds: progress.nanoseconds) }
-        let results = texts.results ?? result.values.map(NumberReading.document)
+        if call.isWess { wessMetrics?.ran(plan.name, nanoseconds: progress.nanoseconds) }
         return CallResult(
-            function: name, results: results, run: result, note: shape.disagreement,
-            hasStarted: progress.hasBegun || !call.isWess)
+            function: plan.name,
+            results: texts?.results ?? result.values.map(NumberReading.document), run: result,
+            note: plan.shape.disagreement, hasStarted: progress.hasBegun || !call.isWess)
     }
 }
 
@@ -192,12 +220,24 @@ extension CallShape {
     enum Argument {
         case number(Value)
         case bytes([UInt8])
-
-        var number: Value? { if case .number(let value) = self { value } else { nil } }
     }
 
-    /// The arguments, in the order of the inputs.
-    func arguments(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Argument] {
+    /// The arguments of a function that takes numbers only, in the order of the inputs.
+    func numbers(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Value] {
+        let documents = try documents(given)
+        var numbers: [Value] = []
+        numbers.reserveCapacity(inputs.count)
+        for index in inputs.indices {
+            let input = inputs[index]
+            guard let number = NumberReading.value(documents[index], input.type, wraps: wraps)
+            else { throw .type(input.type, name: input.name) }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
+    /// As many as there are inputs, in their order.
+    private func documents(_ given: CallArguments) throws(ArgumentFault) -> [Document] {
         let documents: [Document]
         switch given {
         case .list(let list): documents = list
@@ -206,6 +246,12 @@ extension CallShape {
         guard documents.count == inputs.count else {
             throw .count(expected: inputs.count, found: documents.count)
         }
+        return documents
+    }
+
+    /// The arguments, in the order of the inputs.
+    func arguments(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Argument] {
+        let documents = try documents(given)
         var arguments: [Argument] = []
         for (document, input) in zip(documents, inputs) {
             guard let argument = Self.argument(document, input.type, wraps: wraps) else {

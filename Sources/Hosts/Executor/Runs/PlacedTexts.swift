@@ -17,10 +17,6 @@ final class PlacedTexts {
         self.arguments = arguments
     }
 
-    var isNeeded: Bool {
-        shape.needsAllocation || shape.outputs.contains { $0.isInMemory }
-    }
-
     /// Why a text cannot be given to the guest, or be taken from it.
     struct Fault: Error, CustomStringConvertible {
         let description: String

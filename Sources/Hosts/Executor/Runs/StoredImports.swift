@@ -20,6 +20,13 @@ extension Executor {
         guard !Self.storedImports(of: module.module).isEmpty else {
             return try await module.prepared(imports: Self.imports, in: world, on: loop)
         }
+        return try await linkedGuest(of: module, for: tenant, on: loop)
+    }
+
+    /// A guest of a module that imports stored ones.
+    func linkedGuest(
+        of module: CachedModule, for tenant: Tenant?, on loop: EventLoop
+    ) async throws -> PreparedGuest {
         var links = Links()
         try await link(module.module, &links, for: tenant, on: loop)
         return PreparedGuest(module.module, linking: links.modules, imports: Self.imports)

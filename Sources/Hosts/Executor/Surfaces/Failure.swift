@@ -113,18 +113,20 @@ struct Failure: Error {
 extension ServerResponse {
     /// Writes a whole response that is JSON.
     func respond(
-        json: Document, _ head: ResponseHead = ResponseHead(.ok), on loop: EventLoop
+        json: Document, _ head: ResponseHead? = nil, on loop: EventLoop
     ) async throws {
-        var head = head
-        try head.fields.append("Content-Type", "application/json")
-        try await respond(head, await JSONAnswer.bytes(json, on: loop))
+        var whole = JSONAnswer.head
+        if let head {
+            whole = head
+            try whole.fields.append("Content-Type", "application/json")
+        }
+        try await respond(whole, await JSONAnswer.bytes(json, on: loop))
     }
 
     /// Writes a whole response that is JSON, compressed if the client prefers that.
     func respond(json: Document, to request: ServerRequest) async throws {
-        var head = ResponseHead(.ok)
-        try head.fields.append("Content-Type", "application/json")
-        try await respond(head, await JSONAnswer.bytes(json, on: request.loop), to: request)
+        try await respond(
+            JSONAnswer.head, await JSONAnswer.bytes(json, on: request.loop), to: request)
     }
 
     /// Writes a whole response, compressed by gzip if the client prefers that and it is long.

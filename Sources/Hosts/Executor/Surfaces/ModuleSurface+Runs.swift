@@ -14,24 +14,25 @@ extension ModuleSurface {
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
         _ requester: Requester
     ) async throws {
-        let record = try await executor.record(
-            id, for: requester.tenant, on: request.loop)
+        let stored = try await executor.entry(id, for: requester.tenant, on: request.loop)
         let query = try Query(request)
         let profile = try self.profile(query)
-        let module = try await executor.module(record, on: request.loop)
-        let function = try Executor.function(
-            try query.text("function"), record, in: module.module)
-        if function == "_start" {
-            return try await runProgram(record, query, profile, request, response, requester)
-        }
-        let arguments = try await self.arguments(request)
+        let kept = executor.keptState(of: stored.record)
+        let module = try await executor.module(stored.record, kept, on: request.loop)
         let result: CallResult
         do {
+            let plan = try await executor.plan(
+                of: stored, try query.text("function"), in: module, for: requester.tenant,
+                on: request.loop)
+            if plan.isProgram {
+                return try await runProgram(
+                    stored.record, query, profile, request, response, requester)
+            }
+            let arguments = try await self.arguments(request)
             result = try await executor.call(
-                record,
+                module, plan, kept,
                 ModuleCall(
-                    function: function, arguments: arguments,
-                    caller: "\(request.method.name) /wasm/\(id)",
+                    arguments: arguments, caller: stored.caller,
                     observation: profile == nil ? nil : .profile, requester: requester),
                 on: request.loop)
         } catch let fault as ArgumentFault {
@@ -42,14 +43,28 @@ extension ModuleSurface {
         response.mark = result.run.record?.id.words ?? (0, 0)
         if let error = result.run.error as? LinkError { throw error }
         try Failure.check(result.run)
+        let id = result.run.record.map { Document.string($0.id.description) }
+        let note = result.note.map { Document.string($0) }
+        if profile == nil, result.results.allSatisfy({ $0.doubleValue != nil }) {
+            // Without a document in between.
+            var writer = JSONWriter()
+            writer.beginObject()
+            writer.member("result", result.results.first ?? .null)
+            writer.name("results")
+            writer.beginArray()
+            for value in result.results { writer.value(value) }
+            writer.endArray()
+            if let id { writer.member("run", id) }
+            if let note { writer.member("note", note) }
+            writer.endObject()
+            return try await response.respond(JSONAnswer.head, writer.take(), to: request)
+        }
         var members: [Document.Member] = [
             .init("result", result.results.first ?? .null),
             .init("results", .array(result.results)),
         ]
-        if let record = result.run.record {
-            members.append(.init("run", .string(record.id.description)))
-        }
-        if let note = result.note { members.append(.init("note", .string(note))) }
+        if let id { members.append(.init("run", id)) }
+        if let note { members.append(.init("note", note)) }
         if let text = try await text(of: profile, result.run, request.loop) {
             members.append(.init("profile", .string(text)))
         }

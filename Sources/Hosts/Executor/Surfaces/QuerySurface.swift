@@ -39,6 +39,7 @@ public final class QuerySurface: Surface {
     private enum Route { case root, run, wasm }
 
     private static func route(_ path: ArraySlice<UInt8>) -> Route? {
+        guard path.count <= 6 else { return nil }
         if path.elementsEqual("/".utf8) { return .root }
         if path.elementsEqual("/run/".utf8) || path.elementsEqual("/run".utf8) { return .run }
         return path.elementsEqual("/wasm/".utf8) || path.elementsEqual("/wasm".utf8)
@@ -201,11 +202,10 @@ public final class QuerySurface: Surface {
     private func run(
         _ id: ModuleID, _ request: ServerRequest, _ requester: Requester
     ) async throws -> Document {
-        let record = try await executor.record(
-            id, for: requester.tenant, on: request.loop)
+        let stored = try await executor.entry(id, for: requester.tenant, on: request.loop)
         do {
             let result = try await executor.call(
-                record, ModuleCall(caller: "GET /run/", requester: requester), on: request.loop)
+                stored, ModuleCall(caller: "GET /run/", requester: requester), on: request.loop)
             request.mark(result.run.record?.id.words ?? (0, 0))
             try Failure.check(result.run)
             return .array(result.results)

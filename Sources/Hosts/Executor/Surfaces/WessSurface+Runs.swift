@@ -13,8 +13,7 @@ extension WessSurface {
         _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
     ) async throws -> Answer {
         guard let id = try? ModuleID(text) else { return Self.unknown }
-        let record = try await executor.record(
-            id, for: requester.tenant, on: request.loop)
+        let stored = try await executor.entry(id, for: requester.tenant, on: request.loop)
         let arguments: [Document]
         do {
             let document = try await JSONBody.read(
@@ -26,13 +25,14 @@ extension WessSurface {
         } catch let error as JSONError {
             return Answer(.badRequest, .string("Invalid Json: \(error)"))
         }
-        return try await run(record, arguments, request, requester)
+        return try await run(stored, arguments, request, requester)
     }
 
     private func run(
-        _ record: ModuleRecord, _ arguments: [Document], _ request: ServerRequest,
+        _ stored: StoredModule, _ arguments: [Document], _ request: ServerRequest,
         _ requester: Requester
     ) async throws -> Answer {
+        let record = stored.record
         do {
             try WessDraft.check(arguments, record)
         } catch {
@@ -40,7 +40,7 @@ extension WessSurface {
         }
         do {
             let result = try await executor.call(
-                record,
+                stored,
                 ModuleCall(
                     arguments: .list(arguments), isWess: true, caller: "wess",
                     requester: requester),

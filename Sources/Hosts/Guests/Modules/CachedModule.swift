@@ -89,8 +89,11 @@ public final class CachedModule: Sendable {
             $0.imports == key && ($0.guest.obstacle != nil || $0.guest.isForked(in: world))
         }
         if let index {
-            let variant = state.variants.remove(at: index)
-            state.variants.insert(variant, at: 0)
+            let variant = state.variants[index]
+            if index > 0 {
+                state.variants.remove(at: index)
+                state.variants.insert(variant, at: 0)
+            }
             return (.known(variant.guest), false)
         }
         if state.preparationCount >= Self.preparationLimit,

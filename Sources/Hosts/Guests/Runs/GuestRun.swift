@@ -96,12 +96,7 @@ struct GuestRun {
         _ request: inout RunRequest, in store: Store, _ run: ActiveRun, _ guests: GuestLoop,
         _ pause: () async throws -> Void
     ) async throws {
-        streams.meter(&request.world, run, limits, request.logsErrors ? runs.log : nil)
-        if let descriptors = limits.descriptors {
-            let most = min(request.world.limits.descriptors, max(descriptors, 0))
-            request.world.limits.descriptors = most
-        }
-        store.wasiGuest = try WASIGuest(request.world)
+        if guest.needsWorld { store.wasiGuest = try world(of: &request, run) }
         request.prepareStore?(store)
         let instance: Instance
         if let fork = try guest.fork(in: store, request.world) {
@@ -124,6 +119,17 @@ struct GuestRun {
             throw NoSuchFunction(name: request.function)
         }
         values = try await finish(function, request.arguments, run, guests, pause)
+    }
+
+    private mutating func world(
+        of request: inout RunRequest, _ run: ActiveRun
+    ) throws(WASISetupError) -> WASIGuest {
+        streams.meter(&request.world, run, limits, request.logsErrors ? runs.log : nil)
+        if let descriptors = limits.descriptors {
+            let most = min(request.world.limits.descriptors, max(descriptors, 0))
+            request.world.limits.descriptors = most
+        }
+        return try WASIGuest(request.world)
     }
 
     private mutating func finish(

@@ -85,8 +85,10 @@ extension RunID: CustomStringConvertible {
                 text.append(UInt8(ascii: "-"))
             }
             let word = place < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word &>> UInt64(60 - place % 16 * 4) & 15)
-            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            let shift = UInt64(truncatingIfNeeded: 60 &- (place & 15) &* 4)
+            let digit = UInt8(truncatingIfNeeded: word &>> shift) & 15
+            text.append(
+                digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ (digit &- 10))
         }
         return String(decoding: text, as: UTF8.self)
     }

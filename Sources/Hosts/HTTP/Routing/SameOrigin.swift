@@ -56,6 +56,10 @@ public struct SameOriginRules: Equatable, Sendable {
 
     private func judgeOrigin(_ request: RequestHead, host: Authority?) -> Verdict {
         if request.method.isSafe, !request.fields.contains("upgrade") { return .allowed }
+        // What is no browser sends neither.
+        if !request.fields.contains("origin"), !request.fields.contains("sec-fetch-site") {
+            return .allowed
+        }
         let origins = request.fields.all("origin")
         if origins.count == 1, cors.allows(origins[0]) { return .allowed }
         if request.fields.list("sec-fetch-site", contains: "cross-site") { return .forbidden }
