@@ -51,7 +51,8 @@ struct ExecutorHouse {
             let address = try await server.listen(.ipv4([127, 0, 0, 1], port: 0), on: [loop])
             try await body(
                 ExecutorHouse(
-                    executor: executor, client: HTTPClient(clientOptions, on: loop), port: address?.port ?? 0))
+                    executor: executor, client: HTTPClient(clientOptions, on: loop),
+                    port: address?.port ?? 0))
         }
     }
 

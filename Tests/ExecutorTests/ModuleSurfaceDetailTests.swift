@@ -51,7 +51,8 @@ import WasmdHTTP
                 if let result {
                     let expected = try JSONReader.read(Array(result.utf8))
                     #expect(
-                        answer.json["result"] == expected, "\(function) \(argument): \(answer.text)")
+                        answer.json["result"] == expected, "\(function) \(argument): \(answer.text)"
+                    )
                 } else {
                     #expect(answer.status == 400, "\(function) \(argument): \(answer.text)")
                 }
@@ -139,7 +140,8 @@ import WasmdHTTP
     }
 
     @Test func longAnswersAreCompressed() throws {
-        let text = "(module (memory 1) (data (i32.const 0) \"\(String(repeating: "ab", count: 2000))\"))"
+        let text =
+            "(module (memory 1) (data (i32.const 0) \"\(String(repeating: "ab", count: 2000))\"))"
         try open { house in
             let id = try await store(house, text)
             let plain = try await house.send(.get, "/wasm/\(id)")
