@@ -73,7 +73,9 @@ extension ModuleSurface {
         var call = ProgramCall()
         call.arguments = query.all("arg")
         call.environment = query.all("env")
-        if call.environment.contains(where: { $0.first == UInt8(ascii: "=") || !$0.contains(UInt8(ascii: "=")) }) {
+        if call.environment.contains(where: {
+            $0.first == UInt8(ascii: "=") || !$0.contains(UInt8(ascii: "="))
+        }) {
             throw Failure(.badRequest, "'env' must be NAME=VALUE")
         }
         if (call.arguments + call.environment).contains(where: { $0.contains(0) }) {
