@@ -98,8 +98,8 @@ let package = Package(
         .target(
             name: "WasmdOperation",
             dependencies: [
-                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests",
-                "WasmdHTTP", "WasmdHTTPServer",
+                "WasmInterpreter", "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop",
+                "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdStorage",
             ],
             path: "Sources/Hosts/Operation",
             swiftSettings: [
@@ -128,9 +128,9 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdOperation",
-                "WasmdExecutor", "WasmdPrograms", "WasmdStorage",
+                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
+                "WasmdOperation", "WasmdExecutor", "WasmdPrograms", "WasmdStorage",
             ],
             path: "Sources/wasmd"),
 
@@ -195,7 +195,8 @@ let package = Package(
         .testTarget(
             name: "OperationTests",
             dependencies: [
-                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests",
+                "WasmdHTTP",
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation",
             ],
             path: "Tests/OperationTests"),

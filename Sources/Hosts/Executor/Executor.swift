@@ -23,6 +23,8 @@ public final class Executor: Sendable {
         public var keptByteLimit = 1 << 30
         public var runs = GuestRuns.Options()
         public var limits = RunLimits()
+        /// Whether `?profile=` of a run brings its profile along.
+        public var allowsProfiles = true
 
         public init() {}
     }
@@ -44,7 +46,7 @@ public final class Executor: Sendable {
     /// Tenants by their names: for counting what they store.
     private let tenants = Mutex<[String: Tenant]>([:])
     public let runs: GuestRuns
-    let cache: ModuleCache
+    public let cache: ModuleCache
     let modules: ModuleStore
     let kept: KeptStates
     private let metrics = AtomicLazyReference<WessMetrics>()

@@ -68,7 +68,7 @@ struct ConfigurationFile: Sendable {
     func read() throws(Fault) -> (settings: DaemonSettings, warnings: [String]) {
         let text: [UInt8] =
             if let path { try Self.content(of: path) } else { [UInt8]() }
-        var (settings, problems, unknown) = DaemonSettings.read(text, variables: variables)
+        var (settings, problems, unknown, source) = DaemonSettings.read(text, variables: variables)
         if let wessFile = options.wessFile {
             let (wess, problems) = WessFile.read(try Self.content(of: wessFile))
             guard problems.isEmpty else {
@@ -78,7 +78,7 @@ struct ConfigurationFile: Sendable {
         }
         options.apply(to: &settings)
         // A file that cannot be read as a whole says nothing about what is named.
-        if problems.isEmpty { problems = settings.conflicts() }
+        if problems.isEmpty { problems = settings.conflicts { source?.place(of: $0) } }
         guard problems.isEmpty else { throw Fault(file: name, problems: problems) }
         return (settings, unknown.filter(Self.isOurs).map { "\($0) is no setting" })
     }

@@ -32,11 +32,19 @@ struct Daemon {
             case .strict: .strict
             }
         try ServeSandbox(sandbox, file: data.text) {
-            .serving(readable, folders: [(folder, false)])
+            var confinement = Confinement.serving(readable, folders: [(folder, false)])
+            if let port = settings.common.traces?.port {
+                // The collector of traces is the only server that it speaks to.
+                confinement.landlock.connectPorts = [port]
+                confinement.calls = Confinement.serverCalls(hasUnixSockets: false)
+            }
+            return confinement
         }.start {
-            (try open(), try DaemonListeners(settings))
-        } threads: { log, listeners in
-            try serve(log, listeners)
+            let log = try open()
+            let operations = try DaemonOperations(settings)
+            return ((log, operations), try DaemonListeners(settings))
+        } threads: { opened, listeners in
+            try serve(opened.0, opened.1, listeners)
         }
     }
 
@@ -56,14 +64,22 @@ struct Daemon {
 
     // MARK: Serving
 
-    private func serve(_ log: WessLog?, _ listeners: DaemonListeners) throws {
+    private func serve(
+        _ log: WessLog?, _ operations: DaemonOperations, _ listeners: DaemonListeners
+    ) throws {
         let store = try WasmdStorage.Store(folder: data.bytes)
         defer { store.close() }
         report(store)
         ServeMessages.output.start()
         defer { ServeMessages.output.finish() }
-        let executor = Executor(store, settings.executorOptions)
+        operations.start()
+        defer { operations.end() }
+        var options = settings.executorOptions
+        options.runs.observer = operations.runObserver
+        let executor = Executor(store, options)
         let control = try DaemonControl(executor, settings, file: file)
+        control.follow { operations.follow($0) }
+        let shared = operations.surfaces(executor, store, control, at: listeners)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
             let signals = try SignalStream(
@@ -75,16 +91,34 @@ struct Daemon {
             }
             var servers: [HTTPServer] = []
             for bound in listeners.bound {
-                let listener = control.listener(surfaces(bound.personality, executor, log))
-                let server = HTTPServer(serverOptions) { try await listener.answer($0, $1) }
+                let listener = control.listener(
+                    shared.of(bound.personality) + surfaces(bound.personality, executor, log),
+                    observer: operations.observer)
+                let server = HTTPServer(
+                    serverOptions, fixed: try shared.fixedAnswers(of: bound.personality)
+                ) { try await listener.answer($0, $1) }
                 try await server.serve(bound.sockets, on: group.loops)
                 servers.append(server)
+                operations.add(bound.personality.rawValue, bound.place, server)
                 ServeMessages.write("\(bound.personality.rawValue) at \(bound.place)")
             }
+            if let server = try await operations.serveSocket(
+                shared.all + [ModuleSurface(executor)], serverOptions, on: group.loops)
+            {
+                servers.append(server)
+            }
+            operations.started(on: loop)
             ServeMessages.write("data in \(printable(data.text))")
             watch(on: loop)
             manager.send("READY=1", "STATUS=serving")
-            try await waitForEnd(signals, control, loop)
+            // The admin interface ends the server as a signal does.
+            let ending = loop.spawn { try? await waitForEnd(signals, control, loop) }
+            let shutDown = loop.spawn {
+                if await operations.waitForShutDown() { ending.cancel() }
+            }
+            await ending.value
+            shutDown.cancel()
+            operations.stopping()
             manager.send("STOPPING=1", "STATUS=requests in flight end")
             let stopping = servers
             loop.spawn {
@@ -96,6 +130,7 @@ struct Daemon {
             }
             let grace = control.settings.common.grace
             await stop(servers, grace, loop)
+            await operations.finish(on: loop)
         }
     }
 
@@ -163,7 +198,7 @@ struct Daemon {
         case .executor: [QuerySurface(executor), ModuleSurface(executor)]
         case .legacy: [QuerySurface(executor, isAlone: true)]
         case .wess: [WessSurface(executor, observer: log)]
-        case .console: []
+        case .console: [ModuleSurface(executor)]
         }
     }
 }

@@ -53,16 +53,20 @@ struct DaemonSettings: Sendable, Equatable {
 
     /// Reads a file; reading none yields the defaults and what variables say.
     ///
-    /// - Returns: the settings, what is wrong, and variables that are no setting.
+    /// - Returns: the settings, what is wrong, variables that are no setting, and the text for
+    ///   `place(of:)`; nil if it is no TOML.
     static func read(
         _ text: [UInt8], variables: SettingsVariables
-    ) -> (settings: DaemonSettings, problems: [SettingsProblem], unknown: [String]) {
+    ) -> (
+        settings: DaemonSettings, problems: [SettingsProblem], unknown: [String],
+        source: TOML.Source?
+    ) {
         let source: TOML.Source
         do throws(TOMLError) {
             source = try TOML.Source(text)
         } catch {
             let problem = SettingsProblem(path: "", place: error.place, text: error.text)
-            return (DaemonSettings(), [problem], [])
+            return (DaemonSettings(), [problem], [], nil)
         }
         let file = Settings(source, variables: variables) {
             Suggestion.best(for: $0, in: $1)
@@ -72,11 +76,13 @@ struct DaemonSettings: Sendable, Equatable {
         settings.executor = ExecutorSection(file.root.table("executor"))
         settings.wess = WessSection(file.root.table("wess"))
         settings.console = ConsoleSection(file.root.table("console"))
-        return (settings, file.finish(), file.unknownVariables)
+        return (settings, file.finish(), file.unknownVariables, source)
     }
 
     /// What is wrong with the settings as a whole.
-    func conflicts() -> [SettingsProblem] {
+    ///
+    /// - Parameter place: where a setting is in the file.
+    func conflicts(_ place: (String) -> DocumentPlace?) -> [SettingsProblem] {
         var problems: [SettingsProblem] = []
         var seen: [SocketAddress] = []
         for listener in namedListeners {
@@ -85,6 +91,7 @@ struct DaemonSettings: Sendable, Equatable {
                 problems.append(
                     SettingsProblem(
                         path: listener.personality.setting,
+                        place: place(listener.personality.setting),
                         text: "'\(address)' is named twice"))
             }
             seen.append(address)
@@ -94,6 +101,7 @@ struct DaemonSettings: Sendable, Equatable {
             problems.append(
                 SettingsProblem(
                     path: listener.personality.setting,
+                    place: place(listener.personality.setting),
                     text: """
                         '\(address)' can be reached by others, who could store and run modules: \
                         add [[tokens]] ('wasmd token' makes one) or 'trust', or say \

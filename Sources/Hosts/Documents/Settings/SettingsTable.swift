@@ -48,11 +48,15 @@ public struct SettingsVariables: Sendable, Equatable {
         if let number = Int64(text) { documents.append(.integer(number)) }
         if let number = Double(text) { documents.append(.double(number)) }
         if text == "true" || text == "false" { documents.append(.boolean(text == "true")) }
-        let parts = text.split(separator: ",").map { part in
-            Document.string(String(part.drop { $0 == " " }))
-        }
-        documents.append(.array(parts))
         return documents
+    }
+
+    /// The parts of a text that are separated by commas.
+    static func list(_ text: String) -> Document {
+        .array(
+            text.split(separator: ",").map { part in
+                Document.string(String(part.drop { $0 == " " }))
+            })
     }
 }
 
@@ -253,11 +257,34 @@ public struct SettingsTable {
     public func texts<Value>(
         _ key: String, expected: String, _ convert: (String) -> Value?
     ) -> [Value]? {
-        read(key, expected: "a list of texts, each \(expected)") { document in
-            let elements = document.arrayValue ?? [document]
-            let values = elements.compactMap { $0.stringValue.flatMap(convert) }
-            return values.count == elements.count ? values : nil
+        let path = path(of: key)
+        let variable = settings.variable(path)
+        let document = value(key)
+        guard let given = variable.map({ SettingsVariables.list($0.text) }) ?? document else {
+            return nil
         }
+        func complain(_ text: String) {
+            if let variable {
+                settings.complain(variable: variable.name, path, text)
+            } else {
+                settings.complain(path, text)
+            }
+        }
+        let elements = given.arrayValue ?? [given]
+        let texts = elements.compactMap(\.stringValue)
+        guard texts.count == elements.count else {
+            complain("expected a list of texts, each \(expected)")
+            return nil
+        }
+        var values: [Value] = []
+        for (index, text) in texts.enumerated() {
+            if let value = convert(text) {
+                values.append(value)
+            } else {
+                complain("text \(index + 1) of the list: expected \(expected)")
+            }
+        }
+        return values
     }
 
     public func texts(_ key: String) -> [String]? { texts(key, expected: "in quotes") { $0 } }

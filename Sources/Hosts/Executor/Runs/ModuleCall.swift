@@ -50,6 +50,7 @@ struct ModuleCall: Sendable {
     var isWess = false
     /// For records of runs: who asked.
     var caller = ""
+    var observation: RunObservation?
     /// Whose run it is.
     var requester = Requester()
 }
@@ -129,6 +130,7 @@ extension Executor {
         // Its places: one call after the other.
         if let kept { request.module = kept.scope }
         request.caller = call.caller
+        request.observation = call.observation
         request.limits = options.limits
         let result = try await run(&request, for: call.requester, on: loop)
         if call.isWess { wessMetrics?.ran(name, nanoseconds: progress.nanoseconds) }
@@ -170,6 +172,7 @@ extension Executor {
         _ request: inout RunRequest, for requester: Requester, on loop: EventLoop
     ) async throws -> RunResult {
         request.account = requester.account.runs
+        request.trace = requester.trace?.forRun
         guard let tenant = requester.tenant else {
             return await runs.run(request, on: try guestLoop(loop))
         }

@@ -14,6 +14,7 @@ struct ProgramCall: Sendable {
     /// Standard input.
     var input: [UInt8] = []
     var caller = ""
+    var observation: RunObservation?
     /// Whose run it is.
     var requester = Requester()
 }
@@ -50,6 +51,7 @@ extension Executor {
         request.limits = options.limits
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)
         request.caller = call.caller
+        request.observation = call.observation
         let result = try await run(&request, for: call.requester, on: loop)
         return ProgramResult(output: output.take(), run: result)
     }

@@ -42,7 +42,7 @@ struct GuestRun {
             }
         }
         let store = Store(engine: guest.module.engine, limits: limits.storeLimits)
-        let run = ActiveRun(request, store.interruptHandle, store.account)
+        let run = ActiveRun(request, store, on: guests.loop)
         let number = runs.active.insert(run)
         defer { runs.active.remove(number) }
         let fuel = limits.fuel ?? Self.plenty
@@ -51,6 +51,8 @@ struct GuestRun {
         store.limiter = run
         if let interval = request.observation?.profileInterval {
             store.profiler = Profiler(interval: interval)
+        } else if let session = runs.profiling.session(for: request.digest) {
+            run.startProfileAtOnce(session)
         }
         if failure == nil {
             do {
@@ -59,6 +61,7 @@ struct GuestRun {
                 failure = error
             }
         }
+        run.finishProfile()
         run.noteProgress(computingTime: measures.computingTime)
         measures.logBytes = streams.finishLog(run)
         measures.fuel = fuel - min(fuel, store.fuel ?? 0)
@@ -81,6 +84,7 @@ struct GuestRun {
         request.module.add(record)
         request.account?.add(record)
         runs.records.append(record, byteCount: record.byteCount)
+        runs.observer?(record)
         return RunResult(
             outcome: outcome, record: record, refusal: nil, values: values, error: failure,
             findings: findings)

@@ -28,6 +28,15 @@ public struct RunID: Hashable, Sendable {
         self.low = low
     }
 
+    /// Both words: for places that keep no references.
+    public var words: (high: UInt64, low: UInt64) { (high, low) }
+
+    /// Of its words; nil for those of no id, such as zeros.
+    public init?(words: (high: UInt64, low: UInt64)) {
+        guard words.high & 0xf000 == 0x7000, words.low &>> 62 == 0b10 else { return nil }
+        self.init(high: words.high, low: words.low)
+    }
+
     /// From the text with 32 hexadecimal digits and four hyphens; nil for anything else, also for a
     /// UUID of another version.
     public init?(_ text: some StringProtocol) {

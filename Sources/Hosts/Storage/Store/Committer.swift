@@ -119,6 +119,7 @@ struct Committer {
             apply(group)
         }
         storage = group.encoder.takeBytes()
+        if case .success = outcome { count(jobs, group.outcomes) }
         for (job, own) in zip(jobs, group.outcomes) {
             if case .failure(let error) = outcome, case .success = own {
                 job.finish(.failure(error))
@@ -128,11 +129,23 @@ struct Committer {
         }
     }
 
+    private func count(_ jobs: ArraySlice<CommitJob>, _ outcomes: [CommitJob.Outcome]) {
+        var count: UInt64 = 0
+        for (job, outcome) in zip(jobs, outcomes) {
+            if case .transaction = job.work, case .success = outcome { count += 1 }
+        }
+        core.commits.add(count, ordering: .relaxed)
+    }
+
     private mutating func write(_ group: borrowing Group) -> Result<Void, StorageError> {
         guard !group.encoder.bytes.isEmpty else { return .success(()) }
         do throws(LogWriter.Failure) {
             try writer.append(group.encoder.bytes)
+            let start = SystemClock.monotonic.now
             try writer.sync()
+            core.syncTime.add(SystemClock.monotonic.now &- start, ordering: .relaxed)
+            core.syncs.add(1, ordering: .relaxed)
+            core.writtenBytes.add(UInt64(group.encoder.bytes.count), ordering: .relaxed)
             return .success(())
         } catch {
             return .failure(note(error))

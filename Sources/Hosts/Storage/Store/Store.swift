@@ -260,6 +260,25 @@ public final class Store: Sendable {
         }
     }
 
+    /// What a store did since it was opened; for metrics.
+    public struct Activity: Hashable, Sendable {
+        /// Transactions that became durable.
+        public var commits: UInt64
+        /// Waits for the disk, which transactions share, and how long they took.
+        public var syncs: UInt64
+        public var syncNanoseconds: UInt64
+        /// Bytes that were written to the log for them.
+        public var writtenBytes: UInt64
+    }
+
+    public var activity: Activity {
+        Activity(
+            commits: core.commits.load(ordering: .relaxed),
+            syncs: core.syncs.load(ordering: .relaxed),
+            syncNanoseconds: core.syncTime.load(ordering: .relaxed),
+            writtenBytes: core.writtenBytes.load(ordering: .relaxed))
+    }
+
     /// Copies what is not old to the end of the log, and removes all earlier files. Reads and
     /// writes go on meanwhile. Blocks the thread.
     ///
