@@ -1,6 +1,5 @@
 import Glibc
 import Testing
-import WasmWASI
 import WasmdDocuments
 
 @testable import wasmd
@@ -47,10 +46,10 @@ import WasmdDocuments
     @Test func whatTheFileSays() {
         let (read, problems) = WessFile.read(Array(Self.original.utf8))
         #expect(problems.isEmpty)
-        #expect(read.address == .ipv4([0, 0, 0, 0], port: 80))
+        #expect(read.address.map { "\($0)" } == "0.0.0.0:80")
         var settings = DaemonSettings()
         read.apply(to: &settings)
-        #expect(settings.wess.listen == [.ipv4([0, 0, 0, 0], port: 80)])
+        #expect(settings.wess.listen.map { "\($0)" } == ["0.0.0.0:80"])
         // Sizes raise limits, and never lower them.
         #expect(settings.common.limits.writes == 5000)
         #expect(settings.common.limits.waiting == DaemonSettings().common.limits.waiting)
@@ -58,13 +57,14 @@ import WasmdDocuments
 
     @Test func otherFiles() {
         for (text, address) in [
-            ("", nil), ("[server]\nport = 7770\n", .ipv4([0, 0, 0, 0], port: 7770)),
-            ("[server]\naddress = \"::1\"\n", SocketAddress(Array("[::1]:80".utf8))),
-            ("[server]\naddress = \"localhost\"\nport = 1\n", .ipv4([127, 0, 0, 1], port: 1)),
-            ("other = 1\n[server]\nport = 1\nmore = 2\n", .ipv4([0, 0, 0, 0], port: 1)),
-        ] as [(String, SocketAddress?)] {
+            ("", nil), ("[server]\nport = 7770\n", "0.0.0.0:7770"),
+            ("[server]\naddress = \"::1\"\n", "[::1]:80"),
+            ("[server]\naddress = \"localhost\"\nport = 1\n", "127.0.0.1:1"),
+            ("other = 1\n[server]\nport = 1\nmore = 2\n", "0.0.0.0:1"),
+        ] as [(String, String?)] {
             let (read, problems) = WessFile.read(Array(text.utf8))
-            #expect(problems.isEmpty && read.address == address, "\(text)")
+            #expect(problems.isEmpty, "\(text)")
+            #expect(read.address.map { "\($0)" } == address, "\(text)")
         }
         for text in [
             "[server]\nport = 70000\n", "[server]\nport = \"80\"\n", "[server", "server = 1\n",
