@@ -42,13 +42,17 @@ struct ExecutorHouse {
             if folder == nil { removeFolder(path) }
         }
         let executor = Executor(store, options)
+        var settings = HTTPClientOptions()
+        settings.redirectLimit = 0
         let listener = SurfaceListener(surfaces(executor), rules: rules)
         let server = HTTPServer { try await listener.answer($0, $1) }
+        let clientOptions = settings
         try EventLoop().run { loop in
             let address = try await server.listen(.ipv4([127, 0, 0, 1], port: 0), on: [loop])
             try await body(
                 ExecutorHouse(
-                    executor: executor, client: HTTPClient(on: loop), port: address?.port ?? 0))
+                    executor: executor, client: HTTPClient(clientOptions, on: loop),
+                    port: address?.port ?? 0))
         }
     }
 
