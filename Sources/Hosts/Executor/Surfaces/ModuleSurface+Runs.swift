@@ -91,7 +91,8 @@ extension ModuleSurface {
         of form: RunFindings.Form?, _ run: RunResult, _ loop: EventLoop
     ) async throws -> String? {
         guard let form, let findings = run.findings else { return nil }
-        return try await findings.text(form, module: run.record?.moduleName ?? "", on: loop)
+        let name = run.record?.moduleName ?? ""
+        return try await findings.text(form, module: name, on: loop)
     }
 
     /// What a program answers if its profile is wanted: JSON in place of its output.
