@@ -5,6 +5,7 @@ import WasmdExecutor
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 
 /// `wasmd serve` without a path: a server that stores modules and runs them.
@@ -50,10 +51,10 @@ struct DaemonCommand {
         }
     }
 
-    private enum Surface: Sendable { case executor, wess }
+    private enum Personality: Sendable { case executor, wess }
 
     private struct Bound: Sendable {
-        let surface: Surface
+        let surface: Personality
         let wanted: SocketAddress
         let sockets: ListeningSockets
     }
@@ -62,7 +63,7 @@ struct DaemonCommand {
         _ = CurrentProcess.raiseDescriptorLimit()
         let count = options.loopCount ?? availableProcessors()
         let wanted =
-            options.executor.map { (Surface.executor, $0) } + options.wess.map { (.wess, $0) }
+            options.executor.map { (Personality.executor, $0) } + options.wess.map { (.wess, $0) }
         return try wanted.map { surface, address in
             do throws(SystemError) {
                 return Bound(
@@ -138,40 +139,14 @@ struct DaemonCommand {
     }
 
     private func handler(
-        _ surface: Surface, _ executor: Executor, _ log: WessLog?
+        _ surface: Personality, _ executor: Executor, _ log: WessLog?
     ) -> HTTPServer.Handler {
-        let guarded = PageGuard()
+        let surfaces: [any Surface]
         switch surface {
-        case .wess:
-            let wess = WessSurface(executor, observer: log)
-            return { try await guarded.answer($0, $1) { try await wess.answer($0, $1) } }
-        case .executor:
-            let modules = ModuleSurface(executor)
-            let query = QuerySurface(executor)
-            return { request, response in
-                try await guarded.answer(request, response) { request, response in
-                    if query.owns(request) { return try await query.answer(request, response) }
-                    try await modules.answer(request, response)
-                }
-            }
+        case .wess: surfaces = [WessSurface(executor, observer: log)]
+        case .executor: surfaces = [QuerySurface(executor), ModuleSurface(executor)]
         }
-    }
-}
-
-/// Keeps pages in somebody's browser away from a server without tokens: see `SameOriginRules`.
-private struct PageGuard: Sendable {
-    private let rules = SameOriginRules(machine: CurrentProcess.hostName)
-
-    func answer(
-        _ request: ServerRequest, _ response: ServerResponse, _ next: HTTPServer.Handler
-    ) async throws {
-        switch rules.judge(request.head) {
-        case .allowed: try await next(request, response)
-        case .misdirected:
-            try await response.respond(.misdirectedRequest, "This server has another name.\n")
-        case .forbidden:
-            try await response.respond(
-                .forbidden, "Pages of other origins may not change anything here.\n")
-        }
+        let listener = SurfaceListener(surfaces)
+        return { try await listener.answer($0, $1) }
     }
 }

@@ -4,6 +4,7 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 /// The executor's own surface: modules under `/wasm`, jobs under `/jobs`.
 ///
@@ -17,12 +18,14 @@ import WasmdHTTPServer
 /// | `GET /jobs/{id}` | 200 with the state of a write |
 ///
 /// Errors are `{"error": {"code": 404, "message": "…", "limit": "…"}}`.
-public final class ModuleSurface: Sendable {
+public final class ModuleSurface: Surface {
+    public let name: StaticString = "executor"
+
     let executor: Executor
     let jobs = WriteJobs()
 
-    private enum Route: Sendable { case list, module, job }
-    private let router: Router<Route>
+    enum Route: Sendable { case list, module, job }
+    let router: Router<Route>
 
     public init(_ executor: Executor) {
         self.executor = executor
@@ -34,15 +37,21 @@ public final class ModuleSurface: Sendable {
         self.router = router
     }
 
-    /// Whether a path belongs to this surface.
-    public func owns(_ path: Path) -> Bool {
-        if case .found = router.match(.get, path) { true } else { false }
+    public func purpose(of head: RequestHead) -> Purpose? {
+        locate(head.target.path).map { Purposes.of($0.route, head.method) }
     }
 
-    /// A handler of `HTTPServer`.
-    public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    public func refuse(
+        _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
+    ) async throws {
+        try await Failure(refusal).send(response, loop)
+    }
+
+    public func answer(
+        _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
+    ) async throws {
         do {
-            try await serve(request, response)
+            try await serve(request, response, requester)
         } catch let error as HTTPServerError {
             throw error
         } catch LoopError.cancelled {
@@ -52,11 +61,12 @@ public final class ModuleSurface: Sendable {
         }
     }
 
-    private func serve(_ request: ServerRequest, _ response: ServerResponse) async throws {
-        guard let path = try? Path(request.target.path),
-            case .found(let route, let parameters) = router.match(request.method, path)
-        else { throw Failure(.notFound, "there is nothing at this path") }
-        let text = parameters["id"] ?? []
+    private func serve(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
+        guard let (route, text) = locate(request.target.path) else {
+            throw Failure(.notFound, "there is nothing at this path")
+        }
         switch (route, request.method) {
         case (.list, .post): try await create(request, response)
         case (.list, .get), (.list, .head): try await list(request, response)
@@ -82,7 +92,7 @@ public final class ModuleSurface: Sendable {
         }
     }
 
-    private func id(_ text: [UInt8]) throws -> ModuleID {
+    private func id(_ text: some Sequence<UInt8>) throws -> ModuleID {
         do throws(ModuleID.Fault) {
             return try ModuleID(text)
         } catch {
@@ -151,7 +161,7 @@ public final class ModuleSurface: Sendable {
     private func list(_ request: ServerRequest, _ response: ServerResponse) async throws {
         let query = try Query(request)
         let limit = try query.number("limit", in: 1...1000) ?? 100
-        let after = try query.text("after").map { try id(Array($0.utf8)) }
+        let after = try query.text("after").map { try id($0.utf8) }
         let (records, hasMore) = try await executor.page(
             after: after, limit: limit, on: request.loop)
         let last = hasMore ? records.last.map { $0.id.description } : nil

@@ -2,6 +2,7 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 /// The surface of the first executor: modules are named in the query.
 ///
@@ -12,24 +13,46 @@ import WasmdHTTPServer
 /// | `GET /` | 200 with all ids |
 /// | `GET /wasm/?id=` | 200 with the module and its metadata |
 /// | `GET /run/?id=` | 200 with the results of its function |
-public final class QuerySurface: Sendable {
+public final class QuerySurface: Surface {
+    public let name: StaticString = "query"
     private let executor: Executor
 
     public init(_ executor: Executor) { self.executor = executor }
 
-    /// Whether a request belongs to this surface: `/`, `/run/`, and `/wasm/` with `id=`.
-    public func owns(_ request: ServerRequest) -> Bool {
-        let path = request.target.path
-        if path.elementsEqual("/".utf8) || path.elementsEqual("/run/".utf8)
-            || path.elementsEqual("/run".utf8)
-        {
-            return true
+    /// What requests are for.
+    private enum Purposes {
+        static let read = Purpose("query", "/", needs: .read)
+        static let write = Purpose("query", "/", needs: .write)
+        static let run = Purpose("query", "/run/", needs: .run)
+        static let show = Purpose("query", "/wasm/", needs: .read)
+        static let options = Purpose("query", "(options)", needs: nil)
+    }
+
+    /// Paths of this surface: `/`, `/run/`, and `/wasm/` with `id=`.
+    public func purpose(of head: RequestHead) -> Purpose? {
+        let path = head.target.path
+        let purpose: Purpose
+        if path.elementsEqual("/".utf8) {
+            purpose = head.method.isSafe ? Purposes.read : Purposes.write
+        } else if path.elementsEqual("/run/".utf8) || path.elementsEqual("/run".utf8) {
+            purpose = Purposes.run
+        } else {
+            guard path.elementsEqual("/wasm/".utf8) || path.elementsEqual("/wasm".utf8),
+                let query = head.target.query,
+                let pairs = try? URLEncodedForm.pairs(Array(query)),
+                pairs.contains(where: { $0.name.elementsEqual("id".utf8) })
+            else { return nil }
+            purpose = Purposes.show
         }
-        guard path.elementsEqual("/wasm/".utf8) || path.elementsEqual("/wasm".utf8) else {
-            return false
-        }
-        let pairs = try? URLEncodedForm.pairs(Array(request.target.query ?? []))
-        return pairs?.contains { $0.name.elementsEqual("id".utf8) } == true
+        return head.method == .options ? Purposes.options : purpose
+    }
+
+    public func refuse(
+        _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
+    ) async throws {
+        let text = refusal.status == .notFound ? "Page not found" : refusal.message
+        try await refusal.respond(
+            response, Array(text.utf8), type: "text/plain; charset=utf-8")
     }
 
     /// What is wrong with a request: a code and a text.
@@ -38,8 +61,9 @@ public final class QuerySurface: Sendable {
         let text: String
     }
 
-    /// A handler of `HTTPServer`.
-    public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    public func answer(
+        _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
+    ) async throws {
         do {
             let answer = try await self.answer(request)
             try await response.respond(json: answer, on: request.loop)

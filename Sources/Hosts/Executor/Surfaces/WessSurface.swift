@@ -4,6 +4,7 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 
 /// The surface of *wess* 1.4.3: its routes, codes, words and misspellings, so that its clients work
@@ -18,7 +19,8 @@ import WasmdStorage
 /// | `POST /:id` | 200 with the results of the function |
 ///
 /// Writes are durable when they are answered.
-public final class WessSurface: Sendable {
+public final class WessSurface: Surface {
+    public let name: StaticString = "wess"
     private let executor: Executor
     private let observer: (any WessObserver)?
 
@@ -38,8 +40,45 @@ public final class WessSurface: Sendable {
         }
     }
 
-    /// A handler of `HTTPServer`.
-    public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    /// What requests are for.
+    private enum Purposes {
+        static let create = Purpose("wess", "/", needs: .write)
+        static let count = Purpose("wess", "/", needs: .read)
+        static let run = Purpose("wess", "/:id", needs: .run)
+        static let show = Purpose("wess", "/:id", needs: .read)
+        static let change = Purpose("wess", "/:id", needs: .write)
+        static let other = Purpose("wess", "(other)", needs: nil)
+    }
+
+    /// This surface owns all paths.
+    public func purpose(of head: RequestHead) -> Purpose? {
+        let path = head.target.path
+        if path.elementsEqual("/".utf8) {
+            switch head.method {
+            case .post: return Purposes.create
+            case .get, .head: return Purposes.count
+            default: return Purposes.other
+            }
+        }
+        switch head.method {
+        case .post: return Purposes.run
+        case .get: return Purposes.show
+        case .put, .delete: return Purposes.change
+        default: return Purposes.other
+        }
+    }
+
+    public func refuse(
+        _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
+    ) async throws {
+        let body = Document.object([.init("message", .string(refusal.message))])
+        try await refusal.respond(
+            response, await JSONAnswer.bytes(body, on: loop), type: "application/json")
+    }
+
+    public func answer(
+        _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
+    ) async throws {
         let answer: Answer
         do {
             answer = try await self.answer(request)
