@@ -54,6 +54,9 @@ public final class Executor: Sendable {
     /// Forgets compiled modules that were not used for long; to be called about every minute.
     public func trim() { cache.trim() }
 
+    /// Removes blobs that no module needs any more; to be called about every minute.
+    public func collectUnused(on loop: EventLoop) async { await modules.collectUnused(on: loop) }
+
     /// Writes that wait or are carried out.
     public var writeCount: Int { writes.load(ordering: .relaxed) }
 
@@ -72,16 +75,41 @@ public final class Executor: Sendable {
         return entry.record
     }
 
-    /// The bytes of a module.
+    /// The bytes of a module: those that the record is about.
+    ///
+    /// - Throws: `.changed` if there are others now.
     public func bytes(_ record: ModuleRecord, on loop: EventLoop) async throws -> [UInt8] {
         let modules = modules
         return try await loop.blocking { try modules.bytesBlocking(record) }
     }
 
-    /// Records in the order of their ids, and whether there are more.
-    public func page(
-        after: ModuleID?, limit: Int, on loop: EventLoop
-    ) async throws -> (records: [ModuleRecord], hasMore: Bool) {
+    /// A record with the module's bytes.
+    func contents(
+        _ id: ModuleID, on loop: EventLoop
+    ) async throws -> (record: ModuleRecord, bytes: [UInt8]) {
+        try await unchanged(try await record(id, on: loop), on: loop) { record in
+            (record, try await self.bytes(record, on: loop))
+        }
+    }
+
+    /// Calls `body` with a record; if the module was changed meanwhile, with the new one.
+    func unchanged<Result>(
+        _ first: ModuleRecord, on loop: EventLoop,
+        _ body: (ModuleRecord) async throws -> Result
+    ) async throws -> Result {
+        var record = first
+        for _ in 0..<16 {
+            do {
+                return try await body(record)
+            } catch ExecutorError.changed {
+                record = try await self.record(first.id, on: loop)
+            }
+        }
+        throw ExecutorError.changed
+    }
+
+    /// Records in the order of their ids.
+    func page(after: ModuleID?, limit: Int, on loop: EventLoop) async throws -> ModuleStore.Page {
         try await modules.page(after: after, limit: limit, on: loop)
     }
 
@@ -99,6 +127,8 @@ public final class Executor: Sendable {
             throw ExecutorError.tooLarge(limit: options.moduleLimit)
         } catch let error as ModuleCacheError {
             throw ExecutorError.invalidModule("\(error)")
+        } catch LoopError.tooManyCalls {
+            throw ExecutorError.busy("too many modules wait to be checked")
         }
     }
 
@@ -115,14 +145,29 @@ public final class Executor: Sendable {
             isBlob: bytes.count > ModuleStore.smallSize, summary: ModuleSummary(module.module),
             created: Self.now())
         apply(draft, to: &record)
-        try await writing {
-            try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+        do {
+            try await writing {
+                try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+            }
+        } catch {
+            await modules.collectUnused(on: loop)
+            throw error
         }
         return id
     }
 
     /// Changes a module or parts of its record; returns when that is durable.
     public func change(_ id: ModuleID, _ draft: Draft, on loop: EventLoop) async throws {
+        do {
+            try await replace(id, draft, on: loop)
+        } catch {
+            await modules.collectUnused(on: loop)
+            throw error
+        }
+        await modules.collectUnused(on: loop)
+    }
+
+    private func replace(_ id: ModuleID, _ draft: Draft, on loop: EventLoop) async throws {
         let module: CachedModule? =
             if let bytes = draft.bytes { try await compile(bytes, on: loop) } else { nil }
         try await writing {
@@ -160,6 +205,7 @@ public final class Executor: Sendable {
                 throw ExecutorError.notFound
             }
         }
+        await modules.collectUnused(on: loop)
     }
 
     private func apply(_ draft: Draft, to record: inout ModuleRecord) {
@@ -191,6 +237,8 @@ public final class Executor: Sendable {
     // MARK: Running
 
     /// A module that is stored, compiled.
+    ///
+    /// - Throws: `.changed` if it is not that of the record any more.
     func module(_ record: ModuleRecord, on loop: EventLoop) async throws -> CachedModule {
         if let known = cache.knownModule(record.digest) { return known }
         let modules = modules
@@ -200,6 +248,18 @@ public final class Executor: Sendable {
             }
         } catch let error as ModuleError {
             throw ExecutorError.damaged("the stored module is not valid any more: \(error)")
+        } catch LoopError.tooManyCalls {
+            throw ExecutorError.busy("too many modules wait to be read")
+        }
+    }
+
+    /// The same, with the record that it belongs to: another one if the module was changed.
+    func loaded(
+        _ record: ModuleRecord, on loop: EventLoop
+    ) async throws -> (record: ModuleRecord, module: CachedModule) {
+        if let known = cache.knownModule(record.digest) { return (record, known) }
+        return try await unchanged(record, on: loop) { record in
+            (record, try await self.module(record, on: loop))
         }
     }
 

@@ -46,37 +46,83 @@ public final class ModuleStore: Sendable {
         (try? BSON.read(bytes)).flatMap { ModuleRecord(id, $0) }
     }
 
-    /// The bytes of a module, on a thread that may wait for the disk.
+    /// The bytes of a module, on a thread that may wait for the disk. Always those of the record.
+    ///
+    /// - Throws: `.changed` if the module was changed or removed since the record was read.
     func bytesBlocking(_ record: ModuleRecord) throws -> [UInt8] {
-        if record.isBlob { return try store.blobs.get(record.digest) }
-        guard let stored = try store.getBlocking(Self.bytesKey(record.id)) else {
-            throw ExecutorError.notFound
+        if record.isBlob {
+            do {
+                return try store.blobs.get(record.digest)
+            } catch StorageError.noBlob where !isCurrent(record) {
+                throw ExecutorError.changed
+            }
         }
+        guard let stored = try store.getBlocking(Self.bytesKey(record.id)),
+            SHA256.hash(stored.value) == record.digest
+        else { throw ExecutorError.changed }
         return stored.value
     }
 
-    /// The number of modules. Linear in it.
+    /// Whether a record is still what is stored.
+    private func isCurrent(_ record: ModuleRecord) -> Bool {
+        guard let stored = try? store.getBlocking(Self.recordKey(record.id)) else { return false }
+        return Self.record(record.id, stored.value)?.digest == record.digest
+    }
+
+    /// The number of modules.
     func count() -> Int { store.snapshot().count(prefix: Self.recordPrefix) }
 
     /// Records in the order of their ids.
+    struct Page: Sendable {
+        var records: [ModuleRecord] = []
+        /// Modules whose records are damaged.
+        var damaged: [ModuleID] = []
+        /// The last id of the page, if there are more.
+        var next: ModuleID?
+    }
+
+    private static func id(_ key: Snapshot.Key) -> ModuleID {
+        ModuleID(bytes: key.key.dropFirst(recordPrefix.count))
+    }
+
+    /// A page of records; one that is damaged does not hide the others.
     ///
     /// - Parameter after: the last id of the page before.
-    /// - Returns: the page, and whether there is more.
-    func page(
-        after: ModuleID?, limit: Int, on loop: EventLoop
-    ) async throws -> (records: [ModuleRecord], hasMore: Bool) {
+    func page(after: ModuleID?, limit: Int, on loop: EventLoop) async throws -> Page {
         let snapshot = store.snapshot()
         let keys = snapshot.keys(
             prefix: Self.recordPrefix, after: after.map(Self.recordKey), limit: limit + 1)
-        var records: [ModuleRecord] = []
+        var page = Page()
         for key in keys.prefix(limit) {
-            guard let stored = try await snapshot.get(key.key, on: loop),
-                let record = Self.record(
-                    ModuleID(bytes: key.key.dropFirst(Self.recordPrefix.count)), stored.value)
-            else { continue }
-            records.append(record)
+            let id = Self.id(key)
+            if let record = try await Self.record(id, key, snapshot, loop) {
+                page.records.append(record)
+            } else {
+                page.damaged.append(id)
+            }
+            await loop.yieldIfSpent()
         }
-        return (records, keys.count > limit)
+        if keys.count > limit { page.next = keys.prefix(limit).last.map(Self.id) }
+        return page
+    }
+
+    /// A record of a snapshot; nil if it is damaged.
+    private static func record(
+        _ id: ModuleID, _ key: Snapshot.Key, _ snapshot: Snapshot, _ loop: EventLoop
+    ) async throws -> ModuleRecord? {
+        do {
+            return try await snapshot.get(key.key, on: loop).flatMap { record(id, $0.value) }
+        } catch {
+            guard case StorageError.damaged = error else { throw error }
+            return nil
+        }
+    }
+
+    /// Ids in their order: reads no record.
+    func ids(after: ModuleID?, limit: Int) -> [ModuleID] {
+        store.snapshot().keys(
+            prefix: Self.recordPrefix, after: after.map(Self.recordKey), limit: limit
+        ).map(Self.id)
     }
 
     // MARK: Writing
@@ -90,6 +136,11 @@ public final class ModuleStore: Sendable {
     func put(
         _ record: ModuleRecord, bytes: [UInt8]?, replacing version: UInt64?, on loop: EventLoop
     ) async throws {
+        let encoded = try BSON.write(record.document)
+        guard encoded.count <= WasmdStorage.Store.maximumValue else {
+            throw ExecutorError.recordTooLarge(
+                bytes: encoded.count, limit: WasmdStorage.Store.maximumValue)
+        }
         var transaction = Transaction()
         var pin: BlobPin?
         if let bytes {
@@ -102,11 +153,20 @@ public final class ModuleStore: Sendable {
             }
         }
         transaction.put(
-            Self.recordKey(record.id), try BSON.write(record.document),
+            Self.recordKey(record.id), encoded,
             blobs: record.isBlob ? [record.digest] : [],
             if: version.map { .version($0) } ?? .absent)
         _ = try await store.commit(transaction)
         withExtendedLifetime(pin) {}
+    }
+
+    /// Removes blobs that no module needs any more: those of modules that were changed or deleted,
+    /// and of writes that failed.
+    func collectUnused(on loop: EventLoop) async {
+        let blobs = store.blobs
+        guard blobs.hasUnused else { return }
+        // What fails now is tried again the next time.
+        _ = try? await loop.blocking { blobs.collectUnused() }
     }
 
     /// Removes a module; returns when that is durable.

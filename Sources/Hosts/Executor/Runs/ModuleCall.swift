@@ -77,7 +77,7 @@ extension Executor {
     func call(
         _ record: ModuleRecord, _ call: ModuleCall, on loop: EventLoop
     ) async throws -> CallResult {
-        let module = try await module(record, on: loop)
+        let (record, module) = try await loaded(record, on: loop)
         let name = try Self.function(call.function, record, in: module.module)
         let function = Name(name)
         guard let export = module.module.export(function),

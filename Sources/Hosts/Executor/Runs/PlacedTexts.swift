@@ -78,6 +78,7 @@ final class PlacedTexts {
     /// The results as documents.
     private func read(_ values: [Value], _ calls: RunCalls) throws -> [Document] {
         var rest = values[...]
+        var total = 0
         func number() throws -> UInt32 {
             guard case .i32(let value)? = rest.popFirst() else {
                 throw Fault("a text was to be returned, and a number is missing")
@@ -100,7 +101,11 @@ final class PlacedTexts {
             } else {
                 length = try number()
             }
-            guard length <= Self.limit else { throw Fault("a text has \(length) bytes") }
+            total += Int(length)
+            guard total <= Self.limit else {
+                throw Fault(
+                    "the texts that were returned have more than \(Self.limit) bytes, the limit")
+            }
             let bytes = try memory.loadArray(
                 of: UInt8.self, at: UInt64(address), count: Int(length))
             if type == .bytes { return ByteText.document(bytes) }
@@ -111,6 +116,6 @@ final class PlacedTexts {
         }
     }
 
-    /// Bytes of a result.
-    private static let limit: UInt32 = 64 << 20
+    /// Bytes of all results together: several may be the same part of the memory.
+    private static let limit = 64 << 20
 }

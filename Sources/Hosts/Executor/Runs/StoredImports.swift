@@ -55,7 +55,7 @@ extension Executor {
             guard let entry = try await modules.entry(id, on: loop) else {
                 throw ExecutorError.importMissing("the imported module \(id) is not stored")
             }
-            let imported = try await self.module(entry.record, on: loop).module
+            let imported = try await loaded(entry.record, on: loop).module.module
             links.path.append(id)
             try await link(imported, &links, on: loop)
             links.path.removeLast()

@@ -12,9 +12,9 @@ extension ModuleSurface {
     func run(
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
     ) async throws {
-        let record = try await executor.record(id, on: request.loop)
+        let stored = try await executor.record(id, on: request.loop)
         let query = try Query(request)
-        let module = try await executor.module(record, on: request.loop)
+        let (record, module) = try await executor.loaded(stored, on: request.loop)
         let function = try Executor.function(
             try query.text("function"), record, in: module.module)
         if function == "_start" {

@@ -162,20 +162,22 @@ public final class ModuleSurface: Surface {
         let query = try Query(request)
         let limit = try query.number("limit", in: 1...1000) ?? 100
         let after = try query.text("after").map { try id($0.utf8) }
-        let (records, hasMore) = try await executor.page(
-            after: after, limit: limit, on: request.loop)
-        let last = hasMore ? records.last.map { $0.id.description } : nil
-        try await response.respond(
-            json: .object([
-                .init("items", .array(records.map { $0.json() })),
-                .init("next", last.map { .string($0) } ?? .null),
-            ]), on: request.loop)
+        let page = try await executor.page(after: after, limit: limit, on: request.loop)
+        var members: [Document.Member] = [
+            .init("items", .array(page.records.map { $0.json() })),
+            .init("next", page.next.map { .string($0.description) } ?? .null),
+        ]
+        if !page.damaged.isEmpty {
+            members.append(
+                .init("damaged", .array(page.damaged.map { .string($0.description) })))
+        }
+        try await response.respond(json: .object(members), on: request.loop)
     }
 
     private func show(
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
     ) async throws {
-        let record = try await executor.record(id, on: request.loop)
+        var record = try await executor.record(id, on: request.loop)
         let wantsBinary =
             request.fields.acceptance(of: "application/wasm")
             > request.fields.acceptance(of: "application/json")
@@ -183,7 +185,8 @@ public final class ModuleSurface: Surface {
         let query = try Query(request)
         var wasm: Document?
         if try query.text("wasm") != "false" {
-            let bytes = try await executor.bytes(record, on: request.loop)
+            let bytes: [UInt8]
+            (record, bytes) = try await executor.contents(id, on: request.loop)
             wasm =
                 try query.text("encoding") == "base64"
                 ? .string(String(decoding: Base64.encode(bytes), as: UTF8.self)) : .bytes(bytes)

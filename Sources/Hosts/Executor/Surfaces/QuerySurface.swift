@@ -75,7 +75,11 @@ public final class QuerySurface: Surface {
             try await response.respond(.badRequest, "Invalid Wasm")
         } catch let failure as Failure {
             try await response.respond(failure.status, failure.message)
-        } catch let error as ExecutorError {
+        } catch let error as HTTPServerError {
+            throw error
+        } catch LoopError.cancelled {
+            throw LoopError.cancelled
+        } catch {
             let failure = Failure(error)
             try await response.respond(failure.status, failure.message)
         }
@@ -100,8 +104,7 @@ public final class QuerySurface: Surface {
         case .get where isRoot: return try await list(request.loop)
         case .get where isRun: return try await run(try id(request), request)
         case .get:
-            let record = try await executor.record(try id(request), on: request.loop)
-            let bytes = try await executor.bytes(record, on: request.loop)
+            let (record, bytes) = try await executor.contents(try id(request), on: request.loop)
             return record.json(wasm: .bytes(bytes))
         default: throw Fault(status: .notFound, text: "Page not found")
         }
@@ -132,12 +135,13 @@ public final class QuerySurface: Surface {
     private func list(_ loop: EventLoop) async throws -> Document {
         var ids: [Document] = []
         var after: ModuleID?
-        repeat {
-            let (records, hasMore) = try await executor.page(after: after, limit: 1000, on: loop)
-            ids += records.map { .string($0.id.description) }
-            after = hasMore ? records.last?.id : nil
-        } while after != nil
-        return .array(ids)
+        while true {
+            let page = executor.modules.ids(after: after, limit: 1000)
+            ids += page.map { .string($0.description) }
+            guard page.count == 1000, let last = page.last else { return .array(ids) }
+            after = last
+            await loop.yieldToOthers()
+        }
     }
 
     private func run(_ id: ModuleID, _ request: ServerRequest) async throws -> Document {

@@ -97,7 +97,10 @@ public final class WessSurface: Surface {
     }
 
     private func answer(_ request: ServerRequest) async throws -> Answer {
-        guard let path = try? Path(request.target.path), path.segments.count <= 1 else {
+        // Only "/" itself is the root: its rights are not those of "/." or "//".
+        guard let path = try? Path(request.target.path), path.segments.count <= 1,
+            path.segments.isEmpty == request.target.path.elementsEqual("/".utf8)
+        else {
             return Answer(.notFound, "Not Found")
         }
         let id = path.segments.first
@@ -206,13 +209,14 @@ public final class WessSurface: Surface {
         } catch {
             return Answer(.badRequest, .string("Invalid ID: \(error)"))
         }
-        let record: ModuleRecord
+        var record: ModuleRecord
         do {
             record = try await executor.record(id, on: request.loop)
         } catch ExecutorError.notFound {
             return Answer(.notFound, "Error: Not found")
         }
-        let bytes = try await executor.bytes(record, on: request.loop)
+        let bytes: [UInt8]
+        (record, bytes) = try await executor.contents(id, on: request.loop)
         return Answer(
             .accepted,
             .object([
@@ -300,6 +304,8 @@ public final class WessSurface: Surface {
         switch error {
         case ExecutorError.notFound: unknown
         case ExecutorError.busy(let text): Answer(.serviceUnavailable, .string(text))
+        case ExecutorError.changed: Answer(.serviceUnavailable, .string("\(error)"))
+        case ExecutorError.recordTooLarge: Answer(.contentTooLarge, .string("\(error)"))
         case ExecutorError.storage(let error):
             Answer(error.isFull ? .insufficientStorage : .serviceUnavailable, .string("\(error)"))
         case ExecutorError.tooLarge: Answer(.contentTooLarge, .string("\(error)"))

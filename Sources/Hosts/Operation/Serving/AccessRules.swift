@@ -57,7 +57,9 @@ public final class AccessRules: Sendable {
         if account.token == nil, purpose.scope != nil || isOpen {
             // Where a token is missing that is the answer, whatever the page.
             if purpose.scope == nil || account !== Account.nobody {
-                switch sameOrigin.judge(head) {
+                // Some surfaces run what is stored by GET.
+                let acts = purpose.scope.map { !Scopes.read.isSuperset(of: $0) } ?? false
+                switch sameOrigin.judge(head, acts: acts) {
                 case .allowed: break
                 case .misdirected: throw .misdirected
                 case .forbidden: throw .foreignPage

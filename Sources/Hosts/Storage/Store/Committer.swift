@@ -16,17 +16,23 @@ struct Committer {
     private var touched: [[UInt8]: UInt64?] = [:]
     /// Jobs of the last group.
     private var lastCount = 0
-    /// Called after a segment was completed.
-    private let rotated: @Sendable () -> Void
+    /// Why compaction may be worthwhile now.
+    enum Occasion: Sendable { case segmentCompleted, diskFull }
+    private let compacts: @Sendable (Occasion) -> Void
+    private var reserve: SpaceReserve
+    /// When the reserve may be taken again, or compaction be asked for again.
+    private var nextReserve: UInt64 = 0
+    private var nextRequest: UInt64 = 0
 
     init(
         _ core: StoreCore, _ queue: CommitQueue, _ writer: LogWriter,
-        rotated: @escaping @Sendable () -> Void
+        compacts: @escaping @Sendable (Occasion) -> Void
     ) {
         self.core = core
         self.queue = queue
         self.writer = writer
-        self.rotated = rotated
+        self.compacts = compacts
+        reserve = SpaceReserve(core.folder, size: core.options.reserveSize)
     }
 
     private struct Applied {
@@ -50,7 +56,14 @@ struct Committer {
 
     mutating func run() {
         writeMark()
-        while let jobs = queue.take(expected: lastCount * 3 / 4, whenIdle: { writeMark() }) {
+        takeReserve()
+        while let jobs = queue.take(
+            expected: lastCount * 3 / 4,
+            whenIdle: {
+                writeMark()
+                takeReserve()
+            })
+        {
             lastCount = jobs.count
             var start = 0
             while start < jobs.count {
@@ -112,9 +125,20 @@ struct Committer {
             }
         }
         let outcome = write(group)
-        if case .failure = outcome {
+        if case .failure(let error) = outcome {
             writer.lastSequence = before
             core.ledger.release(group.references)
+            if case .full = error {
+                let isFreed = jobs.contains(where: \.freesRoom) && reserve.giveUp()
+                askForRoom()
+                if isFreed {
+                    storage = group.encoder.takeBytes()
+                    // Those that need room are refused; conditions of the others are checked again.
+                    for job in jobs where !job.freesRoom { job.finish(outcome.map { 0 }) }
+                    nextReserve = SystemClock.monotonic.now &+ Self.reserveTime
+                    return commit(jobs.filter(\.freesRoom)[...])
+                }
+            }
         } else {
             apply(group)
         }
@@ -149,6 +173,26 @@ struct Committer {
             core.refuseWrites(.readOnly(.failedSync(error)))
             return .readOnly(.failedSync(error))
         }
+    }
+
+    // MARK: Room
+
+    /// Nanoseconds between attempts to take the reserve again, or to compact for it.
+    private static let reserveTime: UInt64 = 1_000_000_000
+
+    private mutating func takeReserve() {
+        guard !reserve.isHeld, core.writeFailure == nil,
+            SystemClock.monotonic.now >= nextReserve
+        else { return }
+        reserve.take()
+        nextReserve = SystemClock.monotonic.now &+ Self.reserveTime
+    }
+
+    private mutating func askForRoom() {
+        let now = SystemClock.monotonic.now
+        guard now >= nextRequest else { return }
+        nextRequest = now &+ Self.reserveTime
+        compacts(.diskFull)
     }
 
     // MARK: Jobs
@@ -308,7 +352,7 @@ struct Committer {
             state.segments[segment.number] = segment
             state.logBytes += LogFormat.firstFrame
         }
-        rotated()
+        compacts(.segmentCompleted)
         return .success(segment.number)
     }
 
