@@ -10,6 +10,7 @@ import WasmdStorage
 /// |---|---|
 /// | `executor/module/` and the 16 bytes of the id | the record, as BSON |
 /// | `executor/bytes/` and the 16 bytes of the id | the module, if it is small |
+/// | `executor/tenant/`, its name, `/` and the 16 bytes of the id | the size of a tenant's module, as 8 bytes |
 ///
 /// Larger modules are blobs, which the record references. Small ones are written to the log with
 /// their record: one sync for both.
@@ -18,6 +19,11 @@ public final class ModuleStore: Sendable {
     static let smallSize = 32 << 10
     private static let recordPrefix = Array("executor/module/".utf8)
     private static let bytesPrefix = Array("executor/bytes/".utf8)
+
+    /// What the keys of a tenant's modules begin with. Names of tenants hold no slash.
+    private static func ownerPrefix(_ owner: String) -> [UInt8] {
+        Array("executor/tenant/\(owner)/".utf8)
+    }
 
     let store: WasmdStorage.Store
 
@@ -69,8 +75,22 @@ public final class ModuleStore: Sendable {
         return Self.record(record.id, stored.value)?.digest == record.digest
     }
 
-    /// The number of modules.
-    func count() -> Int { store.snapshot().count(prefix: Self.recordPrefix) }
+    /// The number of modules, of a tenant or of all.
+    func count(of owner: String? = nil) -> Int {
+        store.snapshot().count(prefix: owner.map(Self.ownerPrefix) ?? Self.recordPrefix)
+    }
+
+    /// The bytes of all modules of a tenant, on a thread that may wait for the disk. Linear in their
+    /// number.
+    func storedBytesBlocking(of owner: String) throws -> UInt64 {
+        let snapshot = store.snapshot()
+        var total: UInt64 = 0
+        for key in snapshot.keys(prefix: Self.ownerPrefix(owner), after: nil, limit: .max) {
+            guard let stored = try snapshot.getBlocking(key.key) else { continue }
+            total &+= stored.value.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        return total
+    }
 
     /// Records in the order of their ids.
     struct Page: Sendable {
@@ -81,37 +101,44 @@ public final class ModuleStore: Sendable {
         var next: ModuleID?
     }
 
-    private static func id(_ key: Snapshot.Key) -> ModuleID {
-        ModuleID(bytes: key.key.dropFirst(recordPrefix.count))
-    }
-
     /// A page of records; one that is damaged does not hide the others.
     ///
-    /// - Parameter after: the last id of the page before.
-    func page(after: ModuleID?, limit: Int, on loop: EventLoop) async throws -> Page {
+    /// - Parameters:
+    ///   - owner: the tenant whose records count; nil for all.
+    ///   - after: the last id of the page before.
+    func page(
+        of owner: String? = nil, after: ModuleID?, limit: Int, on loop: EventLoop
+    ) async throws -> Page {
         let snapshot = store.snapshot()
+        let prefix = owner.map(Self.ownerPrefix) ?? Self.recordPrefix
         let keys = snapshot.keys(
-            prefix: Self.recordPrefix, after: after.map(Self.recordKey), limit: limit + 1)
+            prefix: prefix, after: after.map { prefix + $0.bytes }, limit: limit + 1)
         var page = Page()
         for key in keys.prefix(limit) {
-            let id = Self.id(key)
-            if let record = try await Self.record(id, key, snapshot, loop) {
+            let id = ModuleID(bytes: key.key.dropFirst(prefix.count))
+            if let record = try await Self.record(id, snapshot, loop) {
                 page.records.append(record)
             } else {
                 page.damaged.append(id)
             }
             await loop.yieldIfSpent()
         }
-        if keys.count > limit { page.next = keys.prefix(limit).last.map(Self.id) }
+        if keys.count > limit {
+            page.next = keys.prefix(limit).last.map {
+                ModuleID(bytes: $0.key.dropFirst(prefix.count))
+            }
+        }
         return page
     }
 
     /// A record of a snapshot; nil if it is damaged.
     private static func record(
-        _ id: ModuleID, _ key: Snapshot.Key, _ snapshot: Snapshot, _ loop: EventLoop
+        _ id: ModuleID, _ snapshot: Snapshot, _ loop: EventLoop
     ) async throws -> ModuleRecord? {
         do {
-            return try await snapshot.get(key.key, on: loop).flatMap { record(id, $0.value) }
+            return try await snapshot.get(recordKey(id), on: loop).flatMap {
+                record(id, $0.value)
+            }
         } catch {
             guard case StorageError.damaged = error else { throw error }
             return nil
@@ -119,10 +146,11 @@ public final class ModuleStore: Sendable {
     }
 
     /// Ids in their order: reads no record.
-    func ids(after: ModuleID?, limit: Int) -> [ModuleID] {
-        store.snapshot().keys(
-            prefix: Self.recordPrefix, after: after.map(Self.recordKey), limit: limit
-        ).map(Self.id)
+    func ids(of owner: String?, after: ModuleID?, limit: Int) -> [ModuleID] {
+        let prefix = owner.map(Self.ownerPrefix) ?? Self.recordPrefix
+        return store.snapshot().keys(
+            prefix: prefix, after: after.map { prefix + $0.bytes }, limit: limit
+        ).map { ModuleID(bytes: $0.key.dropFirst(prefix.count)) }
     }
 
     // MARK: Writing
@@ -152,6 +180,12 @@ public final class ModuleStore: Sendable {
                 transaction.put(Self.bytesKey(record.id), bytes)
             }
         }
+        if let owner = record.owner {
+            let size = UInt64(clamping: record.size)
+            transaction.put(
+                Self.ownerPrefix(owner) + record.id.bytes,
+                (0..<8).map { UInt8(truncatingIfNeeded: size >> ($0 * 8)) })
+        }
         transaction.put(
             Self.recordKey(record.id), encoded,
             blobs: record.isBlob ? [record.digest] : [],
@@ -172,10 +206,13 @@ public final class ModuleStore: Sendable {
     /// Removes a module; returns when that is durable.
     ///
     /// - Throws: `StorageError`; `.conflict` if there is none.
-    func delete(_ id: ModuleID) async throws {
+    ///
+    /// - Parameter owner: the tenant that the record names.
+    func delete(_ id: ModuleID, owner: String?) async throws {
         var transaction = Transaction()
         transaction.delete(Self.recordKey(id), if: .present)
         transaction.delete(Self.bytesKey(id))
+        if let owner { transaction.delete(Self.ownerPrefix(owner) + id.bytes) }
         _ = try await store.commit(transaction)
     }
 }

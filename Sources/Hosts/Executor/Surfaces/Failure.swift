@@ -30,6 +30,14 @@ struct Failure: Error {
         retryAfter = refusal.retryAfter
     }
 
+    /// For surfaces with another form of errors.
+    var refusal: AccessRefusal {
+        var refusal = AccessRefusal(status, message)
+        refusal.limit = limit
+        refusal.retryAfter = retryAfter ?? (status == .serviceUnavailable ? 1 : nil)
+        return refusal
+    }
+
     init(_ error: any Error) {
         switch error {
         case let failure as Failure: self = failure
@@ -76,7 +84,8 @@ struct Failure: Error {
         case .returned, .exited: return
         case .limit(.time, _): failure = Failure(.gatewayTimeout, "the run took too long")
         case .limit(let limit, _) where result.refusal != nil:
-            failure = Failure(.serviceUnavailable, "too many runs: \(limit.name)")
+            let text = result.refusal.map { "\($0)" } ?? limit.name
+            failure = Failure(.serviceUnavailable, "too many runs: \(text)")
         case .limit(let limit, _):
             failure = Failure(.internalServerError, "the run reached its limit of \(limit.name)")
         case .trapped, .threw, .failed: failure = Failure(.internalServerError, "\(outcome)")

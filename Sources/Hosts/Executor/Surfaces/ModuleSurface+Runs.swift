@@ -4,21 +4,24 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 extension ModuleSurface {
     /// Bytes of a body that gives arguments or standard input.
     private static let inputLimit = 16 << 20
 
     func run(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        let stored = try await executor.record(id, on: request.loop)
+        let stored = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let query = try Query(request)
         let (record, module) = try await executor.loaded(stored, on: request.loop)
         let function = try Executor.function(
             try query.text("function"), record, in: module.module)
         if function == "_start" {
-            return try await runProgram(record, query, request, response)
+            return try await runProgram(record, query, request, response, requester)
         }
         let arguments = try await self.arguments(request)
         let result: CallResult
@@ -27,7 +30,7 @@ extension ModuleSurface {
                 record,
                 ModuleCall(
                     function: function, arguments: arguments,
-                    caller: "\(request.method.name) /wasm/\(id)"),
+                    caller: "\(request.method.name) /wasm/\(id)", requester: requester),
                 on: request.loop)
         } catch let fault as ArgumentFault {
             throw Failure(.badRequest, "\(fault)")
@@ -49,7 +52,8 @@ extension ModuleSurface {
 
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
     private func arguments(_ request: ServerRequest) async throws -> CallArguments {
-        let body = try await request.body(limit: Self.inputLimit)
+        let (body, share) = try await executor.uploads.body(of: request, limit: Self.inputLimit)
+        defer { withExtendedLifetime(share) {} }
         if body.isEmpty { return .list([]) }
         let document: Document
         do throws(JSONError) {
@@ -65,11 +69,14 @@ extension ModuleSurface {
 
     private func runProgram(
         _ record: ModuleRecord, _ query: Query, _ request: ServerRequest,
-        _ response: ServerResponse
+        _ response: ServerResponse, _ requester: Requester
     ) async throws {
         var call = ProgramCall()
         call.arguments = query.all("arg")
-        call.input = try await request.body(limit: Self.inputLimit)
+        let (input, share) = try await executor.uploads.body(of: request, limit: Self.inputLimit)
+        defer { withExtendedLifetime(share) {} }
+        call.input = input
+        call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
         let result = try await executor.run(record, call, on: request.loop)
         var code: UInt32 = 0

@@ -68,13 +68,15 @@ public final class ModuleSurface: Surface {
             throw Failure(.notFound, "there is nothing at this path")
         }
         switch (route, request.method) {
-        case (.list, .post): try await create(request, response)
-        case (.list, .get), (.list, .head): try await list(request, response)
-        case (.module, .get), (.module, .head): try await show(id(text), request, response)
-        case (.module, .put): try await change(id(text), request, response)
-        case (.module, .delete): try await delete(id(text), request, response)
-        case (.module, .post): try await run(id(text), request, response)
-        case (.job, .get), (.job, .head): try await job(id(text), request, response)
+        case (.list, .post): try await create(request, response, requester)
+        case (.list, .get), (.list, .head): try await list(request, response, requester)
+        case (.module, .get), (.module, .head):
+            try await show(id(text), request, response, requester)
+        case (.module, .put): try await change(id(text), request, response, requester)
+        case (.module, .delete): try await delete(id(text), request, response, requester)
+        case (.module, .post): try await run(id(text), request, response, requester)
+        case (.job, .get), (.job, .head):
+            try await job(id(text), request, response, requester)
         default:
             let allowed =
                 switch route {
@@ -102,32 +104,38 @@ public final class ModuleSurface: Surface {
 
     // MARK: Writing
 
-    private func create(_ request: ServerRequest, _ response: ServerResponse) async throws {
-        let draft = try await DraftBody.read(request, executor.options.moduleLimit)
+    private func create(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
+        let draft = try await DraftBody.read(
+            request, executor.options.moduleLimit, executor.uploads)
         guard draft.bytes != nil else { throw Failure(.badRequest, "'wasm' is missing") }
-        let id = try await executor.create(draft, on: request.loop)
-        let job = try jobs.begin(.save, id)
+        let id = try await executor.create(draft, for: requester.tenant, on: request.loop)
+        let job = try jobs.begin(.save, id, for: requester.tenant)
         jobs.end(job, .done)
         try await accept(id, job, response, request.loop, location: "/wasm/\(id)")
     }
 
     private func change(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
         // Before the body is read: an unknown id costs no upload.
-        _ = try await executor.record(id, on: request.loop)
-        let draft = try await DraftBody.read(request, executor.options.moduleLimit)
-        try await executor.change(id, draft, on: request.loop)
-        let job = try jobs.begin(.modify, id)
+        _ = try await executor.record(id, for: requester.tenant, on: request.loop)
+        let draft = try await DraftBody.read(
+            request, executor.options.moduleLimit, executor.uploads)
+        try await executor.change(id, draft, for: requester.tenant, on: request.loop)
+        let job = try jobs.begin(.modify, id, for: requester.tenant)
         jobs.end(job, .done)
         try await accept(id, job, response, request.loop)
     }
 
     private func delete(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        try await executor.delete(id, on: request.loop)
-        let job = try jobs.begin(.delete, id)
+        try await executor.delete(id, for: requester.tenant, on: request.loop)
+        let job = try jobs.begin(.delete, id, for: requester.tenant)
         jobs.end(job, .done)
         try await accept(id, job, response, request.loop)
     }
@@ -145,9 +153,11 @@ public final class ModuleSurface: Surface {
     }
 
     private func job(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        guard let job = jobs[id] else { throw Failure(.notFound, "there is no job with this id") }
+        guard let job = jobs[id], requester.tenant == nil || job.owner == requester.tenant?.name
+        else { throw Failure(.notFound, "there is no job with this id") }
         var members: [Document.Member] = [
             .init("id", .string(id.description)), .init("wasm", .string(job.module.description)),
             .init("job_type", .string(job.kind.rawValue)), .init("state", .string(job.state.name)),
@@ -158,11 +168,14 @@ public final class ModuleSurface: Surface {
 
     // MARK: Reading
 
-    private func list(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    private func list(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
         let query = try Query(request)
         let limit = try query.number("limit", in: 1...1000) ?? 100
         let after = try query.text("after").map { try id($0.utf8) }
-        let page = try await executor.page(after: after, limit: limit, on: request.loop)
+        let page = try await executor.page(
+            for: requester.tenant, after: after, limit: limit, on: request.loop)
         var members: [Document.Member] = [
             .init("items", .array(page.records.map { $0.json() })),
             .init("next", page.next.map { .string($0.description) } ?? .null),
@@ -175,9 +188,11 @@ public final class ModuleSurface: Surface {
     }
 
     private func show(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        var record = try await executor.record(id, on: request.loop)
+        var record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let wantsBinary =
             request.fields.acceptance(of: "application/wasm")
             > request.fields.acceptance(of: "application/json")
@@ -186,7 +201,8 @@ public final class ModuleSurface: Surface {
         var wasm: Document?
         if try query.text("wasm") != "false" {
             let bytes: [UInt8]
-            (record, bytes) = try await executor.contents(id, on: request.loop)
+            (record, bytes) = try await executor.contents(
+                id, for: requester.tenant, on: request.loop)
             wasm =
                 try query.text("encoding") == "base64"
                 ? .string(String(decoding: Base64.encode(bytes), as: UTF8.self)) : .bytes(bytes)

@@ -50,7 +50,8 @@ public final class QuerySurface: Surface {
     public func refuse(
         _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
     ) async throws {
-        let text = refusal.status == .notFound ? "Page not found" : refusal.message
+        let isPage = refusal.status == .notFound
+        let text = isPage ? "Page not found" : refusal.message
         try await refusal.respond(
             response, Array(text.utf8), type: "text/plain; charset=utf-8")
     }
@@ -65,7 +66,7 @@ public final class QuerySurface: Surface {
         _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
     ) async throws {
         do {
-            let answer = try await self.answer(request)
+            let answer = try await self.answer(request, requester)
             try await response.respond(json: answer, on: request.loop)
         } catch let fault as Fault {
             try await response.respond(fault.status, fault.text)
@@ -74,37 +75,44 @@ public final class QuerySurface: Surface {
         } catch ExecutorError.invalidModule {
             try await response.respond(.badRequest, "Invalid Wasm")
         } catch let failure as Failure {
-            try await response.respond(failure.status, failure.message)
+            try await refuse(failure.refusal, response, on: request.loop)
+        } catch let refusal as AccessRefusal {
+            try await refuse(refusal, response, on: request.loop)
         } catch let error as HTTPServerError {
             throw error
         } catch LoopError.cancelled {
             throw LoopError.cancelled
         } catch {
-            let failure = Failure(error)
-            try await response.respond(failure.status, failure.message)
+            try await refuse(Failure(error).refusal, response, on: request.loop)
         }
     }
 
-    private func answer(_ request: ServerRequest) async throws -> Document {
+    private func answer(
+        _ request: ServerRequest, _ requester: Requester
+    ) async throws -> Document {
+        let tenant = requester.tenant
         let isRoot = request.target.path.elementsEqual("/".utf8)
         let isRun = request.target.path.starts(with: "/run".utf8)
         switch request.method {
         case .post where isRoot:
-            let id = try await executor.create(try await draft(request), on: request.loop)
+            let id = try await executor.create(
+                try await draft(request), for: tenant, on: request.loop)
             return .string(id.description)
         case .put where isRoot:
             let id = try id(request)
-            _ = try await executor.record(id, on: request.loop)
-            try await executor.change(id, try await draft(request), on: request.loop)
+            _ = try await executor.record(id, for: tenant, on: request.loop)
+            try await executor.change(
+                id, try await draft(request), for: tenant, on: request.loop)
             return .string(id.description)
         case .delete where isRoot:
             let id = try id(request)
-            try await executor.delete(id, on: request.loop)
+            try await executor.delete(id, for: tenant, on: request.loop)
             return .string(id.description)
-        case .get where isRoot: return try await list(request.loop)
-        case .get where isRun: return try await run(try id(request), request)
+        case .get where isRoot: return try await list(tenant, request.loop)
+        case .get where isRun: return try await run(try id(request), request, requester)
         case .get:
-            let (record, bytes) = try await executor.contents(try id(request), on: request.loop)
+            let (record, bytes) = try await executor.contents(
+                try id(request), for: tenant, on: request.loop)
             return record.json(wasm: .bytes(bytes))
         default: throw Fault(status: .notFound, text: "Page not found")
         }
@@ -121,8 +129,10 @@ public final class QuerySurface: Surface {
     private func draft(_ request: ServerRequest) async throws -> Executor.Draft {
         let limit = executor.options.moduleLimit
         do {
-            let draft = try ModuleDraft.read(
-                try await JSONBody.read(request, limit: limit * 5 + (1 << 20)))
+            let share = executor.uploads.share()
+            var draft = try ModuleDraft.read(
+                try await JSONBody.read(request, limit: limit * 5 + (1 << 20), share: share))
+            draft.upload = share
             guard draft.bytes != nil else { throw Fault(status: .badRequest, text: "Invalid Wasm") }
             return draft
         } catch is JSONError {
@@ -132,11 +142,11 @@ public final class QuerySurface: Surface {
         }
     }
 
-    private func list(_ loop: EventLoop) async throws -> Document {
+    private func list(_ tenant: Tenant?, _ loop: EventLoop) async throws -> Document {
         var ids: [Document] = []
         var after: ModuleID?
         while true {
-            let page = executor.modules.ids(after: after, limit: 1000)
+            let page = executor.modules.ids(of: tenant?.name, after: after, limit: 1000)
             ids += page.map { .string($0.description) }
             guard page.count == 1000, let last = page.last else { return .array(ids) }
             after = last
@@ -144,11 +154,14 @@ public final class QuerySurface: Surface {
         }
     }
 
-    private func run(_ id: ModuleID, _ request: ServerRequest) async throws -> Document {
-        let record = try await executor.record(id, on: request.loop)
+    private func run(
+        _ id: ModuleID, _ request: ServerRequest, _ requester: Requester
+    ) async throws -> Document {
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         do {
             let result = try await executor.call(
-                record, ModuleCall(caller: "GET /run/"), on: request.loop)
+                record, ModuleCall(caller: "GET /run/", requester: requester), on: request.loop)
             try Failure.check(result.run)
             return .array(result.results)
         } catch let fault as ArgumentFault {

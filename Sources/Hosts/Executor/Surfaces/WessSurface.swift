@@ -33,10 +33,17 @@ public final class WessSurface: Surface {
     struct Answer {
         var status: Status
         var message: Document
+        /// Seconds.
+        var retryAfter: Int?
 
         init(_ status: Status, _ message: Document) {
             self.status = status
             self.message = message
+        }
+
+        init(_ refusal: AccessRefusal) {
+            self.init(refusal.status, .string(refusal.message))
+            retryAfter = refusal.retryAfter
         }
     }
 
@@ -81,7 +88,7 @@ public final class WessSurface: Surface {
     ) async throws {
         let answer: Answer
         do {
-            answer = try await self.answer(request)
+            answer = try await self.answer(request, requester)
         } catch let error as HTTPServerError {
             throw error
         } catch let error as LoopError {
@@ -92,11 +99,15 @@ public final class WessSurface: Surface {
         let body = Document.object([.init("message", answer.message)])
         var head = ResponseHead(answer.status)
         try head.fields.append("Content-Type", "application/json")
-        if answer.status == .serviceUnavailable { try head.fields.append("Retry-After", "1") }
+        if let seconds = answer.retryAfter ?? (answer.status == .serviceUnavailable ? 1 : nil) {
+            try head.fields.append("Retry-After", "\(seconds)")
+        }
         try await response.respond(head, await JSONAnswer.bytes(body, on: request.loop))
     }
 
-    private func answer(_ request: ServerRequest) async throws -> Answer {
+    private func answer(
+        _ request: ServerRequest, _ requester: Requester
+    ) async throws -> Answer {
         // Only "/" itself is the root: its rights are not those of "/." or "//".
         guard let path = try? Path(request.target.path), path.segments.count <= 1,
             path.segments.isEmpty == request.target.path.elementsEqual("/".utf8)
@@ -105,47 +116,54 @@ public final class WessSurface: Surface {
         }
         let id = path.segments.first
         switch (request.method, id) {
-        case (.post, nil): return try await create(request)
+        case (.post, nil): return try await create(request, requester)
         case (.get, nil):
-            return Answer(.accepted, .integer(Int64(executor.count())))
+            return Answer(.accepted, .integer(Int64(executor.count(for: requester.tenant))))
         case (.head, nil): return Answer(.badRequest, "Param \"id\" not found")
-        case (.put, let id?): return try await change(request, id)
-        case (.delete, let id?): return try await delete(request, id)
-        case (.get, let id?): return try await show(request, id)
-        case (.post, let id?): return try await run(request, id)
+        case (.put, let id?): return try await change(request, id, requester)
+        case (.delete, let id?): return try await delete(request, id, requester)
+        case (.get, let id?): return try await show(request, id, requester)
+        case (.post, let id?): return try await run(request, id, requester)
         default: return Answer(.methodNotAllowed, "Method Not Allowed")
         }
     }
 
     // MARK: Writing
 
-    private func create(_ request: ServerRequest) async throws -> Answer {
+    private func create(
+        _ request: ServerRequest, _ requester: Requester
+    ) async throws -> Answer {
         switch try await draft(request) {
         case .failure(let fault): return fault.answer
         case .success(let draft):
-            let id = try await executor.create(draft, on: request.loop)
+            let id = try await executor.create(draft, for: requester.tenant, on: request.loop)
             observer?.wrote("CREATE", id)
             return Self.accepted(id)
         }
     }
 
-    private func change(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
-        guard let id = try? ModuleID(text), try await exists(id, request.loop) else {
+    private func change(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
+        guard let id = try? ModuleID(text), try await exists(id, requester, request.loop) else {
             return Self.unknown
         }
         switch try await draft(request) {
         case .failure(let fault): return fault.answer
         case .success(let draft):
-            try await executor.change(id, draft, on: request.loop)
+            try await executor.change(
+                id, draft, for: requester.tenant, on: request.loop)
             observer?.wrote("UPDATE", id)
             return Self.accepted(id)
         }
     }
 
-    private func delete(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
+    private func delete(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
         guard let id = try? ModuleID(text) else { return Self.unknown }
         do {
-            try await executor.delete(id, on: request.loop)
+            try await executor.delete(id, for: requester.tenant, on: request.loop)
         } catch ExecutorError.notFound {
             return Self.unknown
         }
@@ -153,9 +171,11 @@ public final class WessSurface: Surface {
         return Self.accepted(id)
     }
 
-    private func exists(_ id: ModuleID, _ loop: EventLoop) async throws -> Bool {
+    private func exists(
+        _ id: ModuleID, _ requester: Requester, _ loop: EventLoop
+    ) async throws -> Bool {
         do {
-            _ = try await executor.record(id, on: loop)
+            _ = try await executor.record(id, for: requester.tenant, on: loop)
             return true
         } catch ExecutorError.notFound {
             return false
@@ -176,9 +196,11 @@ public final class WessSurface: Surface {
 
     private func draft(_ request: ServerRequest) async throws -> Result<Executor.Draft, Fault> {
         let limit = executor.options.moduleLimit
+        let share = executor.uploads.share()
         let document: Document
         do {
-            document = try await JSONBody.read(request, limit: limit * 5 + (1 << 20))
+            document = try await JSONBody.read(
+                request, limit: limit * 5 + (1 << 20), share: share)
         } catch let error as JSONError {
             return .failure(Fault("Inavlid Json: \(error)"))
         }
@@ -196,13 +218,16 @@ public final class WessSurface: Surface {
             guard case .tooLarge = error else { throw error }
             return .failure(Fault("Invalid Wasm: \(error)"))
         }
+        draft.upload = share
         if draft.results == nil { draft.results = .some(nil) }
         return .success(draft)
     }
 
     // MARK: Reading
 
-    private func show(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
+    private func show(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
         let id: ModuleID
         do throws(ModuleID.Fault) {
             id = try ModuleID(text)
@@ -211,12 +236,14 @@ public final class WessSurface: Surface {
         }
         var record: ModuleRecord
         do {
-            record = try await executor.record(id, on: request.loop)
+            record = try await executor.record(
+                id, for: requester.tenant, on: request.loop)
         } catch ExecutorError.notFound {
             return Answer(.notFound, "Error: Not found")
         }
         let bytes: [UInt8]
-        (record, bytes) = try await executor.contents(id, on: request.loop)
+        (record, bytes) = try await executor.contents(
+            id, for: requester.tenant, on: request.loop)
         return Answer(
             .accepted,
             .object([
@@ -226,11 +253,14 @@ public final class WessSurface: Surface {
 
     // MARK: Running
 
-    private func run(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
-        guard let id = try? ModuleID(text), try await exists(id, request.loop) else {
+    private func run(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
+        guard let id = try? ModuleID(text), try await exists(id, requester, request.loop) else {
             return Self.unknown
         }
-        let record = try await executor.record(id, on: request.loop)
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let arguments: [Document]
         do {
             let document = try await JSONBody.read(request, limit: 1 << 20, packsBytes: false)
@@ -241,16 +271,19 @@ public final class WessSurface: Surface {
         } catch let error as JSONError {
             return Answer(.badRequest, .string("Invalid Json: \(error)"))
         }
-        return try await run(record, arguments, request)
+        return try await run(record, arguments, request, requester)
     }
 
     private func run(
-        _ record: ModuleRecord, _ arguments: [Document], _ request: ServerRequest
+        _ record: ModuleRecord, _ arguments: [Document], _ request: ServerRequest,
+        _ requester: Requester
     ) async throws -> Answer {
         let name = record.function ?? ""
         do {
             let result = try await executor.call(
-                record, ModuleCall(arguments: .list(arguments), wraps: true, caller: "wess"),
+                record,
+                ModuleCall(
+                    arguments: .list(arguments), wraps: true, caller: "wess", requester: requester),
                 on: request.loop)
             if let refusal = result.run.refusal { throw ExecutorError.busy("\(refusal)") }
             guard result.run.outcome.kind == .succeeded else {
@@ -303,6 +336,7 @@ public final class WessSurface: Surface {
     private static func failure(_ error: any Error) -> Answer {
         switch error {
         case ExecutorError.notFound: unknown
+        case let refusal as AccessRefusal: Answer(refusal)
         case ExecutorError.busy(let text): Answer(.serviceUnavailable, .string(text))
         case ExecutorError.changed: Answer(.serviceUnavailable, .string("\(error)"))
         case ExecutorError.recordTooLarge: Answer(.contentTooLarge, .string("\(error)"))

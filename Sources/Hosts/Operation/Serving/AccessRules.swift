@@ -7,8 +7,11 @@ import WasmdHTTPServer
 /// Who may use a server, as a configuration says. Never changed: a new configuration makes new
 /// rules, which take over accounts and counts of the old ones.
 public final class AccessRules: Sendable {
-    /// Accounts of tokens by the digest of the secret.
+    /// Accounts of tokens by the digest of the secret. How long looking one up takes depends on
+    /// digests only, and tells nothing about secrets.
     private let accounts: [SHA256.Digest: Account]
+    /// By name.
+    public let tenants: [String: Tenant]
     /// Networks whose peers need no token.
     public let trusted: [IPNetwork]
     /// Proxies whose words about the client are believed.
@@ -18,20 +21,67 @@ public final class AccessRules: Sendable {
     public let addressRate: RateLimiter<IPAddress>?
 
     public init(
-        accounts: [SHA256.Digest: Account] = [:], trusted: [IPNetwork] = [],
-        proxies: [IPNetwork] = [],
+        accounts: [SHA256.Digest: Account] = [:], tenants: [String: Tenant] = [:],
+        trusted: [IPNetwork] = [], proxies: [IPNetwork] = [],
         sameOrigin: SameOriginRules = SameOriginRules(machine: CurrentProcess.hostName),
         addressRate: RateLimiter<IPAddress>? = nil
     ) {
         self.accounts = accounts
+        self.tenants = tenants
         self.trusted = trusted
         self.proxies = proxies
         self.sameOrigin = sameOrigin
         self.addressRate = addressRate
     }
 
-    /// Whether everybody who reaches the server may use it.
-    public var isOpen: Bool { accounts.isEmpty }
+    /// Rules by a configuration.
+    ///
+    /// - Parameter old: the rules before it: accounts of the same names keep their counts, and
+    ///   tenants of the same names are the same objects with new quotas.
+    public convenience init(
+        _ configuration: Configuration, machine: [UInt8] = CurrentProcess.hostName,
+        replacing old: AccessRules? = nil
+    ) {
+        var tenants: [String: Tenant] = [:]
+        for settings in configuration.tenants {
+            let tenant =
+                old?.tenants[settings.name] ?? Tenant(settings.name, prefix: settings.prefix)
+            tenant.quotas = settings.quotas
+            tenants[settings.name] = tenant
+        }
+        let known = Dictionary(
+            (old?.accounts.values).map { $0.map { ($0.token, $0) } } ?? []
+        ) { first, _ in first }
+        var accounts: [SHA256.Digest: Account] = [:]
+        for token in configuration.tokens {
+            let before = known[token.name]
+            var limiter: RateLimiter<UInt8>?
+            if let rate = token.rate {
+                let limit = RateLimiter<UInt8>.Limit(rate: rate.rate, burst: rate.burst)
+                limiter = before?.rate ?? RateLimiter(limit, capacity: 1)
+                limiter?.setLimit(limit)
+            }
+            let tenant = token.tenant.flatMap { tenants[$0] }
+            let ownRuns = tenant == nil && before?.tenant == nil ? before?.runs : nil
+            accounts[token.digest] = Account(
+                token: token.name, scopes: token.scopes, tenant: tenant,
+                runs: ownRuns ?? RunScope(.account, token.name), rate: limiter)
+        }
+        let access = configuration.access
+        var addresses: RateLimiter<IPAddress>?
+        if let limit = access.addressRate {
+            addresses = old?.addressRate ?? RateLimiter(limit)
+            addresses?.setLimit(limit)
+        }
+        self.init(
+            accounts: accounts, tenants: tenants, trusted: access.trusted,
+            proxies: access.proxies, sameOrigin: access.sameOrigin(machine: machine),
+            addressRate: addresses)
+    }
+
+    /// Whether everybody who reaches the server may use it: neither tokens nor trusted networks are
+    /// configured.
+    public var isOpen: Bool { accounts.isEmpty && trusted.isEmpty }
 
     /// Finds out who sends a request, and whether they may do what it is for.
     ///

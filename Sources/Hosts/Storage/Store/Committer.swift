@@ -61,9 +61,11 @@ struct Committer {
             expected: lastCount * 3 / 4,
             whenIdle: {
                 writeMark()
+                askForRoomOfBlobs()
                 takeReserve()
             })
         {
+            askForRoomOfBlobs()
             lastCount = jobs.count
             var start = 0
             while start < jobs.count {
@@ -186,6 +188,12 @@ struct Committer {
         else { return }
         reserve.take()
         nextReserve = SystemClock.monotonic.now &+ Self.reserveTime
+    }
+
+    /// Asks for a compaction if the last blob found no room, and something was deleted since.
+    private mutating func askForRoomOfBlobs() {
+        guard core.blobsNeedRoom.exchange(false, ordering: .relaxed) else { return }
+        askForRoom()
     }
 
     private mutating func askForRoom() {

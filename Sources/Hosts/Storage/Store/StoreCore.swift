@@ -20,6 +20,8 @@ final class StoreCore: Sendable {
     let ledger: BlobLedger
     let salt: UInt64
     private let failure = Mutex<StorageError?>(nil)
+    /// Whether a blob found the disk full: the writing thread looks for old records then.
+    let blobsNeedRoom = Atomic(false)
 
     init(
         _ folder: DataFolder, _ options: Store.Options, _ recovery: consuming Recovery,
