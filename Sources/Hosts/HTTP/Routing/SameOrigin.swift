@@ -36,7 +36,8 @@ public struct SameOriginRules: Equatable, Sendable {
     /// - Parameter acts: whether the request does something although its method is safe.
     public func judge(_ request: RequestHead, acts: Bool = false) -> Verdict {
         guard let host = request.authority else {
-            // HTTP/1.0 without a host: no browser sends that.
+            // HTTP/1.0 without a host: no browser sends that. An empty one is no name of ours.
+            if request.fields.contains("host") { return .misdirected }
             return judgeOrigin(request, host: nil, acts)
         }
         guard let authority = Authority(host), isOurs(authority) else { return .misdirected }
@@ -63,6 +64,8 @@ public struct SameOriginRules: Equatable, Sendable {
         let origins = request.fields.all("origin")
         if origins.count == 1, cors.allows(origins[0]) { return .allowed }
         if request.fields.list("sec-fetch-site", contains: "cross-site") { return .forbidden }
+        // Another port of the machine: such a page sends no origin with scripts and images.
+        if request.fields.list("sec-fetch-site", contains: "same-site") { return .forbidden }
         for origin in origins where !isSame(origin, host: host) { return .forbidden }
         return .allowed
     }

@@ -60,7 +60,7 @@ public final class BlobWriter: Sendable {
     }
 
     private func noteFull(_ error: StorageError) {
-        if case .full = error { core.blobsNeedRoom.store(true, ordering: .relaxed) }
+        if case .full = error { core.fullHandler.withLock { $0 }?() }
     }
 
     /// Adds bytes. After an error the writer cannot be used any more.

@@ -13,6 +13,8 @@ final class Compactor: Sendable {
     private let core: StoreCore
     private let queue: CommitQueue
     private let isStopped = Atomic(false)
+    /// When a full disk may be a reason to compact again.
+    private let nextRequest = Atomic<UInt64>(0)
     /// Whether the store's own thread compacts.
     private let running = Monitor(false)
     /// One compaction at a time.
@@ -49,7 +51,15 @@ final class Compactor: Sendable {
 
     /// Starts a thread that compacts everything, since the disk is full: if a part of the log is
     /// old, and there is room for the copies.
+    ///
+    /// At most once a second.
     func startForRoom() {
+        let (now, next) = (SystemClock.monotonic.now, nextRequest.load(ordering: .relaxed))
+        guard now >= next,
+            nextRequest.compareExchange(
+                expected: next, desired: now &+ 1_000_000_000, ordering: .relaxed
+            ).exchanged
+        else { return }
         let (old, live) = core.state.withLock { state in
             (state.logBytes - state.records.totalWeight, state.records.totalWeight)
         }

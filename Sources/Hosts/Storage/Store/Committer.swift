@@ -16,22 +16,20 @@ struct Committer {
     private var touched: [[UInt8]: UInt64?] = [:]
     /// Jobs of the last group.
     private var lastCount = 0
-    /// Why compaction may be worthwhile now.
-    enum Occasion: Sendable { case segmentCompleted, diskFull }
-    private let compacts: @Sendable (Occasion) -> Void
+    /// Called after a segment was completed.
+    private let rotated: @Sendable () -> Void
     private var reserve: SpaceReserve
-    /// When the reserve may be taken again, or compaction be asked for again.
+    /// When the reserve may be taken again.
     private var nextReserve: UInt64 = 0
-    private var nextRequest: UInt64 = 0
 
     init(
         _ core: StoreCore, _ queue: CommitQueue, _ writer: LogWriter,
-        compacts: @escaping @Sendable (Occasion) -> Void
+        rotated: @escaping @Sendable () -> Void
     ) {
         self.core = core
         self.queue = queue
         self.writer = writer
-        self.compacts = compacts
+        self.rotated = rotated
         reserve = SpaceReserve(core.folder, size: core.options.reserveSize)
     }
 
@@ -61,11 +59,9 @@ struct Committer {
             expected: lastCount * 3 / 4,
             whenIdle: {
                 writeMark()
-                askForRoomOfBlobs()
                 takeReserve()
             })
         {
-            askForRoomOfBlobs()
             lastCount = jobs.count
             var start = 0
             while start < jobs.count {
@@ -132,7 +128,7 @@ struct Committer {
             core.ledger.release(group.references)
             if case .full = error {
                 let isFreed = jobs.contains(where: \.freesRoom) && reserve.giveUp()
-                askForRoom()
+                core.fullHandler.withLock { $0 }?()
                 if isFreed {
                     storage = group.encoder.takeBytes()
                     // Those that need room are refused; conditions of the others are checked again.
@@ -179,7 +175,7 @@ struct Committer {
 
     // MARK: Room
 
-    /// Nanoseconds between attempts to take the reserve again, or to compact for it.
+    /// Nanoseconds between attempts to take the reserve again.
     private static let reserveTime: UInt64 = 1_000_000_000
 
     private mutating func takeReserve() {
@@ -188,19 +184,6 @@ struct Committer {
         else { return }
         reserve.take()
         nextReserve = SystemClock.monotonic.now &+ Self.reserveTime
-    }
-
-    /// Asks for a compaction if the last blob found no room, and something was deleted since.
-    private mutating func askForRoomOfBlobs() {
-        guard core.blobsNeedRoom.exchange(false, ordering: .relaxed) else { return }
-        askForRoom()
-    }
-
-    private mutating func askForRoom() {
-        let now = SystemClock.monotonic.now
-        guard now >= nextRequest else { return }
-        nextRequest = now &+ Self.reserveTime
-        compacts(.diskFull)
     }
 
     // MARK: Jobs
@@ -360,7 +343,7 @@ struct Committer {
             state.segments[segment.number] = segment
             state.logBytes += LogFormat.firstFrame
         }
-        compacts(.segmentCompleted)
+        rotated()
         return .success(segment.number)
     }
 

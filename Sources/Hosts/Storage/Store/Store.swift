@@ -120,13 +120,12 @@ public final class Store: Sendable {
         let finished = ThreadOutcome()
         self.finished = finished
         let waiting = Mutex<Committer?>(
-            Committer(core, queue, writer) { [weak compactor] reason in
-                guard compacts else { return }
-                switch reason {
-                case .segmentCompleted: compactor?.startIfWorthwhile()
-                case .diskFull: compactor?.startForRoom()
-                }
+            Committer(core, queue, writer) { [weak compactor] in
+                if compacts { compactor?.startIfWorthwhile() }
             })
+        if compacts {
+            core.fullHandler.withLock { $0 = { [weak compactor] in compactor?.startForRoom() } }
+        }
         let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
             // The committer, and with it its files, is gone before `close` returns.
             Self.run(waiting.withLock { $0.take() })

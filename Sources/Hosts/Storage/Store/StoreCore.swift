@@ -20,8 +20,8 @@ final class StoreCore: Sendable {
     let ledger: BlobLedger
     let salt: UInt64
     private let failure = Mutex<StorageError?>(nil)
-    /// Whether a blob found the disk full: the writing thread looks for old records then.
-    let blobsNeedRoom = Atomic(false)
+    /// Called when the disk is full: looks for old records, whose room can be given back.
+    let fullHandler = Mutex<(@Sendable () -> Void)?>(nil)
 
     init(
         _ folder: DataFolder, _ options: Store.Options, _ recovery: consuming Recovery,
