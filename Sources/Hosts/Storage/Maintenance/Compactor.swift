@@ -66,7 +66,9 @@ final class Compactor: Sendable {
         guard old > max(Self.worthwhileRoom, live / 4) else { return }
         start { [core] in
             // Copies are somewhat larger than what they are of, and a new segment is begun.
-            guard SpaceReserve.hasRoom(core.folder, for: live + live / 4 + (64 << 10)) else { return }
+            guard SpaceReserve.hasRoom(core.folder, for: live + live / 4 + (64 << 10)) else {
+                return
+            }
             _ = try? self.compactAll { _, _ in }
         }
     }
