@@ -17,6 +17,8 @@ public final class Executor: Sendable {
     public struct Options: Sendable {
         /// Bytes of a module.
         public var moduleLimit = 64 << 20
+        /// Bytes of all modules that are being received and checked; beyond it large ones are refused.
+        public var uploadLimit = 512 << 20
         /// Writes that wait at one time; more are refused.
         public var writeLimit = 4096
         /// Bytes of memories that are kept between calls, of all modules.
@@ -39,6 +41,9 @@ public final class Executor: Sendable {
         /// Whether memory is kept between calls.
         public var keeps: Bool?
 
+        /// What its bytes take of the budget of uploads.
+        var upload: UploadBudget.Share?
+
         public init() {}
     }
 
@@ -51,12 +56,14 @@ public final class Executor: Sendable {
     private let changes = ChangeLines()
     let kept: KeptStates
     private let metrics = AtomicLazyReference<WessMetrics>()
+    let uploads: UploadBudget
     private let writes = Atomic(0)
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])
 
     public init(_ store: WasmdStorage.Store, _ options: Options = Options()) {
         settings = Mutex(options)
         modules = ModuleStore(store)
+        uploads = UploadBudget(limit: options.uploadLimit)
         runs = GuestRuns(options.runs)
         kept = KeptStates(byteLimit: options.keptByteLimit)
         var settings = ModuleCache.Options()
@@ -90,7 +97,14 @@ public final class Executor: Sendable {
     }
 
     /// Forgets compiled modules that were not used for long; to be called about every minute.
-    public func trim() { cache.trim() }
+    public func trim() {
+        cache.trim()
+        // What a few large runs took is returned.
+        Heap.trim()
+    }
+
+    /// Removes blobs that no module needs any more; to be called about every minute.
+    public func collectUnused(on loop: EventLoop) async { await modules.collectUnused(on: loop) }
 
     /// Writes that wait or are carried out.
     public var writeCount: Int { writes.load(ordering: .relaxed) }
@@ -133,7 +147,9 @@ public final class Executor: Sendable {
         return entry
     }
 
-    /// The bytes of a module.
+    /// The bytes of a module: those that the record is about.
+    ///
+    /// - Throws: `.changed` if there are others now.
     public func bytes(_ record: ModuleRecord, on loop: EventLoop) async throws -> [UInt8] {
         let modules = modules
         let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
@@ -141,10 +157,28 @@ public final class Executor: Sendable {
         return try await loop.blocking { try modules.bytesBlocking(record) }
     }
 
-    /// Records in the order of their ids, and whether there are more.
-    public func page(
+    /// Changes of a module that a reader follows before it gives up.
+    private static let patience = 16
+
+    /// A record with the module's bytes.
+    func contents(
+        _ id: ModuleID, for tenant: Tenant?, on loop: EventLoop
+    ) async throws -> (record: ModuleRecord, bytes: [UInt8]) {
+        for _ in 0..<Self.patience {
+            let record = try await record(id, for: tenant, on: loop)
+            do {
+                return (record, try await bytes(record, on: loop))
+            } catch ExecutorError.changed {
+                continue
+            }
+        }
+        throw ExecutorError.changed
+    }
+
+    /// Records in the order of their ids.
+    func page(
         for tenant: Tenant? = nil, after: ModuleID?, limit: Int, on loop: EventLoop
-    ) async throws -> (records: [ModuleRecord], hasMore: Bool) {
+    ) async throws -> ModuleStore.Page {
         try await modules.page(of: tenant?.name, after: after, limit: limit, on: loop)
     }
 
@@ -162,6 +196,8 @@ public final class Executor: Sendable {
             throw ExecutorError.invalidModule("\(error)")
         } catch let error as ModuleCacheError {
             throw ExecutorError.invalidModule("\(error)")
+        } catch LoopError.tooManyCalls {
+            throw ExecutorError.busy("too many modules wait to be checked")
         }
     }
 
@@ -203,6 +239,7 @@ public final class Executor: Sendable {
                 return (id, true)
             } catch {
                 tenant?.restore(0, inPlaceOf: UInt64(bytes.count))
+                await modules.collectUnused(on: loop)
                 // Another request with the key may have been faster.
                 guard case ExecutorError.storage(.conflict) = error, record.key != nil else {
                     throw error
@@ -220,11 +257,17 @@ public final class Executor: Sendable {
         var change = ModuleChange(draft)
         if let bytes = draft.bytes { change.module = try await compile(bytes, on: loop) }
         let wanted = change
-        try await writing {
-            try await self.changes.carryOut(wanted, of: id) { changes in
-                try await self.write(changes, of: id, on: loop)
+        do {
+            try await writing {
+                try await self.changes.carryOut(wanted, of: id) { changes in
+                    try await self.write(changes, of: id, on: loop)
+                }
             }
+        } catch {
+            await modules.collectUnused(on: loop)
+            throw error
         }
+        await modules.collectUnused(on: loop)
     }
 
     /// Changes a record as all changes say, one after the other, in one write.
@@ -268,14 +311,29 @@ public final class Executor: Sendable {
         _ id: ModuleID, for tenant: Tenant? = nil, on loop: EventLoop
     ) async throws {
         try await writing {
-            let record = try await self.entry(id, for: tenant, on: loop).record
+            var record: ModuleRecord?
             do {
-                try await self.modules.delete(record)
-                self.tenant(named: record.owner)?.restore(0, inPlaceOf: UInt64(record.size))
+                record = try await self.entry(id, for: tenant, on: loop).record
+            } catch {
+                // A damaged one can be removed, by those who see all.
+                guard tenant == nil, Self.isDamage(error) else { throw error }
+            }
+            do {
+                try await self.modules.delete(id, owner: record?.owner)
+                let size = UInt64(clamping: record?.size ?? 0)
+                self.tenant(named: record?.owner)?.restore(0, inPlaceOf: size)
             } catch StorageError.conflict {
                 throw ExecutorError.notFound
             }
             self.kept.forget(id)
+        }
+        await modules.collectUnused(on: loop)
+    }
+
+    private static func isDamage(_ error: any Error) -> Bool {
+        switch error {
+        case StorageError.damaged, ExecutorError.damaged: true
+        default: false
         }
     }
 
@@ -324,6 +382,8 @@ public final class Executor: Sendable {
     }
 
     /// A module that is stored, compiled.
+    ///
+    /// - Throws: `.changed` if it is not that of the record any more.
     func module(_ record: ModuleRecord, on loop: EventLoop) async throws -> CachedModule {
         guard let metrics = wessMetrics else { return try await compiled(record, on: loop) }
         let start = SystemClock.monotonic.now
@@ -342,7 +402,26 @@ public final class Executor: Sendable {
             }
         } catch let error as ModuleError {
             throw ExecutorError.damaged("the stored module is not valid any more: \(error)")
+        } catch LoopError.tooManyCalls {
+            throw ExecutorError.busy("too many modules wait to be read")
         }
+    }
+
+    /// What runs of a stored module need; that of the module which is stored now, if it was changed
+    /// meanwhile.
+    func loaded(
+        _ stored: StoredModule, on loop: EventLoop
+    ) async throws -> (stored: StoredModule, kept: KeptState?, module: CachedModule) {
+        var stored = stored
+        for _ in 0..<Self.patience {
+            let kept = keptState(of: stored.record)
+            do {
+                return (stored, kept, try await module(stored.record, kept, on: loop))
+            } catch ExecutorError.changed {
+                stored = try await entry(stored.record.id, for: nil, on: loop)
+            }
+        }
+        throw ExecutorError.changed
     }
 
     func guestLoop(_ loop: EventLoop) throws -> GuestLoop {

@@ -22,6 +22,10 @@ public enum ExecutorError: Error, Sendable {
     case storage(StorageError)
     /// What is stored is damaged.
     case damaged(String)
+    /// The module was changed while it was read.
+    case changed
+    /// What is known about the module beside its bytes takes too much room.
+    case recordTooLarge(bytes: Int, limit: Int)
     /// The server is ending.
     case stopping
 }
@@ -36,6 +40,9 @@ extension ExecutorError: CustomStringConvertible {
         case .keyTaken: "this Idempotency-Key was used for another module: use a new one"
         case .tooLarge(let limit): "the module has more than \(limit) bytes, the limit"
         case .storage(let error): "\(error)"
+        case .changed: "the module was changed meanwhile: try again"
+        case .recordTooLarge(let bytes, let limit):
+            "function, parameters and results take \(bytes) bytes, more than the limit of \(limit)"
         case .stopping: "the server is stopping"
         }
     }

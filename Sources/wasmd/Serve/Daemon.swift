@@ -87,7 +87,10 @@ struct Daemon {
             let printer = GuestLogPrinter(executor.runs.log, on: loop)
             defer { printer.finish() }
             loop.spawn {
-                while (try? await loop.sleep(for: .seconds(60))) != nil { executor.trim() }
+                while (try? await loop.sleep(for: .seconds(60))) != nil {
+                    executor.trim()
+                    await executor.collectUnused(on: loop)
+                }
             }
             var servers: [HTTPServer] = []
             for bound in listeners.bound {
@@ -179,8 +182,21 @@ struct Daemon {
                 "\(tail.file): \(tail.byteCount) bytes that were never acknowledged were cut off")
         }
         for damage in store.report.damage {
-            ServeMessages.write("\(damage.file): damaged at \(damage.offset)")
+            let lost =
+                damage.transactions > 0
+                ? "at least \(damage.transactions) writes are lost" : "what was there is lost"
+            ServeMessages.write(
+                "\(damage.file): damaged: \(damage.byteCount) bytes at \(damage.offset); \(lost)")
         }
+        for numbers in store.report.missingSegments {
+            ServeMessages.write(
+                "files \(numbers.lowerBound) to \(numbers.upperBound) of the log are missing; what "
+                    + "was there is lost")
+        }
+        for file in store.report.setAside {
+            ServeMessages.write("\(file): a damaged file that was set aside; nothing reads it")
+        }
+        if let failure = store.writeFailure { ServeMessages.write("\(failure)") }
     }
 
     private var serverOptions: HTTPServerOptions {

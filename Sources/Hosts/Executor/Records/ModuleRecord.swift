@@ -110,8 +110,10 @@ struct ModuleSummary {
     let imports: Document
     let exports: Document
 
-    /// Entries that are listed at most; more are counted in a last entry `{"omitted": N}`.
+    /// Entries that are listed at most, and bytes of their names and types; more are counted in a
+    /// last entry `{"omitted": N}`. Both lists and what clients say fit in a record.
     private static let limit = 200
+    private static let byteLimit = 12 << 10
 
     init(_ module: Module) {
         imports = Self.list(module.imports) { wanted in
@@ -140,10 +142,19 @@ struct ModuleSummary {
     private static func list<Element>(
         _ elements: [Element], _ document: (Element) -> Document
     ) -> Document {
-        var list = elements.prefix(limit).map(document)
-        if elements.count > limit {
+        var list: [Document] = []
+        var byteCount = 0
+        for element in elements.prefix(limit) {
+            let entry = document(element)
+            byteCount += (entry.objectValue ?? []).reduce(16) {
+                $0 + 16 + ($1.value.stringValue?.utf8.count ?? 0)
+            }
+            if byteCount > byteLimit { break }
+            list.append(entry)
+        }
+        if elements.count > list.count {
             list.append(
-                .object([.init("omitted", .integer(Int64(elements.count - limit)))]))
+                .object([.init("omitted", .integer(Int64(elements.count - list.count)))]))
         }
         return .array(list)
     }

@@ -74,16 +74,30 @@ public final class ModuleStore: Sendable {
         (try? BSON.read(bytes)).flatMap { ModuleRecord(id, $0) }
     }
 
-    /// The bytes of a module, on a thread that may wait for the disk.
+    /// The bytes of a module, on a thread that may wait for the disk. Always those of the record.
+    ///
+    /// - Throws: `.changed` if the module was changed or removed since the record was read.
     func bytesBlocking(_ record: ModuleRecord) throws -> [UInt8] {
-        if record.isBlob { return try store.blobs.get(record.digest) }
-        guard let stored = try store.getBlocking(Self.bytesKey(record.id)) else {
-            throw ExecutorError.notFound
+        if record.isBlob {
+            do {
+                return try store.blobs.get(record.digest)
+            } catch StorageError.noBlob where !isCurrent(record) {
+                throw ExecutorError.changed
+            }
         }
+        guard let stored = try store.getBlocking(Self.bytesKey(record.id)),
+            SHA256.hash(stored.value) == record.digest
+        else { throw ExecutorError.changed }
         return stored.value
     }
 
-    /// The number of modules, of a tenant or of all. Linear in it.
+    /// Whether a record is still what is stored.
+    private func isCurrent(_ record: ModuleRecord) -> Bool {
+        guard let stored = try? store.getBlocking(Self.recordKey(record.id)) else { return false }
+        return Self.record(record.id, stored.value)?.digest == record.digest
+    }
+
+    /// The number of modules, of a tenant or of all.
     func count(of owner: String? = nil) -> Int {
         store.snapshot().count(prefix: owner.map(Self.ownerPrefix) ?? Self.recordPrefix)
     }
@@ -101,27 +115,64 @@ public final class ModuleStore: Sendable {
     }
 
     /// Records in the order of their ids.
+    struct Page: Sendable {
+        var records: [ModuleRecord] = []
+        /// Modules whose records are damaged.
+        var damaged: [ModuleID] = []
+        /// The last id of the page, if there are more.
+        var next: ModuleID?
+    }
+
+    /// A page of records; one that is damaged does not hide the others.
     ///
     /// - Parameters:
     ///   - owner: the tenant whose records count; nil for all.
     ///   - after: the last id of the page before.
-    /// - Returns: the page, and whether there is more.
     func page(
         of owner: String? = nil, after: ModuleID?, limit: Int, on loop: EventLoop
-    ) async throws -> (records: [ModuleRecord], hasMore: Bool) {
+    ) async throws -> Page {
         let snapshot = store.snapshot()
         let prefix = owner.map(Self.ownerPrefix) ?? Self.recordPrefix
         let keys = snapshot.keys(
             prefix: prefix, after: after.map { prefix + $0.bytes }, limit: limit + 1)
-        var records: [ModuleRecord] = []
+        var page = Page()
         for key in keys.prefix(limit) {
             let id = ModuleID(bytes: key.key.dropFirst(prefix.count))
-            guard let stored = try await snapshot.get(Self.recordKey(id), on: loop),
-                let record = Self.record(id, stored.value)
-            else { continue }
-            records.append(record)
+            if let record = try await Self.record(id, snapshot, loop) {
+                page.records.append(record)
+            } else {
+                page.damaged.append(id)
+            }
+            await loop.yieldIfSpent()
         }
-        return (records, keys.count > limit)
+        if keys.count > limit {
+            page.next = keys.prefix(limit).last.map {
+                ModuleID(bytes: $0.key.dropFirst(prefix.count))
+            }
+        }
+        return page
+    }
+
+    /// A record of a snapshot; nil if it is damaged.
+    private static func record(
+        _ id: ModuleID, _ snapshot: Snapshot, _ loop: EventLoop
+    ) async throws -> ModuleRecord? {
+        do {
+            return try await snapshot.get(recordKey(id), on: loop).flatMap {
+                record(id, $0.value)
+            }
+        } catch {
+            guard case StorageError.damaged = error else { throw error }
+            return nil
+        }
+    }
+
+    /// Ids in their order: reads no record.
+    func ids(of owner: String?, after: ModuleID?, limit: Int) -> [ModuleID] {
+        let prefix = owner.map(Self.ownerPrefix) ?? Self.recordPrefix
+        return store.snapshot().keys(
+            prefix: prefix, after: after.map { prefix + $0.bytes }, limit: limit
+        ).map { ModuleID(bytes: $0.key.dropFirst(prefix.count)) }
     }
 
     // MARK: Writing
@@ -135,6 +186,11 @@ public final class ModuleStore: Sendable {
     func put(
         _ record: ModuleRecord, bytes: [UInt8]?, replacing version: UInt64?, on loop: EventLoop
     ) async throws {
+        let encoded = try BSON.write(record.document)
+        guard encoded.count <= WasmdStorage.Store.maximumValue else {
+            throw ExecutorError.recordTooLarge(
+                bytes: encoded.count, limit: WasmdStorage.Store.maximumValue)
+        }
         var transaction = Transaction()
         var pin: BlobPin?
         if let bytes {
@@ -156,11 +212,20 @@ public final class ModuleStore: Sendable {
                 (0..<8).map { UInt8(truncatingIfNeeded: size >> ($0 * 8)) })
         }
         transaction.put(
-            Self.recordKey(record.id), try BSON.write(record.document),
+            Self.recordKey(record.id), encoded,
             blobs: record.isBlob ? [record.digest] : [],
             if: version.map { .version($0) } ?? .absent)
         _ = try await store.commit(transaction)
         withExtendedLifetime(pin) {}
+    }
+
+    /// Removes blobs that no module needs any more: those of modules that were changed or deleted,
+    /// and of writes that failed.
+    func collectUnused(on loop: EventLoop) async {
+        let blobs = store.blobs
+        guard blobs.hasUnused else { return }
+        // What fails now is tried again the next time.
+        _ = try? await loop.blocking { blobs.collectUnused() }
     }
 
     /// Removes a module; returns when that is durable.

@@ -84,8 +84,7 @@ extension Executor {
     func call(
         _ stored: StoredModule, _ call: ModuleCall, on loop: EventLoop
     ) async throws -> CallResult {
-        let kept = keptState(of: stored.record)
-        let module = try await module(stored.record, kept, on: loop)
+        let (stored, kept, module) = try await loaded(stored, on: loop)
         let plan = try await plan(
             of: stored, call.function, in: module, for: call.requester.tenant, on: loop)
         return try await self.call(module, plan, kept, call, on: loop)

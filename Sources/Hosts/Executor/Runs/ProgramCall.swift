@@ -36,7 +36,7 @@ extension Executor {
     func run(
         _ record: ModuleRecord, _ call: ProgramCall, on loop: EventLoop
     ) async throws -> ProgramResult {
-        let module = try await module(record, on: loop)
+        let (record, module) = try await loaded(record, on: loop)
         var world = WASI()
         world.argumentBytes = [Array(record.id.description.utf8)] + call.arguments
         world.standardInput = .bytes(call.input)

@@ -5,25 +5,29 @@ import WasmdHTTPServer
 
 /// Reads the body of a write by its media type.
 enum DraftBody {
-    /// - Parameter limit: bytes of a module.
-    /// - Throws: `ExecutorError.tooLarge`, `Failure`, `HTTPServerError`.
-    static func read(_ request: ServerRequest, _ limit: Int) async throws -> Executor.Draft {
+    /// - Parameters:
+    ///   - limit: bytes of a module.
+    ///   - uploads: what the bytes are counted in, until nothing refers to the draft.
+    /// - Throws: `ExecutorError.tooLarge`, `.busy`, `Failure`, `HTTPServerError`.
+    static func read(
+        _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
+    ) async throws -> Executor.Draft {
         do {
-            return try await readBody(request, limit)
+            return try await readBody(request, limit, uploads)
         } catch HTTPServerError.request(.bodyTooLarge) {
             throw ExecutorError.tooLarge(limit: limit)
         }
     }
 
     private static func readBody(
-        _ request: ServerRequest, _ limit: Int
+        _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
     ) async throws -> Executor.Draft {
         let type = request.fields.contentType
         if type?.matches("application/wasm") == true
             || type?.matches("application/octet-stream") == true
         {
             var draft = Executor.Draft()
-            draft.bytes = try await request.body(limit: limit)
+            (draft.bytes, draft.upload) = try await uploads.body(of: request, limit: limit)
             let query = try Query(request)
             if let function = try query.text("function") ?? query.text("run_function") {
                 draft.function = function
@@ -31,7 +35,7 @@ enum DraftBody {
             return draft
         }
         if type?.matches("multipart/form-data") == true {
-            return try await form(request, limit)
+            return try await form(request, limit, uploads)
         }
         let isJSON =
             type == nil || type?.matches("application/json") == true
@@ -43,8 +47,11 @@ enum DraftBody {
                 "a module is application/wasm, application/json or multipart/form-data")
         }
         do {
-            return try ModuleDraft.read(
-                try await JSONBody.read(request, limit: limit * 5 + (1 << 20)))
+            let share = uploads.share()
+            var draft = try ModuleDraft.read(
+                try await JSONBody.read(request, limit: limit * 5 + (1 << 20), share: share))
+            draft.upload = share
+            return draft
         } catch let error as JSONError {
             throw Failure(.badRequest, "the body is no JSON: \(error)")
         } catch let fault as ModuleDraft.Fault {
@@ -54,16 +61,18 @@ enum DraftBody {
 
     /// Text fields have the names and values of the JSON form; the file is `wasm`.
     private static func form(
-        _ request: ServerRequest, _ limit: Int
+        _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
     ) async throws -> Executor.Draft {
         try request.limitBody(to: UInt64(clamping: limit + (1 << 20)))
         var members: [Document.Member] = []
+        let share = uploads.share()
         do {
             var parser = try MultipartParser(
                 contentType: Array(request.fields.first("content-type") ?? []))
             var name = ""
             var content: [UInt8] = []
             while let piece = try await request.next() {
+                try share.take(piece.count)
                 for event in try parser.feed(piece) {
                     switch event {
                     case .begin(let header):
@@ -80,7 +89,9 @@ enum DraftBody {
             throw Failure(.badRequest, "the form is malformed: \(error)")
         }
         do throws(ModuleDraft.Fault) {
-            return try ModuleDraft.read(.object(members))
+            var draft = try ModuleDraft.read(.object(members))
+            draft.upload = share
+            return draft
         } catch {
             throw Failure(.badRequest, "\(error)")
         }
@@ -101,5 +112,23 @@ enum DraftBody {
         } catch {
             throw Failure(.badRequest, "the field '\(name)' is no JSON: \(error)")
         }
+    }
+}
+
+extension UploadBudget {
+    /// The whole body of a request, and what keeps its bytes counted.
+    ///
+    /// - Throws: `ExecutorError.busy` if there are too many; `HTTPServerError`.
+    func body(
+        of request: ServerRequest, limit: Int
+    ) async throws -> (bytes: [UInt8], share: Share) {
+        let share = share()
+        try request.limitBody(to: UInt64(clamping: limit))
+        var bytes: [UInt8] = []
+        while let piece = try await request.next() {
+            try share.take(piece.count)
+            bytes += piece
+        }
+        return (bytes, share)
     }
 }

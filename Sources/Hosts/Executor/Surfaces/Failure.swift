@@ -50,7 +50,11 @@ struct Failure: Error {
         case LoopError.tooManyCalls: self.init(.serviceUnavailable, "the server is busy")
         default: self.init(.internalServerError, "\(error)")
         }
-        if case .tooLarge? = error as? ExecutorError { limit = "module" }
+        switch error as? ExecutorError {
+        case .tooLarge?: limit = "module"
+        case .recordTooLarge?: limit = "record"
+        default: break
+        }
     }
 
     private static func status(_ error: ExecutorError) -> Status {
@@ -59,14 +63,19 @@ struct Failure: Error {
         case .invalidModule, .invalid: .badRequest
         case .tooLarge: .contentTooLarge
         case .importMissing, .keyTaken: .conflict
-        case .busy, .stopping: .serviceUnavailable
+        case .recordTooLarge: .contentTooLarge
+        case .busy, .stopping, .changed: .serviceUnavailable
         case .storage(let error): status(error)
         case .damaged: .internalServerError
         }
     }
 
     private static func status(_ error: StorageError) -> Status {
-        error.isFull ? .insufficientStorage : .serviceUnavailable
+        switch error {
+        case .full: .insufficientStorage
+        case .damaged, .blobDamaged, .noBlob, .system: .internalServerError
+        default: .serviceUnavailable
+        }
     }
 
     /// Throws what a run's end is for its client, if it is no success.

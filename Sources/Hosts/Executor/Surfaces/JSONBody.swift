@@ -8,9 +8,11 @@ enum JSONBody {
     /// - Parameters:
     ///   - limit: bytes of the text.
     ///   - packsBytes: whether arrays of small integers become bytes.
+    ///   - share: what the bytes are counted in: a third of the text, about what arrays become.
     /// - Throws: `JSONError`; `HTTPServerError`
     static func read(
-        _ request: ServerRequest, limit: Int, packsBytes: Bool = true
+        _ request: ServerRequest, limit: Int, packsBytes: Bool = true,
+        share: UploadBudget.Share? = nil
     ) async throws -> Document {
         try request.limitBody(to: UInt64(clamping: limit))
         var options = JSONOptions()
@@ -19,6 +21,7 @@ enum JSONBody {
         options.limits.bytes = limit
         var reader = JSONReader(options: options)
         while let piece = try await request.next() {
+            try share?.take(piece.count / 3)
             reader.feed(piece)
             while case .paused = try reader.advance(bytes: step) {
                 await request.loop.yieldToOthers()

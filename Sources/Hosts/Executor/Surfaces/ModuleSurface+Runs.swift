@@ -14,11 +14,11 @@ extension ModuleSurface {
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
         _ requester: Requester
     ) async throws {
-        let stored = try await executor.entry(id, for: requester.tenant, on: request.loop)
         let query = try Query(request)
         let profile = try self.profile(query)
-        let kept = executor.keptState(of: stored.record)
-        let module = try await executor.module(stored.record, kept, on: request.loop)
+        let (stored, kept, module) = try await executor.loaded(
+            try await executor.entry(id, for: requester.tenant, on: request.loop),
+            on: request.loop)
         let result: CallResult
         do {
             let plan = try await executor.plan(
@@ -71,9 +71,12 @@ extension ModuleSurface {
         try await response.respond(json: .object(members), to: request)
     }
 
-    private func input(_ request: ServerRequest) async throws -> [UInt8] {
+    /// The body, and its share of the budget of uploads.
+    private func input(
+        _ request: ServerRequest
+    ) async throws -> ([UInt8], UploadBudget.Share) {
         do {
-            return try await request.body(limit: Self.inputLimit)
+            return try await executor.uploads.body(of: request, limit: Self.inputLimit)
         } catch HTTPServerError.request(.bodyTooLarge) {
             var failure = Failure(
                 .contentTooLarge, "arguments and input may have \(Self.inputLimit) bytes")
@@ -132,7 +135,8 @@ extension ModuleSurface {
 
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
     private func arguments(_ request: ServerRequest) async throws -> CallArguments {
-        let body = try await input(request)
+        let (body, share) = try await input(request)
+        defer { withExtendedLifetime(share) {} }
         if body.isEmpty { return .list([]) }
         let document: Document
         do throws(JSONError) {
@@ -161,7 +165,9 @@ extension ModuleSurface {
         if (call.arguments + call.environment).contains(where: { $0.contains(0) }) {
             throw Failure(.badRequest, "'arg' and 'env' cannot hold a zero byte")
         }
-        call.input = try await input(request)
+        let (input, share) = try await input(request)
+        defer { withExtendedLifetime(share) {} }
+        call.input = input
         call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
         call.observation = profile == nil ? nil : .profile

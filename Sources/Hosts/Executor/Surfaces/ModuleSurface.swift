@@ -107,7 +107,8 @@ public final class ModuleSurface: Surface {
     private func create(
         _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
     ) async throws {
-        let draft = try await DraftBody.read(request, executor.options.moduleLimit)
+        let draft = try await DraftBody.read(
+            request, executor.options.moduleLimit, executor.uploads)
         guard draft.bytes != nil else { throw Failure(.badRequest, "'wasm' is missing") }
         let key = request.fields.first("idempotency-key").map { Array($0) }
         let tenant = requester.tenant
@@ -126,7 +127,8 @@ public final class ModuleSurface: Surface {
     ) async throws {
         // Before the body is read: an unknown id costs no upload.
         _ = try await executor.record(id, for: requester.tenant, on: request.loop)
-        let draft = try await DraftBody.read(request, executor.options.moduleLimit)
+        let draft = try await DraftBody.read(
+            request, executor.options.moduleLimit, executor.uploads)
         let tenant = requester.tenant
         try await noting(.modify, id, tenant) {
             try await executor.change(id, draft, for: tenant, on: request.loop)
@@ -196,21 +198,24 @@ public final class ModuleSurface: Surface {
         let query = try Query(request)
         let limit = try query.number("limit", in: 1...1000) ?? 100
         let after = try query.text("after").map { try id($0.utf8) }
-        let (records, hasMore) = try await executor.page(
+        let page = try await executor.page(
             for: requester.tenant, after: after, limit: limit, on: request.loop)
-        let last = hasMore ? records.last.map { $0.id.description } : nil
-        try await response.respond(
-            json: .object([
-                .init("items", .array(records.map { $0.json() })),
-                .init("next", last.map { .string($0) } ?? .null),
-            ]), to: request)
+        var members: [Document.Member] = [
+            .init("items", .array(page.records.map { $0.json() })),
+            .init("next", page.next.map { .string($0.description) } ?? .null),
+        ]
+        if !page.damaged.isEmpty {
+            members.append(
+                .init("damaged", .array(page.damaged.map { .string($0.description) })))
+        }
+        try await response.respond(json: .object(members), to: request)
     }
 
     private func show(
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
         _ requester: Requester
     ) async throws {
-        let record = try await executor.record(
+        var record = try await executor.record(
             id, for: requester.tenant, on: request.loop)
         let wantsBinary =
             request.fields.acceptance(of: "application/wasm")
@@ -219,7 +224,9 @@ public final class ModuleSurface: Surface {
         let query = try Query(request)
         var wasm: Document?
         if try query.text("wasm") != "false" {
-            let bytes = try await executor.bytes(record, on: request.loop)
+            let bytes: [UInt8]
+            (record, bytes) = try await executor.contents(
+                id, for: requester.tenant, on: request.loop)
             wasm =
                 try query.text("encoding") == "base64"
                 ? .string(String(decoding: Base64.encode(bytes), as: UTF8.self)) : .bytes(bytes)

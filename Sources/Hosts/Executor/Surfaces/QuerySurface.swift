@@ -104,7 +104,11 @@ public final class QuerySurface: Surface {
             try await refuse(failure.refusal, response, on: request.loop)
         } catch let refusal as AccessRefusal {
             try await refuse(refusal, response, on: request.loop)
-        } catch let error as ExecutorError {
+        } catch let error as HTTPServerError {
+            throw error
+        } catch LoopError.cancelled {
+            throw LoopError.cancelled
+        } catch {
             try await refuse(Failure(error).refusal, response, on: request.loop)
         }
     }
@@ -139,9 +143,8 @@ public final class QuerySurface: Surface {
         case (.run, .get), (.run, .head):
             return try await run(try id(request), request, requester)
         case (.wasm, .get), (.wasm, .head):
-            let record = try await executor.record(
+            let (record, bytes) = try await executor.contents(
                 try id(request), for: tenant, on: request.loop)
-            let bytes = try await executor.bytes(record, on: request.loop)
             return Self.job(record, bytes)
         default: throw Fault(status: .notFound, text: "Page not found")
         }
@@ -174,8 +177,10 @@ public final class QuerySurface: Surface {
     private func draft(_ request: ServerRequest) async throws -> Executor.Draft {
         let limit = executor.options.moduleLimit
         do {
-            let draft = try ModuleDraft.read(
-                try await JSONBody.read(request, limit: limit * 5 + (1 << 20)))
+            let share = executor.uploads.share()
+            var draft = try ModuleDraft.read(
+                try await JSONBody.read(request, limit: limit * 5 + (1 << 20), share: share))
+            draft.upload = share
             guard draft.bytes != nil else { throw Fault(status: .badRequest, text: "Invalid Wasm") }
             return draft
         } catch HTTPServerError.request(.bodyTooLarge) {
@@ -190,13 +195,13 @@ public final class QuerySurface: Surface {
     private func list(_ tenant: Tenant?, _ loop: EventLoop) async throws -> Document {
         var ids: [Document] = []
         var after: ModuleID?
-        repeat {
-            let (records, hasMore) = try await executor.page(
-                for: tenant, after: after, limit: 1000, on: loop)
-            ids += records.map { .string($0.id.description) }
-            after = hasMore ? records.last?.id : nil
-        } while after != nil
-        return .array(ids)
+        while true {
+            let page = executor.modules.ids(of: tenant?.name, after: after, limit: 1000)
+            ids += page.map { .string($0.description) }
+            guard page.count == 1000, let last = page.last else { return .array(ids) }
+            after = last
+            await loop.yieldToOthers()
+        }
     }
 
     private func run(

@@ -247,14 +247,18 @@ public final class WessSurface: Surface {
 
     private func draft(_ request: ServerRequest) async throws -> Result<Executor.Draft, Fault> {
         let limit = executor.options.moduleLimit
+        let share = executor.uploads.share()
         let document: Document
         do {
-            document = try await JSONBody.read(request, limit: limit * 5 + (1 << 20))
+            document = try await JSONBody.read(
+                request, limit: limit * 5 + (1 << 20), share: share)
         } catch let error as JSONError {
             return .failure(Fault("Inavlid Json: \(error)"))
         }
         do throws(WessDraft.Fault) {
-            return .success(try WessDraft.read(document))
+            var draft = try WessDraft.read(document)
+            draft.upload = share
+            return .success(draft)
         } catch {
             return .failure(Fault("Inavlid Json: \(error)"))
         }
@@ -272,9 +276,8 @@ public final class WessSurface: Surface {
             return Answer(.badRequest, .string("Invalid ID: \(error)"))
         }
         do {
-            let record = try await executor.record(
+            let (record, bytes) = try await executor.contents(
                 id, for: requester.tenant, on: request.loop)
-            let bytes = try await executor.bytes(record, on: request.loop)
             return Answer(
                 .accepted,
                 .object([
@@ -290,6 +293,8 @@ public final class WessSurface: Surface {
         case ExecutorError.notFound: unknown
         case let refusal as AccessRefusal: Answer(refusal)
         case ExecutorError.busy(let text): Answer(.serviceUnavailable, .string(text))
+        case ExecutorError.changed: Answer(.serviceUnavailable, .string("\(error)"))
+        case ExecutorError.recordTooLarge: Answer(.contentTooLarge, .string("\(error)"))
         case ExecutorError.storage(let error):
             Answer(error.isFull ? .insufficientStorage : .serviceUnavailable, .string("\(error)"))
         default: Answer(.internalServerError, .string("Error: \(error)"))

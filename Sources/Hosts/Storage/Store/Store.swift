@@ -34,6 +34,9 @@ public final class Store: Sendable {
         /// Whether space of old values is reclaimed by a thread of the store, when more than half
         /// of the log is old.
         public var compactsAutomatically = true
+        /// Bytes of the disk that are kept for deletions and compaction when it is full; zero for
+        /// none.
+        public var reserveSize = 256 << 10
         /// Whether the folder is made if it is not there.
         public var creates = true
         /// Nanoseconds without work after which a mark is written. Tests set it, because marks move
@@ -120,6 +123,9 @@ public final class Store: Sendable {
             Committer(core, queue, writer) { [weak compactor] in
                 if compacts { compactor?.startIfWorthwhile() }
             })
+        if compacts {
+            core.fullHandler.withLock { $0 = { [weak compactor] in compactor?.startForRoom() } }
+        }
         let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
             // The committer, and with it its files, is gone before `close` returns.
             Self.run(waiting.withLock { $0.take() })

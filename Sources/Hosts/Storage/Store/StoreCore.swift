@@ -27,6 +27,8 @@ final class StoreCore: Sendable {
     let writtenBytes = Atomic<UInt64>(0)
     /// Whether a `StoreArchive` is being made.
     let isArchiving = Atomic(false)
+    /// Called when the disk is full: looks for old records, whose room can be given back.
+    let fullHandler = Mutex<(@Sendable () -> Void)?>(nil)
 
     init(
         _ folder: DataFolder, _ options: Store.Options, _ recovery: consuming Recovery,
