@@ -34,16 +34,15 @@ extension Executor {
     /// - Throws: `ExecutorError`, `LinkError`. What happens in the program is no error: see
     ///   `ProgramResult.run`.
     func run(
-        _ record: ModuleRecord, _ call: ProgramCall, on loop: EventLoop
+        _ stored: StoredModule, _ call: ProgramCall, on loop: EventLoop
     ) async throws -> ProgramResult {
-        let (record, module) = try await loaded(record, on: loop)
+        let (stored, _, module) = try await loaded(stored, on: loop)
         var world = WASI()
-        world.argumentBytes = [Array(record.id.description.utf8)] + call.arguments
+        world.argumentBytes = [Array(stored.record.id.description.utf8)] + call.arguments
         world.standardInput = .bytes(call.input)
         for variable in call.environment { world.environmentBlock += variable + [0] }
-        // A stream: a program that prints more than its limit is stopped, and the limit is named.
-        let output = CollectedOutput()
-        world.standardOutput = .stream(output)
+        let output = OutputBuffer(limit: Int(clamping: Self.outputLimit))
+        world.standardOutput = .buffer(output)
         world.folders = [.init(MemoryFolder(byteLimit: 64 << 20), guestPath: "/")]
         let guest = try await guest(
             of: module, for: call.requester.tenant, in: world, on: loop)
@@ -53,6 +52,6 @@ extension Executor {
         request.caller = call.caller
         request.observation = call.observation
         let result = try await run(&request, for: call.requester, on: loop)
-        return ProgramResult(output: output.take(), run: result)
+        return ProgramResult(output: output.bytes, run: result)
     }
 }

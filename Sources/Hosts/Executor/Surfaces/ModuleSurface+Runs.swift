@@ -26,7 +26,7 @@ extension ModuleSurface {
                 on: request.loop)
             if plan.isProgram {
                 return try await runProgram(
-                    stored.record, query, profile, request, response, requester)
+                    stored, query, profile, request, response, requester)
             }
             let arguments = try await self.arguments(request)
             result = try await executor.call(
@@ -151,7 +151,7 @@ extension ModuleSurface {
     }
 
     private func runProgram(
-        _ record: ModuleRecord, _ query: Query, _ profile: RunFindings.Form?,
+        _ stored: StoredModule, _ query: Query, _ profile: RunFindings.Form?,
         _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
     ) async throws {
         var call = ProgramCall()
@@ -169,9 +169,9 @@ extension ModuleSurface {
         defer { withExtendedLifetime(share) {} }
         call.input = input
         call.requester = requester
-        call.caller = "POST /wasm/\(record.id)"
+        call.caller = stored.caller
         call.observation = profile == nil ? nil : .profile
-        let result = try await executor.run(record, call, on: request.loop)
+        let result = try await executor.run(stored, call, on: request.loop)
         response.mark = result.run.record?.id.words ?? (0, 0)
         var code: UInt32 = 0
         if case .exited(let exit) = result.run.outcome {
