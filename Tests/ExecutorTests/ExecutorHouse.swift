@@ -90,7 +90,18 @@ let adder = """
       (i32.add (local.get 0) (local.get 1))))
     """
 
-/// Removes a folder with everything in it.
+/// Removes a folder with everything in it. Not by another program: a child has all descriptors for a
+/// moment, and with them the locks of stores that other tests open again.
 func removeFolder(_ path: [UInt8]) {
-    _ = system("rm -rf '\(String(decoding: path, as: UTF8.self))'")
+    let path = String(decoding: path, as: UTF8.self)
+    if let folder = opendir(path) {
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { removeFolder(Array("\(path)/\(name)".utf8)) }
+        }
+        closedir(folder)
+    }
+    remove(path)
 }
