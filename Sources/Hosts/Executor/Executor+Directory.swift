@@ -14,10 +14,10 @@ extension Executor: ModuleDirectory {
             }
             start = id
         }
-        let (records, hasMore) = try await page(after: start, limit: limit, on: loop)
+        let page = try await page(after: start, limit: limit, on: loop)
         let known = Dictionary(
             cache.modules.map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
-        let items = records.map { record in
+        let items = page.records.map { record in
             var members: [Document.Member] = [
                 .init("id", .string(record.id.description)),
                 .init("sha256", .string(record.digest.description)),
@@ -40,7 +40,7 @@ extension Executor: ModuleDirectory {
             }
             return Document.object(members)
         }
-        return (items, hasMore ? records.last?.id.description : nil)
+        return (items, page.next?.description)
     }
 
     public func digest(of name: String, on loop: EventLoop) async throws -> SHA256.Digest? {

@@ -220,21 +220,25 @@ public final class Executor: Sendable {
             id: id, size: bytes.count, digest: module.digest,
             isBlob: bytes.count > ModuleStore.smallSize, summary: ModuleSummary(module.module),
             created: Self.now())
-        record.key = key.map { SHA256.hash($0) }
         apply(draft, to: &record)
         record.owner = tenant?.name
         if let key { record.key = SHA256.hash(Array((tenant?.name ?? "").utf8) + [0] + key) }
         while true {
-            if let key = record.key, let known = try await modules.module(keyed: key, on: loop),
-                let entry = try await modules.entry(known, on: loop)
-            {
-                guard entry.record.digest == record.digest else { throw ExecutorError.keyTaken }
-                return (known, false)
+            var takesKey = false
+            if let key = record.key, let known = try await modules.module(keyed: key, on: loop) {
+                if let entry = try await modules.entry(known, on: loop) {
+                    guard entry.record.digest == record.digest else {
+                        throw ExecutorError.keyTaken
+                    }
+                    return (known, false)
+                }
+                takesKey = true
             }
             try tenant?.store(UInt64(bytes.count))
             do {
                 try await writing {
-                    try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+                    try await self.modules.put(
+                        record, bytes: bytes, replacing: nil, takesKey: takesKey, on: loop)
                 }
                 return (id, true)
             } catch {
@@ -319,7 +323,7 @@ public final class Executor: Sendable {
                 guard tenant == nil, Self.isDamage(error) else { throw error }
             }
             do {
-                try await self.modules.delete(id, owner: record?.owner)
+                try await self.modules.delete(id, record)
                 let size = UInt64(clamping: record?.size ?? 0)
                 self.tenant(named: record?.owner)?.restore(0, inPlaceOf: size)
             } catch StorageError.conflict {

@@ -182,9 +182,12 @@ public final class ModuleStore: Sendable {
     /// - Parameters:
     ///   - bytes: of the module; nil if they stay.
     ///   - version: of the record that is replaced; nil for a new one.
-    /// - Throws: `StorageError`; `.conflict` if the record was changed meanwhile.
+    ///   - takesKey: whether the client's key may belong to a module that is gone.
+    /// - Throws: `StorageError`; `.conflict` if the record was changed meanwhile, or the key is
+    ///   another module's.
     func put(
-        _ record: ModuleRecord, bytes: [UInt8]?, replacing version: UInt64?, on loop: EventLoop
+        _ record: ModuleRecord, bytes: [UInt8]?, replacing version: UInt64?,
+        takesKey: Bool = false, on loop: EventLoop
     ) async throws {
         let encoded = try BSON.write(record.document)
         guard encoded.count <= WasmdStorage.Store.maximumValue else {
@@ -203,7 +206,8 @@ public final class ModuleStore: Sendable {
             }
         }
         if let key = record.key, version == nil {
-            transaction.put(Self.keyPrefix + key.bytes, record.id.bytes, if: .absent)
+            transaction.put(
+                Self.keyPrefix + key.bytes, record.id.bytes, if: takesKey ? nil : .absent)
         }
         if let owner = record.owner {
             let size = UInt64(clamping: record.size)
@@ -230,15 +234,14 @@ public final class ModuleStore: Sendable {
 
     /// Removes a module; returns when that is durable.
     ///
+    /// - Parameter record: nil if it is damaged; a client's key then stays, and refers to nothing.
     /// - Throws: `StorageError`; `.conflict` if there is none.
-    func delete(_ record: ModuleRecord) async throws {
+    func delete(_ id: ModuleID, _ record: ModuleRecord?) async throws {
         var transaction = Transaction()
-        transaction.delete(Self.recordKey(record.id), if: .present)
-        transaction.delete(Self.bytesKey(record.id))
-        if let key = record.key { transaction.delete(Self.keyPrefix + key.bytes) }
-        if let owner = record.owner {
-            transaction.delete(Self.ownerPrefix(owner) + record.id.bytes)
-        }
+        transaction.delete(Self.recordKey(id), if: .present)
+        transaction.delete(Self.bytesKey(id))
+        if let key = record?.key { transaction.delete(Self.keyPrefix + key.bytes) }
+        if let owner = record?.owner { transaction.delete(Self.ownerPrefix(owner) + id.bytes) }
         _ = try await store.commit(transaction)
     }
 }

@@ -66,7 +66,7 @@ extension Executor {
             else {
                 throw ExecutorError.importMissing("the imported module \(id) is not stored")
             }
-            let imported = try await loaded(entry.record, on: loop).module.module
+            let imported = try await loaded(entry, on: loop).module.module
             links.path.append(id)
             try await link(imported, &links, for: tenant, on: loop)
             links.path.removeLast()
