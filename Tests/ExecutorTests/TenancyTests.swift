@@ -166,8 +166,8 @@ import WasmdOperation
         quotas.instances = 0
         let none = Self.rules(quotas)
         try open(none) { (house) async throws in
-            let id = try await store(house, "one", try module(adder))
-            let answer = try await house.send(.post, "/wasm/\(id)", "[1,2]", bearer("one"))
+            let id = try await store(house, "one", try module(text))
+            let answer = try await house.send(.post, "/wasm/\(id)", "[]", bearer("one"))
             #expect(answer.status == 429 && answer.text.contains("instances"))
             let first = try await house.send(.get, "/run/?id=\(id)", "", bearer("one"))
             #expect(first.status == 429 && first.field("retry-after") == "1")

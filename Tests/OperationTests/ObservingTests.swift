@@ -111,7 +111,7 @@ struct ScrapedMetrics {
         #expect(scraped.samples["wasmd_http_request_duration_seconds_count" + series] == 6)
     }
 
-    @Test func purposesBeyondTheSlotsShareOne() throws {
+    @Test func purposesBeyondTheSlotsAreCountedToo() throws {
         let registry = MetricRegistry()
         let metrics = RequestMetrics(registry)
         for number in 0..<700 {
@@ -123,6 +123,7 @@ struct ScrapedMetrics {
         #expect(scraped.problems == [])
         let all = scraped.samples.filter { $0.key.hasPrefix("wasmd_http_requests_total") }
         #expect(all.values.reduce(0, +) == 700)
+        #expect(all.count == 700)
     }
 
     @Test func histogramsAreCumulative() {

@@ -65,9 +65,11 @@ public struct ProcessUse: Sendable {
             unsafe pread(status.number, buffer.baseAddress, buffer.count, 0)
         }
         guard count > 0 else { return nil }
+        let pageSize = sysconf(Int32(truncatingIfNeeded: _SC_PAGESIZE))
+        let ticks = sysconf(Int32(truncatingIfNeeded: _SC_CLK_TCK))
         return Self.reading(
-            bytes.prefix(count), pageSize: UInt64(clamping: sysconf(Int32(_SC_PAGESIZE))),
-            ticks: Double(max(sysconf(Int32(_SC_CLK_TCK)), 1)), bootTime)
+            bytes.prefix(count), pageSize: UInt64(clamping: pageSize),
+            ticks: Double(max(ticks, 1)), bootTime)
     }
 
     /// The fields of proc(5) after the program's name, which is in parentheses and may have any

@@ -71,7 +71,8 @@ extension Command {
         operands: [CommandOperand("PATH", .optional, .module)],
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
-            .console, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel,
+            .console, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
+            .fuel,
             .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox,
             .features, .json, .help,
         ],
@@ -88,12 +89,18 @@ extension Command {
                 + "folder public are sent as they are. Changed files are picked up.",
             "A program that is not finished in time gets 504, a body that is too large 413, a "
                 + "request beyond --max-requests and --max-waiting 503, and a program that fails 500.",
+            "Without PATH it is a server that stores modules and runs them, for others: POST /wasm "
+                + "stores one, POST /wasm/ID runs it. 'wasmd token' makes tokens; addresses that "
+                + "other machines reach need one in the configuration, or --insecure. FILE is TOML; "
+                + "docs/operating.md has all settings.",
             "SIGTERM and Ctrl-C close the listeners; requests have 3 seconds to end.",
         ],
         examples: [
             ("wasmd serve hello.wasm", "at http://127.0.0.1:8080/"),
             ("wasmd serve site", "the programs and files of a folder"),
             ("wasmd serve --listen 0.0.0.0:80 --dir data app.wasm", "for others, with a folder"),
+            ("wasmd serve", "store and run modules at http://127.0.0.1:8080/wasm"),
+            ("wasmd serve --config wasmd.toml", "the same, as a file says"),
         ])
 
     static let ctl = Command(

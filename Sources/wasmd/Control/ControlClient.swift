@@ -99,7 +99,8 @@ struct ControlClient {
         let hint: String? =
             switch answer.status {
             case 401: "Name the file that has the token: --token-file FILE."
-            case 403: "This needs a token with another scope: see 'tokens' of the configuration."
+            case 403 where answer.field("www-authenticate") != nil:
+                "This needs a token with another scope: see 'tokens' of the configuration."
             case 404 where said == nil:
                 "The server has no admin interface at this address: name the one of --console."
             case 503: "Try again in a moment."

@@ -121,7 +121,8 @@ extension Refusal {
             }
         let hint: String? =
             switch error {
-            case .held: "Stop that process first, or use 'verify' or 'backup', which only read; a server "
+            case .held:
+                "Stop that process first, or use 'verify' or 'backup', which only read; a server "
                     + "that this user started compacts its folder itself."
             case .noStore: "The folder of a server's data is the one that its --data names."
             case .targetNotEmpty: "Name a folder that does not exist yet."

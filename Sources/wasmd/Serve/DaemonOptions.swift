@@ -21,6 +21,10 @@ struct DaemonOptions: Sendable {
         let hasWessFile = wessFile != nil
         checked = arguments.word(of: .check)
         printsJSON = arguments.has(.json)
+        // Programs of a path have these, stored modules do not.
+        for option in [Option.dir, .env, .envInherit, .features] where arguments.has(option) {
+            throw .missingOperand("PATH", .serve)
+        }
         if checked != nil, file != nil { throw .conflict(.check, .config, .serve) }
         if arguments.has(.noSandbox), arguments.has(.sandbox) {
             throw .conflict(.noSandbox, .sandbox, .serve)

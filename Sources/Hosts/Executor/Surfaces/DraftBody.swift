@@ -6,7 +6,18 @@ import WasmdHTTPServer
 /// Reads the body of a write by its media type.
 enum DraftBody {
     /// - Parameter limit: bytes of a module.
+    /// - Throws: `ExecutorError.tooLarge`, `Failure`, `HTTPServerError`.
     static func read(_ request: ServerRequest, _ limit: Int) async throws -> Executor.Draft {
+        do {
+            return try await readBody(request, limit)
+        } catch HTTPServerError.request(.bodyTooLarge) {
+            throw ExecutorError.tooLarge(limit: limit)
+        }
+    }
+
+    private static func readBody(
+        _ request: ServerRequest, _ limit: Int
+    ) async throws -> Executor.Draft {
         let type = request.fields.contentType
         if type?.matches("application/wasm") == true
             || type?.matches("application/octet-stream") == true

@@ -71,6 +71,17 @@ extension ModuleSurface {
         try await response.respond(json: .object(members), to: request)
     }
 
+    private func input(_ request: ServerRequest) async throws -> [UInt8] {
+        do {
+            return try await request.body(limit: Self.inputLimit)
+        } catch HTTPServerError.request(.bodyTooLarge) {
+            var failure = Failure(
+                .contentTooLarge, "arguments and input may have \(Self.inputLimit) bytes")
+            failure.limit = "input"
+            throw failure
+        }
+    }
+
     // MARK: Profiles
 
     /// The forms of `?profile=`; `1` is the first.
@@ -95,7 +106,8 @@ extension ModuleSurface {
         of form: RunFindings.Form?, _ run: RunResult, _ loop: EventLoop
     ) async throws -> String? {
         guard let form, let findings = run.findings else { return nil }
-        return try await findings.text(form, module: run.record?.moduleName ?? "", on: loop)
+        let name = run.record?.moduleName ?? ""
+        return try await findings.text(form, module: name, on: loop)
     }
 
     /// What a program answers if its profile is wanted: JSON in place of its output.
@@ -120,7 +132,7 @@ extension ModuleSurface {
 
     /// Arguments: an array, an object by names, or either in `args`; no body for none.
     private func arguments(_ request: ServerRequest) async throws -> CallArguments {
-        let body = try await request.body(limit: Self.inputLimit)
+        let body = try await input(request)
         if body.isEmpty { return .list([]) }
         let document: Document
         do throws(JSONError) {
@@ -141,13 +153,15 @@ extension ModuleSurface {
         var call = ProgramCall()
         call.arguments = query.all("arg")
         call.environment = query.all("env")
-        if call.environment.contains(where: { $0.first == UInt8(ascii: "=") || !$0.contains(UInt8(ascii: "=")) }) {
+        if call.environment.contains(where: {
+            $0.first == UInt8(ascii: "=") || !$0.contains(UInt8(ascii: "="))
+        }) {
             throw Failure(.badRequest, "'env' must be NAME=VALUE")
         }
         if (call.arguments + call.environment).contains(where: { $0.contains(0) }) {
             throw Failure(.badRequest, "'arg' and 'env' cannot hold a zero byte")
         }
-        call.input = try await request.body(limit: Self.inputLimit)
+        call.input = try await input(request)
         call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
         call.observation = profile == nil ? nil : .profile

@@ -178,6 +178,8 @@ public final class QuerySurface: Surface {
                 try await JSONBody.read(request, limit: limit * 5 + (1 << 20)))
             guard draft.bytes != nil else { throw Fault(status: .badRequest, text: "Invalid Wasm") }
             return draft
+        } catch HTTPServerError.request(.bodyTooLarge) {
+            throw ExecutorError.tooLarge(limit: limit)
         } catch is JSONError {
             throw Fault(status: .badRequest, text: "Invalid Wasm")
         } catch is ModuleDraft.Fault {
@@ -204,6 +206,7 @@ public final class QuerySurface: Surface {
         do {
             let result = try await executor.call(
                 stored, ModuleCall(caller: "GET /run/", requester: requester), on: request.loop)
+            request.mark(result.run.record?.id.words ?? (0, 0))
             try Failure.check(result.run)
             return .array(result.results)
         } catch let fault as ArgumentFault {

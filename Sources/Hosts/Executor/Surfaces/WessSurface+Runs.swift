@@ -45,6 +45,7 @@ extension WessSurface {
                     arguments: .list(arguments), isWess: true, caller: "wess",
                     requester: requester),
                 on: request.loop)
+            request.mark(result.run.record?.id.words ?? (0, 0))
             if let refusal = result.run.refusal { throw ExecutorError.busy("\(refusal)") }
             guard result.run.outcome.kind == .succeeded else {
                 return Self.failed(Self.text(result))

@@ -137,7 +137,9 @@ extension Configuration {
     private static func digest(_ text: String) -> SHA256.Digest? {
         let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue ?? 16 }
         guard digits.count == 64, !digits.contains(16) else { return nil }
-        let bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
+        let bytes = stride(from: 0, to: 64, by: 2).map {
+            UInt8(truncatingIfNeeded: digits[$0] * 16 + digits[$0 + 1])
+        }
         return SHA256.Digest(bytes: bytes.span)
     }
 }

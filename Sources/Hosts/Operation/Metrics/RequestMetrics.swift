@@ -37,8 +37,8 @@ public final class RequestMetrics: ServingObserver {
     private let active: MetricFamily<Gauge>
     private let sent: MetricFamily<Counter>
     private let routes = InlineArray<512, AtomicLazyReference<Route>> { _ in AtomicLazyReference() }
-    /// What purposes beyond the number of slots share.
-    private let others: AtomicLazyReference<Route>
+    /// Those of purposes beyond the number of slots.
+    private let others = Mutex<[Int: Route]>([:])
 
     public init(_ registry: MetricRegistry) {
         requests = registry.counters(
@@ -54,12 +54,16 @@ public final class RequestMetrics: ServingObserver {
         sent = registry.counters(
             "wasmd_http_sent_bytes_total", "Bytes of responses with their heads.",
             labels: ["surface"])
-        others = AtomicLazyReference()
     }
 
     private func route(_ purpose: Purpose) -> Route {
         guard purpose.number < routes.count, purpose.number >= 0 else {
-            return others.load() ?? others.storeIfNil(Route(.unknown, self))
+            return others.withLock { others in
+                if let known = others[purpose.number] { return known }
+                let made = Route(purpose, self)
+                others[purpose.number] = made
+                return made
+            }
         }
         if let known = routes[purpose.number].load() { return known }
         return routes[purpose.number].storeIfNil(Route(purpose, self))
