@@ -247,30 +247,6 @@ import WasmdOperation
         }
     }
 
-    /// What the first executor's clients do.
-    @Test func theFirstSurface() throws {
-        try open { house in
-            let body = #"{"wasm":\#(json(try module(adder))),"run_function":"add"}"#
-            let stored = try await house.send(.post, "/", body)
-            #expect(stored.status == 200)
-            let id = try #require(stored.json.stringValue)
-            let shown = try await house.send(.get, "/wasm/?id=\(id)")
-            #expect(shown.status == 200 && shown.json["id"]?.stringValue == id)
-            let one = #"{"wasm":\#(json(try module(Self.one)))}"#
-            #expect(try await house.send(.put, "/?id=\(id)", one).status == 200)
-            let change = #"{"wasm":\#(json(try module(Self.one))),"run_function":"one"}"#
-            #expect(try await house.send(.put, "/?id=\(id)", change).status == 200)
-            #expect(try await house.send(.get, "/run/?id=\(id)").text == "[1]")
-            #expect(try await house.send(.delete, "/?id=\(id)").status == 200)
-            let gone = try await house.send(.get, "/run/?id=\(id)")
-            #expect(gone.status == 404 && gone.text == "wasm not exist")
-            #expect(try await house.send(.get, "/wasm/?id=x").text == "Invalid Wasm ID")
-            #expect(try await house.send(.post, "/", "{}").text == "Invalid Wasm")
-        }
-    }
-
-    private static let one = "(module (func (export \"one\") (result i32) i32.const 1))"
-
     @Test func whatWasStoredSurvives() throws {
         let folder = Array("/tmp/wasmd-executor-\(UInt64.random(in: 0...UInt64.max))".utf8)
         defer { removeFolder(folder) }

@@ -15,7 +15,8 @@ extension CurrentProcess {
         let fields = text.prefix(count ?? 0).split(separator: 0x20)
         guard fields.count > 1, let pages = UInt64(String(decoding: fields[1], as: UTF8.self))
         else { return nil }
-        let (bytes, isTooMuch) = pages.multipliedReportingOverflow(by: UInt64(SystemMemory.pageSize))
+        let (bytes, isTooMuch) = pages.multipliedReportingOverflow(
+            by: UInt64(SystemMemory.pageSize))
         return isTooMuch ? nil : bytes
     }
 

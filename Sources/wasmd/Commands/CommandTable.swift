@@ -72,9 +72,8 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
-            .fuel,
-            .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox,
-            .features, .json, .help,
+            .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
+            .noSandbox, .features, .json, .help,
         ],
         notes: [
             "Each request runs the program, in an instance of its own. It finds the request in its "
