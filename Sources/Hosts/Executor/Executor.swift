@@ -133,14 +133,14 @@ public final class Executor: Sendable {
     public func record(
         _ id: ModuleID, for tenant: Tenant? = nil, on loop: EventLoop
     ) async throws -> ModuleRecord {
-        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
-        defer { wessMetrics?.read(since: start) }
         return try await entry(id, for: tenant, on: loop).record
     }
 
     func entry(
         _ id: ModuleID, for tenant: Tenant?, on loop: EventLoop
     ) async throws -> StoredModule {
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer { wessMetrics?.read(since: start) }
         guard let entry = try await modules.entry(id, on: loop),
             tenant == nil || entry.record.owner == tenant?.name
         else { throw ExecutorError.notFound }

@@ -48,7 +48,7 @@ public struct IPAddress: Hashable, Sendable {
                 continue
             }
             guard let digit = byte.digit, digits == 0 || part > 0 else { return nil }
-            part = part &* 10 &+ UInt32(digit)
+            part = part &* 10 &+ UInt32(truncatingIfNeeded: digit)
             digits &+= 1
             guard part <= 255 else { return nil }
         }
