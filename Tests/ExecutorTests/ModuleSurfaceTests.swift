@@ -86,6 +86,11 @@ import WasmdOperation
                     Array(form.utf8) + (try module(adder)) + Array("\r\n--b--\r\n".utf8),
                     [("Content-Type", "multipart/form-data; boundary=b")]
                 ),
+                // As curl sends a file.
+                (
+                    try module(adder), [("Content-Type", "application/x-www-form-urlencoded")]
+                ),
+                (try module(adder), []),
             ] {
                 let answer = try await house.send(.post, "/wasm", body, fields)
                 #expect(answer.status == 202, "\(answer.text)")

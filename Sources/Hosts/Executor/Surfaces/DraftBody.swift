@@ -26,13 +26,7 @@ enum DraftBody {
         if type?.matches("application/wasm") == true
             || type?.matches("application/octet-stream") == true
         {
-            var draft = Executor.Draft()
-            (draft.bytes, draft.upload) = try await uploads.body(of: request, limit: limit)
-            let query = try Query(request)
-            if let function = try query.text("function") ?? query.text("run_function") {
-                draft.function = function
-            }
-            return draft
+            return try await module([], request, limit, uploads)
         }
         if type?.matches("multipart/form-data") == true {
             return try await form(request, limit, uploads)
@@ -46,17 +40,37 @@ enum DraftBody {
                 .unsupportedMediaType,
                 "a module is application/wasm, application/json or multipart/form-data")
         }
+        let textLimit = limit * 5 + (1 << 20)
+        try request.limitBody(to: UInt64(clamping: textLimit))
+        let start = try await request.next() ?? []
+        // What a command line sends without a media type.
+        if start.starts(with: [0, 0x61, 0x73, 0x6d]) {
+            return try await module(start, request, limit, uploads)
+        }
         do {
             let share = uploads.share()
             var draft = try ModuleDraft.read(
-                try await JSONBody.read(request, limit: limit * 5 + (1 << 20), share: share))
+                try await JSONBody.read(start, request, limit: textLimit, share: share))
             draft.upload = share
             return draft
         } catch let error as JSONError {
-            throw Failure(.badRequest, "the body is no JSON: \(error)")
+            throw Failure(.badRequest, "the body is neither a module nor JSON: \(error)")
         } catch let fault as ModuleDraft.Fault {
             throw Failure(.badRequest, "\(fault)")
         }
+    }
+
+    /// A body that is the module; the query may name its function.
+    private static func module(
+        _ start: [UInt8], _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
+    ) async throws -> Executor.Draft {
+        var draft = Executor.Draft()
+        (draft.bytes, draft.upload) = try await uploads.body(start, of: request, limit: limit)
+        let query = try Query(request)
+        if let function = try query.text("function") ?? query.text("run_function") {
+            draft.function = function
+        }
+        return draft
     }
 
     /// Text fields have the names and values of the JSON form; the file is `wasm`.
@@ -118,13 +132,15 @@ enum DraftBody {
 extension UploadBudget {
     /// The whole body of a request, and what keeps its bytes counted.
     ///
+    /// - Parameter start: what was read already.
     /// - Throws: `ExecutorError.busy` if there are too many; `HTTPServerError`.
     func body(
-        of request: ServerRequest, limit: Int
+        _ start: [UInt8] = [], of request: ServerRequest, limit: Int
     ) async throws -> (bytes: [UInt8], share: Share) {
         let share = share()
         try request.limitBody(to: UInt64(clamping: limit))
-        var bytes: [UInt8] = []
+        try share.take(start.count)
+        var bytes = start
         while let piece = try await request.next() {
             try share.take(piece.count)
             bytes += piece
