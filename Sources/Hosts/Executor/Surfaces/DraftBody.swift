@@ -50,7 +50,8 @@ enum DraftBody {
         do {
             let share = uploads.share()
             var draft = try ModuleDraft.read(
-                try await JSONBody.read(start, request, limit: textLimit, share: share))
+                try await JSONBody.read(
+                    request, after: start, limit: textLimit, share: share))
             draft.upload = share
             return draft
         } catch let error as JSONError {
@@ -65,7 +66,8 @@ enum DraftBody {
         _ start: [UInt8], _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
     ) async throws -> Executor.Draft {
         var draft = Executor.Draft()
-        (draft.bytes, draft.upload) = try await uploads.body(start, of: request, limit: limit)
+        (draft.bytes, draft.upload) = try await uploads.body(
+            of: request, after: start, limit: limit)
         let query = try Query(request)
         if let function = try query.text("function") ?? query.text("run_function") {
             draft.function = function
@@ -135,7 +137,7 @@ extension UploadBudget {
     /// - Parameter start: what was read already.
     /// - Throws: `ExecutorError.busy` if there are too many; `HTTPServerError`.
     func body(
-        _ start: [UInt8] = [], of request: ServerRequest, limit: Int
+        of request: ServerRequest, after start: [UInt8] = [], limit: Int
     ) async throws -> (bytes: [UInt8], share: Share) {
         let share = share()
         try request.limitBody(to: UInt64(clamping: limit))

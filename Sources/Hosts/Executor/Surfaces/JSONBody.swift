@@ -12,7 +12,7 @@ enum JSONBody {
     ///   - share: what the bytes are counted in: a third of the text, about what arrays become.
     /// - Throws: `JSONError`; `HTTPServerError`
     static func read(
-        _ start: [UInt8] = [], _ request: ServerRequest, limit: Int, packsBytes: Bool = true,
+        _ request: ServerRequest, after start: [UInt8] = [], limit: Int, packsBytes: Bool = true,
         share: UploadBudget.Share? = nil
     ) async throws -> Document {
         try request.limitBody(to: UInt64(clamping: limit))
