@@ -208,8 +208,8 @@ extension Executor {
         if let quota, isQuota { request.limits.fuel = quota }
         let result = await runs.run(request, on: try guestLoop(loop))
         if let record = result.record { tenant.charge(fuel: record.fuel) }
-        // The limit that ended the run was the quota.
-        if isQuota, case .limit(.fuel, _) = result.outcome { _ = try tenant.admitRun() }
+        // The limit that ended the run was the quota, which may have grown a little since.
+        if isQuota, case .limit(.fuel, _) = result.outcome { throw tenant.fuelIsUsedUp }
         return result
     }
 }
