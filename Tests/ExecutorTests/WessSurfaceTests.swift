@@ -293,6 +293,8 @@ import WasmdHTTP
                 (.put, "/", 405, "GET, HEAD, POST"), (.delete, "/", 405, "GET, HEAD, POST"),
                 (.patch, "/x", 405, "GET, HEAD, POST, PUT, DELETE"), (.get, "/a/b", 404, nil),
                 (.post, "/metrics", 404, nil),
+                // The root has rights of its own, and one spelling.
+                (.post, "//", 404, nil),
             ] as [(Method, String, UInt16, String?)] {
                 let answer = try await house.send(method, path)
                 #expect(answer.status == status, "\(method.name) \(path)")

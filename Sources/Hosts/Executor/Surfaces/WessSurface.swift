@@ -105,7 +105,8 @@ public final class WessSurface: Surface {
         let isMetrics = path?.segments.first?.elementsEqual("metrics".utf8) == true
         let route: Route? =
             switch path?.segments.count {
-            case 0: .root
+            // Only "/" itself is the root: its rights are not those of "/." or "//".
+            case 0 where request.target.path.elementsEqual("/".utf8): .root
             // As in wess, other methods take this for an id.
             case 1 where isMetrics && (request.method == .get || request.method == .head): .metrics
             case 1: .module
