@@ -85,6 +85,12 @@ public final class Execution {
     /// resumption, and not exact: a long instruction, such as a large copy, is finished first.
     public var slice: UInt64?
 
+    /// Time after which the guest is suspended with `.endOfSlice`; nil, the default, for no such
+    /// limit. Counted from each resumption, host functions included. Not exact: the clock is read
+    /// about each quarter of a millisecond of computing and after 16 calls of the host; a long
+    /// instruction or host function is finished first.
+    public var sliceTime: Duration?
+
     /// Whether `computingTime` is measured, which reads the clock twice for each resumption.
     public var measuresTime = false
     /// Nanoseconds in which the guest and the host functions that it called ran, without the time
@@ -106,6 +112,8 @@ public final class Execution {
     var owed: UInt64 = 0
     /// The units that are left of the slice.
     var sliceLeft: UInt64?
+    /// When the slice ends, in nanoseconds of the monotonic clock; 0 for `sliceTime` nil.
+    var sliceEnd: UInt64 = 0
     /// The host function that the guest waits for, and its slots.
     @exclusivity(unchecked)
     var pendingCall: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer)?
