@@ -168,26 +168,7 @@ struct ScrapedMetrics {
     private func lines(
         _ form: Log.Form, _ body: (AccessLog, Log) throws -> Void
     ) throws -> [String] {
-        let (reader, writer) = try Kernel.makePipe()
-        defer { try? Kernel.close(reader) }
-        // The log has a descriptor of its own, which is closed when it is released.
-        try write(form, to: writer, body)
-        try Kernel.close(writer)
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = try buffer.withUnsafeMutableBytes { try Kernel.read(reader, $0) }
-            if count == 0 { break }
-            bytes += buffer[..<count]
-        }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
-    }
-
-    private func write(
-        _ form: Log.Form, to writer: Int32, _ body: (AccessLog, Log) throws -> Void
-    ) throws {
-        let log = Log(LogOutput(writer), form: form)
-        try body(AccessLog(log), log)
+        try logLines(form) { try body(AccessLog($0), $0) }
     }
 
     @Test func accessLineAsJSON() throws {

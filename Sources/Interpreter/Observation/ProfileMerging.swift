@@ -1,3 +1,5 @@
+import WasmSystem
+
 extension Profile {
     /// One profile of several, such as those of many short calls: equal frames and stacks become
     /// one, samples are in the order of their time.
@@ -44,12 +46,9 @@ extension Profile {
         // Numbers of stacks stay what they are.
         merged.numbers = Array(merged.stacks.indices)
         samples.sort { $0.time < $1.time }
-        let (seconds, attoseconds) = interval.components
-        let nanoseconds =
-            min(max(seconds, 0), 3600) * 1_000_000_000 + attoseconds / 1_000_000_000
         return Profile(
             wallClockStart: start,
-            interval: profiles.first?.interval ?? UInt64(max(nanoseconds, 0)),
+            interval: profiles.first?.interval ?? interval.boundedNanoseconds,
             duration: end &- start, merged, samples)
     }
 }

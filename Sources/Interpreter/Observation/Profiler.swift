@@ -57,9 +57,7 @@ public final class Profiler {
     ///     the first sample comes at a random time within the interval, so that also calls that are
     ///     shorter than it are seen, as often as their time demands.
     public init(interval: Duration = .milliseconds(1), isOneOfMany: Bool = false) {
-        let (seconds, attoseconds) = interval.components
-        let nanoseconds = min(max(seconds, 0), 3600) * 1_000_000_000 + attoseconds / 1_000_000_000
-        self.interval = UInt64(max(nanoseconds, 10_000))
+        self.interval = max(interval.boundedNanoseconds, 10_000)
         startTime = SystemClock.monotonic.now
         wallClockStart = SystemClock.realtime.now
         lastTime = startTime

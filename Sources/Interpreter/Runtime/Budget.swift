@@ -103,11 +103,7 @@ extension Store {
         execution.sliceLeft = execution.slice.map { max(1, $0) }
         exchange.pointee.callsUntilLook = 0
         if let time = execution.sliceTime {
-            let (seconds, attoseconds) = time.components
-            let (whole, part) = (UInt64(clamping: seconds), UInt64(clamping: attoseconds))
-            // An hour is as good as more.
-            let nanoseconds = min(whole, 3600) * 1_000_000_000 + part / 1_000_000_000
-            execution.sliceEnd = max(1, SystemClock.monotonic.now &+ nanoseconds)
+            execution.sliceEnd = max(1, SystemClock.monotonic.now &+ time.boundedNanoseconds)
             exchange.pointee.callsUntilLook = Self.callsBetweenLooks
         } else {
             execution.sliceEnd = 0

@@ -4,20 +4,32 @@ import WasmdGuests
 
 // Runs as JSON. What modules, guests and clients chose is made harmless.
 
+/// What was run, for whom, and when.
+private func origin(
+    _ moduleName: String, _ digest: String, _ function: Name, _ caller: String,
+    _ account: String, _ trace: RunTrace?, start: UInt64
+) -> [Document.Member] {
+    var members: [Document.Member] = [
+        .init("module", .string(HarmlessText.text(moduleName.utf8))),
+        .init("sha256", .string(digest)),
+        .init("function", .string(HarmlessText.text(function.utf8))),
+        .init("caller", .string(HarmlessText.text(caller.utf8))),
+    ]
+    if !account.isEmpty { members.append(.init("account", .string(account))) }
+    if let trace { members.append(.init("trace", .string(trace.description))) }
+    members.append(.init("start", .string(Timestamp(nanoseconds: start).description)))
+    return members
+}
+
 extension ActiveRun {
     /// What is known of it now.
     var document: Document {
         var members: [Document.Member] = [
             .init("id", .string(id.description)), .init("state", "running"),
-            .init("module", .string(HarmlessText.text(moduleName.utf8))),
-            .init("sha256", .string(module.description)),
-            .init("function", .string(HarmlessText.text(function.utf8))),
-            .init("caller", .string(HarmlessText.text(caller.utf8))),
         ]
-        if !account.isEmpty { members.append(.init("account", .string(account))) }
-        if let trace { members.append(.init("trace", .string(trace.description))) }
+        members += origin(
+            moduleName, module.description, function, caller, account, trace, start: start)
         members += [
-            .init("start", .string(Timestamp(nanoseconds: start).description)),
             .init("seconds", .seconds(age)),
             .init("computing_seconds", .seconds(computingTime)),
             .init("memory_bytes", .number(memory)),
@@ -40,16 +52,9 @@ extension RunRecord {
         if case .exited(let code) = outcome {
             members.append(.init("exit_code", .integer(Int64(code))))
         }
+        members += origin(
+            moduleName, module.description, function, caller, account, trace, start: start)
         members += [
-            .init("module", .string(HarmlessText.text(moduleName.utf8))),
-            .init("sha256", .string(module.description)),
-            .init("function", .string(HarmlessText.text(function.utf8))),
-            .init("caller", .string(HarmlessText.text(caller.utf8))),
-        ]
-        if !account.isEmpty { members.append(.init("account", .string(account))) }
-        if let trace { members.append(.init("trace", .string(trace.description))) }
-        members += [
-            .init("start", .string(Timestamp(nanoseconds: start).description)),
             .init("seconds", .seconds(duration)),
             .init("computing_seconds", .seconds(computingTime)),
             .init("queue_seconds", .seconds(queueTime)), .init("fuel", .number(fuel)),
