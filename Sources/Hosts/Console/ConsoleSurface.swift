@@ -7,19 +7,17 @@ import WasmdOperation
 /// cannot, and needs no token itself: what it asks for does.
 public final class ConsoleSurface: Surface {
     public let name: StaticString = "console"
-    private let page: FileResponse
     private let files: [[UInt8]: FileResponse]
     private let pagePurpose = Purpose("console", "/console", needs: nil)
     private let filePurpose = Purpose("console", "/console/{file}", needs: nil)
     private static let root = Array("/console".utf8)
+    private static let page = Array("index.html".utf8)
 
     public init() throws(WritingFault) {
         var files: [[UInt8]: FileResponse] = [:]
         for file in ConsoleFile.all {
             files[Array("\(file.name)".utf8)] = try FileResponse(file)
         }
-        let index = files.removeValue(forKey: Array("index.html".utf8))
-        page = try index ?? FileResponse(ConsoleFile("", "text/plain", tag: "", ""))
         self.files = files
     }
 
@@ -34,8 +32,8 @@ public final class ConsoleSurface: Surface {
     public func answer(
         _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
     ) async throws {
-        let name = Array(request.target.path.dropFirst(Self.root.count + 1))
-        guard let file = name.isEmpty ? page : files[name] else {
+        let rest = request.target.path.dropFirst(Self.root.count + 1)
+        guard let file = files[rest.isEmpty ? Self.page : Array(rest)] else {
             return try await response.respond(.notFound, "there is no such file of the console\n")
         }
         guard request.method == .get || request.method == .head else {
@@ -64,23 +62,23 @@ private struct FileResponse: Sendable {
         """
 
     init(_ file: ConsoleFile) throws(WritingFault) {
-        bytes = file.bytes
-        tag = Array("\"\(file.tag)\"".utf8)
-        func fields(_ head: inout ResponseHead) throws(WritingFault) {
-            try head.fields.append(name: Array("ETag".utf8), value: tag)
-            try head.fields.append("Cache-Control", "no-cache")
-            try head.fields.append("Content-Security-Policy", "\(Self.policy)")
-            try head.fields.append("X-Content-Type-Options", "nosniff")
-            try head.fields.append("Referrer-Policy", "no-referrer")
-            try head.fields.append("Cross-Origin-Opener-Policy", "same-origin")
-            try head.fields.append("Cross-Origin-Resource-Policy", "same-origin")
-        }
+        let tag = Array("\"\(file.tag)\"".utf8)
         var head = ResponseHead(.ok)
         try head.fields.append("Content-Type", "\(file.mediaType)")
-        try fields(&head)
-        self.head = head
+        try Self.append(tag, to: &head.fields)
         var unchanged = ResponseHead(.notModified)
-        try fields(&unchanged)
-        self.unchanged = unchanged
+        try Self.append(tag, to: &unchanged.fields)
+        (self.head, self.unchanged) = (head, unchanged)
+        (self.tag, bytes) = (tag, file.bytes)
+    }
+
+    private static func append(_ tag: [UInt8], to fields: inout Fields) throws(WritingFault) {
+        try fields.append(name: Array("ETag".utf8), value: tag)
+        try fields.append("Cache-Control", "no-cache")
+        try fields.append("Content-Security-Policy", "\(policy)")
+        try fields.append("X-Content-Type-Options", "nosniff")
+        try fields.append("Referrer-Policy", "no-referrer")
+        try fields.append("Cross-Origin-Opener-Policy", "same-origin")
+        try fields.append("Cross-Origin-Resource-Policy", "same-origin")
     }
 }

@@ -12,10 +12,10 @@ extension ConsoleFile {
         ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "c67ef1b859d11bd2", moduleJs),
         ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "c62c1110eecbbd45", modulesJs),
         ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
-        ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "4933963ca5d1923c", partsJs),
+        ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "98db51ab8541b3cb", partsJs),
         ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
         ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "1aa5e40e6fc34e99", serverJs),
-        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "a21fc7b9c2bf6240", styleCss),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "2e35a149abdab218", styleCss),
     ]
 }
 
@@ -879,6 +879,7 @@ export function chart(title, format) {
   image.setAttribute("viewBox", "0 0 119 40");
   image.setAttribute("preserveAspectRatio", "none");
   image.setAttribute("role", "img");
+  image.setAttribute("aria-label", title);
   const [area, line] = ["chart-area", "chart-line"].map(kind => {
     const path = document.createElementNS(space, "path");
     path.setAttribute("class", kind);
@@ -1051,7 +1052,7 @@ main { max-width: 72rem; margin: 0 auto; padding: 1rem; outline: none; }
 h1 { font-size: 1.4rem; margin: .3rem 0 1rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 1.4rem 0 .5rem; }
 a { color: var(--accent); }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .8rem; }
+.cards { display: grid; align-items: start; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .8rem; }
 .card {
   background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
   padding: .8rem 1rem; min-width: 0;
@@ -1088,6 +1089,8 @@ input, select, textarea {
   background: var(--card); border: 1px solid var(--line); border-radius: .4rem;
   padding: .35rem .5rem; min-height: 2.2rem; max-width: 100%;
 }
+input[type=checkbox] { min-height: 0; width: 1.1em; height: 1.1em; vertical-align: -.15em; }
+input[type=text] { width: 100%; }
 textarea { width: 100%; min-height: 4rem; font-family: ui-monospace, monospace; }
 label { display: block; margin: .3rem 0; }
 label > span { display: block; color: var(--faint); font-size: .88rem; }
@@ -1113,6 +1116,9 @@ details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); }
 .log div { white-space: pre-wrap; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
   body { font-size: 16px; } main { padding: .7rem; } th, td { padding: .4rem; }
+  header { justify-content: space-between; }
+  nav { order: 3; flex-basis: 100%; } nav a { padding: .45rem .55rem; }
+  .cards { grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); }
 }
 @media (prefers-reduced-motion: no-preference) { nav a, button { transition: background .15s; } }
 

@@ -83,6 +83,7 @@ export function chart(title, format) {
   image.setAttribute("viewBox", "0 0 119 40");
   image.setAttribute("preserveAspectRatio", "none");
   image.setAttribute("role", "img");
+  image.setAttribute("aria-label", title);
   const [area, line] = ["chart-area", "chart-line"].map(kind => {
     const path = document.createElementNS(space, "path");
     path.setAttribute("class", kind);
