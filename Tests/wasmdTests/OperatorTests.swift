@@ -249,6 +249,29 @@ import WasmdDocuments
         #expect(try get(server, "/consoles").status == 404)
     }
 
+    @Test func codeOfFunctions() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let id = try put(folder)
+        let list = try JSONReader.read(
+            Array(try get(server, "/admin/modules/\(id)/functions").body.utf8))
+        let items = try #require(list["items"]?.arrayValue)
+        #expect(!items.isEmpty && list["next"] == .null)
+        let last = items.count - 1
+        let page = try get(
+            server, "/admin/modules/\(id)/functions?limit=1" + (last > 0 ? "&after=0" : ""))
+        #expect(page.status == 200)
+        let shown = try JSONReader.read(
+            Array(try get(server, "/admin/modules/\(id)/functions/\(last)").body.utf8))
+        let wasm = shown["wasm"]?.arrayValue ?? []
+        #expect(wasm.last?["text"] == "end")
+        #expect(shown["registers"]?.arrayValue?.isEmpty == false)
+        #expect(try get(server, "/admin/modules/\(id)/functions/999").status == 404)
+        #expect(try get(server, "/admin/modules/\(id)/functions/x").status == 404)
+        #expect(try get(server, "/admin/modules/none/functions").status == 404)
+        #expect(try get(server, "/admin/modules/\(id)/functions?limit=0").status == 400)
+    }
+
     /// The document is that of the routes: each path and method that it has is served, and others
     /// are not.
     @Test func openAPIDocumentIsThatOfTheRoutes() throws {
@@ -261,6 +284,7 @@ import WasmdDocuments
         var names: Set<String> = []
         for path in paths {
             let served = path.name.replacing("{id}", with: "00000000-0000-4000-8000-000000000000")
+                .replacing("{index}", with: "0")
             let described = (path.value.objectValue ?? []).map { $0.name.uppercased() }
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
                 // These end the server, or last.

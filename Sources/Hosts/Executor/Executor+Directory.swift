@@ -1,3 +1,4 @@
+import WasmInterpreter
 import WasmdDigests
 import WasmdDocuments
 import WasmdEventLoop
@@ -46,5 +47,13 @@ extension Executor: ModuleDirectory {
     public func digest(of name: String, on loop: EventLoop) async throws -> SHA256.Digest? {
         guard let id = try? ModuleID(name.utf8) else { return nil }
         return try await modules.entry(id, on: loop)?.record.digest
+    }
+
+    /// The module with an id, compiled, to be looked at.
+    ///
+    /// - Throws: `ExecutorError`
+    public func module(named name: String, on loop: EventLoop) async throws -> Module {
+        guard let id = try? ModuleID(name.utf8) else { throw ExecutorError.notFound }
+        return try await module(try await record(id, on: loop), on: loop).module
     }
 }

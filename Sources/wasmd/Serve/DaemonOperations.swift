@@ -158,11 +158,11 @@ final class DaemonOperations: Sendable {
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
         let document = OpenAPIDocument.make(
             title: "wasmd", version: Version.number,
-            [ModuleSurface.api, AdminSurface.api, HealthSurface.api])
+            [ModuleSurface.api, AdminSurface.api, CodeSurface.api, HealthSurface.api])
         return Surfaces(
             all: [
                 HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),
-                try ConsoleSurface(),
+                CodeSurface.make(executor), try ConsoleSurface(),
             ],
             isOnConsole: opened.bound.contains { $0.personality == .console })
     }

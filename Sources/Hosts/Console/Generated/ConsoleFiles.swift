@@ -4,18 +4,19 @@
 extension ConsoleFile {
     static let all: [ConsoleFile] = [
         ConsoleFile("api.js", "text/javascript; charset=utf-8", tag: "b44b643ab1d5e37a", apiJs),
+        ConsoleFile("code.js", "text/javascript; charset=utf-8", tag: "4fc75db470dd5f55", codeJs),
         ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "6964fb4b17163423", domJs),
         ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
         ConsoleFile("index.html", "text/html; charset=utf-8", tag: "35e9921aaefb0bb8", indexHtml),
         ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "9476404734c01d02", logsJs),
-        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "36b23d779d82136e", mainJs),
-        ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "c67ef1b859d11bd2", moduleJs),
+        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "d99204da838551b1", mainJs),
+        ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "f72f62f99856c612", moduleJs),
         ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "c62c1110eecbbd45", modulesJs),
         ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
         ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "98db51ab8541b3cb", partsJs),
         ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
         ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "1aa5e40e6fc34e99", serverJs),
-        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "2e35a149abdab218", styleCss),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "ee2e9c1690e90230", styleCss),
     ]
 }
 
@@ -126,6 +127,53 @@ export function curl(method, path, {body, file, type, accept} = {}) {
   else if (body !== undefined) words.push("-d", quoted(body));
   words.push(quoted(location.origin + path));
   return words.join(" ");
+}
+
+"""##
+
+private let codeJs: StaticString = ##"""
+import {make, fill, replace, table, size, harmless} from "./dom.js";
+import {json} from "./api.js";
+import {command} from "./parts.js";
+
+/** The functions of a module. */
+export async function showAll({place, signal, words: [id], query}) {
+  const after = query.get("after");
+  const path = `/admin/modules/${encodeURIComponent(id)}/functions?limit=500`
+    + (after ? "&after=" + encodeURIComponent(after) : "");
+  const page = await json("GET", path, {signal});
+  const here = `#/modules/${encodeURIComponent(id)}/functions`;
+  replace(place, make("h1", {}, "Functions"),
+    make("p", {}, make("a", {href: "#/modules/" + encodeURIComponent(id)}, "The module")),
+    table("Functions", [["Index", "number"], ["Name"], ["Type"], ["Size", "number"]],
+      page.items.map(one => [
+        one.imported ? one.index : make("a", {href: `${here}/${one.index}`}, one.index),
+        one.name ? harmless(one.name) : make("span", {class: "faint"}, one.imported ? "imported" : "–"),
+        make("code", {}, harmless(one.type)), one.imported ? "" : size(one.size)])),
+    page.next === null ? null : make("p", {}, make("a", {href: `${here}?after=${page.next}`}, "Next page")),
+    command("GET", path));
+}
+
+/** A function as WebAssembly and as register code, side by side. */
+export async function showOne({place, signal, words: [id, index]}) {
+  const path = `/admin/modules/${encodeURIComponent(id)}/functions/${encodeURIComponent(index)}`;
+  const one = await json("GET", path, {signal});
+  replace(place, make("h1", {}, `Function ${one.index}`, one.name ? " " + harmless(one.name) : ""),
+    make("p", {}, make("a", {href: `#/modules/${encodeURIComponent(id)}/functions`}, "All functions"),
+      " · ", make("code", {}, harmless(one.type)), one.size ? " · " + size(one.size) : ""));
+  if (one.imported) return fill(place, make("p", {}, "It is imported."));
+  // Register code keeps its order: each line stands beside the last instruction that begins no
+  // later than the one it was made for.
+  const rest = [...one.registers];
+  const rows = one.wasm.map((line, number) => {
+    const end = one.wasm[number + 1]?.offset ?? Infinity;
+    const code = [];
+    while (rest.length && (rest[0].offset ?? line.offset) < end) code.push(rest.shift());
+    return ["0x" + line.offset.toString(16), "  ".repeat(Math.min(line.depth, 12)) + harmless(line.text),
+      code.map(part => `${part.word}  ${harmless(part.text)}`).join("\n")];
+  });
+  fill(place, table("Code", [["Offset", "number mono"], ["WebAssembly", "code mono"],
+    ["Register code", "code mono"]], rows), command("GET", path));
 }
 
 """##
@@ -311,12 +359,15 @@ import {token, Failure} from "./api.js";
 import * as overview from "./overview.js";
 import * as modules from "./modules.js";
 import * as module from "./module.js";
+import * as code from "./code.js";
 import * as runs from "./runs.js";
 import * as logs from "./logs.js";
 import * as server from "./server.js";
 
 const routes = [
   [/^\/$/, overview.show], [/^\/modules$/, modules.show], [/^\/modules\/([^/]+)$/, module.show],
+  [/^\/modules\/([^/]+)\/functions$/, code.showAll],
+  [/^\/modules\/([^/]+)\/functions\/(\d+)$/, code.showOne],
   [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
   [/^\/server$/, server.show],
 ];
@@ -440,7 +491,8 @@ export async function show({place, signal, words: [id]}) {
       make("span", {class: "mono"}, record.sha256.slice(0, 16) + "…"),
       ` · stored ${new Date(record.created).toLocaleString()}`,
       record.changed !== record.created
-        ? ` · changed ${new Date(record.changed).toLocaleString()}` : ""),
+        ? ` · changed ${new Date(record.changed).toLocaleString()}` : "", " · ",
+      make("a", {href: `#/modules/${encodeURIComponent(id)}/functions`}, "Code")),
     isProgram ? programForm(path, id) : null,
     functions.filter(one => one.name !== "_start").length
       ? [make("h2", {}, "Call a function"), make("div", {class: "cards"},
@@ -1070,6 +1122,7 @@ th, td {
 }
 th { color: var(--faint); font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.code { white-space: pre; }
 td.wide { white-space: normal; overflow-wrap: anywhere; }
 code, pre, .mono { font-family: ui-monospace, monospace; font-size: .88em; }
 pre {

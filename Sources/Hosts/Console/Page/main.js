@@ -5,12 +5,15 @@ import {token, Failure} from "./api.js";
 import * as overview from "./overview.js";
 import * as modules from "./modules.js";
 import * as module from "./module.js";
+import * as code from "./code.js";
 import * as runs from "./runs.js";
 import * as logs from "./logs.js";
 import * as server from "./server.js";
 
 const routes = [
   [/^\/$/, overview.show], [/^\/modules$/, modules.show], [/^\/modules\/([^/]+)$/, module.show],
+  [/^\/modules\/([^/]+)\/functions$/, code.showAll],
+  [/^\/modules\/([^/]+)\/functions\/(\d+)$/, code.showOne],
   [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
   [/^\/server$/, server.show],
 ];

@@ -43,7 +43,8 @@ export async function show({place, signal, words: [id]}) {
       make("span", {class: "mono"}, record.sha256.slice(0, 16) + "…"),
       ` · stored ${new Date(record.created).toLocaleString()}`,
       record.changed !== record.created
-        ? ` · changed ${new Date(record.changed).toLocaleString()}` : ""),
+        ? ` · changed ${new Date(record.changed).toLocaleString()}` : "", " · ",
+      make("a", {href: `#/modules/${encodeURIComponent(id)}/functions`}, "Code")),
     isProgram ? programForm(path, id) : null,
     functions.filter(one => one.name !== "_start").length
       ? [make("h2", {}, "Call a function"), make("div", {class: "cards"},
