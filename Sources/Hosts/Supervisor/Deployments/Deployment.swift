@@ -1,0 +1,99 @@
+import Synchronization
+import WasmInterpreter
+import WasmWASI
+import WasmdDigests
+import WasmdEventLoop
+import WasmdGuests
+import WasmdWasmiot
+
+/// A deployment of this device: its node, and the modules that were fetched for it.
+public final class Deployment: Sendable {
+    public let node: DeploymentNode
+    let modules: [DeployedModule]
+
+    public var id: String { node.deployment }
+
+    init(_ node: DeploymentNode, _ modules: [DeployedModule]) {
+        self.node = node
+        self.modules = modules
+    }
+
+    func module(_ name: String) -> DeployedModule? {
+        modules.first { $0.name.utf8.elementsEqual(name.utf8) }
+    }
+
+    /// Releases the instances when their runs have ended.
+    func retire() {
+        for module in modules { module.retire() }
+    }
+}
+
+/// A stored file: the contents of a deployment mount.
+struct StoredFile: Sendable, Equatable {
+    var name: String
+    var digest: SHA256.Digest
+    var size: Int
+}
+
+/// A module of a deployment with its instance.
+///
+/// All runs of an instance are on one loop, its home: that of the first.
+@safe final class DeployedModule: @unchecked Sendable {
+    // Soundness: `kept`, `cached` and `saving` are used on the home's thread only.
+
+    let deployment: String
+    let name: String
+    /// Of the binary, which is a blob.
+    let digest: SHA256.Digest
+    let files: [StoredFile]
+    /// What the module sees as `.`.
+    let folder: MemoryFolder
+    /// Gives the instance to one run at a time.
+    let scope: RunScope
+    let streams: ModuleStreams
+    private let place = Mutex<EventLoop?>(nil)
+    private let retired = Atomic(false)
+
+    var kept: KeptInstance?
+    var cached: CachedModule?
+    /// Whether data files are in the folder.
+    var hasFiles = false
+    let saving = StateSaver()
+
+    init(
+        _ deployment: String, _ name: String, _ digest: SHA256.Digest, _ files: [StoredFile],
+        _ options: Supervisor.Options
+    ) {
+        self.deployment = deployment
+        self.name = name
+        self.digest = digest
+        self.files = files
+        folder = MemoryFolder(byteLimit: options.folderLimit)
+        scope = RunScope(
+            .module, "\(deployment)/\(name)",
+            places: RunPlaces(running: 1, waiting: options.waitingRuns))
+        streams = ModuleStreams()
+    }
+
+    /// The loop of the instance; `loop` if it has none yet.
+    func home(_ loop: EventLoop) -> EventLoop {
+        place.withLock { place in
+            if let known = place { return known }
+            place = loop
+            return loop
+        }
+    }
+
+    /// Whether the deployment was replaced or removed: nothing of the instance is stored any more.
+    var isRetired: Bool { retired.load(ordering: .relaxed) }
+
+    func retire() {
+        retired.store(true, ordering: .relaxed)
+        guard let loop = place.withLock({ $0 }) else { return }
+        // The instance is released where it ran; a run that goes on keeps what it uses.
+        loop.spawn { [self] in
+            kept = nil
+            cached = nil
+        }
+    }
+}

@@ -1,0 +1,215 @@
+import Synchronization
+import WasmInterpreter
+import WasmSystem
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdGuests
+import WasmdHTTP
+import WasmdHTTPClient
+import WasmdStorage
+import WasmdWasmiot
+
+/// Runs functions of modules that an orchestrator of *wasmiot* deploys to this device.
+///
+/// A module of a deployment is one instance, which stays loaded and keeps its state between calls. A
+/// deployment is durable when `deploy` returns, a run's entry when the run is answered, and the state
+/// of an instance after `Options.state`. All functions are called from tasks of a loop.
+public final class Supervisor: Sendable {
+    public let options: Options
+    public let runs: GuestRuns
+    public let history: History
+    /// What modules print, and how their runs end.
+    public let lines: Feed<ModuleLine>
+    let store: WasmdStorage.Store
+    let cache: ModuleCache
+    let skills: Skills
+    let machine: Machine
+    let logs: LogSender
+    private let tools = Mutex<[ObjectIdentifier: LoopTools]>([:])
+    private let state: Mutex<State>
+
+    private struct State {
+        var deployments: [Name: Deployment] = [:]
+        /// In the order in which they were made; for lists, and for the newest of a name.
+        var order: [Name] = []
+        var orchestrator: URL?
+    }
+
+    /// Reads what is stored: may wait for the disk, so not on a loop.
+    ///
+    /// - Throws: `StorageError`. Records that cannot be read are passed over: see `damage`.
+    public init(_ store: WasmdStorage.Store, _ options: Options = Options()) throws {
+        var options = options
+        if options.name.isEmpty {
+            options.name = String(decoding: CurrentProcess.hostName, as: UTF8.self)
+        }
+        self.options = options
+        self.store = store
+        var settings = ModuleCache.Options()
+        settings.moduleByteLimit = options.moduleLimit
+        cache = ModuleCache(settings)
+        runs = GuestRuns(options.runs)
+        lines = Feed(capacity: 10_000, byteLimit: 8 << 20)
+        skills = Skills(options.skills)
+        machine = Machine(options.description)
+        logs = LogSender(device: options.name)
+        var damage: [String] = []
+        history = try History(store, limit: options.historyLimit, &damage)
+        var state = State()
+        for deployment in try DeploymentRecords.load(store, options, &damage) {
+            state.deployments[Name(deployment.id)] = deployment
+            state.order.append(Name(deployment.id))
+        }
+        state.orchestrator = try OrchestratorRecord.load(store)
+        if let url = state.orchestrator { logs.setTarget(url) }
+        self.state = Mutex(state)
+        self.damage = damage
+    }
+
+    /// What could not be read when the supervisor was made, one line for each record.
+    public let damage: [String]
+
+    /// Forgets compiled modules that were not used for long; to be called about every minute.
+    public func trim() { cache.trim() }
+
+    // MARK: Deployments
+
+    /// Present deployments, the oldest first.
+    public var deployments: [Deployment] {
+        state.withLock { state in state.order.compactMap { state.deployments[$0] } }
+    }
+
+    public func deployment(_ id: String) -> Deployment? {
+        state.withLock { $0.deployments[Name(id)] }
+    }
+
+    var deploymentCount: Int { state.withLock { $0.deployments.count } }
+
+    /// Puts a deployment in the place of one with the same id, whose instances end with their last
+    /// run.
+    func put(_ deployment: Deployment) {
+        let name = Name(deployment.id)
+        let replaced = state.withLock { state in
+            let replaced = state.deployments.updateValue(deployment, forKey: name)
+            if replaced != nil { state.order.removeAll { $0 == name } }
+            state.order.append(name)
+            return replaced
+        }
+        replaced?.retire()
+    }
+
+    /// Removes a deployment; durable when the function returns. Its history stays.
+    ///
+    /// - Throws: `SupervisorError.noDeployment`, `.storage`.
+    public func delete(_ id: String) async throws {
+        guard let deployment = deployment(id) else { throw SupervisorError.noDeployment }
+        var transaction = Transaction()
+        DeploymentRecords.remove(deployment, from: &transaction, store)
+        do {
+            try await store.commit(transaction)
+        } catch let error as StorageError {
+            throw SupervisorError.storage(error)
+        }
+        state.withLock { state in
+            guard state.deployments[Name(id)] === deployment else { return }
+            state.deployments[Name(id)] = nil
+            state.order.removeAll { $0 == Name(id) }
+        }
+        history.forgetOutputs(of: id)
+        deployment.retire()
+    }
+
+    // MARK: The orchestrator
+
+    /// The orchestrator that has registered itself, or that the host has named; nil for none.
+    public var orchestrator: URL? { state.withLock { $0.orchestrator } }
+
+    /// Sets the orchestrator; durable when the function returns. Log lines go to it from now on.
+    ///
+    /// - Throws: `SupervisorError.storage`.
+    public func setOrchestrator(_ url: URL) async throws {
+        if orchestrator != url {
+            do {
+                try await OrchestratorRecord.store(url, in: store)
+            } catch {
+                throw SupervisorError.storage(error)
+            }
+            state.withLock { $0.orchestrator = url }
+        }
+        logs.setTarget(url)
+    }
+
+    // MARK: Loops
+
+    /// What the supervisor has once for each loop.
+    @safe final class LoopTools: @unchecked Sendable {
+        // Soundness: used on its loop's thread only.
+        let guests: GuestLoop
+        let client: HTTPClient
+
+        init(_ loop: EventLoop, _ options: HTTPClientOptions) throws {
+            guests = try GuestLoop(loop)
+            client = HTTPClient(options, on: loop)
+        }
+    }
+
+    /// The tools of the loop that the caller runs on.
+    func tools(_ loop: EventLoop) throws -> LoopTools {
+        try tools.withLock { known in
+            if let made = known[ObjectIdentifier(loop)] { return made }
+            var client = HTTPClientOptions()
+            client.resolver = options.resolver
+            client.responseTimeout = options.callTime
+            let made = try LoopTools(loop, client)
+            known[ObjectIdentifier(loop)] = made
+            return made
+        }
+    }
+}
+
+extension Supervisor {
+    /// When the state of an instance is saved.
+    public enum StateSaving: String, Sendable, CaseIterable {
+        /// Within a second after a run.
+        case interval
+        /// Before the run is answered.
+        case always
+        /// Never: instances begin anew after a restart.
+        case never
+    }
+
+    public struct Options: Sendable {
+        /// The device's name; that of the machine if it is empty.
+        public var name = ""
+        /// Bytes of a module.
+        public var moduleLimit = 64 << 20
+        /// Bytes of a data file, and of all files of a request.
+        public var fileLimit = 64 << 20
+        /// Bytes of all files of a module's folder.
+        public var folderLimit = 256 << 20
+        public var deploymentLimit = 1000
+        /// Modules of a deployment.
+        public var moduleCountLimit = 100
+        /// Runs that wait for one instance, and the bytes of a node.
+        public var waitingRuns = 1024
+        public var nodeLimit = 4 << 20
+        /// Entries of the history that are kept; at least 1,000.
+        public var historyLimit = 2000
+        public var state = StateSaving.interval
+        /// How long fetching a file, and a call of the next endpoint, may take.
+        public var fetchTime = Duration.seconds(30)
+        public var callTime = Duration.seconds(30)
+        /// Limits of each run.
+        public var limits = RunLimits()
+        public var runs = GuestRuns.Options()
+        public var skills = Skills.Options()
+        /// Members of the device description that replace those that were found out.
+        public var description: Document?
+        /// Finds names of orchestrators and other devices.
+        public var resolver: Resolver?
+        /// Whether statuses are what HTTP says, also where clients of *wasmiot* know others.
+        public var usesRightStatuses = false
+
+        public init() {}
+    }
+}
