@@ -112,6 +112,12 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdWasmiot", dependencies: ["WasmdDocuments"],
+            path: "Sources/Hosts/Wasmiot",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -199,6 +205,9 @@ let package = Package(
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdStorage",
             ],
             path: "Tests/ExecutorTests"),
+        .testTarget(
+            name: "WasmiotTests", dependencies: ["WasmdDocuments", "WasmdWasmiot"],
+            path: "Tests/WasmiotTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
