@@ -118,6 +118,17 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdSupervisor",
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdHTTPServer", "WasmdOperation", "WasmdStorage", "WasmdWasmiot",
+            ],
+            path: "Sources/Hosts/Supervisor",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -208,6 +219,14 @@ let package = Package(
         .testTarget(
             name: "WasmiotTests", dependencies: ["WasmdDocuments", "WasmdWasmiot"],
             path: "Tests/WasmiotTests"),
+        .testTarget(
+            name: "SupervisorTests",
+            dependencies: [
+                "WasmInterpreter", "WasmText", "WasmSystem", "WasmdDocuments", "WasmdEventLoop",
+                "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
+                "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
+            ],
+            path: "Tests/SupervisorTests", resources: [.copy("Fixtures")]),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

@@ -202,7 +202,7 @@ extension Supervisor {
         /// Limits of each run.
         public var limits = RunLimits()
         public var runs = GuestRuns.Options()
-        public var skills = Skills.Options()
+        public var skills = SkillOptions()
         /// Members of the device description that replace those that were found out.
         public var description: Document?
         /// Finds names of orchestrators and other devices.

@@ -22,6 +22,11 @@ public final class Deployment: Sendable {
         modules.first { $0.name.utf8.elementsEqual(name.utf8) }
     }
 
+    /// Notes the version of the record.
+    func stored(as version: UInt64) {
+        for module in modules { module.version.store(version, ordering: .relaxed) }
+    }
+
     /// Releases the instances when their runs have ended.
     func retire() {
         for module in modules { module.retire() }
@@ -51,6 +56,8 @@ struct StoredFile: Sendable, Equatable {
     /// Gives the instance to one run at a time.
     let scope: RunScope
     let streams: ModuleStreams
+    /// Of the deployment's record: states are stored only beside this one.
+    let version = Atomic<UInt64>(0)
     private let place = Mutex<EventLoop?>(nil)
     private let retired = Atomic(false)
 

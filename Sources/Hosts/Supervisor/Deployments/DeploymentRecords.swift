@@ -114,6 +114,7 @@ enum DeploymentRecords {
                     damage.append("a deployment cannot be read")
                     continue
                 }
+                deployment.stored(as: record.version)
                 found.append((record.version, deployment))
             } catch {
                 switch error {
@@ -144,7 +145,7 @@ enum DeploymentRecords {
         transaction.put(
             RecordKey.deployment(deployment.id), try BSON.write(.object(contents.members)),
             blobs: blobs)
-        _ = try await store.commit(transaction)
+        deployment.stored(as: try await store.commit(transaction))
         withExtendedLifetime(contents) {}
     }
 

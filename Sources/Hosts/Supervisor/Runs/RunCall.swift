@@ -1,0 +1,54 @@
+import WasmdWasmiot
+
+/// A function that is to be called, with what came with the request.
+struct RunCall: Sendable {
+    struct File: Sendable {
+        let name: String
+        let bytes: [UInt8]
+    }
+
+    let deployment: Deployment
+    let module: DeployedModule
+    let function: String
+    let method: String
+    let arguments: [RunEntry.Text]
+    let files: [File]
+    /// `http://HOST` as the client knows the supervisor.
+    let origin: String
+    /// For records of runs.
+    let caller: String
+
+    /// Nil if the deployment does not have the function. An older node has no endpoints: then each
+    /// export has one that returns an integer.
+    var endpoint: Endpoint? {
+        if deployment.node.endpoints.isEmpty {
+            return Endpoint(
+                url: "", path: "", method: "get", parameters: [],
+                response: EndpointResponse(
+                    mediaType: "application/json",
+                    schema: .object([.init("type", "integer")])))
+        }
+        return deployment.node.endpoints[module.name, function]
+    }
+
+    var mounts: FunctionMounts {
+        deployment.node.mounts[module.name, function] ?? FunctionMounts()
+    }
+
+    var next: Endpoint? { deployment.node.instructions[module.name, function]?.to }
+}
+
+/// What a function has returned.
+struct RunOutput: Sendable {
+    struct File: Sendable {
+        let mount: Mount
+        let bytes: [UInt8]
+    }
+
+    /// The value as text; nil if the result is a file.
+    var value: String?
+    /// The files of output mounts that exist; the result first, if it is one.
+    var files: [File]
+    /// The state of the instance, if it is saved with the run.
+    var state: [UInt8]?
+}
