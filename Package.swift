@@ -226,7 +226,7 @@ let package = Package(
                 "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
                 "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
             ],
-            path: "Tests/SupervisorTests", resources: [.copy("Fixtures")]),
+            path: "Tests/SupervisorTests", exclude: ["Fixtures"]),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

@@ -105,9 +105,9 @@ public final class Supervisor: Sendable {
         guard let deployment = deployment(id) else { throw SupervisorError.noDeployment }
         var transaction = Transaction()
         DeploymentRecords.remove(deployment, from: &transaction, store)
-        do {
+        do throws(StorageError) {
             try await store.commit(transaction)
-        } catch let error as StorageError {
+        } catch {
             throw SupervisorError.storage(error)
         }
         state.withLock { state in
@@ -129,7 +129,7 @@ public final class Supervisor: Sendable {
     /// - Throws: `SupervisorError.storage`.
     public func setOrchestrator(_ url: URL) async throws {
         if orchestrator != url {
-            do {
+            do throws(StorageError) {
                 try await OrchestratorRecord.store(url, in: store)
             } catch {
                 throw SupervisorError.storage(error)

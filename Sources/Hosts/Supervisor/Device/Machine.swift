@@ -3,7 +3,6 @@
 import Synchronization
 import WasmSystem
 import WasmdDocuments
-import WasmdEventLoop
 
 /// What the machine is, and how much of it is used: by the kernel's files under `/proc`, which are
 /// opened when the value is made, before the process restricts itself.
@@ -142,14 +141,14 @@ private final class ProcessFile: Sendable {
     /// What it holds now.
     var text: String {
         var bytes: [UInt8] = []
-        var buffer = InputBuffer(capacity: 1 << 16)
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
         while bytes.count < Self.limit {
             let offset = bytes.count
-            let more = unsafe try? buffer.fill { (room) throws(SystemError) in
-                try unsafe Kernel.read(file.number, room, at: offset)
+            let count = unsafe piece.withUnsafeMutableBytes { room in
+                (try? unsafe Kernel.read(file.number, room, at: offset)) ?? 0
             }
-            guard let more, more.count > 0 else { break }
-            bytes += buffer.take()
+            guard count > 0 else { break }
+            bytes += piece.prefix(count)
         }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -20,9 +20,8 @@ enum ThingDescription {
         for deployment in supervisor.deployments {
             for module in deployment.node.endpoints.entries {
                 for function in module.value.entries {
-                    let path =
-                        "/" + [deployment.id, "modules", module.name, function.name]
-                        .map(Supervisor.path).joined(separator: "/")
+                    let path = [deployment.id, "modules", module.name, function.name]
+                        .map { "/" + Supervisor.path($0) }.joined()
                     let endpoint = function.value
                     actions.append(
                         .init(

@@ -57,8 +57,9 @@ extension Supervisor {
     ) async throws -> WasmInterpreter.Snapshot? {
         let place = try await runs.queue.enter(module: module.scope, on: home)
         module.saving.isScheduled = false
-        defer { place.giveBack() }
-        return try module.kept?.snapshot()
+        let snapshot = Result { try module.kept?.snapshot() }
+        place.giveBack()
+        return try snapshot.get()
     }
 
     /// Adds the state to a transaction. It depends on the deployment: a state of one that was

@@ -44,7 +44,7 @@ struct Refusal: Error {
     }
 
     private static func status(_ error: StorageError) -> Status {
-        error.isFull ? .insufficientStorage : .serviceUnavailable
+        if case .full = error { .insufficientStorage } else { .serviceUnavailable }
     }
 
     func send(_ response: ServerResponse, _ loop: EventLoop) async throws {
