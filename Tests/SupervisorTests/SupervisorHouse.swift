@@ -86,7 +86,8 @@ struct SupervisorHouse {
         if let bytes = files.contents.withLock({ $0[target] }) {
             return try await response.respond(ResponseHead(.ok), bytes)
         }
-        guard let answer = files.answer.withLock({ $0 }), let status = Status(answer.status) else {
+        guard !target.hasPrefix("/nothing"), let answer = files.answer.withLock({ $0 }),
+            let status = Status(answer.status) else {
             return try await response.respond(.notFound, "nothing")
         }
         try await response.respond(status, answer.body, type: "application/json")
