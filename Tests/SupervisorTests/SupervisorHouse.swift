@@ -143,7 +143,7 @@ struct SupervisorHouse {
         var instructions: [Document.Member] = []
         var mounts: [Document.Member] = []
         for part in parts {
-            let base = "/file/\(deployment)/\(part.name)"
+            let base = "/file/\(String(deployment.map { $0 == " " ? "_" : $0 }))/\(part.name)"
             files.contents.withLock { contents in
                 contents["\(base)/wasm"] = part.wasm
                 for file in part.files { contents["\(base)/\(file.name)"] = file.bytes }
