@@ -97,7 +97,10 @@ let package = Package(
             ]),
         .target(
             name: "WasmdOperation",
-            dependencies: ["WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdHTTP"],
+            dependencies: [
+                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests",
+                "WasmdHTTP", "WasmdHTTPServer",
+            ],
             path: "Sources/Hosts/Operation",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -106,7 +109,8 @@ let package = Package(
             name: "WasmdExecutor",
             dependencies: [
                 "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdStorage",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdOperation",
+                "WasmdStorage",
             ],
             path: "Sources/Hosts/Executor",
             swiftSettings: [
@@ -207,13 +211,16 @@ let package = Package(
             path: "Tests/ProgramsTests"),
         .testTarget(
             name: "OperationTests",
-            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdHTTP", "WasmdOperation"],
+            dependencies: [
+                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+                "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation",
+            ],
             path: "Tests/OperationTests"),
         .testTarget(
             name: "ExecutorTests",
             dependencies: [
                 "WasmText", "WasmdDocuments", "WasmdEventLoop", "WasmdExecutor", "WasmdHTTP",
-                "WasmdHTTPClient", "WasmdHTTPServer", "WasmdStorage",
+                "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdStorage",
             ],
             path: "Tests/ExecutorTests"),
         .testTarget(

@@ -7,6 +7,7 @@ import WasmdExecutor
 import WasmdHTTP
 import WasmdHTTPClient
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 
 /// A response of a surface.
@@ -24,8 +25,6 @@ struct Answer {
 
 /// A server of an executor's surfaces on a data folder of its own, and a client.
 struct ExecutorHouse {
-    typealias Handler = @Sendable (ServerRequest, ServerResponse) async throws -> Void
-
     let executor: Executor
     let client: HTTPClient
     let port: UInt16
@@ -33,7 +32,7 @@ struct ExecutorHouse {
     /// Runs `body` against a server.
     static func open(
         _ options: Executor.Options = Executor.Options(), folder: [UInt8]? = nil,
-        surface: (Executor) -> Handler,
+        rules: AccessRules = AccessRules(), surfaces: (Executor) -> [any Surface],
         _ body: @escaping @Sendable (ExecutorHouse) async throws -> Void
     ) throws {
         let path = folder ?? Array("/tmp/wasmd-executor-\(UInt64.random(in: 0...UInt64.max))".utf8)
@@ -43,8 +42,8 @@ struct ExecutorHouse {
             if folder == nil { removeFolder(path) }
         }
         let executor = Executor(store, options)
-        let handler = surface(executor)
-        let server = HTTPServer { try await handler($0, $1) }
+        let listener = SurfaceListener(surfaces(executor), rules: rules)
+        let server = HTTPServer { try await listener.answer($0, $1) }
         try EventLoop().run { loop in
             let address = try await server.listen(.ipv4([127, 0, 0, 1], port: 0), on: [loop])
             try await body(

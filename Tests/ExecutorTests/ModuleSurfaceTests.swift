@@ -3,6 +3,7 @@ import WasmdDocuments
 import WasmdExecutor
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 @Suite struct ModuleSurfaceTests {
     private func open(
@@ -11,14 +12,7 @@ import WasmdHTTPServer
     ) throws {
         try ExecutorHouse.open(
             options,
-            surface: { executor in
-                let modules = ModuleSurface(executor)
-                let query = QuerySurface(executor)
-                return { request, response in
-                    if query.owns(request) { return try await query.answer(request, response) }
-                    try await modules.answer(request, response)
-                }
-            }, body)
+            surfaces: { [QuerySurface($0), ModuleSurface($0)] }, body)
     }
 
     private static let binary = [("Content-Type", "application/wasm")]
@@ -285,11 +279,11 @@ import WasmdHTTPServer
             (module (func (export "one") (result i32) i32.const 1)
               (memory 2) (data (i32.const 0) "\(String(repeating: "x", count: 60_000))"))
             """
-        let surface: (Executor) -> ExecutorHouse.Handler = { ModuleSurface($0).answer }
-        try ExecutorHouse.open(folder: folder, surface: surface) { house in
+        let surfaces: (Executor) -> [any Surface] = { [ModuleSurface($0)] }
+        try ExecutorHouse.open(folder: folder, surfaces: surfaces) { house in
             id = try await store(house, large)
         }
-        try ExecutorHouse.open(folder: folder, surface: surface) { house in
+        try ExecutorHouse.open(folder: folder, surfaces: surfaces) { house in
             let run = try await house.send(.post, "/wasm/\(id)")
             #expect(run.json["result"] == .integer(1), "\(run.text)")
         }

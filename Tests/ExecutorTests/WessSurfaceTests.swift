@@ -6,7 +6,7 @@ import WasmdHTTP
 @Suite struct WessSurfaceTests {
     private func open(_ body: @escaping @Sendable (ExecutorHouse) async throws -> Void) throws {
         try ExecutorHouse.open(
-            surface: { WessSurface($0).answer }, body)
+            surfaces: { [WessSurface($0)] }, body)
     }
 
     private func draft(
@@ -121,7 +121,7 @@ import WasmdHTTP
         var options = Executor.Options()
         options.limits.fuel = 1_000_000
         try ExecutorHouse.open(
-            options, surface: { WessSurface($0).answer }
+            options, surfaces: { [WessSurface($0)] }
         ) { house in
             for (function, returns, body, status, message) in [
                 ("i32", "[\"I32\"]", "[4294967297]", 200, "[1]"),

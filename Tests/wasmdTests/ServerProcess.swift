@@ -9,7 +9,15 @@ final class ServerProcess {
     private(set) var port: UInt16 = 0
 
     /// Starts it and waits until it says that it serves.
-    init(_ arguments: [String], folder: TemporaryFolder, listen: String = "127.0.0.1:0") throws {
+    ///
+    /// - Parameters:
+    ///   - listen: nil leaves the addresses to the other arguments.
+    ///   - ready: what it says when it serves.
+    ///   - socket: a listening socket that it gets as systemd would pass it.
+    init(
+        _ arguments: [String], folder: TemporaryFolder, listen: String? = "127.0.0.1:0",
+        variables added: [String] = [], ready: String = "serving at ", socket: Int32? = nil
+    ) throws {
         errorFile = folder.path + "/stderr-\(UInt32.random(in: 0 ... .max))"
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -24,20 +32,25 @@ final class ServerProcess {
         sigemptyset(&signals)
         posix_spawnattr_setsigmask(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        let line = [Wasmd.path, "serve", "--listen", listen, "--loops", "1"] + arguments
+        let addresses = listen.map { ["--listen", $0] } ?? []
+        var line = [Wasmd.path, "serve"] + addresses + ["--loops", "1"] + arguments
+        if let socket {
+            posix_spawn_file_actions_adddup2(&actions, socket, 3)
+            line = ["/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\""] + line
+        }
         var words = line.map { strdup($0) } + [nil]
-        var variables = [strdup("PATH=/usr/bin:/bin"), nil]
+        var variables = (["PATH=/usr/bin:/bin"] + added).map { strdup($0) } + [nil]
         defer { (words + variables).forEach { free($0) } }
         var process = pid_t()
         let failure = posix_spawn(&process, line[0], &actions, &attributes, &words, &variables)
         guard failure == 0 else { throw ProcessFailure(errno: failure) }
         self.process = process
         for _ in 0..<3000 {
-            if let port = Self.port(in: messages) {
-                self.port = port
+            let messages = messages
+            if messages.contains(ready) {
+                port = Self.port(in: messages) ?? 0
                 return
             }
-            if messages.contains("serving at unix:") { return }
             usleep(10_000)
         }
         throw ProcessFailure(errno: ETIMEDOUT)
@@ -45,7 +58,7 @@ final class ServerProcess {
 
     private static func port(in text: String) -> UInt16? {
         guard
-            let line = text.split(separator: "\n").first(where: { $0.contains("serving at http") })
+            let line = text.split(separator: "\n").first(where: { $0.contains(" at http") })
         else { return nil }
         return line.split(separator: ":").last.flatMap { UInt16($0.dropLast()) }
     }

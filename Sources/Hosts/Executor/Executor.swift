@@ -6,6 +6,7 @@ import WasmdDigests
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
+import WasmdOperation
 import WasmdStorage
 
 /// Stores modules and runs them: what all surfaces of the executor speak to.
@@ -35,7 +36,9 @@ public final class Executor: Sendable {
         public init() {}
     }
 
-    public let options: Options
+    private let settings: Mutex<Options>
+    /// Tenants by their names: for counting what they store.
+    private let tenants = Mutex<[String: Tenant]>([:])
     public let runs: GuestRuns
     let cache: ModuleCache
     let modules: ModuleStore
@@ -43,12 +46,37 @@ public final class Executor: Sendable {
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])
 
     public init(_ store: WasmdStorage.Store, _ options: Options = Options()) {
-        self.options = options
+        settings = Mutex(options)
         modules = ModuleStore(store)
         runs = GuestRuns(options.runs)
         var settings = ModuleCache.Options()
-        settings.moduleByteLimit = options.moduleLimit
+        // The limit may change; what is stored is read whatever its size.
+        settings.moduleByteLimit = .max
         cache = ModuleCache(settings)
+    }
+
+    /// The limits. New ones hold for what begins later; raised places are given to runs that wait.
+    public var options: Options {
+        get { settings.withLock { $0 } }
+        set {
+            settings.withLock { $0 = newValue }
+            runs.queue.total.places = newValue.runs.places
+            runs.queue.total.limits = newValue.runs.limits
+            runs.queue.update()
+        }
+    }
+
+    /// Makes tenants known, and counts what new ones have stored. Waits for the disk.
+    public func setTenants(_ tenants: [String: Tenant]) throws {
+        let known = self.tenants.withLock { $0 }
+        for (name, tenant) in tenants where known[name] !== tenant {
+            tenant.setStoredBytes(try modules.storedBytesBlocking(of: name))
+        }
+        self.tenants.withLock { $0 = tenants }
+    }
+
+    private func tenant(named name: String?) -> Tenant? {
+        name.flatMap { name in tenants.withLock { $0[name] } }
     }
 
     /// Forgets compiled modules that were not used for long; to be called about every minute.
@@ -57,19 +85,28 @@ public final class Executor: Sendable {
     /// Writes that wait or are carried out.
     public var writeCount: Int { writes.load(ordering: .relaxed) }
 
-    /// The number of stored modules.
-    public func count() -> Int { modules.count() }
+    /// The number of stored modules, of a tenant or of all.
+    public func count(for tenant: Tenant? = nil) -> Int { modules.count(of: tenant?.name) }
 
     // MARK: Records
 
     /// The record of a module.
     ///
+    /// - Parameter tenant: who asks: modules of others do not exist for it. Nil sees all.
     /// - Throws: `ExecutorError`
-    public func record(_ id: ModuleID, on loop: EventLoop) async throws -> ModuleRecord {
-        guard let entry = try await modules.entry(id, on: loop) else {
-            throw ExecutorError.notFound
-        }
-        return entry.record
+    public func record(
+        _ id: ModuleID, for tenant: Tenant? = nil, on loop: EventLoop
+    ) async throws -> ModuleRecord {
+        try await entry(id, for: tenant, on: loop).record
+    }
+
+    func entry(
+        _ id: ModuleID, for tenant: Tenant?, on loop: EventLoop
+    ) async throws -> ModuleStore.Entry {
+        guard let entry = try await modules.entry(id, on: loop),
+            tenant == nil || entry.record.owner == tenant?.name
+        else { throw ExecutorError.notFound }
+        return entry
     }
 
     /// The bytes of a module.
@@ -80,9 +117,9 @@ public final class Executor: Sendable {
 
     /// Records in the order of their ids, and whether there are more.
     public func page(
-        after: ModuleID?, limit: Int, on loop: EventLoop
+        for tenant: Tenant? = nil, after: ModuleID?, limit: Int, on loop: EventLoop
     ) async throws -> (records: [ModuleRecord], hasMore: Bool) {
-        try await modules.page(after: after, limit: limit, on: loop)
+        try await modules.page(of: tenant?.name, after: after, limit: limit, on: loop)
     }
 
     // MARK: Writing
@@ -91,12 +128,12 @@ public final class Executor: Sendable {
     ///
     /// - Throws: `.invalidModule`, `.tooLarge`
     func compile(_ bytes: [UInt8], on loop: EventLoop) async throws -> CachedModule {
+        let limit = settings.withLock { $0.moduleLimit }
+        guard bytes.count <= limit else { throw ExecutorError.tooLarge(limit: limit) }
         do {
             return try await cache.module(bytes, on: loop)
         } catch let error as ModuleError {
             throw ExecutorError.invalidModule("\(error)")
-        } catch ModuleCacheError.tooLarge {
-            throw ExecutorError.tooLarge(limit: options.moduleLimit)
         } catch let error as ModuleCacheError {
             throw ExecutorError.invalidModule("\(error)")
         }
@@ -106,7 +143,9 @@ public final class Executor: Sendable {
     ///
     /// - Parameter draft: has bytes.
     /// - Throws: `ExecutorError`
-    public func create(_ draft: Draft, on loop: EventLoop) async throws -> ModuleID {
+    public func create(
+        _ draft: Draft, for tenant: Tenant? = nil, on loop: EventLoop
+    ) async throws -> ModuleID {
         guard let bytes = draft.bytes else { throw ExecutorError.invalid("a module is missing") }
         let module = try await compile(bytes, on: loop)
         let id = try ModuleID.make()
@@ -115,22 +154,30 @@ public final class Executor: Sendable {
             isBlob: bytes.count > ModuleStore.smallSize, summary: ModuleSummary(module.module),
             created: Self.now())
         apply(draft, to: &record)
-        try await writing {
-            try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+        record.owner = tenant?.name
+        try tenant?.store(UInt64(bytes.count))
+        do {
+            try await writing {
+                try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+            }
+        } catch {
+            tenant?.restore(0, inPlaceOf: UInt64(bytes.count))
+            throw error
         }
         return id
     }
 
     /// Changes a module or parts of its record; returns when that is durable.
-    public func change(_ id: ModuleID, _ draft: Draft, on loop: EventLoop) async throws {
+    public func change(
+        _ id: ModuleID, _ draft: Draft, for tenant: Tenant? = nil, on loop: EventLoop
+    ) async throws {
         let module: CachedModule? =
             if let bytes = draft.bytes { try await compile(bytes, on: loop) } else { nil }
         try await writing {
             while true {
-                guard let entry = try await self.modules.entry(id, on: loop) else {
-                    throw ExecutorError.notFound
-                }
+                let entry = try await self.entry(id, for: tenant, on: loop)
                 var record = entry.record
+                let (owner, oldSize) = (self.tenant(named: record.owner), UInt64(record.size))
                 if let module, let bytes = draft.bytes {
                     record.size = bytes.count
                     record.digest = module.digest
@@ -141,21 +188,29 @@ public final class Executor: Sendable {
                 }
                 self.apply(draft, to: &record)
                 record.changed = Self.now()
+                let size = UInt64(record.size)
+                try owner?.store(size, inPlaceOf: oldSize)
                 do {
                     return try await self.modules.put(
                         record, bytes: draft.bytes, replacing: entry.version, on: loop)
-                } catch StorageError.conflict {
+                } catch {
+                    owner?.restore(oldSize, inPlaceOf: size)
                     // Somebody else was faster: their change is the base of this one.
+                    guard case StorageError.conflict = error else { throw error }
                 }
             }
         }
     }
 
     /// Removes a module; returns when that is durable.
-    public func delete(_ id: ModuleID, on loop: EventLoop) async throws {
+    public func delete(
+        _ id: ModuleID, for tenant: Tenant? = nil, on loop: EventLoop
+    ) async throws {
         try await writing {
+            let record = try await self.entry(id, for: tenant, on: loop).record
             do {
-                try await self.modules.delete(id)
+                try await self.modules.delete(id, owner: record.owner)
+                self.tenant(named: record.owner)?.restore(0, inPlaceOf: UInt64(record.size))
             } catch StorageError.conflict {
                 throw ExecutorError.notFound
             }
@@ -169,9 +224,10 @@ public final class Executor: Sendable {
     }
 
     private func writing<Result>(_ body: () async throws -> Result) async throws -> Result {
-        guard writes.add(1, ordering: .relaxed).oldValue < options.writeLimit else {
+        let limit = settings.withLock { $0.writeLimit }
+        guard writes.add(1, ordering: .relaxed).oldValue < limit else {
             writes.subtract(1, ordering: .relaxed)
-            throw ExecutorError.busy("too many writes wait (\(options.writeLimit))")
+            throw ExecutorError.busy("\(limit) writes wait, the limit (limits.writes)")
         }
         defer { writes.subtract(1, ordering: .relaxed) }
         do {

@@ -49,6 +49,22 @@ public final class ListeningSockets: Sendable {
         }
     }
 
+    /// Takes a socket that listens already, such as one of systemd, for all loops.
+    public init(
+        adopting socket: consuming FileDescriptor, loopCount: Int,
+        options: Listener.Options = HTTPServerOptions().listener
+    ) throws(SystemError) {
+        self.options = options
+        numbers = Mutex([])
+        address = try Kernel.localAddress(socket.number)
+        for _ in 1..<max(loopCount, 1) {
+            let next = try Kernel.duplicate(socket.number)
+            numbers.withLock { $0.append(next) }
+        }
+        let first = socket.release()
+        numbers.withLock { $0.append(first) }
+    }
+
     deinit { for number in take() { try? Kernel.close(number) } }
 
     private func take() -> [Int32] {

@@ -15,6 +15,18 @@ public struct ServerResponse: Sendable {
     /// Whether `begin` or `respond` was called.
     public var hasBegun: Bool { connection.hasBegun }
 
+    /// Bytes that were sent so far, with the head.
+    public var byteCount: UInt64 { connection.sent }
+
+    /// The status that the client gets when its handler ends now, with an error or without one; 0
+    /// if the client is gone and gets none.
+    public func status(after error: (any Error)?) -> UInt16 {
+        if connection.hasBegun { return connection.status }
+        if case .disconnected? = error as? HTTPServerError { return 0 }
+        if Task.isCancelled { return connection.isStopping ? 503 : 0 }
+        return ((error as? HTTPServerError)?.status ?? .internalServerError).code
+    }
+
     /// Writes a whole response. Its length is announced; a HEAD request gets the head only.
     public func respond(_ head: ResponseHead, _ body: [UInt8] = []) async throws(HTTPServerError) {
         try connection.check(number)

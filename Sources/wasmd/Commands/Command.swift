@@ -6,8 +6,8 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, data, validate, inspect, explore, wat2wasm, wasm2wat, wast, completions
-        case version, help
+        case run, serve, token, data, validate, inspect, explore, wat2wasm, wasm2wat, wast
+        case completions, version, help
     }
 
     let verb: Verb
@@ -127,7 +127,7 @@ enum Completion: Sendable, Equatable {
     static let script = files(["wast"])
 
     enum WordList: Sendable, Equatable {
-        case verbs, shells, features, unknownImports, sandbox, dataActions
+        case verbs, shells, features, unknownImports, sandbox, dataActions, scopes
     }
 }
 
@@ -141,6 +141,7 @@ extension Completion.WordList {
         case .unknownImports: UnknownImports.words
         case .sandbox: Sandbox.words
         case .dataActions: DataCommand.Action.words
+        case .scopes: TokenCommand.scopeNames
         }
     }
 }

@@ -11,6 +11,7 @@ extension Command {
         switch verb {
         case .run: run
         case .serve: serve
+        case .token: token
         case .data: data
         case .validate: validate
         case .inspect: inspect
@@ -68,8 +69,10 @@ extension Command {
         summary: "Serve WebAssembly programs over HTTP",
         operands: [CommandOperand("PATH", .optional, .module)],
         options: [
-            .data, .executor, .wess, .wessLog, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel, .maxRequests,
-            .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .help,
+            .config, .check, .data, .executor, .executorLegacy, .wess, .wessLog, .console,
+            .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel,
+            .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox,
+            .features, .json, .help,
         ],
         notes: [
             "Each request runs the program, in an instance of its own. It finds the request in its "
@@ -90,6 +93,23 @@ extension Command {
             ("wasmd serve hello.wasm", "at http://127.0.0.1:8080/"),
             ("wasmd serve site", "the programs and files of a folder"),
             ("wasmd serve --listen 0.0.0.0:80 --dir data app.wasm", "for others, with a folder"),
+        ])
+
+    static let token = Command(
+        verb: .token,
+        summary: "Make a token for those who use a server",
+        operands: [],
+        options: [.tokenName, .scopes, .tenant, .json, .help],
+        notes: [
+            "Prints a new random token, and what the configuration file of 'wasmd serve --config' "
+                + "needs to know it: its SHA-256 and what its bearer may do. The token itself is "
+                + "stored nowhere.",
+            "Scopes: read sees what is stored and how runs ended, write stores, changes and "
+                + "deletes, run runs, admin is everything of the admin interface.",
+        ],
+        examples: [
+            ("wasmd token --name ci --scopes write", "for a program that stores modules"),
+            ("wasmd token --name shop --scopes read,run --tenant shop", "for a tenant"),
         ])
 
     static let data = Command(
@@ -311,6 +331,29 @@ extension Option {
         "executor", value: "ADDR", repeats: true,
         help: "Store and run modules at ADDR, under /wasm; 127.0.0.1:8080 if no address is given "
             + "for anything. May be repeated")
+    static let config = Option(
+        "config", value: "FILE", .files(["toml"]),
+        help: "Serve as the configuration file FILE says; variables WASMD_… and options go before "
+            + "it. SIGHUP reads it again")
+    static let check = Option(
+        "check", value: "FILE", .files(["toml"]),
+        help: "Say what is wrong with the configuration file FILE, and start nothing")
+    static let executorLegacy = Option(
+        "executor-legacy", value: "ADDR", repeats: true,
+        help: "Serve the interface of the first executor, by query string, at ADDR. May be repeated"
+    )
+    static let console = Option(
+        "console", value: "ADDR", repeats: true,
+        help: "Serve the console, the admin interface, health and metrics at ADDR instead of the "
+            + "address of --executor. May be repeated")
+    static let tokenName = Option(
+        "name", value: "NAME", help: "Call the token NAME in logs and metrics; default token")
+    static let scopes = Option(
+        "scopes", value: "LIST", .word(.scopes),
+        help: "What its bearer may do: read, write, run and admin, separated by commas; default "
+            + "read,write,run")
+    static let tenant = Option(
+        "tenant", value: "NAME", help: "Let it see and touch only what the tenant NAME owns")
     static let wess = Option(
         "wess", value: "ADDR", repeats: true,
         help: "Store and run modules at ADDR as the program wess does. May be repeated")

@@ -5,173 +5,58 @@ import WasmdExecutor
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 
 /// `wasmd serve` without a path: a server that stores modules and runs them.
 struct DaemonCommand {
-    private let options: DaemonOptions
+    private let file: ConfigurationFile
 
-    private static let grace = Duration.seconds(3)
-
-    init(_ arguments: ParsedArguments) throws(UsageError) { options = try DaemonOptions(arguments) }
+    init(_ arguments: ParsedArguments) throws(UsageError) {
+        file = ConfigurationFile(try DaemonOptions(arguments))
+    }
 
     /// Serves until a signal comes, and returns the exit code.
     func perform(_ console: Console) -> Int32 {
+        let settings: DaemonSettings
+        do throws(ConfigurationFile.Fault) {
+            let (read, warnings) = try file.read()
+            settings = read
+            guard file.options.checked == nil else { return report(nil, warnings, console) }
+            for warning in warnings { console.complain("warning: \(printable(warning))") }
+        } catch {
+            return report(error, [], console)
+        }
+        let data = Word(bytes: settings.common.data)
         do {
-            let data = options.data.bytes
-            try ServeSandbox(options.sandbox, file: options.data.text) {
-                .serving([], folders: [(data, false)])
-            }.start {
-                (try open(), try listeners())
-            } threads: { log, listeners in
-                try serve(log, listeners)
-            }
+            try Daemon(settings, file).run()
             return ExitCode.success
         } catch let refusal as Refusal {
             console.complain(refusal.text)
         } catch let error as StorageError {
-            console.complain(Refusal(storage: error, folder: options.data.text).text)
+            console.complain(Refusal(storage: error, folder: data.text).text)
         } catch {
-            console.complain("\(options.data.text): \(error)")
+            console.complain("\(data.text): \(error)")
         }
         return ExitCode.refused
     }
 
-    // MARK: Before the restrictions
-
-    /// Makes the data folder, and opens the log of wess.
-    private func open() throws -> WessLog? {
-        try WasmdStorage.Store.makeFolder(options.data.bytes)
-        guard let path = options.wessLog else { return nil }
-        do throws(SystemError) {
-            return try WessLog(path)
-        } catch {
-            throw Refusal(file: path.text, reason: error.text)
+    /// Says what is wrong, or that nothing is.
+    private func report(
+        _ fault: ConfigurationFile.Fault?, _ warnings: [String], _ console: Console
+    ) -> Int32 {
+        if file.options.printsJSON {
+            console.output.writeLine(
+                JSON.object(
+                    ("valid", .boolean(fault == nil)), ("problems", fault?.json ?? .array([])),
+                    ("warnings", .strings(warnings))
+                ).text)
+        } else if let fault {
+            for line in fault.lines { console.complain(line) }
+        } else {
+            for warning in warnings { console.complain("warning: \(printable(warning))") }
+            console.output.writeLine("\(printable(file.name ?? "")): valid")
         }
-    }
-
-    private enum Surface: Sendable { case executor, wess }
-
-    private struct Bound: Sendable {
-        let surface: Surface
-        let wanted: SocketAddress
-        let sockets: ListeningSockets
-    }
-
-    private func listeners() throws -> [Bound] {
-        _ = CurrentProcess.raiseDescriptorLimit()
-        let count = options.loopCount ?? availableProcessors()
-        let wanted =
-            options.executor.map { (Surface.executor, $0) } + options.wess.map { (.wess, $0) }
-        return try wanted.map { surface, address in
-            do throws(SystemError) {
-                return Bound(
-                    surface: surface, wanted: address,
-                    sockets: try ListeningSockets(address.system, loopCount: count))
-            } catch {
-                throw Refusal(file: "\(address)", reason: "cannot listen: \(error.text)")
-            }
-        }
-    }
-
-    // MARK: Serving
-
-    private func serve(_ log: WessLog?, _ listeners: [Bound]) throws {
-        let store = try WasmdStorage.Store(folder: options.data.bytes)
-        defer { store.close() }
-        report(store)
-        ServeMessages.output.start()
-        defer { ServeMessages.output.finish() }
-        let executor = Executor(store, settings)
-        let group = try LoopGroup(count: options.loopCount)
-        try group.run { loop in
-            let signals = try SignalStream([Signals.termination, Signals.interrupt], on: loop)
-            let printer = GuestLogPrinter(executor.runs.log, on: loop)
-            defer { printer.finish() }
-            loop.spawn {
-                while (try? await loop.sleep(for: .seconds(60))) != nil { executor.trim() }
-            }
-            var servers: [HTTPServer] = []
-            for bound in listeners {
-                let server = HTTPServer(
-                    serverOptions, handler: handler(bound.surface, executor, log))
-                try await server.serve(bound.sockets, on: group.loops)
-                servers.append(server)
-                let place = ServeMessages.place(bound.sockets.address, bound.wanted)
-                ServeMessages.write("\(bound.surface) at \(place)")
-            }
-            ServeMessages.write("data in \(printable(options.data.text))")
-            _ = try await signals.next()
-            let stopping = servers
-            loop.spawn {
-                guard (try? await signals.next()) != nil else { return }
-                for server in stopping { await server.stop(grace: .zero, on: loop) }
-            }
-            for server in servers { await server.stop(grace: Self.grace, on: loop) }
-        }
-    }
-
-    private func report(_ store: WasmdStorage.Store) {
-        if let tail = store.report.tail {
-            ServeMessages.write(
-                "\(tail.file): \(tail.byteCount) bytes that were never acknowledged were cut off")
-        }
-        for damage in store.report.damage {
-            ServeMessages.write("\(damage.file): damaged at \(damage.offset)")
-        }
-    }
-
-    private var serverOptions: HTTPServerOptions {
-        var options = HTTPServerOptions()
-        options.limits.body = UInt64(clamping: settings.moduleLimit * 5 + (1 << 20))
-        return options
-    }
-
-    private var settings: Executor.Options {
-        var settings = Executor.Options()
-        if let memory = options.memory { settings.limits.memory = memory }
-        if let timeout = options.timeout { settings.limits.time = timeout }
-        settings.limits.fuel = options.fuel
-        if let limit = options.requestLimit { settings.runs.places.running = limit }
-        if let limit = options.waitingLimit { settings.runs.places.waiting = limit }
-        return settings
-    }
-
-    private func handler(
-        _ surface: Surface, _ executor: Executor, _ log: WessLog?
-    ) -> HTTPServer.Handler {
-        let guarded = PageGuard()
-        switch surface {
-        case .wess:
-            let wess = WessSurface(executor, observer: log)
-            return { try await guarded.answer($0, $1) { try await wess.answer($0, $1) } }
-        case .executor:
-            let modules = ModuleSurface(executor)
-            let query = QuerySurface(executor)
-            return { request, response in
-                try await guarded.answer(request, response) { request, response in
-                    if query.owns(request) { return try await query.answer(request, response) }
-                    try await modules.answer(request, response)
-                }
-            }
-        }
-    }
-}
-
-/// Keeps pages in somebody's browser away from a server without tokens: see `SameOriginRules`.
-private struct PageGuard: Sendable {
-    private let rules = SameOriginRules(machine: CurrentProcess.hostName)
-
-    func answer(
-        _ request: ServerRequest, _ response: ServerResponse, _ next: HTTPServer.Handler
-    ) async throws {
-        switch rules.judge(request.head) {
-        case .allowed: try await next(request, response)
-        case .misdirected:
-            try await response.respond(.misdirectedRequest, "This server has another name.\n")
-        case .forbidden:
-            try await response.respond(
-                .forbidden, "Pages of other origins may not change anything here.\n")
-        }
+        return fault == nil ? ExitCode.success : ExitCode.refused
     }
 }

@@ -1,67 +1,95 @@
 import WasmSystem
 import WasmWASI
 import WasmdDocuments
+import WasmdHTTP
+import WasmdOperation
 
-/// The options of `wasmd serve` without a path, as values.
-struct DaemonOptions {
-    let data: Word
-    let executor: [SocketAddress]
-    let wess: [SocketAddress]
-    let wessLog: Word?
-    let loopCount: Int?
-    let requestLimit: Int?
-    let waitingLimit: Int?
-    let timeout: Duration?
-    let memory: UInt64?
-    let fuel: UInt64?
-    let sandbox: Sandbox?
+/// The options of `wasmd serve` without a path. They go before variables and the file.
+struct DaemonOptions: Sendable {
+    /// The configuration file.
+    let file: Word?
+    /// `--check`: the file to check, and nothing else.
+    let checked: Word?
+    let printsJSON: Bool
+    private let changes: [@Sendable (inout DaemonSettings) -> Void]
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
-        data = arguments.word(of: .data) ?? Word(bytes: Array("wasmd-data".utf8))
-        wessLog = arguments.word(of: .wessLog)
-        func addresses(_ option: Option) throws(UsageError) -> [SocketAddress] {
-            try arguments.readAll(option, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH") {
-                (word: Word) in SocketAddress(word.bytes)
+        file = arguments.word(of: .config)
+        checked = arguments.word(of: .check)
+        printsJSON = arguments.has(.json)
+        if checked != nil, file != nil { throw .conflict(.check, .config, .serve) }
+        if arguments.has(.noSandbox), arguments.has(.sandbox) {
+            throw .conflict(.noSandbox, .sandbox, .serve)
+        }
+        var changes: [@Sendable (inout DaemonSettings) -> Void] = []
+        func set<Value: Sendable>(
+            _ value: Value?, _ change: @escaping @Sendable (inout DaemonSettings, Value) -> Void
+        ) {
+            if let value { changes.append { change(&$0, value) } }
+        }
+        func addresses(_ option: Option) throws(UsageError) -> [SocketAddress]? {
+            let values = try arguments.readAll(
+                option, expected: "127.0.0.1:PORT, [::1]:PORT or unix:PATH"
+            ) { (word: Word) in SocketAddress(word.bytes) }
+            return values.isEmpty ? nil : values
+        }
+        let executor = (try addresses(.executor) ?? []) + (try addresses(.listen) ?? [])
+        // What was not named on the command line is not opened beside what was.
+        let legacy = try addresses(.executorLegacy)
+        let wess = try addresses(.wess)
+        let console = try addresses(.console)
+        if !executor.isEmpty || legacy != nil || wess != nil || console != nil {
+            changes.append { settings in
+                settings.executor.listen = executor
+                settings.executor.legacy = legacy ?? []
+                settings.wess.listen = wess ?? []
+                settings.console.listen = console ?? []
             }
         }
-        wess = try addresses(.wess)
-        let executor = try addresses(.executor) + addresses(.listen)
-        self.executor =
-            executor.isEmpty && wess.isEmpty ? [.ipv4([127, 0, 0, 1], port: 8080)] : executor
-        for address in self.executor + wess
-        where !address.isLocal && !arguments.has(.insecure) {
-            throw .invalidValue(
-                "\(address)", of: "--executor, --wess",
-                expected: "an address of this machine, or --insecure: everybody who reaches it "
-                    + "could store and run modules",
-                .serve)
+        set(arguments.word(of: .data)) { $0.common.data = $1.bytes }
+        set(arguments.word(of: .wessLog)) { $0.wess.log = $1 }
+        if arguments.has(.insecure) { changes.append { $0.common.isInsecure = true } }
+        set(
+            try arguments.read(.loops, expected: "a number from 1 to 1024") { text in
+                Quantity.count(text).flatMap { 1...1024 ~= $0 ? Int($0) : nil }
+            }
+        ) { $0.common.loops = $1 }
+        set(
+            try arguments.read(.maxRequests, expected: "a number above zero") { text in
+                Quantity.count(text).flatMap { $0 > 0 ? Int(clamping: $0) : nil }
+            }
+        ) { $0.common.limits.runs = $1 }
+        set(
+            try arguments.read(.maxWaiting, expected: "a number") { text in
+                Quantity.count(text).map { Int(clamping: $0) }
+            }
+        ) { $0.common.limits.waiting = $1 }
+        set(
+            try arguments.read(.runTimeout, expected: "a duration, for example 500ms") { text in
+                Quantity.nanoseconds(text).map { Duration.nanoseconds($0) }
+            }
+        ) { $0.common.limits.runTime = $1 }
+        set(
+            try arguments.read(
+                .runMaxMemory, expected: "a size, for example 64MiB", Quantity.bytes)
+        ) { $0.common.limits.memory = $1 }
+        set(try arguments.read(.fuel, expected: "a number", Quantity.count)) {
+            $0.common.limits.fuel = $1
         }
-        loopCount = try arguments.read(.loops, expected: "a number from 1 to 1024") { text in
-            Quantity.count(text).flatMap { 1...1024 ~= $0 ? Int($0) : nil }
-        }
-        requestLimit = try arguments.read(.maxRequests, expected: "a number above zero") { text in
-            Quantity.count(text).flatMap { $0 > 0 ? Int(clamping: $0) : nil }
-        }
-        waitingLimit = try arguments.read(.maxWaiting, expected: "a number") { text in
-            Quantity.count(text).map { Int(clamping: $0) }
-        }
-        timeout = try arguments.read(.runTimeout, expected: "a duration, for example 500ms") {
-            text in Quantity.nanoseconds(text).map { .nanoseconds($0) }
-        }
-        memory = try arguments.read(
-            .runMaxMemory, expected: "a size, for example 64MiB", Quantity.bytes)
-        fuel = try arguments.read(.fuel, expected: "a number", Quantity.count)
-        sandbox = arguments.has(.noSandbox) ? nil : .asFarAsPossible
+        set(
+            try arguments.read(.maxBody, expected: "a size, for example 8MiB", Quantity.bytes)
+        ) { $0.common.limits.module = $1 }
+        let proxies = try arguments.readAll(
+            .trustProxy, expected: "an address or a network, for example 10.0.0.0/8"
+        ) { (word: Word) in IPNetwork(word.bytes[...]) }
+        if !proxies.isEmpty { changes.append { $0.common.access.proxies = proxies } }
+        set(
+            try arguments.read(.sandbox, expected: "strict, or nothing", Sandbox.init(word:))
+        ) { $0.common.sandbox = $1 == .strict ? .strict : .on }
+        if arguments.has(.noSandbox) { changes.append { $0.common.sandbox = .off } }
+        self.changes = changes
     }
-}
 
-extension SocketAddress {
-    /// Whether only this machine can reach it.
-    fileprivate var isLocal: Bool {
-        switch self {
-        case .ipv4(let bytes, _): bytes.first == 127
-        case .ipv6(let bytes, _): bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1
-        case .unix, .unixBytes: true
-        }
-    }
+    /// Replaces what the options say.
+    func apply(to settings: inout DaemonSettings) { for change in changes { change(&settings) } }
 }

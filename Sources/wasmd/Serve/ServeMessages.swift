@@ -91,6 +91,12 @@ enum ServeMessages {
         }
     }
 
+    /// The same for a socket that somebody else has opened.
+    static func place(_ bound: SystemAddress?) -> String {
+        if case .unix(let path)? = bound { return "unix:\(name(path))" }
+        return place(bound, .unixBytes([]))
+    }
+
     /// Standard error, which holds no loop up.
     static let output = LogOutput(Kernel.standardError)
 

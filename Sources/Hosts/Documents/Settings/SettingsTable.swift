@@ -3,17 +3,56 @@ public struct SettingsProblem: Error, Sendable, Equatable, CustomStringConvertib
     /// As `listen[1].address`; empty for the whole.
     public var path: String
     public var place: DocumentPlace?
+    /// The variable of the environment that has the setting; nil for one of the text.
+    public var variable: String?
     public var text: String
 
-    public init(path: String, place: DocumentPlace? = nil, text: String) {
+    public init(
+        path: String, place: DocumentPlace? = nil, variable: String? = nil, text: String
+    ) {
         self.path = path
         self.place = place
+        self.variable = variable
         self.text = text
     }
 
     public var description: String {
+        if let variable { return "\(variable): \(text)" }
         let start = place.map { "line \($0.line), column \($0.column): " } ?? ""
         return path.isEmpty ? start + text : "\(start)\(path): \(text)"
+    }
+}
+
+/// Settings as variables of the environment, which go before those of the text: `limits.run_time` is
+/// `PREFIX_LIMITS_RUN_TIME`. Lists are separated by commas. Settings inside of lists have none.
+public struct SettingsVariables: Sendable, Equatable {
+    public let prefix: String
+    public let values: [String: String]
+
+    /// - Parameter values: by their full names; those without the prefix are ignored.
+    public init(prefix: String, _ values: [String: String]) {
+        self.prefix = prefix
+        self.values = values.filter { $0.key.hasPrefix("\(prefix)_") }
+    }
+
+    /// The variable of a setting.
+    func name(of path: String) -> String? {
+        guard !path.contains("[") else { return nil }
+        let word = path.uppercased().map { $0 == "." || $0 == "-" ? "_" : $0 }
+        return "\(prefix)_\(String(word))"
+    }
+
+    /// What a text may mean, in the order in which it is tried.
+    static func documents(_ text: String) -> [Document] {
+        var documents: [Document] = [.string(text)]
+        if let number = Int64(text) { documents.append(.integer(number)) }
+        if let number = Double(text) { documents.append(.double(number)) }
+        if text == "true" || text == "false" { documents.append(.boolean(text == "true")) }
+        let parts = text.split(separator: ",").map { part in
+            Document.string(String(part.drop { $0 == " " }))
+        }
+        documents.append(.array(parts))
+        return documents
     }
 }
 
@@ -36,12 +75,15 @@ public final class Settings {
     fileprivate var tables: [(members: [Document.Member], path: String, knownKeys: [String])] = []
     /// Finds the known word that a misspelled one may mean.
     private let suggest: (_ word: String, _ candidates: [String]) -> String?
+    private let variables: SettingsVariables?
+    private var knownVariables: Set<String> = []
 
     public init(
-        _ source: TOML.Source,
+        _ source: TOML.Source, variables: SettingsVariables? = nil,
         suggest: @escaping (_ word: String, _ candidates: [String]) -> String? = { _, _ in nil }
     ) {
         self.source = source
+        self.variables = variables
         self.suggest = suggest
     }
 
@@ -56,6 +98,27 @@ public final class Settings {
     /// Notes that a setting is wrong.
     public func complain(_ path: String, _ text: String) {
         problems.append(SettingsProblem(path: path, place: source.place(of: path), text: text))
+    }
+
+    /// The variable that has a setting, and its text; nil without one.
+    fileprivate func variable(_ path: String) -> (name: String, text: String)? {
+        guard let variables, let name = variables.name(of: path) else { return nil }
+        knownVariables.insert(name)
+        return variables.values[name].map { (name, $0) }
+    }
+
+    fileprivate func complain(variable: String, _ path: String, _ text: String) {
+        problems.append(SettingsProblem(path: path, variable: variable, text: text))
+    }
+
+    /// Variables with the prefix that are no setting; to be asked when all was read.
+    public var unknownVariables: [String] {
+        (variables?.values.keys).map { Set($0).subtracting(knownVariables).sorted() } ?? []
+    }
+
+    /// The known word that a misspelled one may mean.
+    public func suggestion(for word: String, in candidates: [String]) -> String? {
+        suggest(word, candidates)
     }
 
     /// What is wrong, in the order of the text; what is not there comes first.
@@ -76,14 +139,21 @@ public struct SettingsTable {
     fileprivate let settings: Settings
     fileprivate let index: Int
 
+    /// The known word that a misspelled one may mean.
+    public func suggestion(for word: String, in candidates: [String]) -> String? {
+        settings.suggestion(for: word, in: candidates)
+    }
+
     /// From the root on, as `tokens[0]`; empty for the root.
     public var path: String { settings.tables[index].path }
 
     private var members: [Document.Member] { settings.tables[index].members }
 
-    private func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    private func path(of key: String) -> String {
+        key.isEmpty || path.isEmpty ? path + key : "\(path).\(key)"
+    }
 
-    /// Notes that a setting of this table is wrong.
+    /// Notes that a setting of this table is wrong; without a key, the table.
     public func complain(_ key: String, _ text: String) {
         settings.complain(path(of: key), text)
     }
@@ -96,7 +166,25 @@ public struct SettingsTable {
         return members.first { $0.name == key }?.value
     }
 
-    private func read<Value>(
+    /// A setting that `convert` understands, of the text or of a variable.
+    ///
+    /// - Parameter expected: what it should be, for the message, as `"an address"`.
+    public func read<Value>(
+        _ key: String, expected: String, _ convert: (Document) -> Value?
+    ) -> Value? {
+        if let (name, text) = settings.variable(path(of: key)) {
+            _ = value(key)
+            for document in SettingsVariables.documents(text) {
+                if let value = convert(document) { return value }
+            }
+            settings.complain(variable: name, path(of: key), "expected \(expected)")
+            return nil
+        }
+        return readText(key, expected: expected, convert)
+    }
+
+    /// The same, of the text only.
+    private func readText<Value>(
         _ key: String, expected: String, _ convert: (Document) -> Value?
     ) -> Value? {
         guard let document = value(key) else { return nil }
@@ -162,24 +250,31 @@ public struct SettingsTable {
     public func texts<Value>(
         _ key: String, expected: String, _ convert: (String) -> Value?
     ) -> [Value]? {
-        read(key, expected: "a list of texts, each \(expected)") { document in
+        let values: [Value?]? = read(key, expected: "a list of texts, each \(expected)") {
+            document in
             let elements = document.arrayValue ?? [document]
-            let values = elements.compactMap { $0.stringValue.flatMap(convert) }
-            return values.count == elements.count ? values : nil
+            let texts = elements.compactMap(\.stringValue)
+            return texts.count == elements.count ? texts.map(convert) : nil
         }
+        guard let values else { return nil }
+        let read = values.compactMap(\.self)
+        if let wrong = values.firstIndex(where: { $0 == nil }) {
+            complain(key, "text \(wrong + 1) of the list: expected \(expected)")
+        }
+        return read
     }
 
     public func texts(_ key: String) -> [String]? { texts(key, expected: "in quotes") { $0 } }
 
     /// A table; an empty one if it is not there.
     public func table(_ key: String) -> SettingsTable {
-        let document = read(key, expected: "a table") { $0.objectValue == nil ? nil : $0 }
+        let document = readText(key, expected: "a table") { $0.objectValue == nil ? nil : $0 }
         return settings.table(document ?? .object([]), path(of: key))
     }
 
     /// An array of tables; none if it is not there.
     public func tables(_ key: String) -> [SettingsTable] {
-        let elements = read(key, expected: "tables: [[\(path(of: key))]]") { document in
+        let elements = readText(key, expected: "tables: [[\(path(of: key))]]") { document in
             document.arrayValue.flatMap { elements in
                 elements.allSatisfy { $0.objectValue != nil } ? elements : nil
             }
@@ -191,7 +286,7 @@ public struct SettingsTable {
 
     /// Tables by their names: `[modules.NAME]`; none if there are none.
     public func namedTables(_ key: String) -> [(name: String, table: SettingsTable)] {
-        let members = read(key, expected: "tables: [\(path(of: key)).NAME]") { document in
+        let members = readText(key, expected: "tables: [\(path(of: key)).NAME]") { document in
             document.objectValue.flatMap { members in
                 members.allSatisfy { $0.value.objectValue != nil } ? members : nil
             }

@@ -25,21 +25,22 @@ public struct TOMLError: Error, Sendable, Equatable, CustomStringConvertible {
         self.place = place
     }
 
-    public var description: String {
-        let text =
-            switch reason {
-            case .expected(let what): "expected \(what)"
-            case .unexpectedEnd: "the document is cut off"
-            case .malformedUTF8: "malformed UTF-8"
-            case .controlCharacter(let byte): "control character 0x" + String(byte, radix: 16)
-            case .malformedEscape: "malformed escape in a string"
-            case .malformedNumber: "malformed value"
-            case .integerOutOfRange: "the integer does not fit 64 bits"
-            case .malformedDate: "no such date or time"
-            case .redefinition(let key): "\"\(key)\" is defined already"
-            case .depth(let limit): "more than \(limit) nested tables and arrays"
-            case .bytes(let limit): "more than \(limit) bytes"
-            }
-        return "\(place): \(text)"
+    public var description: String { "\(place): \(text)" }
+
+    /// Without the place.
+    public var text: String {
+        switch reason {
+        case .expected(let what): "expected \(what)"
+        case .unexpectedEnd: "the document is cut off"
+        case .malformedUTF8: "malformed UTF-8"
+        case .controlCharacter(let byte): "control character 0x" + String(byte, radix: 16)
+        case .malformedEscape: "malformed escape in a string"
+        case .malformedNumber: "malformed value"
+        case .integerOutOfRange: "the integer does not fit 64 bits"
+        case .malformedDate: "no such date or time"
+        case .redefinition(let key): "\"\(key)\" is defined already"
+        case .depth(let limit): "more than \(limit) nested tables and arrays"
+        case .bytes(let limit): "more than \(limit) bytes"
+        }
     }
 }

@@ -21,6 +21,8 @@ public struct ModuleRecord: Sendable, Equatable {
     /// Milliseconds since 1970.
     public var created: Int64
     public var changed: Int64
+    /// The tenant that stored it; nil for none.
+    public var owner: String?
 
     /// How it is stored.
     var document: Document {
@@ -40,6 +42,7 @@ public struct ModuleRecord: Sendable, Equatable {
                     })),
         ]
         if let function { members.append(.init("function", .string(function))) }
+        if let owner { members.append(.init("owner", .string(owner))) }
         if let results {
             members.append(
                 .init("results", .array(results.map { $0.map { .string($0.name) } ?? .null })))
@@ -72,6 +75,7 @@ public struct ModuleRecord: Sendable, Equatable {
                 element["type"]?.stringValue.flatMap { ParameterType(name: $0) })
         }
         function = document["function"]?.stringValue
+        owner = document["owner"]?.stringValue
         results = document["results"]?.arrayValue.map { elements in
             elements.map { $0.stringValue.flatMap { ParameterType(name: $0) } }
         }

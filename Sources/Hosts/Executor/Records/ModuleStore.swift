@@ -10,6 +10,7 @@ import WasmdStorage
 /// |---|---|
 /// | `executor/module/` and the 16 bytes of the id | the record, as BSON |
 /// | `executor/bytes/` and the 16 bytes of the id | the module, if it is small |
+/// | `executor/tenant/`, its name, `/` and the 16 bytes of the id | the size of a tenant's module, as 8 bytes |
 ///
 /// Larger modules are blobs, which the record references. Small ones are written to the log with
 /// their record: one sync for both.
@@ -18,6 +19,11 @@ public final class ModuleStore: Sendable {
     static let smallSize = 32 << 10
     private static let recordPrefix = Array("executor/module/".utf8)
     private static let bytesPrefix = Array("executor/bytes/".utf8)
+
+    /// What the keys of a tenant's modules begin with. Names of tenants hold no slash.
+    private static func ownerPrefix(_ owner: String) -> [UInt8] {
+        Array("executor/tenant/\(owner)/".utf8)
+    }
 
     let store: WasmdStorage.Store
 
@@ -55,24 +61,41 @@ public final class ModuleStore: Sendable {
         return stored.value
     }
 
-    /// The number of modules. Linear in it.
-    func count() -> Int { store.snapshot().count(prefix: Self.recordPrefix) }
+    /// The number of modules, of a tenant or of all. Linear in it.
+    func count(of owner: String? = nil) -> Int {
+        store.snapshot().count(prefix: owner.map(Self.ownerPrefix) ?? Self.recordPrefix)
+    }
+
+    /// The bytes of all modules of a tenant, on a thread that may wait for the disk. Linear in their
+    /// number.
+    func storedBytesBlocking(of owner: String) throws -> UInt64 {
+        let snapshot = store.snapshot()
+        var total: UInt64 = 0
+        for key in snapshot.keys(prefix: Self.ownerPrefix(owner), after: nil, limit: .max) {
+            guard let stored = try snapshot.getBlocking(key.key) else { continue }
+            total &+= stored.value.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        return total
+    }
 
     /// Records in the order of their ids.
     ///
-    /// - Parameter after: the last id of the page before.
+    /// - Parameters:
+    ///   - owner: the tenant whose records count; nil for all.
+    ///   - after: the last id of the page before.
     /// - Returns: the page, and whether there is more.
     func page(
-        after: ModuleID?, limit: Int, on loop: EventLoop
+        of owner: String? = nil, after: ModuleID?, limit: Int, on loop: EventLoop
     ) async throws -> (records: [ModuleRecord], hasMore: Bool) {
         let snapshot = store.snapshot()
+        let prefix = owner.map(Self.ownerPrefix) ?? Self.recordPrefix
         let keys = snapshot.keys(
-            prefix: Self.recordPrefix, after: after.map(Self.recordKey), limit: limit + 1)
+            prefix: prefix, after: after.map { prefix + $0.bytes }, limit: limit + 1)
         var records: [ModuleRecord] = []
         for key in keys.prefix(limit) {
-            guard let stored = try await snapshot.get(key.key, on: loop),
-                let record = Self.record(
-                    ModuleID(bytes: key.key.dropFirst(Self.recordPrefix.count)), stored.value)
+            let id = ModuleID(bytes: key.key.dropFirst(prefix.count))
+            guard let stored = try await snapshot.get(Self.recordKey(id), on: loop),
+                let record = Self.record(id, stored.value)
             else { continue }
             records.append(record)
         }
@@ -101,6 +124,12 @@ public final class ModuleStore: Sendable {
                 transaction.put(Self.bytesKey(record.id), bytes)
             }
         }
+        if let owner = record.owner {
+            let size = UInt64(clamping: record.size)
+            transaction.put(
+                Self.ownerPrefix(owner) + record.id.bytes,
+                (0..<8).map { UInt8(truncatingIfNeeded: size >> ($0 * 8)) })
+        }
         transaction.put(
             Self.recordKey(record.id), try BSON.write(record.document),
             blobs: record.isBlob ? [record.digest] : [],
@@ -112,10 +141,13 @@ public final class ModuleStore: Sendable {
     /// Removes a module; returns when that is durable.
     ///
     /// - Throws: `StorageError`; `.conflict` if there is none.
-    func delete(_ id: ModuleID) async throws {
+    ///
+    /// - Parameter owner: the tenant that the record names.
+    func delete(_ id: ModuleID, owner: String?) async throws {
         var transaction = Transaction()
         transaction.delete(Self.recordKey(id), if: .present)
         transaction.delete(Self.bytesKey(id))
+        if let owner { transaction.delete(Self.ownerPrefix(owner) + id.bytes) }
         _ = try await store.commit(transaction)
     }
 }

@@ -1,4 +1,5 @@
 import Synchronization
+import WasmdOperation
 
 /// The last writes and how they ended, for clients that ask.
 public final class WriteJobs: Sendable {
@@ -22,6 +23,8 @@ public final class WriteJobs: Sendable {
         public let id: ModuleID
         public let module: ModuleID
         public let kind: Kind
+        /// The tenant that asked for it.
+        public let owner: String?
         public var state: State
     }
 
@@ -42,10 +45,11 @@ public final class WriteJobs: Sendable {
     public subscript(id: ModuleID) -> Job? { contents.withLock { $0.jobs[id] } }
 
     /// Notes that a job begins.
-    func begin(_ kind: Kind, _ module: ModuleID) throws -> ModuleID {
+    func begin(_ kind: Kind, _ module: ModuleID, for tenant: Tenant?) throws -> ModuleID {
         let id = try ModuleID.make()
         contents.withLock { contents in
-            contents.jobs[id] = Job(id: id, module: module, kind: kind, state: .running)
+            contents.jobs[id] = Job(
+                id: id, module: module, kind: kind, owner: tenant?.name, state: .running)
             if contents.order.count < capacity {
                 contents.order.append(id)
             } else {

@@ -4,6 +4,7 @@ import WasmWASI
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
+import WasmdOperation
 
 /// What a client gives to a function.
 enum CallArguments: Sendable {
@@ -49,6 +50,8 @@ struct ModuleCall: Sendable {
     var wraps = false
     /// For records of runs: who asked.
     var caller = ""
+    /// Whose run it is.
+    var requester = Requester()
 }
 
 /// How a call ended.
@@ -90,7 +93,8 @@ extension Executor {
         var world = WASI(arguments: [name])
         world.standardInput = .null
         world.standardOutput = .null
-        let guest = try await guest(of: module, in: world, on: loop)
+        let guest = try await guest(
+            of: module, for: call.requester.tenant, in: world, on: loop)
         var request = RunRequest(guest, of: module, in: world)
         request.function = function
         let texts = PlacedTexts(shape, arguments)
@@ -99,12 +103,34 @@ extension Executor {
         } else {
             request.arguments = arguments.compactMap(\.number)
         }
-        request.limits = options.limits
         request.caller = call.caller
-        let result = await runs.run(request, on: try guestLoop(loop))
+        request.limits = options.limits
+        let result = try await run(&request, for: call.requester, on: loop)
         let results = texts.results ?? result.values.map(NumberReading.document)
         return CallResult(
             function: name, results: results, run: result, note: shape.disagreement)
+    }
+}
+
+extension Executor {
+    /// Runs a guest with the executor's limits, as a part of what its account may use.
+    ///
+    /// - Throws: `AccessRefusal` if a quota of the tenant is used up.
+    func run(
+        _ request: inout RunRequest, for requester: Requester, on loop: EventLoop
+    ) async throws -> RunResult {
+        request.account = requester.account.runs
+        guard let tenant = requester.tenant else {
+            return await runs.run(request, on: try guestLoop(loop))
+        }
+        let quota = try tenant.admitRun()
+        let isQuota = quota.map { $0 < request.limits.fuel ?? .max } ?? false
+        if let quota, isQuota { request.limits.fuel = quota }
+        let result = await runs.run(request, on: try guestLoop(loop))
+        if let record = result.record { tenant.charge(fuel: record.fuel) }
+        // The limit that ended the run was the quota.
+        if isQuota, case .limit(.fuel, _) = result.outcome { _ = try tenant.admitRun() }
+        return result
     }
 }
 

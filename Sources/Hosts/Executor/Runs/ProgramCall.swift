@@ -3,6 +3,7 @@ import WasmInterpreter
 import WasmWASI
 import WasmdEventLoop
 import WasmdGuests
+import WasmdOperation
 
 /// A run of a stored program of WASI.
 struct ProgramCall: Sendable {
@@ -11,6 +12,8 @@ struct ProgramCall: Sendable {
     /// Standard input.
     var input: [UInt8] = []
     var caller = ""
+    /// Whose run it is.
+    var requester = Requester()
 }
 
 /// How a program ended.
@@ -37,12 +40,13 @@ extension Executor {
         let output = OutputBuffer()
         world.standardOutput = .buffer(output)
         world.folders = [.init(MemoryFolder(byteLimit: 64 << 20), guestPath: "/")]
-        let guest = try await guest(of: module, in: world, on: loop)
+        let guest = try await guest(
+            of: module, for: call.requester.tenant, in: world, on: loop)
         var request = RunRequest(guest, of: module, in: world)
         request.limits = options.limits
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)
         request.caller = call.caller
-        let result = await runs.run(request, on: try guestLoop(loop))
+        let result = try await run(&request, for: call.requester, on: loop)
         return ProgramResult(output: output.bytes, run: result)
     }
 }

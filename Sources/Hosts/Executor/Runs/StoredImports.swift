@@ -2,6 +2,7 @@ import WasmInterpreter
 import WasmWASI
 import WasmdEventLoop
 import WasmdGuests
+import WasmdOperation
 
 extension Executor {
     /// Modules that one run may link.
@@ -10,16 +11,17 @@ extension Executor {
     /// A guest of a stored module. Imports whose module name is the id of a stored module are that
     /// module's exports.
     ///
+    /// - Parameter tenant: whose run it is: modules of others are not found.
     /// - Throws: `.importMissing` if such a module is not stored, imports itself over others, or
     ///   there are too many; `LinkError`.
     func guest(
-        of module: CachedModule, in world: WASI, on loop: EventLoop
+        of module: CachedModule, for tenant: Tenant?, in world: WASI, on loop: EventLoop
     ) async throws -> PreparedGuest {
         guard !Self.storedImports(of: module.module).isEmpty else {
             return try await module.prepared(imports: Self.imports, in: world, on: loop)
         }
         var links = Links()
-        try await link(module.module, &links, on: loop)
+        try await link(module.module, &links, for: tenant, on: loop)
         return PreparedGuest(module.module, linking: links.modules, imports: Self.imports)
     }
 
@@ -42,7 +44,7 @@ extension Executor {
     }
 
     private func link(
-        _ module: Module, _ links: inout Links, on loop: EventLoop
+        _ module: Module, _ links: inout Links, for tenant: Tenant?, on loop: EventLoop
     ) async throws {
         for (name, id) in Self.storedImports(of: module) where !links.names.contains(name) {
             guard !links.path.contains(id) else {
@@ -52,12 +54,14 @@ extension Executor {
                 throw ExecutorError.importMissing(
                     "more than \(Self.linkLimit) modules would be linked")
             }
-            guard let entry = try await modules.entry(id, on: loop) else {
+            guard let entry = try await modules.entry(id, on: loop),
+                tenant == nil || entry.record.owner == tenant?.name
+            else {
                 throw ExecutorError.importMissing("the imported module \(id) is not stored")
             }
             let imported = try await self.module(entry.record, on: loop).module
             links.path.append(id)
-            try await link(imported, &links, on: loop)
+            try await link(imported, &links, for: tenant, on: loop)
             links.path.removeLast()
             links.modules.append((name, imported))
             links.names.insert(name)

@@ -4,6 +4,7 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 
 /// An answer of the executor's own surface that tells what went wrong.
@@ -13,6 +14,8 @@ struct Failure: Error {
     var limit: String?
     var frames: [String] = []
     var allow: String?
+    var challenge: String?
+    var retryAfter: Int?
 
     init(_ status: Status, _ message: String, allow: String? = nil) {
         self.status = status
@@ -20,9 +23,25 @@ struct Failure: Error {
         self.allow = allow
     }
 
+    init(_ refusal: AccessRefusal) {
+        self.init(refusal.status, refusal.message)
+        limit = refusal.limit
+        challenge = refusal.challenge
+        retryAfter = refusal.retryAfter
+    }
+
+    /// For surfaces with another form of errors.
+    var refusal: AccessRefusal {
+        var refusal = AccessRefusal(status, message)
+        refusal.limit = limit
+        refusal.retryAfter = retryAfter ?? (status == .serviceUnavailable ? 1 : nil)
+        return refusal
+    }
+
     init(_ error: any Error) {
         switch error {
         case let failure as Failure: self = failure
+        case let refusal as AccessRefusal: self.init(refusal)
         case let error as ExecutorError: self.init(Self.status(error), "\(error)")
         case let error as LinkError: self.init(.conflict, "the module cannot be linked: \(error)")
         case let error as StorageError: self.init(Self.status(error), "\(error)")
@@ -56,7 +75,8 @@ struct Failure: Error {
         case .returned, .exited: return
         case .limit(.time, _): failure = Failure(.gatewayTimeout, "the run took too long")
         case .limit(let limit, _) where result.refusal != nil:
-            failure = Failure(.serviceUnavailable, "too many runs: \(limit.name)")
+            let text = result.refusal.map { "\($0)" } ?? limit.name
+            failure = Failure(.serviceUnavailable, "too many runs: \(text)")
         case .limit(let limit, _):
             failure = Failure(.internalServerError, "the run reached its limit of \(limit.name)")
         case .trapped, .threw, .failed: failure = Failure(.internalServerError, "\(outcome)")
@@ -77,7 +97,10 @@ struct Failure: Error {
             members.append(.init("backtrace", .array(frames.map { .string($0) })))
         }
         var head = ResponseHead(status)
-        if status == .serviceUnavailable { try head.fields.append("Retry-After", "1") }
+        if let seconds = retryAfter ?? (status == .serviceUnavailable ? 1 : nil) {
+            try head.fields.append("Retry-After", "\(seconds)")
+        }
+        if let challenge { try head.fields.append("WWW-Authenticate", challenge) }
         if let allow { try head.fields.append("Allow", allow) }
         try await response.respond(
             json: .object([.init("error", .object(members))]), head, on: loop)

@@ -4,21 +4,24 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 extension ModuleSurface {
     /// Bytes of a body that gives arguments or standard input.
     private static let inputLimit = 16 << 20
 
     func run(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        let record = try await executor.record(id, on: request.loop)
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let query = try Query(request)
         let module = try await executor.module(record, on: request.loop)
         let function = try Executor.function(
             try query.text("function"), record, in: module.module)
         if function == "_start" {
-            return try await runProgram(record, query, request, response)
+            return try await runProgram(record, query, request, response, requester)
         }
         let arguments = try await self.arguments(request)
         let result: CallResult
@@ -27,7 +30,7 @@ extension ModuleSurface {
                 record,
                 ModuleCall(
                     function: function, arguments: arguments,
-                    caller: "\(request.method.name) /wasm/\(id)"),
+                    caller: "\(request.method.name) /wasm/\(id)", requester: requester),
                 on: request.loop)
         } catch let fault as ArgumentFault {
             throw Failure(.badRequest, "\(fault)")
@@ -65,11 +68,12 @@ extension ModuleSurface {
 
     private func runProgram(
         _ record: ModuleRecord, _ query: Query, _ request: ServerRequest,
-        _ response: ServerResponse
+        _ response: ServerResponse, _ requester: Requester
     ) async throws {
         var call = ProgramCall()
         call.arguments = query.all("arg")
         call.input = try await request.body(limit: Self.inputLimit)
+        call.requester = requester
         call.caller = "POST /wasm/\(record.id)"
         let result = try await executor.run(record, call, on: request.loop)
         var code: UInt32 = 0

@@ -4,6 +4,7 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 
 /// The executor's own surface: modules under `/wasm`, jobs under `/jobs`.
 ///
@@ -17,12 +18,14 @@ import WasmdHTTPServer
 /// | `GET /jobs/{id}` | 200 with the state of a write |
 ///
 /// Errors are `{"error": {"code": 404, "message": "…", "limit": "…"}}`.
-public final class ModuleSurface: Sendable {
+public final class ModuleSurface: Surface {
+    public let name: StaticString = "executor"
+
     let executor: Executor
     let jobs = WriteJobs()
 
-    private enum Route: Sendable { case list, module, job }
-    private let router: Router<Route>
+    enum Route: Sendable { case list, module, job }
+    let router: Router<Route>
 
     public init(_ executor: Executor) {
         self.executor = executor
@@ -34,15 +37,21 @@ public final class ModuleSurface: Sendable {
         self.router = router
     }
 
-    /// Whether a path belongs to this surface.
-    public func owns(_ path: Path) -> Bool {
-        if case .found = router.match(.get, path) { true } else { false }
+    public func purpose(of head: RequestHead) -> Purpose? {
+        locate(head.target.path).map { Purposes.of($0.route, head.method) }
     }
 
-    /// A handler of `HTTPServer`.
-    public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    public func refuse(
+        _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
+    ) async throws {
+        try await Failure(refusal).send(response, loop)
+    }
+
+    public func answer(
+        _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
+    ) async throws {
         do {
-            try await serve(request, response)
+            try await serve(request, response, requester)
         } catch let error as HTTPServerError {
             throw error
         } catch LoopError.cancelled {
@@ -52,19 +61,22 @@ public final class ModuleSurface: Sendable {
         }
     }
 
-    private func serve(_ request: ServerRequest, _ response: ServerResponse) async throws {
-        guard let path = try? Path(request.target.path),
-            case .found(let route, let parameters) = router.match(request.method, path)
-        else { throw Failure(.notFound, "there is nothing at this path") }
-        let text = parameters["id"] ?? []
+    private func serve(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
+        guard let (route, text) = locate(request.target.path) else {
+            throw Failure(.notFound, "there is nothing at this path")
+        }
         switch (route, request.method) {
-        case (.list, .post): try await create(request, response)
-        case (.list, .get), (.list, .head): try await list(request, response)
-        case (.module, .get), (.module, .head): try await show(id(text), request, response)
-        case (.module, .put): try await change(id(text), request, response)
-        case (.module, .delete): try await delete(id(text), request, response)
-        case (.module, .post): try await run(id(text), request, response)
-        case (.job, .get), (.job, .head): try await job(id(text), request, response)
+        case (.list, .post): try await create(request, response, requester)
+        case (.list, .get), (.list, .head): try await list(request, response, requester)
+        case (.module, .get), (.module, .head):
+            try await show(id(text), request, response, requester)
+        case (.module, .put): try await change(id(text), request, response, requester)
+        case (.module, .delete): try await delete(id(text), request, response, requester)
+        case (.module, .post): try await run(id(text), request, response, requester)
+        case (.job, .get), (.job, .head):
+            try await job(id(text), request, response, requester)
         default:
             let allowed =
                 switch route {
@@ -82,7 +94,7 @@ public final class ModuleSurface: Sendable {
         }
     }
 
-    private func id(_ text: [UInt8]) throws -> ModuleID {
+    private func id(_ text: some Sequence<UInt8>) throws -> ModuleID {
         do throws(ModuleID.Fault) {
             return try ModuleID(text)
         } catch {
@@ -92,32 +104,36 @@ public final class ModuleSurface: Sendable {
 
     // MARK: Writing
 
-    private func create(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    private func create(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
         let draft = try await DraftBody.read(request, executor.options.moduleLimit)
         guard draft.bytes != nil else { throw Failure(.badRequest, "'wasm' is missing") }
-        let id = try await executor.create(draft, on: request.loop)
-        let job = try jobs.begin(.save, id)
+        let id = try await executor.create(draft, for: requester.tenant, on: request.loop)
+        let job = try jobs.begin(.save, id, for: requester.tenant)
         jobs.end(job, .done)
         try await accept(id, job, response, request.loop, location: "/wasm/\(id)")
     }
 
     private func change(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
         // Before the body is read: an unknown id costs no upload.
-        _ = try await executor.record(id, on: request.loop)
+        _ = try await executor.record(id, for: requester.tenant, on: request.loop)
         let draft = try await DraftBody.read(request, executor.options.moduleLimit)
-        try await executor.change(id, draft, on: request.loop)
-        let job = try jobs.begin(.modify, id)
+        try await executor.change(id, draft, for: requester.tenant, on: request.loop)
+        let job = try jobs.begin(.modify, id, for: requester.tenant)
         jobs.end(job, .done)
         try await accept(id, job, response, request.loop)
     }
 
     private func delete(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        try await executor.delete(id, on: request.loop)
-        let job = try jobs.begin(.delete, id)
+        try await executor.delete(id, for: requester.tenant, on: request.loop)
+        let job = try jobs.begin(.delete, id, for: requester.tenant)
         jobs.end(job, .done)
         try await accept(id, job, response, request.loop)
     }
@@ -135,9 +151,11 @@ public final class ModuleSurface: Sendable {
     }
 
     private func job(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        guard let job = jobs[id] else { throw Failure(.notFound, "there is no job with this id") }
+        guard let job = jobs[id], requester.tenant == nil || job.owner == requester.tenant?.name
+        else { throw Failure(.notFound, "there is no job with this id") }
         var members: [Document.Member] = [
             .init("id", .string(id.description)), .init("wasm", .string(job.module.description)),
             .init("job_type", .string(job.kind.rawValue)), .init("state", .string(job.state.name)),
@@ -148,12 +166,14 @@ public final class ModuleSurface: Sendable {
 
     // MARK: Reading
 
-    private func list(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    private func list(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
         let query = try Query(request)
         let limit = try query.number("limit", in: 1...1000) ?? 100
-        let after = try query.text("after").map { try id(Array($0.utf8)) }
+        let after = try query.text("after").map { try id($0.utf8) }
         let (records, hasMore) = try await executor.page(
-            after: after, limit: limit, on: request.loop)
+            for: requester.tenant, after: after, limit: limit, on: request.loop)
         let last = hasMore ? records.last.map { $0.id.description } : nil
         try await response.respond(
             json: .object([
@@ -163,9 +183,11 @@ public final class ModuleSurface: Sendable {
     }
 
     private func show(
-        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse
+        _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
+        _ requester: Requester
     ) async throws {
-        let record = try await executor.record(id, on: request.loop)
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let wantsBinary =
             request.fields.acceptance(of: "application/wasm")
             > request.fields.acceptance(of: "application/json")

@@ -4,6 +4,7 @@ import WasmdEventLoop
 import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 
 /// The surface of *wess* 1.4.3: its routes, codes, words and misspellings, so that its clients work
@@ -18,7 +19,8 @@ import WasmdStorage
 /// | `POST /:id` | 200 with the results of the function |
 ///
 /// Writes are durable when they are answered.
-public final class WessSurface: Sendable {
+public final class WessSurface: Surface {
+    public let name: StaticString = "wess"
     private let executor: Executor
     private let observer: (any WessObserver)?
 
@@ -31,18 +33,62 @@ public final class WessSurface: Sendable {
     struct Answer {
         var status: Status
         var message: Document
+        /// Seconds.
+        var retryAfter: Int?
 
         init(_ status: Status, _ message: Document) {
             self.status = status
             self.message = message
         }
+
+        init(_ refusal: AccessRefusal) {
+            self.init(refusal.status, .string(refusal.message))
+            retryAfter = refusal.retryAfter
+        }
     }
 
-    /// A handler of `HTTPServer`.
-    public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    /// What requests are for.
+    private enum Purposes {
+        static let create = Purpose("wess", "/", needs: .write)
+        static let count = Purpose("wess", "/", needs: .read)
+        static let run = Purpose("wess", "/:id", needs: .run)
+        static let show = Purpose("wess", "/:id", needs: .read)
+        static let change = Purpose("wess", "/:id", needs: .write)
+        static let other = Purpose("wess", "(other)", needs: nil)
+    }
+
+    /// This surface owns all paths.
+    public func purpose(of head: RequestHead) -> Purpose? {
+        let path = head.target.path
+        if path.elementsEqual("/".utf8) {
+            switch head.method {
+            case .post: return Purposes.create
+            case .get, .head: return Purposes.count
+            default: return Purposes.other
+            }
+        }
+        switch head.method {
+        case .post: return Purposes.run
+        case .get: return Purposes.show
+        case .put, .delete: return Purposes.change
+        default: return Purposes.other
+        }
+    }
+
+    public func refuse(
+        _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
+    ) async throws {
+        let body = Document.object([.init("message", .string(refusal.message))])
+        try await refusal.respond(
+            response, await JSONAnswer.bytes(body, on: loop), type: "application/json")
+    }
+
+    public func answer(
+        _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
+    ) async throws {
         let answer: Answer
         do {
-            answer = try await self.answer(request)
+            answer = try await self.answer(request, requester)
         } catch let error as HTTPServerError {
             throw error
         } catch let error as LoopError {
@@ -53,57 +99,68 @@ public final class WessSurface: Sendable {
         let body = Document.object([.init("message", answer.message)])
         var head = ResponseHead(answer.status)
         try head.fields.append("Content-Type", "application/json")
-        if answer.status == .serviceUnavailable { try head.fields.append("Retry-After", "1") }
+        if let seconds = answer.retryAfter ?? (answer.status == .serviceUnavailable ? 1 : nil) {
+            try head.fields.append("Retry-After", "\(seconds)")
+        }
         try await response.respond(head, await JSONAnswer.bytes(body, on: request.loop))
     }
 
-    private func answer(_ request: ServerRequest) async throws -> Answer {
+    private func answer(
+        _ request: ServerRequest, _ requester: Requester
+    ) async throws -> Answer {
         guard let path = try? Path(request.target.path), path.segments.count <= 1 else {
             return Answer(.notFound, "Not Found")
         }
         let id = path.segments.first
         switch (request.method, id) {
-        case (.post, nil): return try await create(request)
+        case (.post, nil): return try await create(request, requester)
         case (.get, nil):
-            return Answer(.accepted, .integer(Int64(executor.count())))
+            return Answer(.accepted, .integer(Int64(executor.count(for: requester.tenant))))
         case (.head, nil): return Answer(.badRequest, "Param \"id\" not found")
-        case (.put, let id?): return try await change(request, id)
-        case (.delete, let id?): return try await delete(request, id)
-        case (.get, let id?): return try await show(request, id)
-        case (.post, let id?): return try await run(request, id)
+        case (.put, let id?): return try await change(request, id, requester)
+        case (.delete, let id?): return try await delete(request, id, requester)
+        case (.get, let id?): return try await show(request, id, requester)
+        case (.post, let id?): return try await run(request, id, requester)
         default: return Answer(.methodNotAllowed, "Method Not Allowed")
         }
     }
 
     // MARK: Writing
 
-    private func create(_ request: ServerRequest) async throws -> Answer {
+    private func create(
+        _ request: ServerRequest, _ requester: Requester
+    ) async throws -> Answer {
         switch try await draft(request) {
         case .failure(let fault): return fault.answer
         case .success(let draft):
-            let id = try await executor.create(draft, on: request.loop)
+            let id = try await executor.create(draft, for: requester.tenant, on: request.loop)
             observer?.wrote("CREATE", id)
             return Self.accepted(id)
         }
     }
 
-    private func change(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
-        guard let id = try? ModuleID(text), try await exists(id, request.loop) else {
+    private func change(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
+        guard let id = try? ModuleID(text), try await exists(id, requester, request.loop) else {
             return Self.unknown
         }
         switch try await draft(request) {
         case .failure(let fault): return fault.answer
         case .success(let draft):
-            try await executor.change(id, draft, on: request.loop)
+            try await executor.change(
+                id, draft, for: requester.tenant, on: request.loop)
             observer?.wrote("UPDATE", id)
             return Self.accepted(id)
         }
     }
 
-    private func delete(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
+    private func delete(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
         guard let id = try? ModuleID(text) else { return Self.unknown }
         do {
-            try await executor.delete(id, on: request.loop)
+            try await executor.delete(id, for: requester.tenant, on: request.loop)
         } catch ExecutorError.notFound {
             return Self.unknown
         }
@@ -111,9 +168,11 @@ public final class WessSurface: Sendable {
         return Self.accepted(id)
     }
 
-    private func exists(_ id: ModuleID, _ loop: EventLoop) async throws -> Bool {
+    private func exists(
+        _ id: ModuleID, _ requester: Requester, _ loop: EventLoop
+    ) async throws -> Bool {
         do {
-            _ = try await executor.record(id, on: loop)
+            _ = try await executor.record(id, for: requester.tenant, on: loop)
             return true
         } catch ExecutorError.notFound {
             return false
@@ -160,7 +219,9 @@ public final class WessSurface: Sendable {
 
     // MARK: Reading
 
-    private func show(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
+    private func show(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
         let id: ModuleID
         do throws(ModuleID.Fault) {
             id = try ModuleID(text)
@@ -169,7 +230,8 @@ public final class WessSurface: Sendable {
         }
         let record: ModuleRecord
         do {
-            record = try await executor.record(id, on: request.loop)
+            record = try await executor.record(
+                id, for: requester.tenant, on: request.loop)
         } catch ExecutorError.notFound {
             return Answer(.notFound, "Error: Not found")
         }
@@ -183,11 +245,14 @@ public final class WessSurface: Sendable {
 
     // MARK: Running
 
-    private func run(_ request: ServerRequest, _ text: [UInt8]) async throws -> Answer {
-        guard let id = try? ModuleID(text), try await exists(id, request.loop) else {
+    private func run(
+        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
+    ) async throws -> Answer {
+        guard let id = try? ModuleID(text), try await exists(id, requester, request.loop) else {
             return Self.unknown
         }
-        let record = try await executor.record(id, on: request.loop)
+        let record = try await executor.record(
+            id, for: requester.tenant, on: request.loop)
         let arguments: [Document]
         do {
             let document = try await JSONBody.read(request, limit: 1 << 20, packsBytes: false)
@@ -198,16 +263,19 @@ public final class WessSurface: Sendable {
         } catch let error as JSONError {
             return Answer(.badRequest, .string("Invalid Json: \(error)"))
         }
-        return try await run(record, arguments, request)
+        return try await run(record, arguments, request, requester)
     }
 
     private func run(
-        _ record: ModuleRecord, _ arguments: [Document], _ request: ServerRequest
+        _ record: ModuleRecord, _ arguments: [Document], _ request: ServerRequest,
+        _ requester: Requester
     ) async throws -> Answer {
         let name = record.function ?? ""
         do {
             let result = try await executor.call(
-                record, ModuleCall(arguments: .list(arguments), wraps: true, caller: "wess"),
+                record,
+                ModuleCall(
+                    arguments: .list(arguments), wraps: true, caller: "wess", requester: requester),
                 on: request.loop)
             if let refusal = result.run.refusal { throw ExecutorError.busy("\(refusal)") }
             guard result.run.outcome.kind == .succeeded else {
@@ -260,6 +328,7 @@ public final class WessSurface: Sendable {
     private static func failure(_ error: any Error) -> Answer {
         switch error {
         case ExecutorError.notFound: unknown
+        case let refusal as AccessRefusal: Answer(refusal)
         case ExecutorError.busy(let text): Answer(.serviceUnavailable, .string(text))
         case ExecutorError.storage(let error):
             Answer(error.isFull ? .insufficientStorage : .serviceUnavailable, .string("\(error)"))

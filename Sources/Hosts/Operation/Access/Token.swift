@@ -81,12 +81,16 @@ public struct TokenTable: Sendable, Equatable {
     ///
     /// - Parameter authorization: as `Bearer SECRET` (RFC 6750, 2.1), the scheme in any case.
     public func token(_ authorization: some Collection<UInt8>) -> Token? {
+        guard let digest = Self.digest(authorization) else { return nil }
+        return tokens.first { $0.digest == digest }
+    }
+
+    /// The digest of the secret that an `Authorization` field carries; nil for another scheme.
+    static func digest(_ authorization: some Collection<UInt8>) -> SHA256.Digest? {
         let parts = authorization.split(separator: 0x20, maxSplits: 1)
         guard parts.count == 2,
             parts[0].map({ $0 | 0x20 }).elementsEqual("bearer".utf8)
         else { return nil }
-        let secret = parts[1].drop { $0 == 0x20 }
-        let digest = Token.digest(of: secret)
-        return tokens.first { $0.digest == digest }
+        return Token.digest(of: parts[1].drop { $0 == 0x20 })
     }
 }

@@ -1,0 +1,45 @@
+import WasmdHTTP
+import WasmdOperation
+
+extension ModuleSurface {
+    /// What requests are for.
+    enum Purposes {
+        private static let create = Purpose("executor", "/wasm", needs: .write)
+        private static let list = Purpose("executor", "/wasm", needs: .read)
+        private static let run = Purpose("executor", "/wasm/{id}", needs: .run)
+        private static let show = Purpose("executor", "/wasm/{id}", needs: .read)
+        private static let change = Purpose("executor", "/wasm/{id}", needs: .write)
+        private static let job = Purpose("executor", "/jobs/{id}", needs: .read)
+        private static let options = Purpose("executor", "(options)", needs: nil)
+
+        static func of(_ route: Route, _ method: Method) -> Purpose {
+            if method == .options { return options }
+            switch route {
+            case .list: return method == .post ? create : list
+            case .job: return job
+            case .module:
+                switch method {
+                case .post: return run
+                case .put, .delete, .patch: return change
+                default: return show
+                }
+            }
+        }
+    }
+
+    /// The route of a path, and the id in it; nil if there is none.
+    ///
+    /// A module's path in its usual form is compared as it is, which allocates nothing.
+    func locate(_ path: ArraySlice<UInt8>) -> (route: Route, id: ArraySlice<UInt8>)? {
+        if path.starts(with: "/wasm/".utf8), path.count > 6 {
+            let id = path[(path.startIndex + 6)...]
+            // No escape, no dot segment, no further segment.
+            let isPlain = id.allSatisfy { $0 != 0x25 && $0 != 0x2e && $0 != 0x2f }
+            if isPlain { return (.module, id) }
+        }
+        guard let path = try? Path(path),
+            case .found(let route, let parameters) = router.match(.get, path)
+        else { return nil }
+        return (route, (parameters["id"] ?? [])[...])
+    }
+}

@@ -1,0 +1,167 @@
+import WasmSystem
+import WasmWASI
+import WasmdEventLoop
+import WasmdExecutor
+import WasmdGuests
+import WasmdHTTP
+import WasmdHTTPServer
+import WasmdOperation
+import WasmdStorage
+
+/// A daemon from its start to its end.
+struct Daemon {
+    private let settings: DaemonSettings
+    private let file: ConfigurationFile
+    private let manager = ServiceManager()
+
+    init(_ settings: DaemonSettings, _ file: ConfigurationFile) {
+        self.settings = settings
+        self.file = file
+    }
+
+    private var data: Word { Word(bytes: settings.common.data) }
+
+    /// Serves until a signal comes.
+    func run() throws {
+        let folder = data.bytes
+        let readable = file.folder.map { [$0] } ?? []
+        let sandbox: Sandbox? =
+            switch settings.common.sandbox {
+            case .off: nil
+            case .on: .asFarAsPossible
+            case .strict: .strict
+            }
+        try ServeSandbox(sandbox, file: data.text) {
+            .serving(readable, folders: [(folder, false)])
+        }.start {
+            (try open(), try DaemonListeners(settings))
+        } threads: { log, listeners in
+            try serve(log, listeners)
+        }
+    }
+
+    /// Makes the data folder, and opens the log of wess.
+    private func open() throws -> WessLog? {
+        _ = CurrentProcess.raiseDescriptorLimit()
+        try WasmdStorage.Store.makeFolder(data.bytes)
+        guard let path = settings.wess.log else { return nil }
+        do throws(SystemError) {
+            return try WessLog(path)
+        } catch {
+            throw Refusal(file: path.text, reason: error.text)
+        }
+    }
+
+    // MARK: Serving
+
+    private func serve(_ log: WessLog?, _ listeners: DaemonListeners) throws {
+        let store = try WasmdStorage.Store(folder: data.bytes)
+        defer { store.close() }
+        report(store)
+        ServeMessages.output.start()
+        defer { ServeMessages.output.finish() }
+        let executor = Executor(store, settings.executorOptions)
+        let control = try DaemonControl(executor, settings, file: file)
+        let group = try LoopGroup(count: settings.common.loops)
+        try group.run { loop in
+            let signals = try SignalStream(
+                [Signals.termination, Signals.interrupt, Signals.hangup], on: loop)
+            let printer = GuestLogPrinter(executor.runs.log, on: loop)
+            defer { printer.finish() }
+            loop.spawn {
+                while (try? await loop.sleep(for: .seconds(60))) != nil { executor.trim() }
+            }
+            var servers: [HTTPServer] = []
+            for bound in listeners.bound {
+                let listener = control.listener(surfaces(bound.personality, executor, log))
+                let server = HTTPServer(serverOptions) { try await listener.answer($0, $1) }
+                try await server.serve(bound.sockets, on: group.loops)
+                servers.append(server)
+                ServeMessages.write("\(bound.personality.rawValue) at \(bound.place)")
+            }
+            ServeMessages.write("data in \(printable(data.text))")
+            watch(on: loop)
+            manager.send("READY=1", "STATUS=serving")
+            try await waitForEnd(signals, control, loop)
+            manager.send("STOPPING=1", "STATUS=requests in flight end")
+            let stopping = servers
+            loop.spawn {
+                while let number = try? await signals.next() {
+                    guard number != Signals.hangup else { continue }
+                    for server in stopping { await server.stop(grace: .zero, on: loop) }
+                    return
+                }
+            }
+            let grace = control.settings.common.grace
+            await stop(servers, grace, loop)
+        }
+    }
+
+    /// Stops all servers at the same time.
+    private func stop(
+        _ servers: [HTTPServer], _ grace: Duration, _ loop: EventLoop
+    ) async {
+        let tasks = servers.map { server in
+            loop.spawn { await server.stop(grace: grace, on: loop) }
+        }
+        for task in tasks { await task.value }
+    }
+
+    /// Reloads for each SIGHUP; returns at another signal.
+    private func waitForEnd(
+        _ signals: SignalStream, _ control: DaemonControl, _ loop: EventLoop
+    ) async throws {
+        while try await signals.next() == Signals.hangup {
+            manager.send(
+                "RELOADING=1", "MONOTONIC_USEC=\(SystemClock.monotonic.now / 1000)")
+            let result = try await loop.blocking { control.reload() }
+            switch result {
+            case .changed([]): ServeMessages.write("reloaded: nothing has changed")
+            case .changed(let paths):
+                ServeMessages.write("reloaded: \(printable(paths.joined(separator: ", ")))")
+            case .refused(let lines):
+                for line in lines { ServeMessages.write("not reloaded: \(line)") }
+            }
+            manager.send("READY=1")
+        }
+    }
+
+    /// Gives the manager a sign of life, at half of the time after which it ends the process.
+    private func watch(on loop: EventLoop) {
+        guard let time = manager.watchdog, time > 0 else { return }
+        let pause = Duration.microseconds(Int64(clamping: max(time / 2, 1000)))
+        let manager = manager
+        loop.spawn {
+            repeat { manager.send("WATCHDOG=1") } while (try? await loop.sleep(for: pause)) != nil
+        }
+    }
+
+    private func report(_ store: WasmdStorage.Store) {
+        if let tail = store.report.tail {
+            ServeMessages.write(
+                "\(tail.file): \(tail.byteCount) bytes that were never acknowledged were cut off")
+        }
+        for damage in store.report.damage {
+            ServeMessages.write("\(damage.file): damaged at \(damage.offset)")
+        }
+    }
+
+    private var serverOptions: HTTPServerOptions {
+        var options = HTTPServerOptions()
+        // Each surface limits the bodies that it reads, by limits that may change.
+        options.limits.body = .max
+        options.connectionLimit = settings.common.limits.connections
+        return options
+    }
+
+    private func surfaces(
+        _ personality: DaemonSettings.Personality, _ executor: Executor, _ log: WessLog?
+    ) -> [any Surface] {
+        switch personality {
+        case .executor: [QuerySurface(executor), ModuleSurface(executor)]
+        case .legacy: [QuerySurface(executor)]
+        case .wess: [WessSurface(executor, observer: log)]
+        case .console: []
+        }
+    }
+}
