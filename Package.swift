@@ -147,7 +147,7 @@ let package = Package(
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdOperation",
-                "WasmdExecutor", "WasmdPrograms", "WasmdStorage",
+                "WasmdExecutor", "WasmdPrograms", "WasmdStorage", "WasmdSupervisor",
             ],
             path: "Sources/wasmd"),
 
@@ -229,9 +229,9 @@ let package = Package(
         .testTarget(
             name: "SupervisorTests",
             dependencies: [
-                "WasmInterpreter", "WasmText", "WasmSystem", "WasmdDocuments", "WasmdEventLoop",
-                "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
-                "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
+                "WasmText", "WasmSystem", "WasmdDocuments", "WasmdEventLoop",
+                "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation",
+                "WasmdStorage", "WasmdSupervisor",
             ],
             path: "Tests/SupervisorTests", exclude: ["Fixtures"]),
         .testTarget(

@@ -7,6 +7,7 @@ import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPClient
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 import WasmdSupervisor
 
@@ -60,7 +61,8 @@ struct SupervisorHouse {
         }
         let supervisor = try Supervisor(store, options)
         let surface = SupervisorSurface(supervisor)
-        let server = HTTPServer { try await surface.answer($0, $1) }
+        let listener = SurfaceListener([surface])
+        let server = HTTPServer { try await listener.answer($0, $1) }
         let files = Files()
         let fileServer = HTTPServer { try await Self.serve(files, $0, $1) }
         try EventLoop().run { loop in

@@ -51,7 +51,7 @@ public final class Supervisor: Sendable {
         runs = GuestRuns(options.runs)
         lines = Feed(capacity: 10_000, byteLimit: 8 << 20)
         skills = Skills(options.skills)
-        machine = Machine(options.description)
+        machine = options.machine ?? Machine()
         logs = LogSender(device: options.name)
         var damage: [String] = []
         history = try History(store, limit: options.historyLimit, &damage)
@@ -205,6 +205,9 @@ extension Supervisor {
         public var skills = SkillOptions()
         /// Members of the device description that replace those that were found out.
         public var description: Document?
+        /// What the machine is; nil to find it out when the supervisor is made. A process that
+        /// restricts itself makes it before.
+        public var machine: Machine?
         /// Finds names of orchestrators and other devices.
         public var resolver: Resolver?
         /// Whether statuses are what HTTP says, also where clients of *wasmiot* know others.

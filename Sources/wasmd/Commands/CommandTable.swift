@@ -70,9 +70,10 @@ extension Command {
         operands: [CommandOperand("PATH", .optional, .module)],
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessLog, .console,
-            .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory, .fuel,
-            .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox,
-            .features, .json, .help,
+            .supervisor, .supervisorOrchestrator, .cameraImage, .insecure, .listen, .dir, .env,
+            .envInherit, .runTimeout, .runMaxMemory, .fuel, .maxRequests,
+            .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .json,
+            .help,
         ],
         notes: [
             "Each request runs the program, in an instance of its own. It finds the request in its "
@@ -359,6 +360,15 @@ extension Option {
         help: "Store and run modules at ADDR as the program wess does. May be repeated")
     static let wessLog = Option(
         "wess-log", value: "FILE", .file, help: "Write each change as a line of wess to FILE")
+    static let supervisor = Option(
+        "supervisor", value: "ADDR", repeats: true,
+        help: "Be a device of wasmiot at ADDR: run what an orchestrator deploys. May be repeated")
+    static let supervisorOrchestrator = Option(
+        "supervisor-orchestrator", value: "URL",
+        help: "Register the device of --supervisor with the orchestrator at URL")
+    static let cameraImage = Option(
+        "camera-image", value: "FILE", .file,
+        help: "Give modules of --supervisor a camera whose images are FILE")
     static let insecure = Option(
         "insecure", help: "Let everybody who reaches an address store and run modules")
     static let runTimeout = Option(

@@ -7,6 +7,7 @@ import WasmdHTTP
 import WasmdHTTPServer
 import WasmdOperation
 import WasmdStorage
+import WasmdSupervisor
 
 /// A daemon from its start to its end.
 struct Daemon {
@@ -31,12 +32,16 @@ struct Daemon {
             case .on: .asFarAsPossible
             case .strict: .strict
             }
+        // A supervisor fetches modules and calls other devices.
+        let connects = !settings.supervisor.listen.isEmpty
         try ServeSandbox(sandbox, file: data.text) {
-            .serving(readable, folders: [(folder, false)])
+            .serving(readable, folders: [(folder, false)], connects: connects)
         }.start {
-            (try open(), try DaemonListeners(settings))
-        } threads: { log, listeners in
-            try serve(log, listeners)
+            let log = try open()
+            let listeners = try DaemonListeners(settings)
+            return ((log, try SupervisorService(settings, listeners)), listeners)
+        } threads: { opened, listeners in
+            try serve(opened.0, opened.1, listeners)
         }
     }
 
@@ -54,13 +59,16 @@ struct Daemon {
 
     // MARK: Serving
 
-    private func serve(_ log: WessLog?, _ listeners: DaemonListeners) throws {
+    private func serve(
+        _ log: WessLog?, _ service: SupervisorService?, _ listeners: DaemonListeners
+    ) throws {
         let store = try WasmdStorage.Store(folder: data.bytes)
         defer { store.close() }
         report(store)
         ServeMessages.output.start()
         defer { ServeMessages.output.finish() }
         let executor = Executor(store, settings.executorOptions)
+        let supervisor = try service?.open(store)
         let control = try DaemonControl(executor, settings, file: file)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
@@ -73,13 +81,15 @@ struct Daemon {
             }
             var servers: [HTTPServer] = []
             for bound in listeners.bound {
-                let listener = control.listener(surfaces(bound.personality, executor, log))
+                let listener = control.listener(
+                    surfaces(bound.personality, executor, log, supervisor))
                 let server = HTTPServer(serverOptions) { try await listener.answer($0, $1) }
                 try await server.serve(bound.sockets, on: group.loops)
                 servers.append(server)
                 ServeMessages.write("\(bound.personality.rawValue) at \(bound.place)")
             }
             ServeMessages.write("data in \(printable(data.text))")
+            if let supervisor { service?.start(supervisor, on: loop) }
             watch(on: loop)
             manager.send("READY=1", "STATUS=serving")
             try await waitForEnd(signals, control, loop)
@@ -155,13 +165,15 @@ struct Daemon {
     }
 
     private func surfaces(
-        _ personality: DaemonSettings.Personality, _ executor: Executor, _ log: WessLog?
+        _ personality: DaemonSettings.Personality, _ executor: Executor, _ log: WessLog?,
+        _ supervisor: Supervisor?
     ) -> [any Surface] {
         switch personality {
         case .executor: [QuerySurface(executor), ModuleSurface(executor)]
         case .legacy: [QuerySurface(executor)]
         case .wess: [WessSurface(executor, observer: log)]
         case .console: []
+        case .supervisor: supervisor.map { [SupervisorSurface($0)] } ?? []
         }
     }
 }

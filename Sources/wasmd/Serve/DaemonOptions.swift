@@ -38,16 +38,26 @@ struct DaemonOptions: Sendable {
         let legacy = try addresses(.executorLegacy)
         let wess = try addresses(.wess)
         let console = try addresses(.console)
-        if !executor.isEmpty || legacy != nil || wess != nil || console != nil {
+        let supervisor = try addresses(.supervisor)
+        if !executor.isEmpty || legacy != nil || wess != nil || console != nil
+            || supervisor != nil
+        {
             changes.append { settings in
                 settings.executor.listen = executor
                 settings.executor.legacy = legacy ?? []
                 settings.wess.listen = wess ?? []
                 settings.console.listen = console ?? []
+                settings.supervisor.listen = supervisor ?? []
             }
         }
         set(arguments.word(of: .data)) { $0.common.data = $1.bytes }
         set(arguments.word(of: .wessLog)) { $0.wess.log = $1 }
+        set(arguments.word(of: .cameraImage)) { $0.supervisor.image = $1 }
+        set(
+            try arguments.read(
+                .supervisorOrchestrator, expected: "a URL, for example http://HOST:3000"
+            ) { text in SupervisorSection.orchestrator(Array(text.utf8)) }
+        ) { $0.supervisor.orchestrator = $1 }
         if arguments.has(.insecure) { changes.append { $0.common.isInsecure = true } }
         set(
             try arguments.read(.loops, expected: "a number from 1 to 1024") { text in

@@ -1,6 +1,8 @@
 import WasmWASI
 import WasmdDocuments
+import WasmdHTTP
 import WasmdOperation
+import WasmdSupervisor
 
 // The sections of single personalities in the configuration file. Each is read here and compared by
 // `facts`; a new personality adds its own, and its addresses to `DaemonSettings.listeners`.
@@ -68,5 +70,56 @@ struct ConsoleSection: Sendable, Equatable {
 
     var facts: [SettingFact] {
         [SettingFact("console.listen", "\(listen)", isReloadable: false)]
+    }
+}
+
+/// `[supervisor]`: a device of *wasmiot*.
+struct SupervisorSection: Sendable, Equatable {
+    var listen: [SocketAddress] = []
+    /// The device's name; nil for that of the machine with the port.
+    var name: String?
+    /// The orchestrator to register with; nil to wait for one.
+    var orchestrator: URL?
+    /// How long a registration holds.
+    var renewal = Duration.seconds(900)
+    /// When the state of instances is saved.
+    var state = Supervisor.StateSaving.interval
+    /// The image that the camera takes; nil for no camera.
+    var image: Word?
+
+    init() {}
+
+    init(_ table: SettingsTable) {
+        listen = table.addresses("listen")
+        name = table.text("name", expected: "a name") { $0.isEmpty ? nil : $0 }
+        orchestrator = table.text("orchestrator", expected: "a URL, for example http://HOST:3000") {
+            Self.orchestrator(Array($0.utf8))
+        }
+        renewal =
+            table.text("renewal", expected: "a duration, for example 15m") { text in
+                Quantity.nanoseconds(text).flatMap { $0 > 0 ? Duration.nanoseconds($0) : nil }
+            } ?? renewal
+        state =
+            table.text("state", expected: "always, interval or never") {
+                Supervisor.StateSaving(rawValue: $0)
+            } ?? state
+        image = table.text("camera-image", expected: "a file") { $0.isEmpty ? nil : Word($0) }
+    }
+
+    static func orchestrator(_ text: [UInt8]) -> URL? {
+        guard let url = URL(text), url.userInformation == nil,
+            url.scheme == Array("http".utf8) || url.scheme == Array("https".utf8)
+        else { return nil }
+        return url
+    }
+
+    var facts: [SettingFact] {
+        let address = orchestrator.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
+        let facts = [
+            ("listen", "\(listen)"), ("name", name ?? ""), ("orchestrator", address),
+            ("renewal", "\(renewal)"), ("state", state.rawValue),
+            ("camera-image", image?.text ?? ""),
+        ]
+        return facts.map { SettingFact("supervisor.\($0)", $1, isReloadable: false) }
     }
 }

@@ -6,14 +6,17 @@ import WasmdDocuments
 
 /// What the machine is, and how much of it is used: by the kernel's files under `/proc`, which are
 /// opened when the value is made, before the process restricts itself.
-final class Machine: Sendable {
+///
+/// ```swift
+/// options.machine = Machine()
+/// ```
+public final class Machine: Sendable {
     private let statistics: ProcessFile?
     private let memory: ProcessFile?
     private let processorName: String
     /// Hertz; 0 if it is not known.
     private let clock: Double
     private let memorySize: Int64
-    private let configured: Document?
 
     private struct Sample: Sendable {
         var busy: UInt64 = 0
@@ -23,8 +26,8 @@ final class Machine: Sendable {
     }
     private let last = Mutex(Sample())
 
-    init(_ configured: Document?) {
-        self.configured = configured
+    /// Opens and reads the files; those that are missing count as empty.
+    public init() {
         statistics = ProcessFile("/proc/stat")
         memory = ProcessFile("/proc/meminfo")
         let processor = ProcessFile("/proc/cpuinfo")?.text ?? ""
@@ -62,8 +65,10 @@ final class Machine: Sendable {
 
     // MARK: Description
 
-    /// The device description: what is configured replaces what was found out.
-    func description(interfaces: [String]) -> Document {
+    /// The device description.
+    ///
+    /// - Parameter configured: members that replace those that were found out.
+    func description(interfaces: [String], _ configured: Document?) -> Document {
         var members: [Document.Member] = [
             .init(
                 "platform",

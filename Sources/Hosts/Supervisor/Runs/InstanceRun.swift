@@ -34,6 +34,7 @@ extension Supervisor {
         request.function = name
         request.limits = options.limits
         request.caller = call.caller
+        request.account = call.account
         request.logsErrors = false
         let context = SkillContext(skills, module.streams, tools.client)
         request.prepareStore = { $0[SkillContext.key] = context }

@@ -1,3 +1,5 @@
+import WasmdDocuments
+import WasmdGuests
 import WasmdWasmiot
 
 /// A function that is to be called, with what came with the request.
@@ -17,6 +19,8 @@ struct RunCall: Sendable {
     let origin: String
     /// For records of runs.
     let caller: String
+    /// Whose limits hold as well.
+    let account: RunScope?
 
     /// Nil if the deployment does not have the function. An older node has no endpoints: then each
     /// export has one that returns an integer.

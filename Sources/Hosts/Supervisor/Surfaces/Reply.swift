@@ -3,6 +3,7 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 import WasmdWasmiot
 
@@ -12,6 +13,15 @@ struct Refusal: Error {
     let status: Status
     let message: String
     var allow: String?
+    var retryAfter: Int?
+    var challenge: String?
+
+    init(_ refusal: AccessRefusal) {
+        status = refusal.status
+        message = refusal.message
+        retryAfter = refusal.retryAfter
+        challenge = refusal.challenge
+    }
 
     init(_ status: Status, _ message: String, allow: String? = nil) {
         self.status = status
@@ -50,7 +60,9 @@ struct Refusal: Error {
     func send(_ response: ServerResponse, _ loop: EventLoop) async throws {
         guard !response.hasBegun else { throw HTTPServerError.order }
         var head = ResponseHead(status)
-        if status == .serviceUnavailable { try head.fields.append("Retry-After", "1") }
+        let pause = retryAfter ?? (status == .serviceUnavailable ? 1 : nil)
+        if let pause { try head.fields.append("Retry-After", "\(pause)") }
+        if let challenge { try head.fields.append("WWW-Authenticate", challenge) }
         if let allow { try head.fields.append("Allow", allow) }
         try await response.respond(
             json: .object([

@@ -1,4 +1,5 @@
 import WasmdHTTP
+import WasmdOperation
 
 /// What a path of a supervisor is.
 enum SupervisorRoute: Equatable {
@@ -69,6 +70,45 @@ enum SupervisorRoute: Equatable {
         case (.register, .post), (.deployments, .post), (.run, .post), (.deployment, .delete): true
         case (.register, _), (.deployment, _): false
         default: method == .get || method == .head
+        }
+    }
+}
+
+/// What requests are for. An orchestrator asks for description and health before it knows more of a
+/// device: everybody may.
+enum SupervisorPurposes {
+    private static func purpose(_ route: String, _ scope: Scopes?) -> Purpose {
+        Purpose("supervisor", route, needs: scope)
+    }
+
+    private static let description = purpose("/.well-known/wasmiot-device-description", nil)
+    private static let thing = purpose("/.well-known/wot-thing-description", nil)
+    private static let health = purpose("/health", nil)
+    private static let register = purpose("/register", .write)
+    private static let deploy = purpose("/deploy", .write)
+    private static let deployments = purpose("/deploy", .read)
+    private static let delete = purpose("/deploy/{id}", .write)
+    private static let history = purpose("/request-history", .read)
+    private static let entry = purpose("/request-history/{id}", .read)
+    private static let result = purpose("/module_results/{module}/{file}", .read)
+    private static let run = purpose("/{deployment}/modules/{module}/{function}", .run)
+    private static let file = purpose("/{deployment}/modules/{module}/{function}/{file}", .read)
+    private static let options = purpose("(options)", nil)
+
+    static func of(_ route: SupervisorRoute, _ method: Method) -> Purpose {
+        if method == .options { return options }
+        switch route {
+        case .description: return description
+        case .thing: return thing
+        case .health: return health
+        case .register: return register
+        case .deployments: return method == .post ? deploy : deployments
+        case .deployment: return delete
+        case .history: return history
+        case .entry: return entry
+        case .result: return result
+        case .run: return run
+        case .runFile: return file
         }
     }
 }

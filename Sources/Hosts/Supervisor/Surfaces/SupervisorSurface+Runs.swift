@@ -4,6 +4,7 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdWasmiot
 
 extension SupervisorSurface {
@@ -16,7 +17,7 @@ extension SupervisorSurface {
     /// Runs a function: GET when the run has ended, POST soon.
     func run(
         _ id: String, _ name: String, _ function: String, _ request: ServerRequest,
-        _ response: ServerResponse
+        _ response: ServerResponse, _ requester: Requester
     ) async throws {
         guard let deployment = supervisor.deployment(id) else {
             throw SupervisorError.noDeployment
@@ -31,7 +32,8 @@ extension SupervisorSurface {
             deployment: deployment, module: module, function: function,
             method: request.method == .post ? "POST" : "GET", arguments: arguments, files: files,
             origin: Self.origin(request),
-            caller: "\(request.method.name) /\(id)/modules/\(name)/\(function)")
+            caller: "\(request.method.name) /\(id)/modules/\(name)/\(function)",
+            account: requester.account.runs)
         let (ticket, task) = supervisor.begin(call, on: request.loop)
         if request.method == .post {
             try await waitBriefly(ticket, request.loop)

@@ -4,22 +4,35 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdStorage
 import WasmdWasmiot
 
 /// The routes of a *wasmiot* supervisor: `docs/supervisor.md`.
-public final class SupervisorSurface: Sendable {
+public final class SupervisorSurface: Surface {
+    public let name: StaticString = "supervisor"
     let supervisor: Supervisor
 
     public init(_ supervisor: Supervisor) { self.supervisor = supervisor }
 
-    /// Whether a path belongs to this surface.
-    public func owns(_ path: Path) -> Bool { SupervisorRoute(path) != nil }
+    public func purpose(of head: RequestHead) -> Purpose? {
+        guard let path = try? Path(head.target.path), let route = SupervisorRoute(path) else {
+            return nil
+        }
+        return SupervisorPurposes.of(route, head.method)
+    }
 
-    /// A handler of `HTTPServer`.
-    public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    public func refuse(
+        _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
+    ) async throws {
+        try await Refusal(refusal).send(response, loop)
+    }
+
+    public func answer(
+        _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
+    ) async throws {
         do {
-            try await serve(request, response)
+            try await serve(request, response, requester)
         } catch let error as HTTPServerError {
             throw error
         } catch LoopError.cancelled {
@@ -30,7 +43,9 @@ public final class SupervisorSurface: Sendable {
         }
     }
 
-    private func serve(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    private func serve(
+        _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
+    ) async throws {
         // A path that leads above the root is one that does not exist.
         guard let path = try? Path(request.target.path), let route = SupervisorRoute(path) else {
             throw Refusal(.notFound, "there is nothing at this path")
@@ -48,7 +63,8 @@ public final class SupervisorSurface: Sendable {
         switch route {
         case .description:
             try await response.respond(
-                json: supervisor.machine.description(interfaces: supervisor.skills.names),
+                json: supervisor.machine.description(
+                    interfaces: supervisor.skills.names, supervisor.options.description),
                 on: loop)
         case .thing:
             try await response.respond(
@@ -70,7 +86,7 @@ public final class SupervisorSurface: Sendable {
         case .runFile(let deployment, let module, _, let file):
             try await self.file(deployment, module, file, request, response)
         case .run(let deployment, let module, let function):
-            try await run(deployment, module, function, request, response)
+            try await run(deployment, module, function, request, response, requester)
         }
     }
 
