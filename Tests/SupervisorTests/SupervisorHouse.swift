@@ -89,7 +89,8 @@ struct SupervisorHouse {
             return try await response.respond(ResponseHead(.ok), bytes)
         }
         guard !target.hasPrefix("/nothing"), let answer = files.answer.withLock({ $0 }),
-            let status = Status(answer.status) else {
+            let status = Status(answer.status)
+        else {
             return try await response.respond(.notFound, "nothing")
         }
         try await response.respond(status, answer.body, type: "application/json")

@@ -36,7 +36,10 @@ enum RecordKey {
         outputs(of: deployment) + hash(module) + hash(file)
     }
     static func entry(_ number: UInt64) -> [UInt8] {
-        history + stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: number >> $0) }
+        history
+            + stride(from: 56, through: 0, by: -8).map {
+                UInt8(truncatingIfNeeded: number >> $0)
+            }
     }
     static func count(_ key: String) -> [UInt8] { counts + hash(key) }
 }

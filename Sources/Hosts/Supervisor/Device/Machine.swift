@@ -34,7 +34,8 @@ public final class Machine: Sendable {
         processorName =
             Self.value(of: "model name", in: processor) ?? Self.value(of: "Model", in: processor)
             ?? "unknown"
-        clock = Self.value(of: "cpu MHz", in: processor).flatMap { Double($0) }.map { $0 * 1e6 } ?? 0
+        let megahertz = Self.value(of: "cpu MHz", in: processor).flatMap { Double($0) }
+        clock = (megahertz ?? 0) * 1e6
         memorySize = Self.kibibytes("MemTotal", in: memory?.text ?? "") * 1024
     }
 
@@ -44,7 +45,8 @@ public final class Machine: Sendable {
             guard let colon = line.firstIndex(of: UInt8(ascii: ":")),
                 trimmed(line[..<colon]).elementsEqual(name.utf8)
             else { continue }
-            return String(decoding: Array(trimmed(line[line.index(after: colon)...])), as: UTF8.self)
+            let value = trimmed(line[line.index(after: colon)...])
+            return String(decoding: Array(value), as: UTF8.self)
         }
         return nil
     }

@@ -20,7 +20,8 @@ public struct DeviceAddress: Sendable {
         case .ipv6(let bytes, _) where bytes.contains { $0 != 0 }:
             let groups = stride(from: 0, to: 15, by: 2).compactMap { index in
                 index + 1 < bytes.count
-                    ? UInt16(bytes[index]) << 8 | UInt16(bytes[index + 1]) : nil
+                    ? UInt16(truncatingIfNeeded: bytes[index]) << 8
+                        | UInt16(truncatingIfNeeded: bytes[index + 1]) : nil
             }
             return IPAddress(v6: groups).map { String(decoding: $0.bytes, as: UTF8.self) }
         default: return nil
@@ -118,9 +119,14 @@ extension Supervisor {
 
     /// The local address of the way to a host; nil if there is none. Sends nothing.
     private static func localAddress(to url: URL, on loop: EventLoop) -> String? {
-        guard case .address(let address) = url.authority.host, address.isIPv4 else { return nil }
-        let bytes = address.bytes.split(separator: UInt8(ascii: ".")).compactMap {
-            UInt8(String(decoding: $0, as: UTF8.self))
+        let text: [UInt8]
+        switch url.authority.host {
+        case .address(let address) where address.isIPv4: text = address.bytes
+        case .name(let name) where name == Array("localhost".utf8): text = Array("127.0.0.1".utf8)
+        default: return nil
+        }
+        let bytes = text.split(separator: UInt8(ascii: ".")).compactMap {
+            UInt8(String(decoding: $0, as: UTF8.self), radix: 10)
         }
         guard bytes.count == 4,
             let socket = try? DatagramSocket(
