@@ -51,7 +51,9 @@ struct DaemonSettings: Sendable, Equatable {
         personality: .executor, address: .ipv4([127, 0, 0, 1], port: 8080))
 
     /// All settings, for comparing.
-    var facts: [SettingFact] { common.facts + executor.facts + wess.facts + console.facts + supervisor.facts }
+    var facts: [SettingFact] {
+        common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
+    }
 
     /// Reads a file; reading none yields the defaults and what variables say.
     ///

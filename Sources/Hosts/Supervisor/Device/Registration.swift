@@ -126,7 +126,7 @@ extension Supervisor {
         default: return nil
         }
         let bytes = text.split(separator: UInt8(ascii: ".")).compactMap {
-            UInt8(String(decoding: $0, as: UTF8.self), radix: 10)
+            Int(String(decoding: $0, as: UTF8.self)).flatMap { UInt8(exactly: $0) }
         }
         guard bytes.count == 4,
             let socket = try? DatagramSocket(
