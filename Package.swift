@@ -118,6 +118,17 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdModules",
+            dependencies: [
+                "WasmInterpreter", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdHTTPServer", "WasmdStorage", "WasmdWasmiot",
+            ],
+            path: "Sources/Hosts/Modules",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -208,6 +219,13 @@ let package = Package(
         .testTarget(
             name: "WasmiotTests", dependencies: ["WasmdDocuments", "WasmdWasmiot"],
             path: "Tests/WasmiotTests"),
+        .testTarget(
+            name: "ModulesTests",
+            dependencies: [
+                "WasmText", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdHTTPServer", "WasmdModules", "WasmdStorage", "WasmdWasmiot",
+            ],
+            path: "Tests/ModulesTests"),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],
