@@ -225,7 +225,7 @@ let package = Package(
                 "WasmText", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient",
                 "WasmdHTTPServer", "WasmdModules", "WasmdStorage", "WasmdWasmiot",
             ],
-            path: "Tests/ModulesTests"),
+            path: "Tests/ModulesTests", exclude: ["Recorded"]),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

@@ -44,7 +44,9 @@ public final class ModuleRegistry: Sendable {
     }
 
     /// The oldest module with an id or name.
-    func first(_ text: String) -> ModuleRecord? { modules.find(text).first.map { ModuleRecord($0) } }
+    func first(_ text: String) -> ModuleRecord? {
+        modules.find(text).first.map { ModuleRecord($0) }
+    }
 
     func bytes(_ file: StoredFile, of id: ObjectID, on loop: EventLoop) async throws -> [UInt8] {
         let store = modules.store

@@ -77,7 +77,8 @@ struct Exchange: Sendable {
                 guard let start = Int(exactly: range.lowerBound),
                     let end = Int(exactly: range.upperBound), end <= bytes.count
                 else { throw Failure(.internalServerError, "the stored file is shorter") }
-                body = body.isEmpty && start == 0 && end == bytes.count
+                body =
+                    body.isEmpty && start == 0 && end == bytes.count
                     ? bytes : body + bytes[start..<end]
             }
         }

@@ -45,7 +45,9 @@ extension OrchestratorSurface {
         var members: [Document.Member] = [
             .init("description", record.document["description"] ?? .null)
         ]
-        if let warnings = record.document["warnings"] { members.append(.init("warnings", warnings)) }
+        if let warnings = record.document["warnings"] {
+            members.append(.init("warnings", warnings))
+        }
         return members
     }
 
