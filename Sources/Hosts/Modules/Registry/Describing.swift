@@ -73,6 +73,12 @@ struct Describing: Sendable {
         try checkMounts()
     }
 
+    /// Functions of a core module, which need no files.
+    init(core functions: NamedValues<FunctionDescription>) {
+        self.functions = functions
+        files = []
+    }
+
     /// Every deployment mount needs a file, unless the init function makes it.
     private func checkMounts() throws {
         let made = functions[SignatureWarnings.initFunction]?.mounts.map(\.name) ?? []

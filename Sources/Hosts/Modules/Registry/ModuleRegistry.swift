@@ -154,6 +154,30 @@ public final class ModuleRegistry: Sendable {
         return kept
     }
 
+    /// Makes the core modules that are missing.
+    func addCore(on loop: EventLoop) async throws {
+        guard modules.named(Self.datalist).isEmpty else { return }
+        let id = modules.newID()
+        let functions = Datalist.functions
+        let empty = UploadedFile(
+            field: "wasm", fileName: "datalist.wasm", mediaType: "application/wasm",
+            bytes: [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])
+        let (kept, _) = try await StoredFile.keep(empty, modules.store, on: loop)
+        var record = ModuleRecord(
+            id: id,
+            document: .object([
+                .init("name", .string(Self.datalist)), .init("_id", .string(id.description)),
+                .init("wasm", kept.json), .init("requirements", .array([])),
+                .init("exports", .array([])), .init("isCoreModule", .boolean(true)),
+            ]))
+        record.setFiles(binary: kept, data: [])
+        Describing(core: functions).apply(to: &record, files: [])
+        record.document.set("warnings", nil)
+        var attachments = Collection.Attachments()
+        attachments.put.append((kept.key(id), empty.bytes))
+        try await modules.put(id, record.document, attachments, ifAbsent: true, on: loop)
+    }
+
     // MARK: Describing
 
     /// Sets description and data files of a module; what was there before is replaced.
