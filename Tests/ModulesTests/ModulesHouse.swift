@@ -111,6 +111,24 @@ struct ModulesHouse {
             method, path, form(parts), [("Content-Type", "multipart/form-data; boundary=border")])
     }
 
+    /// Registers a supervisor and waits until it is known; its id.
+    func register(_ name: String, _ supervisor: FakeSupervisor) async throws -> String {
+        let answer = try await send(
+            .post, "/file/device/discovery/register",
+            json: """
+                {"name":"\(name)","port":\(supervisor.port),"addresses":["127.0.0.1"],
+                 "host":"\(name).local.","properties":{"address":"127.0.0.1"}}
+                """)
+        #expect(answer.status == 204)
+        for _ in 0..<500 {
+            let device = try await send(.get, "/file/device/\(name)").json
+            if device["health"] != nil { return try #require(device["_id"]?.stringValue) }
+            try await loop.sleep(for: .milliseconds(5))
+        }
+        Issue.record("'\(name)' is not known after registering")
+        return ""
+    }
+
     /// Stores a module; its id.
     func create(_ name: String, _ bytes: [UInt8]) async throws -> String {
         let answer = try await send(

@@ -44,7 +44,7 @@ struct StoredFile: Sendable, Equatable {
         .object([
             .init("originalFilename", .string(originalName)),
             .init("fileName", .string(digest.description)),
-            .init("path", .string("files/\(digest)")),
+            .init("path", .string("files/wasm/\(digest)")),
         ])
     }
 
