@@ -81,7 +81,7 @@ public enum ISOTime {
         var isAtEnd: Bool { at == bytes.count }
 
         mutating func take(_ character: Unicode.Scalar) -> Bool {
-            guard at < bytes.count, UInt32(bytes[at]) == character.value else { return false }
+            guard at < bytes.count, Unicode.Scalar(bytes[at]) == character else { return false }
             at += 1
             return true
         }
