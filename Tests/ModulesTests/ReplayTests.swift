@@ -100,6 +100,7 @@ import WasmdModules
         case (.string, .object([])) where place == ".error": return nil
         case (.integer, .integer) where place.hasSuffix(".okHealthCheckCount"): return nil
         case (.string, "3000") where place.hasSuffix(".communication.port"): return nil
+        case (.integer, .integer) where place.hasSuffix(".communication.port"): return nil
         default: return "\(place): \(actual) for \(expected)"
         }
     }

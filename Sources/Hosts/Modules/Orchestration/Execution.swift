@@ -136,7 +136,9 @@ extension Orchestrator {
         guard let text = json["resultUrl"]?.stringValue else { return members }
         if let url = URL(Array(text.utf8)) {
             members.append(
-                .init("fetched_from_device", .string(String(decoding: url.host, as: UTF8.self))))
+                .init(
+                    "fetched_from_device",
+                    .string(String(decoding: url.authority.hostBytes, as: UTF8.self))))
         }
         members.append(.init("resultUrl", .string(text)))
         return members
@@ -172,7 +174,7 @@ extension Orchestrator {
     /// Whether a link leads to a device, or to the orchestrator itself.
     private func isOurs(_ link: String, on loop: EventLoop) -> Bool {
         guard let url = URL(Array(link.utf8)) else { return false }
-        let host = String(decoding: url.host, as: UTF8.self)
+        let host = String(decoding: url.authority.hostBytes, as: UTF8.self)
         return devices.all().contains { device in
             url.port == device.port
                 && device.addresses.contains { Self.bare($0) == Self.bare(host) }

@@ -99,7 +99,9 @@ extension Orchestrator {
 
     private func report(of device: Device, on loop: EventLoop) async -> Document? {
         let own = await ownURL(for: device, on: loop)
-        let host = URL(Array(own.utf8)).map { String(decoding: $0.host, as: UTF8.self) } ?? ""
+        let host =
+            URL(Array(own.utf8)).map { String(decoding: $0.authority.hostBytes, as: UTF8.self) }
+            ?? ""
         for address in device.addresses {
             guard
                 let answer = try? await client(loop, options.healthTimeout).send(
