@@ -14,6 +14,7 @@ final class FakeSupervisor: Sendable {
         var nodes: [String: Document] = [:]
         /// History by request id.
         var history: [String: Document] = [:]
+        var deployCount = 0
         var registered: [String] = []
         var forwardedFor: [String] = []
         /// Paths and bodies of runs.
@@ -105,6 +106,7 @@ final class FakeSupervisor: Sendable {
             let id = node["deploymentId"]?.stringValue ?? ""
             let fails = state.withLock { state in
                 state.nodes[id] = node
+                state.deployCount += 1
                 return state.failsDeploying
             }
             try await json(

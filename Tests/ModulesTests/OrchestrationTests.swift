@@ -160,6 +160,21 @@ import WasmdModules
         }
     }
 
+    @Test func devicesAreToldOfChangedModules() throws {
+        try open(["a"]) { house, supervisors, _ in
+            _ = try await deploy(house, #"{"module":"m","func":"fibo"}"#)
+            #expect(supervisors[0].state.withLock { $0.deployCount } == 1)
+            let described = try await house.send(
+                .post, "/file/module/m/upload",
+                json: #"{"fibo":{"method":"get","param0":"integer","output":"integer"}}"#)
+            #expect(described.status == 200)
+            for _ in 0..<500 where supervisors[0].state.withLock({ $0.deployCount }) < 2 {
+                try await house.loop.sleep(for: .milliseconds(5))
+            }
+            #expect(supervisors[0].state.withLock { $0.deployCount } == 2)
+        }
+    }
+
     @Test func resultsThatAreLate() throws {
         try open(["a"]) { house, supervisors, _ in
             _ = try await deploy(house, #"{"module":"m","func":"fibo"}"#)

@@ -194,6 +194,22 @@ extension Orchestrator {
         }
     }
 
+    /// Sends the nodes of active deployments again that have a module whose files have changed.
+    func announce(_ module: ObjectID, on loop: EventLoop) async {
+        let text = module.description
+        for entry in deployments.all() where entry.document["active"] == .boolean(true) {
+            for member in entry.document["fullManifest"]?.objectValue ?? [] {
+                let has = member.value["modules"]?.arrayValue?.contains {
+                    $0["id"]?.stringValue == text
+                }
+                guard has == true, let device = ObjectID(member.name).flatMap({ devices[$0] }),
+                    !device.isOrchestrator
+                else { continue }
+                _ = await send(member.value, to: device, on: loop)
+            }
+        }
+    }
+
     // MARK: Failover
 
     /// Moves the functions of a device that is gone to devices that may take over.

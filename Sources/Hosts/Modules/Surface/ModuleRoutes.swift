@@ -38,6 +38,9 @@ extension OrchestratorSurface {
         let body = try await UploadBody.read(
             exchange.request, limit: orchestrator.options.bodyLimit)
         let record = try await registry.describe(text, body, on: exchange.loop)
+        let orchestrator = orchestrator
+        let loop = exchange.loop
+        loop.spawn { await orchestrator.announce(record.id, on: loop) }
         try await exchange.json(.object(Self.description(record)))
     }
 
