@@ -133,6 +133,17 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdModules",
+            dependencies: [
+                "WasmInterpreter", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdHTTPServer", "WasmdStorage", "WasmdWasmiot",
+            ],
+            path: "Sources/Hosts/Modules",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -234,6 +245,13 @@ let package = Package(
                 "WasmdStorage", "WasmdSupervisor",
             ],
             path: "Tests/SupervisorTests", exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ModulesTests",
+            dependencies: [
+                "WasmText", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdHTTPServer", "WasmdModules", "WasmdStorage", "WasmdWasmiot",
+            ],
+            path: "Tests/ModulesTests", exclude: ["Recorded"]),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

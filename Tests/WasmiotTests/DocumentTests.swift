@@ -88,7 +88,10 @@ import WasmdWasmiot
 
     @Test(arguments: [
         ("[]", ""), (#"{"f":{}}"#, "f.method"), (#"{"f":{"method":"eat"}}"#, "f.method"),
-        (#"{"f":{"method":"get","parameters":[{"name":"x"}]}}"#, "f.parameters[0].type"),
+        (
+            #"{"f":{"method":"get","output":"a","parameters":[{"name":"x"}]}}"#,
+            "f.parameters[0].type"
+        ),
         (#"{"f":{"method":"get","param0":1}}"#, "f.param0"),
         (
             #"{"f":{"method":"get","mounts":[{"name":"../x","stage":"output"}]}}"#,

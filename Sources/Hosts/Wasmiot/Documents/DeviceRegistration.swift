@@ -45,10 +45,11 @@ public struct DeviceRegistration: Sendable, Equatable {
         port = 5000
         if let given = root.optional("port") {
             let number =
-                given.document.integerValue.flatMap { UInt16(exactly: $0) }
-                ?? given.document.stringValue.flatMap { UInt16($0, radix: 10) }
-            guard let number, number > 0 else { throw given.fault("a port") }
-            port = number
+                given.document.integerValue
+                ?? given.document.stringValue.flatMap { Int64($0, radix: 10) }
+            let port = number.flatMap { UInt16(exactly: $0) }
+            guard let port, port > 0 else { throw given.fault("a port") }
+            self.port = port
         }
         addresses = []
         if let list = root.optional("addresses") {

@@ -71,10 +71,14 @@ public struct ModuleFunctions: Sendable, Equatable {
         let method = try reading.member("method")
         let name = try method.string().lowercased()
         guard methods.contains(name) else { throw method.fault("a method of HTTP") }
-        let output = try reading.optional("output")?.string() ?? ""
-        return FunctionDescription(
-            method: name, parameters: try parameters(reading), output: output,
-            mounts: try mounts(reading))
+        let output = reading.optional("output")
+        let description = FunctionDescription(
+            method: name, parameters: try parameters(reading),
+            output: try output?.string() ?? "", mounts: try mounts(reading))
+        guard !description.outputType.isEmpty else {
+            throw (output ?? reading).fault("a type of the output")
+        }
+        return description
     }
 
     /// `parameters: [{name, type}]`, or members whose names begin with `param`.
@@ -107,7 +111,11 @@ public struct ModuleFunctions: Sendable, Equatable {
     ) throws(DocumentFault) -> [FunctionDescription.Mount] {
         guard let list = reading.optional("mounts") else { return [] }
         var mounts: [FunctionDescription.Mount] = []
-        for element in try list.elements() {
+        // Forms with large indices make an object.
+        let elements =
+            list.document.objectValue == nil
+            ? try list.elements() : try list.members().map(\.value)
+        for element in elements {
             let place = try element.member("name")
             let name = try place.string()
             guard MountName.isSafe(name) else {
