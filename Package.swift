@@ -98,8 +98,8 @@ let package = Package(
         .target(
             name: "WasmdOperation",
             dependencies: [
-                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests",
-                "WasmdHTTP", "WasmdHTTPServer",
+                "WasmInterpreter", "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop",
+                "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdStorage",
             ],
             path: "Sources/Hosts/Operation",
             swiftSettings: [
@@ -117,7 +117,8 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
-            name: "WasmdWasmiot", dependencies: ["WasmdDocuments"],
+            name: "WasmdWasmiot",
+            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP"],
             path: "Sources/Hosts/Wasmiot",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -138,7 +139,7 @@ let package = Package(
             dependencies: [
                 "WasmInterpreter", "WasmSystem", "WasmdDigests", "WasmdDocuments",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
-                "WasmdHTTPServer", "WasmdStorage", "WasmdWasmiot",
+                "WasmdHTTPServer", "WasmdOperation", "WasmdStorage", "WasmdWasmiot",
             ],
             path: "Sources/Hosts/Modules",
             swiftSettings: [
@@ -156,9 +157,10 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPServer", "WasmdOperation",
-                "WasmdExecutor", "WasmdPrograms", "WasmdStorage", "WasmdSupervisor",
+                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
+                "WasmdOperation", "WasmdExecutor", "WasmdModules", "WasmdPrograms", "WasmdStorage",
+                "WasmdSupervisor", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 
@@ -223,7 +225,8 @@ let package = Package(
         .testTarget(
             name: "OperationTests",
             dependencies: [
-                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+                "WasmSystem", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests",
+                "WasmdHTTP",
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation",
             ],
             path: "Tests/OperationTests"),
@@ -249,7 +252,8 @@ let package = Package(
             name: "ModulesTests",
             dependencies: [
                 "WasmText", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient",
-                "WasmdHTTPServer", "WasmdModules", "WasmdStorage", "WasmdWasmiot",
+                "WasmdHTTPServer", "WasmdModules", "WasmdOperation", "WasmdStorage",
+                "WasmdWasmiot",
             ],
             path: "Tests/ModulesTests", exclude: ["Recorded"]),
         .testTarget(

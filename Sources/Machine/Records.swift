@@ -139,6 +139,9 @@ import Synchronization
     package var store: UnsafeMutableRawPointer?
     /// Of a run that was suspended when its budget was used up, or that trapped.
     package var accumulators = Accumulators()
+    /// Calls of the host until the store looks whether the turn of a guest is over; never if it is
+    /// not above 0.
+    package var callsUntilLook = 0
     #if DEBUG || DRIVER_LOOP
         /// Where the driver loop continues; nil ends it.
         var next: State?

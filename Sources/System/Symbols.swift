@@ -124,3 +124,6 @@ let EPOLLHUP: UInt32 = 0x010
 let EPOLLRDHUP: UInt32 = 0x2000
 let EPOLLONESHOT: UInt32 = 1 << 30
 let EPOLLET: UInt32 = 1 << 31
+
+@_silgen_name("malloc_trim")
+func symbol_malloc_trim(_ padding: Int) -> Int32

@@ -42,13 +42,17 @@ struct ExecutorHouse {
             if folder == nil { removeFolder(path) }
         }
         let executor = Executor(store, options)
+        var settings = HTTPClientOptions()
+        settings.redirectLimit = 0
         let listener = SurfaceListener(surfaces(executor), rules: rules)
         let server = HTTPServer { try await listener.answer($0, $1) }
+        let clientOptions = settings
         try EventLoop().run { loop in
             let address = try await server.listen(.ipv4([127, 0, 0, 1], port: 0), on: [loop])
             try await body(
                 ExecutorHouse(
-                    executor: executor, client: HTTPClient(on: loop), port: address?.port ?? 0))
+                    executor: executor, client: HTTPClient(clientOptions, on: loop),
+                    port: address?.port ?? 0))
         }
     }
 
@@ -86,7 +90,18 @@ let adder = """
       (i32.add (local.get 0) (local.get 1))))
     """
 
-/// Removes a folder with everything in it.
+/// Removes a folder with everything in it. Not by another program: a child has all descriptors for a
+/// moment, and with them the locks of stores that other tests open again.
 func removeFolder(_ path: [UInt8]) {
-    _ = system("rm -rf '\(String(decoding: path, as: UTF8.self))'")
+    let path = String(decoding: path, as: UTF8.self)
+    if let folder = opendir(path) {
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { removeFolder(Array("\(path)/\(name)".utf8)) }
+        }
+        closedir(folder)
+    }
+    remove(path)
 }

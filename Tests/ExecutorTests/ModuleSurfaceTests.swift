@@ -86,6 +86,11 @@ import WasmdOperation
                     Array(form.utf8) + (try module(adder)) + Array("\r\n--b--\r\n".utf8),
                     [("Content-Type", "multipart/form-data; boundary=b")]
                 ),
+                // As curl sends a file.
+                (
+                    try module(adder), [("Content-Type", "application/x-www-form-urlencoded")]
+                ),
+                (try module(adder), []),
             ] {
                 let answer = try await house.send(.post, "/wasm", body, fields)
                 #expect(answer.status == 202, "\(answer.text)")
@@ -246,30 +251,6 @@ import WasmdOperation
             #expect(run.status == 500 && run.json["error"] != nil, "\(run.text)")
         }
     }
-
-    /// What the first executor's clients do.
-    @Test func theFirstSurface() throws {
-        try open { house in
-            let body = #"{"wasm":\#(json(try module(adder))),"run_function":"add"}"#
-            let stored = try await house.send(.post, "/", body)
-            #expect(stored.status == 200)
-            let id = try #require(stored.json.stringValue)
-            let shown = try await house.send(.get, "/wasm/?id=\(id)")
-            #expect(shown.status == 200 && shown.json["id"]?.stringValue == id)
-            let one = #"{"wasm":\#(json(try module(Self.one)))}"#
-            #expect(try await house.send(.put, "/?id=\(id)", one).status == 200)
-            let change = #"{"wasm":\#(json(try module(Self.one))),"run_function":"one"}"#
-            #expect(try await house.send(.put, "/?id=\(id)", change).status == 200)
-            #expect(try await house.send(.get, "/run/?id=\(id)").text == "[1]")
-            #expect(try await house.send(.delete, "/?id=\(id)").status == 200)
-            let gone = try await house.send(.get, "/run/?id=\(id)")
-            #expect(gone.status == 404 && gone.text == "wasm not exist")
-            #expect(try await house.send(.get, "/wasm/?id=x").text == "Invalid Wasm ID")
-            #expect(try await house.send(.post, "/", "{}").text == "Invalid Wasm")
-        }
-    }
-
-    private static let one = "(module (func (export \"one\") (result i32) i32.const 1))"
 
     @Test func whatWasStoredSurvives() throws {
         let folder = Array("/tmp/wasmd-executor-\(UInt64.random(in: 0...UInt64.max))".utf8)

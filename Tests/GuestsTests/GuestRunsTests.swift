@@ -512,4 +512,84 @@ import WasmdEventLoop
         #expect(runs.queue.total.runningCount == 0)
         #expect(runs.active.count == 0)
     }
+
+    // MARK: Profiles of modules that run
+
+    @Test func activeAndShortRunsAreProfiled() throws {
+        let spinning = try guest(endless)
+        let short = try guest(
+            "(local.set $i (i32.const 20000)) (loop $l (br_if $l "
+                + "(local.tee $i (i32.sub (local.get $i) (i32.const 1)))))")
+        let (endlessOnes, shortOnes, nothing) = try onLoop { guests in
+            let runs = GuestRuns()
+            let digest = SHA256.hash([1])
+            var long = request(spinning)
+            long.digest = digest
+            let wanted = long
+            let task = guests.loop.spawn { _ = await runs.run(wanted, on: guests) }
+            while runs.active.count == 0 { await guests.loop.yieldToOthers() }
+            // A run that had begun before.
+            let found = try await runs.profiling.profile(
+                [digest], for: .milliseconds(100), on: guests.loop)
+            runs.active.cancelAll()
+            await task.value
+            // Many that begin meanwhile.
+            let many = guests.loop.spawn {
+                while !Task.isCancelled {
+                    _ = await runs.run(request(short), on: guests)
+                    // Short runs alone never give up the loop, and the profile's timer waits.
+                    await guests.loop.yieldToOthers()
+                }
+            }
+            let others = try await runs.profiling.profile(
+                nil, for: .milliseconds(300), on: guests.loop)
+            many.cancel()
+            await many.value
+            let none = try await runs.profiling.profile(
+                [SHA256.hash([9])], for: .milliseconds(1), on: guests.loop)
+            return (found, others, none)
+        }
+        #expect(endlessOnes.runs == 1 && !endlessOnes.profile.samples.isEmpty)
+        #expect(shortOnes.runs > 3 && !shortOnes.profile.samples.isEmpty)
+        #expect(shortOnes.profile.stacks.count < 20)
+        let times = shortOnes.profile.samples.map(\.time)
+        #expect(times == times.sorted())
+        for sample in shortOnes.profile.samples {
+            #expect(sample.stack < Int32(shortOnes.profile.stacks.count))
+        }
+        #expect(nothing.runs == 0 && nothing.profile.samples.isEmpty)
+    }
+
+    @Test func profilesAreBounded() throws {
+        try onLoop { guests in
+            let runs = GuestRuns()
+            let tasks = (0..<RunProfiling.sessionLimit).map { _ in
+                guests.loop.spawn {
+                    try? await runs.profiling.profile(nil, for: .seconds(60), on: guests.loop).runs
+                }
+            }
+            try await guests.loop.sleep(for: .milliseconds(20))
+            await #expect(throws: RunProfilingError.tooMany(limit: RunProfiling.sessionLimit)) {
+                _ = try await runs.profiling.profile(nil, for: .milliseconds(1), on: guests.loop)
+            }
+            for task in tasks { task.cancel() }
+            for task in tasks { #expect(await task.value == nil) }
+            let after = try await runs.profiling.profile(
+                nil, for: .milliseconds(1), on: guests.loop)
+            #expect(after.runs == 0)
+        }
+    }
+
+    @Test func observersAreToldOfEachRun() throws {
+        var options = GuestRuns.Options()
+        let seen = Feed<RunID>(capacity: 10)
+        options.observer = { seen.append($0.id) }
+        let record = try run("", "", GuestRuns(options)) { request in
+            request.trace = RunTrace(high: 1, low: 2, span: 3)
+        }
+        #expect(seen.last() == [record.id])
+        #expect(record.trace?.description == "00000000000000010000000000000002")
+        #expect(RunID(words: record.id.words) == record.id)
+        #expect(RunID(words: (0, 0)) == nil)
+    }
 }

@@ -218,7 +218,8 @@ private let chunkedPost = "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chu
             #expect(try await exchange(get, address, loop).hasPrefix("HTTP/1.1 200"))
             return text
         }
-        #expect(text.hasPrefix("HTTP/1.1 503"))
+        #expect(text.hasPrefix("HTTP/1.1 503") && text.contains("Retry-After: 1\r\n"))
+        #expect(text.contains("there are 2 connections, the limit"))
     }
 
     @Test func stoppingLetsRequestsEndAndClosesWhatIsIdle() throws {

@@ -143,6 +143,8 @@ struct RoutingTests {
         ),
         ("DELETE / HTTP/1.1\r\nHost: box\r\nSec-Fetch-Site: cross-site\r\n", .forbidden),
         ("DELETE / HTTP/1.1\r\nHost: box\r\nSec-Fetch-Site: same-origin\r\n", .allowed),
+        ("DELETE / HTTP/1.1\r\nHost: box\r\nSec-Fetch-Site: same-site\r\n", .forbidden),
+        ("DELETE / HTTP/1.1\r\nHost:\r\n", .misdirected),
         ("GET / HTTP/1.1\r\nHost: box\r\nSec-Fetch-Site: cross-site\r\n", .allowed),
         (
             "GET / HTTP/1.1\r\nHost: box\r\nOrigin: http://evil\r\nUpgrade: websocket\r\n",
@@ -154,6 +156,22 @@ struct RoutingTests {
         let rules = SameOriginRules(
             machine: bytes("Box"), names: [bytes("wasm.example")], cors: cors)
         #expect(rules.judge(try request(head + "\r\n")) == verdict)
+    }
+
+    /// A GET that runs something is judged as what it is.
+    @Test func requestsThatAct() throws {
+        let rules = SameOriginRules(machine: bytes("box"))
+        let head = "GET /run/ HTTP/1.1\r\nHost: box\r\n"
+        for (fields, verdict) in [
+            ("", SameOriginRules.Verdict.allowed), ("Sec-Fetch-Site: none\r\n", .allowed),
+            ("Sec-Fetch-Site: same-origin\r\n", .allowed),
+            ("Sec-Fetch-Site: same-site\r\n", .forbidden),
+            ("Sec-Fetch-Site: cross-site\r\n", .forbidden), ("Origin: http://evil\r\n", .forbidden),
+        ] {
+            let request = try request(head + fields + "\r\n")
+            #expect(rules.judge(request, acts: true) == verdict, "\(fields)")
+            #expect(rules.judge(request) == .allowed)
+        }
     }
 
     @Test func forwarding() throws {

@@ -1,5 +1,6 @@
 import Testing
 import WasmInterpreter
+import WasmSystem
 
 /// Guests that are suspended because of the work they did.
 @Suite struct ExecutionFuelTests {
@@ -117,6 +118,59 @@ import WasmInterpreter
         #expect(results == expected.results)
         #expect(count >= 12)
         if let fuel { #expect(fuel - (function.store.fuel ?? 0) == expected.fuel) }
+    }
+
+    /// The shortest time ends each slice at the first look at the clock.
+    @Test(arguments: [nil, 1 << 40] as [UInt64?], [nil, 3] as [UInt64?])
+    func slicesOfTime(fuel: UInt64?, units: UInt64?) throws {
+        let expected = try Self.expected()
+        let function = try Self.function()
+        function.store.fuel = fuel
+        let execution = try function.start([Self.rounds])
+        execution.sliceTime = .nanoseconds(1)
+        execution.slice = units
+        var count = 0
+        var outcome = try execution.resume()
+        while case .suspended(.endOfSlice) = outcome, count < 100_000 {
+            count += 1
+            // At least a call of the host happens before the next look.
+            execution.sliceTime = count % 3 == 0 ? .milliseconds(10) : .nanoseconds(1)
+            outcome = try execution.resume()
+        }
+        guard case .finished(let results) = outcome else {
+            Issue.record("suspended for another reason")
+            return
+        }
+        #expect(results == expected.results)
+        #expect(count >= 1)
+        if let fuel { #expect(fuel - (function.store.fuel ?? 0) == expected.fuel) }
+    }
+
+    /// Host functions that take long count, although they cost one unit each.
+    @Test func slicesEndAfterSlowHostFunctions() throws {
+        let house = TextHouse()
+        var calls = 0
+        house.linker.define("env", "slow") { (_: borrowing Caller) in
+            calls += 1
+            SystemClock.sleep(until: SystemClock.monotonic.now + 1_000_000)
+        }
+        let instance = try house.instantiate(
+            """
+            (import "env" "slow" (func $slow))
+            (func (export "f") (loop $l (call $slow) (br $l)))
+            """)
+        let execution = try #require(instance.function("f")).start([])
+        execution.sliceTime = .microseconds(500)
+        for _ in 0..<4 {
+            let before = calls
+            guard case .suspended(.endOfSlice) = try execution.resume() else {
+                Issue.record("not suspended")
+                return
+            }
+            // The first look comes after 16 calls at the latest.
+            #expect(calls - before <= 17)
+        }
+        execution.cancel()
     }
 
     @Test func closureGivesMore() throws {

@@ -7,6 +7,7 @@ import WasmdHTTP
 import WasmdHTTPClient
 import WasmdHTTPServer
 import WasmdModules
+import WasmdOperation
 import WasmdStorage
 
 /// A response of the surface.
@@ -71,8 +72,8 @@ struct ModulesHouse {
             if folder == nil { removeFolder(path) }
         }
         let orchestrator = try Orchestrator(store, options)
-        let surface = OrchestratorSurface(orchestrator)
-        let server = HTTPServer { try await surface.answer($0, $1) }
+        let listener = SurfaceListener([OrchestratorSurface(orchestrator)])
+        let server = HTTPServer { try await listener.answer($0, $1) }
         try EventLoop().run { loop in
             let address = try await server.listen(.ipv4([127, 0, 0, 1], port: 0), on: [loop])
             try await body(

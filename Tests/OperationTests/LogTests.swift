@@ -3,36 +3,35 @@ import WasmSystem
 import WasmdDocuments
 import WasmdOperation
 
+/// What is logged, line by line.
+func logLines(_ form: Log.Form, _ body: (Log) throws -> Void) throws -> [String] {
+    let (reader, writer) = try Kernel.makePipe()
+    defer { try? Kernel.close(reader) }
+    try writeLog(form, to: writer, body)
+    try Kernel.close(writer)
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+        let count = try buffer.withUnsafeMutableBytes { try Kernel.read(reader, $0) }
+        if count == 0 { break }
+        bytes += buffer[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+}
+
+/// The output has a descriptor of its own, which is closed when it is released.
+private func writeLog(
+    _ form: Log.Form, to writer: Int32, _ body: (Log) throws -> Void
+) throws {
+    let output = LogOutput(writer)
+    output.start()
+    defer { output.finish() }
+    try body(Log(output, form: form))
+}
+
 @Suite struct LogTests {
-    /// What is logged, line by line.
-    private func lines(
-        _ form: Log.Form, _ body: (Log) -> Void
-    ) throws -> [String] {
-        let (reader, writer) = try Kernel.makePipe()
-        defer { try? Kernel.close(reader) }
-        try writeLog(form, to: writer, body)
-        try Kernel.close(writer)
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = try buffer.withUnsafeMutableBytes { try Kernel.read(reader, $0) }
-            if count == 0 { break }
-            bytes += buffer[..<count]
-        }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
-    }
-
-    /// The output has a descriptor of its own, which is closed when it is released.
-    private func writeLog(_ form: Log.Form, to writer: Int32, _ body: (Log) -> Void) throws {
-        let output = LogOutput(writer)
-        let log = Log(output, form: form)
-        output.start()
-        body(log)
-        output.finish()
-    }
-
     @Test func text() throws {
-        let lines = try lines(.text) { log in
+        let lines = try logLines(.text) { log in
             log.write(.debug, "unseen")
             log.write(
                 .information, "a\nb\u{202e}",
@@ -45,7 +44,7 @@ import WasmdOperation
     }
 
     @Test func json() throws {
-        let lines = try lines(.json) { log in
+        let lines = try logLines(.json) { log in
             log.level = .warning
             log.write(.information, "unseen")
             log.write(.error, "a\n\"", ["code": .integer(500)])

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import WasmSystem
 
@@ -35,6 +36,39 @@ import WasmSystem
         let again = try Store(folder: [], PowerCutTests.options(), MemoryDisk(disk.disk))
         #expect(again.report.isComplete && again.report.tail == nil)
         #expect(again.statistics.records == 3)
+    }
+
+    /// Deletions are written on a full disk, by means of the reserve.
+    @Test func deletionsOnAFullDisk() throws {
+        let disk = MemoryDisk()
+        var options = PowerCutTests.options()
+        options.reserveSize = 4096
+        let store = try Store(folder: [], options, disk)
+        for key in UInt8(0)..<4 { try store.commitBlocking(transaction(key, 1000)) }
+        // The writing thread takes it when it has time.
+        func reserved() -> Int {
+            let state = disk.disk
+            return state.folders[0][Array("reserve".utf8)].flatMap { state.files[$0]?.count } ?? 0
+        }
+        for _ in 0..<2000 where reserved() < 4096 { usleep(1000) }
+        #expect(reserved() == 4096)
+        let used = disk.disk.usedSize
+        disk.set { $0.capacity = used }
+        #expect(throws: StorageError.full(.nospc)) {
+            try store.commitBlocking(self.transaction(9, 10))
+        }
+        for key in UInt8(0)..<4 {
+            var deletion = Transaction()
+            deletion.delete([key], if: .present)
+            try store.commitBlocking(deletion)
+        }
+        #expect(store.statistics.records == 0 && reserved() == 0)
+        disk.set { $0.capacity = .max }
+        try store.commitBlocking(transaction(9, 10))
+        store.close()
+        let again = try Store(folder: [], options, MemoryDisk(disk.disk))
+        #expect(again.report.isComplete && again.statistics.records == 1)
+        again.close()
     }
 
     /// No room for the first segment, or for the next one.

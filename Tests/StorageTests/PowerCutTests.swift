@@ -45,6 +45,8 @@ import WasmdDigests
         if !marks { options.idleTime = 3_600_000_000_000 }
         options.segmentSize = segment
         options.compactsAutomatically = false
+        // It is filled by another thread, at a moment that nobody knows.
+        options.reserveSize = 0
         return options
     }
 

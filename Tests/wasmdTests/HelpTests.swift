@@ -44,6 +44,8 @@ import Testing
                 Commands:
                   run          Run a WebAssembly program
                   serve        Serve WebAssembly programs over HTTP
+                  ctl          See and change a server that runs
+                  token        Make a token for those who use a server
                   data         Check, compact, back up and restore a data folder
                   validate     Check that modules are valid
                   inspect      Show what a module consists of

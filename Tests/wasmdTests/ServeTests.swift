@@ -236,7 +236,7 @@ import Testing
             #expect(result.output == "")
         }
         for arguments in [
-            ["serve"], ["serve", file, file], ["serve", "--listen", "nowhere", file],
+            ["serve", "--dir", "."], ["serve", file, file], ["serve", "--listen", "nowhere", file],
             ["serve", "--max-body", "x", file], ["serve", "--trust-proxy", "me", file],
             ["serve", "--max-requests", "0", file], ["serve", "--nonsense", file],
         ] {

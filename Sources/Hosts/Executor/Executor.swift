@@ -17,10 +17,16 @@ public final class Executor: Sendable {
     public struct Options: Sendable {
         /// Bytes of a module.
         public var moduleLimit = 64 << 20
+        /// Bytes of all modules that are being received and checked; beyond it large ones are refused.
+        public var uploadLimit = 512 << 20
         /// Writes that wait at one time; more are refused.
         public var writeLimit = 4096
+        /// Bytes of memories that are kept between calls, of all modules.
+        public var keptByteLimit = 1 << 30
         public var runs = GuestRuns.Options()
         public var limits = RunLimits()
+        /// Whether `?profile=` of a run brings its profile along.
+        public var allowsProfiles = true
 
         public init() {}
     }
@@ -32,6 +38,11 @@ public final class Executor: Sendable {
         public var function: String??
         public var parameters: [Parameter]?
         public var results: [ParameterType?]??
+        /// Whether memory is kept between calls.
+        public var keeps: Bool?
+
+        /// What its bytes take of the budget of uploads.
+        var upload: UploadBudget.Share?
 
         public init() {}
     }
@@ -40,15 +51,21 @@ public final class Executor: Sendable {
     /// Tenants by their names: for counting what they store.
     private let tenants = Mutex<[String: Tenant]>([:])
     public let runs: GuestRuns
-    let cache: ModuleCache
+    public let cache: ModuleCache
     let modules: ModuleStore
+    private let changes = ChangeLines()
+    let kept: KeptStates
+    private let metrics = AtomicLazyReference<WessMetrics>()
+    let uploads: UploadBudget
     private let writes = Atomic(0)
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])
 
     public init(_ store: WasmdStorage.Store, _ options: Options = Options()) {
         settings = Mutex(options)
         modules = ModuleStore(store)
+        uploads = UploadBudget(limit: options.uploadLimit)
         runs = GuestRuns(options.runs)
+        kept = KeptStates(byteLimit: options.keptByteLimit)
         var settings = ModuleCache.Options()
         // The limit may change; what is stored is read whatever its size.
         settings.moduleByteLimit = .max
@@ -80,13 +97,32 @@ public final class Executor: Sendable {
     }
 
     /// Forgets compiled modules that were not used for long; to be called about every minute.
-    public func trim() { cache.trim() }
+    public func trim() {
+        cache.trim()
+        // What a few large runs took is returned.
+        Heap.trim()
+    }
+
+    /// Removes blobs that no module needs any more; to be called about every minute.
+    public func collectUnused(on loop: EventLoop) async { await modules.collectUnused(on: loop) }
 
     /// Writes that wait or are carried out.
     public var writeCount: Int { writes.load(ordering: .relaxed) }
 
-    /// The number of stored modules, of a tenant or of all.
-    public func count(for tenant: Tenant? = nil) -> Int { modules.count(of: tenant?.name) }
+    /// The number of stored modules, of a tenant or of all. Linear in it.
+    public func count(for tenant: Tenant? = nil) -> Int {
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer { wessMetrics?.read(since: start) }
+        return modules.count(of: tenant?.name)
+    }
+
+    /// What *wess* counts; nil while no surface of it asked for them.
+    var wessMetrics: WessMetrics? { metrics.load() }
+
+    /// Begins to count what *wess* counts.
+    func startWessMetrics() -> WessMetrics {
+        metrics.load() ?? metrics.storeIfNil(WessMetrics(self))
+    }
 
     // MARK: Records
 
@@ -97,28 +133,52 @@ public final class Executor: Sendable {
     public func record(
         _ id: ModuleID, for tenant: Tenant? = nil, on loop: EventLoop
     ) async throws -> ModuleRecord {
-        try await entry(id, for: tenant, on: loop).record
+        return try await entry(id, for: tenant, on: loop).record
     }
 
     func entry(
         _ id: ModuleID, for tenant: Tenant?, on loop: EventLoop
-    ) async throws -> ModuleStore.Entry {
+    ) async throws -> StoredModule {
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer { wessMetrics?.read(since: start) }
         guard let entry = try await modules.entry(id, on: loop),
             tenant == nil || entry.record.owner == tenant?.name
         else { throw ExecutorError.notFound }
         return entry
     }
 
-    /// The bytes of a module.
+    /// The bytes of a module: those that the record is about.
+    ///
+    /// - Throws: `.changed` if there are others now.
     public func bytes(_ record: ModuleRecord, on loop: EventLoop) async throws -> [UInt8] {
         let modules = modules
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer { wessMetrics?.read(since: start) }
         return try await loop.blocking { try modules.bytesBlocking(record) }
     }
 
-    /// Records in the order of their ids, and whether there are more.
-    public func page(
+    /// Changes of a module that a reader follows before it gives up.
+    private static let patience = 16
+
+    /// A record with the module's bytes.
+    func contents(
+        _ id: ModuleID, for tenant: Tenant?, on loop: EventLoop
+    ) async throws -> (record: ModuleRecord, bytes: [UInt8]) {
+        for _ in 0..<Self.patience {
+            let record = try await record(id, for: tenant, on: loop)
+            do {
+                return (record, try await bytes(record, on: loop))
+            } catch ExecutorError.changed {
+                continue
+            }
+        }
+        throw ExecutorError.changed
+    }
+
+    /// Records in the order of their ids.
+    func page(
         for tenant: Tenant? = nil, after: ModuleID?, limit: Int, on loop: EventLoop
-    ) async throws -> (records: [ModuleRecord], hasMore: Bool) {
+    ) async throws -> ModuleStore.Page {
         try await modules.page(of: tenant?.name, after: after, limit: limit, on: loop)
     }
 
@@ -136,16 +196,23 @@ public final class Executor: Sendable {
             throw ExecutorError.invalidModule("\(error)")
         } catch let error as ModuleCacheError {
             throw ExecutorError.invalidModule("\(error)")
+        } catch LoopError.tooManyCalls {
+            throw ExecutorError.busy("too many modules wait to be checked")
         }
     }
 
     /// Stores a module; returns when it is durable.
     ///
-    /// - Parameter draft: has bytes.
-    /// - Throws: `ExecutorError`
+    /// - Parameters:
+    ///   - draft: has bytes.
+    ///   - tenant: whose module it is.
+    ///   - key: what the client names the request by: the same request again, also after a restart,
+    ///     returns the first one's module as long as it is stored.
+    /// - Returns: the id, and whether the module is new.
+    /// - Throws: `ExecutorError`; `.keyTaken` for a key that was used for another module.
     public func create(
-        _ draft: Draft, for tenant: Tenant? = nil, on loop: EventLoop
-    ) async throws -> ModuleID {
+        _ draft: Draft, for tenant: Tenant? = nil, key: [UInt8]? = nil, on loop: EventLoop
+    ) async throws -> (id: ModuleID, isNew: Bool) {
         guard let bytes = draft.bytes else { throw ExecutorError.invalid("a module is missing") }
         let module = try await compile(bytes, on: loop)
         let id = try ModuleID.make()
@@ -155,49 +222,90 @@ public final class Executor: Sendable {
             created: Self.now())
         apply(draft, to: &record)
         record.owner = tenant?.name
-        try tenant?.store(UInt64(bytes.count))
-        do {
-            try await writing {
-                try await self.modules.put(record, bytes: bytes, replacing: nil, on: loop)
+        if let key { record.key = SHA256.hash(Array((tenant?.name ?? "").utf8) + [0] + key) }
+        while true {
+            var takesKey = false
+            if let key = record.key, let known = try await modules.module(keyed: key, on: loop) {
+                if let entry = try await modules.entry(known, on: loop) {
+                    guard entry.record.digest == record.digest else {
+                        throw ExecutorError.keyTaken
+                    }
+                    return (known, false)
+                }
+                takesKey = true
             }
-        } catch {
-            tenant?.restore(0, inPlaceOf: UInt64(bytes.count))
-            throw error
+            try tenant?.store(UInt64(bytes.count))
+            do {
+                try await writing {
+                    try await self.modules.put(
+                        record, bytes: bytes, replacing: nil, takesKey: takesKey, on: loop)
+                }
+                return (id, true)
+            } catch {
+                tenant?.restore(0, inPlaceOf: UInt64(bytes.count))
+                await modules.collectUnused(on: loop)
+                // Another request with the key may have been faster.
+                guard case ExecutorError.storage(.conflict) = error, record.key != nil else {
+                    throw error
+                }
+            }
         }
-        return id
     }
 
     /// Changes a module or parts of its record; returns when that is durable.
     public func change(
         _ id: ModuleID, _ draft: Draft, for tenant: Tenant? = nil, on loop: EventLoop
     ) async throws {
-        let module: CachedModule? =
-            if let bytes = draft.bytes { try await compile(bytes, on: loop) } else { nil }
-        try await writing {
-            while true {
-                let entry = try await self.entry(id, for: tenant, on: loop)
-                var record = entry.record
-                let (owner, oldSize) = (self.tenant(named: record.owner), UInt64(record.size))
-                if let module, let bytes = draft.bytes {
-                    record.size = bytes.count
+        // Owners do not change: what is found here holds for the write.
+        _ = try await entry(id, for: tenant, on: loop)
+        var change = ModuleChange(draft)
+        if let bytes = draft.bytes { change.module = try await compile(bytes, on: loop) }
+        let wanted = change
+        do {
+            try await writing {
+                try await self.changes.carryOut(wanted, of: id) { changes in
+                    try await self.write(changes, of: id, on: loop)
+                }
+            }
+        } catch {
+            await modules.collectUnused(on: loop)
+            throw error
+        }
+        await modules.collectUnused(on: loop)
+    }
+
+    /// Changes a record as all changes say, one after the other, in one write.
+    private func write(
+        _ changes: [ModuleChange], of id: ModuleID, on loop: EventLoop
+    ) async throws {
+        while true {
+            let entry = try await entry(id, for: nil, on: loop)
+            var record = entry.record
+            let (owner, oldSize) = (tenant(named: record.owner), UInt64(record.size))
+            var bytes: [UInt8]?
+            for change in changes {
+                if let module = change.module, let own = change.draft.bytes {
+                    bytes = own
+                    record.size = own.count
                     record.digest = module.digest
-                    record.isBlob = bytes.count > ModuleStore.smallSize
+                    record.isBlob = own.count > ModuleStore.smallSize
                     let summary = ModuleSummary(module.module)
                     record.imports = summary.imports
                     record.exports = summary.exports
                 }
-                self.apply(draft, to: &record)
-                record.changed = Self.now()
-                let size = UInt64(record.size)
-                try owner?.store(size, inPlaceOf: oldSize)
-                do {
-                    return try await self.modules.put(
-                        record, bytes: draft.bytes, replacing: entry.version, on: loop)
-                } catch {
-                    owner?.restore(oldSize, inPlaceOf: size)
-                    // Somebody else was faster: their change is the base of this one.
-                    guard case StorageError.conflict = error else { throw error }
-                }
+                apply(change.draft, to: &record)
+            }
+            record.changed = Self.now()
+            let size = UInt64(record.size)
+            try owner?.store(size, inPlaceOf: oldSize)
+            do {
+                try await modules.put(
+                    record, bytes: bytes, replacing: entry.version, on: loop)
+                return kept.forget(id)
+            } catch {
+                owner?.restore(oldSize, inPlaceOf: size)
+                // Somebody else was faster: their change is the base of this one.
+                guard case StorageError.conflict = error else { throw error }
             }
         }
     }
@@ -207,13 +315,29 @@ public final class Executor: Sendable {
         _ id: ModuleID, for tenant: Tenant? = nil, on loop: EventLoop
     ) async throws {
         try await writing {
-            let record = try await self.entry(id, for: tenant, on: loop).record
+            var record: ModuleRecord?
             do {
-                try await self.modules.delete(id, owner: record.owner)
-                self.tenant(named: record.owner)?.restore(0, inPlaceOf: UInt64(record.size))
+                record = try await self.entry(id, for: tenant, on: loop).record
+            } catch {
+                // A damaged one can be removed, by those who see all.
+                guard tenant == nil, Self.isDamage(error) else { throw error }
+            }
+            do {
+                try await self.modules.delete(id, record)
+                let size = UInt64(clamping: record?.size ?? 0)
+                self.tenant(named: record?.owner)?.restore(0, inPlaceOf: size)
             } catch StorageError.conflict {
                 throw ExecutorError.notFound
             }
+            self.kept.forget(id)
+        }
+        await modules.collectUnused(on: loop)
+    }
+
+    private static func isDamage(_ error: any Error) -> Bool {
+        switch error {
+        case StorageError.damaged, ExecutorError.damaged: true
+        default: false
         }
     }
 
@@ -221,6 +345,7 @@ public final class Executor: Sendable {
         if let function = draft.function { record.function = function }
         if let parameters = draft.parameters { record.parameters = parameters }
         if let results = draft.results { record.results = results }
+        if let keeps = draft.keeps { record.keeps = keeps }
     }
 
     private func writing<Result>(_ body: () async throws -> Result) async throws -> Result {
@@ -229,7 +354,11 @@ public final class Executor: Sendable {
             writes.subtract(1, ordering: .relaxed)
             throw ExecutorError.busy("\(limit) writes wait, the limit (limits.writes)")
         }
-        defer { writes.subtract(1, ordering: .relaxed) }
+        let start = wessMetrics == nil ? 0 : SystemClock.monotonic.now
+        defer {
+            writes.subtract(1, ordering: .relaxed)
+            wessMetrics?.wrote(since: start)
+        }
         do {
             return try await body()
         } catch StorageError.tooManyWrites {
@@ -246,8 +375,29 @@ public final class Executor: Sendable {
 
     // MARK: Running
 
+    /// A module that is stored, compiled; that of a kept state, if there is one.
+    func module(
+        _ record: ModuleRecord, _ kept: KeptState?, on loop: EventLoop
+    ) async throws -> CachedModule {
+        guard let kept else { return try await module(record, on: loop) }
+        let module = try await kept.module { try await self.module(record, on: loop) }
+        // The record may be older than a change, or newer.
+        return module.digest == record.digest ? module : try await self.module(record, on: loop)
+    }
+
     /// A module that is stored, compiled.
+    ///
+    /// - Throws: `.changed` if it is not that of the record any more.
     func module(_ record: ModuleRecord, on loop: EventLoop) async throws -> CachedModule {
+        guard let metrics = wessMetrics else { return try await compiled(record, on: loop) }
+        let start = SystemClock.monotonic.now
+        defer { metrics.compiled(record.id, since: start) }
+        return try await compiled(record, on: loop)
+    }
+
+    private func compiled(
+        _ record: ModuleRecord, on loop: EventLoop
+    ) async throws -> CachedModule {
         if let known = cache.knownModule(record.digest) { return known }
         let modules = modules
         do {
@@ -256,7 +406,26 @@ public final class Executor: Sendable {
             }
         } catch let error as ModuleError {
             throw ExecutorError.damaged("the stored module is not valid any more: \(error)")
+        } catch LoopError.tooManyCalls {
+            throw ExecutorError.busy("too many modules wait to be read")
         }
+    }
+
+    /// What runs of a stored module need; that of the module which is stored now, if it was changed
+    /// meanwhile.
+    func loaded(
+        _ stored: StoredModule, on loop: EventLoop
+    ) async throws -> (stored: StoredModule, kept: KeptState?, module: CachedModule) {
+        var stored = stored
+        for _ in 0..<Self.patience {
+            let kept = keptState(of: stored.record)
+            do {
+                return (stored, kept, try await module(stored.record, kept, on: loop))
+            } catch ExecutorError.changed {
+                stored = try await entry(stored.record.id, for: nil, on: loop)
+            }
+        }
+        throw ExecutorError.changed
     }
 
     func guestLoop(_ loop: EventLoop) throws -> GuestLoop {

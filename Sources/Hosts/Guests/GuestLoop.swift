@@ -27,10 +27,7 @@ public final class GuestLoop: @unchecked Sendable {
     public var queuedByteLimit = 256 << 20
 
     /// How long a guest computes before others have their turn, about.
-    private static let turn = 500_000.0
-    /// Units of budget of the first turn: some tenths of a millisecond.
-    private static let firstSlice: UInt64 = 100_000
-    private static let slices: ClosedRange<UInt64> = 1_000...10_000_000
+    private static let turn = Duration.microseconds(500)
 
     /// To be called on the loop's thread.
     ///
@@ -52,9 +49,20 @@ public final class GuestLoop: @unchecked Sendable {
         _ execution: Execution, pause: () async throws -> Void = {}
     ) async throws -> [Value] {
         let handle = execution.store.interruptHandle
+        // Most guests end in their first turn, and need nothing of what follows.
+        if Task.isCancelled { handle.interrupt() }
+        execution.sliceTime = Self.turn
+        let first: Execution.Outcome
+        do {
+            first = try execution.resume()
+        } catch {
+            execution.cancel()
+            throw error
+        }
+        if case .finished(let results) = first { return results }
         return try await withTaskCancellationHandler {
             do {
-                return try await advance(execution, pause)
+                return try await advance(execution, first, pause)
             } catch {
                 execution.cancel()
                 throw error
@@ -64,16 +72,14 @@ public final class GuestLoop: @unchecked Sendable {
         }
     }
 
+    /// Continues after the first turn.
     private func advance(
-        _ execution: Execution, _ pause: () async throws -> Void
+        _ execution: Execution, _ first: Execution.Outcome, _ pause: () async throws -> Void
     ) async throws -> [Value] {
         let waiter = GuestWaits.Waiter(execution)
         defer { waits.end(waiter) }
-        var slice = Self.firstSlice
+        var outcome = first
         while true {
-            execution.slice = slice
-            let start = SystemClock.monotonic.now
-            let outcome = try execution.resume()
             switch outcome {
             case .finished(let results):
                 return results
@@ -81,13 +87,12 @@ public final class GuestLoop: @unchecked Sendable {
                 try await pause()
                 if let wait = execution.wait { await waits.wait(wait, for: waiter) }
             case .suspended(.endOfSlice):
-                let time = Double(max(1, SystemClock.monotonic.now &- start))
-                slice = Self.slice(slice, took: time)
                 try await pause()
                 await loop.yieldToOthers()
             case .suspended:
                 throw SuspensionError.resultsMissing
             }
+            outcome = try execution.resume()
         }
     }
 
@@ -130,10 +135,4 @@ public final class GuestLoop: @unchecked Sendable {
 
     /// Descriptors that are watched because guests wait, or have waited, for them.
     var watchCount: Int { waits.watchCount }
-
-    /// The slice that would take one turn; changes by at most a factor of two.
-    private static func slice(_ slice: UInt64, took time: Double) -> UInt64 {
-        let factor = min(max(turn / time, 0.5), 2)
-        return min(max(UInt64(Double(slice) * factor), slices.lowerBound), slices.upperBound)
-    }
 }

@@ -72,6 +72,7 @@ extension Connection {
         trailers = Fields()
         fault = nil
         (status, sent) = (0, 0)
+        mark = (0, 0)
         // The address cannot be read after the client has disconnected.
         if options.log != nil { _ = peer }
         needsContinue = head.expectsContinue

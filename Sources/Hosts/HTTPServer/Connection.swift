@@ -37,6 +37,8 @@ final class Connection: @unchecked Sendable {
     var fault: HTTPServerError?
     var status: UInt16 = 0
     var sent: UInt64 = 0
+    /// What the handler says of the request, for logs.
+    var mark: (high: UInt64, low: UInt64) = (0, 0)
     /// Whether the connection was given to another protocol.
     var isUpgraded = false
     var knownPeer: SystemAddress??

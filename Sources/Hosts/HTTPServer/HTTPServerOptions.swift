@@ -28,6 +28,9 @@ public struct HTTPServerOptions: Sendable {
     public var drainLimit = 256 * 1024
     /// How small writes are sent, and how the port is shared.
     public var listener = Listener.Options()
+    /// Whether a client of a unix socket may connect, by who it is; nil for everybody. Clients that
+    /// may not are closed.
+    public var admits: (@Sendable (PeerCredentials) -> Bool)?
     /// Called after each request.
     public var log: (@Sendable (AccessRecord) -> Void)?
 

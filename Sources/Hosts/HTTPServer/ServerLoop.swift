@@ -51,6 +51,12 @@ final class ServerLoop: @unchecked Sendable {
             } catch {
                 return
             }
+            if let admits = server.options.admits {
+                guard let peer = try? Kernel.peerCredentials(stream.descriptor), admits(peer) else {
+                    stream.close()
+                    continue
+                }
+            }
             if server.begin() {
                 let connection = Connection(stream, self)
                 connections[ObjectIdentifier(connection)] = connection
@@ -69,9 +75,11 @@ final class ServerLoop: @unchecked Sendable {
     private func refuse(_ stream: ByteStream) async {
         var output: [UInt8] = []
         var writer = ResponseWriter()
-        let text = Array("too many connections\n".utf8)
-        try? writer.write(
-            Connection.plain(.serviceUnavailable), body: text, date: date, to: &output)
+        let limit = server.options.connectionLimit
+        let text = Array("there are \(limit) connections, the limit\n".utf8)
+        var head = Connection.plain(.serviceUnavailable)
+        try? head.fields.append("Retry-After", "1")
+        try? writer.write(head, body: text, date: date, to: &output)
         _ = try? stream.tryWrite(output)
         await Connection.linger(stream)
     }

@@ -24,6 +24,11 @@ public struct ServerRequest: Sendable {
     /// time.
     public var peer: SystemAddress? { connection.peer }
 
+    /// See `ServerResponse.mark`.
+    public func mark(_ words: (high: UInt64, low: UInt64)) {
+        if (try? connection.check(number)) != nil { connection.mark = words }
+    }
+
     /// The server's address of the connection.
     public var localAddress: SystemAddress? { connection.stream.localAddress }
 

@@ -15,6 +15,13 @@ public struct ServerResponse: Sendable {
     /// Whether `begin` or `respond` was called.
     public var hasBegun: Bool { connection.hasBegun }
 
+    /// A number that a handler leaves for what logs its requests, such as the id of a run. Not sent;
+    /// zeros at the begin of each request.
+    public var mark: (high: UInt64, low: UInt64) {
+        get { connection.mark }
+        nonmutating set { if (try? connection.check(number)) != nil { connection.mark = newValue } }
+    }
+
     /// Bytes that were sent so far, with the head.
     public var byteCount: UInt64 { connection.sent }
 

@@ -55,19 +55,21 @@ public final class LogOutput: Sendable {
 
     /// Adds a line with its end.
     public func write(_ line: [UInt8]) {
-        let isStarted = state.withLock { state in
-            guard state.isStarted else { return false }
+        let (isStarted, wakes) = state.withLock { state in
+            guard state.isStarted else { return (false, false) }
+            // While it writes, or has lines to take, the thread looks again by itself.
+            let wakes = !state.isWriting && state.waiting.isEmpty
             if state.waiting.count + line.count > capacity {
                 state.dropped += 1
             } else {
                 state.waiting += line
             }
-            return true
+            return (true, wakes)
         }
-        if isStarted {
-            turn.advance()
-        } else {
+        if !isStarted {
             writeNow(line)
+        } else if wakes {
+            turn.advance()
         }
     }
 

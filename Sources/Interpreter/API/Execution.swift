@@ -85,31 +85,42 @@ public final class Execution {
     /// resumption, and not exact: a long instruction, such as a large copy, is finished first.
     public var slice: UInt64?
 
+    /// Time after which the guest is suspended with `.endOfSlice`; nil, the default, for no such
+    /// limit. Counted from each resumption, host functions included. Not exact: the clock is read
+    /// about each quarter of a millisecond of computing and after 16 calls of the host; a long
+    /// instruction or host function is finished first.
+    public var sliceTime: Duration?
+
     /// Whether `computingTime` is measured, which reads the clock twice for each resumption.
     public var measuresTime = false
     /// Nanoseconds in which the guest and the host functions that it called ran, without the time
     /// between resumptions; 0 unless `measuresTime`.
     public private(set) var computingTime: UInt64 = 0
 
-    var state = State.ready
-    var stack: ValueStack?
+    // Reading or writing one of these runs no other code, and most guests end in their first turn:
+    // the checks for exclusive access would take as long as such a guest itself.
+    @exclusivity(unchecked) var state = State.ready
+    @exclusivity(unchecked) var stack: ValueStack?
     /// The index in the store's list of executions.
     var listIndex: Int?
     /// The first slot of the outermost frame, with the arguments and then the results.
     let start: StackPointer
     /// Where the guest waits; nil before it begins and if the host itself called a host function.
-    var place: GuestPlace?
+    @exclusivity(unchecked) var place: GuestPlace?
     var accumulators = Accumulators()
     /// Units of budget that the guest used but did not have.
     var owed: UInt64 = 0
     /// The units that are left of the slice.
     var sliceLeft: UInt64?
+    /// When the slice ends, in nanoseconds of the monotonic clock; 0 for `sliceTime` nil.
+    var sliceEnd: UInt64 = 0
     /// The host function that the guest waits for, and its slots.
+    @exclusivity(unchecked)
     var pendingCall: (record: UnsafeMutablePointer<FunctionRecord>, slots: StackPointer)?
     /// Called instead of that host function, if it waits with a `Wait`.
-    var continuation: Suspension.Continuation?
+    @exclusivity(unchecked) var continuation: Suspension.Continuation?
     /// The guest's current `memory.atomic.wait`.
-    var atomicWait: AtomicWait?
+    @exclusivity(unchecked) var atomicWait: AtomicWait?
 
     /// Is woken when a source of the guest's `Wait` is signalled or another guest notifies it. Code
     /// that drives the execution may wake it too, so that the guest checks its wait.

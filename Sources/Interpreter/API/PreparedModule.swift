@@ -94,7 +94,7 @@ final class PreparedImports: @unchecked Sendable {
     ///
     /// - Throws: `ResourceError` if the store's limits do not allow a memory.
     func resolve(in store: Store) throws(ResourceError) -> [ResolvedImport] {
-        store.keep(self)
+        if !imports.isEmpty { store.keep(self) }
         if let functions { return functions }
         var resolved: [ResolvedImport] = []
         for wanted in imports {

@@ -62,8 +62,8 @@ public final class Store {
     var suspendedRuns: [GuestPlace?] = []
     /// See `ownCell`.
     var threadCell: WakeCell?
-    /// Executions with a stack.
-    var executions = ExecutionList()
+    /// Executions with a stack. Its functions run no code of the embedder: see `Execution.state`.
+    @exclusivity(unchecked) var executions = ExecutionList()
 
     /// The value stack that guests run on now: see `ValueStack`.
     var valueStack: UnsafeMutableRawPointer?
@@ -168,7 +168,7 @@ public final class Store {
         interruptHandle.alarm.cancel()
         currentStack?.release(to: engine.reservations, account)
         executions.spareStack?.release(to: engine.reservations, account)
-        engine.types.release(heldGroups)
+        if !heldGroups.isEmpty { engine.types.release(heldGroups) }
         for cell in globalCells { cell.deallocate() }
         emptyTable.deallocate()
         emptyMemory.deallocate()

@@ -17,8 +17,9 @@ final class ExternTable {
     }
 
     private var entries: [Entry] = []
-    /// The first number of each bucket, or -1; the count is a power of two.
-    private var buckets = [Int](repeating: -1, count: 16)
+    /// The first number of each bucket, or -1; the count is a power of two, and 0 before the first
+    /// value: most stores have none.
+    private var buckets: [Int] = []
     private var freeNumbers: [Int] = []
     private var marks: [Bool] = []
     private var lastBirth: UInt64 = 0
@@ -70,6 +71,7 @@ final class ExternTable {
 
     /// The number of an equal value, if there is one.
     private func number(of value: AnyHashable, _ hash: Int) -> Int? {
+        guard !buckets.isEmpty else { return nil }
         var number = buckets[hash & (buckets.count - 1)]
         while number >= 0 {
             let entry = entries[number]
@@ -101,7 +103,7 @@ final class ExternTable {
         if addedCount >= threshold { attention |= Self.isFull }
         count += 1
         lastBirth &+= 1
-        if count > buckets.count { makeBuckets(2 * buckets.count) }
+        if count > buckets.count { makeBuckets(max(2 * buckets.count, 16)) }
         let bucket = hash & (buckets.count - 1)
         let entry = Entry(value: value, hash: hash, next: buckets[bucket], birth: lastBirth)
         let number: Int

@@ -20,8 +20,9 @@ final class Heap {
     let handles = HandleTable()
     /// Collect before every cell that is handed out.
     private let isStressed: Bool
-    /// Blocks of a size class with cells that the last collection found dead.
-    private var unswept: [[Int32]]
+    /// Blocks of a size class with cells that the last collection found dead; empty before the
+    /// first collection, which most stores do not live to see.
+    private var unswept: [[Int32]] = []
     private var typeCapacity = 0
     /// What records of types point at.
     private var typeWords: [UnsafeMutablePointer<UInt32>] = []
@@ -55,7 +56,6 @@ final class Heap {
         threshold = minimumThreshold
         isSmall = account.limit < 1 << 30
         self.isStressed = isStressed
-        unswept = Array(repeating: [], count: SizeClass.count)
         record = .allocate(byteCount: HeapOffset.byteCount, alignment: 8)
         record.initializeMemory(as: UInt8.self, repeating: 0, count: HeapOffset.byteCount)
     }
@@ -182,8 +182,10 @@ final class Heap {
     func fillFreeList(_ sizeClass: Int, _ byteCount: Int) -> Bool {
         if isSweeping { _ = sweep(of: nil) }
         if sizeClass == SizeClass.large { return takeLarge(byteCount) }
-        while let block = unswept[sizeClass].popLast() {
-            if sweep(Int(block)) { return true }
+        if !unswept.isEmpty {
+            while let block = unswept[sizeClass].popLast() {
+                if sweep(Int(block)) { return true }
+            }
         }
         guard let block = space.take(1) else { return false }
         let size = SizeClass.byteCount(sizeClass)
@@ -275,6 +277,7 @@ final class Heap {
     /// - Returns: why the guest must stop before that is done, if it is one that may. What is left
     ///   to do then is done by the next collection.
     func beginCollection(of guest: Store?) -> TrapCode? {
+        if unswept.isEmpty { unswept = Array(repeating: [], count: SizeClass.count) }
         for sizeClass in unswept.indices {
             while let block = unswept[sizeClass].popLast() {
                 clearDead(Int(block))

@@ -30,6 +30,8 @@ public final class Profiler {
     private var lastTime: UInt64
     private var pauseTime: UInt64
     private var isHostCallDue = false
+    /// Budget until the first look at the clock, if that is to come early.
+    private var firstGrant: UInt64?
     private var random: UInt64 = 0x9e37_79b9_7f4a_7c15
 
     /// What code addresses stand for; code lives as long as its module.
@@ -49,16 +51,26 @@ public final class Profiler {
     /// Frames of a stack that are kept, the innermost.
     static let depthLimit = 1024
 
-    /// - Parameter interval: the time between samples; shorter than 10 µs is taken for 10 µs.
-    public init(interval: Duration = .milliseconds(1)) {
-        let (seconds, attoseconds) = interval.components
-        let nanoseconds = min(max(seconds, 0), 3600) * 1_000_000_000 + attoseconds / 1_000_000_000
-        self.interval = UInt64(max(nanoseconds, 10_000))
+    /// - Parameters:
+    ///   - interval: the time between samples; shorter than 10 µs is taken for 10 µs.
+    ///   - isOneOfMany: whether many calls, each with a profiler, are to be looked at together:
+    ///     the first sample comes at a random time within the interval, so that also calls that are
+    ///     shorter than it are seen, as often as their time demands.
+    public init(interval: Duration = .milliseconds(1), isOneOfMany: Bool = false) {
+        self.interval = max(interval.boundedNanoseconds, 10_000)
         startTime = SystemClock.monotonic.now
         wallClockStart = SystemClock.realtime.now
         lastTime = startTime
         pauseTime = startTime
+        if isOneOfMany {
+            lastTime = startTime - min(UInt64.random(in: 0..<self.interval), startTime)
+            random = UInt64.random(in: 1...UInt64.max)
+            firstGrant = 1 + UInt64.random(in: 0...0x1fff)
+        }
     }
+
+    /// Samples that were taken.
+    public var sampleCount: Int { samples.count }
 
     /// What was found so far, with names and lines. Takes as long as translating the functions that
     /// were seen.
@@ -74,6 +86,10 @@ public final class Profiler {
     /// Budget until the next look at the clock: some 50 µs, by chance a little more or less, so that
     /// loops of the same length are not always met at the same place.
     func nextGrant() -> UInt64 {
+        if let first = firstGrant {
+            firstGrant = nil
+            return first
+        }
         random ^= random << 13
         random ^= random >> 7
         random ^= random << 17

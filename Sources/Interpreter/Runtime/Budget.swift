@@ -2,6 +2,7 @@
 // store outlives.
 
 import WasmMachine
+import WasmSystem
 
 /// Fuel, deadline and interruption. The machine counts a budget down and asks the store when it is
 /// used up; the store grants more units, stops the guest, or lets it wait.
@@ -25,14 +26,17 @@ extension Store {
         if exchange.pointee.isProfiled, let profiler {
             granted = min(granted, profiler.nextGrant())
         }
-        if let execution = suspendable, let left = execution.sliceLeft {
-            guard left > 0 || inOperation else {
+        if let execution = suspendable, execution.isSliced {
+            guard inOperation || !execution.isSliceOver else {
                 execution.wait(.endOfSlice, owing: units)
                 return suspended
             }
             // After an operation, which is finished in any case, the machine asks again.
-            granted = inOperation ? 0 : min(granted, left)
-            execution.sliceLeft = left - min(left, inOperation ? units : granted)
+            if inOperation { granted = 0 }
+            if let left = execution.sliceLeft {
+                granted = min(granted, left)
+                execution.sliceLeft = left - min(left, inOperation ? units : granted)
+            }
         }
         guard let reserve = fuelReserve else {
             exchange.pointee.budget = Int64(granted) - Int64(clamping: min(units, 1))
@@ -97,7 +101,25 @@ extension Store {
     /// Starts the slice of an execution that is resumed.
     func beginSlice(of execution: Execution) {
         execution.sliceLeft = execution.slice.map { max(1, $0) }
-        if execution.sliceLeft != nil, exchange.pointee.budget > 0 { giveBack() }
+        exchange.pointee.callsUntilLook = 0
+        if let time = execution.sliceTime {
+            execution.sliceEnd = max(1, SystemClock.monotonic.now &+ time.boundedNanoseconds)
+            exchange.pointee.callsUntilLook = Self.callsBetweenLooks
+        } else {
+            execution.sliceEnd = 0
+        }
+        if execution.isSliced, exchange.pointee.budget > 0 { giveBack() }
+    }
+
+    /// Calls of the host in a slice after which the clock is read: most take some microseconds, and
+    /// the longest a quarter of a millisecond.
+    private static let callsBetweenLooks = 16
+
+    /// Lets the machine ask at its next check, after calls of the host.
+    @inline(never)
+    func lookAfterCalls() {
+        exchange.pointee.callsUntilLook = Self.callsBetweenLooks
+        if exchange.pointee.budget > 0 { giveBack() }
     }
 
     /// Why the guest must stop; nil if it need not: a stop was requested, or its time is over. A
@@ -231,6 +253,13 @@ extension StopSignal? {
 }
 
 extension Execution {
+    /// Whether it is to be suspended after some time or work.
+    fileprivate var isSliced: Bool { sliceLeft != nil || sliceEnd != 0 }
+
+    fileprivate var isSliceOver: Bool {
+        sliceLeft == 0 || sliceEnd != 0 && SystemClock.monotonic.now >= sliceEnd
+    }
+
     /// Notes why the guest is about to be suspended.
     fileprivate func wait(_ reason: Reason, owing units: UInt64) {
         state = .waiting(reason)

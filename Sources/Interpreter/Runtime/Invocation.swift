@@ -141,6 +141,8 @@ extension Store {
         }
         exchange.pointee.top = savedTop
         if isProfiled, context != nil { profiler?.endHostCall(of: self, record) }
+        exchange.pointee.callsUntilLook &-= 1
+        if exchange.pointee.callsUntilLook == 0 { lookAfterCalls() }
         return answer
     }
 

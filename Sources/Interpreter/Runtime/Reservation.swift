@@ -92,15 +92,19 @@ struct Reservation: @unchecked Sendable {
 
     /// Restores the bytes from before they were used.
     ///
-    /// - Parameter warm: bytes at the start that stay resident for the next use: writing zeros
-    ///   takes less time than its page faults.
-    mutating func clean(warm: Int) {
+    /// - Parameters:
+    ///   - warm: bytes at the start that stay resident for the next use: writing zeros takes less
+    ///     time than its page faults.
+    ///   - touched: bytes at the start that may have been written to: the kernel looks through as
+    ///     many, half a microsecond for 16 MiB.
+    mutating func clean(warm: Int, touched: Int) {
         let mayStay = isReused && fileByteCount == 0
         let warm = mayStay ? min(committedByteCount, SystemMemory.roundedUp(warm) ?? 0) : 0
         base.initializeMemory(as: UInt8.self, repeating: 0, count: warm)
         isReused = true
         let hidesFile = fileByteCount > 0 && image == nil
-        if hidesFile || !SystemMemory.discard(base + warm, committedByteCount - warm) {
+        let rest = max(min(committedByteCount, SystemMemory.roundedUp(touched) ?? .max) - warm, 0)
+        if hidesFile || !SystemMemory.discard(base + warm, rest) {
             reset(to: nil)
         }
     }
@@ -212,10 +216,12 @@ final class ReservationPool: Sendable {
     }
 
     /// Returns a reservation that is no longer in use to the pool.
-    func give(_ reservation: Reservation, warm: Int = ReservationPool.warmByteCount) {
+    func give(
+        _ reservation: Reservation, warm: Int = ReservationPool.warmByteCount, touched: Int = .max
+    ) {
         guard free.withLock({ $0.count < capacity }) else { return reservation.release() }
         var reservation = reservation
-        reservation.clean(warm: warm)
+        reservation.clean(warm: warm, touched: touched)
         // A few more, if threads give at the same time, are harmless.
         free.withLock { $0.put(reservation) }
     }
@@ -227,8 +233,10 @@ final class ReservationPool: Sendable {
     }
 
     /// Returns a mapping of `takeMapping` to the pool. Most guests use little of their stack.
-    func giveMapping(_ base: UnsafeMutableRawPointer, _ byteCount: Int) {
-        give(Reservation(of: base, byteCount: byteCount), warm: 16 << 10)
+    ///
+    /// - Parameter touched: bytes at the start that may have been written to.
+    func giveMapping(_ base: UnsafeMutableRawPointer, _ byteCount: Int, touched: Int) {
+        give(Reservation(of: base, byteCount: byteCount), warm: 16 << 10, touched: touched)
     }
 
     /// Frees reservations with an image that is being freed.

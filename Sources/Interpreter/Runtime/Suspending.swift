@@ -43,6 +43,7 @@ extension Store {
 
     /// Forgets an execution, which does not run, and its frames.
     func end(_ execution: Execution) {
+        if case .ended = execution.state { return }
         stopWaiting(execution)
         if let wait = execution.atomicWait {
             _ = wait.memory.dequeue(execution.wakeCell, at: wait.address)

@@ -54,7 +54,8 @@ struct ValueStack {
     }
 
     func release(to pool: ReservationPool, _ account: ResourceAccount) {
-        pool.giveMapping(base, end - base)
+        // Frames end before the slack's end, so that nothing after it was touched.
+        pool.giveMapping(base, end - base, touched: limit - base + Self.slack)
         account.release(limit - base + Self.slack)
     }
 

@@ -71,3 +71,12 @@ extension timespec {
         UInt64(clamping: tv_sec) &* 1_000_000_000 &+ UInt64(clamping: tv_nsec)
     }
 }
+
+extension Duration {
+    /// Nanoseconds, from 0 to those of an hour: for intervals of which an hour is as good as more.
+    package var boundedNanoseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        let part = UInt64(clamping: attoseconds / 1_000_000_000)
+        return UInt64(min(max(seconds, 0), 3600)) * 1_000_000_000 + part
+    }
+}

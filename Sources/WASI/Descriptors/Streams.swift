@@ -148,27 +148,45 @@ final class EmbedderStream: VirtualFile {
 public final class OutputBuffer: VirtualFile, Sendable {
     private let storage = Mutex(FileContent())
     /// The most bytes that it holds; a write beyond them fails with `nospc`.
-    public let limit: Int
+    public var limit: Int { most.load(ordering: .relaxed) }
+    private let most: Atomic<Int>
+    private let fullHandler = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// An empty buffer. The default limit is 64 MiB.
-    public init(limit: Int = 64 << 20) { self.limit = max(limit, 0) }
+    public init(limit: Int = 64 << 20) { most = Atomic(max(limit, 0)) }
+
+    /// Makes the limit lower; a higher one changes nothing.
+    public func lowerLimit(to limit: Int) { most.min(max(limit, 0), ordering: .relaxed) }
 
     /// The bytes that were written so far.
     public var bytes: [UInt8] { storage.withLock { $0.bytes } }
+
+    /// How many bytes were written so far.
+    public var byteCount: Int { storage.withLock { $0.count } }
+
+    /// Calls `body` for each write that finds no room, on the guest's thread, before the write fails:
+    /// it can stop a guest that does not stop itself.
+    public func whenFull(_ body: @escaping @Sendable () -> Void) {
+        fullHandler.withLock { $0 = body }
+    }
 
     /// The bytes that were written so far as text, with malformed UTF-8 replaced.
     public var string: String { String(decoding: bytes, as: UTF8.self) }
 
     func write(_ vectors: UnsafeBufferPointer<HostVector>) throws(Errno) -> Int {
+        let limit = limit
         let taken = storage.withLock { content in
             let before = content.count
             for vector in vectors {
-                let part = vector.buffer.prefix(limit - content.count)
+                let part = vector.buffer.prefix(max(limit - content.count, 0))
                 content.write(UnsafeRawBufferPointer(rebasing: part), at: content.count)
             }
             return content.count - before
         }
-        guard taken > 0 || vectors.allSatisfy({ $0.buffer.isEmpty }) else { throw .nospc }
+        guard taken > 0 || vectors.allSatisfy({ $0.buffer.isEmpty }) else {
+            fullHandler.withLock { $0 }?()
+            throw .nospc
+        }
         return taken
     }
 }

@@ -131,11 +131,11 @@ struct ArgumentParser {
             switch operand.arity {
             case .one, .oneOrMore:
                 guard count > 0 else { throw .missingOperand(operand.name, command.verb) }
-            case .optional, .guest: break
+            case .optional, .any, .guest: break
             }
             switch operand.arity {
             case .one, .optional: count = max(0, count - 1)
-            case .oneOrMore, .guest: count = 0
+            case .oneOrMore, .any, .guest: count = 0
             }
         }
         guard count == 0 else {

@@ -17,6 +17,8 @@ enum UsageError: Error, Equatable {
     case unknownShell(String, suggestion: String?)
     /// The action of `wasmd data`.
     case unknownAction(String, suggestion: String?)
+    /// The verb of `wasmd ctl`.
+    case unknownVerb(String, suggestion: String?)
     case unknownFunction(String, file: String, suggestion: String?)
     /// `--invoke` names nothing that the module exports.
     case unknownExport(String, file: String, functions: [String], suggestion: String?)
@@ -64,6 +66,8 @@ extension UsageError {
             "unknown feature '\(name)'.\(didYouMean(suggestion))"
         case .unknownShell(let name, let suggestion):
             "unknown shell '\(name)'.\(didYouMean(suggestion))"
+        case .unknownVerb(let name, let suggestion):
+            "unknown verb '\(printable(name))'.\(didYouMean(suggestion))"
         case .unknownAction(let name, let suggestion):
             "unknown action '\(printable(name))'.\(didYouMean(suggestion))"
         case .unknownFunction(let name, let file, let suggestion):
@@ -105,6 +109,8 @@ extension UsageError {
                 .map { "  \($0)" }).joined(separator: "\n")
         case .unknownShell:
             "Shells: " + Shell.allCases.map(\.rawValue).joined(separator: ", ")
+        case .unknownVerb:
+            "Verbs: " + ControlOptions.Verb.words.joined(separator: ", ")
         case .unknownAction:
             "Actions: " + DataCommand.Action.words.joined(separator: ", ")
         case .unknownFunction(_, let file, _):

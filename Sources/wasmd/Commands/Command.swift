@@ -6,8 +6,9 @@ import WasmInterpreter
 /// parser, the help, the completions and the suggestions use it.
 struct Command: Sendable {
     enum Verb: String, CaseIterable, Sendable {
-        case run, serve, token, data, validate, inspect, explore, wat2wasm, wasm2wat, wast
-        case completions, version, help
+        case run, serve, ctl, token, data, validate, inspect, explore, wat2wasm, wasm2wat, wast
+        case completions
+        case version, help
     }
 
     let verb: Verb
@@ -44,6 +45,7 @@ struct CommandOperand: Sendable {
         case one
         case optional
         case oneOrMore
+        case any
         /// The rest of the command line: words that belong to the guest.
         case guest
     }
@@ -63,6 +65,7 @@ struct CommandOperand: Sendable {
         case .one: name
         case .optional: "[\(name)]"
         case .oneOrMore: "\(name)..."
+        case .any: "[\(name)...]"
         case .guest: "[\(name)...]"
         }
     }
@@ -128,6 +131,7 @@ enum Completion: Sendable, Equatable {
 
     enum WordList: Sendable, Equatable {
         case verbs, shells, features, unknownImports, sandbox, dataActions, scopes
+        case controlVerbs, profileForms
     }
 }
 
@@ -141,6 +145,8 @@ extension Completion.WordList {
         case .unknownImports: UnknownImports.words
         case .sandbox: Sandbox.words
         case .dataActions: DataCommand.Action.words
+        case .controlVerbs: ControlOptions.Verb.words
+        case .profileForms: ["firefox", "flamegraph"]
         case .scopes: TokenCommand.scopeNames
         }
     }

@@ -11,6 +11,7 @@ extension Command {
         switch verb {
         case .run: run
         case .serve: serve
+        case .ctl: ctl
         case .token: token
         case .data: data
         case .validate: validate
@@ -69,11 +70,11 @@ extension Command {
         summary: "Serve WebAssembly programs over HTTP",
         operands: [CommandOperand("PATH", .optional, .module)],
         options: [
-            .config, .check, .data, .executor, .executorLegacy, .wess, .wessLog, .console,
-            .supervisor, .supervisorOrchestrator, .cameraImage, .insecure, .listen, .dir, .env,
-            .envInherit, .runTimeout, .runMaxMemory, .fuel, .maxRequests,
-            .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox, .noSandbox, .features, .json,
-            .help,
+            .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
+            .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
+            .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
+            .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
+            .noSandbox, .features, .json, .help,
         ],
         notes: [
             "Each request runs the program, in an instance of its own. It finds the request in its "
@@ -88,12 +89,59 @@ extension Command {
                 + "folder public are sent as they are. Changed files are picked up.",
             "A program that is not finished in time gets 504, a body that is too large 413, a "
                 + "request beyond --max-requests and --max-waiting 503, and a program that fails 500.",
+            "Without PATH it is a server that stores modules and runs them, for others: POST /wasm "
+                + "stores one, POST /wasm/ID runs it. 'wasmd token' makes tokens; addresses that "
+                + "other machines reach need one in the configuration, or --insecure. FILE is TOML; "
+                + "docs/operating.md has all settings.",
             "SIGTERM and Ctrl-C close the listeners; requests have 3 seconds to end.",
         ],
         examples: [
             ("wasmd serve hello.wasm", "at http://127.0.0.1:8080/"),
             ("wasmd serve site", "the programs and files of a folder"),
             ("wasmd serve --listen 0.0.0.0:80 --dir data app.wasm", "for others, with a folder"),
+            ("wasmd serve", "store and run modules at http://127.0.0.1:8080/wasm"),
+            ("wasmd serve --config wasmd.toml", "the same, as a file says"),
+        ])
+
+    static let ctl = Command(
+        verb: .ctl,
+        summary: "See and change a server that runs",
+        operands: [
+            CommandOperand("VERB", .one, .word(.controlVerbs)),
+            CommandOperand("ARGS", .any, .file),
+        ],
+        options: [
+            .server, .tokenFile, .json, .callFunction, .follow, .runID, .recent, .ofModule,
+            .seconds, .profileForm, .output, .undo, .onServer, .help,
+        ],
+        notes: [
+            "status: how the server does. list: its modules. put FILE [ID]: store a module, or "
+                + "replace that of ID; prints the id. show ID, get ID, delete ID: the record of a "
+                + "module, the module itself, and its end.",
+            "run ID [ARGS]: call a function with ARGS, which are numbers or other JSON, or texts; "
+                + "a program gets them as its arguments, and what wasmd gets as standard input "
+                + "unless that is a terminal. After -- ARGS may begin with a dash. The exit code "
+                + "is the program's.",
+            "runs [RUN]: runs that are active and the last ones, or one with its backtrace. stop "
+                + "RUN: end it. logs: what modules write to standard error. profile [NAME]: look "
+                + "at all runs of the module NAME for some seconds; without NAME at all modules. "
+                + "NAME is an id, the module's own name, or the beginning of its SHA-256.",
+            "reload: read the configuration again. drain: let /readyz say that no requests are "
+                + "wanted. shutdown: end the server as SIGTERM does. backup FOLDER: copy what is "
+                + "stored into the new data folder FOLDER. compact: remove what is old. verify: "
+                + "compare all checksums.",
+            "The server is the one of the data folder wasmd-data in the current folder, through "
+                + "its socket wasmd.sock, for which its user needs no token.",
+        ],
+        examples: [
+            ("wasmd ctl put hello.wasm", "store a module"),
+            ("wasmd ctl run 7d444840-9dc0-41a5-8a3b-0123456789ab 1 2", "call its function"),
+            ("wasmd ctl logs --follow", "what do programs say?"),
+            ("wasmd ctl profile fib --seconds 10 -o fib.svg", "what does it spend its time on?"),
+            (
+                "wasmd ctl --server http://10.0.0.7:8080 --token-file token status",
+                "another machine"
+            ),
         ])
 
     static let token = Command(
@@ -127,7 +175,8 @@ extension Command {
                 + "FOLDER removes old values and blobs without a record. backup FOLDER TARGET "
                 + "copies what is stored into the new folder TARGET, which is a data folder by "
                 + "itself. restore BACKUP FOLDER copies a backup into the new folder FOLDER.",
-            "verify and backup may be used while a server has the folder open, the others may not.",
+            "verify and backup may be used while a server has the folder open. compact is done by "
+                + "the server then, through its socket; restore needs a folder that is not there.",
             "Prints what is damaged or missing, with the file and the place, and ends with 1 then; "
                 + "what is whole is copied all the same.",
         ],
@@ -358,6 +407,10 @@ extension Option {
     static let wess = Option(
         "wess", value: "ADDR", repeats: true,
         help: "Store and run modules at ADDR as the program wess does. May be repeated")
+    static let wessConfig = Option(
+        "wess-config", value: "FILE", .file,
+        help: "Listen where FILE, the wess.toml of the program wess, says, as with --wess, which "
+            + "goes before it. Sizes of its channels raise the limits of waiting writes and runs")
     static let wessLog = Option(
         "wess-log", value: "FILE", .file, help: "Write each change as a line of wess to FILE")
     static let supervisor = Option(
@@ -366,6 +419,10 @@ extension Option {
     static let supervisorOrchestrator = Option(
         "supervisor-orchestrator", value: "URL",
         help: "Register the device of --supervisor with the orchestrator at URL")
+    static let orchestrator = Option(
+        "orchestrator", value: "ADDR", repeats: true,
+        help: "Be the orchestrator of wasmiot at ADDR: keep modules and devices, deploy the one to "
+            + "the others. May be repeated")
     static let cameraImage = Option(
         "camera-image", value: "FILE", .file,
         help: "Give modules of --supervisor a camera whose images are FILE")
@@ -433,6 +490,29 @@ extension Option {
     static let output = Option(
         "output", letter: "o", value: "OUT", .file,
         help: "Write to the file OUT; - is standard output")
+    static let server = Option(
+        "server", value: "SERVER", .folder,
+        help: "Speak to SERVER: http://HOST:PORT, unix:PATH, or a data folder; default is the "
+            + "socket of wasmd-data")
+    static let tokenFile = Option(
+        "token-file", value: "FILE", .file, help: "Show the server the token in FILE")
+    static let callFunction = Option(
+        "function", value: "NAME",
+        help: "The function: that put notes to be run, or that run calls")
+    static let follow = Option("follow", letter: "f", help: "logs: go on with each new line")
+    static let runID = Option("run", value: "RUN", help: "logs: the lines of one run")
+    static let recent = Option(
+        "recent", value: "N", help: "logs: begin with the last N lines; default 100")
+    static let ofModule = Option("module", value: "NAME", help: "runs: those of one module")
+    static let seconds = Option(
+        "seconds", value: "N", help: "profile: look for N seconds, at most 300; default 5")
+    static let profileForm = Option(
+        "form", value: "FORM", .word(.profileForms),
+        help: "profile: 'flamegraph' (SVG, the default) or 'firefox' for profiler.firefox.com")
+    static let undo = Option("undo", help: "drain: end it")
+    static let onServer = Option(
+        "on-server",
+        help: "backup: let the server write FOLDER, in a place where it has the right to")
     static let fold = Option(
         "fold", letter: "f", help: "Put operands into the parentheses of their instruction")
     static let offsets = Option(

@@ -74,7 +74,13 @@ struct DataCommand {
             var options = Store.Options()
             options.creates = false
             options.compactsAutomatically = false
-            let store = try Store(folder: folder.bytes, options)
+            let store: Store
+            do throws(StorageError) {
+                store = try Store(folder: folder.bytes, options)
+            } catch {
+                guard case .held = error, let report = compactByServer() else { throw error }
+                return report
+            }
             defer { store.close() }
             if let failure = store.writeFailure { throw failure }
             let removed = try store.blobs.collectGarbage()
@@ -82,6 +88,22 @@ struct DataCommand {
             return .compacted(
                 folder.text, store.report, saved: saved, blobs: removed, store.statistics)
         }
+    }
+}
+
+extension DataCommand {
+    /// Lets the server that has the folder open compact it; nil if it has no socket, or this user
+    /// may not use it.
+    private func compactByServer() -> DataReport? {
+        let socket = ControlServer.socket(DaemonOperations.socketPath(in: folder.bytes))
+        guard let client = try? ControlClient(socket, tokenFile: nil),
+            let answer = try? client.json(.post, "/admin/compact"),
+            let saved = answer["saved_bytes"]?.integerValue,
+            let blobs = answer["removed_blobs"]?.integerValue,
+            let size = answer["log_bytes"]?.integerValue
+        else { return nil }
+        return .compactedByServer(
+            folder.text, saved: Int(saved), blobs: Int(blobs), logBytes: Int(size))
     }
 }
 
@@ -99,7 +121,9 @@ extension Refusal {
             }
         let hint: String? =
             switch error {
-            case .held: "Stop that process first, or use 'verify' or 'backup', which only read."
+            case .held:
+                "Stop that process first, or use 'verify' or 'backup', which only read; a server "
+                    + "that this user started compacts its folder itself."
             case .noStore: "The folder of a server's data is the one that its --data names."
             case .targetNotEmpty: "Name a folder that does not exist yet."
             case .unknownVersion: "A newer version of wasmd may know it."

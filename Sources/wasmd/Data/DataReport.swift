@@ -5,6 +5,8 @@ enum DataReport {
     case verified(String, Verification)
     case copied(DataCommand.Action, String, String, CopyReport)
     case compacted(String, RecoveryReport, saved: Int, blobs: Int, Store.Statistics)
+    /// By the server that has the folder open.
+    case compactedByServer(String, saved: Int, blobs: Int, logBytes: Int)
 
     /// Whether nothing is lost.
     var isSound: Bool {
@@ -12,6 +14,7 @@ enum DataReport {
         case .verified(_, let result): result.isSound
         case .copied(_, _, _, let result): result.failures.isEmpty
         case .compacted(_, let log, _, _, _): log.isComplete
+        case .compactedByServer: true
         }
     }
 
@@ -55,11 +58,22 @@ enum DataReport {
         case .compacted(let folder, let log, let saved, let blobs, let statistics):
             let folder = printable(folder)
             return Self.lines(log, folder, isHeld: false) + [
-                "\(folder): the log has \(grouped(statistics.logBytes)) bytes, "
-                    + "\(grouped(max(saved, 0))) fewer than before; "
-                    + "\(counted(blobs, "blob")) removed"
+                Self.line(folder, saved: saved, blobs: blobs, statistics.logBytes)
+            ]
+        case .compactedByServer(let folder, let saved, let blobs, let size):
+            let folder = printable(folder)
+            return [
+                "\(folder): in use; its server has compacted it",
+                Self.line(folder, saved: saved, blobs: blobs, size),
             ]
         }
+    }
+
+    private static func line(
+        _ folder: String, saved: Int, blobs: Int, _ size: Int
+    ) -> String {
+        "\(folder): the log has \(grouped(size)) bytes, \(grouped(max(saved, 0))) fewer than "
+            + "before; \(counted(blobs, "blob")) removed"
     }
 
     private static func lines(
@@ -110,6 +124,11 @@ enum DataReport {
                 ("action", "compact"), ("folder", .string(folder)), ("sound", .boolean(isSound)),
                 ("log", Self.json(log)), ("logBytes", .count(statistics.logBytes)),
                 ("savedBytes", .count(saved)), ("removedBlobs", .count(blobs)))
+        case .compactedByServer(let folder, let saved, let blobs, let size):
+            .object(
+                ("action", "compact"), ("folder", .string(folder)), ("sound", .boolean(isSound)),
+                ("inUse", true), ("logBytes", .count(size)), ("savedBytes", .count(saved)),
+                ("removedBlobs", .count(blobs)))
         }
     }
 

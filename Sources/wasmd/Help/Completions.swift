@@ -129,7 +129,7 @@ enum ZshCompletion {
             switch operand.arity {
             case .one: arguments.append(quoted("\(index + 1):\(operand.name):\(action)"))
             case .optional: arguments.append(quoted("\(index + 1)::\(operand.name):\(action)"))
-            case .oneOrMore, .guest: arguments.append(quoted("*:\(operand.name):\(action)"))
+            case .oneOrMore, .any, .guest: arguments.append(quoted("*:\(operand.name):\(action)"))
             }
         }
         let body = arguments.map { "            \($0)" }.joined(separator: " \\\n")

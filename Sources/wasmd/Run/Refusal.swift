@@ -26,6 +26,12 @@ struct Refusal: Error, Equatable {
         return (rendered ?? place + reason) + (hint.map { "\n  " + $0 } ?? "")
     }
 
+    /// The same on one line, for daemons, whose messages are read line by line.
+    var singleLine: String {
+        let place = printable(file) + ": " + (offset.map { hexadecimal($0) + ": " } ?? "")
+        return (rendered ?? place + reason) + (hint.map { ". " + $0 } ?? "")
+    }
+
     /// The same without the file, for places that name it already.
     var explanation: String {
         (offset.map { hexadecimal($0) + ": " } ?? "") + reason + (hint.map { "\n  " + $0 } ?? "")

@@ -23,9 +23,11 @@ struct ConfigurationFile: Sendable {
     /// As it was given; nil without a file.
     var name: String? { path?.text }
 
-    /// The folder that must stay readable, so that a file that replaces this one can be read.
-    var folder: [UInt8]? {
-        guard let bytes = path?.bytes else { return nil }
+    /// The folders that must stay readable, so that files that replace these can be read.
+    var folders: [[UInt8]] { [path, options.wessFile].compactMap { $0.map(Self.folder(of:)) } }
+
+    private static func folder(of path: Word) -> [UInt8] {
+        let bytes = path.bytes
         guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return [0x2e] }
         return slash == 0 ? [UInt8(ascii: "/")] : Array(bytes[..<slash])
     }
@@ -64,8 +66,16 @@ struct ConfigurationFile: Sendable {
     ///
     /// - Throws: everything that is wrong.
     func read() throws(Fault) -> (settings: DaemonSettings, warnings: [String]) {
-        let text = try content()
+        let text: [UInt8] =
+            if let path { try Self.content(of: path) } else { [UInt8]() }
         var (settings, problems, unknown, source) = DaemonSettings.read(text, variables: variables)
+        if let wessFile = options.wessFile {
+            let (wess, problems) = WessFile.read(try Self.content(of: wessFile))
+            guard problems.isEmpty else {
+                throw Fault(file: wessFile.text, problems: problems)
+            }
+            wess.apply(to: &settings)
+        }
         options.apply(to: &settings)
         // A file that cannot be read as a whole says nothing about what is named.
         if problems.isEmpty { problems = settings.conflicts { source?.place(of: $0) } }
@@ -73,8 +83,7 @@ struct ConfigurationFile: Sendable {
         return (settings, unknown.filter(Self.isOurs).map { "\($0) is no setting" })
     }
 
-    private func content() throws(Fault) -> [UInt8] {
-        guard let path else { return [] }
+    private static func content(of path: Word) throws(Fault) -> [UInt8] {
         var text = "cannot be read"
         do {
             let file = FileDescriptor(
@@ -82,18 +91,18 @@ struct ConfigurationFile: Sendable {
             let number = file.number
             var bytes: [UInt8] = []
             var piece = [UInt8](repeating: 0, count: 64 << 10)
-            while bytes.count <= Self.limit {
+            while bytes.count <= limit {
                 let count = try unsafe piece.withUnsafeMutableBytes {
                     try unsafe Kernel.read(number, $0)
                 }
                 if count == 0 { return bytes }
                 bytes += piece[..<count]
             }
-            text = "has more than \(Self.limit) bytes"
+            text = "has more than \(limit) bytes"
         } catch let error as SystemError {
             text = error.text
         } catch {}
-        throw Fault(file: name, problems: [SettingsProblem(path: "", text: text)])
+        throw Fault(file: path.text, problems: [SettingsProblem(path: "", text: text)])
     }
 
     // MARK: The environment

@@ -7,7 +7,6 @@ import WasmdHTTP
 import WasmdHTTPServer
 import WasmdOperation
 import WasmdStorage
-import WasmdSupervisor
 
 /// A daemon from its start to its end.
 struct Daemon {
@@ -25,29 +24,37 @@ struct Daemon {
     /// Serves until a signal comes.
     func run() throws {
         let folder = data.bytes
-        let readable = file.folder.map { [$0] } ?? []
+        let readable = file.folders
         let sandbox: Sandbox? =
             switch settings.common.sandbox {
             case .off: nil
             case .on: .asFarAsPossible
             case .strict: .strict
             }
-        // A supervisor fetches modules and calls other devices.
-        let connects = !settings.supervisor.listen.isEmpty
         try ServeSandbox(sandbox, file: data.text) {
-            .serving(readable, folders: [(folder, false)], connects: connects)
+            var confinement = Confinement.serving(
+                readable, folders: [(folder, false)], connects: DaemonServices.connect(settings))
+            if let port = settings.common.traces?.port, !DaemonServices.connect(settings) {
+                // The collector of traces is the only server that it speaks to.
+                confinement.landlock.connectPorts = [port]
+                confinement.calls = Confinement.serverCalls(hasUnixSockets: false)
+            }
+            return confinement
         }.start {
             let log = try open()
+            let operations = try DaemonOperations(settings)
             let listeners = try DaemonListeners(settings)
-            return ((log, try SupervisorService(settings, listeners)), listeners)
+            return ((log, operations, try DaemonServices(settings, listeners)), listeners)
         } threads: { opened, listeners in
-            try serve(opened.0, opened.1, listeners)
+            try serve(opened.0, opened.1, opened.2, listeners)
         }
     }
 
     /// Makes the data folder, and opens the log of wess.
     private func open() throws -> WessLog? {
         _ = CurrentProcess.raiseDescriptorLimit()
+        // Its file cannot be opened later.
+        _ = CurrentProcess.residentMemory
         try WasmdStorage.Store.makeFolder(data.bytes)
         guard let path = settings.wess.log else { return nil }
         do throws(SystemError) {
@@ -60,16 +67,23 @@ struct Daemon {
     // MARK: Serving
 
     private func serve(
-        _ log: WessLog?, _ service: SupervisorService?, _ listeners: DaemonListeners
+        _ log: WessLog?, _ operations: DaemonOperations, _ services: DaemonServices,
+        _ listeners: DaemonListeners
     ) throws {
         let store = try WasmdStorage.Store(folder: data.bytes)
         defer { store.close() }
         report(store)
         ServeMessages.output.start()
         defer { ServeMessages.output.finish() }
-        let executor = Executor(store, settings.executorOptions)
-        let supervisor = try service?.open(store)
+        operations.start()
+        defer { operations.end() }
+        var options = settings.executorOptions
+        options.runs.observer = operations.runObserver
+        let executor = Executor(store, options)
+        let services = try services.open(store)
         let control = try DaemonControl(executor, settings, file: file)
+        control.follow { operations.follow($0) }
+        let shared = operations.surfaces(executor, store, control, at: listeners)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
             let signals = try SignalStream(
@@ -77,22 +91,43 @@ struct Daemon {
             let printer = GuestLogPrinter(executor.runs.log, on: loop)
             defer { printer.finish() }
             loop.spawn {
-                while (try? await loop.sleep(for: .seconds(60))) != nil { executor.trim() }
+                while (try? await loop.sleep(for: .seconds(60))) != nil {
+                    executor.trim()
+                    await executor.collectUnused(on: loop)
+                }
             }
             var servers: [HTTPServer] = []
             for bound in listeners.bound {
                 let listener = control.listener(
-                    surfaces(bound.personality, executor, log, supervisor))
-                let server = HTTPServer(serverOptions) { try await listener.answer($0, $1) }
+                    shared.of(bound.personality)
+                        + surfaces(bound.personality, executor, log, services),
+                    observer: operations.observer)
+                let server = HTTPServer(
+                    serverOptions, fixed: try shared.fixedAnswers(of: bound.personality)
+                ) { try await listener.answer($0, $1) }
                 try await server.serve(bound.sockets, on: group.loops)
                 servers.append(server)
+                operations.add(bound.personality.rawValue, bound.place, server)
                 ServeMessages.write("\(bound.personality.rawValue) at \(bound.place)")
             }
+            if let server = try await operations.serveSocket(
+                shared.all + [ModuleSurface(executor)], serverOptions, on: group.loops)
+            {
+                servers.append(server)
+            }
+            operations.started(on: loop)
             ServeMessages.write("data in \(printable(data.text))")
-            if let supervisor { service?.start(supervisor, on: loop) }
+            try await services.start(on: loop)
             watch(on: loop)
             manager.send("READY=1", "STATUS=serving")
-            try await waitForEnd(signals, control, loop)
+            // The admin interface ends the server as a signal does.
+            let ending = loop.spawn { try? await waitForEnd(signals, control, loop) }
+            let shutDown = loop.spawn {
+                if await operations.waitForShutDown() { ending.cancel() }
+            }
+            await ending.value
+            shutDown.cancel()
+            operations.stopping()
             manager.send("STOPPING=1", "STATUS=requests in flight end")
             let stopping = servers
             loop.spawn {
@@ -104,6 +139,7 @@ struct Daemon {
             }
             let grace = control.settings.common.grace
             await stop(servers, grace, loop)
+            await operations.finish(on: loop)
         }
     }
 
@@ -152,8 +188,21 @@ struct Daemon {
                 "\(tail.file): \(tail.byteCount) bytes that were never acknowledged were cut off")
         }
         for damage in store.report.damage {
-            ServeMessages.write("\(damage.file): damaged at \(damage.offset)")
+            let lost =
+                damage.transactions > 0
+                ? "at least \(damage.transactions) writes are lost" : "what was there is lost"
+            ServeMessages.write(
+                "\(damage.file): damaged: \(damage.byteCount) bytes at \(damage.offset); \(lost)")
         }
+        for numbers in store.report.missingSegments {
+            ServeMessages.write(
+                "files \(numbers.lowerBound) to \(numbers.upperBound) of the log are missing; what "
+                    + "was there is lost")
+        }
+        for file in store.report.setAside {
+            ServeMessages.write("\(file): a damaged file that was set aside; nothing reads it")
+        }
+        if let failure = store.writeFailure { ServeMessages.write("\(failure)") }
     }
 
     private var serverOptions: HTTPServerOptions {
@@ -166,14 +215,14 @@ struct Daemon {
 
     private func surfaces(
         _ personality: DaemonSettings.Personality, _ executor: Executor, _ log: WessLog?,
-        _ supervisor: Supervisor?
+        _ services: OpenServices
     ) -> [any Surface] {
         switch personality {
         case .executor: [QuerySurface(executor), ModuleSurface(executor)]
-        case .legacy: [QuerySurface(executor)]
+        case .legacy: [QuerySurface(executor, isAlone: true)]
         case .wess: [WessSurface(executor, observer: log)]
-        case .console: []
-        case .supervisor: supervisor.map { [SupervisorSurface($0)] } ?? []
+        case .console: [ModuleSurface(executor)]
+        case .orchestrator, .supervisor: services.surfaces(personality)
         }
     }
 }

@@ -32,9 +32,9 @@ struct DaemonCommand {
             try Daemon(settings, file).run()
             return ExitCode.success
         } catch let refusal as Refusal {
-            console.complain(refusal.text)
+            console.complain(refusal.singleLine)
         } catch let error as StorageError {
-            console.complain(Refusal(storage: error, folder: data.text).text)
+            console.complain(Refusal(storage: error, folder: data.text).singleLine)
         } catch {
             console.complain("\(data.text): \(error)")
         }

@@ -8,6 +8,8 @@ import WasmdOperation
 struct DaemonOptions: Sendable {
     /// The configuration file.
     let file: Word?
+    /// `--wess-config`: the file of wess, which goes before the configuration file.
+    let wessFile: Word?
     /// `--check`: the file to check, and nothing else.
     let checked: Word?
     let printsJSON: Bool
@@ -15,8 +17,14 @@ struct DaemonOptions: Sendable {
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
         file = arguments.word(of: .config)
+        wessFile = arguments.word(of: .wessConfig)
+        let hasWessFile = wessFile != nil
         checked = arguments.word(of: .check)
         printsJSON = arguments.has(.json)
+        // Programs of a path have these, stored modules do not.
+        for option in [Option.dir, .env, .envInherit, .features] where arguments.has(option) {
+            throw .missingOperand("PATH", .serve)
+        }
         if checked != nil, file != nil { throw .conflict(.check, .config, .serve) }
         if arguments.has(.noSandbox), arguments.has(.sandbox) {
             throw .conflict(.noSandbox, .sandbox, .serve)
@@ -39,15 +47,18 @@ struct DaemonOptions: Sendable {
         let wess = try addresses(.wess)
         let console = try addresses(.console)
         let supervisor = try addresses(.supervisor)
+        let orchestrator = try addresses(.orchestrator)
         if !executor.isEmpty || legacy != nil || wess != nil || console != nil
-            || supervisor != nil
+            || supervisor != nil || orchestrator != nil
         {
             changes.append { settings in
                 settings.executor.listen = executor
                 settings.executor.legacy = legacy ?? []
-                settings.wess.listen = wess ?? []
+                // A file of wess that is named on the command line names its address, too.
+                settings.wess.listen = wess ?? (hasWessFile ? settings.wess.listen : [])
                 settings.console.listen = console ?? []
                 settings.supervisor.listen = supervisor ?? []
+                settings.orchestrator.listen = orchestrator ?? []
             }
         }
         set(arguments.word(of: .data)) { $0.common.data = $1.bytes }
@@ -56,7 +67,7 @@ struct DaemonOptions: Sendable {
         set(
             try arguments.read(
                 .supervisorOrchestrator, expected: "a URL, for example http://HOST:3000"
-            ) { text in SupervisorSection.orchestrator(Array(text.utf8)) }
+            ) { text in URL(http: Array(text.utf8)) }
         ) { $0.supervisor.orchestrator = $1 }
         if arguments.has(.insecure) { changes.append { $0.common.isInsecure = true } }
         set(

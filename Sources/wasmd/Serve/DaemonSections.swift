@@ -93,7 +93,7 @@ struct SupervisorSection: Sendable, Equatable {
         listen = table.addresses("listen")
         name = table.text("name", expected: "a name") { $0.isEmpty ? nil : $0 }
         orchestrator = table.text("orchestrator", expected: "a URL, for example http://HOST:3000") {
-            Self.orchestrator(Array($0.utf8))
+            URL(http: Array($0.utf8))
         }
         renewal =
             table.text("renewal", expected: "a duration, for example 15m") { text in
@@ -106,13 +106,6 @@ struct SupervisorSection: Sendable, Equatable {
         image = table.text("camera-image", expected: "a file") { $0.isEmpty ? nil : Word($0) }
     }
 
-    static func orchestrator(_ text: [UInt8]) -> URL? {
-        guard let url = URL(text), url.userInformation == nil,
-            url.scheme == Array("http".utf8) || url.scheme == Array("https".utf8)
-        else { return nil }
-        return url
-    }
-
     var facts: [SettingFact] {
         let address = orchestrator.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
         let facts = [
@@ -121,5 +114,49 @@ struct SupervisorSection: Sendable, Equatable {
             ("camera-image", image?.text ?? ""),
         ]
         return facts.map { SettingFact("supervisor.\($0)", $1, isReloadable: false) }
+    }
+}
+
+/// `[orchestrator]`: the orchestrator of *wasmiot*.
+struct OrchestratorSection: Sendable, Equatable {
+    var listen: [SocketAddress] = []
+    /// Where devices reach it; nil for the address of the connection to each.
+    var publicURL: URL?
+    /// Between two checks of a device.
+    var healthInterval = Duration.seconds(15)
+    /// Statuses as they should be, and not as existing clients know them.
+    var usesRightStatuses = false
+
+    init() {}
+
+    init(_ table: SettingsTable) {
+        listen = table.addresses("listen")
+        publicURL = table.text("public-url", expected: "a URL, for example http://HOST:3000") {
+            URL(http: Array($0.utf8))
+        }
+        healthInterval =
+            table.text("health-interval", expected: "a duration, for example 15s") { text in
+                Quantity.nanoseconds(text).flatMap { $0 > 0 ? Duration.nanoseconds($0) : nil }
+            } ?? healthInterval
+        usesRightStatuses = table.boolean("right-statuses") ?? false
+    }
+
+    var facts: [SettingFact] {
+        let address = publicURL.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
+        let facts = [
+            ("listen", "\(listen)"), ("public-url", address),
+            ("health-interval", "\(healthInterval)"), ("right-statuses", "\(usesRightStatuses)"),
+        ]
+        return facts.map { SettingFact("orchestrator.\($0)", $1, isReloadable: false) }
+    }
+}
+
+extension URL {
+    /// A URL of a server, without a user.
+    init?(http text: [UInt8]) {
+        guard let url = URL(text), url.userInformation == nil,
+            url.scheme == Array("http".utf8) || url.scheme == Array("https".utf8)
+        else { return nil }
+        self = url
     }
 }

@@ -11,10 +11,11 @@ struct DaemonSettings: Sendable, Equatable {
     var wess = WessSection()
     var console = ConsoleSection()
     var supervisor = SupervisorSection()
+    var orchestrator = OrchestratorSection()
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
-        case executor, legacy, wess, console, supervisor
+        case executor, legacy, wess, console, supervisor, orchestrator
 
         /// Whether whoever reaches it can make the server run code.
         var takesCode: Bool { true }
@@ -27,6 +28,7 @@ struct DaemonSettings: Sendable, Equatable {
             case .wess: "wess.listen"
             case .console: "console.listen"
             case .supervisor: "supervisor.listen"
+            case .orchestrator: "orchestrator.listen"
             }
         }
     }
@@ -41,6 +43,7 @@ struct DaemonSettings: Sendable, Equatable {
         let all: [(Personality, [SocketAddress])] = [
             (.executor, executor.listen), (.legacy, executor.legacy), (.wess, wess.listen),
             (.console, console.listen), (.supervisor, supervisor.listen),
+            (.orchestrator, orchestrator.listen),
         ]
         return all.flatMap { personality, addresses in
             addresses.map { Listener(personality: personality, address: $0) }
@@ -53,6 +56,7 @@ struct DaemonSettings: Sendable, Equatable {
     /// All settings, for comparing.
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
+            + orchestrator.facts
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -81,6 +85,7 @@ struct DaemonSettings: Sendable, Equatable {
         settings.wess = WessSection(file.root.table("wess"))
         settings.console = ConsoleSection(file.root.table("console"))
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
+        settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
         return (settings, file.finish(), file.unknownVariables, source)
     }
 

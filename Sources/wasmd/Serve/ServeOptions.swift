@@ -16,6 +16,12 @@ struct ServeOptions {
     let sandbox: Sandbox?
 
     init(_ arguments: ParsedArguments) throws(UsageError) {
+        let others: [Option] = [
+            .config, .check, .data, .executor, .executorLegacy, .wess, .wessLog, .console,
+        ]
+        for option in others where arguments.has(option) {
+            throw .unexpectedOperand(arguments.operands.first ?? "", .serve)
+        }
         run = try RunOptions(arguments)
         if arguments.has(.noSandbox), arguments.has(.sandbox) {
             throw .conflict(.noSandbox, .sandbox, .serve)

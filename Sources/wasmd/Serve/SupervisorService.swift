@@ -7,11 +7,12 @@ import WasmdHTTP
 import WasmdOperation
 import WasmdStorage
 import WasmdSupervisor
+import WasmdWasmiot
 
 /// The device of *wasmiot* that a daemon is: `--supervisor`.
 ///
 /// Made before the process restricts itself: it reads what is out of reach then.
-struct SupervisorService: Sendable {
+struct SupervisorService: DaemonService {
     private let section: SupervisorSection
     private var options: Supervisor.Options
     /// The socket of the first listener: the device is known by one address.
@@ -65,16 +66,24 @@ struct SupervisorService: Sendable {
         throw Refusal(file: path.text, reason: "has more than \(imageLimit) bytes")
     }
 
-    /// Reads what is stored. Not on a loop.
-    func open(_ store: WasmdStorage.Store) throws -> Supervisor {
+    func open(_ store: WasmdStorage.Store) throws -> any OpenService {
         let supervisor = try Supervisor(store, options)
         for damage in supervisor.damage { ServeMessages.write(printable(damage)) }
-        return supervisor
+        return OpenSupervisor(supervisor: supervisor, section: section, address: address)
     }
+}
 
-    /// Starts what the device does by itself: it registers, and sends log lines.
-    func start(_ supervisor: Supervisor, on loop: EventLoop) {
-        let (section, address) = (section, address)
+private struct OpenSupervisor: OpenService {
+    let supervisor: Supervisor
+    let section: SupervisorSection
+    let address: SystemAddress
+
+    var personality: DaemonSettings.Personality { .supervisor }
+
+    var surfaces: [any Surface] { [SupervisorSurface(supervisor)] }
+
+    /// The device registers, and sends log lines.
+    func start(on loop: EventLoop) {
         loop.spawn {
             while (try? await loop.sleep(for: .seconds(60))) != nil { supervisor.trim() }
         }

@@ -73,8 +73,15 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// A member of an object.
+    public mutating func member(_ name: String, _ value: Document) {
+        self.name(name)
+        self.value(value)
+    }
+
     /// A whole document, or the value of a member, or an element.
     public mutating func value(_ document: Document) {
+        if !document.holdsValues(options) { return scalar(document) }
         var walk = JSONWalk(document)
         while !walk.step(&self, upTo: .max) {}
     }

@@ -48,11 +48,15 @@ public struct SettingsVariables: Sendable, Equatable {
         if let number = Int64(text) { documents.append(.integer(number)) }
         if let number = Double(text) { documents.append(.double(number)) }
         if text == "true" || text == "false" { documents.append(.boolean(text == "true")) }
-        let parts = text.split(separator: ",").map { part in
-            Document.string(String(part.drop { $0 == " " }))
-        }
-        documents.append(.array(parts))
         return documents
+    }
+
+    /// The parts of a text that are separated by commas.
+    static func list(_ text: String) -> Document {
+        .array(
+            text.split(separator: ",").map { part in
+                Document.string(String(part.drop { $0 == " " }))
+            })
     }
 }
 
@@ -120,6 +124,9 @@ public final class Settings {
     public func suggestion(for word: String, in candidates: [String]) -> String? {
         suggest(word, candidates)
     }
+
+    /// What is wrong so far, without keys that nobody has asked for.
+    public var found: [SettingsProblem] { problems }
 
     /// What is wrong, in the order of the text; what is not there comes first.
     public func finish() -> [SettingsProblem] {
@@ -250,18 +257,34 @@ public struct SettingsTable {
     public func texts<Value>(
         _ key: String, expected: String, _ convert: (String) -> Value?
     ) -> [Value]? {
-        let values: [Value?]? = read(key, expected: "a list of texts, each \(expected)") {
-            document in
-            let elements = document.arrayValue ?? [document]
-            let texts = elements.compactMap(\.stringValue)
-            return texts.count == elements.count ? texts.map(convert) : nil
+        let path = path(of: key)
+        let variable = settings.variable(path)
+        let document = value(key)
+        guard let given = variable.map({ SettingsVariables.list($0.text) }) ?? document else {
+            return nil
         }
-        guard let values else { return nil }
-        let read = values.compactMap(\.self)
-        if let wrong = values.firstIndex(where: { $0 == nil }) {
-            complain(key, "text \(wrong + 1) of the list: expected \(expected)")
+        func complain(_ text: String) {
+            if let variable {
+                settings.complain(variable: variable.name, path, text)
+            } else {
+                settings.complain(path, text)
+            }
         }
-        return read
+        let elements = given.arrayValue ?? [given]
+        let texts = elements.compactMap(\.stringValue)
+        guard texts.count == elements.count else {
+            complain("expected a list of texts, each \(expected)")
+            return nil
+        }
+        var values: [Value] = []
+        for (index, text) in texts.enumerated() {
+            if let value = convert(text) {
+                values.append(value)
+            } else {
+                complain("text \(index + 1) of the list: expected \(expected)")
+            }
+        }
+        return values
     }
 
     public func texts(_ key: String) -> [String]? { texts(key, expected: "in quotes") { $0 } }

@@ -133,13 +133,16 @@ extension EventLoop {
     /// its end, and is waited for.
     ///
     /// - Throws: `LoopError.tooManyCalls`, `.cancelled`; what `body` throws.
+    ///
+    /// - Parameter other: a pool beside the loop's own: for calls that compute for long, which must
+    ///   not keep others from the disk.
     public func blocking<Success: Sendable>(
-        _ body: @escaping @Sendable () throws -> Success
+        on other: BlockingPool? = nil, _ body: @escaping @Sendable () throws -> Success
     ) async throws -> Success {
         // The result goes through the lock, and not with the continuation: tools that look for races
         // see locks, and nothing of the runtime's continuations.
         let cell = Mutex(BlockingCall<Success>())
-        let pool = pool
+        let pool = other ?? pool
         await withTaskCancellationHandler {
             await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
                 @Sendable func finish(_ result: Result<Success, any Error>) {

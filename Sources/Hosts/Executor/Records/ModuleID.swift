@@ -23,11 +23,20 @@ public struct ModuleID: Hashable, Sendable {
     }
 
     var bytes: [UInt8] {
-        [high, low].flatMap { word in
-            stride(from: UInt64(56), through: 0, by: -8).map {
-                UInt8(truncatingIfNeeded: word >> $0)
-            }
-        }
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return bytes
+    }
+
+    /// Appends the 16 bytes.
+    func append(to bytes: inout [UInt8]) {
+        for index in 0..<16 { bytes.append(byte(index)) }
+    }
+
+    @inline(__always)
+    private func byte(_ index: Int) -> UInt8 {
+        let word = index < 8 ? high : low
+        return UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 56 &- index % 8 &* 8))
     }
 
     /// Why a text is no UUID. The texts are those that clients of *wess* know.
@@ -54,6 +63,10 @@ public struct ModuleID: Hashable, Sendable {
     /// Reads 32 hexadecimal digits, with hyphens in the usual places or without, also in braces and
     /// after `urn:uuid:`.
     public init(_ text: some Sequence<UInt8>) throws(Fault) {
+        if let plain = Self(plain: text) {
+            self = plain
+            return
+        }
         var bytes = Array(text)[...]
         if bytes.first == UInt8(ascii: "{"), bytes.last == UInt8(ascii: "}") {
             bytes = bytes.dropFirst().dropLast()
@@ -85,23 +98,49 @@ public struct ModuleID: Hashable, Sendable {
         high = digits.prefix(16).reduce(0) { $0 << 4 | UInt64($1) }
         low = digits.dropFirst(16).reduce(0) { $0 << 4 | UInt64($1) }
     }
+
+    /// Reads the form that `description` has, also with capital letters; nil for all others.
+    /// Allocates nothing.
+    private init?(plain text: some Sequence<UInt8>) {
+        var words: (high: UInt64, low: UInt64) = (0, 0)
+        var place = 0
+        for byte in text {
+            defer { place &+= 1 }
+            if place == 8 || place == 13 || place == 18 || place == 23 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            guard place < 36, let digit = byte.hexadecimalDigit else { return nil }
+            words.high = words.high &<< 4 | words.low &>> 60
+            words.low = words.low &<< 4 | UInt64(digit)
+        }
+        guard place == 36 else { return nil }
+        (high, low) = words
+    }
 }
 
 extension ModuleID: CustomStringConvertible {
     /// In the form 8-4-4-4-12, with small letters.
     public var description: String {
-        let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
-        for (index, byte) in bytes.enumerated() {
-            if [4, 6, 8, 10].contains(index) { text.append(UInt8(ascii: "-")) }
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+        text.reserveCapacity(36)
+        for index in 0..<16 {
+            if index == 4 || index == 6 || index == 8 || index == 10 {
+                text.append(UInt8(ascii: "-"))
+            }
+            text.append((byte(index) &>> 4).hexadecimalText)
+            text.append((byte(index) & 15).hexadecimalText)
         }
         return String(decoding: text, as: UTF8.self)
     }
 }
 
 extension UInt8 {
+    /// The digit of a number below 16.
+    fileprivate var hexadecimalText: UInt8 {
+        self < 10 ? UInt8(ascii: "0") &+ self : UInt8(ascii: "a") &+ (self &- 10)
+    }
+
     fileprivate var hexadecimalDigit: UInt8? {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")

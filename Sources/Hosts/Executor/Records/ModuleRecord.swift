@@ -10,6 +10,10 @@ public struct ModuleRecord: Sendable, Equatable {
     public var parameters: [Parameter]
     /// Nil if they are not declared.
     public var results: [ParameterType?]?
+    /// Whether calls share one instance, whose memory is kept between them.
+    public var keeps = false
+    /// What the client named the request by which the module was stored, hashed.
+    public var key: SHA256.Digest?
     /// Of the module, in bytes.
     public var size: Int
     public var digest: SHA256.Digest
@@ -42,6 +46,8 @@ public struct ModuleRecord: Sendable, Equatable {
                     })),
         ]
         if let function { members.append(.init("function", .string(function))) }
+        if keeps { members.append(.init("keep", .boolean(true))) }
+        if let key { members.append(.init("key", .bytes(key.bytes))) }
         if let owner { members.append(.init("owner", .string(owner))) }
         if let results {
             members.append(
@@ -75,6 +81,8 @@ public struct ModuleRecord: Sendable, Equatable {
                 element["type"]?.stringValue.flatMap { ParameterType(name: $0) })
         }
         function = document["function"]?.stringValue
+        keeps = document["keep"] == .boolean(true)
+        if case .bytes(let bytes)? = document["key"] { key = SHA256.Digest(bytes: bytes.span) }
         owner = document["owner"]?.stringValue
         results = document["results"]?.arrayValue.map { elements in
             elements.map { $0.stringValue.flatMap { ParameterType(name: $0) } }
@@ -102,8 +110,10 @@ struct ModuleSummary {
     let imports: Document
     let exports: Document
 
-    /// Entries that are listed at most; more are counted in a last entry `{"omitted": N}`.
+    /// Entries that are listed at most, and bytes of their names and types; more are counted in a
+    /// last entry `{"omitted": N}`. Both lists and what clients say fit in a record.
     private static let limit = 200
+    private static let byteLimit = 12 << 10
 
     init(_ module: Module) {
         imports = Self.list(module.imports) { wanted in
@@ -132,10 +142,19 @@ struct ModuleSummary {
     private static func list<Element>(
         _ elements: [Element], _ document: (Element) -> Document
     ) -> Document {
-        var list = elements.prefix(limit).map(document)
-        if elements.count > limit {
+        var list: [Document] = []
+        var byteCount = 0
+        for element in elements.prefix(limit) {
+            let entry = document(element)
+            byteCount += (entry.objectValue ?? []).reduce(16) {
+                $0 + 16 + ($1.value.stringValue?.utf8.count ?? 0)
+            }
+            if byteCount > byteLimit { break }
+            list.append(entry)
+        }
+        if elements.count > list.count {
             list.append(
-                .object([.init("omitted", .integer(Int64(elements.count - limit)))]))
+                .object([.init("omitted", .integer(Int64(elements.count - list.count)))]))
         }
         return .array(list)
     }

@@ -5,14 +5,13 @@ import WasmdOperation
 public final class WriteJobs: Sendable {
     public enum Kind: String, Sendable { case save = "SAVE", modify = "MODIFY", delete = "DELETE" }
 
+    /// A client learns of a job when it has ended: a write is durable when it is answered.
     public enum State: Sendable, Equatable {
-        case queued, running, done
+        case done
         case failed(String)
 
         public var name: String {
             switch self {
-            case .queued: "queued"
-            case .running: "running"
             case .done: "done"
             case .failed: "failed"
             }
@@ -25,12 +24,12 @@ public final class WriteJobs: Sendable {
         public let kind: Kind
         /// The tenant that asked for it.
         public let owner: String?
-        public var state: State
+        public let state: State
     }
 
     private struct Contents: Sendable {
         var jobs: [ModuleID: Job] = [:]
-        /// In the order of their beginning; a ring once it is full.
+        /// In the order of their end; a ring once it is full.
         var order: [ModuleID] = []
         var next = 0
     }
@@ -44,12 +43,14 @@ public final class WriteJobs: Sendable {
     /// The job with an id, if it is remembered.
     public subscript(id: ModuleID) -> Job? { contents.withLock { $0.jobs[id] } }
 
-    /// Notes that a job begins.
-    func begin(_ kind: Kind, _ module: ModuleID, for tenant: Tenant?) throws -> ModuleID {
+    /// Notes how a job ended, and returns its id.
+    func add(
+        _ kind: Kind, _ module: ModuleID, for tenant: Tenant?, _ state: State = .done
+    ) throws -> ModuleID {
         let id = try ModuleID.make()
         contents.withLock { contents in
             contents.jobs[id] = Job(
-                id: id, module: module, kind: kind, owner: tenant?.name, state: .running)
+                id: id, module: module, kind: kind, owner: tenant?.name, state: state)
             if contents.order.count < capacity {
                 contents.order.append(id)
             } else {
@@ -59,10 +60,5 @@ public final class WriteJobs: Sendable {
             }
         }
         return id
-    }
-
-    /// Notes how a job ended.
-    func end(_ id: ModuleID, _ state: State) {
-        contents.withLock { $0.jobs[id]?.state = state }
     }
 }

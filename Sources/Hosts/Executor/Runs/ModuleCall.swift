@@ -46,10 +46,11 @@ struct ModuleCall: Sendable {
     /// Nil for that of the record.
     var function: String?
     var arguments = CallArguments.list([])
-    /// The rules of *wess* for numbers.
-    var wraps = false
+    /// The rules of *wess*: numbers wrap, and the result says whether the instance was started.
+    var isWess = false
     /// For records of runs: who asked.
     var caller = ""
+    var observation: RunObservation?
     /// Whose run it is.
     var requester = Requester()
 }
@@ -62,6 +63,9 @@ struct CallResult {
     let run: RunResult
     /// How declaration and function differ.
     let note: String?
+    /// Whether the instance was made and started: false if the run ended before. Only known for
+    /// calls by the rules of *wess*.
+    var hasStarted = true
 }
 
 extension Executor {
@@ -73,42 +77,117 @@ extension Executor {
         }
     }
 
-    /// Calls a function in a fresh instance.
+    /// Calls a function in a fresh instance, or in the kept one if the record says so.
     ///
     /// - Throws: `ExecutorError`, `ArgumentFault`, `FunctionMissing`, `LinkError`. What happens in
     ///   the guest is no error: see `CallResult.run`.
     func call(
-        _ record: ModuleRecord, _ call: ModuleCall, on loop: EventLoop
+        _ stored: StoredModule, _ call: ModuleCall, on loop: EventLoop
     ) async throws -> CallResult {
-        let module = try await module(record, on: loop)
-        let name = try Self.function(call.function, record, in: module.module)
-        let function = Name(name)
-        guard let export = module.module.export(function),
-            let type = module.module.functionType(of: module.module.type(of: export))
-        else { throw FunctionMissing(name: name) }
-        guard
-            let shape = CallShape(type, parameters: record.parameters, results: record.results)
-        else { throw ArgumentFault.signature("\(type)") }
-        let arguments = try shape.arguments(call.arguments, wraps: call.wraps)
-        var world = WASI(arguments: [name])
-        world.standardInput = .null
-        world.standardOutput = .null
-        let guest = try await guest(
-            of: module, for: call.requester.tenant, in: world, on: loop)
-        var request = RunRequest(guest, of: module, in: world)
-        request.function = function
-        let texts = PlacedTexts(shape, arguments)
-        if texts.isNeeded {
-            request.body = { try await texts.call(function, $0) }
-        } else {
-            request.arguments = arguments.compactMap(\.number)
+        let (stored, kept, module) = try await loaded(stored, on: loop)
+        let plan = try await plan(
+            of: stored, call.function, in: module, for: call.requester.tenant, on: loop)
+        return try await self.call(module, plan, kept, call, on: loop)
+    }
+
+    /// The state between calls; nil if each gets a fresh instance.
+    func keptState(of record: ModuleRecord) -> KeptState? {
+        record.keeps ? kept.state(of: record.id) : nil
+    }
+
+    /// How a function of a module is called.
+    ///
+    /// - Parameter function: nil for that of the record.
+    /// - Throws: as `CallPlan.init`; before `FunctionMissing` what `guest` throws: an import that is
+    ///   missing is the first reason.
+    func plan(
+        of stored: StoredModule, _ function: String?, in module: CachedModule,
+        for tenant: Tenant?, on loop: EventLoop
+    ) async throws -> CallPlan {
+        do {
+            return try stored.plan(function, in: module.module)
+        } catch let missing as FunctionMissing {
+            _ = try await guest(of: module, for: tenant, in: WASI(), on: loop)
+            throw missing
         }
+    }
+
+    /// The same with all that was looked up; the name in `call` does not count.
+    func call(
+        _ module: CachedModule, _ plan: CallPlan, _ kept: KeptState?, _ call: ModuleCall,
+        on loop: EventLoop
+    ) async throws -> CallResult {
+        let progress = CallProgress()
+        var numbers: [Value] = []
+        var texts: PlacedTexts?
+        if plan.shape.isInMemory {
+            texts = PlacedTexts(
+                plan.shape, try plan.shape.arguments(call.arguments, wraps: call.isWess))
+        } else {
+            numbers = try plan.shape.numbers(call.arguments, wraps: call.isWess)
+        }
+        if kept != nil, plan.isLinked {
+            throw ExecutorError.invalid(
+                "a module that imports stored modules cannot be kept: set 'keep' to false")
+        }
+        let guest =
+            plan.isLinked
+            ? try await linkedGuest(of: module, for: call.requester.tenant, on: loop)
+            : try await module.prepared(imports: Self.imports, in: plan.world, on: loop)
+        var request = RunRequest(guest, of: module, in: plan.world)
+        request.function = plan.function
+        if texts != nil || call.isWess || kept != nil {
+            let (texts, numbers) = (texts, numbers)
+            request.body = { calls in
+                try await progress.measure {
+                    try kept?.restore(calls.instance)
+                    let values =
+                        if let texts {
+                            try await texts.call(plan.function, calls)
+                        } else {
+                            try await calls.call(plan.function, numbers)
+                        }
+                    try kept?.save(calls.instance)
+                    return values
+                }
+            }
+        } else {
+            request.arguments = numbers
+        }
+        // Its places: one call after the other.
+        if let kept { request.module = kept.scope }
         request.caller = call.caller
+        request.observation = call.observation
         request.limits = options.limits
         let result = try await run(&request, for: call.requester, on: loop)
-        let results = texts.results ?? result.values.map(NumberReading.document)
+        if call.isWess { wessMetrics?.ran(plan.name, nanoseconds: progress.nanoseconds) }
         return CallResult(
-            function: name, results: results, run: result, note: shape.disagreement)
+            function: plan.name,
+            results: texts?.results ?? result.values.map(NumberReading.document), run: result,
+            note: plan.shape.disagreement, hasStarted: progress.hasBegun || !call.isWess)
+    }
+}
+
+/// How far the run of a call came. Used by the task of the run only.
+private final class CallProgress {
+    private(set) var hasBegun = false
+    private(set) var nanoseconds: UInt64 = 0
+
+    func measure(_ body: () async throws -> [Value]) async throws -> [Value] {
+        hasBegun = true
+        let start = SystemClock.monotonic.now
+        defer { nanoseconds = SystemClock.monotonic.now &- start }
+        return try await body()
+    }
+}
+
+extension RunCalls {
+    /// Calls an export.
+    fileprivate func call(_ name: Name, _ arguments: [Value]) async throws -> [Value] {
+        guard let function = instance.function(name) else {
+            throw FunctionMissing(name: name.description)
+        }
+        return try await call(function, arguments)
     }
 }
 
@@ -120,6 +199,7 @@ extension Executor {
         _ request: inout RunRequest, for requester: Requester, on loop: EventLoop
     ) async throws -> RunResult {
         request.account = requester.account.runs
+        request.trace = requester.trace?.forRun
         guard let tenant = requester.tenant else {
             return await runs.run(request, on: try guestLoop(loop))
         }
@@ -128,8 +208,8 @@ extension Executor {
         if let quota, isQuota { request.limits.fuel = quota }
         let result = await runs.run(request, on: try guestLoop(loop))
         if let record = result.record { tenant.charge(fuel: record.fuel) }
-        // The limit that ended the run was the quota.
-        if isQuota, case .limit(.fuel, _) = result.outcome { _ = try tenant.admitRun() }
+        // The limit that ended the run was the quota, which may have grown a little since.
+        if isQuota, case .limit(.fuel, _) = result.outcome { throw tenant.fuelIsUsedUp }
         return result
     }
 }
@@ -139,12 +219,24 @@ extension CallShape {
     enum Argument {
         case number(Value)
         case bytes([UInt8])
-
-        var number: Value? { if case .number(let value) = self { value } else { nil } }
     }
 
-    /// The arguments, in the order of the inputs.
-    func arguments(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Argument] {
+    /// The arguments of a function that takes numbers only, in the order of the inputs.
+    func numbers(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Value] {
+        let documents = try documents(given)
+        var numbers: [Value] = []
+        numbers.reserveCapacity(inputs.count)
+        for index in inputs.indices {
+            let input = inputs[index]
+            guard let number = NumberReading.value(documents[index], input.type, wraps: wraps)
+            else { throw .type(input.type, name: input.name) }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
+    /// As many as there are inputs, in their order.
+    private func documents(_ given: CallArguments) throws(ArgumentFault) -> [Document] {
         let documents: [Document]
         switch given {
         case .list(let list): documents = list
@@ -153,6 +245,12 @@ extension CallShape {
         guard documents.count == inputs.count else {
             throw .count(expected: inputs.count, found: documents.count)
         }
+        return documents
+    }
+
+    /// The arguments, in the order of the inputs.
+    func arguments(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Argument] {
+        let documents = try documents(given)
         var arguments: [Argument] = []
         for (document, input) in zip(documents, inputs) {
             guard let argument = Self.argument(document, input.type, wraps: wraps) else {

@@ -17,10 +17,6 @@ final class PlacedTexts {
         self.arguments = arguments
     }
 
-    var isNeeded: Bool {
-        shape.needsAllocation || shape.outputs.contains { $0.isInMemory }
-    }
-
     /// Why a text cannot be given to the guest, or be taken from it.
     struct Fault: Error, CustomStringConvertible {
         let description: String
@@ -43,7 +39,7 @@ final class PlacedTexts {
             }
         }
         let returned = try await calls.call(function, values)
-        results = try read(returned, calls)
+        results = try await read(returned, calls)
         if let after = calls.instance.function(Name("cabi_post_" + name.description)) {
             _ = try await calls.call(after, returned)
         }
@@ -75,18 +71,45 @@ final class PlacedTexts {
         return start
     }
 
-    /// The results as documents.
-    private func read(_ values: [Value], _ calls: RunCalls) throws -> [Document] {
+    /// A result before it is a document.
+    private enum Found: Sendable {
+        case value(Document)
+        case text([UInt8])
+        case bytes([UInt8])
+
+        func document() throws -> Document {
+            switch self {
+            case .value(let document): return document
+            case .bytes(let bytes): return ByteText.document(bytes)
+            case .text(let bytes):
+                guard let text = String(validating: bytes, as: UTF8.self) else {
+                    throw Fault("a text that was returned is no UTF-8")
+                }
+                return .string(text)
+            }
+        }
+    }
+
+    /// The results as documents. Large ones are made on a thread of the pool.
+    private func read(_ values: [Value], _ calls: RunCalls) async throws -> [Document] {
+        let (found, size) = try copy(values, calls)
+        if size <= Self.smallSize { return try found.map { try $0.document() } }
+        return try await calls.loop.blocking { try found.map { try $0.document() } }
+    }
+
+    /// The results as they are in the guest's memory, and the bytes of texts.
+    private func copy(_ values: [Value], _ calls: RunCalls) throws -> ([Found], size: Int) {
         var rest = values[...]
+        var size = 0
         func number() throws -> UInt32 {
             guard case .i32(let value)? = rest.popFirst() else {
                 throw Fault("a text was to be returned, and a number is missing")
             }
             return UInt32(bitPattern: value)
         }
-        return try shape.outputs.map { type in
+        let found = try shape.outputs.map { type -> Found in
             guard type.isInMemory else {
-                return rest.popFirst().map(NumberReading.document) ?? .null
+                return .value(rest.popFirst().map(NumberReading.document) ?? .null)
             }
             guard let memory = calls.instance.memory("memory") else {
                 throw Fault("the module exports no 'memory' for texts")
@@ -100,17 +123,20 @@ final class PlacedTexts {
             } else {
                 length = try number()
             }
-            guard length <= Self.limit else { throw Fault("a text has \(length) bytes") }
+            size += Int(length)
+            guard size <= Self.limit else {
+                throw Fault(
+                    "the texts that were returned have more than \(Self.limit) bytes, the limit")
+            }
             let bytes = try memory.loadArray(
                 of: UInt8.self, at: UInt64(address), count: Int(length))
-            if type == .bytes { return ByteText.document(bytes) }
-            guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw Fault("a text that was returned is no UTF-8")
-            }
-            return .string(text)
+            return type == .bytes ? .bytes(bytes) : .text(bytes)
         }
+        return (found, size)
     }
 
-    /// Bytes of a result.
-    private static let limit: UInt32 = 64 << 20
+    /// Bytes of texts that are made at once.
+    private static let smallSize = 128 << 10
+    /// Bytes of all results together: several may be the same part of the memory.
+    private static let limit = 16 << 20
 }

@@ -9,9 +9,12 @@ import WasmdOperation
 struct ProgramCall: Sendable {
     /// The arguments after the program's name.
     var arguments: [[UInt8]] = []
+    /// The environment, each as `NAME=VALUE`.
+    var environment: [[UInt8]] = []
     /// Standard input.
     var input: [UInt8] = []
     var caller = ""
+    var observation: RunObservation?
     /// Whose run it is.
     var requester = Requester()
 }
@@ -31,13 +34,14 @@ extension Executor {
     /// - Throws: `ExecutorError`, `LinkError`. What happens in the program is no error: see
     ///   `ProgramResult.run`.
     func run(
-        _ record: ModuleRecord, _ call: ProgramCall, on loop: EventLoop
+        _ stored: StoredModule, _ call: ProgramCall, on loop: EventLoop
     ) async throws -> ProgramResult {
-        let module = try await module(record, on: loop)
+        let (stored, _, module) = try await loaded(stored, on: loop)
         var world = WASI()
-        world.argumentBytes = [Array(record.id.description.utf8)] + call.arguments
+        world.argumentBytes = [Array(stored.record.id.description.utf8)] + call.arguments
         world.standardInput = .bytes(call.input)
-        let output = OutputBuffer()
+        for variable in call.environment { world.environmentBlock += variable + [0] }
+        let output = OutputBuffer(limit: Int(clamping: Self.outputLimit))
         world.standardOutput = .buffer(output)
         world.folders = [.init(MemoryFolder(byteLimit: 64 << 20), guestPath: "/")]
         let guest = try await guest(
@@ -46,6 +50,7 @@ extension Executor {
         request.limits = options.limits
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)
         request.caller = call.caller
+        request.observation = call.observation
         let result = try await run(&request, for: call.requester, on: loop)
         return ProgramResult(output: output.bytes, run: result)
     }

@@ -20,6 +20,13 @@ extension Executor {
         guard !Self.storedImports(of: module.module).isEmpty else {
             return try await module.prepared(imports: Self.imports, in: world, on: loop)
         }
+        return try await linkedGuest(of: module, for: tenant, on: loop)
+    }
+
+    /// A guest of a module that imports stored ones.
+    func linkedGuest(
+        of module: CachedModule, for tenant: Tenant?, on loop: EventLoop
+    ) async throws -> PreparedGuest {
         var links = Links()
         try await link(module.module, &links, for: tenant, on: loop)
         return PreparedGuest(module.module, linking: links.modules, imports: Self.imports)
@@ -33,7 +40,7 @@ extension Executor {
         var path: [ModuleID] = []
     }
 
-    private static func storedImports(of module: Module) -> [(Name, ModuleID)] {
+    static func storedImports(of module: Module) -> [(Name, ModuleID)] {
         var seen: Set<Name> = []
         return module.imports.compactMap { wanted in
             guard wanted.module.utf8.count == 36, seen.insert(wanted.module).inserted,
@@ -59,7 +66,7 @@ extension Executor {
             else {
                 throw ExecutorError.importMissing("the imported module \(id) is not stored")
             }
-            let imported = try await self.module(entry.record, on: loop).module
+            let imported = try await loaded(entry, on: loop).module.module
             links.path.append(id)
             try await link(imported, &links, for: tenant, on: loop)
             links.path.removeLast()

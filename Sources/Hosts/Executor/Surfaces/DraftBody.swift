@@ -5,22 +5,31 @@ import WasmdHTTPServer
 
 /// Reads the body of a write by its media type.
 enum DraftBody {
-    /// - Parameter limit: bytes of a module.
-    static func read(_ request: ServerRequest, _ limit: Int) async throws -> Executor.Draft {
+    /// - Parameters:
+    ///   - limit: bytes of a module.
+    ///   - uploads: what the bytes are counted in, until nothing refers to the draft.
+    /// - Throws: `ExecutorError.tooLarge`, `.busy`, `Failure`, `HTTPServerError`.
+    static func read(
+        _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
+    ) async throws -> Executor.Draft {
+        do {
+            return try await readBody(request, limit, uploads)
+        } catch HTTPServerError.request(.bodyTooLarge) {
+            throw ExecutorError.tooLarge(limit: limit)
+        }
+    }
+
+    private static func readBody(
+        _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
+    ) async throws -> Executor.Draft {
         let type = request.fields.contentType
         if type?.matches("application/wasm") == true
             || type?.matches("application/octet-stream") == true
         {
-            var draft = Executor.Draft()
-            draft.bytes = try await request.body(limit: limit)
-            let query = try Query(request)
-            if let function = try query.text("function") ?? query.text("run_function") {
-                draft.function = function
-            }
-            return draft
+            return try await module([], request, limit, uploads)
         }
         if type?.matches("multipart/form-data") == true {
-            return try await form(request, limit)
+            return try await form(request, limit, uploads)
         }
         let isJSON =
             type == nil || type?.matches("application/json") == true
@@ -31,28 +40,55 @@ enum DraftBody {
                 .unsupportedMediaType,
                 "a module is application/wasm, application/json or multipart/form-data")
         }
+        let textLimit = limit * 5 + (1 << 20)
+        try request.limitBody(to: UInt64(clamping: textLimit))
+        let start = try await request.next() ?? []
+        // What a command line sends without a media type.
+        if start.starts(with: [0, 0x61, 0x73, 0x6d]) {
+            return try await module(start, request, limit, uploads)
+        }
         do {
-            return try ModuleDraft.read(
-                try await JSONBody.read(request, limit: limit * 5 + (1 << 20)))
+            let share = uploads.share()
+            var draft = try ModuleDraft.read(
+                try await JSONBody.read(
+                    request, after: start, limit: textLimit, share: share))
+            draft.upload = share
+            return draft
         } catch let error as JSONError {
-            throw Failure(.badRequest, "the body is no JSON: \(error)")
+            throw Failure(.badRequest, "the body is neither a module nor JSON: \(error)")
         } catch let fault as ModuleDraft.Fault {
             throw Failure(.badRequest, "\(fault)")
         }
     }
 
+    /// A body that is the module; the query may name its function.
+    private static func module(
+        _ start: [UInt8], _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
+    ) async throws -> Executor.Draft {
+        var draft = Executor.Draft()
+        (draft.bytes, draft.upload) = try await uploads.body(
+            of: request, after: start, limit: limit)
+        let query = try Query(request)
+        if let function = try query.text("function") ?? query.text("run_function") {
+            draft.function = function
+        }
+        return draft
+    }
+
     /// Text fields have the names and values of the JSON form; the file is `wasm`.
     private static func form(
-        _ request: ServerRequest, _ limit: Int
+        _ request: ServerRequest, _ limit: Int, _ uploads: UploadBudget
     ) async throws -> Executor.Draft {
         try request.limitBody(to: UInt64(clamping: limit + (1 << 20)))
         var members: [Document.Member] = []
+        let share = uploads.share()
         do {
             var parser = try MultipartParser(
                 contentType: Array(request.fields.first("content-type") ?? []))
             var name = ""
             var content: [UInt8] = []
             while let piece = try await request.next() {
+                try share.take(piece.count)
                 for event in try parser.feed(piece) {
                     switch event {
                     case .begin(let header):
@@ -69,7 +105,9 @@ enum DraftBody {
             throw Failure(.badRequest, "the form is malformed: \(error)")
         }
         do throws(ModuleDraft.Fault) {
-            return try ModuleDraft.read(.object(members))
+            var draft = try ModuleDraft.read(.object(members))
+            draft.upload = share
+            return draft
         } catch {
             throw Failure(.badRequest, "\(error)")
         }
@@ -90,5 +128,25 @@ enum DraftBody {
         } catch {
             throw Failure(.badRequest, "the field '\(name)' is no JSON: \(error)")
         }
+    }
+}
+
+extension UploadBudget {
+    /// The whole body of a request, and what keeps its bytes counted.
+    ///
+    /// - Parameter start: what was read already.
+    /// - Throws: `ExecutorError.busy` if there are too many; `HTTPServerError`.
+    func body(
+        of request: ServerRequest, after start: [UInt8] = [], limit: Int
+    ) async throws -> (bytes: [UInt8], share: Share) {
+        let share = share()
+        try request.limitBody(to: UInt64(clamping: limit))
+        try share.take(start.count)
+        var bytes = start
+        while let piece = try await request.next() {
+            try share.take(piece.count)
+            bytes += piece
+        }
+        return (bytes, share)
     }
 }

@@ -14,6 +14,8 @@ struct Failure: Error {
     var limit: String?
     var frames: [String] = []
     var allow: String?
+    /// The write that failed.
+    var job: ModuleID?
     var challenge: String?
     var retryAfter: Int?
 
@@ -48,7 +50,11 @@ struct Failure: Error {
         case LoopError.tooManyCalls: self.init(.serviceUnavailable, "the server is busy")
         default: self.init(.internalServerError, "\(error)")
         }
-        if case .tooLarge? = error as? ExecutorError { limit = "module" }
+        switch error as? ExecutorError {
+        case .tooLarge?: limit = "module"
+        case .recordTooLarge?: limit = "record"
+        default: break
+        }
     }
 
     private static func status(_ error: ExecutorError) -> Status {
@@ -56,15 +62,20 @@ struct Failure: Error {
         case .notFound: .notFound
         case .invalidModule, .invalid: .badRequest
         case .tooLarge: .contentTooLarge
-        case .importMissing: .conflict
-        case .busy, .stopping: .serviceUnavailable
+        case .importMissing, .keyTaken: .conflict
+        case .recordTooLarge: .contentTooLarge
+        case .busy, .stopping, .changed: .serviceUnavailable
         case .storage(let error): status(error)
         case .damaged: .internalServerError
         }
     }
 
     private static func status(_ error: StorageError) -> Status {
-        error.isFull ? .insufficientStorage : .serviceUnavailable
+        switch error {
+        case .full: .insufficientStorage
+        case .damaged, .blobDamaged, .noBlob, .system: .internalServerError
+        default: .serviceUnavailable
+        }
     }
 
     /// Throws what a run's end is for its client, if it is no success.
@@ -92,6 +103,7 @@ struct Failure: Error {
         var members: [Document.Member] = [
             .init("code", .integer(Int64(status.code))), .init("message", .string(message)),
         ]
+        if let job { members.append(.init("job", .string(job.description))) }
         if let limit { members.append(.init("limit", .string(limit))) }
         if !frames.isEmpty {
             members.append(.init("backtrace", .array(frames.map { .string($0) })))
@@ -110,10 +122,47 @@ struct Failure: Error {
 extension ServerResponse {
     /// Writes a whole response that is JSON.
     func respond(
-        json: Document, _ head: ResponseHead = ResponseHead(.ok), on loop: EventLoop
+        json: Document, _ head: ResponseHead? = nil, on loop: EventLoop
     ) async throws {
-        var head = head
-        try head.fields.append("Content-Type", "application/json")
-        try await respond(head, await JSONAnswer.bytes(json, on: loop))
+        var whole = JSONAnswer.head
+        if let head {
+            whole = head
+            try whole.fields.append("Content-Type", "application/json")
+        }
+        try await respond(whole, await JSONAnswer.bytes(json, on: loop))
     }
+
+    /// Writes a whole response that is JSON, compressed if the client prefers that.
+    func respond(json: Document, to request: ServerRequest) async throws {
+        try await respond(
+            JSONAnswer.head, await JSONAnswer.bytes(json, on: request.loop), to: request)
+    }
+
+    /// Writes a whole response, compressed by gzip if the client prefers that and it is long.
+    func respond(
+        _ head: ResponseHead, _ body: [UInt8], to request: ServerRequest
+    ) async throws {
+        guard body.count >= Self.longBody else { return try await respond(head, body) }
+        var head = head
+        try head.fields.append("Vary", "Accept-Encoding")
+        guard request.fields.prefersGzip else { return try await respond(head, body) }
+        try head.fields.append("Content-Encoding", "gzip")
+        var encoder = GzipEncoder()
+        var compressed: [UInt8] = []
+        var start = 0
+        while start < body.count {
+            let end = min(start + Self.compressionStep, body.count)
+            encoder.compress(
+                body.span.extracting(start..<end), flush: end == body.count ? .finish : .none,
+                to: &compressed)
+            start = end
+            if start < body.count { await request.loop.yieldToOthers() }
+        }
+        try await respond(head, compressed)
+    }
+
+    /// Shorter bodies are sent as they are.
+    private static let longBody = 1024
+    /// Bytes that are compressed at a time: below a millisecond.
+    private static let compressionStep = 32 << 10
 }

@@ -6,11 +6,14 @@ import WasmdHTTPServer
 /// times as long as the module.
 enum JSONBody {
     /// - Parameters:
+    ///   - start: what was read already.
     ///   - limit: bytes of the text.
     ///   - packsBytes: whether arrays of small integers become bytes.
+    ///   - share: what the bytes are counted in: a third of the text, about what arrays become.
     /// - Throws: `JSONError`; `HTTPServerError`
     static func read(
-        _ request: ServerRequest, limit: Int, packsBytes: Bool = true
+        _ request: ServerRequest, after start: [UInt8] = [], limit: Int, packsBytes: Bool = true,
+        share: UploadBudget.Share? = nil
     ) async throws -> Document {
         try request.limitBody(to: UInt64(clamping: limit))
         var options = JSONOptions()
@@ -18,11 +21,14 @@ enum JSONBody {
         options.duplicates = .keep
         options.limits.bytes = limit
         var reader = JSONReader(options: options)
-        while let piece = try await request.next() {
+        var next: [UInt8]? = start.isEmpty ? try await request.next() : start
+        while let piece = next {
+            try share?.take(piece.count / 3)
             reader.feed(piece)
             while case .paused = try reader.advance(bytes: step) {
                 await request.loop.yieldToOthers()
             }
+            next = try await request.next()
         }
         reader.finish()
         while true {

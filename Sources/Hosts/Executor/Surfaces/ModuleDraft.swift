@@ -9,6 +9,7 @@ import WasmdHTTP
 /// | the function that runs | `run_function`, `function`, `functionName` |
 /// | parameters: names of types, or objects with `name` and `param_type` or `type` | `param`, `params`, `args` |
 /// | results: names of types | `results`, `returnType` |
+/// | whether memory is kept between calls | `keep` |
 enum ModuleDraft {
     struct Fault: Error, Equatable, CustomStringConvertible {
         let description: String
@@ -42,6 +43,14 @@ enum ModuleDraft {
             } else {
                 throw Fault("'\(name)' must be a text")
             }
+        }
+        switch place["keep"] {
+        case nil: break
+        case .boolean(let keeps)?: draft.keeps = keeps
+        // In a form, fields are texts.
+        case "true"?: draft.keeps = true
+        case "false"?: draft.keeps = false
+        default: throw Fault("'keep' must be true or false")
         }
         for name in parameterNames {
             if let value = place[name] { draft.parameters = try parameters(value, name) }

@@ -27,11 +27,13 @@ extension ModuleSurface {
         }
     }
 
+    private static let modulePrefix = Array("/wasm/".utf8)[...]
+
     /// The route of a path, and the id in it; nil if there is none.
     ///
     /// A module's path in its usual form is compared as it is, which allocates nothing.
     func locate(_ path: ArraySlice<UInt8>) -> (route: Route, id: ArraySlice<UInt8>)? {
-        if path.starts(with: "/wasm/".utf8), path.count > 6 {
+        if path.count > 6, path.prefix(6).elementsEqual(Self.modulePrefix) {
             let id = path[(path.startIndex + 6)...]
             // No escape, no dot segment, no further segment.
             let isPlain = id.allSatisfy { $0 != 0x25 && $0 != 0x2e && $0 != 0x2f }

@@ -107,12 +107,18 @@ public final class ModuleSurface: Surface {
     private func create(
         _ request: ServerRequest, _ response: ServerResponse, _ requester: Requester
     ) async throws {
-        let draft = try await DraftBody.read(request, executor.options.moduleLimit)
+        let draft = try await DraftBody.read(
+            request, executor.options.moduleLimit, executor.uploads)
         guard draft.bytes != nil else { throw Failure(.badRequest, "'wasm' is missing") }
-        let id = try await executor.create(draft, for: requester.tenant, on: request.loop)
-        let job = try jobs.begin(.save, id, for: requester.tenant)
-        jobs.end(job, .done)
-        try await accept(id, job, response, request.loop, location: "/wasm/\(id)")
+        let key = request.fields.first("idempotency-key").map { Array($0) }
+        let tenant = requester.tenant
+        let made = try await noting(.save, nil, tenant) {
+            try await executor.create(draft, for: tenant, key: key, on: request.loop)
+        }
+        let job = try jobs.add(.save, made.id, for: tenant)
+        try await accept(
+            made.id, job, response, request.loop, location: "/wasm/\(made.id)",
+            isReplay: !made.isNew)
     }
 
     private func change(
@@ -121,29 +127,49 @@ public final class ModuleSurface: Surface {
     ) async throws {
         // Before the body is read: an unknown id costs no upload.
         _ = try await executor.record(id, for: requester.tenant, on: request.loop)
-        let draft = try await DraftBody.read(request, executor.options.moduleLimit)
-        try await executor.change(id, draft, for: requester.tenant, on: request.loop)
-        let job = try jobs.begin(.modify, id, for: requester.tenant)
-        jobs.end(job, .done)
-        try await accept(id, job, response, request.loop)
+        let draft = try await DraftBody.read(
+            request, executor.options.moduleLimit, executor.uploads)
+        let tenant = requester.tenant
+        try await noting(.modify, id, tenant) {
+            try await executor.change(id, draft, for: tenant, on: request.loop)
+        }
+        try await accept(id, try jobs.add(.modify, id, for: tenant), response, request.loop)
     }
 
     private func delete(
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
         _ requester: Requester
     ) async throws {
-        try await executor.delete(id, for: requester.tenant, on: request.loop)
-        let job = try jobs.begin(.delete, id, for: requester.tenant)
-        jobs.end(job, .done)
-        try await accept(id, job, response, request.loop)
+        let tenant = requester.tenant
+        try await noting(.delete, id, tenant) {
+            try await executor.delete(id, for: tenant, on: request.loop)
+        }
+        try await accept(id, try jobs.add(.delete, id, for: tenant), response, request.loop)
+    }
+
+    /// Writes, and keeps a job for a write that was tried and failed: its id is in the error.
+    private func noting<Result>(
+        _ kind: WriteJobs.Kind, _ id: ModuleID?, _ tenant: Tenant?,
+        _ write: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await write()
+        } catch let error as ExecutorError {
+            guard case .storage = error else { throw error }
+            var failure = Failure(error)
+            failure.job = try jobs.add(
+                kind, id ?? ModuleID.make(), for: tenant, .failed("\(error)"))
+            throw failure
+        }
     }
 
     private func accept(
         _ id: ModuleID, _ job: ModuleID, _ response: ServerResponse, _ loop: EventLoop,
-        location: String? = nil
+        location: String? = nil, isReplay: Bool = false
     ) async throws {
         var head = ResponseHead(.accepted)
         if let location { try head.fields.append("Location", location) }
+        if isReplay { try head.fields.append("Idempotent-Replayed", "true") }
         try await response.respond(
             json: .object([
                 .init("id", .string(id.description)), .init("job", .string(job.description)),
@@ -172,21 +198,24 @@ public final class ModuleSurface: Surface {
         let query = try Query(request)
         let limit = try query.number("limit", in: 1...1000) ?? 100
         let after = try query.text("after").map { try id($0.utf8) }
-        let (records, hasMore) = try await executor.page(
+        let page = try await executor.page(
             for: requester.tenant, after: after, limit: limit, on: request.loop)
-        let last = hasMore ? records.last.map { $0.id.description } : nil
-        try await response.respond(
-            json: .object([
-                .init("items", .array(records.map { $0.json() })),
-                .init("next", last.map { .string($0) } ?? .null),
-            ]), on: request.loop)
+        var members: [Document.Member] = [
+            .init("items", .array(page.records.map { $0.json() })),
+            .init("next", page.next.map { .string($0.description) } ?? .null),
+        ]
+        if !page.damaged.isEmpty {
+            members.append(
+                .init("damaged", .array(page.damaged.map { .string($0.description) })))
+        }
+        try await response.respond(json: .object(members), to: request)
     }
 
     private func show(
         _ id: ModuleID, _ request: ServerRequest, _ response: ServerResponse,
         _ requester: Requester
     ) async throws {
-        let record = try await executor.record(
+        var record = try await executor.record(
             id, for: requester.tenant, on: request.loop)
         let wantsBinary =
             request.fields.acceptance(of: "application/wasm")
@@ -195,12 +224,14 @@ public final class ModuleSurface: Surface {
         let query = try Query(request)
         var wasm: Document?
         if try query.text("wasm") != "false" {
-            let bytes = try await executor.bytes(record, on: request.loop)
+            let bytes: [UInt8]
+            (record, bytes) = try await executor.contents(
+                id, for: requester.tenant, on: request.loop)
             wasm =
                 try query.text("encoding") == "base64"
                 ? .string(String(decoding: Base64.encode(bytes), as: UTF8.self)) : .bytes(bytes)
         }
-        try await response.respond(json: record.json(wasm: wasm), on: request.loop)
+        try await response.respond(json: record.json(wasm: wasm), to: request)
     }
 }
 
@@ -227,6 +258,7 @@ extension ModuleRecord {
             metadata.append(
                 .init("results", .array(results.map { $0.map { .string($0.name) } ?? .null })))
         }
+        if keeps { metadata.append(.init("keep", .boolean(true))) }
         members += [
             .init("meta_data", .object(metadata)), .init("imports", imports),
             .init("exports", exports), .init("sha256", .string(digest.description)),

@@ -13,11 +13,19 @@ import WasmdOperation
 /// | `GET /` | 200 with all ids |
 /// | `GET /wasm/?id=` | 200 with the module and its metadata |
 /// | `GET /run/?id=` | 200 with the results of its function |
+///
+/// On a listener that it shares with the module surface, it owns `/`, `/run/`, and `/wasm/` with an
+/// `id`, and a browser that asks for `/` is sent to the console. Alone it owns all paths.
 public final class QuerySurface: Surface {
     public let name: StaticString = "query"
     private let executor: Executor
+    private let isAlone: Bool
 
-    public init(_ executor: Executor) { self.executor = executor }
+    /// - Parameter isAlone: whether no other surface is at the listener.
+    public init(_ executor: Executor, isAlone: Bool = false) {
+        self.executor = executor
+        self.isAlone = isAlone
+    }
 
     /// What requests are for.
     private enum Purposes {
@@ -25,26 +33,37 @@ public final class QuerySurface: Surface {
         static let write = Purpose("query", "/", needs: .write)
         static let run = Purpose("query", "/run/", needs: .run)
         static let show = Purpose("query", "/wasm/", needs: .read)
-        static let options = Purpose("query", "(options)", needs: nil)
+        static let other = Purpose("query", "(other)", needs: nil)
     }
 
-    /// Paths of this surface: `/`, `/run/`, and `/wasm/` with `id=`.
+    private enum Route { case root, run, wasm }
+
+    private static func route(_ path: ArraySlice<UInt8>) -> Route? {
+        guard path.count <= 6 else { return nil }
+        if path.elementsEqual("/".utf8) { return .root }
+        if path.elementsEqual("/run/".utf8) || path.elementsEqual("/run".utf8) { return .run }
+        return path.elementsEqual("/wasm/".utf8) || path.elementsEqual("/wasm".utf8)
+            ? .wasm : nil
+    }
+
     public func purpose(of head: RequestHead) -> Purpose? {
-        let path = head.target.path
-        let purpose: Purpose
-        if path.elementsEqual("/".utf8) {
-            purpose = head.method.isSafe ? Purposes.read : Purposes.write
-        } else if path.elementsEqual("/run/".utf8) || path.elementsEqual("/run".utf8) {
-            purpose = Purposes.run
-        } else {
-            guard path.elementsEqual("/wasm/".utf8) || path.elementsEqual("/wasm".utf8),
-                let query = head.target.query,
-                let pairs = try? URLEncodedForm.pairs(Array(query)),
-                pairs.contains(where: { $0.name.elementsEqual("id".utf8) })
-            else { return nil }
-            purpose = Purposes.show
+        let route = Self.route(head.target.path)
+        if !isAlone {
+            guard let route else { return nil }
+            if route == .wasm {
+                guard let query = head.target.query,
+                    let pairs = try? URLEncodedForm.pairs(Array(query)),
+                    pairs.contains(where: { $0.name.elementsEqual("id".utf8) })
+                else { return nil }
+            }
         }
-        return head.method == .options ? Purposes.options : purpose
+        if head.method == .options { return Purposes.other }
+        switch route {
+        case .root: return head.method.isSafe ? Purposes.read : Purposes.write
+        case .run: return Purposes.run
+        case .wasm: return Purposes.show
+        case nil: return Purposes.other
+        }
     }
 
     public func refuse(
@@ -65,8 +84,15 @@ public final class QuerySurface: Surface {
     public func answer(
         _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
     ) async throws {
+        let route = Self.route(request.target.path)
+        if route == .root, !isAlone, request.method.isSafe, Self.isBrowser(request) {
+            var head = ResponseHead(.seeOther)
+            try head.fields.append("Location", "/console")
+            try head.fields.append("Vary", "Accept")
+            return try await response.respond(head)
+        }
         do {
-            let answer = try await self.answer(request, requester)
+            let answer = try await self.answer(request, route, requester)
             try await response.respond(json: answer, on: request.loop)
         } catch let fault as Fault {
             try await response.respond(fault.status, fault.text)
@@ -78,41 +104,66 @@ public final class QuerySurface: Surface {
             try await refuse(failure.refusal, response, on: request.loop)
         } catch let refusal as AccessRefusal {
             try await refuse(refusal, response, on: request.loop)
-        } catch let error as ExecutorError {
+        } catch let error as HTTPServerError {
+            throw error
+        } catch LoopError.cancelled {
+            throw LoopError.cancelled
+        } catch {
             try await refuse(Failure(error).refusal, response, on: request.loop)
         }
     }
 
+    /// Whether a request names HTML as what it takes.
+    private static func isBrowser(_ request: ServerRequest) -> Bool {
+        request.fields.list("accept").contains { element in
+            MediaType(element)?.matches("text/html") == true
+        }
+    }
+
     private func answer(
-        _ request: ServerRequest, _ requester: Requester
+        _ request: ServerRequest, _ route: Route?, _ requester: Requester
     ) async throws -> Document {
         let tenant = requester.tenant
-        let isRoot = request.target.path.elementsEqual("/".utf8)
-        let isRun = request.target.path.starts(with: "/run".utf8)
-        switch request.method {
-        case .post where isRoot:
-            let id = try await executor.create(
+        switch (route, request.method) {
+        case (.root, .post):
+            let made = try await executor.create(
                 try await draft(request), for: tenant, on: request.loop)
-            return .string(id.description)
-        case .put where isRoot:
+            return .string(made.id.description)
+        case (.root, .put):
             let id = try id(request)
             _ = try await executor.record(id, for: tenant, on: request.loop)
             try await executor.change(
                 id, try await draft(request), for: tenant, on: request.loop)
             return .string(id.description)
-        case .delete where isRoot:
+        case (.root, .delete):
             let id = try id(request)
             try await executor.delete(id, for: tenant, on: request.loop)
             return .string(id.description)
-        case .get where isRoot: return try await list(tenant, request.loop)
-        case .get where isRun: return try await run(try id(request), request, requester)
-        case .get:
-            let record = try await executor.record(
+        case (.root, .get), (.root, .head): return try await list(tenant, request.loop)
+        case (.run, .get), (.run, .head):
+            return try await run(try id(request), request, requester)
+        case (.wasm, .get), (.wasm, .head):
+            let (record, bytes) = try await executor.contents(
                 try id(request), for: tenant, on: request.loop)
-            let bytes = try await executor.bytes(record, on: request.loop)
-            return record.json(wasm: .bytes(bytes))
+            return Self.job(record, bytes)
         default: throw Fault(status: .notFound, text: "Page not found")
         }
+    }
+
+    /// The job that stored a module.
+    private static func job(_ record: ModuleRecord, _ bytes: [UInt8]) -> Document {
+        let kind = record.changed == record.created ? WriteJobs.Kind.save : .modify
+        return .object([
+            .init("wasm", .bytes(bytes)),
+            .init(
+                "meta_data",
+                .object([
+                    .init("id", .string(record.id.description)),
+                    .init("run_function", record.function.map { .string($0) } ?? .null),
+                    .init("size", .integer(Int64(record.size))),
+                    .init("job_type", .string(kind.rawValue)),
+                ])),
+        ])
     }
 
     private func id(_ request: ServerRequest) throws -> ModuleID {
@@ -126,10 +177,14 @@ public final class QuerySurface: Surface {
     private func draft(_ request: ServerRequest) async throws -> Executor.Draft {
         let limit = executor.options.moduleLimit
         do {
-            let draft = try ModuleDraft.read(
-                try await JSONBody.read(request, limit: limit * 5 + (1 << 20)))
+            let share = executor.uploads.share()
+            var draft = try ModuleDraft.read(
+                try await JSONBody.read(request, limit: limit * 5 + (1 << 20), share: share))
+            draft.upload = share
             guard draft.bytes != nil else { throw Fault(status: .badRequest, text: "Invalid Wasm") }
             return draft
+        } catch HTTPServerError.request(.bodyTooLarge) {
+            throw ExecutorError.tooLarge(limit: limit)
         } catch is JSONError {
             throw Fault(status: .badRequest, text: "Invalid Wasm")
         } catch is ModuleDraft.Fault {
@@ -140,23 +195,23 @@ public final class QuerySurface: Surface {
     private func list(_ tenant: Tenant?, _ loop: EventLoop) async throws -> Document {
         var ids: [Document] = []
         var after: ModuleID?
-        repeat {
-            let (records, hasMore) = try await executor.page(
-                for: tenant, after: after, limit: 1000, on: loop)
-            ids += records.map { .string($0.id.description) }
-            after = hasMore ? records.last?.id : nil
-        } while after != nil
-        return .array(ids)
+        while true {
+            let page = executor.modules.ids(of: tenant?.name, after: after, limit: 1000)
+            ids += page.map { .string($0.description) }
+            guard page.count == 1000, let last = page.last else { return .array(ids) }
+            after = last
+            await loop.yieldToOthers()
+        }
     }
 
     private func run(
         _ id: ModuleID, _ request: ServerRequest, _ requester: Requester
     ) async throws -> Document {
-        let record = try await executor.record(
-            id, for: requester.tenant, on: request.loop)
+        let stored = try await executor.entry(id, for: requester.tenant, on: request.loop)
         do {
             let result = try await executor.call(
-                record, ModuleCall(caller: "GET /run/", requester: requester), on: request.loop)
+                stored, ModuleCall(caller: "GET /run/", requester: requester), on: request.loop)
+            request.mark(result.run.record?.id.words ?? (0, 0))
             try Failure.check(result.run)
             return .array(result.results)
         } catch let fault as ArgumentFault {

@@ -37,8 +37,8 @@ enum WessDraft {
             throw .wrongType("functionName", expected: "a string")
         }
         draft.function = function
-        draft.results = try types(metadata, "returnType")
-        draft.parameters = (try types(metadata, "args") ?? []).enumerated().map { index, type in
+        draft.results = .some(try types(metadata, "returnType"))
+        draft.parameters = try types(metadata, "args").enumerated().map { index, type in
             Parameter("param\(index)", type)
         }
         return draft
@@ -46,11 +46,17 @@ enum WessDraft {
 
     private static func types(
         _ metadata: Document, _ name: String
-    ) throws(Fault) -> [ParameterType?]? {
-        guard let value = metadata[name], value != .null else { return nil }
-        guard let elements = value.arrayValue else {
-            // The reader packs arrays of numbers.
-            throw .wrongType(name, expected: "an array of types")
+    ) throws(Fault) -> [ParameterType?] {
+        guard let value = metadata[name] else { throw .missing(name) }
+        let elements: [Document]
+        switch JSONBody.bytes(value) {
+        // The reader packs arrays of small numbers, and empty ones.
+        case .some(let bytes) where bytes.isEmpty: elements = []
+        default:
+            guard let list = value.arrayValue else {
+                throw .wrongType(name, expected: "an array of types")
+            }
+            elements = list
         }
         var types: [ParameterType?] = []
         for element in elements {
@@ -81,7 +87,27 @@ enum WessDraft {
         ])
     }
 
-    private static func name(_ type: ParameterType) -> String {
+    /// Compares arguments with the declared types: their number, then each. A module that another
+    /// surface stored may declare nothing; then the function's own types decide.
+    static func check(
+        _ arguments: [Document], _ record: ModuleRecord
+    ) throws(ArgumentFault) {
+        if record.results == nil, record.parameters.isEmpty { return }
+        let types = record.parameters.compactMap(\.type)
+        guard types.count == arguments.count else {
+            throw .count(expected: types.count, found: arguments.count)
+        }
+        for (type, argument) in zip(types, arguments) {
+            // Texts and bytes are another surface's, and are looked at by the call.
+            guard
+                type.isInMemory
+                    || NumberReading.value(argument, type, wraps: true) != nil
+            else { throw .type(type, name: "") }
+        }
+    }
+
+    /// The name of a type as *wess* spells it.
+    static func name(_ type: ParameterType) -> String {
         switch type {
         case .externref: "ExternRef"
         case .funcref: "FuncRef"

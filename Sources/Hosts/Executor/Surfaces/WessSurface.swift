@@ -1,7 +1,6 @@
-import WasmInterpreter
+import WasmSystem
 import WasmdDocuments
 import WasmdEventLoop
-import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
 import WasmdOperation
@@ -17,16 +16,19 @@ import WasmdStorage
 /// | `GET /:id` | 202 with the module and its metadata |
 /// | `GET /` | 202 with the number of modules |
 /// | `POST /:id` | 200 with the results of the function |
+/// | `GET /metrics` | 200 with its counts, for Prometheus |
 ///
 /// Writes are durable when they are answered.
 public final class WessSurface: Surface {
     public let name: StaticString = "wess"
-    private let executor: Executor
+    let executor: Executor
     private let observer: (any WessObserver)?
+    let metrics: WessMetrics
 
     public init(_ executor: Executor, observer: (any WessObserver)? = nil) {
         self.executor = executor
         self.observer = observer
+        metrics = executor.startWessMetrics()
     }
 
     /// A response: its code, and what `message` says.
@@ -47,6 +49,22 @@ public final class WessSurface: Surface {
         }
     }
 
+    /// The paths of the surface, as its metrics name them.
+    enum Route: String, CaseIterable {
+        case root = "/"
+        case module = "/:id"
+        case metrics = "/metrics"
+
+        /// As in the field `Allow`.
+        var methods: String {
+            switch self {
+            case .root: "GET, HEAD, POST"
+            case .module: "GET, HEAD, POST, PUT, DELETE"
+            case .metrics: "GET, HEAD"
+            }
+        }
+    }
+
     /// What requests are for.
     private enum Purposes {
         static let create = Purpose("wess", "/", needs: .write)
@@ -54,23 +72,20 @@ public final class WessSurface: Surface {
         static let run = Purpose("wess", "/:id", needs: .run)
         static let show = Purpose("wess", "/:id", needs: .read)
         static let change = Purpose("wess", "/:id", needs: .write)
+        static let metrics = Purpose("wess", "/metrics", needs: .read)
         static let other = Purpose("wess", "(other)", needs: nil)
     }
 
     /// This surface owns all paths.
     public func purpose(of head: RequestHead) -> Purpose? {
         let path = head.target.path
-        if path.elementsEqual("/".utf8) {
-            switch head.method {
-            case .post: return Purposes.create
-            case .get, .head: return Purposes.count
-            default: return Purposes.other
-            }
-        }
+        let isRoot = path.elementsEqual("/".utf8)
         switch head.method {
-        case .post: return Purposes.run
-        case .get: return Purposes.show
-        case .put, .delete: return Purposes.change
+        case .post: return isRoot ? Purposes.create : Purposes.run
+        case .get, .head:
+            if path.elementsEqual("/metrics".utf8) { return Purposes.metrics }
+            return isRoot ? Purposes.count : Purposes.show
+        case .put, .delete: return isRoot ? Purposes.other : Purposes.change
         default: return Purposes.other
         }
     }
@@ -86,9 +101,29 @@ public final class WessSurface: Surface {
     public func answer(
         _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
     ) async throws {
+        let path = try? Path(request.target.path)
+        let isMetrics = path?.segments.first?.elementsEqual("metrics".utf8) == true
+        let route: Route? =
+            switch path?.segments.count {
+            // Only "/" itself is the root: its rights are not those of "/." or "//".
+            case 0 where request.target.path.elementsEqual("/".utf8): .root
+            // As in wess, other methods take this for an id.
+            case 1 where isMetrics && (request.method == .get || request.method == .head): .metrics
+            case 1: .module
+            default: nil
+            }
+        let start = SystemClock.monotonic.now
+        metrics.began(route)
+        defer { metrics.ended(since: start) }
+        if route == .metrics {
+            var head = ResponseHead(.ok)
+            try head.fields.append("Content-Type", MetricRegistry.mediaType)
+            return try await response.respond(head, metrics.registry.text())
+        }
         let answer: Answer
         do {
-            answer = try await self.answer(request, requester)
+            answer = try await self.answer(
+                request, route, path?.segments.first ?? [], requester)
         } catch let error as HTTPServerError {
             throw error
         } catch let error as LoopError {
@@ -96,32 +131,33 @@ public final class WessSurface: Surface {
         } catch {
             answer = Self.failure(error)
         }
+        if answer.status.code >= 400 { metrics.failed() }
         let body = Document.object([.init("message", answer.message)])
         var head = ResponseHead(answer.status)
         try head.fields.append("Content-Type", "application/json")
         if let seconds = answer.retryAfter ?? (answer.status == .serviceUnavailable ? 1 : nil) {
             try head.fields.append("Retry-After", "\(seconds)")
         }
+        if answer.status == .methodNotAllowed, let route {
+            try head.fields.append("Allow", route.methods)
+        }
         try await response.respond(head, await JSONAnswer.bytes(body, on: request.loop))
     }
 
     private func answer(
-        _ request: ServerRequest, _ requester: Requester
+        _ request: ServerRequest, _ route: Route?, _ id: [UInt8], _ requester: Requester
     ) async throws -> Answer {
-        guard let path = try? Path(request.target.path), path.segments.count <= 1 else {
-            return Answer(.notFound, "Not Found")
-        }
-        let id = path.segments.first
-        switch (request.method, id) {
-        case (.post, nil): return try await create(request, requester)
-        case (.get, nil):
-            return Answer(.accepted, .integer(Int64(executor.count(for: requester.tenant))))
-        case (.head, nil): return Answer(.badRequest, "Param \"id\" not found")
-        case (.put, let id?): return try await change(request, id, requester)
-        case (.delete, let id?): return try await delete(request, id, requester)
-        case (.get, let id?): return try await show(request, id, requester)
-        case (.post, let id?): return try await run(request, id, requester)
-        default: return Answer(.methodNotAllowed, "Method Not Allowed")
+        switch (route, request.method) {
+        case (nil, _): Answer(.notFound, "Not Found")
+        case (.root, .post): try await create(request, requester)
+        // Version 1.4.3 asks for a parameter that this path does not have; meant is the number.
+        case (.root, .get), (.root, .head):
+            Answer(.accepted, .integer(Int64(executor.count(for: requester.tenant))))
+        case (.module, .put): try await change(request, id, requester)
+        case (.module, .delete): try await delete(request, id, requester)
+        case (.module, .get), (.module, .head): try await show(request, id, requester)
+        case (.module, .post): try await run(request, id, requester)
+        default: Answer(.methodNotAllowed, "Method Not Allowed")
         }
     }
 
@@ -133,9 +169,14 @@ public final class WessSurface: Surface {
         switch try await draft(request) {
         case .failure(let fault): return fault.answer
         case .success(let draft):
-            let id = try await executor.create(draft, for: requester.tenant, on: request.loop)
-            observer?.wrote("CREATE", id)
-            return Self.accepted(id)
+            do {
+                let made = try await executor.create(
+                    draft, for: requester.tenant, on: request.loop)
+                observer?.wrote("CREATE", made.id)
+                return Self.accepted(made.id)
+            } catch let error as ExecutorError {
+                return try Self.invalid(error)
+            }
         }
     }
 
@@ -148,10 +189,14 @@ public final class WessSurface: Surface {
         switch try await draft(request) {
         case .failure(let fault): return fault.answer
         case .success(let draft):
-            try await executor.change(
-                id, draft, for: requester.tenant, on: request.loop)
-            observer?.wrote("UPDATE", id)
-            return Self.accepted(id)
+            do {
+                try await executor.change(
+                    id, draft, for: requester.tenant, on: request.loop)
+                observer?.wrote("UPDATE", id)
+                return Self.accepted(id)
+            } catch let error as ExecutorError {
+                return try Self.invalid(error)
+            }
         }
     }
 
@@ -183,7 +228,17 @@ public final class WessSurface: Surface {
         Answer(.accepted, .object([.init("id", .string(id.description))]))
     }
 
-    private static let unknown = Answer(.notFound, "Invalid Id: Error: Not found")
+    /// The answer for a module that is not valid.
+    ///
+    /// - Throws: every other error.
+    private static func invalid(_ error: ExecutorError) throws(ExecutorError) -> Answer {
+        switch error {
+        case .invalidModule, .tooLarge: Answer(.badRequest, .string("Invalid Wasm: \(error)"))
+        default: throw error
+        }
+    }
+
+    static let unknown = Answer(.notFound, "Invalid Id: Error: Not found")
 
     /// What is wrong with a body.
     private struct Fault: Error {
@@ -193,28 +248,21 @@ public final class WessSurface: Surface {
 
     private func draft(_ request: ServerRequest) async throws -> Result<Executor.Draft, Fault> {
         let limit = executor.options.moduleLimit
+        let share = executor.uploads.share()
         let document: Document
         do {
-            document = try await JSONBody.read(request, limit: limit * 5 + (1 << 20))
+            document = try await JSONBody.read(
+                request, limit: limit * 5 + (1 << 20), share: share)
         } catch let error as JSONError {
             return .failure(Fault("Inavlid Json: \(error)"))
         }
-        var draft: Executor.Draft
         do throws(WessDraft.Fault) {
-            draft = try WessDraft.read(document)
+            var draft = try WessDraft.read(document)
+            draft.upload = share
+            return .success(draft)
         } catch {
             return .failure(Fault("Inavlid Json: \(error)"))
         }
-        do {
-            _ = try await executor.compile(draft.bytes ?? [], on: request.loop)
-        } catch ExecutorError.invalidModule(let text) {
-            return .failure(Fault("Invalid Wasm: \(text)"))
-        } catch let error as ExecutorError {
-            guard case .tooLarge = error else { throw error }
-            return .failure(Fault("Invalid Wasm: \(error)"))
-        }
-        if draft.results == nil { draft.results = .some(nil) }
-        return .success(draft)
     }
 
     // MARK: Reading
@@ -228,100 +276,16 @@ public final class WessSurface: Surface {
         } catch {
             return Answer(.badRequest, .string("Invalid ID: \(error)"))
         }
-        let record: ModuleRecord
         do {
-            record = try await executor.record(
+            let (record, bytes) = try await executor.contents(
                 id, for: requester.tenant, on: request.loop)
+            return Answer(
+                .accepted,
+                .object([
+                    .init("wasm", .bytes(bytes)), .init("metadata", WessDraft.metadata(record)),
+                ]))
         } catch ExecutorError.notFound {
             return Answer(.notFound, "Error: Not found")
-        }
-        let bytes = try await executor.bytes(record, on: request.loop)
-        return Answer(
-            .accepted,
-            .object([
-                .init("wasm", .bytes(bytes)), .init("metadata", WessDraft.metadata(record)),
-            ]))
-    }
-
-    // MARK: Running
-
-    private func run(
-        _ request: ServerRequest, _ text: [UInt8], _ requester: Requester
-    ) async throws -> Answer {
-        guard let id = try? ModuleID(text), try await exists(id, requester, request.loop) else {
-            return Self.unknown
-        }
-        let record = try await executor.record(
-            id, for: requester.tenant, on: request.loop)
-        let arguments: [Document]
-        do {
-            let document = try await JSONBody.read(request, limit: 1 << 20, packsBytes: false)
-            guard let elements = document.arrayValue else {
-                return Answer(.badRequest, "Invalid Json: invalid type: expected a sequence")
-            }
-            arguments = elements.filter { $0 != .null }
-        } catch let error as JSONError {
-            return Answer(.badRequest, .string("Invalid Json: \(error)"))
-        }
-        return try await run(record, arguments, request, requester)
-    }
-
-    private func run(
-        _ record: ModuleRecord, _ arguments: [Document], _ request: ServerRequest,
-        _ requester: Requester
-    ) async throws -> Answer {
-        let name = record.function ?? ""
-        do {
-            let result = try await executor.call(
-                record,
-                ModuleCall(
-                    arguments: .list(arguments), wraps: true, caller: "wess", requester: requester),
-                on: request.loop)
-            if let refusal = result.run.refusal { throw ExecutorError.busy("\(refusal)") }
-            guard result.run.outcome.kind == .succeeded else {
-                return Self.failed("Function Execution Error: \(Self.text(result.run.outcome))")
-            }
-            // Results are paired with the declared types: fewer declared ones cut the rest off,
-            // and what is declared as null, or as a type that JSON cannot say, is null.
-            guard let declared = record.results else {
-                return Answer(.ok, .array(result.results))
-            }
-            return Answer(
-                .ok,
-                .array(
-                    zip(result.results, declared).map { value, type in
-                        switch type {
-                        case .i32, .i64, .f32, .f64: value
-                        default: .null
-                        }
-                    }))
-        } catch ArgumentFault.count(let expected, let found) {
-            return Answer(
-                .badRequest, .string("Length Args Error: expect: \(expected), found: \(found)"))
-        } catch ArgumentFault.type(let type, _) {
-            return Answer(.badRequest, .string("Invalid Type: \(type.name.uppercased())"))
-        } catch let missing as FunctionMissing {
-            return Self.failed(
-                "Instantiate Function Error `\(missing.name)`: no function with this name")
-        } catch let error as LinkError {
-            return Self.failed("InitializingError: \(error)")
-        } catch ExecutorError.invalid(let text) {
-            return Self.failed("Instantiate Function Error `\(name)`: \(text)")
-        } catch ExecutorError.damaged(let text) {
-            return Self.failed("Compiling Error: \(text)")
-        } catch let fault as ArgumentFault {
-            return Self.failed("Function Execution Error: \(fault)")
-        }
-    }
-
-    private static func failed(_ text: String) -> Answer {
-        Answer(.internalServerError, .string("Error: \(text)"))
-    }
-
-    private static func text(_ outcome: RunOutcome) -> String {
-        switch outcome {
-        case .limit(let limit, _): "\(limit.name) reached"
-        default: "\(outcome)"
         }
     }
 
@@ -330,9 +294,10 @@ public final class WessSurface: Surface {
         case ExecutorError.notFound: unknown
         case let refusal as AccessRefusal: Answer(refusal)
         case ExecutorError.busy(let text): Answer(.serviceUnavailable, .string(text))
+        case ExecutorError.changed: Answer(.serviceUnavailable, .string("\(error)"))
+        case ExecutorError.recordTooLarge: Answer(.contentTooLarge, .string("\(error)"))
         case ExecutorError.storage(let error):
             Answer(error.isFull ? .insufficientStorage : .serviceUnavailable, .string("\(error)"))
-        case ExecutorError.tooLarge: Answer(.contentTooLarge, .string("\(error)"))
         default: Answer(.internalServerError, .string("Error: \(error)"))
         }
     }

@@ -57,8 +57,10 @@ struct CallShape {
         disagreement = notes.isEmpty ? nil : notes.joined(separator: "; ")
     }
 
-    /// Whether values must be placed in the guest's memory before the call.
-    var needsAllocation: Bool { inputs.contains { $0.type.isInMemory } }
+    /// Whether arguments or results are in the guest's memory.
+    var isInMemory: Bool {
+        inputs.contains { $0.type.isInMemory } || outputs.contains { $0.isInMemory }
+    }
 
     private static func text(_ types: [ParameterType]) -> String {
         "(\(types.map(\.name).joined(separator: ", ")))"

@@ -12,8 +12,8 @@ import WasmdDocuments
 enum NumberReading {
     /// The value of a type; nil if the document is none.
     ///
-    /// - Parameter wraps: whether integers that do not fit in 32 bits keep their lower half, and
-    ///   texts are no numbers: the rules of *wess*.
+    /// - Parameter wraps: the rules of *wess*: integers that do not fit in 32 bits keep their lower
+    ///   half, those above `Int64.max` are no i64, texts are no numbers, and there are no vectors.
     static func value(
         _ document: Document, _ type: ParameterType, wraps: Bool = false
     ) -> Value? {
@@ -31,12 +31,12 @@ enum NumberReading {
         case .i64:
             switch integer(document, allowsText: !wraps) {
             case .signed(let value)?: return .i64(value)
-            case .unsigned(let value)?: return .i64(bits: value)
+            case .unsigned(let value)?: return wraps ? nil : .i64(bits: value)
             case nil: return nil
             }
         case .f32: return real(document, allowsText: !wraps).map { .f32(Float($0)) }
         case .f64: return real(document, allowsText: !wraps).map { .f64($0) }
-        case .v128: return vector(document)
+        case .v128: return wraps ? nil : vector(document)
         case .externref: return document == .null ? .extern(nil) : nil
         case .funcref: return document == .null ? .function(nil) : nil
         case .string, .bytes: return nil

@@ -13,6 +13,8 @@ public final class CachedModule: Sendable {
     public let scope: RunScope
 
     private let state = Mutex(State())
+    /// Runs preparations.
+    private let starters: BlockingPool?
 
     private struct State {
         var variants: [Variant] = []
@@ -38,7 +40,10 @@ public final class CachedModule: Sendable {
     /// no forks: preparing costs more than it saves if each run has a world of its own.
     private static let preparationLimit = 64
 
-    init(digest: SHA256.Digest, module: Module, scope: RunScope) {
+    init(
+        digest: SHA256.Digest, module: Module, scope: RunScope, starters: BlockingPool? = nil
+    ) {
+        self.starters = starters
         self.digest = digest
         self.module = module
         self.scope = scope
@@ -70,6 +75,9 @@ public final class CachedModule: Sendable {
         let (found, isFirst) = state.withLock { find(key, world, in: &$0) }
         switch found {
         case .known(let guest): return guest
+        case .unprepared:
+            return try PreparedGuest(
+                module, imports: imports, in: world, limits: limits, startsOnce: false)
         case .coming(let shared, let number):
             if isFirst { start(shared, imports, world, limits, loop) }
             return try await shared.value(number)
@@ -78,6 +86,8 @@ public final class CachedModule: Sendable {
 
     private enum Found {
         case known(PreparedGuest)
+        /// Others are prepared now: the run starts its guest itself.
+        case unprepared
         case coming(SharedResult<PreparedGuest>, number: UInt64)
     }
 
@@ -89,8 +99,11 @@ public final class CachedModule: Sendable {
             $0.imports == key && ($0.guest.obstacle != nil || $0.guest.isForked(in: world))
         }
         if let index {
-            let variant = state.variants.remove(at: index)
-            state.variants.insert(variant, at: 0)
+            let variant = state.variants[index]
+            if index > 0 {
+                state.variants.remove(at: index)
+                state.variants.insert(variant, at: 0)
+            }
             return (.known(variant.guest), false)
         }
         if state.preparationCount >= Self.preparationLimit,
@@ -105,6 +118,7 @@ public final class CachedModule: Sendable {
                 return (.coming(running.shared, number: number), false)
             }
         }
+        if let starters, starters.queuedCount > 0 { return (.unprepared, false) }
         let shared = SharedResult<PreparedGuest>()
         state.preparationCount += 1
         state.preparing.append(Preparing(imports: key, world: world, shared: shared))
@@ -121,7 +135,7 @@ public final class CachedModule: Sendable {
         loop.spawn { [self] in
             let result: Result<PreparedGuest, any Error>
             do {
-                let guest = try await loop.blocking {
+                let guest = try await loop.blocking(on: starters) {
                     try PreparedGuest(module, imports: imports, in: world, limits: given) {
                         shared.setHandle($0)
                     }

@@ -71,6 +71,10 @@ public final class ModuleCache: Sendable {
 
     public let engine: Engine
     public let options: Options
+    /// Compiles modules: one that takes long keeps no other call from the disk.
+    private let compilers = BlockingPool(threadLimit: 3)
+    /// Starts guests once: one that loops while it starts keeps no module from being compiled.
+    private let starters = BlockingPool(threadLimit: 3)
     private let state = Mutex(State())
 
     public init(engine: Engine = Engine(), _ options: Options = Options()) {
@@ -188,7 +192,9 @@ public final class ModuleCache: Sendable {
             let result: Result<CachedModule, any Error>
             do {
                 result = .success(
-                    try await loop.blocking { [self] in try compile(digest, shared, load) })
+                    try await loop.blocking(on: compilers) { [self] in
+                        try compile(digest, shared, load)
+                    })
             } catch {
                 result = .failure(error)
             }
@@ -221,7 +227,7 @@ public final class ModuleCache: Sendable {
             ?? String(digest.description.prefix(12))
         return CachedModule(
             digest: digest, module: module,
-            scope: RunScope(.module, name, places: options.places))
+            scope: RunScope(.module, name, places: options.places), starters: starters)
     }
 
     /// Stores the result; returns the modules that are dropped for it.

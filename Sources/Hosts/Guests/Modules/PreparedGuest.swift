@@ -43,6 +43,8 @@ public final class PreparedGuest: Sendable {
     private let saved: SavedStart?
     private let world: WASI
     let imports: GuestImports
+    /// Whether a run needs the state of WASI: a guest that imports nothing cannot use it.
+    let needsWorld: Bool
 
     /// Resolves the imports and starts the guest once. May take as long as the guest's start, at
     /// most `limits.time`: on a loop, use `CachedModule.prepared`.
@@ -74,6 +76,7 @@ public final class PreparedGuest: Sendable {
         self.world = world
         prepared = try imports.linker().prepare(module)
         dependencies = []
+        needsWorld = !module.imports.isEmpty
         kind = Self.kind(of: module)
         guard startsOnce else {
             saved = nil
@@ -107,6 +110,7 @@ public final class PreparedGuest: Sendable {
         prepared = nil
         saved = nil
         kind = Self.kind(of: module)
+        needsWorld = true
         obstacle = dependencies.first.map {
             .imported(module: $0.name, name: module.imports.first?.name ?? Name(""))
         }

@@ -25,15 +25,20 @@ struct RecencyList<Key: Hashable, Value> {
             unlink(index)
             linkAsNewest(index)
         }
-        update(key, change)
-        return nodes[index]?.value
+        return update(at: index, change)
+    }
+
+    private mutating func update(at index: Int, _ change: (inout Value) -> Void) -> Value? {
+        guard var node = nodes[index] else { return nil }
+        change(&node.value)
+        nodes[index] = node
+        return node.value
     }
 
     /// Changes the value of a key, which does not count as a use.
     mutating func update(_ key: Key, _ change: (inout Value) -> Void) {
-        guard let index = places[key], var node = nodes[index] else { return }
-        change(&node.value)
-        nodes[index] = node
+        guard let index = places[key] else { return }
+        _ = update(at: index, change)
     }
 
     /// The value of a key, which does not count as a use.

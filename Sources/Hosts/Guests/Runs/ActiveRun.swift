@@ -2,6 +2,7 @@ import Synchronization
 import WasmInterpreter
 import WasmSystem
 import WasmdDigests
+import WasmdEventLoop
 
 /// A run that has begun and not ended, as others see it. All members may be used on any thread.
 public final class ActiveRun: Sendable {
@@ -11,6 +12,7 @@ public final class ActiveRun: Sendable {
     public let function: Name
     public let caller: String
     public let account: String
+    public let trace: RunTrace?
     /// Nanoseconds since 1970 when it began.
     public let start: UInt64
 
@@ -22,10 +24,10 @@ public final class ActiveRun: Sendable {
     private let computed = Atomic<UInt64>(0)
     private let peak = Atomic<UInt64>(0)
     private let reachedLimits = Atomic<UInt16>(0)
+    private let loop: EventLoop
+    private let profiled: Mutex<ProfiledRun>
 
-    init(
-        _ request: borrowing RunRequest, _ handle: InterruptHandle, _ account: ResourceAccount
-    ) {
+    init(_ request: borrowing RunRequest, _ store: Store, on loop: EventLoop) {
         start = SystemClock.realtime.now
         id = RunID.make(at: start)
         module = request.digest
@@ -33,9 +35,12 @@ public final class ActiveRun: Sendable {
         function = request.function
         caller = request.caller
         self.account = request.account?.name ?? ""
+        trace = request.trace
         begin = SystemClock.monotonic.now
-        self.handle = handle
-        resources = account
+        handle = store.interruptHandle
+        resources = store.account
+        self.loop = loop
+        profiled = Mutex(ProfiledRun(store))
     }
 
     /// Nanoseconds since it began.
@@ -78,6 +83,29 @@ public final class ActiveRun: Sendable {
     }
 
     var peakMemory: UInt64 { peak.load(ordering: .relaxed) }
+}
+
+// Profiles of runs that are active already. The store belongs to the loop.
+extension ActiveRun {
+    /// Profiles the run from its next turn on; from any thread.
+    func startProfile(_ session: ProfileSession) {
+        loop.spawn { [self] in profiled.withLock { $0.start(session) } }
+    }
+
+    /// Takes what was found so far; from a task of any loop.
+    func endProfile(_ session: ProfileSession) async {
+        await loop.spawn { [self] in profiled.withLock { $0.finish(session) } }.value
+    }
+
+    /// The run's own task, before the first turn.
+    func startProfileAtOnce(_ session: ProfileSession) {
+        profiled.withLock { $0.start(session) }
+    }
+
+    /// The run's own task, after the last turn: nobody uses the store any more.
+    func finishProfile() {
+        profiled.withLock { $0.end() }
+    }
 }
 
 extension ActiveRun: StoreLimiter {

@@ -43,7 +43,7 @@ struct GuestRun {
         }
         let store =
             request.kept?.store ?? Store(engine: guest.module.engine, limits: limits.storeLimits)
-        let run = ActiveRun(request, store.interruptHandle, store.account)
+        let run = ActiveRun(request, store, on: guests.loop)
         let number = runs.active.insert(run)
         defer { runs.active.remove(number) }
         let fuel = limits.fuel ?? Self.plenty
@@ -52,6 +52,8 @@ struct GuestRun {
         store.limiter = run
         if let interval = request.observation?.profileInterval {
             store.profiler = Profiler(interval: interval)
+        } else if let session = runs.profiling.session(for: request.digest) {
+            run.startProfileAtOnce(session)
         }
         // A request to stop that came after the end of the run before is not for this one.
         if request.kept != nil { store.interruptHandle.reset() }
@@ -62,6 +64,7 @@ struct GuestRun {
                 failure = error
             }
         }
+        run.finishProfile()
         run.noteProgress(computingTime: measures.computingTime)
         measures.logBytes = streams.finishLog(run)
         measures.fuel = fuel - min(fuel, store.fuel ?? 0)
@@ -84,6 +87,7 @@ struct GuestRun {
         request.module.add(record)
         request.account?.add(record)
         runs.records.append(record, byteCount: record.byteCount)
+        runs.observer?(record)
         return RunResult(
             outcome: outcome, record: record, refusal: nil, values: values, error: failure,
             findings: findings)
@@ -98,14 +102,7 @@ struct GuestRun {
         if let kept = request.kept, let instance = kept.instance {
             return try await call(&request, instance, run, guests, pause)
         }
-        if request.kept == nil {
-            streams.meter(&request.world, run, limits, request.logsErrors ? runs.log : nil)
-        }
-        if let descriptors = limits.descriptors {
-            let most = min(request.world.limits.descriptors, max(descriptors, 0))
-            request.world.limits.descriptors = most
-        }
-        store.wasiGuest = try WASIGuest(request.world)
+        if guest.needsWorld { store.wasiGuest = try world(of: &request, run) }
         request.prepareStore?(store)
         let instance: Instance
         if let restored = try request.kept?.restored() {
@@ -139,6 +136,19 @@ struct GuestRun {
             throw NoSuchFunction(name: request.function)
         }
         values = try await finish(function, request.arguments, run, guests, pause)
+    }
+
+    private mutating func world(
+        of request: inout RunRequest, _ run: ActiveRun
+    ) throws(WASISetupError) -> WASIGuest {
+        if request.kept == nil {
+            streams.meter(&request.world, run, limits, request.logsErrors ? runs.log : nil)
+        }
+        if let descriptors = limits.descriptors {
+            let most = min(request.world.limits.descriptors, max(descriptors, 0))
+            request.world.limits.descriptors = most
+        }
+        return try WASIGuest(request.world)
     }
 
     private mutating func finish(

@@ -26,6 +26,8 @@ public final class GuestRuns: Sendable {
         /// Lines of logs that are kept, and their bytes.
         public var keptLines = 10_000
         public var keptLineBytes = 8 << 20
+        /// Called with the record of each run, on its loop; must not wait. For metrics.
+        public var observer: (@Sendable (RunRecord) -> Void)?
 
         public init() {}
     }
@@ -33,15 +35,22 @@ public final class GuestRuns: Sendable {
     /// Places; its `total` has the totals of all runs.
     public let queue: RunQueue
     /// Runs that have begun.
-    public let active = ActiveRuns()
+    public let active: ActiveRuns
+    /// Profiles of modules that are running.
+    public let profiling: RunProfiling
     /// Runs that have ended, the last ones.
     public let records: Feed<RunRecord>
     /// What guests wrote to standard error.
     public let log: Feed<LogLine>
+    let observer: (@Sendable (RunRecord) -> Void)?
 
     public init(_ options: Options = Options()) {
         queue = RunQueue(places: options.places)
         queue.total.limits = options.limits
+        let active = ActiveRuns()
+        self.active = active
+        profiling = RunProfiling(active)
+        observer = options.observer
         records = Feed(capacity: options.keptRecords, byteLimit: options.keptRecordBytes)
         log = Feed(capacity: options.keptLines, byteLimit: options.keptLineBytes)
     }

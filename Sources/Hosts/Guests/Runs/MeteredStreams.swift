@@ -61,6 +61,7 @@ final class MeteredInput: GuestStream {
 /// The streams of a run that are counted.
 struct RunStreams {
     private var output: MeteredOutput?
+    private var buffer: OutputBuffer?
     private var input: MeteredInput?
     private var log: GuestLog?
     private var inputBytes: UInt64 = 0
@@ -79,10 +80,17 @@ struct RunStreams {
         case .bytes(let bytes): inputBytes = UInt64(clamping: bytes.count)
         default: break
         }
-        if case .stream(let stream) = world.standardOutput {
+        switch world.standardOutput {
+        case .stream(let stream):
             let metered = MeteredOutput(stream, run, limit: limits.output)
             output = metered
             world.standardOutput = .stream(metered)
+        case .buffer(let buffer):
+            if let limit = limits.output { buffer.lowerLimit(to: Int(clamping: limit)) }
+            // A guest that writes more is stopped when its call returns.
+            buffer.whenFull { [weak run] in run?.stop(at: .output) }
+            self.buffer = buffer
+        default: break
         }
         if let lines {
             let made = GuestLog(run.id, limits.log, lines)
@@ -92,7 +100,9 @@ struct RunStreams {
     }
 
     var bytesIn: UInt64 { input?.byteCount ?? inputBytes }
-    var bytesOut: UInt64 { output?.byteCount ?? 0 }
+    var bytesOut: UInt64 {
+        output?.byteCount ?? UInt64(clamping: buffer?.byteCount ?? 0)
+    }
 
     /// Publishes the log's last line; returns the bytes written to it.
     func finishLog(_ run: ActiveRun) -> UInt64 {

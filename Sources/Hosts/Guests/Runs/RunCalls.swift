@@ -1,4 +1,5 @@
 import WasmInterpreter
+import WasmdEventLoop
 
 /// The calls of a run that makes several of one instance: see `RunRequest.body`.
 ///
@@ -8,6 +9,9 @@ public final class RunCalls {
     private let run: ActiveRun
     private let guests: GuestLoop
     private(set) var computingTime: UInt64
+
+    /// The loop that the run is on.
+    public var loop: EventLoop { guests.loop }
 
     init(_ instance: Instance, _ run: ActiveRun, _ guests: GuestLoop, _ computingTime: UInt64) {
         self.instance = instance

@@ -28,6 +28,15 @@ public struct RunID: Hashable, Sendable {
         self.low = low
     }
 
+    /// Both words: for places that keep no references.
+    public var words: (high: UInt64, low: UInt64) { (high, low) }
+
+    /// Of its words; nil for those of no id, such as zeros.
+    public init?(words: (high: UInt64, low: UInt64)) {
+        guard words.high & 0xf000 == 0x7000, words.low &>> 62 == 0b10 else { return nil }
+        self.init(high: words.high, low: words.low)
+    }
+
     /// From the text with 32 hexadecimal digits and four hyphens; nil for anything else, also for a
     /// UUID of another version.
     public init?(_ text: some StringProtocol) {
@@ -76,8 +85,10 @@ extension RunID: CustomStringConvertible {
                 text.append(UInt8(ascii: "-"))
             }
             let word = place < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word &>> UInt64(60 - place % 16 * 4) & 15)
-            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            let shift = UInt64(truncatingIfNeeded: 60 &- (place & 15) &* 4)
+            let digit = UInt8(truncatingIfNeeded: word &>> shift) & 15
+            text.append(
+                digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ (digit &- 10))
         }
         return String(decoding: text, as: UTF8.self)
     }

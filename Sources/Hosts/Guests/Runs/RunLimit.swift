@@ -96,7 +96,8 @@ public struct RunLimits: Hashable, Sendable {
     public var time: Duration? = .seconds(10)
     /// How long the run may wait for a place; nil for no limit.
     public var waitingTime: Duration? = .seconds(10)
-    /// Bytes of standard output, if that is a stream of the host; nil for no limit.
+    /// Bytes of standard output, if that is a stream of the host or a buffer; nil for no limit but that
+    /// of the buffer.
     public var output: UInt64?
     /// Open descriptors; nil for the limit of the world (`WASI.Limits.descriptors`).
     public var descriptors: Int?

@@ -29,6 +29,11 @@ public struct RunFindings: Sendable {
     public var profile: Profile?
     public var coverage: Coverage?
 
+    public init(profile: Profile? = nil, coverage: Coverage? = nil) {
+        self.profile = profile
+        self.coverage = coverage
+    }
+
     /// The forms in which they can be written. Making one takes as long as translating the functions
     /// that were seen.
     public enum Form: String, Sendable, CaseIterable {

@@ -16,6 +16,8 @@ public final class RunRecord: Sendable {
     public let caller: String
     /// The name of the account; empty without one.
     public let account: String
+    /// The trace that the run belongs to, if who asked for it said so.
+    public let trace: RunTrace?
     /// Nanoseconds since 1970 when the run began.
     public let start: UInt64
     /// Nanoseconds in which the run waited for its place, before it began.
@@ -50,6 +52,7 @@ public final class RunRecord: Sendable {
         function = run.function
         caller = run.caller
         account = run.account
+        trace = run.trace
         start = run.start
         queueTime = measured.queueTime
         duration = measured.duration

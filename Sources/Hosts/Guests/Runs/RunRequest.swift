@@ -25,6 +25,8 @@ public struct RunRequest {
     public var limits = RunLimits()
     /// For records: who asked for the run.
     public var caller = ""
+    /// For records: the trace that the run belongs to.
+    public var trace: RunTrace?
     /// Whether standard error goes to the log, instead of where `world` says.
     public var logsErrors = true
     /// What the result is to bring along; nil for nothing, which costs nothing.
@@ -52,6 +54,31 @@ public struct RunRequest {
     /// A run of a module of a cache.
     public init(_ guest: PreparedGuest, of module: CachedModule, in world: WASI = WASI()) {
         self.init(guest, digest: module.digest, module: module.scope, in: world)
+    }
+}
+
+/// A trace and the span in it that caused a run, as W3C Trace Context numbers them.
+public struct RunTrace: Hashable, Sendable {
+    /// The number of the trace.
+    public let high: UInt64
+    public let low: UInt64
+    public let span: UInt64
+
+    public init(high: UInt64, low: UInt64, span: UInt64) {
+        self.high = high
+        self.low = low
+        self.span = span
+    }
+}
+
+extension RunTrace: CustomStringConvertible {
+    /// The number of the trace: 32 hexadecimal digits.
+    public var description: String { Self.digits(high) + Self.digits(low) }
+
+    /// 16 hexadecimal digits.
+    public static func digits(_ word: UInt64) -> String {
+        let digits = String(word, radix: 16)
+        return String(repeating: "0", count: max(16 - digits.utf8.count, 0)) + digits
     }
 }
 

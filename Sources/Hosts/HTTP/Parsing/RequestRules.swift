@@ -78,6 +78,11 @@ enum RequestRules {
 
     /// The length that all `Content-Length` fields agree on.
     static func contentLength(_ fields: Fields) throws(RequestFault) -> UInt64 {
+        if fields.count(of: "content-length") == 1, let value = fields.first("content-length"),
+            let number = decimal(value.trimmed)
+        {
+            return number
+        }
         var length: UInt64?
         for value in fields.all("content-length") {
             if value.isEmpty { throw .contentLength }

@@ -32,10 +32,13 @@ public struct SameOriginRules: Equatable, Sendable {
     ///
     /// A request to change protocols counts as one that changes something: browsers send WebSocket
     /// handshakes across origins without asking.
-    public func judge(_ request: RequestHead) -> Verdict {
+    ///
+    /// - Parameter acts: whether the request does something although its method is safe.
+    public func judge(_ request: RequestHead, acts: Bool = false) -> Verdict {
         guard let host = request.authority else {
-            // HTTP/1.0 without a host: no browser sends that.
-            return judgeOrigin(request, host: nil)
+            // HTTP/1.0 without a host: no browser sends that. An empty one is no name of ours.
+            if request.fields.contains("host") { return .misdirected }
+            return judgeOrigin(request, host: nil, acts)
         }
         guard let authority = Authority(host), isOurs(authority) else { return .misdirected }
         // The field counts as well as the target: whatever reads either must not be deceived.
@@ -44,7 +47,7 @@ public struct SameOriginRules: Equatable, Sendable {
         {
             guard let other = Authority(field), isOurs(other) else { return .misdirected }
         }
-        return judgeOrigin(request, host: authority)
+        return judgeOrigin(request, host: authority, acts)
     }
 
     private func isOurs(_ authority: Authority) -> Bool {
@@ -54,11 +57,19 @@ public struct SameOriginRules: Equatable, Sendable {
         }
     }
 
-    private func judgeOrigin(_ request: RequestHead, host: Authority?) -> Verdict {
-        if request.method.isSafe, !request.fields.contains("upgrade") { return .allowed }
+    private func judgeOrigin(
+        _ request: RequestHead, host: Authority?, _ acts: Bool
+    ) -> Verdict {
+        if request.method.isSafe, !acts, !request.fields.contains("upgrade") { return .allowed }
+        // What is no browser sends neither.
+        if !request.fields.contains("origin"), !request.fields.contains("sec-fetch-site") {
+            return .allowed
+        }
         let origins = request.fields.all("origin")
         if origins.count == 1, cors.allows(origins[0]) { return .allowed }
         if request.fields.list("sec-fetch-site", contains: "cross-site") { return .forbidden }
+        // Another port of the machine: such a page sends no origin with scripts and images.
+        if request.fields.list("sec-fetch-site", contains: "same-site") { return .forbidden }
         for origin in origins where !isSame(origin, host: host) { return .forbidden }
         return .allowed
     }

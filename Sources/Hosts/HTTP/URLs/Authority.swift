@@ -25,12 +25,23 @@ public struct Authority: Equatable, Sendable {
             host = .address(address)
             return
         }
-        guard var name = PercentCoding.decode(hostBytes), !name.contains(where: { $0 <= 0x20 }),
-            !name.contains(where: { "/\\?#@:[]%".utf8.contains($0) || $0 == 0x7f })
+        guard
+            var name = hostBytes.contains(ASCII.percent)
+                ? PercentCoding.decode(hostBytes) : Array(hostBytes),
+            name.allSatisfy({ !Self.isForbidden($0) })
         else { return nil }
         if name.last == ASCII.dot { name.removeLast() }
         guard !name.isEmpty else { return nil }
         host = .name(name.map(\.lowercase))
+    }
+
+    /// Whether no name may have the byte: controls, a blank, and what separates parts of a URL.
+    @inline(__always)
+    private static func isForbidden(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0...0x20, 0x23, 0x25, 0x2f, 0x3a, 0x3f, 0x40, 0x5b, 0x5c, 0x5d, 0x7f: true
+        default: false
+        }
     }
 
     public init(host: Host, port: UInt16? = nil) {

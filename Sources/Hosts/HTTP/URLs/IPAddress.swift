@@ -37,16 +37,22 @@ public struct IPAddress: Hashable, Sendable {
 
     /// Four numbers of 0 to 255 without leading zeros (RFC 3986 3.2.2).
     private static func quad(_ bytes: ArraySlice<UInt8>) -> UInt32? {
-        let parts = bytes.split(separator: ASCII.dot, omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
         var bits: UInt32 = 0
-        for part in parts {
-            guard part.count <= 3, part.count == 1 || part.first != ASCII.zero,
-                let number = decimal(part), number <= 255
-            else { return nil }
-            bits = bits << 8 | UInt32(truncatingIfNeeded: number)
+        var part: UInt32 = 0
+        var (digits, dots) = (0, 0)
+        for byte in bytes {
+            if byte == ASCII.dot {
+                guard digits > 0, dots < 3 else { return nil }
+                bits = bits << 8 | part
+                (part, digits, dots) = (0, 0, dots &+ 1)
+                continue
+            }
+            guard let digit = byte.digit, digits == 0 || part > 0 else { return nil }
+            part = part &* 10 &+ UInt32(truncatingIfNeeded: digit)
+            digits &+= 1
+            guard part <= 255 else { return nil }
         }
-        return bits
+        return digits > 0 && dots == 3 ? bits << 8 | part : nil
     }
 
     /// Groups around at most one `::`, the last two possibly as IPv4.

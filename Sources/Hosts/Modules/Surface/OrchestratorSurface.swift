@@ -2,16 +2,21 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
 import WasmdWasmiot
 
 /// The HTTP surface of wasmiot's orchestrator. Repeated and trailing slashes of paths do not count.
-public final class OrchestratorSurface: Sendable {
+public final class OrchestratorSurface: Surface {
+    public let name: StaticString = "orchestrator"
     let orchestrator: Orchestrator
 
     public init(_ orchestrator: Orchestrator) { self.orchestrator = orchestrator }
 
-    /// A handler of `HTTPServer`.
-    public func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+    public func purpose(of head: RequestHead) -> Purpose? { OrchestratorPurposes.of(head) }
+
+    public func answer(
+        _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
+    ) async throws {
         let exchange = Exchange(
             request: request, response: response, cors: orchestrator.options.cors)
         do {

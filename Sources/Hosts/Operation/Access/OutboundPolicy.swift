@@ -1,3 +1,4 @@
+import WasmdDocuments
 import WasmdHTTP
 
 /// Where guests may connect to. Nothing is allowed by default.
@@ -131,7 +132,9 @@ extension OutboundPolicy.Rule {
     private static func ports(_ text: ArraySlice<UInt8>?) -> ClosedRange<UInt16>? {
         guard let text, text != [0x2a] else { return 0...UInt16.max }
         let parts = text.split(separator: 0x2d, omittingEmptySubsequences: false)
-        let numbers = parts.compactMap { UInt16(String(decoding: $0, as: UTF8.self)) }
+        let numbers = parts.compactMap { part in
+            Quantity.count(String(decoding: part, as: UTF8.self)).flatMap(UInt16.init(exactly:))
+        }
         guard numbers.count == parts.count, let first = numbers.first, let last = numbers.last,
             numbers.count <= 2, first <= last
         else { return nil }

@@ -67,30 +67,16 @@ public struct Token: Sendable, Equatable {
     }
 }
 
-/// The tokens of a configuration.
-public struct TokenTable: Sendable, Equatable {
-    public let tokens: [Token]
-
-    public init(_ tokens: [Token] = []) { self.tokens = tokens }
-
-    public var isEmpty: Bool { tokens.isEmpty }
-
-    /// The token that an `Authorization` field carries; nil if it is of another scheme or unknown.
-    ///
-    /// What is compared are digests, so that the time tells nothing about secrets.
-    ///
-    /// - Parameter authorization: as `Bearer SECRET` (RFC 6750, 2.1), the scheme in any case.
-    public func token(_ authorization: some Collection<UInt8>) -> Token? {
-        guard let digest = Self.digest(authorization) else { return nil }
-        return tokens.first { $0.digest == digest }
-    }
-
-    /// The digest of the secret that an `Authorization` field carries; nil for another scheme.
-    static func digest(_ authorization: some Collection<UInt8>) -> SHA256.Digest? {
-        let parts = authorization.split(separator: 0x20, maxSplits: 1)
-        guard parts.count == 2,
-            parts[0].map({ $0 | 0x20 }).elementsEqual("bearer".utf8)
+extension Token {
+    /// The digest of the secret that an `Authorization` field carries: `Bearer SECRET` (RFC 6750, 2.1),
+    /// the scheme in any case. Nil for another scheme.
+    public static func digest(ofAuthorization field: ArraySlice<UInt8>) -> SHA256.Digest? {
+        // "Bearer " has seven bytes.
+        let scheme = field.prefix(7)
+        guard scheme.count == 7, scheme.last == 0x20,
+            zip(scheme, "bearer".utf8).allSatisfy({ $0 | 0x20 == $1 })
         else { return nil }
-        return Token.digest(of: parts[1].drop { $0 == 0x20 })
+        let secret = field[scheme.endIndex...].drop { $0 == 0x20 }
+        return secret.isEmpty ? nil : digest(of: secret)
     }
 }

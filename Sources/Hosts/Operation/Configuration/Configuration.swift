@@ -19,6 +19,8 @@ public struct Configuration: Sendable, Equatable {
     /// Rules of `OutboundPolicy`.
     public var outbound: [String] = []
     public var log = LogSettings()
+    /// Where spans of requests and runs are sent to (OTLP over HTTP); nil for nowhere.
+    public var traces: URL?
     /// How long requests may take after the signal to stop.
     public var grace = Duration.seconds(3)
 
@@ -138,6 +140,9 @@ extension Configuration {
             SettingFact("log.form", text(log.form)),
             SettingFact("log.file", text(log.file), isReloadable: false),
             SettingFact("log.requests", text(log.requests)),
+            SettingFact(
+                "traces.url", text(traces.map { String(decoding: $0.bytes, as: UTF8.self) }),
+                isReloadable: false),
             SettingFact("shutdown.grace", text(grace)),
         ]
         facts += tokens.map { SettingFact("tokens.\($0.name)", "\($0)") }

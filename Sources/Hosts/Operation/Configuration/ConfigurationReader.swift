@@ -25,7 +25,22 @@ extension Configuration {
             outbound = rules
         }
         log.read(root.table("log"))
+        traces = root.table("traces").text(
+            "url",
+            expected: "a URL of http whose host is an address or localhost, for example "
+                + "\"http://127.0.0.1:4318/v1/traces\"", Self.collector)
         if let time = root.table("shutdown").duration("grace") { grace = time }
+    }
+
+    /// Names are not looked up: the process is restricted by then.
+    private static func collector(_ text: String) -> URL? {
+        guard let url = URL(Array(text.utf8)), url.scheme.elementsEqual("http".utf8),
+            url.userInformation == nil
+        else { return nil }
+        switch url.authority.host {
+        case .address: return url
+        case .name(let name): return name.elementsEqual("localhost".utf8) ? url : nil
+        }
     }
 
     private static func sandbox(_ document: Document) -> SandboxMode? {
@@ -122,7 +137,9 @@ extension Configuration {
     private static func digest(_ text: String) -> SHA256.Digest? {
         let digits = text.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue ?? 16 }
         guard digits.count == 64, !digits.contains(16) else { return nil }
-        let bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
+        let bytes = stride(from: 0, to: 64, by: 2).map {
+            UInt8(truncatingIfNeeded: digits[$0] * 16 + digits[$0 + 1])
+        }
         return SHA256.Digest(bytes: bytes.span)
     }
 }

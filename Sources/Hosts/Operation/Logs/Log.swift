@@ -56,6 +56,9 @@ public final class Log: Sendable {
         set { settings.withLock { $0.level = newValue } }
     }
 
+    /// Whether events of a level are written.
+    public func writes(_ level: Level) -> Bool { level >= self.level }
+
     public var form: Form {
         get { settings.withLock(\.form) }
         set { settings.withLock { $0.form = newValue } }

@@ -72,6 +72,17 @@ public final class MetricRegistry: Sendable {
         histograms(name, help, bounds: bounds).series([])
     }
 
+    /// Numbers that are read when the text is made, such as counters that another part of the
+    /// program keeps.
+    ///
+    /// - Parameter read: called on the thread that makes the text; must not wait.
+    public func collected(
+        _ name: String, _ help: String, _ kind: MetricKind, labels: [String] = [],
+        _ read: @escaping @Sendable () -> [MetricSample]
+    ) {
+        families.withLock { $0.append(CollectedFamily(name, help, kind, labels, read)) }
+    }
+
     private func add<Series: MetricSeries>(
         _ family: MetricFamily<Series>
     ) -> MetricFamily<Series> {
@@ -148,28 +159,11 @@ public final class MetricFamily<Series: MetricSeries>: AnyMetricFamily {
     }
 
     func append(to text: inout String) {
-        text += "# HELP \(name) \(help.escaped(quotes: false))\n# TYPE \(name) \(Series.type)\n"
+        text.appendHead(name, help, Series.type)
         let contents = contents.withLock { $0 }
         for values in contents.order {
-            let labels = zip(labels, values)
-                .map { "\($0)=\"\($1.escaped(quotes: true))\"" }
-                .joined(separator: ",")
+            let labels = MetricText.labels(labels, values)
             contents.series[values]?.append(name: name, labels: labels, to: &text)
         }
-    }
-}
-
-extension String {
-    fileprivate func escaped(quotes: Bool) -> String {
-        var result = ""
-        for scalar in unicodeScalars {
-            switch scalar {
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\"" where quotes: result += "\\\""
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 }

@@ -47,22 +47,23 @@ final class ObservedGauge: MetricSeries {
 }
 
 /// How often values were in which range, and their sum.
+///
+/// To count a value takes two atomic operations, no lock and no memory.
 public final class Histogram: MetricSeries {
     public static var type: String { "histogram" }
 
-    private struct Contents: Sendable {
-        var counts: [UInt64]
-        var sum = 0.0
-    }
+    /// The most bounds of a histogram; further ones are left out.
+    public static var boundLimit: Int { 23 }
 
+    /// Ascending.
     private let bounds: [Double]
-    private let contents: Mutex<Contents>
+    private let counts = InlineArray<24, Atomic<UInt64>> { _ in Atomic(0) }
+    /// The bits of a double.
+    private let sum = Atomic<UInt64>(0)
 
-    /// - Parameter bounds: the upper bounds of the buckets, ascending, without infinity.
-    public init(bounds: [Double]) {
-        self.bounds = bounds
-        contents = Mutex(Contents(counts: Array(repeating: 0, count: bounds.count + 1)))
-    }
+    /// - Parameter bounds: the upper bounds of the buckets, ascending, without infinity; at most
+    ///   `boundLimit`.
+    public init(bounds: [Double]) { self.bounds = Array(bounds.prefix(Self.boundLimit)) }
 
     /// Bounds that grow by a factor: `start`, `start * factor` and so on.
     public static func bounds(from start: Double, factor: Double, count: Int) -> [Double] {
@@ -76,12 +77,21 @@ public final class Histogram: MetricSeries {
     /// Counts a value. NaN is not counted.
     public func observe(_ value: Double) {
         guard !value.isNaN else { return }
-        let index = bounds.firstIndex { value <= $0 } ?? bounds.count
-        contents.withLock {
-            $0.counts[index] &+= 1
-            $0.sum += value
+        var index = 0
+        while index < bounds.count, value > bounds[index] { index += 1 }
+        counts[index].wrappingAdd(1, ordering: .relaxed)
+        var known = sum.load(ordering: .relaxed)
+        while true {
+            let next = (Double(bitPattern: known) + value).bitPattern
+            let (isDone, found) = sum.weakCompareExchange(
+                expected: known, desired: next, ordering: .relaxed)
+            if isDone { return }
+            known = found
         }
     }
+
+    /// Counts a time, given in nanoseconds, in seconds.
+    public func observe(nanoseconds: UInt64) { observe(Double(nanoseconds) * 1e-9) }
 
     /// Counts a time in seconds.
     public func observe(_ time: Duration) {
@@ -90,28 +100,16 @@ public final class Histogram: MetricSeries {
     }
 
     public func append(name: String, labels: String, to text: inout String) {
-        let contents = contents.withLock { $0 }
         let separator = labels.isEmpty ? "" : ","
         var total: UInt64 = 0
-        for (bound, count) in zip(bounds + [.infinity], contents.counts) {
-            total &+= count
+        for index in 0...bounds.count {
+            let bound = index < bounds.count ? bounds[index] : .infinity
+            total &+= counts[index].load(ordering: .relaxed)
             text.appendSample(
                 name + "_bucket", "\(labels)\(separator)le=\"\(bound.metricText)\"", "\(total)")
         }
-        text.appendSample(name + "_sum", labels, contents.sum.metricText)
+        let sum = Double(bitPattern: sum.load(ordering: .relaxed))
+        text.appendSample(name + "_sum", labels, sum.metricText)
         text.appendSample(name + "_count", labels, "\(total)")
-    }
-}
-
-extension String {
-    fileprivate mutating func appendSample(_ name: String, _ labels: String, _ value: String) {
-        self += labels.isEmpty ? "\(name) \(value)\n" : "\(name){\(labels)} \(value)\n"
-    }
-}
-
-extension Double {
-    fileprivate var metricText: String {
-        if isNaN { return "NaN" }
-        return isInfinite ? (self < 0 ? "-Inf" : "+Inf") : "\(self)"
     }
 }

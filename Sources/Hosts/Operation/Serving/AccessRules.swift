@@ -44,8 +44,10 @@ public final class AccessRules: Sendable {
     ) {
         var tenants: [String: Tenant] = [:]
         for settings in configuration.tenants {
-            let tenant =
-                old?.tenants[settings.name] ?? Tenant(settings.name, prefix: settings.prefix)
+            var tenant = Tenant(settings.name, prefix: settings.prefix)
+            if let known = old?.tenants[settings.name], known.prefix == settings.prefix {
+                tenant = known
+            }
             tenant.quotas = settings.quotas
             tenants[settings.name] = tenant
         }
@@ -101,17 +103,17 @@ public final class AccessRules: Sendable {
             }
         }
         if let addressRate, let address, let delay = addressRate.take(address) {
-            throw .tooMany("rate.address", "your address sends too many requests", delay)
+            throw .tooMany("rates.address", "your address sends too many requests", delay)
         }
         let account = account(head, address)
-        if account.token == nil, purpose.scope != nil || isOpen {
-            // Where a token is missing that is the answer, whatever the page.
-            if purpose.scope == nil || account !== Account.nobody {
-                switch sameOrigin.judge(head) {
-                case .allowed: break
-                case .misdirected: throw .misdirected
-                case .forbidden: throw .foreignPage
-                }
+        // Who may do something without a token may be a page in somebody's browser.
+        if isOpen || (account === Account.trusted && purpose.scope != nil) {
+            // Some surfaces run what is stored by GET.
+            let acts = purpose.scope.map { !Scopes.read.isSuperset(of: $0) } ?? false
+            switch sameOrigin.judge(head, acts: acts) {
+            case .allowed: break
+            case .misdirected: throw .misdirected
+            case .forbidden: throw .foreignPage
             }
         }
         if let scope = purpose.scope, !account.scopes.contains(scope) {
@@ -128,7 +130,7 @@ public final class AccessRules: Sendable {
     private func account(_ head: RequestHead, _ address: IPAddress?) -> Account {
         if isOpen { return .everybody }
         if let field = head.fields.first("authorization"),
-            let digest = TokenTable.digest(field), let account = accounts[digest]
+            let digest = Token.digest(ofAuthorization: field), let account = accounts[digest]
         {
             return account
         }

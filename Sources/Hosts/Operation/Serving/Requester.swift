@@ -88,6 +88,9 @@ public struct TraceParent: Hashable, Sendable {
         self.isSampled = isSampled
     }
 
+    /// For the record of a run that the request asks for.
+    public var forRun: RunTrace { RunTrace(high: traceHigh, low: traceLow, span: span) }
+
     /// Reads `00-TRACE-SPAN-FLAGS`; nil for anything else. Later versions may append to it.
     public init?(_ value: ArraySlice<UInt8>) {
         let start = value.startIndex
@@ -123,11 +126,15 @@ extension IPAddress {
     public init?(_ address: SystemAddress) {
         switch address {
         case .ipv4(let bytes, _):
-            self.init(v4: bytes.reduce(0) { $0 << 8 | UInt32($1) })
+            self.init(v4: bytes.reduce(0) { $0 << 8 | UInt32(truncatingIfNeeded: $1) })
         case .ipv6(let bytes, _):
             guard bytes.count == 16 else { return nil }
             self.init(
-                v6: (0..<8).map { UInt16(bytes[$0 * 2]) << 8 | UInt16(bytes[$0 * 2 + 1]) })
+                v6: (0..<8).map { group in
+                    bytes[(group * 2)..<(group * 2 + 2)].reduce(0) {
+                        $0 << 8 | UInt16(truncatingIfNeeded: $1)
+                    }
+                })
         case .unix: return nil
         }
     }

@@ -1,4 +1,5 @@
 import WasmdEventLoop
+import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
 
@@ -86,4 +87,6 @@ public struct ServedRequest: Sendable {
     public let duration: UInt64
     /// What ended the request, if it did not end well.
     public let error: (any Error)?
+    /// The run that answered it, if the surface says so by `ServerResponse.mark`.
+    public var run: RunID?
 }

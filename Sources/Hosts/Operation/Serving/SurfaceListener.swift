@@ -1,6 +1,7 @@
 import Synchronization
 import WasmSystem
 import WasmdEventLoop
+import WasmdGuests
 import WasmdHTTP
 import WasmdHTTPServer
 
@@ -63,7 +64,8 @@ public final class SurfaceListener: Sendable {
                 requester: requester ?? Requester(account: .nobody, peer: request.peer),
                 head: request.head, status: response.status(after: thrown),
                 byteCount: response.byteCount, start: time,
-                duration: SystemClock.monotonic.now &- start, error: thrown))
+                duration: SystemClock.monotonic.now &- start, error: thrown,
+                run: RunID(words: response.mark)))
         if let thrown { throw thrown }
     }
 

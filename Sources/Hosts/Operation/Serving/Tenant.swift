@@ -119,12 +119,20 @@ public final class Tenant: Sendable {
             return (rate, state.fuel)
         }
         guard let rate else { return nil }
-        guard fuel >= 1 else {
-            throw exceeded(
-                .tooManyRequests, "fuel_per_second", "may use \(rate) units of fuel a second",
-                after: Int(min((1 - fuel) / Double(rate), 86_400)) + 1)
-        }
-        return UInt64(fuel)
+        guard fuel >= 1 else { throw fuelIsUsedUp(rate, fuel) }
+        return fuel < 0x1p63 ? UInt64(fuel) : .max
+    }
+
+    /// The refusal of a run that the quota of fuel has ended.
+    public var fuelIsUsedUp: AccessRefusal {
+        let (rate, fuel) = state.withLock { ($0.quotas.fuelPerSecond ?? 1, $0.fuel) }
+        return fuelIsUsedUp(rate, fuel)
+    }
+
+    private func fuelIsUsedUp(_ rate: UInt64, _ fuel: Double) -> AccessRefusal {
+        exceeded(
+            .tooManyRequests, "fuel_per_second", "may use \(rate) units of fuel a second",
+            after: Int(max(min((1 - fuel) / Double(rate), 86_400), 0)) + 1)
     }
 
     /// Takes what a run used.

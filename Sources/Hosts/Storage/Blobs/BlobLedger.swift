@@ -8,6 +8,8 @@ final class BlobLedger: Sendable {
         var pins: [SHA256.Digest: Int] = [:]
         /// How many copies of the store are being made: nothing is removed meanwhile.
         var holds = 0
+        /// Blobs that lost their last reference or pin, and may be removed.
+        var unused: Set<SHA256.Digest> = []
         /// Blobs that have their name, which is not durable yet.
         var appearing: Set<SHA256.Digest> = []
     }
@@ -39,7 +41,27 @@ final class BlobLedger: Sendable {
     func release(_ digests: [SHA256.Digest]) {
         guard !digests.isEmpty else { return }
         state.withLock { state in
-            for digest in digests { Self.subtract(digest, from: &state.counts) }
+            for digest in digests {
+                Self.subtract(digest, from: &state.counts)
+                Self.noteIfUnused(digest, in: &state)
+            }
+        }
+    }
+
+    private static func noteIfUnused(_ digest: SHA256.Digest, in state: inout State) {
+        if state.counts[digest] == nil, state.pins[digest] == nil { state.unused.insert(digest) }
+    }
+
+    /// Whether blobs lost their last reference or pin since `takeUnused`.
+    var hasUnused: Bool { state.withLock { !$0.unused.isEmpty } }
+
+    /// Blobs that lost their last reference or pin; some may have a new one.
+    func takeUnused() -> Set<SHA256.Digest> {
+        state.withLock { state in
+            // What is copied needs them: later.
+            guard state.holds == 0 else { return [] }
+            defer { state.unused = [] }
+            return state.unused
         }
     }
 
@@ -60,7 +82,10 @@ final class BlobLedger: Sendable {
     }
 
     func unpin(_ digest: SHA256.Digest) {
-        state.withLock { Self.subtract(digest, from: &$0.pins) }
+        state.withLock { state in
+            Self.subtract(digest, from: &state.pins)
+            Self.noteIfUnused(digest, in: &state)
+        }
     }
 
     private static func subtract(_ digest: SHA256.Digest, from counts: inout [SHA256.Digest: Int]) {

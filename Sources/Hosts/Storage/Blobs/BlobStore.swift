@@ -17,11 +17,18 @@ public final class BlobStore: Sendable {
     init(_ core: StoreCore) throws(StorageError) {
         self.core = core
         guard core.writeFailure == nil else { return }
-        // What was being written when the process ended.
+        // What was being written when the process ended, and what was written and not referenced.
+        // If records are lost, what they referenced is kept: only `collectGarbage` removes it.
+        let isComplete = core.report.isComplete && core.report.setAside.isEmpty
         let folder = core.folder
-        for name in (try? folder.files.names(folder.blobs.descriptor)) ?? []
-        where name.starts(with: BlobWriter.prefix) {
-            try? folder.files.unlink(folder.blobs.descriptor, name)
+        for name in (try? folder.files.names(folder.blobs.descriptor)) ?? [] {
+            let isOver =
+                if let digest = SHA256.Digest(hex: String(decoding: name, as: UTF8.self)) {
+                    isComplete && !core.ledger.isReferenced(digest)
+                } else {
+                    name.starts(with: BlobWriter.prefix)
+                }
+            if isOver { try? folder.files.unlink(folder.blobs.descriptor, name) }
         }
     }
 
@@ -91,18 +98,36 @@ public final class BlobStore: Sendable {
         core.ledger.isReferenced(digest)
     }
 
+    /// Whether blobs lost their last reference or pin since the last call of `collectUnused`.
+    public var hasUnused: Bool { core.ledger.hasUnused }
+
+    /// Removes blobs that lost their last reference or pin since the last call: costs nothing for
+    /// the others. If the system crashes, some may be there again; opening the store removes them.
+    ///
+    /// - Returns: how many were removed.
+    @discardableResult
+    public func collectUnused() -> Int {
+        guard core.writeFailure == nil else { return 0 }
+        return core.ledger.takeUnused().count(where: remove)
+    }
+
+    /// Removes a blob that nothing uses.
+    private func remove(_ digest: SHA256.Digest) -> Bool {
+        let folder = core.folder
+        var isRemoved = false
+        core.ledger.ifUnused(digest) {
+            let name = Self.name(digest)
+            isRemoved = (try? folder.files.unlink(folder.blobs.descriptor, name)) != nil
+        }
+        return isRemoved
+    }
+
     /// Removes the blobs that no record references and no pin keeps. Returns how many.
     @discardableResult
     public func collectGarbage() throws(StorageError) -> Int {
         if let error = core.writeFailure { throw error }
         let folder = core.folder
-        var removed = 0
-        for digest in try list() {
-            core.ledger.ifUnused(digest) {
-                let name = Self.name(digest)
-                if (try? folder.files.unlink(folder.blobs.descriptor, name)) != nil { removed += 1 }
-            }
-        }
+        let removed = try list().count(where: remove)
         if removed > 0 {
             try core.syncing("blobs") { () throws(SystemError) in
                 try folder.files.syncFolder(folder.blobs.descriptor)

@@ -54,8 +54,13 @@ public final class BlobWriter: Sendable {
             return try finish(digest)
         } catch {
             remove()
+            noteFull(error)
             throw error
         }
+    }
+
+    private func noteFull(_ error: StorageError) {
+        if case .full = error { core.fullHandler.withLock { $0 }?() }
     }
 
     /// Adds bytes. After an error the writer cannot be used any more.
@@ -74,7 +79,10 @@ public final class BlobWriter: Sendable {
             state.byteCount += bytes.count
             return .success(())
         }
-        if case .failure(let error) = result, error != .closed { remove() }
+        if case .failure(let error) = result, error != .closed {
+            remove()
+            noteFull(error)
+        }
         try result.get()
     }
 

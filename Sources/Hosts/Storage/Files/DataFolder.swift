@@ -8,6 +8,7 @@ final class DataFolder: Sendable {
     let files: any FileLayer
     /// As errors name it.
     let path: String
+    let pathBytes: [UInt8]
     let root: OpenFile
     let log: OpenFile
     let blobs: OpenFile
@@ -26,6 +27,7 @@ final class DataFolder: Sendable {
         self.files = files
         let name = String(decoding: path, as: UTF8.self)
         self.path = name
+        pathBytes = path
         let root: OpenFile
         do throws(SystemError) {
             root = OpenFile(owning: try files.openRoot(path, creates: creates), files)

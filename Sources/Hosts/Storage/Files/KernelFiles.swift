@@ -42,8 +42,9 @@ struct KernelFiles: FileLayer {
             close(folder)
             try? unsafe Kernel.removeDirectory(CString(path: name))
         }
-        let lock = path + [UInt8(ascii: "/")] + DataFolder.lockName
-        try? unsafe Kernel.unlink(CString(path: lock))
+        for name in [DataFolder.lockName, SpaceReserve.fileName] {
+            try? unsafe Kernel.unlink(CString(path: path + [UInt8(ascii: "/")] + name))
+        }
         try? unsafe Kernel.removeDirectory(CString(path: path))
     }
 

@@ -13,6 +13,8 @@ final class Compactor: Sendable {
     private let core: StoreCore
     private let queue: CommitQueue
     private let isStopped = Atomic(false)
+    /// When a full disk may be a reason to compact again.
+    private let nextRequest = Atomic<UInt64>(0)
     /// Whether the store's own thread compacts.
     private let running = Monitor(false)
     /// One compaction at a time.
@@ -41,14 +43,48 @@ final class Compactor: Sendable {
 
     /// Starts a thread that compacts while more than half of the log is old.
     func startIfWorthwhile() {
-        guard isWorthwhile, !isStopped.load(ordering: .relaxed) else { return }
+        guard isWorthwhile else { return }
+        start {
+            while self.isWorthwhile, (try? self.compactOldest(before: nil)) == true {}
+        }
+    }
+
+    /// Starts a thread that compacts everything, since the disk is full: if a part of the log is
+    /// old, and there is room for the copies.
+    ///
+    /// At most once a second.
+    func startForRoom() {
+        let (now, next) = (SystemClock.monotonic.now, nextRequest.load(ordering: .relaxed))
+        guard now >= next,
+            nextRequest.compareExchange(
+                expected: next, desired: now &+ 1_000_000_000, ordering: .relaxed
+            ).exchanged
+        else { return }
+        let (old, live) = core.state.withLock { state in
+            (state.logBytes - state.records.totalWeight, state.records.totalWeight)
+        }
+        guard old > max(Self.worthwhileRoom, live / 4) else { return }
+        start { [core] in
+            // Copies are somewhat larger than what they are of, and a new segment is begun.
+            guard SpaceReserve.hasRoom(core.folder, for: live + live / 4 + (64 << 10)) else {
+                return
+            }
+            _ = try? self.compactAll { _, _ in }
+        }
+    }
+
+    /// Old bytes of the log for which a full disk is worth a compaction.
+    private static let worthwhileRoom = 512 << 10
+
+    private func start(_ body: @escaping @Sendable () -> Void) {
+        guard !isStopped.load(ordering: .relaxed) else { return }
         let starts = running.withLock { isRunning in
             defer { isRunning = true }
             return !isRunning
         }
         guard starts else { return }
         let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
-            while self.isWorthwhile, (try? self.compactOldest(before: nil)) == true {}
+            body()
             self.running.withLock { $0 = false }
         }
         if !started { running.withLock { $0 = false } }

@@ -18,6 +18,9 @@ struct Committer {
     private var lastCount = 0
     /// Called after a segment was completed.
     private let rotated: @Sendable () -> Void
+    private var reserve: SpaceReserve
+    /// When the reserve may be taken again.
+    private var nextReserve: UInt64 = 0
 
     init(
         _ core: StoreCore, _ queue: CommitQueue, _ writer: LogWriter,
@@ -27,6 +30,7 @@ struct Committer {
         self.queue = queue
         self.writer = writer
         self.rotated = rotated
+        reserve = SpaceReserve(core.folder, size: core.options.reserveSize)
     }
 
     private struct Applied {
@@ -50,7 +54,14 @@ struct Committer {
 
     mutating func run() {
         writeMark()
-        while let jobs = queue.take(expected: lastCount * 3 / 4, whenIdle: { writeMark() }) {
+        takeReserve()
+        while let jobs = queue.take(
+            expected: lastCount * 3 / 4,
+            whenIdle: {
+                writeMark()
+                takeReserve()
+            })
+        {
             lastCount = jobs.count
             var start = 0
             while start < jobs.count {
@@ -112,13 +123,25 @@ struct Committer {
             }
         }
         let outcome = write(group)
-        if case .failure = outcome {
+        if case .failure(let error) = outcome {
             writer.lastSequence = before
             core.ledger.release(group.references)
+            if case .full = error {
+                let isFreed = jobs.contains(where: \.freesRoom) && reserve.giveUp()
+                core.fullHandler.withLock { $0 }?()
+                if isFreed {
+                    storage = group.encoder.takeBytes()
+                    // Those that need room are refused; conditions of the others are checked again.
+                    for job in jobs where !job.freesRoom { job.finish(outcome.map { 0 }) }
+                    nextReserve = SystemClock.monotonic.now &+ Self.reserveTime
+                    return commit(jobs.filter(\.freesRoom)[...])
+                }
+            }
         } else {
             apply(group)
         }
         storage = group.encoder.takeBytes()
+        if case .success = outcome { count(jobs, group.outcomes) }
         for (job, own) in zip(jobs, group.outcomes) {
             if case .failure(let error) = outcome, case .success = own {
                 job.finish(.failure(error))
@@ -128,11 +151,23 @@ struct Committer {
         }
     }
 
+    private func count(_ jobs: ArraySlice<CommitJob>, _ outcomes: [CommitJob.Outcome]) {
+        var count: UInt64 = 0
+        for (job, outcome) in zip(jobs, outcomes) {
+            if case .transaction = job.work, case .success = outcome { count += 1 }
+        }
+        core.commits.add(count, ordering: .relaxed)
+    }
+
     private mutating func write(_ group: borrowing Group) -> Result<Void, StorageError> {
         guard !group.encoder.bytes.isEmpty else { return .success(()) }
         do throws(LogWriter.Failure) {
             try writer.append(group.encoder.bytes)
+            let start = SystemClock.monotonic.now
             try writer.sync()
+            core.syncTime.add(SystemClock.monotonic.now &- start, ordering: .relaxed)
+            core.syncs.add(1, ordering: .relaxed)
+            core.writtenBytes.add(UInt64(group.encoder.bytes.count), ordering: .relaxed)
             return .success(())
         } catch {
             return .failure(note(error))
@@ -149,6 +184,19 @@ struct Committer {
             core.refuseWrites(.readOnly(.failedSync(error)))
             return .readOnly(.failedSync(error))
         }
+    }
+
+    // MARK: Room
+
+    /// Nanoseconds between attempts to take the reserve again.
+    private static let reserveTime: UInt64 = 1_000_000_000
+
+    private mutating func takeReserve() {
+        guard !reserve.isHeld, core.writeFailure == nil,
+            SystemClock.monotonic.now >= nextReserve
+        else { return }
+        reserve.take()
+        nextReserve = SystemClock.monotonic.now &+ Self.reserveTime
     }
 
     // MARK: Jobs

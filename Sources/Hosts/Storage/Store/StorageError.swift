@@ -40,6 +40,8 @@ public enum StorageError: Error, Hashable, Sendable {
     case targetNotEmpty(String)
     /// The store changed while it was copied, and blobs were removed.
     case changedDuringCopy
+    /// Another archive of the store is being made.
+    case archiving
     /// The system refused a call on a file.
     case system(SystemError, file: String)
 
@@ -83,6 +85,7 @@ extension StorageError: CustomStringConvertible {
         case .noBlob(let digest): "there is no blob \(digest)"
         case .targetNotEmpty(let path): "\(path) is there and is not empty"
         case .changedDuringCopy: "the store changed while it was copied; try again"
+        case .archiving: "a backup is being made already"
         case .system(let error, let file): "\(file): \(error)"
         }
     }

@@ -34,6 +34,9 @@ public final class Store: Sendable {
         /// Whether space of old values is reclaimed by a thread of the store, when more than half
         /// of the log is old.
         public var compactsAutomatically = true
+        /// Bytes of the disk that are kept for deletions and compaction when it is full; zero for
+        /// none.
+        public var reserveSize = 256 << 10
         /// Whether the folder is made if it is not there.
         public var creates = true
         /// Nanoseconds without work after which a mark is written. Tests set it, because marks move
@@ -120,6 +123,9 @@ public final class Store: Sendable {
             Committer(core, queue, writer) { [weak compactor] in
                 if compacts { compactor?.startIfWorthwhile() }
             })
+        if compacts {
+            core.fullHandler.withLock { $0 = { [weak compactor] in compactor?.startForRoom() } }
+        }
         let started = SystemThread.startDetached(SystemThread.Options(takesSignals: false)) {
             // The committer, and with it its files, is gone before `close` returns.
             Self.run(waiting.withLock { $0.take() })
@@ -258,6 +264,25 @@ public final class Store: Sendable {
                 liveBytes: state.records.totalWeight, segments: state.segments.count,
                 version: state.lastSequence)
         }
+    }
+
+    /// What a store did since it was opened; for metrics.
+    public struct Activity: Hashable, Sendable {
+        /// Transactions that became durable.
+        public var commits: UInt64
+        /// Waits for the disk, which transactions share, and how long they took.
+        public var syncs: UInt64
+        public var syncNanoseconds: UInt64
+        /// Bytes that were written to the log for them.
+        public var writtenBytes: UInt64
+    }
+
+    public var activity: Activity {
+        Activity(
+            commits: core.commits.load(ordering: .relaxed),
+            syncs: core.syncs.load(ordering: .relaxed),
+            syncNanoseconds: core.syncTime.load(ordering: .relaxed),
+            writtenBytes: core.writtenBytes.load(ordering: .relaxed))
     }
 
     /// Copies what is not old to the end of the log, and removes all earlier files. Reads and

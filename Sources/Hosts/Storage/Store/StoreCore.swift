@@ -20,6 +20,15 @@ final class StoreCore: Sendable {
     let ledger: BlobLedger
     let salt: UInt64
     private let failure = Mutex<StorageError?>(nil)
+    // Counted by the writing thread; read by others.
+    let commits = Atomic<UInt64>(0)
+    let syncs = Atomic<UInt64>(0)
+    let syncTime = Atomic<UInt64>(0)
+    let writtenBytes = Atomic<UInt64>(0)
+    /// Whether a `StoreArchive` is being made.
+    let isArchiving = Atomic(false)
+    /// Called when the disk is full: looks for old records, whose room can be given back.
+    let fullHandler = Mutex<(@Sendable () -> Void)?>(nil)
 
     init(
         _ folder: DataFolder, _ options: Store.Options, _ recovery: consuming Recovery,

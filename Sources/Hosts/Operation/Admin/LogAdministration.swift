@@ -1,0 +1,102 @@
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdGuests
+import WasmdHTTP
+import WasmdHTTPServer
+
+/// `/admin/logs`: what guests write to standard error.
+struct LogAdministration: Sendable {
+    private let house: Administration
+
+    init(_ house: Administration) { self.house = house }
+
+    /// How often a stream is asked whether it should end.
+    private static let interval = Duration.milliseconds(250)
+    /// Silent intervals after which a comment is sent, so that proxies keep the connection.
+    private static let silence = 60
+
+    @Sendable func answer(_ request: RoutedRequest) async throws {
+        let recent = try request.number("recent", in: 0...10_000) ?? 100
+        var wanted: RunID?
+        if let text = try request.query("run") {
+            guard let id = RunID(text) else {
+                throw APIFailure(.badRequest, "'run' is no id of a run")
+            }
+            wanted = id
+        }
+        let follows = try request.query("follow") == "true"
+        let filter = LineFilter(house.runs, wanted)
+        if follows { return try await follow(request, recent, filter) }
+        let lines = house.runs.log.last().filter(filter.matches).suffix(recent)
+        try await request.respond(
+            .object([.init("lines", .array(lines.map(filter.document)))]))
+    }
+
+    private func follow(
+        _ request: RoutedRequest, _ recent: Int, _ filter: LineFilter
+    ) async throws {
+        let events = try await request.response.events()
+        let source = LineSource(house.runs.log.subscribe(recent: recent))
+        var silent = 0
+        while !house.readiness.has(.stopping) {
+            let loop = request.loop
+            let batch: FeedSubscription<LogLine>.Batch? = try await source.next(
+                until: .after(Self.interval), on: loop)
+            guard let batch else {
+                if Task.isCancelled { break }
+                silent += 1
+                if silent >= Self.silence {
+                    silent = 0
+                    try await events.comment()
+                }
+                continue
+            }
+            silent = 0
+            if batch.lost > 0 {
+                let lost = JSONWriter.write(.object([.init("lost", .number(batch.lost))]))
+                try await events.send(ServerSentEvent(type: Array("lost".utf8), data: lost))
+            }
+            for line in batch.elements where filter.matches(line) {
+                try await events.send(
+                    ServerSentEvent(
+                        type: Array("line".utf8), data: JSONWriter.write(filter.document(line))))
+            }
+        }
+        try await request.response.end()
+    }
+}
+
+/// The lines of one run, or of all, with the names of their modules.
+private struct LineFilter: Sendable {
+    private let runs: GuestRuns
+    private let wanted: RunID?
+
+    init(_ runs: GuestRuns, _ wanted: RunID?) {
+        self.runs = runs
+        self.wanted = wanted
+    }
+
+    func matches(_ line: LogLine) -> Bool { wanted.map { $0 == line.run } ?? true }
+
+    func document(_ line: LogLine) -> Document {
+        let name =
+            runs.active[line.run]?.moduleName
+            ?? runs.records.lastElement { $0.id == line.run }?.moduleName
+        return line.document(module: name)
+    }
+}
+
+/// A subscription of one task, which waits for a time only.
+private final class LineSource: @unchecked Sendable {
+    // Used by one task of one loop at a time: `next` waits for the task that it starts.
+    private var subscription: FeedSubscription<LogLine>
+
+    init(_ subscription: FeedSubscription<LogLine>) { self.subscription = subscription }
+
+    /// The next lines; nil if there are none until a time.
+    func next(
+        until deadline: LoopInstant, on loop: EventLoop
+    ) async throws -> FeedSubscription<LogLine>.Batch? {
+        try await loop.withDeadline(deadline) { [self] in await subscription.next() }
+    }
+}

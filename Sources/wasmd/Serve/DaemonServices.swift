@@ -1,0 +1,57 @@
+import WasmdEventLoop
+import WasmdOperation
+import WasmdStorage
+
+/// A host beside the executor, before its data is read.
+///
+/// Made before the process restricts itself: it reads what is out of reach then.
+protocol DaemonService: Sendable {
+    /// Reads what is stored. Not on a loop.
+    func open(_ store: WasmdStorage.Store) throws -> any OpenService
+}
+
+/// A host beside the executor that serves.
+protocol OpenService: Sendable {
+    var personality: DaemonSettings.Personality { get }
+    /// For its listeners, in the order in which they are asked.
+    var surfaces: [any Surface] { get }
+    /// Starts what it does by itself. Its listeners serve already.
+    func start(on loop: EventLoop) async throws
+}
+
+/// The hosts beside the executor that settings ask for.
+///
+/// A new one adds its section to `DaemonSettings`, its personality, and a line here.
+struct DaemonServices: Sendable {
+    private let all: [any DaemonService]
+
+    /// - Throws: `Refusal`
+    init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
+        var all: [any DaemonService] = []
+        if let service = OrchestratorService(settings, listeners) { all.append(service) }
+        if let service = try SupervisorService(settings, listeners) { all.append(service) }
+        self.all = all
+    }
+
+    /// Whether one of them makes connections, to any port.
+    static func connect(_ settings: DaemonSettings) -> Bool {
+        !settings.orchestrator.listen.isEmpty || !settings.supervisor.listen.isEmpty
+    }
+
+    func open(_ store: WasmdStorage.Store) throws -> OpenServices {
+        OpenServices(all: try all.map { try $0.open(store) })
+    }
+}
+
+/// The hosts beside the executor that serve.
+struct OpenServices: Sendable {
+    fileprivate let all: [any OpenService]
+
+    func surfaces(_ personality: DaemonSettings.Personality) -> [any Surface] {
+        all.filter { $0.personality == personality }.flatMap(\.surfaces)
+    }
+
+    func start(on loop: EventLoop) async throws {
+        for service in all { try await service.start(on: loop) }
+    }
+}

@@ -1,0 +1,365 @@
+import Glibc
+import Testing
+import WasmText
+import WasmdDocuments
+
+/// What operators see and do: health, metrics, the log of requests, the admin interface and
+/// `wasmd ctl`.
+@Suite(.serialized) struct OperatorTests {
+    private static let module = """
+        (module
+          (import "wasi_snapshot_preview1" "fd_write"
+            (func $write (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 16) "odd\\1b[31m\\n")
+          (func (export "add") (param i32 i32) (result i32)
+            (i32.add (local.get 0) (local.get 1)))
+          (func (export "spin") (loop $l (br $l)))
+          (func (export "warn")
+            (i32.store (i32.const 0) (i32.const 16))
+            (i32.store (i32.const 4) (i32.const 9))
+            (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))))
+        """
+
+    private func server(
+        _ folder: TemporaryFolder, _ arguments: [String] = []
+    ) throws -> ServerProcess {
+        try ServerProcess(
+            ["--data", folder.path + "/data"] + arguments, folder: folder, ready: "data in ")
+    }
+
+    private func ctl(
+        _ folder: TemporaryFolder, _ words: [String], input: [UInt8] = []
+    ) throws -> ProcessResult {
+        try run(
+            Wasmd.path, ["ctl", "--server", folder.path + "/data"] + words, input: input)
+    }
+
+    private func json(_ folder: TemporaryFolder, _ words: String...) throws -> Document {
+        let result = try ctl(folder, ["--json"] + words)
+        #expect(result.status == 0, "\(words): \(result.error)\(result.output)")
+        return try JSONReader.read(Array(result.output.utf8))
+    }
+
+    private func get(
+        _ server: ServerProcess, _ path: String, method: String = "GET", _ fields: String = ""
+    ) throws -> ServerProcess.Answer {
+        try server.exchange(
+            "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(fields)\r\n")
+    }
+
+    private func put(_ folder: TemporaryFolder) throws -> String {
+        let file = try folder.write("module.wat", Array(Self.module.utf8))
+        let result = try ctl(folder, ["put", file, "--function", "add"])
+        #expect(result.status == 0, "\(result.error)")
+        return String(result.output.dropLast())
+    }
+
+    @Test func healthAndMetrics() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        #expect(try get(server, "/healthz").body == "ok\n")
+        #expect(try get(server, "/healthz", method: "HEAD").status == 200)
+        #expect(try get(server, "/healthz", method: "POST").status == 405)
+        #expect(try get(server, "/readyz").body == "{\"ready\":true,\"reasons\":[]}\n")
+        let id = try put(folder)
+        #expect(try ctl(folder, ["run", id, "3", "4"]).output == "7\n")
+        let answer = try get(server, "/metrics")
+        #expect(answer.field("content-type")?.contains("version=0.0.4") == true)
+        let lines = answer.body.split(separator: "\n").map(String.init)
+        func value(_ series: String) -> String? {
+            lines.first { $0.hasPrefix(series + " ") }.map {
+                String($0.dropFirst(series.utf8.count + 1))
+            }
+        }
+        #expect(value("wasmd_runs_total{outcome=\"succeeded\"}") == "1")
+        #expect(value("wasmd_run_duration_seconds_count") == "1")
+        #expect(value("wasmd_build_info{version=\"\(versionNumber)\"}") == "1")
+        #expect(value("wasmd_store_writable") == "1")
+        #expect(value("wasmd_module_cache_modules") == "1")
+        #expect(value("process_threads").flatMap { Int($0) }.map { $0 > 0 } == true)
+        #expect(value("process_open_fds").flatMap { Int($0) }.map { $0 > 3 } == true)
+        #expect(value("process_resident_memory_bytes").flatMap { Int($0) }.map { $0 > 0 } == true)
+        #expect(value("wasmd_store_commits_total").flatMap { Int($0) }.map { $0 > 0 } == true)
+        #expect(
+            value(
+                "wasmd_http_requests_total{surface=\"executor\",route=\"/wasm/{id}\","
+                    + "status=\"2xx\"}") == "3")
+        // Each family once, and counters end with _total.
+        let types = lines.filter { $0.hasPrefix("# TYPE ") }
+            .map { $0.split(separator: " ").map(String.init) }
+        #expect(Set(types.map { $0[2] }).count == types.count)
+        for type in types { #expect((type[3] == "counter") == type[2].hasSuffix("_total")) }
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+        #expect(access(folder.path + "/data/wasmd.sock", F_OK) != 0)
+    }
+
+    private var versionNumber: String {
+        let result = try? run(Wasmd.path, ["version"])
+        return result?.output.split(separator: " ").dropFirst().first.map(String.init) ?? "?"
+    }
+
+    @Test func runsAreSeenProfiledAndStopped() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder, ["--timeout", "60s"])
+        let id = try put(folder)
+        let socket = try server.connect()
+        defer { close(socket) }
+        ServerProcess.send(
+            socket,
+            Array(
+                ("POST /wasm/\(id)?function=spin HTTP/1.1\r\nHost: localhost\r\n"
+                    + "traceparent: 00-0000000000000000000000000000000a-000000000000000b-01\r\n"
+                    + "Content-Length: 0\r\n\r\n").utf8))
+        var active: Document?
+        for _ in 0..<500 where active == nil {
+            active = try json(folder, "runs", "--module", id)["active"]?[0]
+            usleep(10_000)
+        }
+        let running = try #require(active?["id"]?.stringValue)
+        #expect(active?["function"] == "spin")
+        #expect(active?["trace"] == "0000000000000000000000000000000a")
+        // A run that began before is profiled, from within its loop.
+        let file = folder.path + "/profile.svg"
+        let profile = try json(folder, "profile", id, "--seconds", "1", "-o", file)
+        #expect(profile["runs"] == .integer(1))
+        #expect((profile["samples"]?.integerValue ?? 0) > 3)
+        #expect(try run("/bin/cat", [file]).output.contains("spin"))
+        #expect(try ctl(folder, ["profile", "nothing"]).status == 1)
+        #expect(try ctl(folder, ["stop", running]).status == 0)
+        #expect(ServerProcess.read(socket) { $0.contains("stopped") }.contains(" 503 "))
+        let ended = try json(folder, "runs", running)
+        #expect(ended["outcome"] == "cancelled")
+        #expect(ended["trap"]?["backtrace"]?[0]?.stringValue?.hasPrefix("spin") == true)
+        let again = try ctl(folder, ["stop", running])
+        #expect(again.status == 1 && again.error.contains("this run has ended"))
+        #expect(try json(folder, "runs")["active"]?.arrayValue?.isEmpty == true)
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+    }
+
+    @Test func logsAreFollowedAndHarmless() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let id = try put(folder)
+        let socket = try server.connect()
+        defer { close(socket) }
+        ServerProcess.send(
+            socket,
+            Array("GET /admin/logs?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        #expect(
+            ServerProcess.read(socket) { $0.contains("\r\n\r\n") }.contains("text/event-stream"))
+        let answer = try json(folder, "run", id, "--function", "warn")
+        let runID = try #require(answer["run"]?.stringValue)
+        let event = ServerProcess.read(socket) { $0.contains("\n\n") }
+        #expect(event.contains("event: line\n") && event.contains(runID))
+        #expect(event.contains("odd\\\\x1b[31m") && !event.contains("\u{1b}"))
+        let lines = try ctl(folder, ["logs", "--run", runID])
+        #expect(lines.output.hasSuffix(": odd\\x1b[31m\n"))
+        #expect(try json(folder, "logs", "--recent", "0")["lines"]?.arrayValue?.isEmpty == true)
+        #expect(try ctl(folder, ["logs", "--run", "x"]).status == 1)
+        // Event streams have no end of their own.
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+    }
+
+    @Test func dataIsBackedUpCompactedAndChecked() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let id = try put(folder)
+        // Large enough to be a blob.
+        let large = try parseModule(
+            Array(
+                "(module (memory 1) (data (i32.const 0) \"\(String(repeating: "x", count: 40_000))\"))"
+                    .utf8))
+        let largeFile = try folder.write("large.wasm", large)
+        let blob = String(try ctl(folder, ["put", largeFile]).output.dropLast())
+        let target = folder.path + "/backup"
+        let copy = try json(folder, "backup", target)
+        #expect(copy["sound"] == .boolean(true) && copy["blobs"] == .integer(1))
+        #expect(try run(Wasmd.path, ["data", "verify", target]).status == 0)
+        let twice = try ctl(folder, ["backup", target])
+        #expect(twice.status == 1 && twice.error.contains("there is something already"))
+        // A restricted server cannot write elsewhere, and says what to do.
+        let elsewhere = try ctl(folder, ["backup", "--on-server", folder.path + "/other"])
+        #expect(elsewhere.status == 0 || elsewhere.error.contains("download the backup"))
+        #expect(try ctl(folder, ["delete", blob]).status == 0)
+        let compacted = try run(Wasmd.path, ["data", "compact", folder.path + "/data"])
+        #expect(compacted.status == 0, "\(compacted.error)")
+        #expect(compacted.output.contains("its server has compacted it"))
+        // Blobs go with their modules.
+        #expect(compacted.output.contains("0 blobs removed"))
+        #expect(try json(folder, "verify")["sound"] == .boolean(true))
+        #expect(try json(folder, "list")["items"]?.arrayValue?.count == 1)
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+        // The backup serves what was there.
+        let second = try ServerProcess(
+            ["--data", target], folder: folder, ready: "data in ")
+        let result = try run(
+            Wasmd.path, ["ctl", "--server", target, "run", id, "20", "22"])
+        #expect(result.output == "42\n", "\(result.error)")
+        let module = folder.path + "/again.wasm"
+        let got = try run(Wasmd.path, ["ctl", "--server", target, "get", blob, "-o", module])
+        #expect(got.status == 0)
+        #expect(try run("/bin/cat", [module]).outputBytes == large)
+        second.signal(SIGTERM)
+        #expect(second.end() == 0)
+    }
+
+    @Test func drainAndShutDown() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        #expect(try ctl(folder, ["drain"]).status == 0)
+        let draining = try get(server, "/readyz")
+        #expect(draining.status == 503 && draining.body.contains("draining"))
+        #expect(try get(server, "/wasm").status == 200)
+        #expect(try json(folder, "status")["ready"] == .boolean(false))
+        #expect(try ctl(folder, ["drain", "--undo"]).status == 0)
+        #expect(try get(server, "/readyz").status == 200)
+        #expect(try ctl(folder, ["shutdown"]).status == 0)
+        #expect(server.end() == 0)
+        let gone = try ctl(folder, ["status"])
+        #expect(gone.status == 1 && gone.error.contains("no server is there"))
+        #expect(gone.error.contains("wasmd serve"))
+    }
+
+    /// The document is that of the routes: each path and method that it has is served, and others
+    /// are not.
+    @Test func openAPIDocumentIsThatOfTheRoutes() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let document = try JSONReader.read(Array(try get(server, "/openapi.json").body.utf8))
+        #expect(document["openapi"] == "3.1.0")
+        let paths = try #require(document["paths"]?.objectValue)
+        #expect(paths.count > 15)
+        var names: Set<String> = []
+        for path in paths {
+            let served = path.name.replacing("{id}", with: "00000000-0000-4000-8000-000000000000")
+            let described = (path.value.objectValue ?? []).map { $0.name.uppercased() }
+            for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+                // These end the server, or last.
+                if path.name == "/admin/shutdown" || path.name == "/admin/profile" { continue }
+                let query = path.name == "/admin/logs" ? "?recent=0" : ""
+                let answer = try get(
+                    server, served + query, method: method, "Content-Length: 0\r\n")
+                let isServed = answer.status != 405
+                #expect(
+                    isServed == described.contains(method),
+                    "\(method) \(path.name): \(answer.status)")
+                if !isServed {
+                    let allowed = answer.field("allow") ?? ""
+                    for name in described {
+                        #expect(allowed.contains(name), "\(path.name): \(allowed)")
+                    }
+                }
+            }
+            for operation in path.value.objectValue ?? [] {
+                let name = operation.value["operationId"]?.stringValue ?? ""
+                #expect(names.insert(name).inserted, "\(name) twice")
+            }
+        }
+        // References lead somewhere.
+        let schemas = Set(
+            document["components"]?["schemas"]?.objectValue?.map(\.name) ?? [])
+        func check(_ document: Document) {
+            if let reference = document["$ref"]?.stringValue {
+                #expect(
+                    schemas.contains(reference.replacing("#/components/schemas/", with: "")))
+            }
+            for member in document.objectValue ?? [] { check(member.value) }
+            for element in document.arrayValue ?? [] { check(element) }
+        }
+        check(document)
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+    }
+
+    /// Tokens: the admin interface needs its scope; health needs nothing.
+    @Test func scopes() throws {
+        let folder = try TemporaryFolder()
+        func token(_ name: String, _ scopes: String) throws -> (secret: String, table: String) {
+            let result = try run(
+                Wasmd.path, ["token", "--name", name, "--scopes", scopes, "--json"])
+            let made = try JSONReader.read(Array(result.output.utf8))
+            let list = scopes.split(separator: ",").map { "\"\($0)\"" }.joined(separator: ", ")
+            return (
+                made["token"]?.stringValue ?? "",
+                "[[tokens]]\nname = \"\(name)\"\nsha256 = \"\(made["sha256"]?.stringValue ?? "")\"\n"
+                    + "scopes = [\(list)]\n"
+            )
+        }
+        let admin = try token("boss", "admin,read")
+        let reader = try token("reader", "read")
+        let text =
+            "data = \"\(folder.path)/data\"\n[log]\nrequests = true\nform = \"json\"\n"
+            + admin.table + reader.table
+        let file = try folder.write("wasmd.toml", Array(text.utf8))
+        let server = try ServerProcess(["--config", file], folder: folder, ready: "data in ")
+        func status(_ path: String, _ secret: String?) throws -> Int {
+            try get(
+                server, path,
+                secret.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+            ).status
+        }
+        #expect(try status("/healthz", nil) == 200 && status("/readyz", nil) == 200)
+        #expect(try status("/metrics", nil) == 401 && status("/metrics", reader.secret) == 200)
+        #expect(try status("/admin/status", nil) == 401)
+        #expect(try status("/admin/status", reader.secret) == 403)
+        #expect(try status("/admin/status", admin.secret) == 200)
+        // By the address with a token, by the socket without.
+        let secretFile = try folder.write("secret", Array((admin.secret + "\n").utf8))
+        let url = "http://127.0.0.1:\(server.port)"
+        let remote = try run(
+            Wasmd.path, ["ctl", "--server", url, "--token-file", secretFile, "status"])
+        #expect(remote.status == 0, "\(remote.error)")
+        let refused = try run(Wasmd.path, ["ctl", "--server", url, "status"])
+        #expect(refused.status == 1 && refused.error.contains("--token-file"))
+        #expect(try ctl(folder, ["status"]).status == 0)
+        #expect(try json(folder, "reload")["changed"]?.arrayValue?.isEmpty == true)
+        _ = try folder.write("wasmd.toml", Array("x = 1\n".utf8))
+        let broken = try ctl(folder, ["reload"])
+        #expect(broken.status == 1 && broken.error.contains("unknown setting"))
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+        // A line for each request, and no secret in any.
+        let lines = server.messages.split(separator: "\n").filter { $0.hasPrefix("{") }
+        let requests = try lines.map { try JSONReader.read(Array($0.utf8)) }
+        #expect(requests.contains { $0["route"] == "/metrics" && $0["token"] == "reader" })
+        #expect(
+            requests.contains { $0["path"] == "/admin/status" && $0["status"] == .integer(401) })
+        #expect(!server.messages.contains(admin.secret))
+        #expect(!server.messages.contains(reader.secret))
+    }
+
+    @Test func profilesOfRuns() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let id = try put(folder)
+        let answer = try server.exchange(
+            "POST /wasm/\(id)?profile=flamegraph.svg HTTP/1.1\r\nHost: localhost\r\n"
+                + "Connection: close\r\nContent-Length: 5\r\n\r\n", Array("[1,2]".utf8))
+        let document = try JSONReader.read(Array(answer.body.utf8))
+        #expect(document["result"] == .integer(3))
+        #expect(document["profile"]?.stringValue?.contains("<svg") == true)
+        #expect(
+            try get(server, "/wasm/\(id)?profile=x", method: "POST", "Content-Length: 0\r\n").status
+                == 400)
+        server.signal(SIGTERM)
+        #expect(server.end() == 0)
+    }
+
+    @Test func wrongCommandLines() throws {
+        let folder = try TemporaryFolder()
+        let unknown = try run(Wasmd.path, ["ctl", "stauts"])
+        #expect(unknown.status == 2 && unknown.error.contains("Did you mean 'status'?"))
+        #expect(try run(Wasmd.path, ["ctl"]).error.contains("VERB is missing"))
+        #expect(try run(Wasmd.path, ["ctl", "put"]).error.contains("FILE is missing"))
+        #expect(try run(Wasmd.path, ["ctl", "status", "x"]).status == 2)
+        #expect(try run(Wasmd.path, ["ctl", "--server", "https://x", "status"]).status == 2)
+        #expect(try run(Wasmd.path, ["ctl", "--seconds", "0", "profile"]).status == 2)
+        let json = try ctl(folder, ["--json", "status"])
+        #expect(json.status == 1 && json.output.contains("\"error\""))
+    }
+}
