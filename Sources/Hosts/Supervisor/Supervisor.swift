@@ -25,6 +25,10 @@ public final class Supervisor: Sendable {
     let skills: Skills
     let machine: Machine
     let logs: LogSender
+    let instances: KeptInstances
+    let counters = Counters()
+    /// Runs that have begun and are not in the history yet.
+    let pending = PendingRuns()
     private let tools = Mutex<[ObjectIdentifier: LoopTools]>([:])
     private let state: Mutex<State>
 
@@ -48,7 +52,9 @@ public final class Supervisor: Sendable {
         var settings = ModuleCache.Options()
         settings.moduleByteLimit = options.moduleLimit
         cache = ModuleCache(settings)
-        runs = GuestRuns(options.runs)
+        runs = options.sharedRuns ?? GuestRuns(options.runs)
+        instances = KeptInstances(
+            byteLimit: options.instanceMemory, countLimit: options.instanceCount)
         lines = Feed(capacity: 10_000, byteLimit: 8 << 20)
         skills = Skills(options.skills)
         machine = options.machine ?? Machine()
@@ -68,6 +74,9 @@ public final class Supervisor: Sendable {
 
     /// What could not be read when the supervisor was made, one line for each record.
     public let damage: [String]
+
+    /// Whether event streams end, since the server is about to.
+    var isStopping: Bool { options.isStopping() }
 
     /// Forgets compiled modules that were not used for long; to be called about every minute.
     public func trim() { cache.trim() }
@@ -95,7 +104,7 @@ public final class Supervisor: Sendable {
             state.order.append(name)
             return replaced
         }
-        replaced?.retire()
+        replaced?.retire(instances)
     }
 
     /// Removes a deployment; durable when the function returns. Its history stays.
@@ -116,7 +125,7 @@ public final class Supervisor: Sendable {
             state.order.removeAll { $0 == Name(id) }
         }
         history.forgetOutputs(of: id)
-        deployment.retire()
+        deployment.retire(instances)
     }
 
     // MARK: The orchestrator
@@ -168,6 +177,47 @@ public final class Supervisor: Sendable {
 }
 
 extension Supervisor {
+    /// What has happened, for metrics.
+    final class Counters: Sendable {
+        let succeeded = Atomic<UInt64>(0)
+        let failed = Atomic<UInt64>(0)
+        let saves = Atomic<UInt64>(0)
+        let evictions = Atomic<UInt64>(0)
+        let moves = Atomic<UInt64>(0)
+    }
+
+    /// Numbers for metrics.
+    public struct Statistics: Sendable {
+        public var deployments: Int
+        /// Loaded instances, and their bytes.
+        public var instances: Int
+        public var instanceBytes: UInt64
+        /// Entries of the history.
+        public var history: Int
+        /// Runs that have not ended.
+        public var pending: Int
+        /// Runs that have ended.
+        public var succeeded: UInt64
+        public var failed: UInt64
+        /// States of instances that were saved, instances that were released because there were too
+        /// many, and those that moved to another device.
+        public var saves: UInt64
+        public var evictions: UInt64
+        public var moves: UInt64
+    }
+
+    public var statistics: Statistics {
+        let kept = instances.totals
+        return Statistics(
+            deployments: deploymentCount, instances: kept.count, instanceBytes: kept.byteCount,
+            history: history.count, pending: pending.count,
+            succeeded: counters.succeeded.load(ordering: .relaxed),
+            failed: counters.failed.load(ordering: .relaxed),
+            saves: counters.saves.load(ordering: .relaxed),
+            evictions: counters.evictions.load(ordering: .relaxed),
+            moves: counters.moves.load(ordering: .relaxed))
+    }
+
     /// When the state of an instance is saved.
     public enum StateSaving: String, Sendable, CaseIterable {
         /// Within a second after a run.
@@ -202,6 +252,12 @@ extension Supervisor {
         /// Limits of each run.
         public var limits = RunLimits()
         public var runs = GuestRuns.Options()
+        /// Used in place of one that is made of `runs`: so that several hosts share their places.
+        public var sharedRuns: GuestRuns?
+        /// Bytes of all loaded instances, and their number: beyond it those that were used least
+        /// recently are saved and released.
+        public var instanceMemory: UInt64 = 1 << 30
+        public var instanceCount = 1000
         public var skills = SkillOptions()
         /// Members of the device description that replace those that were found out.
         public var description: Document?
@@ -210,6 +266,8 @@ extension Supervisor {
         public var machine: Machine?
         /// Finds names of orchestrators and other devices.
         public var resolver: Resolver?
+        /// Says when event streams end, since the server is about to.
+        public var isStopping: @Sendable () -> Bool = { false }
         /// Whether statuses are what HTTP says, also where clients of *wasmiot* know others.
         public var usesRightStatuses = false
 

@@ -43,6 +43,12 @@ public final class KeptInstance {
         return restored
     }
 
+    /// Bytes that the instance takes: memories, tables, objects, stacks, open files.
+    public var byteCount: UInt64 { UInt64(clamping: store.account.byteCount) }
+
+    /// How many descriptors the guest has opened and not closed: they are in no snapshot.
+    public var openedCount: Int { store.wasiGuest?.openedCount ?? 0 }
+
     /// What the instance holds now; nil before the first run. Not while a run has its place.
     ///
     /// Cost: see `Instance.snapshot()`.

@@ -40,7 +40,7 @@ extension Supervisor {
             let pin = try await store(binary, on: loop)
             pins.append(pin)
             modules.append(
-                DeployedModule(node.deployment, module.name, pin.digest, files, options))
+                DeployedModule(node, module.name, pin.digest, files, options))
             // So that the first run need not wait. A module that is refused is remembered as such.
             _ = try? await cache.module(binary, on: loop)
         }

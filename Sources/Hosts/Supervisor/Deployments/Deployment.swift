@@ -4,6 +4,7 @@ import WasmWASI
 import WasmdDigests
 import WasmdEventLoop
 import WasmdGuests
+import WasmdHTTP
 import WasmdWasmiot
 
 /// A deployment of this device: its node, and the modules that were fetched for it.
@@ -28,8 +29,8 @@ public final class Deployment: Sendable {
     }
 
     /// Releases the instances when their runs have ended.
-    func retire() {
-        for module in modules { module.retire() }
+    func retire(_ instances: KeptInstances) {
+        for module in modules { module.retire(instances) }
     }
 }
 
@@ -44,13 +45,15 @@ struct StoredFile: Sendable, Equatable {
 ///
 /// All runs of an instance are on one loop, its home: that of the first.
 @safe final class DeployedModule: @unchecked Sendable {
-    // Soundness: `kept`, `cached` and `saving` are used on the home's thread only.
+    // Soundness: `kept`, `cached`, `hold` and `saving` are used on the home's thread only.
 
     let deployment: String
     let name: String
     /// Of the binary, which is a blob.
     let digest: SHA256.Digest
     let files: [StoredFile]
+    /// Names of the files of all mounts of the module's functions.
+    let mountPaths: Set<[UInt8]>
     /// What the module sees as `.`.
     let folder: MemoryFolder
     /// Gives the instance to one run at a time.
@@ -60,24 +63,37 @@ struct StoredFile: Sendable, Equatable {
     let version = Atomic<UInt64>(0)
     private let place = Mutex<EventLoop?>(nil)
     private let retired = Atomic(false)
+    /// Where the instance has moved to.
+    private let target = Mutex<URL?>(nil)
 
     var kept: KeptInstance?
     var cached: CachedModule?
     /// Whether data files are in the folder.
     var hasFiles = false
+    /// Set while the instance is held for a move: see `Supervisor.hold`.
+    var hold: InstanceHold?
     let saving = StateSaver()
 
     init(
-        _ deployment: String, _ name: String, _ digest: SHA256.Digest, _ files: [StoredFile],
+        _ node: DeploymentNode, _ name: String, _ digest: SHA256.Digest, _ files: [StoredFile],
         _ options: Supervisor.Options
     ) {
-        self.deployment = deployment
+        deployment = node.deployment
+        var paths = Set(files.map { Array($0.name.utf8) })
+        for mounts in node.mounts.entries where mounts.name.utf8.elementsEqual(name.utf8) {
+            for function in mounts.value.entries {
+                for stage in MountStage.allCases {
+                    for mount in function.value[stage] { paths.insert(Array(mount.path.utf8)) }
+                }
+            }
+        }
+        mountPaths = paths
         self.name = name
         self.digest = digest
         self.files = files
         folder = MemoryFolder(byteLimit: options.folderLimit)
         scope = RunScope(
-            .module, "\(deployment)/\(name)",
+            .module, "\(node.deployment)/\(name)",
             places: RunPlaces(running: 1, waiting: options.waitingRuns))
         streams = ModuleStreams()
     }
@@ -91,16 +107,27 @@ struct StoredFile: Sendable, Equatable {
         }
     }
 
+    /// The loop of the instance, if it has one yet.
+    var home: EventLoop? { place.withLock { $0 } }
+
+    /// Where runs are forwarded to, since the instance has moved; nil if it has not.
+    var movedTo: URL? {
+        get { target.withLock { $0 } }
+        set { target.withLock { $0 = newValue } }
+    }
+
     /// Whether the deployment was replaced or removed: nothing of the instance is stored any more.
     var isRetired: Bool { retired.load(ordering: .relaxed) }
 
-    func retire() {
+    func retire(_ instances: KeptInstances) {
         retired.store(true, ordering: .relaxed)
-        guard let loop = place.withLock({ $0 }) else { return }
+        guard let loop = home else { return }
         // The instance is released where it ran; a run that goes on keeps what it uses.
         loop.spawn { [self] in
+            hold = nil
             kept = nil
             cached = nil
+            instances.remove(self)
         }
     }
 }

@@ -210,7 +210,7 @@ enum DeploymentRecords {
                 else { return nil }
                 files.append(StoredFile(name: name, digest: digest, size: size))
             }
-            modules.append(DeployedModule(node.deployment, name, digest, files, options))
+            modules.append(DeployedModule(node, name, digest, files, options))
         }
         return Deployment(node, modules)
     }

@@ -22,6 +22,8 @@ public final class History: Sendable {
         var outputs: [OutputFile.Key: OutputFile] = [:]
     }
 
+    /// Bytes of a record that are not in a blob.
+    private static let entryLimit = 48 << 10
     private static let strangerLimit = 10_000
     /// Bytes of the entries in memory.
     private static let byteLimit = 64 << 20
@@ -40,7 +42,7 @@ public final class History: Sendable {
         for key in snapshot.keys(prefix: RecordKey.history) {
             let number = key.key.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             state.next = max(state.next, number &+ 1)
-            guard let record = try Self.document(key.key, snapshot, &damage),
+            guard let record = try Self.document(key.key, snapshot, &damage, store),
                 let entry = RunEntry(record)
             else { continue }
             Self.insert(entry, number, in: &state)
@@ -65,15 +67,26 @@ public final class History: Sendable {
     }
 
     private static func document(
-        _ key: [UInt8], _ snapshot: WasmdStorage.Snapshot, _ damage: inout [String]
+        _ key: [UInt8], _ snapshot: WasmdStorage.Snapshot, _ damage: inout [String],
+        _ store: WasmdStorage.Store? = nil
     ) throws(StorageError) -> Document? {
         do throws(StorageError) {
             guard let record = try snapshot.getBlocking(key) else { return nil }
-            if let document = try? BSON.read(record.value) { return document }
+            if let document = try? BSON.read(record.value) {
+                guard document["large"] == true, let store else { return document }
+                if let bytes = try StoredBytes.read(document, store),
+                    let document = try? BSON.read(bytes)
+                {
+                    return document
+                }
+            }
             damage.append("a record of the history cannot be read")
         } catch {
-            guard case .damaged = error else { throw error }
-            damage.append("a record of the history: \(error)")
+            switch error {
+            case .damaged, .noBlob, .blobDamaged:
+                damage.append("a record of the history: \(error)")
+            default: throw error
+            }
         }
         return nil
     }
@@ -137,15 +150,24 @@ public final class History: Sendable {
     /// - Throws: `StorageError`.
     func end(
         _ entry: RunEntry, isKnown: Bool, outputs: [(file: OutputFile, bytes: StoredBytes)],
-        with changes: Transaction
+        with changes: Transaction, on loop: EventLoop
     ) async throws {
         var transaction = changes
+        var bytes = try BSON.write(entry.stored)
+        var large: StoredBytes?
+        if bytes.count > Self.entryLimit {
+            // A text or the arguments are long: the record refers to a blob.
+            let stored = try await StoredBytes.write(bytes, store, on: loop)
+            bytes = try BSON.write(
+                .object(stored.members + [.init("large", true)]))
+            large = stored
+        }
         let (number, old) = state.withLock { state -> (UInt64, [UInt64]) in
             defer { state.next &+= 1 }
             return (state.next, Self.drop(&state, limit: limit - 1))
         }
         for number in old { transaction.delete(RecordKey.entry(number)) }
-        transaction.put(RecordKey.entry(number), try BSON.write(entry.stored))
+        transaction.put(RecordKey.entry(number), bytes, blobs: large?.blobs ?? [])
         if isKnown, let (name, count) = Self.parts(entry.id) {
             transaction.put(
                 RecordKey.count(name.description),
@@ -165,7 +187,7 @@ public final class History: Sendable {
             Self.insert(entry, number, in: &state)
             for (file, _) in outputs { state.outputs[file.key] = file }
         }
-        withExtendedLifetime(outputs) {}
+        withExtendedLifetime((outputs, large)) {}
     }
 
     /// Forgets the oldest entries until there are at most `limit`; returns their numbers.

@@ -1,86 +1,42 @@
 import WasmInterpreter
 import WasmdWasmiot
 
-/// Why a run failed before or after the guest ran; the texts are those that clients know.
-enum RunFault: Error, Sendable {
-    case noFunction(String)
-    case integer(String)
-    case real(String)
-    case argumentCount(given: Int, expected: Int)
-    case signature(String)
-    case unexpectedFile(String)
-    case filesMissing([String])
-    case fileMissing(String)
-    case outputCount(String)
-    case outputMissing(String)
-    case module(String)
-    case guest(String)
-    case next(String)
-    case server(String)
-}
-
-extension RunFault: CustomStringConvertible {
-    /// As Python writes a string.
-    private static func quoted(_ text: String) -> String {
-        let quote = text.utf8.contains(UInt8(ascii: "'")) && !text.utf8.contains(0x22) ? "\"" : "'"
-        var result = quote
-        for scalar in text.unicodeScalars {
-            switch scalar.value {
-            case 0x0a: result += "\\n"
-            case 0x0d: result += "\\r"
-            case 0x09: result += "\\t"
-            case 0x5c: result += "\\\\"
-            case 0x27 where quote == "'": result += "\\'"
-            case 0..<0x20, 0x7f:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\x" + (digits.utf8.count < 2 ? "0" : "") + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + quote
-    }
-
-    var description: String {
-        switch self {
-        case .noFunction(let name): Self.quoted(name)
-        case .integer(let text):
-            "invalid literal for int() with base 10: \(Self.quoted(text))"
-        case .real(let text): "could not convert string to float: \(Self.quoted(text))"
-        case .argumentCount(let given, let expected):
-            "too few parameters provided: given \(given), expected \(expected)"
-        case .signature(let type):
-            "the function is \(type): only numbers can be given by a query"
-        case .unexpectedFile(let name): "Unexpected input file \"\(name)\""
-        case .filesMissing(let names):
-            "required input files not found:  {"
-                + names.map(Self.quoted).joined(separator: ", ") + "}"
-        case .fileMissing(let name): "Missing input file \"\(name)\""
-        case .outputCount(let type):
-            "One and only one output file expected for media type \"\(type)\""
-        case .outputMissing(let name): "the function did not write its output file \"\(name)\""
-        case .module(let text), .guest(let text), .next(let text), .server(let text): text
-        }
-    }
-}
-
 /// Makes arguments of a query's texts.
 enum ArgumentReading {
-    /// The values of a function's parameters.
+    /// What is given to a function's parameters.
     ///
     /// If the query has all parameters of the endpoint, they are taken by name, else all by position;
-    /// what is too much is dropped.
+    /// what is too much is dropped. A parameter whose schema is `string` is a text for two parameters
+    /// of the function, address and count of bytes, if the function has as many as that takes; else
+    /// it is a number, as any.
     ///
     /// - Parameter given: names are unique.
-    static func values(
+    static func arguments(
         _ given: [RunEntry.Text], _ parameters: [EndpointParameter], _ type: FunctionType
-    ) throws(RunFault) -> [Value] {
-        let texts = ordered(given, parameters.filter { $0.place == "query" })
-        var values: [Value] = []
-        for (index, wanted) in type.parameters.enumerated() where index < texts.count {
+    ) throws(RunFault) -> [GuestArgument] {
+        let parameters = parameters.filter { $0.place == "query" }
+        let texts = ordered(given, parameters)
+        let wantedCount = type.parameters.count
+        let textCount = parameters.count { $0.type == "string" }
+        let hasTexts = textCount > 0 && parameters.count + textCount == wantedCount
+        var arguments: [GuestArgument] = []
+        var place = 0
+        for (index, text) in texts.enumerated() where place < wantedCount {
             let schema = index < parameters.count ? parameters[index].type : nil
-            values.append(try value(texts[index], wanted, isBoolean: schema == "boolean", type))
+            if hasTexts, schema == "string", place + 1 < wantedCount,
+                type.parameters[place] == .i32, type.parameters[place + 1] == .i32
+            {
+                arguments.append(.text(Array(text.utf8)))
+                place += 2
+            } else {
+                arguments.append(
+                    .value(
+                        try value(
+                            text, type.parameters[place], isBoolean: schema == "boolean", type)))
+                place += 1
+            }
         }
-        return values
+        return arguments
     }
 
     private static func ordered(
@@ -172,20 +128,22 @@ enum ArgumentReading {
         return bytes
     }
 
-    /// What a function has returned, as text: floats have a fraction always, `null` is nothing.
-    static func text(_ values: [Value], isBoolean: Bool) -> String {
-        let texts = values.map { value in
-            switch value {
-            case .i32(let number): isBoolean ? (number == 0 ? "false" : "true") : "\(number)"
-            case .i64(let number): isBoolean ? (number == 0 ? "false" : "true") : "\(number)"
-            case .f32(let number): text(Double(number))
-            case .f64(let number): text(number)
-            case .v128(let low, let high): "\"0x\(hexadecimal(high))\(hexadecimal(low))\""
-            case .function, .extern, .exception, .any: "null"
-            }
+    /// A value that a function has returned, as text: floats have a fraction always.
+    static func text(_ value: Value, isBoolean: Bool) -> String {
+        switch value {
+        case .i32(let number): isBoolean ? (number == 0 ? "false" : "true") : "\(number)"
+        case .i64(let number): isBoolean ? (number == 0 ? "false" : "true") : "\(number)"
+        case .f32(let number): text(Double(number))
+        case .f64(let number): text(number)
+        case .v128(let low, let high): "\"0x\(hexadecimal(high))\(hexadecimal(low))\""
+        case .function, .extern, .exception, .any: "null"
         }
-        guard let first = texts.first else { return "null" }
-        return texts.count == 1 ? first : "[" + texts.joined(separator: ", ") + "]"
+    }
+
+    /// Values as one text: `null` is nothing, several are an array of JSON.
+    static func text(_ values: [String]) -> String {
+        guard let first = values.first else { return "null" }
+        return values.count == 1 ? first : "[" + values.joined(separator: ", ") + "]"
     }
 
     /// As Python prints it.

@@ -1,4 +1,3 @@
-import Synchronization
 import WasmInterpreter
 import WasmSystem
 import WasmdDigests
@@ -9,19 +8,6 @@ import WasmdHTTP
 import WasmdStorage
 import WasmdWasmiot
 
-/// A run that was begun.
-public final class RunTicket: Sendable {
-    public let id: String
-    private let ended = Mutex<Result<RunEntry, SupervisorError>?>(nil)
-
-    init(_ id: String) { self.id = id }
-
-    /// The run's end; nil before.
-    var result: Result<RunEntry, SupervisorError>? { ended.withLock { $0 } }
-
-    func end(_ result: Result<RunEntry, SupervisorError>) { ended.withLock { $0 = result } }
-}
-
 extension Supervisor {
     /// Begins a run in a task of its own: it ends also if its client has gone.
     ///
@@ -30,6 +16,7 @@ extension Supervisor {
         let isKnown = call.endpoint != nil
         let ticket = RunTicket(
             history.begin(call.deployment.id, call.module.name, call.function, isKnown: isKnown))
+        pending.add(ticket)
         let home = call.module.home(loop)
         let entry = RunEntry(
             id: ticket.id, deployment: call.deployment.id, module: call.module.name,
@@ -38,12 +25,13 @@ extension Supervisor {
             queued: Int64(clamping: SystemClock.realtime.now / 1_000_000_000))
         let task = home.spawn { [self] in
             do {
-                ticket.end(.success(try await run(call, entry, isKnown, on: home)))
+                ticket.end(.success(try await run(call, entry, ticket, isKnown, on: home)))
             } catch let error as StorageError {
                 ticket.end(.failure(.storage(error)))
             } catch {
                 ticket.end(.failure(.tooMany("\(error)")))
             }
+            pending.remove(ticket)
         }
         return (ticket, task)
     }
@@ -52,19 +40,22 @@ extension Supervisor {
     ///
     /// - Throws: `StorageError` if the entry cannot be stored.
     private func run(
-        _ call: RunCall, _ entry: RunEntry, _ isKnown: Bool, on home: EventLoop
+        _ call: RunCall, _ entry: RunEntry, _ ticket: RunTicket, _ isKnown: Bool,
+        on home: EventLoop
     ) async throws -> RunEntry {
         var entry = entry
         var output: RunOutput?
         do {
-            let made = try await execute(call, on: home)
+            let made = try await execute(call, ticket, on: home)
             output = made
             publish(lines(call, entry.id))
             entry.outputs = made.files.map { file in
                 call.origin + "/module_results/" + Self.path(call.deployment.id) + "/"
                     + Self.path(call.module.name) + "/" + Self.path(file.mount.path)
             }
-            if let next = call.next {
+            if made.isForwarded {
+                entry.result = made.result ?? .null
+            } else if let next = call.next {
                 entry.result = try await self.call(next, with: made, on: home)
             } else if let value = made.value {
                 entry.result = .string(value)
@@ -76,10 +67,12 @@ extension Supervisor {
             entry.isSuccess = true
         } catch {
             publish(lines(call, entry.id))
+            ticket.fail(error as? RunFault)
             entry.result = .string(Self.text(error))
         }
         try await record(entry, output, call, isKnown, on: home)
-        if output != nil { scheduleSave(call.module, on: home) }
+        if output?.isForwarded == false { scheduleSave(call.module, on: home) }
+        (entry.isSuccess ? counters.succeeded : counters.failed).add(1, ordering: .relaxed)
         publish([ending(of: entry)])
         return entry
     }
@@ -112,17 +105,26 @@ extension Supervisor {
                         try await StoredBytes.write(file.bytes, store, on: home)
                     ))
             }
-            if let bytes = output?.state {
+            if let taken = output?.state {
+                let bytes =
+                    taken.isLarge
+                    ? try await home.blocking { try taken.state.encoded() }
+                    : try taken.state.encoded()
                 let stored = try await StoredBytes.write(bytes, store, on: home)
-                try Self.put(stored, of: call.module, in: &changes)
-                state = stored
+                // A newer state that was given to the store before becomes durable before this
+                // entry.
+                if taken.number > call.module.saving.given {
+                    call.module.saving.given = taken.number
+                    try Self.put(stored, of: call.module, in: &changes)
+                    state = stored
+                }
             }
         }
         do {
-            try await history.end(entry, isKnown: isKnown, outputs: outputs, with: changes)
+            try await history.end(entry, isKnown: isKnown, outputs: outputs, with: changes, on: home)
         } catch StorageError.conflict {
             // The deployment was removed meanwhile: only the entry is kept.
-            try await history.end(entry, isKnown: isKnown, outputs: [], with: Transaction())
+            try await history.end(entry, isKnown: isKnown, outputs: [], with: Transaction(), on: home)
         }
         if state != nil { try? await collect(call.module, on: home) }
         withExtendedLifetime(state) {}
@@ -151,7 +153,7 @@ extension Supervisor {
         return ModuleLine(
             time: SystemClock.realtime.now, level: entry.isSuccess ? .debug : .error,
             bytes: Array(text.utf8), run: entry.id, deployment: entry.deployment,
-            module: entry.module, function: entry.function)
+            module: entry.module, function: entry.function, isEnd: true)
     }
 
     /// Passes lines on to subscribers and to the orchestrator.

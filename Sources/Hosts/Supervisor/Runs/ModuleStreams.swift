@@ -19,6 +19,8 @@ public struct ModuleLine: Sendable {
     public let deployment: String
     public let module: String
     public let function: String
+    /// Whether the line says that the run has ended; its entry is in the history then.
+    public var isEnd = false
 
     var byteCount: Int { 200 + bytes.count + run.utf8.count }
 }

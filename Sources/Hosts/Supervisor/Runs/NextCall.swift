@@ -16,7 +16,38 @@ extension Supervisor {
     func call(
         _ next: Endpoint, with output: RunOutput, on loop: EventLoop
     ) async throws -> Document {
-        let request = try Self.request(next, output)
+        try await answer(to: try Self.request(next, output), "the next endpoint", on: loop)
+    }
+
+    /// Runs a function on the device that has the instance now.
+    ///
+    /// - Throws: `RunFault.next`.
+    func forward(
+        _ call: RunCall, to target: URL, on loop: EventLoop
+    ) async throws -> RunOutput {
+        var text = target.bytes
+        while text.last == UInt8(ascii: "/") { text.removeLast() }
+        for name in [call.deployment.id, "modules", call.module.name, call.function] {
+            text += Array(("/" + Self.path(name)).utf8)
+        }
+        text += Self.query(call.arguments.map { ($0.name, $0.text) })
+        guard let url = URL(text) else { throw RunFault.next("the device's URL is malformed") }
+        var request = ClientRequest(call.method == "POST" ? .post : .get, url)
+        if !call.files.isEmpty {
+            let (body, type) = Self.form(call.files.map { ($0.name, $0.bytes) })
+            try request.fields.append("Content-Type", type)
+            request.body = .bytes(body)
+        }
+        var output = RunOutput(value: nil, files: [])
+        output.isForwarded = true
+        output.result = try await answer(to: request, "the device that has the instance", on: loop)
+        return output
+    }
+
+    /// What an answer has as `result`, else its `resultUrl` as text.
+    private func answer(
+        to request: ClientRequest, _ callee: String, on loop: EventLoop
+    ) async throws -> Document {
         let answer: [UInt8]
         let status: Status
         do {
@@ -36,12 +67,12 @@ extension Supervisor {
         if status.code >= 400 || document["status"] == "error" {
             let text =
                 document["result"]?.stringValue ?? document["error"]?.stringValue ?? "no reason"
-            throw RunFault.next("the next endpoint refused (\(status.code)): \(text)")
+            throw RunFault.next("\(callee) refused (\(status.code)): \(text)")
         }
         if let result = document["result"], result != .null { return result }
         guard let url = document["resultUrl"]?.stringValue else {
             throw RunFault.next(
-                "the next endpoint returned neither 'result' nor 'resultUrl' (\(status.code))")
+                "\(callee) returned neither 'result' nor 'resultUrl' (\(status.code))")
         }
         return .string(url)
     }
@@ -50,20 +81,18 @@ extension Supervisor {
         _ next: Endpoint, _ output: RunOutput
     ) throws(RunFault) -> ClientRequest {
         var text = Array((next.url + next.path).utf8)
-        if let value = output.value,
-            let parameter = next.parameters.first(where: { $0.place == "query" })
-        {
-            text.append(UInt8(ascii: "?"))
-            text += PercentCoding.encode(Array(parameter.name.utf8))
-            text.append(UInt8(ascii: "="))
-            text += PercentCoding.encode(Array(value.utf8))
+        let parameters = next.parameters.filter { $0.place == "query" }.map(\.name)
+        if output.values.count > 1, parameters.count > 1 {
+            text += query(Array(zip(parameters, output.values)))
+        } else if let value = output.value, let parameter = parameters.first {
+            text += query([(parameter, value)])
         }
         guard let url = URL(text), let method = Method(Array(next.method.uppercased().utf8)) else {
             throw .next("the next endpoint '\(next.url)\(next.path)' is no URL")
         }
         guard output.value == nil else { return ClientRequest(method, url) }
         var request = ClientRequest(method == .get || method == .head ? .post : method, url)
-        let (body, type) = form(output.files, next)
+        let (body, type) = form(parts(output.files, next))
         do throws(WritingFault) {
             try request.fields.append("Content-Type", type)
         } catch {
@@ -73,25 +102,27 @@ extension Supervisor {
         return request
     }
 
-    /// The files as `multipart/form-data`, without media types, as other supervisors send them.
-    private static func form(
-        _ files: [RunOutput.File], _ next: Endpoint
-    ) -> (body: [UInt8], type: String) {
-        let boundary =
-            "wasmd" + String(UInt64.random(in: 0...UInt64.max), radix: 16)
-            + String(UInt64.random(in: 0...UInt64.max), radix: 16)
-        var body: [UInt8] = []
-        // The result; other output files are not for the next function.
-        for file in files.prefix(1) {
-            let name = escaped(field(file.mount.path, next))
-            body += Array("--\(boundary)\r\nContent-Disposition: form-data; name=\"".utf8)
-            body += name
-            body += Array("\"; filename=\"".utf8) + name + Array("\"\r\n\r\n".utf8)
-            body += file.bytes
-            body += Array("\r\n".utf8)
+    private static func query(_ pairs: [(name: String, value: String)]) -> [UInt8] {
+        var text: [UInt8] = []
+        for (name, value) in pairs {
+            text.append(UInt8(ascii: text.isEmpty ? "?" : "&"))
+            text += PercentCoding.encode(Array(name.utf8))
+            text.append(UInt8(ascii: "="))
+            text += PercentCoding.encode(Array(value.utf8))
         }
-        body += Array("--\(boundary)--\r\n".utf8)
-        return (body, "multipart/form-data; boundary=\(boundary)")
+        return text
+    }
+
+    /// The files that the next endpoint gets: those that it names, else the first.
+    private static func parts(
+        _ files: [RunOutput.File], _ next: Endpoint
+    ) -> [(name: String, bytes: [UInt8])] {
+        let wanted = next.body?.schema["properties"]?.objectValue?.map(\.name) ?? []
+        let named = files.filter { file in
+            wanted.contains { $0.utf8.elementsEqual(file.mount.path.utf8) }
+        }
+        if named.count > 1 { return named.map { ($0.mount.path, $0.bytes) } }
+        return files.filter(\.isResult).prefix(1).map { (field($0.mount.path, next), $0.bytes) }
     }
 
     /// The field of the next endpoint: of the file's own name, or its only one.
@@ -100,6 +131,26 @@ extension Supervisor {
         let isWanted = wanted.contains { $0.utf8.elementsEqual(name.utf8) }
         if !isWanted, wanted.count == 1, let only = wanted.first { return only }
         return name
+    }
+
+    /// Files as `multipart/form-data`, without media types, as other supervisors send them.
+    private static func form(
+        _ files: [(name: String, bytes: [UInt8])]
+    ) -> (body: [UInt8], type: String) {
+        let boundary =
+            "wasmd" + String(UInt64.random(in: 0...UInt64.max), radix: 16)
+            + String(UInt64.random(in: 0...UInt64.max), radix: 16)
+        var body: [UInt8] = []
+        for file in files {
+            let name = escaped(file.name)
+            body += Array("--\(boundary)\r\nContent-Disposition: form-data; name=\"".utf8)
+            body += name
+            body += Array("\"; filename=\"".utf8) + name + Array("\"\r\n\r\n".utf8)
+            body += file.bytes
+            body += Array("\r\n".utf8)
+        }
+        body += Array("--\(boundary)--\r\n".utf8)
+        return (body, "multipart/form-data; boundary=\(boundary)")
     }
 
     /// As WHATWG HTML escapes names in forms.

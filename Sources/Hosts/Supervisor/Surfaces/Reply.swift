@@ -36,6 +36,10 @@ struct Refusal: Error {
         case let refusal as Refusal: self = refusal
         case let error as SupervisorError: self.init(Self.status(error, right), "\(error)")
         case let error as StorageError: self.init(Self.status(error), "\(error)")
+        case let fault as StateFault: self.init(Self.status(fault), "\(fault)")
+        case RunFault.moved:
+            self.init(.conflict, "the instance has moved to another device")
+        case let fault as RunFault: self.init(fault.status, "\(fault)")
         case LoopError.tooManyCalls: self.init(.serviceUnavailable, "the server is busy")
         default: self.init(.internalServerError, "\(error)")
         }
@@ -50,6 +54,15 @@ struct Refusal: Error {
         case .fetching: right ? .badGateway : .internalServerError
         case .tooMany: .serviceUnavailable
         case .storage(let error): status(error)
+        }
+    }
+
+    private static func status(_ fault: StateFault) -> Status {
+        switch fault {
+        case .malformed: .badRequest
+        case .busy: .serviceUnavailable
+        case .tooLarge, .file: .insufficientStorage
+        case .snapshot, .openFiles, .otherModule, .held, .notHeld: .conflict
         }
     }
 

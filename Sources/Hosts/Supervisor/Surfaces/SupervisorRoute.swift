@@ -9,6 +9,10 @@ enum SupervisorRoute: Equatable {
     case register
     case deployments
     case deployment(String)
+    /// The state of an instance, and the end of its hold.
+    case state(deployment: String, module: String)
+    case release(deployment: String, module: String)
+    case api
     case history
     case entry(String)
     /// An output file; without a deployment that of the newest run.
@@ -34,6 +38,7 @@ enum SupervisorRoute: Equatable {
         case 1 where named(0, "register"): self = .register
         case 1 where named(0, "deploy"): self = .deployments
         case 1 where named(0, "request-history"): self = .history
+        case 1 where named(0, "openapi.json"): self = .api
         case 2 where named(0, ".well-known") && named(1, "wasmiot-device-description"):
             self = .description
         case 2 where named(0, ".well-known") && named(1, "wot-thing-description"): self = .thing
@@ -48,6 +53,10 @@ enum SupervisorRoute: Equatable {
         case 5 where named(1, "modules"):
             self = .runFile(
                 deployment: names[0], module: names[2], function: names[3], file: names[4])
+        case 5 where named(0, "deploy") && named(2, "modules") && named(4, "state"):
+            self = .state(deployment: names[1], module: names[3])
+        case 5 where named(0, "deploy") && named(2, "modules") && named(4, "release"):
+            self = .release(deployment: names[1], module: names[3])
         default: return nil
         }
     }
@@ -55,9 +64,11 @@ enum SupervisorRoute: Equatable {
     /// The methods that it takes, as `Allow` lists them.
     var methods: String {
         switch self {
-        case .description, .thing, .health, .history, .entry, .result, .runFile:
+        case .description, .thing, .health, .api, .history, .result, .runFile:
             "GET, HEAD, OPTIONS"
-        case .register: "OPTIONS, POST"
+        case .entry: "DELETE, GET, HEAD, OPTIONS"
+        case .state: "GET, OPTIONS, PUT"
+        case .register, .release: "OPTIONS, POST"
         case .deployments: "GET, HEAD, OPTIONS, POST"
         case .deployment: "DELETE, OPTIONS"
         case .run: "GET, HEAD, OPTIONS, POST"
@@ -68,7 +79,8 @@ enum SupervisorRoute: Equatable {
         switch (self, method) {
         case (_, .options): true
         case (.register, .post), (.deployments, .post), (.run, .post), (.deployment, .delete): true
-        case (.register, _), (.deployment, _): false
+        case (.entry, .delete), (.state, .get), (.state, .put), (.release, .post): true
+        case (.register, _), (.deployment, _), (.state, _), (.release, _): false
         default: method == .get || method == .head
         }
     }
@@ -88,6 +100,10 @@ enum SupervisorPurposes {
     private static let deploy = purpose("/deploy", .write)
     private static let deployments = purpose("/deploy", .read)
     private static let delete = purpose("/deploy/{id}", .write)
+    private static let state = purpose("/deploy/{id}/modules/{module}/state", .write)
+    private static let release = purpose("/deploy/{id}/modules/{module}/release", .write)
+    private static let api = purpose("/openapi.json", nil)
+    private static let cancel = purpose("/request-history/{id}", .run)
     private static let history = purpose("/request-history", .read)
     private static let entry = purpose("/request-history/{id}", .read)
     private static let result = purpose("/module_results/{module}/{file}", .read)
@@ -104,8 +120,11 @@ enum SupervisorPurposes {
         case .register: return register
         case .deployments: return method == .post ? deploy : deployments
         case .deployment: return delete
+        case .state: return state
+        case .release: return release
+        case .api: return api
         case .history: return history
-        case .entry: return entry
+        case .entry: return method == .delete ? cancel : entry
         case .result: return result
         case .run: return run
         case .runFile: return file

@@ -28,19 +28,25 @@ extension SupervisorSurface {
         }
         let arguments = Self.arguments(request)
         let files = try await files(request)
-        let call = RunCall(
+        var call = RunCall(
             deployment: deployment, module: module, function: function,
             method: request.method == .post ? "POST" : "GET", arguments: arguments, files: files,
             origin: Self.origin(request),
             caller: "\(request.method.name) /\(id)/modules/\(name)/\(function)",
             account: requester.account.runs)
+        (call.time, call.fuel) = try Self.limits(request)
         let (ticket, task) = supervisor.begin(call, on: request.loop)
+        let url = call.origin + "/request-history/" + Supervisor.path(id: ticket.id)
+        if Self.wantsEvents(request) {
+            return try await events(of: ticket.id, url, response, request.loop)
+        }
         if request.method == .post {
             try await waitBriefly(ticket, request.loop)
         } else {
             await task.value
         }
         var members: [Document.Member] = []
+        var head = ResponseHead(.ok)
         switch ticket.result {
         case .success(let entry)?:
             if entry.isSuccess {
@@ -49,13 +55,42 @@ extension SupervisorSurface {
                         .init("outputs", .array(entry.outputs.map { .string($0) })))
                 }
                 members.append(.init("result", entry.result))
+            } else if supervisor.options.usesRightStatuses {
+                head = ResponseHead(ticket.fault?.status ?? .internalServerError)
+                members = [
+                    .init("error", entry.result), .init("result", entry.result),
+                    .init("status", "error"),
+                ]
             }
         case .failure(let error)?: throw error
+        case nil where supervisor.options.usesRightStatuses:
+            head = ResponseHead(.accepted)
+            try head.fields.append("Location", url)
         case nil: break
         }
-        let url = call.origin + "/request-history/" + Supervisor.path(id: ticket.id)
         try await response.respond(
-            json: .object(members + [.init("resultUrl", .string(url))]), on: request.loop)
+            json: .object(members + [.init("resultUrl", .string(url))]), head, on: request.loop)
+    }
+
+    /// Limits that a request asks for.
+    private static func limits(
+        _ request: ServerRequest
+    ) throws(Refusal) -> (time: Duration?, fuel: UInt64?) {
+        var time: Duration?
+        var fuel: UInt64?
+        if let field = request.fields.first("Run-Timeout") {
+            guard let number = Quantity.nanoseconds(String(decoding: field, as: UTF8.self)) else {
+                throw Refusal(.badRequest, "Run-Timeout must be a duration, for example 500ms")
+            }
+            time = .nanoseconds(Int64(clamping: number))
+        }
+        if let field = request.fields.first("Run-Fuel") {
+            guard let number = UInt64(String(decoding: field, as: UTF8.self)) else {
+                throw Refusal(.badRequest, "Run-Fuel must be a whole number")
+            }
+            fuel = number
+        }
+        return (time, fuel)
     }
 
     private func waitBriefly(_ ticket: RunTicket, _ loop: EventLoop) async throws {

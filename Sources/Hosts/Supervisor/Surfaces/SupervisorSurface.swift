@@ -77,9 +77,18 @@ public final class SupervisorSurface: Surface {
         case .deployment(let id):
             try await supervisor.delete(id)
             try await response.respond(json: Self.success(), on: loop)
+        case .state(let deployment, let module):
+            try await state(deployment, module, request, response)
+        case .release(let deployment, let module):
+            try await release(deployment, module, request, response)
+        case .api: try await response.respond(json: Self.document, on: loop)
+        case .history where Self.wantsEvents(request): try await allEvents(response, loop)
         case .history:
             let entries = supervisor.history.all.map(\.document)
             try await response.respond(json: .array(entries), on: loop)
+        case .entry(let id) where request.method == .delete: try await cancel(id, response, loop)
+        case .entry(let id) where Self.wantsEvents(request):
+            try await events(of: id, nil, response, loop)
         case .entry(let id): try await entry(id, response, loop)
         case .result(let deployment, let module, let file):
             try await self.file(deployment, module, file, request, response)
@@ -200,8 +209,22 @@ public final class SupervisorSurface: Surface {
         guard let entry = supervisor.history[id] else {
             throw Refusal(.notFound, "no matching entry in history")
         }
-        try await response.respond(
-            json: entry.document, ResponseHead(entry.isSuccess ? .ok : .internalServerError),
-            on: loop)
+        // What the entry says of the run is no failure of this request.
+        let isRight = supervisor.options.usesRightStatuses
+        let status: Status = entry.isSuccess || isRight ? .ok : .internalServerError
+        try await response.respond(json: entry.document, ResponseHead(status), on: loop)
+    }
+
+    /// Ends a run: now if it runs, else when its turn comes.
+    private func cancel(
+        _ id: String, _ response: ServerResponse, _ loop: EventLoop
+    ) async throws {
+        guard let ticket = supervisor.pending[id], ticket.cancel() else {
+            guard supervisor.history[id] == nil else {
+                throw Refusal(.conflict, "the run has ended")
+            }
+            throw Refusal(.notFound, "there is no such run")
+        }
+        try await response.respond(json: Self.success(), on: loop)
     }
 }

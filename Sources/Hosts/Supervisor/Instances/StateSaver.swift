@@ -14,6 +14,12 @@ final class StateSaver {
     var count = 0
     /// Why the state could not be saved, if that was noted.
     var failure: String?
+    /// The number of the state that was taken last, and of the newest that was given to the store.
+    var taken: UInt64 = 0
+    var given: UInt64 = 0
+    /// Whether the stored state is the newest, whatever `Options.state` says: the instance was
+    /// evicted or came from another device.
+    var isStored = false
 }
 
 extension Supervisor {
@@ -38,28 +44,41 @@ extension Supervisor {
     /// Saves the state of an instance now: between two of its runs. Returns when it is durable.
     func save(_ module: DeployedModule, on home: EventLoop) async {
         do {
-            guard let snapshot = try await snapshot(module, on: home) else { return }
-            let bytes = try await home.blocking { snapshot.encoded() }
-            let stored = try await StoredBytes.write(bytes, store, on: home)
-            guard !module.isRetired else { return }
-            var transaction = Transaction()
-            try Self.put(stored, of: module, in: &transaction)
-            _ = try await store.commit(transaction)
-            withExtendedLifetime(stored) {}
-            try await collect(module, on: home)
+            let place = try await runs.queue.enter(module: module.scope, on: home)
+            module.saving.isScheduled = false
+            let taken = Result { () throws(StateFault) in try module.takeState(isMoving: false) }
+            module.saving.taken += 1
+            let number = module.saving.taken
+            place.giveBack()
+            guard let taken = try taken.get() else { return }
+            try await store(taken, number, of: module, on: home)
         } catch {
             note(error, module)
         }
     }
 
-    private func snapshot(
-        _ module: DeployedModule, on home: EventLoop
-    ) async throws -> WasmInterpreter.Snapshot? {
-        let place = try await runs.queue.enter(module: module.scope, on: home)
-        module.saving.isScheduled = false
-        let snapshot = Result { try module.kept?.snapshot() }
-        place.giveBack()
-        return try snapshot.get()
+    /// Makes a state durable. A newer one that was given to the store meanwhile stays.
+    ///
+    /// - Throws: `StateFault`, `StorageError`.
+    func store(
+        _ taken: TakenState, _ number: UInt64, of module: DeployedModule, on home: EventLoop
+    ) async throws {
+        let bytes = try await home.blocking { try taken.encoded() }
+        try await store(bytes, number, of: module, on: home)
+    }
+
+    func store(
+        _ bytes: [UInt8], _ number: UInt64, of module: DeployedModule, on home: EventLoop
+    ) async throws {
+        let stored = try await StoredBytes.write(bytes, store, on: home)
+        guard !module.isRetired, number > module.saving.given else { return }
+        module.saving.given = number
+        var transaction = Transaction()
+        try Self.put(stored, of: module, in: &transaction)
+        _ = try await store.commit(transaction)
+        counters.saves.add(1, ordering: .relaxed)
+        withExtendedLifetime(stored) {}
+        try await collect(module, on: home)
     }
 
     /// Adds the state to a transaction. It depends on the deployment: a state of one that was
@@ -89,11 +108,11 @@ extension Supervisor {
         if case LoopError.cancelled = error { return }
         if let refusal = error as? RunRefusal, refusal.limit == nil { return }
         if case StorageError.conflict = error { return }
-        if error is SnapshotError { module.saving.failure = "\(error)" }
+        if error is StateFault { module.saving.failure = "\(error)" }
         publish([
             ModuleLine(
                 time: SystemClock.realtime.now, level: .error,
-                bytes: Array("the state of the module cannot be saved: \(error)".utf8), run: "",
+                bytes: Array("the state of the module is not saved: \(error)".utf8), run: "",
                 deployment: module.deployment, module: module.name, function: "")
         ])
     }
