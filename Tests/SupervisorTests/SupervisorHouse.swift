@@ -137,6 +137,8 @@ struct SupervisorHouse {
         /// The endpoint that gets the result.
         var to: Document = .null
         var method = "get"
+        /// Whether results, and the parameter `text`, are texts.
+        var isText = false
     }
 
     /// Makes the files available, and the node that names them.
@@ -209,7 +211,9 @@ struct SupervisorHouse {
     ) -> Document {
         let isValue = ["integer", "float", "number", "boolean"].contains(function.output)
         let schema: Document =
-            isValue
+            function.isText
+            ? .object([.init("type", "string")])
+            : isValue
             ? .object([.init("type", .string(function.output))])
             : .object([.init("type", "string"), .init("format", "binary")])
         var request: [Document.Member] = [
@@ -220,7 +224,11 @@ struct SupervisorHouse {
                         .object([
                             .init("name", .string(name)), .init("in", "query"),
                             .init("required", true),
-                            .init("schema", .object([.init("type", "integer")])),
+                            .init(
+                                "schema",
+                                .object([
+                                    .init("type", name == "text" ? "string" : "integer")
+                                ])),
                         ])
                     }))
         ]
@@ -249,7 +257,9 @@ struct SupervisorHouse {
                 "response",
                 .object([
                     .init(
-                        "media_type", .string(isValue ? "application/json" : function.output)),
+                        "media_type",
+                        .string(
+                            isValue || function.isText ? "application/json" : function.output)),
                     .init("schema", schema),
                 ])),
         ])

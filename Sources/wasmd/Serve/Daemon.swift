@@ -80,10 +80,15 @@ struct Daemon {
         var options = settings.executorOptions
         options.runs.observer = operations.runObserver
         let executor = Executor(store, options)
-        let services = try services.open(store)
+        let services = try services.open(
+            store,
+            DaemonHouse(
+                runs: executor.runs, metrics: operations.metrics,
+                readiness: operations.readiness))
         let control = try DaemonControl(executor, settings, file: file)
         control.follow { operations.follow($0) }
-        let shared = operations.surfaces(executor, store, control, at: listeners)
+        let shared = operations.surfaces(
+            executor, store, control, at: listeners, DaemonServices.api(settings))
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
             let signals = try SignalStream(

@@ -73,50 +73,6 @@ struct ConsoleSection: Sendable, Equatable {
     }
 }
 
-/// `[supervisor]`: a device of *wasmiot*.
-struct SupervisorSection: Sendable, Equatable {
-    var listen: [SocketAddress] = []
-    /// The device's name; nil for that of the machine with the port.
-    var name: String?
-    /// The orchestrator to register with; nil to wait for one.
-    var orchestrator: URL?
-    /// How long a registration holds.
-    var renewal = Duration.seconds(900)
-    /// When the state of instances is saved.
-    var state = Supervisor.StateSaving.interval
-    /// The image that the camera takes; nil for no camera.
-    var image: Word?
-
-    init() {}
-
-    init(_ table: SettingsTable) {
-        listen = table.addresses("listen")
-        name = table.text("name", expected: "a name") { $0.isEmpty ? nil : $0 }
-        orchestrator = table.text("orchestrator", expected: "a URL, for example http://HOST:3000") {
-            URL(http: Array($0.utf8))
-        }
-        renewal =
-            table.text("renewal", expected: "a duration, for example 15m") { text in
-                Quantity.nanoseconds(text).flatMap { $0 > 0 ? Duration.nanoseconds($0) : nil }
-            } ?? renewal
-        state =
-            table.text("state", expected: "always, interval or never") {
-                Supervisor.StateSaving(rawValue: $0)
-            } ?? state
-        image = table.text("camera-image", expected: "a file") { $0.isEmpty ? nil : Word($0) }
-    }
-
-    var facts: [SettingFact] {
-        let address = orchestrator.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
-        let facts = [
-            ("listen", "\(listen)"), ("name", name ?? ""), ("orchestrator", address),
-            ("renewal", "\(renewal)"), ("state", state.rawValue),
-            ("camera-image", image?.text ?? ""),
-        ]
-        return facts.map { SettingFact("supervisor.\($0)", $1, isReloadable: false) }
-    }
-}
-
 /// `[orchestrator]`: the orchestrator of *wasmiot*.
 struct OrchestratorSection: Sendable, Equatable {
     var listen: [SocketAddress] = []

@@ -1,6 +1,8 @@
 import WasmdEventLoop
+import WasmdGuests
 import WasmdOperation
 import WasmdStorage
+import WasmdSupervisor
 
 /// A host beside the executor, before its data is read.
 ///
@@ -8,6 +10,22 @@ import WasmdStorage
 protocol DaemonService: Sendable {
     /// Reads what is stored. Not on a loop.
     func open(_ store: WasmdStorage.Store) throws -> any OpenService
+    /// The same, with what all hosts of the process share.
+    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService
+}
+
+extension DaemonService {
+    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+        try open(store)
+    }
+}
+
+/// What all hosts of a process share.
+struct DaemonHouse: Sendable {
+    /// Places and records of runs: those of all hosts are in the same metrics and lists.
+    let runs: GuestRuns
+    let metrics: MetricRegistry
+    let readiness: Readiness
 }
 
 /// A host beside the executor that serves.
@@ -38,8 +56,15 @@ struct DaemonServices: Sendable {
         !settings.orchestrator.listen.isEmpty || !settings.supervisor.listen.isEmpty
     }
 
-    func open(_ store: WasmdStorage.Store) throws -> OpenServices {
-        OpenServices(all: try all.map { try $0.open(store) })
+    func open(
+        _ store: WasmdStorage.Store, _ house: DaemonHouse
+    ) throws -> OpenServices {
+        OpenServices(all: try all.map { try $0.open(store, house) })
+    }
+
+    /// What the hosts add to the document of the interface.
+    static func api(_ settings: DaemonSettings) -> [APITable] {
+        settings.supervisor.listen.isEmpty ? [] : [SupervisorSurface.api]
     }
 }
 

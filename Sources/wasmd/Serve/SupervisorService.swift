@@ -2,6 +2,7 @@
 
 import WasmSystem
 import WasmWASI
+import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdOperation
@@ -31,18 +32,66 @@ struct SupervisorService: DaemonService {
         section = settings.supervisor
         let limits = settings.common.limits
         options = Supervisor.Options()
-        options.name = section.name ?? Supervisor.defaultName(port: address.port ?? 0)
+        options.name =
+            section.name ?? Self.variable("WASMIOT_SUPERVISOR_NAME")
+            ?? Supervisor.defaultName(port: address.port ?? 0)
         options.state = section.state
+        options.callTime = section.callTime
+        options.fetchTime = section.callTime
+        options.instanceMemory = section.instanceMemory
+        options.instanceCount = section.instances
+        options.historyLimit = section.history
+        options.usesRightStatuses = section.usesRightStatuses
         options.moduleLimit = Int(clamping: limits.module)
         options.limits.memory = limits.memory
-        options.limits.time = limits.runTime
+        options.limits.time =
+            section.runTime ?? Self.seconds("WASMIOT_MODULE_TIMEOUT_SECONDS") ?? limits.runTime
         options.limits.fuel = limits.fuel
         options.limits.waitingTime = limits.waitingTime
-        options.runs.places.running = limits.runs
-        options.runs.places.waiting = limits.waiting
         options.machine = Machine()
         options.resolver = Resolver.ofSystem()
         if let image = section.image { options.skills.image = try Self.read(image) }
+        options.skills.temperature = section.temperature.map { Float($0) }
+        options.skills.humidity = section.humidity.map { Float($0) }
+        options.skills.remoteFunctions = section.remoteFunctions.map { ($0.name, $0.url) }
+        if section.pings {
+            guard Supervisor.canPing else {
+                throw Refusal(
+                    file: "supervisor.ping", reason: "the system does not allow echo requests",
+                    hint: "Add the group of the process to net.ipv4.ping_group_range.")
+            }
+            options.skills.pings = true
+        }
+        if let description = section.description {
+            options.description = try Self.document(description)
+        }
+    }
+
+    /// A variable of the original, which the settings go before; nil if it is empty.
+    private static func variable(_ name: StaticString) -> String? {
+        let value = CurrentProcess.value(of: "\(name)").map { String(decoding: $0, as: UTF8.self) }
+        return value?.isEmpty == false ? value : nil
+    }
+
+    private static func seconds(_ name: StaticString) -> Duration? {
+        variable(name).flatMap { Double($0) }
+            .flatMap { $0 > 0 && $0 < 1e9 ? Duration.seconds($0) : nil }
+    }
+
+    private static func document(_ path: Word) throws(Refusal) -> Document {
+        guard let document = try? JSONReader.read(try read(path)), document.objectValue != nil
+        else { throw Refusal(file: path.text, reason: "is no object of JSON") }
+        return document
+    }
+
+    /// The orchestrator of the section, or of the original's variable.
+    private var orchestrator: URL? {
+        section.orchestrator
+            ?? Self.variable("WASMIOT_ORCHESTRATOR_URL").flatMap { URL(http: Array($0.utf8)) }
+    }
+
+    private var renewal: Duration {
+        section.renewal ?? Self.seconds("WASMIOT_REGISTER_RENEWAL_TIME") ?? .seconds(900)
     }
 
     private static func read(_ path: Word) throws(Refusal) -> [UInt8] {
@@ -69,13 +118,29 @@ struct SupervisorService: DaemonService {
     func open(_ store: WasmdStorage.Store) throws -> any OpenService {
         let supervisor = try Supervisor(store, options)
         for damage in supervisor.damage { ServeMessages.write(printable(damage)) }
-        return OpenSupervisor(supervisor: supervisor, section: section, address: address)
+        return OpenSupervisor(
+            supervisor: supervisor, orchestrator: orchestrator, renewal: renewal, address: address)
+    }
+
+    func open(
+        _ store: WasmdStorage.Store, _ house: DaemonHouse
+    ) throws -> any OpenService {
+        var service = self
+        service.options.sharedRuns = house.runs
+        let readiness = house.readiness
+        service.options.isStopping = { readiness.has(.stopping) }
+        let opened = try service.open(store)
+        if let opened = opened as? OpenSupervisor {
+            SupervisorMetrics.watch(house.metrics, opened.supervisor)
+        }
+        return opened
     }
 }
 
 private struct OpenSupervisor: OpenService {
     let supervisor: Supervisor
-    let section: SupervisorSection
+    let orchestrator: URL?
+    let renewal: Duration
     let address: SystemAddress
 
     var personality: DaemonSettings.Personality { .supervisor }
@@ -90,8 +155,8 @@ private struct OpenSupervisor: OpenService {
         loop.spawn {
             do {
                 try await supervisor.attend(
-                    to: section.orchestrator, from: DeviceAddress(listener: address),
-                    renewal: section.renewal, on: loop
+                    to: orchestrator, from: DeviceAddress(listener: address),
+                    renewal: renewal, on: loop
                 ) { fault in
                     guard let fault else { return }
                     ServeMessages.write("warning: \(printable(fault))")

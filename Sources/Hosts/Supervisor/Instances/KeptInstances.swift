@@ -108,7 +108,8 @@ extension Supervisor {
         guard let place = try? runs.queue.tryEnter(module: module.scope) else {
             return instances.stay(module)
         }
-        defer { place.giveBack() }
+        let hold = InstanceHold(place)
+        defer { hold.end() }
         do {
             if let taken = try module.takeState(isMoving: true) {
                 module.saving.taken += 1

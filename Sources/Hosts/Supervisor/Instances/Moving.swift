@@ -124,7 +124,8 @@ extension Supervisor {
             } catch {
                 throw StateFault.busy
             }
-            defer { place.giveBack() }
+            let hold = InstanceHold(place)
+            defer { hold.end() }
             module.saving.taken += 1
             try await store(bytes, module.saving.taken, of: module, on: home)
             module.saving.isStored = true

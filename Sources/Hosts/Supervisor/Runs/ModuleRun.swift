@@ -72,7 +72,11 @@ extension Supervisor {
         }
         try await record(entry, output, call, isKnown, on: home)
         if output?.isForwarded == false { scheduleSave(call.module, on: home) }
-        (entry.isSuccess ? counters.succeeded : counters.failed).add(1, ordering: .relaxed)
+        if entry.isSuccess {
+            counters.succeeded.add(1, ordering: .relaxed)
+        } else {
+            counters.failed.add(1, ordering: .relaxed)
+        }
         publish([ending(of: entry)])
         return entry
     }

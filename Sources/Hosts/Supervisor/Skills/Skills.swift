@@ -6,7 +6,7 @@ import WasmdHTTP
 import WasmdHTTPClient
 
 /// Functions of the device that modules may import besides WASI: `sys`, `communication`, `camera`,
-/// `dht`. Those that are not configured are not there.
+/// `dht`, `network`. Those that are not configured are not there.
 ///
 /// | import | type |
 /// |---|---|
@@ -17,6 +17,7 @@ import WasmdHTTPClient
 /// | `camera.takeImageDynamicSize`, `camera.takeImage` | (i32, i32) |
 /// | `camera.takeImageStaticSize` | (i32, i32) |
 /// | `dht.getTemperature`, `dht.getHumidity` | () -> f32 |
+/// | `network.ping` | (i32, i32, i32, i32) -> f32 |
 ///
 /// What is configured is in `Supervisor.SkillOptions`.
 final class Skills: Sendable {
@@ -39,6 +40,7 @@ final class Skills: Sendable {
                 }
             }
             if !options.remoteFunctions.isEmpty { CommunicationSkill.define(on: linker) }
+            if options.pings { NetworkSkill.define(on: linker) }
         }
     }
 
@@ -49,6 +51,7 @@ final class Skills: Sendable {
         if options.image != nil { names += CameraSkill.names }
         if options.temperature != nil { names.append("getTemperature") }
         if options.humidity != nil { names.append("getHumidity") }
+        if options.pings { names += NetworkSkill.names }
         return names + WASI.functionNames.map(\.description)
     }
 }
@@ -172,6 +175,8 @@ extension Supervisor {
         public var humidity: Float?
         /// Where functions of other devices are, by their names.
         public var remoteFunctions: [(name: String, url: URL)] = []
+        /// Whether modules may send echo requests to any address: see `Supervisor.canPing`.
+        public var pings = false
 
         public init() {}
     }
