@@ -74,7 +74,8 @@ extension Supervisor {
         if let taken = try module.takeState(isMoving: true) {
             return try await home.blocking { try taken.encoded() }
         }
-        return try await storedState(of: module, on: home)
+        let bytes = try await storedState(of: module, on: home)
+        return options.state == .never && !module.saving.isStored ? nil : bytes
     }
 
     /// The stored state of an instance; nil if there is none.

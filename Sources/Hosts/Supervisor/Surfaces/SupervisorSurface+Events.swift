@@ -50,27 +50,28 @@ extension SupervisorSurface {
                 "run",
                 .object([.init("request_id", .string(id)), .init("resultUrl", .string(url))]))
         }
-        var silent = 0
-        while !supervisor.isStopping {
-            let batch = try await source.next(until: .after(Self.interval), on: loop)
-            for line in batch?.elements ?? []
-            where !line.isEnd && line.run.utf8.elementsEqual(id.utf8) {
+        func send(_ lines: [ModuleLine]) async throws {
+            for line in lines where !line.isEnd && line.run.utf8.elementsEqual(id.utf8) {
                 try await events.send("line", Self.lineDocument(line))
             }
-            if let entry = supervisor.history[id] {
-                // Lines of the run are there before its entry is.
-                while let rest = source.nextNow() {
-                    for line in rest.elements
-                    where !line.isEnd && line.run.utf8.elementsEqual(id.utf8) {
-                        try await events.send("line", Self.lineDocument(line))
-                    }
-                }
+        }
+        var silent = 0
+        while !supervisor.isStopping {
+            let entry = supervisor.history[id]
+            // Lines of the run are there before its entry is.
+            while let batch = source.nextNow() { try await send(batch.elements) }
+            if let entry {
                 try await events.send("end", entry.document)
                 break
             }
-            guard supervisor.pending[id] != nil else { break }
-            if batch == nil, Task.isCancelled { break }
-            silent = batch == nil ? silent + 1 : 0
+            guard supervisor.pending[id] != nil || supervisor.history[id] != nil else { break }
+            if let batch = try await source.next(until: .after(Self.interval), on: loop) {
+                silent = 0
+                try await send(batch.elements)
+                continue
+            }
+            if Task.isCancelled { break }
+            silent += 1
             if silent >= Self.silence {
                 silent = 0
                 try await events.comment()
