@@ -63,14 +63,14 @@ extension Kernel {
         var vector = unsafe BufferVector(buffer)
         result.sender = try unsafe withUnsafeMutablePointer(to: &vector) {
             (vector) throws(SystemError) in
-            try unsafe control.withUnsafeMutableBytes { (control) throws(SystemError) in
+            try unsafe control.withUnsafeMutableBufferPointer { (control) throws(SystemError) in
                 try unsafe SystemAddress { name, size in
                     var message = unsafe msghdr()
                     unsafe message.msg_iov = unsafe vector
                     unsafe message.msg_iovlen = 1
                     unsafe message.msg_name = UnsafeMutableRawPointer(name)
                     unsafe message.msg_namelen = unsafe size.pointee
-                    unsafe message.msg_control = unsafe control.baseAddress
+                    unsafe message.msg_control = UnsafeMutableRawPointer(control.baseAddress)
                     unsafe message.msg_controllen = numericCast(control.count)
                     var count = 0
                     repeat {
@@ -151,9 +151,10 @@ extension Kernel {
             Int32(truncatingIfNeeded: MSG_NOSIGNAL) | Int32(truncatingIfNeeded: MSG_DONTWAIT)
         var bytes = bytes
         try unsafe address.withName { (name, size) throws(SystemError) in
-            try unsafe bytes.withUnsafeMutableBytes { (bytes) throws(SystemError) in
-                try unsafe control.withUnsafeMutableBytes { (control) throws(SystemError) in
-                    var vector = unsafe BufferVector(bytes)
+            try unsafe bytes.withUnsafeMutableBufferPointer { (bytes) throws(SystemError) in
+                try unsafe control.withUnsafeMutableBufferPointer {
+                    (control) throws(SystemError) in
+                    var vector = unsafe BufferVector(UnsafeMutableRawBufferPointer(bytes))
                     try unsafe withUnsafeMutablePointer(to: &vector) {
                         (vector) throws(SystemError) in
                         var message = unsafe msghdr()
@@ -161,7 +162,8 @@ extension Kernel {
                         unsafe message.msg_iovlen = 1
                         unsafe message.msg_name = UnsafeMutableRawPointer(mutating: name)
                         unsafe message.msg_namelen = size
-                        unsafe message.msg_control = unsafe control.baseAddress
+                        unsafe message.msg_control =
+                            UnsafeMutableRawPointer(control.baseAddress)
                         unsafe message.msg_controllen = numericCast(control.count)
                         try retrying { unsafe sendmsg(descriptor, &message, flags) }
                     }

@@ -2,7 +2,8 @@ import Glibc
 
 // The interfaces of the network and their addresses: rtnetlink(7). Nothing here changes them.
 //
-// Invariant: the address structure is the kernel's `sockaddr_nl`, and lives until the call returns.
+// Invariant: the address structure is the kernel's `sockaddr_nl`
+// (a family of two bytes, two of padding, a port and groups of four each), and lives until the call returns.
 
 /// An interface of the network: netdevice(7).
 public struct NetworkInterface: Hashable, Sendable {
@@ -62,23 +63,25 @@ public struct NetworkInterface: Hashable, Sendable {
 /// process that restricts itself makes it before.
 public final class InterfaceList: Sendable {
     private let queries: FileDescriptor
-    private let changes: FileDescriptor?
+    /// -1 if there are no reports of changes.
+    private let changes: Int32
 
     /// - Throws: if the kernel has no sockets of this family for the process.
     public init() throws(SystemError) {
         queries = FileDescriptor(owning: try Self.socket(groups: 0))
         // Link, IPv4 and IPv6 addresses: `RTMGRP_LINK` and others.
-        changes = (try? Self.socket(groups: 0x1 | 0x10 | 0x100)).map { FileDescriptor(owning: $0) }
+        changes = (try? Self.socket(groups: 0x1 | 0x10 | 0x100)) ?? -1
     }
+
+    deinit { if changes >= 0 { try? Kernel.close(changes) } }
 
     private static func socket(groups: UInt32) throws(SystemError) -> Int32 {
         let socket = FileDescriptor(owning: try Kernel.makeSocket(AF_NETLINK, SOCK_RAW))
-        var name = sockaddr_nl()
-        name.nl_family = sa_family_t(AF_NETLINK)
-        name.nl_groups = groups
+        // The family and padding, then the port, which the kernel chooses, and the groups.
+        let name = (UInt32(UInt16(truncatingIfNeeded: AF_NETLINK)), UInt32(0), groups)
         let number = socket.number
-        try unsafe withUnsafeBytes(of: name) { (bytes) throws(SystemError) in
-            _ = try retrying {
+        _ = try unsafe withUnsafeBytes(of: name) { (bytes) throws(SystemError) -> Int32 in
+            try retrying {
                 unsafe bind(
                     number, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
                     socklen_t(bytes.count))
@@ -89,18 +92,18 @@ public final class InterfaceList: Sendable {
 
     /// A descriptor that is ready to be read when something has changed; nil if the kernel does not
     /// report changes.
-    public var changeDescriptor: Int32? { changes?.number }
+    public var changeDescriptor: Int32? { changes < 0 ? nil : changes }
 
     /// Discards the reports of changes.
     ///
     /// - Returns: whether there were any.
     public func takeChanges() -> Bool {
-        guard let changes else { return false }
+        guard changes >= 0 else { return false }
         var found = false
         // Each report is a message; more than this many are left for the next turn.
         for _ in 0..<256 {
             do throws(SystemError) {
-                _ = try Self.receive(changes.number)
+                _ = try Self.receive(changes)
                 found = true
             } catch {
                 // Reports that were lost count as well.
@@ -132,7 +135,8 @@ public final class InterfaceList: Sendable {
     private static func receive(_ number: Int32) throws(SystemError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: byteLimit)
         let flags = Int32(truncatingIfNeeded: MSG_DONTWAIT)
-        let count = try unsafe bytes.withUnsafeMutableBytes { (room) throws(SystemError) -> Int in
+        let count = try unsafe bytes.withUnsafeMutableBufferPointer {
+            (room) throws(SystemError) -> Int in
             try retrying { unsafe recv(number, room.baseAddress, room.count, flags) }
         }
         bytes.removeLast(bytes.count - min(count, bytes.count))
@@ -160,8 +164,8 @@ public final class InterfaceList: Sendable {
         append(0, 4)
         request += [UInt8](repeating: 0, count: 16)
         let flags = Int32(truncatingIfNeeded: MSG_DONTWAIT)
-        try unsafe request.withUnsafeBytes { (bytes) throws(SystemError) in
-            _ = try retrying { unsafe send(number, bytes.baseAddress, bytes.count, flags) }
+        _ = try unsafe request.withUnsafeBufferPointer { (bytes) throws(SystemError) -> Int in
+            try retrying { unsafe send(number, bytes.baseAddress, bytes.count, flags) }
         }
         for _ in 0..<Self.messageLimit {
             // The kernel has the answer ready when the question was sent.
