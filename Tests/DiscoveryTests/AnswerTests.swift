@@ -28,7 +28,7 @@ import WasmdEventLoop
         var question = DiscoveryMessage.Question(domain, type)
         question.wantsUnicast = wantsUnicast
         _ = writer.append(question)
-        for record in known { #expect(writer.append(record)) }
+        for record in known { expect(writer.append(record)) }
         return try #require(writer.message(isTruncated: isTruncated))
     }
 
@@ -75,7 +75,7 @@ import WasmdEventLoop
         network.inject(try query(.pointer, isTruncated: true), from: asker)
         network.run(for: .milliseconds(100))
         var writer = DiscoveryMessageWriter(isResponse: false)
-        #expect(writer.append(try pointer("lamp")))
+        expect(writer.append(try pointer("lamp")))
         network.inject(try #require(writer.message()), from: asker)
         network.run(for: .seconds(2))
         let answer = try #require(network.sent.first)
@@ -180,10 +180,10 @@ import WasmdEventLoop
         let type = try webthing()
         let name = try #require(type.name(of: Array("oven".utf8)))
         var writer = DiscoveryMessageWriter(isResponse: false)
-        #expect(writer.append(DiscoveryMessage.Question(name, .any)))
+        expect(writer.append(DiscoveryMessage.Question(name, .any)))
         let wanted = ServiceRecord(
             name, .service(port: 1, host: type.name), timeToLive: 120, isUnique: true)
-        #expect(writer.append(wanted, as: .authority))
+        expect(writer.append(wanted, as: .authority))
         let start = network.now
         network.inject(try #require(writer.message()), from: asker)
         network.run(for: .seconds(1))

@@ -23,7 +23,7 @@ import WasmdEventLoop
     @Test func readsWhatItWrites() throws {
         let records = try sample()
         var writer = DiscoveryMessageWriter(isResponse: true)
-        for record in records { #expect(writer.append(record)) }
+        for record in records { expect(writer.append(record)) }
         let bytes = try #require(writer.message())
         // Names that were written before are pointers.
         #expect(bytes.count < 200)
@@ -36,7 +36,7 @@ import WasmdEventLoop
         let host = try #require(DomainName("k.local"))
         var writer = DiscoveryMessageWriter(isResponse: true)
         let record = ServiceRecord(host, .types([1, 28]), timeToLive: 120, isUnique: true)
-        #expect(writer.append(record))
+        expect(writer.append(record))
         let bytes = try #require(writer.message())
         #expect(bytes.suffix(6) == [0, 4, 0x40, 0, 0, 8])
     }
@@ -82,7 +82,7 @@ import WasmdEventLoop
 
     @Test func survivesAllCutsAndManyFlips() throws {
         var writer = DiscoveryMessageWriter(isResponse: true)
-        for record in try sample() { #expect(writer.append(record)) }
+        for record in try sample() { expect(writer.append(record)) }
         let bytes = try #require(writer.message())
         for count in 0..<bytes.count { #expect(DiscoveryMessage(Array(bytes[..<count])) == nil) }
         var random = DelayGenerator(seed: 7)

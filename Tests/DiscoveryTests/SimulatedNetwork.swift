@@ -144,3 +144,8 @@ func service(_ name: String, port: UInt16 = 5000, text: TextRecord? = nil) throw
         instance: Array(name.utf8), type: try webthing(), port: port,
         text: try text ?? #require(TextRecord(["path": "/", "tls": "0"])), addressKey: "address")
 }
+
+/// For calls that change what they are called on, which the macro does not take.
+func expect(_ isTrue: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(isTrue, sourceLocation: sourceLocation)
+}
