@@ -124,7 +124,7 @@ let package = Package(
             ]),
         .target(
             name: "WasmdWasmiot",
-            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP"],
+            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdHTTP"],
             path: "Sources/Hosts/Wasmiot",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -254,7 +254,7 @@ let package = Package(
             dependencies: [
                 "WasmText", "WasmSystem", "WasmdDocuments", "WasmdEventLoop",
                 "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation",
-                "WasmdStorage", "WasmdSupervisor",
+                "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
             ],
             path: "Tests/SupervisorTests", exclude: ["Fixtures"]),
         .testTarget(

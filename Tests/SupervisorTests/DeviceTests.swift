@@ -5,6 +5,7 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdSupervisor
+import WasmdWasmiot
 
 @Suite struct DeviceTests {
     @Test func theDescriptionNamesAllFunctionsOfWASIAndConfiguredSkillsOnly() throws {

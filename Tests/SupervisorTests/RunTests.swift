@@ -2,6 +2,7 @@ import Testing
 import WasmdDocuments
 import WasmdHTTP
 import WasmdSupervisor
+import WasmdWasmiot
 
 @Suite struct RunTests {
     private static func fibo() throws -> SupervisorHouse.Part {

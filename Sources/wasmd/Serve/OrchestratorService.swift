@@ -41,6 +41,7 @@ private struct OpenOrchestrator: OpenService {
 
     func start(on loop: EventLoop) async throws {
         try await orchestrator.start(
-            port: address.port ?? 0, address: DeviceAddress(listener: address).text ?? "0.0.0.0", on: loop)
+            port: address.port ?? 0, address: DeviceAddress(listener: address).text ?? "0.0.0.0",
+            on: loop)
     }
 }
