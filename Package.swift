@@ -243,6 +243,11 @@ let package = Package(
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdStorage",
             ],
             path: "Tests/ExecutorTests"),
+        // A process that advertises and browses, for `Scripts/compare-mdns`.
+        .executableTarget(
+            name: "discovery-probe",
+            dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
+            path: "Tests/DiscoveryProbe"),
         .testTarget(
             name: "DiscoveryTests", dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
             path: "Tests/DiscoveryTests"),
