@@ -117,6 +117,12 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
+            name: "WasmdDiscovery", dependencies: ["WasmSystem", "WasmdEventLoop"],
+            path: "Sources/Hosts/Discovery",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
             name: "WasmdWasmiot",
             dependencies: ["WasmSystem", "WasmdDocuments", "WasmdHTTP"],
             path: "Sources/Hosts/Wasmiot",
@@ -237,6 +243,14 @@ let package = Package(
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdStorage",
             ],
             path: "Tests/ExecutorTests"),
+        // A process that advertises and browses, for `Scripts/compare-mdns`.
+        .executableTarget(
+            name: "discovery-probe",
+            dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
+            path: "Tests/DiscoveryProbe"),
+        .testTarget(
+            name: "DiscoveryTests", dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
+            path: "Tests/DiscoveryTests"),
         .testTarget(
             name: "WasmiotTests", dependencies: ["WasmdDocuments", "WasmdWasmiot"],
             path: "Tests/WasmiotTests"),
