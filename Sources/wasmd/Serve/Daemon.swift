@@ -122,7 +122,8 @@ struct Daemon {
             }
             operations.started(on: loop)
             ServeMessages.write("data in \(printable(data.text))")
-            try await services.start(on: loop)
+            let discovery = try await services.start(on: loop)
+            defer { discovery?.close() }
             watch(on: loop)
             manager.send("READY=1", "STATUS=serving")
             // The admin interface ends the server as a signal does.

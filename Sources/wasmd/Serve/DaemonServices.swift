@@ -1,3 +1,4 @@
+import WasmdDiscovery
 import WasmdEventLoop
 import WasmdGuests
 import WasmdOperation
@@ -35,6 +36,13 @@ protocol OpenService: Sendable {
     var surfaces: [any Surface] { get }
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
+    /// What it advertises in the local network, and looks for; called before `start`, on the loop's
+    /// thread.
+    func discover(by discovery: LocalDiscovery) throws
+}
+
+extension OpenService {
+    func discover(by discovery: LocalDiscovery) throws {}
 }
 
 /// The hosts beside the executor that settings ask for.
@@ -42,6 +50,8 @@ protocol OpenService: Sendable {
 /// A new one adds its section to `DaemonSettings`, its personality, and a line here.
 struct DaemonServices: Sendable {
     private let all: [any DaemonService]
+    /// Opened before the process restricts itself; nil if there is no need for them.
+    private let discovery: DiscoverySockets?
 
     /// - Throws: `Refusal`
     init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
@@ -49,6 +59,7 @@ struct DaemonServices: Sendable {
         if let service = OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         self.all = all
+        discovery = all.isEmpty || !settings.discovers ? nil : DiscoverySockets()
     }
 
     /// Whether one of them makes connections, to any port.
@@ -59,7 +70,7 @@ struct DaemonServices: Sendable {
     func open(
         _ store: WasmdStorage.Store, _ house: DaemonHouse
     ) throws -> OpenServices {
-        OpenServices(all: try all.map { try $0.open(store, house) })
+        OpenServices(all: try all.map { try $0.open(store, house) }, discovery: discovery)
     }
 
     /// What the hosts add to the document of the interface.
@@ -71,12 +82,35 @@ struct DaemonServices: Sendable {
 /// The hosts beside the executor that serve.
 struct OpenServices: Sendable {
     fileprivate let all: [any OpenService]
+    fileprivate let discovery: DiscoverySockets?
 
     func surfaces(_ personality: DaemonSettings.Personality) -> [any Surface] {
         all.filter { $0.personality == personality }.flatMap(\.surfaces)
     }
 
-    func start(on loop: EventLoop) async throws {
+    /// - Returns: what ends being found by others, to be called on the loop's thread when the server
+    ///   stops; nil if nothing is advertised.
+    func start(on loop: EventLoop) async throws -> LocalDiscovery? {
+        let discovery = try discover(on: loop)
         for service in all { try await service.start(on: loop) }
+        return discovery
+    }
+
+    /// Without multicast the server serves all the same.
+    private func discover(on loop: EventLoop) throws -> LocalDiscovery? {
+        guard let sockets = discovery else { return nil }
+        let discovery = try LocalDiscovery(sockets, on: loop)
+        if let failure = discovery.failure {
+            ServeMessages.write("warning: not found by mDNS: \(printable("\(failure)"))")
+        }
+        for service in all {
+            do {
+                try service.discover(by: discovery)
+            } catch {
+                guard discovery.failure == nil else { continue }
+                ServeMessages.write("warning: not found by mDNS: \(printable("\(error)"))")
+            }
+        }
+        return discovery
     }
 }

@@ -12,6 +12,8 @@ struct DaemonSettings: Sendable, Equatable {
     var console = ConsoleSection()
     var supervisor = SupervisorSection()
     var orchestrator = OrchestratorSection()
+    /// Whether supervisor and orchestrator use multicast DNS: `discovery.mdns`.
+    var discovers = true
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
@@ -57,6 +59,7 @@ struct DaemonSettings: Sendable, Equatable {
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
             + orchestrator.facts
+            + [SettingFact("discovery.mdns", "\(discovers)", isReloadable: false)]
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -86,6 +89,7 @@ struct DaemonSettings: Sendable, Equatable {
         settings.console = ConsoleSection(file.root.table("console"))
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
+        settings.discovers = file.root.table("discovery").boolean("mdns") ?? true
         return (settings, file.finish(), file.unknownVariables, source)
     }
 

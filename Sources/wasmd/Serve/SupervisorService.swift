@@ -2,6 +2,7 @@
 
 import WasmSystem
 import WasmWASI
+import WasmdDiscovery
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
@@ -146,6 +147,23 @@ private struct OpenSupervisor: OpenService {
     var personality: DaemonSettings.Personality { .supervisor }
 
     var surfaces: [any Surface] { [SupervisorSurface(supervisor)] }
+
+    func discover(by discovery: LocalDiscovery) throws {
+        guard let port = address.port, let type = ServiceType("_webthing._tcp"),
+            let text = TextRecord(["path": "/", "tls": "0"])
+        else { return }
+        let listener: HostAddress? =
+            switch address {
+            case .ipv4(let bytes, _): .ipv4(bytes)
+            case .ipv6(let bytes, _): .ipv6(bytes)
+            default: nil
+            }
+        guard let listener else { return }
+        _ = try discovery.advertise(
+            AdvertisedService(
+                instance: Array(supervisor.options.name.utf8.prefix(63)), type: type, port: port,
+                text: text, listener: listener, addressKey: "address"))
+    }
 
     /// The device registers, and sends log lines.
     func start(on loop: EventLoop) {
