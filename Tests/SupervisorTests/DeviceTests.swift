@@ -150,6 +150,34 @@ import WasmdWasmiot
         }
     }
 
+    /// Where the system does not allow echo requests, the answer is -1, as without one.
+    @Test func pingMeasuresTheTimeToLoopback() throws {
+        let text = """
+            (module
+              (import "network" "ping" (func $ping (param i32 i32 i32 i32) (result f32)))
+              (func (export "local") (result f32)
+                (call $ping (i32.const 127) (i32.const 0) (i32.const 0) (i32.const 1))))
+            """
+        let part = SupervisorHouse.Part(
+            name: "m", wasm: try module(text), functions: [.init(name: "local")])
+        try SupervisorHouse.open { house in
+            try await house.deploy("d", [part])
+            let entry = try await house.run("/d/modules/m/local")
+            #expect(entry.json["success"] == false && entry.text.contains("ping"))
+        }
+        var options = Supervisor.Options()
+        options.skills.pings = true
+        try SupervisorHouse.open(options) { house in
+            let description = try await house.send(
+                .get, "/.well-known/wasmiot-device-description")
+            #expect(description.text.contains("\"ping\""))
+            try await house.deploy("d", [part])
+            let entry = try await house.run("/d/modules/m/local")
+            let time = try #require(entry.json["result"]?.stringValue.flatMap { Double($0) })
+            #expect(Supervisor.canPing ? time >= 0 && time < 2000 : time == -1)
+        }
+    }
+
     @Test func theCameraGivesItsImageInBothWays() throws {
         var options = Supervisor.Options()
         options.skills.image = [200, 2, 3]

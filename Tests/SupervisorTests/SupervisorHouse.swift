@@ -214,8 +214,8 @@ struct SupervisorHouse {
             function.isText
             ? .object([.init("type", "string")])
             : isValue
-            ? .object([.init("type", .string(function.output))])
-            : .object([.init("type", "string"), .init("format", "binary")])
+                ? .object([.init("type", .string(function.output))])
+                : .object([.init("type", "string"), .init("format", "binary")])
         var request: [Document.Member] = [
             .init(
                 "parameters",

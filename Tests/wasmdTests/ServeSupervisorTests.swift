@@ -213,7 +213,8 @@ import WasmText
         ] {
             let file = try folder.write("bad.toml", Array("[supervisor]\n\(line)\n".utf8))
             let refused = try wasmd("serve", "--check", file)
-            #expect(refused.status != 0 && "\(refused.output)\(refused.error)".contains(reason),
+            #expect(
+                refused.status != 0 && "\(refused.output)\(refused.error)".contains(reason),
                 "\(line): \(refused.output)\(refused.error)")
         }
         let device = try folder.write(

@@ -76,7 +76,9 @@ struct SupervisorSection: Sendable, Equatable {
     private static func file(_ text: String) -> Word? { text.isEmpty ? nil : Word(text) }
 
     var facts: [SettingFact] {
-        func text(_ url: URL?) -> String { url.map { String(decoding: $0.bytes, as: UTF8.self) } ?? "" }
+        func text(_ url: URL?) -> String {
+            url.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
+        }
         func text<Value>(_ value: Value?) -> String { value.map { "\($0)" } ?? "" }
         let facts = [
             ("listen", "\(listen)"), ("name", name ?? ""), ("orchestrator", text(orchestrator)),

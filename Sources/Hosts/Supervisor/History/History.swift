@@ -147,12 +147,14 @@ public final class History: Sendable {
     /// Adds a run that has ended, with its output files and what else becomes durable with it.
     /// Returns when all is durable, and only then others see it.
     ///
+    /// - Parameter changes: adds what else becomes durable with it, when nothing comes between that and
+    ///   the place of the transaction in the log.
     /// - Throws: `StorageError`.
     func end(
         _ entry: RunEntry, isKnown: Bool, outputs: [(file: OutputFile, bytes: StoredBytes)],
-        with changes: Transaction, on loop: EventLoop
+        on loop: EventLoop, with changes: (inout Transaction) throws -> Void = { _ in }
     ) async throws {
-        var transaction = changes
+        var transaction = Transaction()
         var bytes = try BSON.write(entry.stored)
         var large: StoredBytes?
         if bytes.count > Self.entryLimit {
@@ -182,6 +184,7 @@ public final class History: Sendable {
                 RecordKey.output(file.key.deployment, file.key.module, file.key.file),
                 try BSON.write(.object(file.members + bytes.members)), blobs: bytes.blobs)
         }
+        try changes(&transaction)
         _ = try await store.commit(transaction)
         state.withLock { state in
             Self.insert(entry, number, in: &state)

@@ -132,8 +132,8 @@ extension DeployedModule {
         }
         var files: [InstanceState.File] = []
         if folder.byteCount > 0 {
-            for path in folder.filePaths where !mountPaths.contains(path) && !excluded.contains(path)
-            {
+            for path in folder.filePaths
+            where !mountPaths.contains(path) && !excluded.contains(path) {
                 guard let bytes = try? folder.read(path) else { continue }
                 files.append(.init(path: path, bytes: bytes))
             }

@@ -20,7 +20,7 @@ enum GuestArgument {
 /// Texts of a function's parameters and results.
 enum GuestText {
     /// Bytes of a text that a function returns.
-    private static let limit = 1 << 20
+    private static let limit: UInt32 = 1 << 20
 
     /// The values of the arguments: texts are put where the module's `alloc(size)` says.
     ///
@@ -74,10 +74,10 @@ enum GuestText {
         guard let memory = instance.memory("memory") else {
             throw .noText("the module exports no memory")
         }
-        guard count ?? 0 <= UInt32(limit) else { throw .noText("it has more than \(limit) bytes") }
+        guard count ?? 0 <= limit else { throw .noText("it has more than \(limit) bytes") }
         do {
             guard let count else {
-                return try memory.loadCString(at: UInt64(address), limit: limit)
+                return try memory.loadCString(at: UInt64(address), limit: 1 << 20)
             }
             return String(
                 decoding: try memory.loadArray(

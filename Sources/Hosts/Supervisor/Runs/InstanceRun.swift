@@ -266,7 +266,8 @@ extension Supervisor {
         guard totals.byteCount < options.instanceMemory &* 2 else {
             throw RunFault.limit(
                 "instance-memory",
-                "\(totals.count) instances take \(totals.byteCount) bytes, and none can be released")
+                "\(totals.count) instances take \(totals.byteCount) bytes, and none can be released"
+            )
         }
         if let state { try module.restoreFiles(state) }
         let kept = KeptInstance(guest, options.limits, saved: saved)

@@ -94,7 +94,6 @@ extension Supervisor {
         _ entry: RunEntry, _ output: RunOutput?, _ call: RunCall, _ isKnown: Bool,
         on home: EventLoop
     ) async throws {
-        var changes = Transaction()
         var outputs: [(file: OutputFile, bytes: StoredBytes)] = []
         var state: StoredBytes?
         if !call.module.isRetired {
@@ -115,20 +114,21 @@ extension Supervisor {
                     ? try await home.blocking { try taken.state.encoded() }
                     : try taken.state.encoded()
                 let stored = try await StoredBytes.write(bytes, store, on: home)
-                // A newer state that was given to the store before becomes durable before this
-                // entry.
-                if taken.number > call.module.saving.given {
-                    call.module.saving.given = taken.number
-                    try Self.put(stored, of: call.module, in: &changes)
-                    state = stored
-                }
+                state = stored
             }
         }
+        let number = output?.state?.number ?? 0
         do {
-            try await history.end(entry, isKnown: isKnown, outputs: outputs, with: changes, on: home)
+            try await history.end(entry, isKnown: isKnown, outputs: outputs, on: home) { changes in
+                // A newer state that was given to the store before becomes durable before this
+                // entry.
+                guard let state, number > call.module.saving.given else { return }
+                call.module.saving.given = number
+                try Self.put(state, of: call.module, in: &changes)
+            }
         } catch StorageError.conflict {
             // The deployment was removed meanwhile: only the entry is kept.
-            try await history.end(entry, isKnown: isKnown, outputs: [], with: Transaction(), on: home)
+            try await history.end(entry, isKnown: isKnown, outputs: [], on: home)
         }
         if state != nil { try? await collect(call.module, on: home) }
         withExtendedLifetime(state) {}

@@ -31,14 +31,17 @@ extension RunFault {
     var status: Status {
         switch self {
         case .noFunction: .notFound
-        case .integer, .real, .argumentCount, .signature, .unexpectedFile, .filesMissing: .badRequest
+        case .integer, .real, .argumentCount, .signature, .unexpectedFile, .filesMissing:
+            .badRequest
         case .limit("time", _): .gatewayTimeout
         case .limit("running", _), .limit("waiting", _), .limit("waiting-time", _),
-            .limit("instance-memory", _), .moved, .released: .serviceUnavailable
+            .limit("instance-memory", _), .moved, .released:
+            .serviceUnavailable
         case .cancelled: .conflict
         case .next: .badGateway
         case .fileMissing, .outputCount, .outputMissing, .module, .guest, .limit, .noAllocator,
-            .noText, .server: .internalServerError
+            .noText, .server:
+            .internalServerError
         }
     }
 }
@@ -83,7 +86,8 @@ extension RunFault: CustomStringConvertible {
             "One and only one output file expected for media type \"\(type)\""
         case .outputMissing(let name): "the function did not write its output file \"\(name)\""
         case .module(let text), .guest(let text), .next(let text), .server(let text),
-            .limit(_, let text): text
+            .limit(_, let text):
+            text
         case .cancelled: "the run was cancelled"
         case .noAllocator: "the module exports no 'alloc(size)' for the text"
         case .noText(let reason): "the function returned no text: \(reason)"

@@ -106,15 +106,19 @@ extension SupervisorSurface {
         APIOperation(.get, "/request-history", "listRuns", "Runs that have ended.", needs: .read)
             .answering(
                 .init(
-                    200, "The entries, the oldest first; or lines and ends of all runs as they come.",
+                    200,
+                    "The entries, the oldest first; or lines and ends of all runs as they come.",
                     .init("application/json", APISchema.array(APISchema.reference("Entry"))),
                     events)),
-        APIOperation(.get, "/request-history/{id}", "showRun", "A run that has ended.", needs: .read)
-            .with(run)
-            .answering(
-                .init(200, "The entry of a run that succeeded; or the run's events.",
-                    .json("Entry"), events),
-                .init(500, "The entry of a run that failed.", .json("Entry"))),
+        APIOperation(
+            .get, "/request-history/{id}", "showRun", "A run that has ended.", needs: .read
+        )
+        .with(run)
+        .answering(
+            .init(
+                200, "The entry of a run that succeeded; or the run's events.",
+                .json("Entry"), events),
+            .init(500, "The entry of a run that failed.", .json("Entry"))),
         APIOperation(.delete, "/request-history/{id}", "cancelRun", "Ends a run.", needs: .run)
             .with(run).answering(.init(200, "It ends.", .json("Success"))),
         file("/module_results/{module}/{file}", "readNewestResult").with(module, file),

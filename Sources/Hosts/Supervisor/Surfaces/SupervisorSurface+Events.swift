@@ -97,7 +97,8 @@ extension SupervisorSurface {
             }
             silent = 0
             if batch.lost > 0 {
-                try await events.send("lost", .object([.init("lines", .integer(Int64(clamping: batch.lost)))]))
+                try await events.send(
+                    "lost", .object([.init("lines", .integer(Int64(clamping: batch.lost)))]))
             }
             for line in batch.elements {
                 if line.isEnd {
