@@ -52,7 +52,7 @@ struct StoredFile: Sendable, Equatable {
     /// Of the binary, which is a blob.
     let digest: SHA256.Digest
     let files: [StoredFile]
-    /// Names of the files of all mounts of the module's functions.
+    /// Names of files that are fetched, come with requests, or are results.
     let mountPaths: Set<[UInt8]>
     /// What the module sees as `.`.
     let folder: MemoryFolder
@@ -82,7 +82,8 @@ struct StoredFile: Sendable, Equatable {
         var paths = Set(files.map { Array($0.name.utf8) })
         for mounts in node.mounts.entries where mounts.name.utf8.elementsEqual(name.utf8) {
             for function in mounts.value.entries {
-                for stage in MountStage.allCases {
+                // Files of deployment mounts that were not fetched are the module's own.
+                for stage in [MountStage.execution, .output] {
                     for mount in function.value[stage] { paths.insert(Array(mount.path.utf8)) }
                 }
             }

@@ -186,11 +186,17 @@ extension Supervisor {
             !call.files.contains { $0.name.utf8.elementsEqual(mount.path.utf8) }
         }
         guard missing.isEmpty else { throw .filesMissing(missing.map(\.path)) }
+        // What a module fetches or makes by itself is there when this function has run.
+        if call.function.utf8.elementsEqual("_wasmiot_init".utf8) { return }
         for mount in mounts.deployment {
-            let isThere = call.module.files.contains {
+            let isDeployed = call.module.files.contains {
                 $0.name.utf8.elementsEqual(mount.path.utf8)
             }
-            if !isThere { throw .fileMissing(mount.path) }
+            guard !isDeployed else { continue }
+            let path = Array(mount.path.utf8)
+            guard call.module.folder.filePaths.contains(path) else {
+                throw .fileMissing(mount.path)
+            }
         }
     }
 
