@@ -123,6 +123,41 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdDiscovery", dependencies: ["WasmSystem", "WasmdEventLoop"],
+            path: "Sources/Hosts/Discovery",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdWasmiot",
+            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdHTTP"],
+            path: "Sources/Hosts/Wasmiot",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdSupervisor",
+            dependencies: [
+                "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdHTTPServer", "WasmdOperation", "WasmdStorage", "WasmdWasmiot",
+            ],
+            path: "Sources/Hosts/Supervisor",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
+            name: "WasmdModules",
+            dependencies: [
+                "WasmInterpreter", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdHTTPServer", "WasmdOperation", "WasmdStorage", "WasmdWasmiot",
+            ],
+            path: "Sources/Hosts/Modules",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -138,7 +173,8 @@ let package = Package(
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdConsole", "WasmdDigests",
                 "WasmdDocuments",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
-                "WasmdOperation", "WasmdExecutor", "WasmdPrograms", "WasmdStorage",
+                "WasmdDiscovery", "WasmdOperation", "WasmdExecutor", "WasmdModules", "WasmdPrograms",
+                "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 
@@ -215,6 +251,33 @@ let package = Package(
                 "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdStorage",
             ],
             path: "Tests/ExecutorTests"),
+        // A process that advertises and browses, for `Scripts/compare-mdns`.
+        .executableTarget(
+            name: "discovery-probe",
+            dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
+            path: "Tests/DiscoveryProbe"),
+        .testTarget(
+            name: "DiscoveryTests", dependencies: ["WasmSystem", "WasmdEventLoop", "WasmdDiscovery"],
+            path: "Tests/DiscoveryTests"),
+        .testTarget(
+            name: "WasmiotTests", dependencies: ["WasmdDocuments", "WasmdWasmiot"],
+            path: "Tests/WasmiotTests"),
+        .testTarget(
+            name: "SupervisorTests",
+            dependencies: [
+                "WasmText", "WasmSystem", "WasmdDocuments", "WasmdEventLoop",
+                "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation",
+                "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
+            ],
+            path: "Tests/SupervisorTests", exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ModulesTests",
+            dependencies: [
+                "WasmText", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdHTTPServer", "WasmdModules", "WasmdOperation", "WasmdStorage",
+                "WasmdWasmiot",
+            ],
+            path: "Tests/ModulesTests", exclude: ["Recorded"]),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmSystem"],

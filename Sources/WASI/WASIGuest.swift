@@ -27,6 +27,8 @@ public final class WASIGuest: Sendable {
     let cookieBudget = CookieBudget()
     /// The addresses of `WASI.listeners`, with the ports that the system chose for port 0.
     public let listeners: [SocketAddress]
+    /// The descriptors that the guest was made with have numbers below this one.
+    private let startCount: Int
     /// Files of unix sockets, which are removed with the guest.
     private let boundSockets: Mutex<[BoundSocket]>
 
@@ -101,7 +103,14 @@ public final class WASIGuest: Sendable {
         for stream in configuration.streams {
             try insertAtStart(Descriptor(stream, [.reading, .writing]))
         }
+        startCount =
+            3 + configuration.folders.count + listeners.count + configuration.descriptors.count
+            + configuration.streams.count
     }
+
+    /// How many descriptors are open that were not there at the start: files and folders that the guest
+    /// has opened, sockets that it has accepted, and what the host has inserted.
+    public var openedCount: Int { table.openNumbers.count { $0 >= startCount } }
 
     /// The account that is charged for the guest: that of the store with the first instance that
     /// uses the guest's functions. Nil before.

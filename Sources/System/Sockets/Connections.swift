@@ -74,11 +74,11 @@ extension Kernel {
 
     /// A nonblocking socket, under a number above those of the standard streams.
     static func makeSocket(
-        _ family: Int32, _ type: __socket_type
+        _ family: Int32, _ type: __socket_type, protocol: Int32 = 0
     ) throws(SystemError) -> Int32 {
         let type = type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         return try aboveStandardStreams(
-            try retrying { socket(family, Int32(bitPattern: type), 0) })
+            try retrying { socket(family, Int32(bitPattern: type), `protocol`) })
     }
 
     /// A nonblocking socket that begins to connect to `address`: connect(2). When it is ready for

@@ -40,6 +40,23 @@ extension Kernel {
         return socket.release()
     }
 
+    /// A socket for echo requests to `address` and their answers: icmp(7). The kernel sets the
+    /// identifier and the checksum.
+    ///
+    /// - Throws: `EACCES` if the process's group is not in `net.ipv4.ping_group_range`, `EINVAL` for
+    ///   an address that is not of IPv4.
+    public static func connectEcho(_ address: SystemAddress) throws(SystemError) -> Int32 {
+        guard case .ipv4 = address else { throw .inval }
+        let socket = FileDescriptor(
+            owning: try makeSocket(
+                AF_INET, SOCK_DGRAM, protocol: Int32(truncatingIfNeeded: IPPROTO_ICMP)))
+        let number = socket.number
+        try unsafe address.withName { (name, size) throws(SystemError) in
+            try retrying { unsafe Glibc.connect(number, name, size) }
+        }
+        return socket.release()
+    }
+
     /// Sends one message: sendto(2).
     ///
     /// - Parameter address: nil for where the socket is connected to.

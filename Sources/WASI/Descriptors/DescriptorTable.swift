@@ -28,6 +28,12 @@ final class DescriptorTable: Sendable {
         }
     }
 
+    /// The numbers that are open.
+    var openNumbers: [Int] {
+        numbers.withLock { numbers in numbers.entries.indices.filter { numbers.entries[$0] != nil }
+        }
+    }
+
     /// Whether another descriptor can be inserted.
     var hasRoom: Bool { numbers.withLock { $0.hasRoom } }
 

@@ -44,6 +44,12 @@ extension Caller {
     }
 }
 
+extension WASI {
+    /// The names of the functions of preview 1 that guests can import: for hosts that tell others
+    /// what they provide.
+    public static var functionNames: [Name] { FunctionTable.preview1.functions.map(\.name) }
+}
+
 /// The functions of one version. The parameters are in the specification's order.
 struct FunctionTable: Sendable {
     static let preview1 = FunctionTable(.preview1)

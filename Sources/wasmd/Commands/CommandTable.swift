@@ -71,7 +71,8 @@ extension Command {
         operands: [CommandOperand("PATH", .optional, .module)],
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
-            .console, .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
+            .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
+            .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
         ],
@@ -412,6 +413,19 @@ extension Option {
             + "goes before it. Sizes of its channels raise the limits of waiting writes and runs")
     static let wessLog = Option(
         "wess-log", value: "FILE", .file, help: "Write each change as a line of wess to FILE")
+    static let supervisor = Option(
+        "supervisor", value: "ADDR", repeats: true,
+        help: "Be a device of wasmiot at ADDR: run what an orchestrator deploys. May be repeated")
+    static let supervisorOrchestrator = Option(
+        "supervisor-orchestrator", value: "URL",
+        help: "Register the device of --supervisor with the orchestrator at URL")
+    static let orchestrator = Option(
+        "orchestrator", value: "ADDR", repeats: true,
+        help: "Be the orchestrator of wasmiot at ADDR: keep modules and devices, deploy the one to "
+            + "the others. May be repeated")
+    static let cameraImage = Option(
+        "camera-image", value: "FILE", .file,
+        help: "Give modules of --supervisor a camera whose images are FILE")
     static let insecure = Option(
         "insecure", help: "Let everybody who reaches an address store and run modules")
     static let runTimeout = Option(

@@ -32,8 +32,9 @@ struct Daemon {
             case .strict: .strict
             }
         try ServeSandbox(sandbox, file: data.text) {
-            var confinement = Confinement.serving(readable, folders: [(folder, false)])
-            if let port = settings.common.traces?.port {
+            var confinement = Confinement.serving(
+                readable, folders: [(folder, false)], connects: DaemonServices.connect(settings))
+            if let port = settings.common.traces?.port, !DaemonServices.connect(settings) {
                 // The collector of traces is the only server that it speaks to.
                 confinement.landlock.connectPorts = [port]
                 confinement.calls = Confinement.serverCalls(hasUnixSockets: false)
@@ -42,9 +43,10 @@ struct Daemon {
         }.start {
             let log = try open()
             let operations = try DaemonOperations(settings)
-            return ((log, operations), try DaemonListeners(settings))
+            let listeners = try DaemonListeners(settings)
+            return ((log, operations, try DaemonServices(settings, listeners)), listeners)
         } threads: { opened, listeners in
-            try serve(opened.0, opened.1, listeners)
+            try serve(opened.0, opened.1, opened.2, listeners)
         }
     }
 
@@ -65,7 +67,8 @@ struct Daemon {
     // MARK: Serving
 
     private func serve(
-        _ log: WessLog?, _ operations: DaemonOperations, _ listeners: DaemonListeners
+        _ log: WessLog?, _ operations: DaemonOperations, _ services: DaemonServices,
+        _ listeners: DaemonListeners
     ) throws {
         let store = try WasmdStorage.Store(folder: data.bytes)
         defer { store.close() }
@@ -77,9 +80,15 @@ struct Daemon {
         var options = settings.executorOptions
         options.runs.observer = operations.runObserver
         let executor = Executor(store, options)
+        let services = try services.open(
+            store,
+            DaemonHouse(
+                runs: executor.runs, metrics: operations.metrics,
+                readiness: operations.readiness))
         let control = try DaemonControl(executor, settings, file: file)
         control.follow { operations.follow($0) }
-        let shared = try operations.surfaces(executor, store, control, at: listeners)
+        let shared = try operations.surfaces(
+            executor, store, control, at: listeners, DaemonServices.api(settings))
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
             let signals = try SignalStream(
@@ -95,7 +104,8 @@ struct Daemon {
             var servers: [HTTPServer] = []
             for bound in listeners.bound {
                 let listener = control.listener(
-                    shared.of(bound.personality) + surfaces(bound.personality, executor, log),
+                    shared.of(bound.personality)
+                        + surfaces(bound.personality, executor, log, services),
                     observer: operations.observer)
                 let server = HTTPServer(
                     serverOptions, fixed: try shared.fixedAnswers(of: bound.personality)
@@ -112,6 +122,8 @@ struct Daemon {
             }
             operations.started(on: loop)
             ServeMessages.write("data in \(printable(data.text))")
+            let discovery = try await services.start(on: loop)
+            defer { discovery?.close() }
             watch(on: loop)
             manager.send("READY=1", "STATUS=serving")
             // The admin interface ends the server as a signal does.
@@ -208,13 +220,15 @@ struct Daemon {
     }
 
     private func surfaces(
-        _ personality: DaemonSettings.Personality, _ executor: Executor, _ log: WessLog?
+        _ personality: DaemonSettings.Personality, _ executor: Executor, _ log: WessLog?,
+        _ services: OpenServices
     ) -> [any Surface] {
         switch personality {
         case .executor: [QuerySurface(executor), ModuleSurface(executor)]
         case .legacy: [QuerySurface(executor, isAlone: true)]
         case .wess: [WessSurface(executor, observer: log)]
         case .console: [ModuleSurface(executor)]
+        case .orchestrator, .supervisor: services.surfaces(personality)
         }
     }
 }

@@ -125,9 +125,10 @@ final class DaemonOperations: Sendable {
     /// Health, metrics, the document of the interface, and the admin interface; and the families
     /// of what they show. To be called once.
     ///
+    /// - Parameter tables: what other hosts add to the document.
     func surfaces(
         _ executor: Executor, _ store: WasmdStorage.Store, _ control: DaemonControl,
-        at opened: DaemonListeners
+        at opened: DaemonListeners, _ tables: [APITable]
     ) throws -> Surfaces {
         runs.watch(executor.runs)
         runs.watch(executor.cache)
@@ -158,7 +159,7 @@ final class DaemonOperations: Sendable {
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
         let document = OpenAPIDocument.make(
             title: "wasmd", version: Version.number,
-            [ModuleSurface.api, AdminSurface.api, CodeSurface.api, HealthSurface.api])
+            [ModuleSurface.api, AdminSurface.api, CodeSurface.api, HealthSurface.api] + tables)
         return Surfaces(
             all: [
                 HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),

@@ -46,17 +46,29 @@ struct DaemonOptions: Sendable {
         let legacy = try addresses(.executorLegacy)
         let wess = try addresses(.wess)
         let console = try addresses(.console)
-        if !executor.isEmpty || legacy != nil || wess != nil || console != nil {
+        let supervisor = try addresses(.supervisor)
+        let orchestrator = try addresses(.orchestrator)
+        if !executor.isEmpty || legacy != nil || wess != nil || console != nil
+            || supervisor != nil || orchestrator != nil
+        {
             changes.append { settings in
                 settings.executor.listen = executor
                 settings.executor.legacy = legacy ?? []
                 // A file of wess that is named on the command line names its address, too.
                 settings.wess.listen = wess ?? (hasWessFile ? settings.wess.listen : [])
                 settings.console.listen = console ?? []
+                settings.supervisor.listen = supervisor ?? []
+                settings.orchestrator.listen = orchestrator ?? []
             }
         }
         set(arguments.word(of: .data)) { $0.common.data = $1.bytes }
         set(arguments.word(of: .wessLog)) { $0.wess.log = $1 }
+        set(arguments.word(of: .cameraImage)) { $0.supervisor.image = $1 }
+        set(
+            try arguments.read(
+                .supervisorOrchestrator, expected: "a URL, for example http://HOST:3000"
+            ) { text in URL(http: Array(text.utf8)) }
+        ) { $0.supervisor.orchestrator = $1 }
         if arguments.has(.insecure) { changes.append { $0.common.isInsecure = true } }
         set(
             try arguments.read(.loops, expected: "a number from 1 to 1024") { text in

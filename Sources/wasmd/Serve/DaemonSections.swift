@@ -1,6 +1,8 @@
 import WasmWASI
 import WasmdDocuments
+import WasmdHTTP
 import WasmdOperation
+import WasmdSupervisor
 
 // The sections of single personalities in the configuration file. Each is read here and compared by
 // `facts`; a new personality adds its own, and its addresses to `DaemonSettings.listeners`.
@@ -68,5 +70,49 @@ struct ConsoleSection: Sendable, Equatable {
 
     var facts: [SettingFact] {
         [SettingFact("console.listen", "\(listen)", isReloadable: false)]
+    }
+}
+
+/// `[orchestrator]`: the orchestrator of *wasmiot*.
+struct OrchestratorSection: Sendable, Equatable {
+    var listen: [SocketAddress] = []
+    /// Where devices reach it; nil for the address of the connection to each.
+    var publicURL: URL?
+    /// Between two checks of a device.
+    var healthInterval = Duration.seconds(15)
+    /// Statuses as they should be, and not as existing clients know them.
+    var usesRightStatuses = false
+
+    init() {}
+
+    init(_ table: SettingsTable) {
+        listen = table.addresses("listen")
+        publicURL = table.text("public-url", expected: "a URL, for example http://HOST:3000") {
+            URL(http: Array($0.utf8))
+        }
+        healthInterval =
+            table.text("health-interval", expected: "a duration, for example 15s") { text in
+                Quantity.nanoseconds(text).flatMap { $0 > 0 ? Duration.nanoseconds($0) : nil }
+            } ?? healthInterval
+        usesRightStatuses = table.boolean("right-statuses") ?? false
+    }
+
+    var facts: [SettingFact] {
+        let address = publicURL.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
+        let facts = [
+            ("listen", "\(listen)"), ("public-url", address),
+            ("health-interval", "\(healthInterval)"), ("right-statuses", "\(usesRightStatuses)"),
+        ]
+        return facts.map { SettingFact("orchestrator.\($0)", $1, isReloadable: false) }
+    }
+}
+
+extension URL {
+    /// A URL of a server, without a user.
+    init?(http text: [UInt8]) {
+        guard let url = URL(text), url.userInformation == nil,
+            url.scheme == Array("http".utf8) || url.scheme == Array("https".utf8)
+        else { return nil }
+        self = url
     }
 }

@@ -10,10 +10,14 @@ struct DaemonSettings: Sendable, Equatable {
     var executor = ExecutorSection()
     var wess = WessSection()
     var console = ConsoleSection()
+    var supervisor = SupervisorSection()
+    var orchestrator = OrchestratorSection()
+    /// Whether supervisor and orchestrator use multicast DNS: `discovery.mdns`.
+    var discovers = true
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
-        case executor, legacy, wess, console
+        case executor, legacy, wess, console, supervisor, orchestrator
 
         /// Whether whoever reaches it can make the server run code.
         var takesCode: Bool { true }
@@ -25,6 +29,8 @@ struct DaemonSettings: Sendable, Equatable {
             case .legacy: "executor.legacy"
             case .wess: "wess.listen"
             case .console: "console.listen"
+            case .supervisor: "supervisor.listen"
+            case .orchestrator: "orchestrator.listen"
             }
         }
     }
@@ -38,7 +44,8 @@ struct DaemonSettings: Sendable, Equatable {
     var namedListeners: [Listener] {
         let all: [(Personality, [SocketAddress])] = [
             (.executor, executor.listen), (.legacy, executor.legacy), (.wess, wess.listen),
-            (.console, console.listen),
+            (.console, console.listen), (.supervisor, supervisor.listen),
+            (.orchestrator, orchestrator.listen),
         ]
         return all.flatMap { personality, addresses in
             addresses.map { Listener(personality: personality, address: $0) }
@@ -49,7 +56,11 @@ struct DaemonSettings: Sendable, Equatable {
         personality: .executor, address: .ipv4([127, 0, 0, 1], port: 8080))
 
     /// All settings, for comparing.
-    var facts: [SettingFact] { common.facts + executor.facts + wess.facts + console.facts }
+    var facts: [SettingFact] {
+        common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
+            + orchestrator.facts
+            + [SettingFact("discovery.mdns", "\(discovers)", isReloadable: false)]
+    }
 
     /// Reads a file; reading none yields the defaults and what variables say.
     ///
@@ -76,6 +87,9 @@ struct DaemonSettings: Sendable, Equatable {
         settings.executor = ExecutorSection(file.root.table("executor"))
         settings.wess = WessSection(file.root.table("wess"))
         settings.console = ConsoleSection(file.root.table("console"))
+        settings.supervisor = SupervisorSection(file.root.table("supervisor"))
+        settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
+        settings.discovers = file.root.table("discovery").boolean("mdns") ?? true
         return (settings, file.finish(), file.unknownVariables, source)
     }
 

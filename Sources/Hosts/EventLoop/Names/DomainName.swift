@@ -8,8 +8,9 @@ public struct DomainName: Hashable, Sendable {
     private let key: [[UInt8]]
 
     /// Longest name as it is sent, with the lengths of its labels and the end.
-    static let byteLimit = 255
-    static let labelLimit = 63
+    public static let byteLimit = 255
+    /// Longest label.
+    public static let labelLimit = 63
 
     /// - Returns: nil if a label is empty or longer than 63 bytes, or the name longer than 255.
     public init?(labels: [[UInt8]]) {
@@ -43,8 +44,8 @@ public struct DomainName: Hashable, Sendable {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(key) }
 
-    /// The name as it is sent.
-    var bytes: [UInt8] {
+    /// The name as it is sent, without pointers.
+    public var bytes: [UInt8] {
         var bytes: [UInt8] = []
         for label in labels {
             bytes.append(UInt8(truncatingIfNeeded: label.count))

@@ -170,58 +170,7 @@ extension NameMessage.RecordType {
     var addressByteCount: Int? { self == .a ? 4 : self == .aaaa ? 16 : nil }
 }
 
-/// Reads the parts of a message.
-struct NameReader {
-    let bytes: [UInt8]
-    private(set) var at = 0
-
-    init(bytes: [UInt8]) { self.bytes = bytes }
-
-    mutating func word() -> UInt16? {
-        guard bytes.count - at >= 2 else { return nil }
-        defer { at += 2 }
-        let high = UInt16(truncatingIfNeeded: bytes[at])
-        return high << 8 | UInt16(truncatingIfNeeded: bytes[at + 1])
-    }
-
-    private mutating func doubleWord() -> UInt32? {
-        guard let high = word(), let low = word() else { return nil }
-        return UInt32(truncatingIfNeeded: high) << 16 | UInt32(truncatingIfNeeded: low)
-    }
-
-    /// Reads a name, whose end may be elsewhere: each pointer must lead to a place before the part
-    /// that it ends, so there can be no cycle.
-    mutating func name() -> DomainName? {
-        var labels: [[UInt8]] = []
-        var total = 1
-        var place = at
-        var partStart = at
-        var end: Int?
-        while true {
-            guard place < bytes.count else { return nil }
-            let length = Int(bytes[place])
-            if length == 0 {
-                at = end ?? place + 1
-                return DomainName(labels: labels)
-            }
-            if length & 0xc0 == 0xc0 {
-                guard place + 1 < bytes.count else { return nil }
-                let target = (length & 0x3f) << 8 | Int(bytes[place + 1])
-                guard target < partStart else { return nil }
-                if end == nil { end = place + 2 }
-                place = target
-                partStart = target
-                continue
-            }
-            // The two other forms were never used.
-            guard length <= DomainName.labelLimit, bytes.count - place > length else { return nil }
-            total += length + 1
-            guard total <= DomainName.byteLimit else { return nil }
-            labels.append(Array(bytes[place + 1...place + length]))
-            place += length + 1
-        }
-    }
-
+extension NameReader {
     mutating func records(_ count: UInt16) -> [NameMessage.Record]? {
         var records: [NameMessage.Record] = []
         for _ in 0..<count {
@@ -271,12 +220,5 @@ struct NameReader {
             return doubleWord().map { .known(.authority(minimum: $0)) }
         default: return .other
         }
-    }
-}
-
-extension [UInt8] {
-    fileprivate mutating func append(word: UInt16) {
-        append(UInt8(truncatingIfNeeded: word >> 8))
-        append(UInt8(truncatingIfNeeded: word))
     }
 }

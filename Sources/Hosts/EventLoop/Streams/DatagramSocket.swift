@@ -33,6 +33,14 @@ public final class DatagramSocket: Sendable {
         channel = Channel(try Kernel.connectDatagrams(address), loop)
     }
 
+    /// A socket for echo requests of ICMP to an address of IPv4, and their answers: messages are
+    /// those of RFC 792.
+    ///
+    /// - Throws: `EACCES` if the system does not let the process do that.
+    public init(echoTo address: SystemAddress, on loop: EventLoop) throws(SystemError) {
+        channel = Channel(try Kernel.connectEcho(address), loop)
+    }
+
     deinit { channel.close() }
 
     public var loop: EventLoop { channel.loop }

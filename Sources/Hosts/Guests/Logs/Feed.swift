@@ -164,6 +164,9 @@ public struct FeedSubscription<Element: Sendable>: AsyncSequence, AsyncIteratorP
 
     public func makeAsyncIterator() -> FeedSubscription { self }
 
+    /// The next elements; nil if there are none yet.
+    public mutating func nextNow() -> Batch? { feed.batch(from: &position, batchLimit) }
+
     /// The next elements; waits for one. Nil once the task is cancelled.
     public mutating func next() async -> Batch? {
         while !Task.isCancelled {

@@ -140,6 +140,15 @@ public final class PreparedGuest: Sendable {
         return try prepared.instantiate(from: saved.snapshot, in: store)
     }
 
+    /// An instance with a state that another one had.
+    ///
+    /// - Throws: `SnapshotError.otherModule` if it is that of another module; `.running` for a guest
+    ///   with `dependencies`, whose state is not in one snapshot; `ResourceError`.
+    func instance(from snapshot: Snapshot, in store: Store) throws -> Instance {
+        guard let prepared else { throw SnapshotError.running }
+        return try prepared.instantiate(from: snapshot, in: store)
+    }
+
     /// An instance before its start, and the functions that start it: they must run to their end,
     /// in this order, before anything else is called.
     ///

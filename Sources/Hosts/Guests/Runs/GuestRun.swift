@@ -41,7 +41,8 @@ struct GuestRun {
                 failure = error
             }
         }
-        let store = Store(engine: guest.module.engine, limits: limits.storeLimits)
+        let store =
+            request.kept?.store ?? Store(engine: guest.module.engine, limits: limits.storeLimits)
         let run = ActiveRun(request, store, on: guests.loop)
         let number = runs.active.insert(run)
         defer { runs.active.remove(number) }
@@ -54,6 +55,8 @@ struct GuestRun {
         } else if let session = runs.profiling.session(for: request.digest) {
             run.startProfileAtOnce(session)
         }
+        // A request to stop that came after the end of the run before is not for this one.
+        if request.kept != nil { store.interruptHandle.reset() }
         if failure == nil {
             do {
                 try await perform(&request, in: store, run, guests, pause)
@@ -96,10 +99,16 @@ struct GuestRun {
         _ request: inout RunRequest, in store: Store, _ run: ActiveRun, _ guests: GuestLoop,
         _ pause: () async throws -> Void
     ) async throws {
+        if let kept = request.kept, let instance = kept.instance {
+            return try await call(&request, instance, run, guests, pause)
+        }
         if guest.needsWorld { store.wasiGuest = try world(of: &request, run) }
         request.prepareStore?(store)
         let instance: Instance
-        if let fork = try guest.fork(in: store, request.world) {
+        if let restored = try request.kept?.restored() {
+            instance = restored
+            measures.computingTime = SystemClock.monotonic.now &- run.begin
+        } else if let fork = try guest.fork(in: store, request.world) {
             instance = fork
             isForked = true
             measures.computingTime = SystemClock.monotonic.now &- run.begin
@@ -109,6 +118,14 @@ struct GuestRun {
             measures.computingTime = SystemClock.monotonic.now &- run.begin
             for function in functions { _ = try await finish(function, [], run, guests, pause) }
         }
+        request.kept?.instance = instance
+        try await call(&request, instance, run, guests, pause)
+    }
+
+    private mutating func call(
+        _ request: inout RunRequest, _ instance: Instance, _ run: ActiveRun, _ guests: GuestLoop,
+        _ pause: () async throws -> Void
+    ) async throws {
         if let body = request.body {
             let calls = RunCalls(instance, run, guests, measures.computingTime)
             defer { measures.computingTime = calls.computingTime }
@@ -124,7 +141,9 @@ struct GuestRun {
     private mutating func world(
         of request: inout RunRequest, _ run: ActiveRun
     ) throws(WASISetupError) -> WASIGuest {
-        streams.meter(&request.world, run, limits, request.logsErrors ? runs.log : nil)
+        if request.kept == nil {
+            streams.meter(&request.world, run, limits, request.logsErrors ? runs.log : nil)
+        }
         if let descriptors = limits.descriptors {
             let most = min(request.world.limits.descriptors, max(descriptors, 0))
             request.world.limits.descriptors = most

@@ -6,7 +6,8 @@ import WasmdEventLoop
 /// Used by the task of the run only.
 public final class RunCalls {
     public let instance: Instance
-    private let run: ActiveRun
+    /// The run, as others see it: to stop it.
+    public let run: ActiveRun
     private let guests: GuestLoop
     private(set) var computingTime: UInt64
 

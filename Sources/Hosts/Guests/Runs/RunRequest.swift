@@ -37,6 +37,10 @@ public struct RunRequest {
     public var body: ((RunCalls) async throws -> [Value])?
     /// Is given the store before the instance is made: for values under `HostKey`s.
     public var prepareStore: ((Store) -> Void)?
+    /// The instance that the run uses, and makes if it is the first; nil for one of its own. The
+    /// world is opened with the instance, so its streams belong to all of its runs and are not
+    /// counted. `guest` must be that of the instance.
+    public var kept: KeptInstance?
 
     public init(
         _ guest: PreparedGuest, digest: SHA256.Digest, module: RunScope, in world: WASI = WASI()

@@ -7,11 +7,14 @@ public struct APITable: Sendable {
     public var meaning: String
     public var operations: [APIOperation]
     public var schemas: [Document.Member]
+    /// The schema of what the operations answer when something goes wrong.
+    public var errors: String
 
     public init(
         _ tag: String, _ meaning: String, _ operations: [APIOperation],
-        schemas: [Document.Member] = []
+        schemas: [Document.Member] = [], errors: String = "Error"
     ) {
+        self.errors = errors
         self.tag = tag
         self.meaning = meaning
         self.operations = operations
@@ -26,7 +29,7 @@ public enum OpenAPIDocument {
         for table in tables {
             for operation in table.operations {
                 let member = Document.Member(
-                    operation.method.name.lowercased(), self.operation(operation, table.tag))
+                    operation.method.name.lowercased(), self.operation(operation, table))
                 if let index = paths.firstIndex(where: { $0.path == operation.path }) {
                     paths[index].operations.append(member)
                 } else {
@@ -77,11 +80,11 @@ public enum OpenAPIDocument {
         ])
     }
 
-    private static func operation(_ operation: APIOperation, _ tag: String) -> Document {
+    private static func operation(_ operation: APIOperation, _ table: APITable) -> Document {
         var summary: [Document.Member] = [
             .init("operationId", .string(operation.name)),
             .init("summary", .string(operation.summary)),
-            .init("tags", .array([.string(tag)])),
+            .init("tags", .array([.string(table.tag)])),
         ]
         if let scope = operation.scope {
             let names = scope.names.joined(separator: ", ")
@@ -118,7 +121,7 @@ public enum OpenAPIDocument {
                 "default",
                 .object([
                     .init("description", "What went wrong."),
-                    .init("content", contents([.json("Error")])),
+                    .init("content", contents([.json(table.errors)])),
                 ])))
         summary.append(.init("responses", .object(responses)))
         return .object(summary)

@@ -1,0 +1,49 @@
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdHTTP
+import WasmdHTTPClient
+
+/// An answer of a device.
+struct DeviceAnswer: Sendable {
+    var status: Status
+    var reason: String
+    var fields: Fields
+    var bytes: [UInt8]
+
+    /// Nil if it is no JSON.
+    var json: Document? { try? JSONReader.read(bytes, options: .tolerant) }
+}
+
+/// Sends requests to devices.
+struct DeviceClient: Sendable {
+    let client: HTTPClient
+    let timeout: Duration
+
+    /// Bytes of an answer that are read.
+    private static let answerLimit = 32 << 20
+
+    func send(
+        _ method: Method, _ url: String, _ body: ClientRequest.Body = .none,
+        type: String? = nil, _ fields: [(StaticString, String)] = []
+    ) async throws -> DeviceAnswer {
+        guard let target = URL(Array(url.utf8)) else {
+            throw Failure(.internalServerError, "malformed URL", "'\(url)' is no URL")
+        }
+        var request = ClientRequest(method, target, body: body)
+        if let type { try request.fields.append("Content-Type", type) }
+        for (name, value) in fields { try request.fields.append(name, value) }
+        request.deadline = .after(timeout)
+        let response = try await client.send(request)
+        let bytes = try await response.body(limit: Self.answerLimit)
+        let reason =
+            response.head.reason.map { String(decoding: $0, as: UTF8.self) }
+            ?? "\(response.status.reason)"
+        return DeviceAnswer(
+            status: response.status, reason: reason, fields: response.fields, bytes: bytes)
+    }
+
+    func post(_ url: String, json: Document) async throws -> DeviceAnswer {
+        try await send(
+            .post, url, .bytes(JSONWriter.write(json)), type: "application/json")
+    }
+}

@@ -1,0 +1,104 @@
+import Synchronization
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdStorage
+import WasmdWasmiot
+
+/// All devices. Their state is in memory, and stored when something changes that is worth keeping.
+final class Devices: Sendable {
+    private let collection: Collection
+    private let state = Mutex<[ObjectID: Device]>([:])
+
+    init(_ store: WasmdStorage.Store) throws {
+        collection = try Collection(store, "device")
+        var devices: [ObjectID: Device] = [:]
+        for entry in collection.all() { devices[entry.id] = Device(entry.id, entry.document) }
+        let loaded = devices
+        state.withLock { $0 = loaded }
+    }
+
+    /// In the order in which they came.
+    func all() -> [Device] {
+        state.withLock { Array($0.values) }
+            .sorted { $0.id.bytes.lexicographicallyPrecedes($1.id.bytes) }
+    }
+
+    subscript(id: ObjectID) -> Device? { state.withLock { $0[id] } }
+
+    func named(_ name: String) -> Device? {
+        state.withLock { devices in
+            devices.values.first { $0.name.utf8.elementsEqual(name.utf8) }
+        }
+    }
+
+    /// A device by id, then by name.
+    func find(_ text: String) -> Device? {
+        if let id = ObjectID(text), let device = self[id] { return device }
+        return named(text)
+    }
+
+    /// Adds a device, or tells a known one's new addresses: a device is its name.
+    func register(
+        _ registration: DeviceRegistration, on loop: EventLoop
+    ) async throws -> Device {
+        var addresses = registration.addresses
+        if let more = registration.properties["address"]?.stringValue, !addresses.contains(more) {
+            addresses.append(more)
+        }
+        if addresses.isEmpty, let host = registration.host { addresses.append(host) }
+        let found = addresses
+        let fresh = collection.newID()
+        let (device, isChanged) = state.withLock { devices -> (Device, Bool) in
+            if var known = devices.values.first(where: {
+                $0.name.utf8.elementsEqual(registration.name.utf8)
+            }) {
+                // The address that worked stays the first.
+                let first = known.addresses.first.flatMap { found.contains($0) ? $0 : nil }
+                let ordered =
+                    (first.map { [$0] } ?? []) + found.filter { $0 != first }
+                let isChanged = known.addresses != ordered || known.port != registration.port
+                known.addresses = ordered
+                known.port = registration.port
+                devices[known.id] = known
+                return (known, isChanged)
+            }
+            let made = Device(
+                id: fresh, name: registration.name, addresses: found, port: registration.port)
+            devices[fresh] = made
+            return (made, true)
+        }
+        if isChanged { try await collection.put(device.id, device.stored, on: loop) }
+        return device
+    }
+
+    /// Changes a device in memory, and stores it if what is stored has changed.
+    ///
+    /// - Returns: the device as it is now; nil if it is gone.
+    @discardableResult
+    func update(
+        _ id: ObjectID, on loop: EventLoop, _ change: @Sendable (inout Device) -> Void
+    ) async throws -> Device? {
+        let (device, isChanged) = state.withLock { devices -> (Device?, Bool) in
+            guard var device = devices[id] else { return (nil, false) }
+            let before = (
+                device.status, device.description, device.addresses, device.isBlacklisted,
+                device.port
+            )
+            change(&device)
+            devices[id] = device
+            let after = (
+                device.status, device.description, device.addresses, device.isBlacklisted,
+                device.port
+            )
+            return (device, before != after)
+        }
+        if isChanged, let device { try await collection.put(id, device.stored, on: loop) }
+        return device
+    }
+
+    /// Removes devices; how many there were.
+    func delete(_ ids: [ObjectID]) async throws -> Int {
+        state.withLock { devices in for id in ids { devices[id] = nil } }
+        return try await collection.delete(ids)
+    }
+}

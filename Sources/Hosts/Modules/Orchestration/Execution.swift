@@ -1,0 +1,220 @@
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdHTTP
+import WasmdHTTPClient
+import WasmdWasmiot
+
+/// Runs deployments: the first endpoint is called, then links are followed to the result.
+extension Orchestrator {
+    /// - Parameter body: arguments by the names of the first endpoint's parameters, and files.
+    /// - Returns: `{result, fetched_from_device, resultUrl, isInFailover}` without what is not known.
+    func execute(
+        _ entry: Collection.Entry, _ body: UploadBody, on loop: EventLoop
+    ) async throws -> Document {
+        let deployment = entry.document
+        guard let device = deployment["sequence"]?[0]?["device"]?.stringValue,
+            let module = deployment["sequence"]?[0]?["module"]?.stringValue,
+            let function = deployment["sequence"]?[0]?["func"]?.stringValue,
+            let document = deployment["fullManifest"]?[device],
+            let node = try? DeploymentNode(document),
+            let name = node.modules.first(where: { $0.id == module })?.name,
+            let endpoint = node.endpoints[name, function]
+        else {
+            throw Failure(
+                .internalServerError, "scheduling work failed", "the deployment is incomplete")
+        }
+        let query = try arguments(endpoint, body, entry.id, isPush: name == ModuleRegistry.datalist)
+        let answer = try await begin(endpoint, query, body.files, on: loop)
+        guard (200..<300).contains(answer.status.code) else {
+            let text = String(decoding: answer.bytes, as: UTF8.self)
+            throw Failure(.internalServerError, right: .badGateway, "scheduling work failed", text)
+        }
+        var members = try await follow(answer, on: loop)
+        members.append(
+            .init("isInFailover", .boolean(deployment["isInFailover"] == .boolean(true))))
+        return .object(members)
+    }
+
+    /// The query of the first call. A file replaces the parameter of the list's `push`.
+    private func arguments(
+        _ endpoint: Endpoint, _ body: UploadBody, _ id: ObjectID, isPush: Bool
+    ) throws -> [(name: String, value: String)] {
+        var query: [(name: String, value: String)] = []
+        for parameter in endpoint.parameters where parameter.place == "query" {
+            guard let value = body.document[parameter.name] else {
+                if isPush, !body.files.isEmpty { continue }
+                throw Failure(
+                    .internalServerError, right: .badRequest, "scheduling work failed",
+                    .object([
+                        .init("name", "ParameterMissing"),
+                        .init("deployment", .object([.init("id", .string(id.description))])),
+                        .init("execPath", .string(endpoint.path)),
+                        .init("param", parameter.document),
+                    ]))
+            }
+            query.append((parameter.name, Self.text(value)))
+        }
+        return query
+    }
+
+    /// A value of JSON in a query: strings as they are, everything else as JSON.
+    private static func text(_ value: Document) -> String {
+        if let text = value.stringValue { return text }
+        return String(decoding: JSONWriter.write(value), as: UTF8.self)
+    }
+
+    private func begin(
+        _ endpoint: Endpoint, _ query: [(name: String, value: String)], _ files: [UploadedFile],
+        on loop: EventLoop
+    ) async throws -> DeviceAnswer {
+        guard let method = Method(Array(endpoint.method.uppercased().utf8)) else {
+            throw Failure(
+                .internalServerError, "scheduling work failed", "no method '\(endpoint.method)'")
+        }
+        var url = endpoint.url + URLText.path(endpoint.path)
+        if !query.isEmpty { url += "?\(URLText.query(query))" }
+        let client = client(loop, options.callTimeout)
+        do {
+            if endpoint.body != nil, method != .get, method != .head, !files.isEmpty {
+                let form = FormWriter.write(files)
+                return try await client.send(
+                    method, url, .bytes(form.bytes), type: form.contentType)
+            }
+            return try await client.send(method, url)
+        } catch let error as HTTPClientError where error != .cancelled {
+            throw Failure(
+                .internalServerError, right: .badGateway, "scheduling work failed",
+                "\(endpoint.url): \(error)")
+        }
+    }
+
+    // MARK: Links
+
+    private static let linkLimit = 32
+
+    /// Follows `result` and `resultUrl` to a result that is no link.
+    private func follow(
+        _ first: DeviceAnswer, on loop: EventLoop
+    ) async throws -> [Document.Member] {
+        var answer = first
+        for _ in 0..<Self.linkLimit {
+            guard let json = answer.json else {
+                throw Failure(
+                    .internalServerError, right: .badGateway,
+                    "parsing result to JSON failed: the device's answer is no JSON")
+            }
+            let link: String
+            if let result = json["result"], result != .null, json["status"] != "error" {
+                guard let text = result.stringValue, let url = URL(Array(text.utf8)),
+                    url.scheme.elementsEqual("http".utf8) || url.scheme.elementsEqual("https".utf8)
+                else { return Self.final(result, json) }
+                link = text
+            } else if let error = json["error"], error != .null {
+                throw Failure(.internalServerError, right: .badGateway, Self.text(error))
+            } else if let next = json["resultUrl"]?.stringValue {
+                link = next
+            } else if json["status"] == "error" {
+                throw Failure(
+                    .internalServerError, right: .badGateway, Self.text(json["result"] ?? "error"))
+            } else {
+                // A function without a result, which has no link either: this is the end.
+                return Self.final(.null, json)
+            }
+            // A finished run without a value names its own entry.
+            answer = try await fetch(link, on: loop)
+            if let next = answer.json, next["result"] == .null, next["success"] == .boolean(true) {
+                return Self.final(.null, next)
+            }
+        }
+        throw Failure(
+            .internalServerError, right: .badGateway,
+            "fetching result failed: more than \(Self.linkLimit) links")
+    }
+
+    private static func final(_ result: Document, _ json: Document) -> [Document.Member] {
+        var members: [Document.Member] = [.init("result", result)]
+        guard let text = json["resultUrl"]?.stringValue else { return members }
+        if let url = URL(Array(text.utf8)) {
+            members.append(
+                .init(
+                    "fetched_from_device",
+                    .string(String(decoding: url.authority.hostBytes, as: UTF8.self))))
+        }
+        members.append(.init("resultUrl", .string(text)))
+        return members
+    }
+
+    /// Reads a link; one that is not there yet is tried again.
+    private func fetch(_ link: String, on loop: EventLoop) async throws -> DeviceAnswer {
+        guard isOurs(link, on: loop) else {
+            throw Failure(
+                .internalServerError, right: .badGateway,
+                "fetching result failed: '\(link)' leads to no registered device")
+        }
+        var tries = 0
+        while true {
+            let answer: DeviceAnswer
+            do {
+                answer = try await client(loop, options.callTimeout).send(.get, link)
+            } catch let error as HTTPClientError where error != .cancelled {
+                throw Failure(
+                    .internalServerError, right: .badGateway, "fetching result failed: \(error)")
+            }
+            if (200..<300).contains(answer.status.code) { return answer }
+            guard answer.status == .notFound, tries < options.retryCount else {
+                throw Failure(
+                    .internalServerError, right: .badGateway,
+                    "fetching result failed: \(answer.reason)")
+            }
+            tries += 1
+            try await loop.sleep(for: options.retryDelay)
+        }
+    }
+
+    /// Whether a link leads to a device, or to the orchestrator itself.
+    private func isOurs(_ link: String, on loop: EventLoop) -> Bool {
+        guard let url = URL(Array(link.utf8)) else { return false }
+        let host = String(decoding: url.authority.hostBytes, as: UTF8.self)
+        return devices.all().contains { device in
+            url.port == device.port
+                && device.addresses.contains { Self.bare($0) == Self.bare(host) }
+        } || ownAddresses.contains { URL(Array($0.utf8))?.authority == url.authority }
+    }
+
+    /// An address without brackets.
+    private static func bare(_ address: String) -> Substring {
+        address.utf8.first == UInt8(ascii: "[") ? address.dropFirst().dropLast() : address[...]
+    }
+}
+
+/// Writes files as a form.
+enum FormWriter {
+    static func write(_ files: [UploadedFile]) -> (bytes: [UInt8], contentType: String) {
+        // Random, so that no file holds it but by purpose.
+        let boundary =
+            "wasmd-\(UInt64.random(in: 0...UInt64.max))-\(UInt64.random(in: 0...UInt64.max))"
+        var bytes: [UInt8] = []
+        for file in files {
+            bytes += Array("--\(boundary)\r\nContent-Disposition: form-data; name=\"".utf8)
+            bytes += escaped(file.field) + Array("\"; filename=\"".utf8)
+            bytes += escaped(file.fileName) + Array("\"\r\nContent-Type: ".utf8)
+            bytes += Array("\(file.mediaType)\r\n\r\n".utf8) + file.bytes + [0x0d, 0x0a]
+        }
+        bytes += Array("--\(boundary)--\r\n".utf8)
+        return (bytes, "multipart/form-data; boundary=\(boundary)")
+    }
+
+    /// As forms of HTML escape names.
+    private static func escaped(_ name: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for byte in name.utf8 {
+            switch byte {
+            case 0x0d: bytes += Array("%0D".utf8)
+            case 0x0a: bytes += Array("%0A".utf8)
+            case UInt8(ascii: "\""): bytes += Array("%22".utf8)
+            default: bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,154 @@
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdHTTP
+import WasmdHTTPClient
+import WasmdWasmiot
+
+/// Checks that devices are there, and asks new ones what they are.
+extension Orchestrator {
+    /// Begins to check all devices, and to advertise the orchestrator; until the loop ends.
+    ///
+    /// - Parameter address: where the server listens.
+    public func start(port: UInt16, address: String, on loop: EventLoop) async throws {
+        try await begin(port: port, address: address, on: loop)
+        loop.spawn { [self] in
+            while !Task.isCancelled {
+                await checkAll(on: loop)
+                registry.trim()
+                do {
+                    try await loop.sleep(for: options.healthInterval)
+                } catch { return }
+            }
+        }
+    }
+
+    /// Checks all devices once, some at a time.
+    public func checkAll(on loop: EventLoop) async {
+        var rest = devices.all()[...]
+        while !rest.isEmpty, !Task.isCancelled {
+            let tasks = rest.prefix(Self.checksAtOnce).map { device in
+                loop.spawn { [self] in await check(device, on: loop) }
+            }
+            rest = rest.dropFirst(Self.checksAtOnce)
+            for task in tasks { _ = await task.value }
+        }
+    }
+
+    private static let checksAtOnce = 64
+
+    /// Asks a device for its description, if it is not known, and its health.
+    func introduce(_ device: Device, on loop: EventLoop) async {
+        for address in device.addresses {
+            let path = "/.well-known/wasmiot-device-description"
+            guard
+                let answer = try? await client(loop, options.healthTimeout).send(
+                    .get, device.url(address) + path),
+                answer.status == .ok, let description = answer.json,
+                description.objectValue != nil
+            else { continue }
+            _ = try? await devices.update(device.id, on: loop) { device in
+                device.description = description
+                device.addresses = [address] + device.addresses.filter { $0 != address }
+            }
+            break
+        }
+        if let known = devices[device.id] { await check(known, on: loop) }
+    }
+
+    /// Checks one device, and notes what that means for its status.
+    private func check(_ device: Device, on loop: EventLoop) async {
+        if device.isOrchestrator {
+            let health = Self.health(.object([.init("status", "ok")]))
+            _ = try? await devices.update(device.id, on: loop) { device in
+                device.health = health
+                device.passedChecks += 1
+            }
+            return
+        }
+        if device.isBlacklisted == true {
+            guard device.status == .active else { return }
+            let changed = try? await devices.update(device.id, on: loop) {
+                $0.note(.inactive, reason: "blacklisted")
+            }
+            if changed != nil { await failOver(from: device.id, on: loop) }
+            return
+        }
+        if device.description == nil, device.failedChecks == 0 || device.passedChecks > 0 {
+            // The description may be had now.
+            await readDescription(device, on: loop)
+        }
+        if let report = await report(of: device, on: loop) {
+            await passed(device, report, on: loop)
+        } else if !Task.isCancelled {
+            await failed(device, on: loop)
+        }
+    }
+
+    private func readDescription(_ device: Device, on loop: EventLoop) async {
+        guard let url = device.url,
+            let answer = try? await client(loop, options.healthTimeout).send(
+                .get, url + "/.well-known/wasmiot-device-description"),
+            answer.status == .ok, let description = answer.json, description.objectValue != nil
+        else { return }
+        _ = try? await devices.update(device.id, on: loop) { $0.description = description }
+    }
+
+    private static func health(_ report: Document) -> Document {
+        .object([.init("report", report), .init("timeOfQuery", Clock.text)])
+    }
+
+    private func report(of device: Device, on loop: EventLoop) async -> Document? {
+        let own = await ownURL(for: device, on: loop)
+        let host =
+            URL(Array(own.utf8)).map { String(decoding: $0.authority.hostBytes, as: UTF8.self) }
+            ?? ""
+        for address in device.addresses {
+            guard
+                let answer = try? await client(loop, options.healthTimeout).send(
+                    .get, device.url(address) + "/health", .none, type: nil,
+                    [("X-Forwarded-For", host)]),
+                answer.status == .ok
+            else { continue }
+            let isSet = answer.fields.first("custom-orchestrator-set")
+            if isSet?.elementsEqual("true".utf8) != true {
+                _ = try? await client(loop, options.healthTimeout).post(
+                    device.url(address) + "/register",
+                    json: .object([.init("url", .string(own))]))
+            }
+            return answer.json ?? .null
+        }
+        return nil
+    }
+
+    private func passed(_ device: Device, _ report: Document, on loop: EventLoop) async {
+        let threshold = options.healthThreshold
+        let changed = try? await devices.update(device.id, on: loop) { device in
+            device.health = Self.health(report)
+            device.failedChecks = 0
+            device.passedChecks += 1
+            if device.status == .inactive, device.passedChecks >= threshold,
+                device.isBlacklisted != true
+            {
+                device.note(.active)
+            }
+        }
+        if device.status == .inactive, changed?.status == .active {
+            await recover(device.id, on: loop)
+        }
+    }
+
+    private func failed(_ device: Device, on loop: EventLoop) async {
+        let threshold = options.healthThreshold
+        let changed = try? await devices.update(device.id, on: loop) { device in
+            device.health = Self.health(.null)
+            device.passedChecks = 0
+            device.failedChecks += 1
+            if device.status == .active, device.failedChecks >= threshold {
+                device.note(.inactive)
+            }
+        }
+        if device.status == .active, changed?.status == .inactive {
+            await failOver(from: device.id, on: loop)
+        }
+    }
+}

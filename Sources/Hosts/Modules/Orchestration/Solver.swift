@@ -1,0 +1,254 @@
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdWasmiot
+
+/// A manifest's functions with their modules and devices, and what each device is to be told.
+struct Solution: Sendable {
+    struct Step: Sendable {
+        let device: Device
+        let module: ModuleRecord
+        let function: String
+    }
+
+    let steps: [Step]
+    /// By device, in the order in which the steps name them.
+    let nodes: [(device: ObjectID, node: DeploymentNode)]
+
+    var sequence: Document {
+        .array(
+            steps.map { step in
+                .object([
+                    .init("device", .string(step.device.id.description)),
+                    .init("module", .string(step.module.id.description)),
+                    .init("func", .string(step.function)),
+                ])
+            })
+    }
+
+    var fullManifest: Document {
+        .object(nodes.map { .init($0.device.description, $0.node.document) })
+    }
+}
+
+/// Why a manifest cannot be deployed.
+struct SolutionFault: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// Finds devices for a manifest's steps.
+struct Solver: Sendable {
+    let registry: ModuleRegistry
+    let devices: [Device]
+
+    /// - Parameter base: the URL from which a device gets modules.
+    func solve(
+        _ manifest: Manifest, deployment: ObjectID, base: (Device) async -> String
+    ) async throws(SolutionFault) -> Solution {
+        guard !manifest.sequence.isEmpty else {
+            throw SolutionFault(
+                "Error on deployment: mismatch length between deployment (0), modules (0) and "
+                    + "devices (0) or is zero")
+        }
+        var steps: [Solution.Step] = []
+        for step in manifest.sequence { steps.append(try self.step(step)) }
+        return Solution(
+            steps: steps, nodes: try await nodes(steps, deployment: deployment, base: base))
+    }
+
+    private func step(_ step: Manifest.Step) throws(SolutionFault) -> Solution.Step {
+        guard let module = registry.first(step.module) else {
+            throw SolutionFault("module '\(step.module)' is not known")
+        }
+        let path = OpenAPIDescription.path(module: module.name, function: step.function)
+        if module.isCore {
+            guard let own = devices.first(where: \.isOrchestrator),
+                module.document["description"]?["paths"]?[path] != nil
+            else { throw SolutionFault("'\(module.name)' has no function '\(step.function)'") }
+            return Solution.Step(device: own, module: module, function: step.function)
+        }
+        guard module.exports(step.function) else {
+            throw SolutionFault(
+                "Failed to find function '\(step.function)' from requested module: "
+                    + "\(module.name)")
+        }
+        guard module.document["description"]?["paths"]?[path] != nil else {
+            throw SolutionFault(
+                "function '\(step.function)' of module '\(module.name)' is not described")
+        }
+        for failover in step.failovers {
+            if let device = device(failover) { try check(device, failover, "failover device") }
+        }
+        return Solution.Step(
+            device: try device(for: step, module), module: module, function: step.function)
+    }
+
+    private func device(_ text: String) -> Device? {
+        devices.first { $0.id.description == text.lowercased() }
+            ?? devices.first { $0.name.utf8.elementsEqual(text.utf8) }
+    }
+
+    private func check(
+        _ device: Device, _ text: String, _ what: String
+    ) throws(SolutionFault) {
+        guard device.isBlacklisted != true else {
+            throw SolutionFault(
+                "Cannot create deployment: \(what) '\(text)' (\(device.name)) is blacklisted")
+        }
+    }
+
+    private func device(
+        for step: Manifest.Step, _ module: ModuleRecord
+    ) throws(SolutionFault) -> Device {
+        let wanted = module.requirements
+        func satisfies(_ device: Device) -> Bool {
+            let interfaces = Set(device.interfaces)
+            return wanted.allSatisfy { interfaces.contains($0) }
+        }
+        if let text = step.device {
+            guard let device = device(text), !device.isOrchestrator else {
+                throw SolutionFault("device '\(text)' is not known")
+            }
+            try check(device, text, "device")
+            guard satisfies(device) else {
+                let missing = wanted.filter { !device.interfaces.contains($0) }
+                throw SolutionFault(
+                    "device '\(device.name)' does not satisfy module's requirements: it lacks "
+                        + missing.joined(separator: ", "))
+            }
+            return device
+        }
+        let fitting = devices.filter {
+            !$0.isOrchestrator && $0.isBlacklisted != true && satisfies($0)
+        }
+        guard let device = fitting.first(where: { $0.status == .active }) ?? fitting.first else {
+            throw SolutionFault(
+                "no matching device satisfying all requirements: "
+                    + wanted.joined(separator: ", "))
+        }
+        return device
+    }
+
+    // MARK: Nodes
+
+    private func nodes(
+        _ steps: [Solution.Step], deployment: ObjectID, base: (Device) async -> String
+    ) async throws(SolutionFault) -> [(device: ObjectID, node: DeploymentNode)] {
+        var nodes: [(device: ObjectID, node: DeploymentNode)] = []
+        var endpoints: [Endpoint] = []
+        for step in steps {
+            let index: Int
+            if let known = nodes.firstIndex(where: { $0.device == step.device.id }) {
+                index = known
+            } else {
+                nodes.append((step.device.id, DeploymentNode(deployment: deployment.description)))
+                index = nodes.count - 1
+            }
+            let name = step.module.name
+            if let known = nodes[index].node.modules.first(where: {
+                $0.name.utf8.elementsEqual(name.utf8)
+            }) {
+                guard known.id == step.module.id.description else {
+                    throw SolutionFault("two modules of the name '\(name)' on one device")
+                }
+            } else {
+                nodes[index].node.modules.append(
+                    Self.module(step.module, base: await base(step.device)))
+            }
+            let endpoint = try Self.endpoint(step, deployment: deployment)
+            nodes[index].node.endpoints[name, step.function] = endpoint
+            nodes[index].node.mounts[name, step.function] = try Self.mounts(step, endpoint)
+            endpoints.append(endpoint)
+        }
+        for (number, step) in steps.enumerated() {
+            guard let index = nodes.firstIndex(where: { $0.device == step.device.id }) else {
+                continue
+            }
+            let next = number + 1 < endpoints.count ? endpoints[number + 1] : nil
+            nodes[index].node.instructions[step.module.name, step.function] = .init(
+                from: endpoints[number], to: next)
+        }
+        return nodes
+    }
+
+    private static func module(_ record: ModuleRecord, base: String) -> DeploymentNode.Module {
+        let root = "\(base)/file/module/\(record.id)"
+        var other = NamedValues<String>()
+        for (name, _) in record.dataFiles {
+            other[name] = "\(root)/\(URLText.segment(name))"
+        }
+        return DeploymentNode.Module(
+            id: record.id.description, name: record.name, binary: "\(root)/wasm",
+            description: "\(root)/description", other: other)
+    }
+
+    private static func endpoint(
+        _ step: Solution.Step, deployment: ObjectID
+    ) throws(SolutionFault) -> Endpoint {
+        let path = OpenAPIDescription.path(module: step.module.name, function: step.function)
+        guard let url = step.device.url else {
+            throw SolutionFault("device '\(step.device.name)' has no address")
+        }
+        let item = step.module.document["description"]?["paths"]?[path]
+        let operation = item?.objectValue?.first {
+            !["summary", "parameters", "description", "servers"].contains($0.name)
+        }
+        guard let operation,
+            let response = operation.value["responses"]?["200"]?["content"]?.objectValue?.first
+        else { throw SolutionFault("the description of '\(step.function)' is incomplete") }
+        var request: [Document.Member] = [
+            .init("parameters", operation.value["parameters"] ?? .array([]))
+        ]
+        if let body = operation.value["requestBody"]?["content"]?.objectValue?.first {
+            request.append(
+                .init(
+                    "request_body",
+                    .object([
+                        .init("media_type", .string(body.name)),
+                        .init("schema", body.value["schema"] ?? .object([])),
+                        .init("encoding", body.value["encoding"] ?? .object([])),
+                    ])))
+        }
+        let document = Document.object([
+            .init("url", .string(url)),
+            .init(
+                "path",
+                .string("/\(deployment)/modules/\(step.module.name)/\(step.function)")),
+            .init("method", .string(operation.name)), .init("request", .object(request)),
+            .init(
+                "response",
+                .object([
+                    .init("media_type", .string(response.name)),
+                    .init("schema", response.value["schema"] ?? .object([])),
+                ])),
+        ])
+        do throws(DocumentFault) {
+            return try Endpoint(document)
+        } catch {
+            throw SolutionFault("the description of '\(step.function)' is malformed: \(error)")
+        }
+    }
+
+    private static func mounts(
+        _ step: Solution.Step, _ endpoint: Endpoint
+    ) throws(SolutionFault) -> FunctionMounts {
+        let declared = step.module.document["mounts"]?[step.function]?.objectValue ?? []
+        var mounts = FunctionMounts()
+        for mount in declared {
+            guard let stage = mount.value["stage"]?.stringValue.flatMap(MountStage.init(rawValue:))
+            else { continue }
+            let type = mount.value["mediaType"]?.stringValue ?? "application/octet-stream"
+            if stage != .output {
+                mounts[stage].append(Mount(mount.name, mediaType: type, stage: stage))
+            } else if mounts.output.isEmpty, endpoint.response.mediaType != "application/json" {
+                mounts.output.append(
+                    Mount(mount.name, mediaType: endpoint.response.mediaType, stage: .output))
+            }
+        }
+        if mounts.output.isEmpty, OutputType.fileTypes.contains(endpoint.response.mediaType) {
+            throw SolutionFault(
+                "output mount of '\(endpoint.response.mediaType)' expected but is missing")
+        }
+        return mounts
+    }
+}

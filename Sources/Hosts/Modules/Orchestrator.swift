@@ -1,0 +1,170 @@
+import Synchronization
+import WasmSystem
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdHTTP
+import WasmdHTTPClient
+import WasmdStorage
+import WasmdWasmiot
+
+/// Wasmiot's orchestrator: the registry of modules, devices, deployments and their execution.
+///
+/// All functions are called from tasks of a loop.
+public final class Orchestrator: Sendable {
+    public struct Options: Sendable {
+        /// Bytes of a module.
+        public var moduleLimit = 64 << 20
+        /// Bytes of a request with its files.
+        public var bodyLimit = 128 << 20
+        /// Statuses as they should be, and not as existing clients know them.
+        public var usesRightStatuses = false
+        /// Pages of browsers that may use the server.
+        public var cors: CORSPolicy = {
+            var policy = CORSPolicy()
+            policy.allowsLoopback = true
+            return policy
+        }()
+        /// The URL at which devices reach the server, as `http://HOST:PORT`; nil to use the address
+        /// of the connection to each device.
+        public var publicURL: String?
+        /// Between two checks of a device.
+        public var healthInterval = Duration.seconds(15)
+        public var healthTimeout = Duration.seconds(5)
+        /// Checks in a row that change a device's status.
+        public var healthThreshold = 5
+        /// For a device to fetch what is deployed.
+        public var deployTimeout = Duration.seconds(60)
+        /// For each call of an execution.
+        public var callTimeout = Duration.seconds(60)
+        /// How often, and after how long, a result is asked for again that is not there yet.
+        public var retryCount = 5
+        public var retryDelay = Duration.seconds(5)
+        /// Logs of devices that are kept.
+        public var logLimit = 10_000
+
+        public init() {}
+    }
+
+    public let options: Options
+    public let registry: ModuleRegistry
+    let store: WasmdStorage.Store
+    let devices: Devices
+    let deployments: Collection
+    let datalist: Datalist
+    let logs: Collection
+    let certificates: Collection
+    let zones: Collection
+    let cards: [Card: Collection]
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Where the server listens.
+        var port: UInt16 = 0
+        var address = "127.0.0.1"
+        /// URLs that were told to devices.
+        var own: Set<String> = []
+        var clients: [ObjectIdentifier: HTTPClient] = [:]
+    }
+
+    /// Reads all documents; blocks the thread.
+    ///
+    /// - Throws: `StorageError`
+    public init(_ store: WasmdStorage.Store, _ options: Options = Options()) throws {
+        self.options = options
+        self.store = store
+        registry = try ModuleRegistry(store, moduleLimit: options.moduleLimit)
+        devices = try Devices(store)
+        deployments = try Collection(store, "deployment")
+        datalist = try Datalist(store)
+        logs = try Collection(store, "log")
+        certificates = try Collection(store, "certificate")
+        zones = try Collection(store, "zone")
+        var cards: [Card: Collection] = [:]
+        for card in Card.allCases { cards[card] = try Collection(store, card.rawValue) }
+        self.cards = cards
+    }
+
+    /// Makes the core modules and the orchestrator's own device.
+    func begin(port: UInt16, address: String, on loop: EventLoop) async throws {
+        state.withLock { state in
+            state.port = port
+            state.address = address
+        }
+        try await registry.addCore(on: loop)
+        let isWildcard = address == "0.0.0.0" || address == "::"
+        let device = try await devices.register(
+            DeviceRegistration(
+                name: Device.orchestrator, host: nil, port: port,
+                addresses: [isWildcard ? "127.0.0.1" : address]), on: loop)
+        try await devices.update(device.id, on: loop) { device in
+            device.description = Self.description
+            device.status = .active
+        }
+    }
+
+    /// What the orchestrator says about itself as a device.
+    static var description: Document {
+        .object([
+            .init(
+                "platform",
+                .object([
+                    .init("memory", .object([.init("bytes", .null)])),
+                    .init(
+                        "cpu",
+                        .object([
+                            .init("humanReadableName", .null),
+                            .init("clockSpeed", .object([.init("Hz", .null)])),
+                        ])),
+                ])),
+            .init("supervisorInterfaces", .array([])),
+        ])
+    }
+
+    /// The client of a loop.
+    func client(_ loop: EventLoop, _ timeout: Duration) -> DeviceClient {
+        let client = state.withLock { state in
+            if let known = state.clients[ObjectIdentifier(loop)] { return known }
+            let made = HTTPClient(on: loop)
+            state.clients[ObjectIdentifier(loop)] = made
+            return made
+        }
+        return DeviceClient(client: client, timeout: timeout)
+    }
+
+    /// URLs of the server that devices know.
+    var ownAddresses: Set<String> { state.withLock { $0.own } }
+
+    /// The URL at which a device reaches the server: the public one, else that of the address from
+    /// which the device is reached.
+    func ownURL(for device: Device, on loop: EventLoop) async -> String {
+        let url = options.publicURL.map { Self.trimmed($0) } ?? localURL(for: device, on: loop)
+        state.withLock { _ = $0.own.insert(url) }
+        return url
+    }
+
+    private static func trimmed(_ url: String) -> String {
+        url.utf8.last == UInt8(ascii: "/") ? String(url.dropLast()) : url
+    }
+
+    private func localURL(for device: Device, on loop: EventLoop) -> String {
+        let (port, address) = state.withLock { ($0.port, $0.address) }
+        let target: SystemAddress? =
+            device.addresses.first.flatMap { text in
+                if let bytes = SystemAddress.ipv4Bytes(text) { return .ipv4(bytes, port: 9) }
+                return nil
+            }
+        // Connecting a socket of UDP sends nothing, but chooses the local address.
+        if !device.isOrchestrator, let target,
+            let socket = try? DatagramSocket(connectedTo: target, on: loop)
+        {
+            defer { socket.close() }
+            if case .ipv4(let bytes, _)? = socket.localAddress {
+                return "http://\(bytes.map(String.init).joined(separator: ".")):\(port)"
+            }
+        }
+        let isWildcard = address == "0.0.0.0" || address == "::"
+        let host = isWildcard ? "127.0.0.1" : address
+        return host.utf8.contains(UInt8(ascii: ":"))
+            ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
+    }
+}

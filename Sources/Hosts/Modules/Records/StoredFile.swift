@@ -1,0 +1,87 @@
+import WasmdDigests
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdStorage
+import WasmdWasmiot
+
+/// A file of a module: its binary, or data that a function finds in its folder.
+struct StoredFile: Sendable, Equatable {
+    /// As the client named it.
+    var originalName: String
+    var mediaType: String
+    var size: Int
+    var digest: SHA256.Digest
+    /// Whether the bytes are a blob; they are a record of their own otherwise.
+    var isBlob: Bool
+
+    /// Files up to this size are records of the log: one sync for them and their document.
+    static let smallSize = 32 << 10
+
+    private init(_ file: UploadedFile, _ digest: SHA256.Digest) {
+        originalName = file.fileName
+        mediaType = file.mediaType
+        size = file.bytes.count
+        self.digest = digest
+        isBlob = file.bytes.count > Self.smallSize
+    }
+
+    /// Computes the digest of a file, and writes its bytes if they are to be a blob, which is kept
+    /// at least as long as the pin.
+    static func keep(
+        _ file: UploadedFile, _ store: WasmdStorage.Store, on loop: EventLoop
+    ) async throws -> (file: StoredFile, pin: BlobPin?) {
+        if file.bytes.count <= smallSize {
+            return (StoredFile(file, SHA256.hash(file.bytes)), nil)
+        }
+        return try await loop.blocking {
+            let pin = try store.blobs.put(file.bytes)
+            return (StoredFile(file, pin.digest), pin)
+        }
+    }
+
+    /// As clients get it. The path is no path of the server's disk.
+    var json: Document {
+        .object([
+            .init("originalFilename", .string(originalName)),
+            .init("fileName", .string(digest.description)),
+            .init("path", .string("files/wasm/\(digest)")),
+        ])
+    }
+
+    /// As it is stored.
+    var document: Document {
+        .object([
+            .init("name", .string(originalName)), .init("type", .string(mediaType)),
+            .init("size", .integer(Int64(size))), .init("sha256", .string(digest.description)),
+            .init("blob", .boolean(isBlob)),
+        ])
+    }
+
+    init?(_ document: Document?) {
+        guard let document, let name = document["name"]?.stringValue,
+            let type = document["type"]?.stringValue,
+            let size = document["size"]?.integerValue.flatMap({ Int(exactly: $0) }),
+            let digest = document["sha256"]?.stringValue.flatMap({ SHA256.Digest(hex: $0) }),
+            case .boolean(let isBlob)? = document["blob"]
+        else { return nil }
+        originalName = name
+        mediaType = type
+        self.size = size
+        self.digest = digest
+        self.isBlob = isBlob
+    }
+
+    /// The key of the bytes of a file that is no blob.
+    func key(_ module: ObjectID) -> [UInt8] {
+        Array("wasmiot/file/".utf8) + module.bytes + digest.bytes
+    }
+
+    /// The bytes, on a thread that may wait for the disk.
+    func bytesBlocking(_ module: ObjectID, _ store: WasmdStorage.Store) throws -> [UInt8] {
+        if isBlob { return try store.blobs.get(digest) }
+        guard let record = try store.getBlocking(key(module)) else {
+            throw Failure(.internalServerError, "the stored file is missing", "\(originalName)")
+        }
+        return record.value
+    }
+}

@@ -1,0 +1,159 @@
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdHTTP
+import WasmdHTTPServer
+import WasmdWasmiot
+
+/// A file of a form.
+struct UploadedFile: Sendable {
+    /// The name of the form's field.
+    var field: String
+    /// As the client named it.
+    var fileName: String
+    /// In small letters, without parameters.
+    var mediaType: String
+    var bytes: [UInt8]
+
+    /// By its media type, its name or its first bytes.
+    var isWasm: Bool {
+        mediaType == "application/wasm" || fileName.utf8.suffix(5).elementsEqual(".wasm".utf8)
+            || bytes.starts(with: [0, 0x61, 0x73, 0x6d])
+    }
+}
+
+/// The body of a request: fields and files of a form, or a document.
+struct UploadBody: Sendable {
+    enum Kind: Sendable { case none, multipart, urlencoded, json }
+
+    var kind: Kind
+    /// JSON, or fields of a form with their brackets resolved.
+    var document: Document
+    var files: [UploadedFile] = []
+
+    /// Bytes of all text fields of a form.
+    private static let fieldLimit = 4 << 20
+    private static let partLimit = 256
+
+    /// - Parameter limit: bytes of the body.
+    static func read(_ request: ServerRequest, limit: Int) async throws -> UploadBody {
+        let type = request.fields.contentType
+        if type?.matches("multipart/form-data") == true {
+            return try await multipart(request, limit)
+        }
+        let bytes = try await request.body(limit: limit)
+        if type?.matches("application/x-www-form-urlencoded") == true {
+            do throws(FormError) {
+                return UploadBody(
+                    kind: .urlencoded, document: try URLEncodedForm.read(bytes))
+            } catch {
+                throw Failure(.badRequest, "the form is malformed", "\(error)")
+            }
+        }
+        guard bytes.contains(where: { ![0x20, 0x09, 0x0a, 0x0d].contains($0) }) else {
+            return UploadBody(kind: .none, document: .object([]))
+        }
+        let isJSON =
+            type == nil || type?.matches("application/json") == true
+            || type?.matches("text/plain") == true
+        guard isJSON else {
+            throw Failure(
+                .unsupportedMediaType, "unsupported media type",
+                "send application/json, multipart/form-data or application/x-www-form-urlencoded")
+        }
+        return UploadBody(kind: .json, document: try await json(bytes, on: request.loop))
+    }
+
+    /// Reads JSON without holding the loop.
+    static func json(_ bytes: [UInt8], on loop: EventLoop) async throws -> Document {
+        var reader = JSONReader(options: .tolerant)
+        reader.feed(bytes)
+        reader.finish()
+        while true {
+            let progress: JSONReader.Progress
+            do throws(JSONError) {
+                progress = try reader.advance(bytes: 64 << 10)
+            } catch {
+                throw Failure(.badRequest, "the body is no JSON", "\(error)")
+            }
+            switch progress {
+            case .finished(let document): return document
+            case .paused, .needsInput: await loop.yieldToOthers()
+            }
+        }
+    }
+
+    // MARK: Multipart
+
+    private static func multipart(
+        _ request: ServerRequest, _ limit: Int
+    ) async throws -> UploadBody {
+        try request.limitBody(to: UInt64(clamping: limit))
+        var limits = MultipartParser.Limits()
+        limits.bytes = limit
+        limits.partBytes = limit
+        limits.fieldBytes = fieldLimit
+        limits.parts = partLimit
+        var fields: [(name: [UInt8], value: [UInt8])] = []
+        var files: [UploadedFile] = []
+        do {
+            var parser = try MultipartParser(
+                contentType: Array(request.fields.first("content-type") ?? []), limits: limits)
+            var header: MultipartHeader?
+            var content: [UInt8] = []
+            while let piece = try await request.next() {
+                for event in try parser.feed(piece) {
+                    switch event {
+                    case .begin(let begun):
+                        header = begun
+                        content = []
+                    case .content(let bytes): content += bytes
+                    case .end:
+                        guard let ended = header else { continue }
+                        if ended.fileName == nil {
+                            fields.append((ended.name, content))
+                        } else {
+                            files.append(try file(ended, content))
+                        }
+                        content = []
+                    }
+                }
+            }
+            try parser.finish()
+        } catch let error as FormError {
+            throw Failure(.badRequest, "the form is malformed", "\(error)")
+        }
+        return UploadBody(kind: .multipart, document: try nested(fields), files: files)
+    }
+
+    private static func file(
+        _ header: MultipartHeader, _ content: [UInt8]
+    ) throws -> UploadedFile {
+        guard let field = String(validating: header.name, as: UTF8.self),
+            let name = String(validating: header.fileName ?? [], as: UTF8.self)
+        else { throw Failure(.badRequest, "the form is malformed", "a name is no UTF-8") }
+        let type = header.contentType.flatMap { MediaType($0[...]) }
+        return UploadedFile(
+            field: field, fileName: name,
+            mediaType: type.map { String(decoding: $0.name, as: UTF8.self).lowercased() }
+                ?? "application/octet-stream",
+            bytes: content)
+    }
+
+    /// Fields with brackets in their names become objects and arrays.
+    private static func nested(
+        _ fields: [(name: [UInt8], value: [UInt8])]
+    ) throws -> Document {
+        var text: [UInt8] = []
+        for (name, value) in fields {
+            if !text.isEmpty { text.append(UInt8(ascii: "&")) }
+            text += PercentCoding.encode(name) + [UInt8(ascii: "=")] + PercentCoding.encode(value)
+        }
+        var options = URLEncodedForm.Options()
+        options.bytes = 4 * fieldLimit
+        do throws(FormError) {
+            return try URLEncodedForm.read(text, options: options)
+        } catch {
+            throw Failure(.badRequest, "the form is malformed", "\(error)")
+        }
+    }
+}

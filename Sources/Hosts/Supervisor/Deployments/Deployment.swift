@@ -1,0 +1,134 @@
+import Synchronization
+import WasmInterpreter
+import WasmWASI
+import WasmdDigests
+import WasmdEventLoop
+import WasmdGuests
+import WasmdHTTP
+import WasmdWasmiot
+
+/// A deployment of this device: its node, and the modules that were fetched for it.
+public final class Deployment: Sendable {
+    public let node: DeploymentNode
+    let modules: [DeployedModule]
+
+    public var id: String { node.deployment }
+
+    init(_ node: DeploymentNode, _ modules: [DeployedModule]) {
+        self.node = node
+        self.modules = modules
+    }
+
+    func module(_ name: String) -> DeployedModule? {
+        modules.first { $0.name.utf8.elementsEqual(name.utf8) }
+    }
+
+    /// Notes the version of the record.
+    func stored(as version: UInt64) {
+        for module in modules { module.version.store(version, ordering: .relaxed) }
+    }
+
+    /// Releases the instances when their runs have ended.
+    func retire(_ instances: KeptInstances) {
+        for module in modules { module.retire(instances) }
+    }
+}
+
+/// A stored file: the contents of a deployment mount.
+struct StoredFile: Sendable, Equatable {
+    var name: String
+    var digest: SHA256.Digest
+    var size: Int
+}
+
+/// A module of a deployment with its instance.
+///
+/// All runs of an instance are on one loop, its home: that of the first.
+@safe final class DeployedModule: @unchecked Sendable {
+    // Soundness: `kept`, `cached`, `hold` and `saving` are used on the home's thread only.
+
+    let deployment: String
+    let name: String
+    /// Of the binary, which is a blob.
+    let digest: SHA256.Digest
+    let files: [StoredFile]
+    /// Names of files that are fetched, come with requests, or are results.
+    let mountPaths: Set<[UInt8]>
+    /// What the module sees as `.`.
+    let folder: MemoryFolder
+    /// Gives the instance to one run at a time.
+    let scope: RunScope
+    let streams: ModuleStreams
+    /// Of the deployment's record: states are stored only beside this one.
+    let version = Atomic<UInt64>(0)
+    private let place = Mutex<EventLoop?>(nil)
+    private let retired = Atomic(false)
+    /// Where the instance has moved to.
+    private let target = Mutex<URL?>(nil)
+
+    var kept: KeptInstance?
+    var cached: CachedModule?
+    /// Whether data files are in the folder.
+    var hasFiles = false
+    /// Set while the instance is held for a move: see `Supervisor.hold`.
+    var hold: InstanceHold?
+    let saving = StateSaver()
+
+    init(
+        _ node: DeploymentNode, _ name: String, _ digest: SHA256.Digest, _ files: [StoredFile],
+        _ options: Supervisor.Options
+    ) {
+        deployment = node.deployment
+        var paths = Set(files.map { Array($0.name.utf8) })
+        for mounts in node.mounts.entries where mounts.name.utf8.elementsEqual(name.utf8) {
+            for function in mounts.value.entries {
+                // Files of deployment mounts that were not fetched are the module's own.
+                for stage in [MountStage.execution, .output] {
+                    for mount in function.value[stage] { paths.insert(Array(mount.path.utf8)) }
+                }
+            }
+        }
+        mountPaths = paths
+        self.name = name
+        self.digest = digest
+        self.files = files
+        folder = MemoryFolder(byteLimit: options.folderLimit)
+        scope = RunScope(
+            .module, "\(node.deployment)/\(name)",
+            places: RunPlaces(running: 1, waiting: options.waitingRuns))
+        streams = ModuleStreams()
+    }
+
+    /// The loop of the instance; `loop` if it has none yet.
+    func home(_ loop: EventLoop) -> EventLoop {
+        place.withLock { place in
+            if let known = place { return known }
+            place = loop
+            return loop
+        }
+    }
+
+    /// The loop of the instance, if it has one yet.
+    var home: EventLoop? { place.withLock { $0 } }
+
+    /// Where runs are forwarded to, since the instance has moved; nil if it has not.
+    var movedTo: URL? {
+        get { target.withLock { $0 } }
+        set { target.withLock { $0 = newValue } }
+    }
+
+    /// Whether the deployment was replaced or removed: nothing of the instance is stored any more.
+    var isRetired: Bool { retired.load(ordering: .relaxed) }
+
+    func retire(_ instances: KeptInstances) {
+        retired.store(true, ordering: .relaxed)
+        guard let loop = home else { return }
+        // The instance is released where it ran; a run that goes on keeps what it uses.
+        loop.spawn { [self] in
+            hold = nil
+            kept = nil
+            cached = nil
+            instances.remove(self)
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import WasmInterpreter
+import WasmSystem
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdGuests
+import WasmdHTTP
+import WasmdStorage
+
+/// The place of an instance that is held for a move: its runs wait.
+final class InstanceHold {
+    private var place: RunPlace?
+
+    init(_ place: consuming RunPlace) { self.place = consume place }
+
+    /// Lets the next run begin.
+    func end() { place = nil }
+}
+
+extension Supervisor {
+    /// The longest hold, and the longest wait for the end of an instance's runs.
+    static let longestHold = 60
+    private static let patience = Duration.seconds(30)
+
+    /// The state of an instance between two of its runs, as bytes; nil if it has none yet: then its
+    /// module begins anew.
+    ///
+    /// - Parameter time: how long runs wait then for `release`; nil to let them go on at once.
+    /// - Throws: `StateFault`.
+    func giveState(
+        of module: DeployedModule, holding time: Duration?, on loop: EventLoop
+    ) async throws -> [UInt8]? {
+        let home = module.home(loop)
+        return try await onLoop(home) { [self] in
+            try await giveState(of: module, holding: time, home: home)
+        }
+    }
+
+    private func giveState(
+        of module: DeployedModule, holding time: Duration?, home: EventLoop
+    ) async throws -> [UInt8]? {
+        guard module.hold == nil else { throw StateFault.held }
+        let place: RunPlace
+        do throws(RunRefusal) {
+            place = try await runs.queue.enter(
+                module: module.scope, waitingAtMost: Self.patience, on: home)
+        } catch {
+            throw StateFault.busy
+        }
+        let hold = InstanceHold(place)
+        let bytes: [UInt8]?
+        do {
+            bytes = try await currentState(of: module, on: home)
+        } catch {
+            hold.end()
+            throw error
+        }
+        guard let time else {
+            hold.end()
+            return bytes
+        }
+        module.hold = hold
+        home.spawn {
+            _ = try? await home.sleep(for: time)
+            if module.hold === hold { module.hold = nil }
+            hold.end()
+        }
+        return bytes
+    }
+
+    /// Of the loaded instance, or the stored one.
+    private func currentState(
+        of module: DeployedModule, on home: EventLoop
+    ) async throws -> [UInt8]? {
+        if let taken = try module.takeState(isMoving: true) {
+            return try await home.blocking { try taken.encoded() }
+        }
+        let bytes = try await storedState(of: module, on: home)
+        return options.state == .never && !module.saving.isStored ? nil : bytes
+    }
+
+    /// The stored state of an instance; nil if there is none.
+    ///
+    /// - Throws: `RunFault.moved` if it has moved to another device, `StorageError`.
+    func storedState(
+        of module: DeployedModule, on home: EventLoop
+    ) async throws -> [UInt8]? {
+        let (store, key) = (store, RecordKey.state(module))
+        let (bytes, target) = try await home.blocking { () throws -> ([UInt8]?, URL?) in
+            guard let record = try store.getBlocking(key),
+                let document = try? BSON.read(record.value)
+            else { return (nil, nil) }
+            if let text = document["moved"]?.stringValue { return (nil, URL(Array(text.utf8))) }
+            return (try StoredBytes.read(document, store), nil)
+        }
+        if let target {
+            module.movedTo = target
+            throw RunFault.moved
+        }
+        return bytes
+    }
+
+    /// Continues with a state of another device; durable when the function returns.
+    ///
+    /// - Throws: `StateFault`, `SnapshotError`, `StorageError`.
+    func takeOver(
+        _ bytes: [UInt8], for module: DeployedModule, on loop: EventLoop
+    ) async throws {
+        let home = module.home(loop)
+        try await onLoop(home) { [self] in
+            let state = try InstanceState(bytes)
+            guard state.module == module.digest else { throw StateFault.otherModule }
+            let wasm = try await compiled(module, on: home).module
+            // What does not fit is found before anything changes.
+            do {
+                _ = try await home.blocking {
+                    try WasmInterpreter.Snapshot(decoding: state.snapshot, for: wasm)
+                }
+            } catch let error as SnapshotError {
+                throw StateFault.malformed("\(error)")
+            }
+            let place: RunPlace
+            do throws(RunRefusal) {
+                place = try await runs.queue.enter(
+                    module: module.scope, waitingAtMost: Self.patience, on: home)
+            } catch {
+                throw StateFault.busy
+            }
+            let hold = InstanceHold(place)
+            defer { hold.end() }
+            module.saving.taken += 1
+            try await store(bytes, module.saving.taken, of: module, on: home)
+            module.saving.isStored = true
+            module.saving.failure = nil
+            module.kept = nil
+            module.movedTo = nil
+            instances.remove(module)
+        }
+    }
+
+    /// Ends a hold.
+    ///
+    /// - Parameter target: the device that has the instance now: runs that wait and come are forwarded
+    ///   to it. Nil to go on here.
+    /// - Throws: `StateFault.notHeld`.
+    func release(
+        _ module: DeployedModule, to target: URL?, on loop: EventLoop
+    ) async throws {
+        let home = module.home(loop)
+        try await onLoop(home) { [self] in
+            guard let hold = module.hold else { throw StateFault.notHeld }
+            if let target {
+                // What a restart must not forget: the state goes on elsewhere.
+                var transaction = Transaction()
+                let text = String(decoding: target.bytes, as: UTF8.self)
+                transaction.put(
+                    RecordKey.state(module),
+                    try BSON.write(.object([.init("moved", .string(text))])))
+                transaction.require(
+                    RecordKey.deployment(module.deployment),
+                    .version(module.version.load(ordering: .relaxed)))
+                _ = try await store.commit(transaction)
+                guard module.hold === hold else { throw StateFault.notHeld }
+                module.saving.taken += 1
+                module.saving.given = module.saving.taken
+                module.movedTo = target
+                module.kept = nil
+                module.cached = nil
+                instances.remove(module)
+                counters.moves.add(1, ordering: .relaxed)
+            }
+            module.hold = nil
+            hold.end()
+        }
+    }
+
+    /// Runs `body` in a task of a loop.
+    private func onLoop<Success: Sendable>(
+        _ loop: EventLoop, _ body: sending @escaping () async throws -> Success
+    ) async throws -> Success {
+        try await loop.spawn { () -> Result<Success, any Error> in
+            do { return .success(try await body()) } catch { return .failure(error) }
+        }.value.get()
+    }
+}

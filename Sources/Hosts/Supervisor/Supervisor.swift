@@ -1,0 +1,276 @@
+import Synchronization
+import WasmInterpreter
+import WasmSystem
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdGuests
+import WasmdHTTP
+import WasmdHTTPClient
+import WasmdStorage
+import WasmdWasmiot
+
+/// Runs functions of modules that an orchestrator of *wasmiot* deploys to this device.
+///
+/// A module of a deployment is one instance, which stays loaded and keeps its state between calls. A
+/// deployment is durable when `deploy` returns, a run's entry when the run is answered, and the state
+/// of an instance after `Options.state`. All functions are called from tasks of a loop.
+public final class Supervisor: Sendable {
+    public let options: Options
+    public let runs: GuestRuns
+    public let history: History
+    /// What modules print, and how their runs end.
+    public let lines: Feed<ModuleLine>
+    let store: WasmdStorage.Store
+    let cache: ModuleCache
+    let skills: Skills
+    let machine: Machine
+    let logs: LogSender
+    let instances: KeptInstances
+    let counters = Counters()
+    /// Runs that have begun and are not in the history yet.
+    let pending = PendingRuns()
+    private let tools = Mutex<[ObjectIdentifier: LoopTools]>([:])
+    private let state: Mutex<State>
+
+    private struct State {
+        var deployments: [Name: Deployment] = [:]
+        /// In the order in which they were made; for lists, and for the newest of a name.
+        var order: [Name] = []
+        var orchestrator: URL?
+    }
+
+    /// Reads what is stored: may wait for the disk, so not on a loop.
+    ///
+    /// - Throws: `StorageError`. Records that cannot be read are passed over: see `damage`.
+    public init(_ store: WasmdStorage.Store, _ options: Options = Options()) throws {
+        var options = options
+        if options.name.isEmpty {
+            options.name = String(decoding: CurrentProcess.hostName, as: UTF8.self)
+        }
+        self.options = options
+        self.store = store
+        var settings = ModuleCache.Options()
+        settings.moduleByteLimit = options.moduleLimit
+        cache = ModuleCache(settings)
+        runs = options.sharedRuns ?? GuestRuns(options.runs)
+        instances = KeptInstances(
+            byteLimit: options.instanceMemory, countLimit: options.instanceCount)
+        lines = Feed(capacity: 10_000, byteLimit: 8 << 20)
+        skills = Skills(options.skills)
+        machine = options.machine ?? Machine()
+        logs = LogSender(device: options.name)
+        var damage: [String] = []
+        history = try History(store, limit: options.historyLimit, &damage)
+        var state = State()
+        for deployment in try DeploymentRecords.load(store, options, &damage) {
+            state.deployments[Name(deployment.id)] = deployment
+            state.order.append(Name(deployment.id))
+        }
+        state.orchestrator = try OrchestratorRecord.load(store)
+        if let url = state.orchestrator { logs.setTarget(url) }
+        self.state = Mutex(state)
+        self.damage = damage
+    }
+
+    /// What could not be read when the supervisor was made, one line for each record.
+    public let damage: [String]
+
+    /// Whether event streams end, since the server is about to.
+    var isStopping: Bool { options.isStopping() }
+
+    /// Forgets compiled modules that were not used for long; to be called about every minute.
+    public func trim() { cache.trim() }
+
+    // MARK: Deployments
+
+    /// Present deployments, the oldest first.
+    public var deployments: [Deployment] {
+        state.withLock { state in state.order.compactMap { state.deployments[$0] } }
+    }
+
+    public func deployment(_ id: String) -> Deployment? {
+        state.withLock { $0.deployments[Name(id)] }
+    }
+
+    var deploymentCount: Int { state.withLock { $0.deployments.count } }
+
+    /// Puts a deployment in the place of one with the same id, whose instances end with their last
+    /// run.
+    func put(_ deployment: Deployment) {
+        let name = Name(deployment.id)
+        let replaced = state.withLock { state in
+            let replaced = state.deployments.updateValue(deployment, forKey: name)
+            if replaced != nil { state.order.removeAll { $0 == name } }
+            state.order.append(name)
+            return replaced
+        }
+        replaced?.retire(instances)
+    }
+
+    /// Removes a deployment; durable when the function returns. Its history stays.
+    ///
+    /// - Throws: `SupervisorError.noDeployment`, `.storage`.
+    public func delete(_ id: String) async throws {
+        guard let deployment = deployment(id) else { throw SupervisorError.noDeployment }
+        var transaction = Transaction()
+        DeploymentRecords.remove(deployment, from: &transaction, store)
+        do throws(StorageError) {
+            try await store.commit(transaction)
+        } catch {
+            throw SupervisorError.storage(error)
+        }
+        state.withLock { state in
+            guard state.deployments[Name(id)] === deployment else { return }
+            state.deployments[Name(id)] = nil
+            state.order.removeAll { $0 == Name(id) }
+        }
+        history.forgetOutputs(of: id)
+        deployment.retire(instances)
+    }
+
+    // MARK: The orchestrator
+
+    /// The orchestrator that has registered itself, or that the host has named; nil for none.
+    public var orchestrator: URL? { state.withLock { $0.orchestrator } }
+
+    /// Sets the orchestrator; durable when the function returns. Log lines go to it from now on.
+    ///
+    /// - Throws: `SupervisorError.storage`.
+    public func setOrchestrator(_ url: URL) async throws {
+        if orchestrator != url {
+            do throws(StorageError) {
+                try await OrchestratorRecord.store(url, in: store)
+            } catch {
+                throw SupervisorError.storage(error)
+            }
+            state.withLock { $0.orchestrator = url }
+        }
+        logs.setTarget(url)
+    }
+
+    // MARK: Loops
+
+    /// What the supervisor has once for each loop.
+    @safe final class LoopTools: @unchecked Sendable {
+        // Soundness: used on its loop's thread only.
+        let guests: GuestLoop
+        let client: HTTPClient
+
+        init(_ loop: EventLoop, _ options: HTTPClientOptions) throws {
+            guests = try GuestLoop(loop)
+            client = HTTPClient(options, on: loop)
+        }
+    }
+
+    /// The tools of the loop that the caller runs on.
+    func tools(_ loop: EventLoop) throws -> LoopTools {
+        try tools.withLock { known in
+            if let made = known[ObjectIdentifier(loop)] { return made }
+            var client = HTTPClientOptions()
+            client.resolver = options.resolver
+            client.responseTimeout = options.callTime
+            let made = try LoopTools(loop, client)
+            known[ObjectIdentifier(loop)] = made
+            return made
+        }
+    }
+}
+
+extension Supervisor {
+    /// What has happened, for metrics.
+    final class Counters: Sendable {
+        let succeeded = Atomic<UInt64>(0)
+        let failed = Atomic<UInt64>(0)
+        let saves = Atomic<UInt64>(0)
+        let evictions = Atomic<UInt64>(0)
+        let moves = Atomic<UInt64>(0)
+    }
+
+    /// Numbers for metrics.
+    public struct Statistics: Sendable {
+        public var deployments: Int
+        /// Loaded instances, and their bytes.
+        public var instances: Int
+        public var instanceBytes: UInt64
+        /// Entries of the history.
+        public var history: Int
+        /// Runs that have not ended.
+        public var pending: Int
+        /// Runs that have ended.
+        public var succeeded: UInt64
+        public var failed: UInt64
+        /// States of instances that were saved, instances that were released because there were too
+        /// many, and those that moved to another device.
+        public var saves: UInt64
+        public var evictions: UInt64
+        public var moves: UInt64
+    }
+
+    public var statistics: Statistics {
+        let kept = instances.totals
+        return Statistics(
+            deployments: deploymentCount, instances: kept.count, instanceBytes: kept.byteCount,
+            history: history.count, pending: pending.count,
+            succeeded: counters.succeeded.load(ordering: .relaxed),
+            failed: counters.failed.load(ordering: .relaxed),
+            saves: counters.saves.load(ordering: .relaxed),
+            evictions: counters.evictions.load(ordering: .relaxed),
+            moves: counters.moves.load(ordering: .relaxed))
+    }
+
+    /// When the state of an instance is saved.
+    public enum StateSaving: String, Sendable, CaseIterable {
+        /// Within a second after a run.
+        case interval
+        /// Before the run is answered.
+        case always
+        /// Never: instances begin anew after a restart.
+        case never
+    }
+
+    public struct Options: Sendable {
+        /// The device's name; that of the machine if it is empty.
+        public var name = ""
+        /// Bytes of a module.
+        public var moduleLimit = 64 << 20
+        /// Bytes of a data file, and of all files of a request.
+        public var fileLimit = 64 << 20
+        /// Bytes of all files of a module's folder.
+        public var folderLimit = 256 << 20
+        public var deploymentLimit = 1000
+        /// Modules of a deployment.
+        public var moduleCountLimit = 100
+        /// Runs that wait for one instance, and the bytes of a node.
+        public var waitingRuns = 1024
+        public var nodeLimit = 4 << 20
+        /// Entries of the history that are kept; at least 1,000.
+        public var historyLimit = 2000
+        public var state = StateSaving.interval
+        /// How long fetching a file, and a call of the next endpoint, may take.
+        public var fetchTime = Duration.seconds(30)
+        public var callTime = Duration.seconds(30)
+        /// Limits of each run.
+        public var limits = RunLimits()
+        public var runs = GuestRuns.Options()
+        /// Used in place of one that is made of `runs`: so that several hosts share their places.
+        public var sharedRuns: GuestRuns?
+        /// Bytes of all loaded instances, and their number: beyond it those that were used least
+        /// recently are saved and released.
+        public var instanceMemory: UInt64 = 1 << 30
+        public var instanceCount = 1000
+        public var skills = SkillOptions()
+        /// Members of the device description that replace those that were found out.
+        public var description: Document?
+        /// What the machine is; nil to find it out when the supervisor is made. A process that
+        /// restricts itself makes it before.
+        public var machine: Machine?
+        /// Finds names of orchestrators and other devices.
+        public var resolver: Resolver?
+        /// Says when event streams end, since the server is about to.
+        public var isStopping: @Sendable () -> Bool = { false }
+        /// Whether statuses are what HTTP says, also where clients of *wasmiot* know others.
+        public var usesRightStatuses = false
+
+        public init() {}
+    }
+}

@@ -1,0 +1,147 @@
+import WasmInterpreter
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdGuests
+import WasmdHTTP
+import WasmdHTTPServer
+
+/// Runs as server-sent events, for clients that would ask again and again.
+///
+/// | event | data |
+/// |---|---|
+/// | `run` | `{"request_id", "resultUrl"}`: the run has begun |
+/// | `line` | `{"loglevel", "message", "request_id"}`: what the module has printed |
+/// | `end` | the entry of the history |
+extension SupervisorSurface {
+    /// How often a silent stream looks whether it should end, and after how many silent times it
+    /// sends a comment, so that proxies keep the connection.
+    private static let interval = Duration.milliseconds(250)
+    private static let silence = 60
+
+    /// Whether the client accepts events.
+    static func wantsEvents(_ request: ServerRequest) -> Bool {
+        guard request.method != .head, let accepted = request.fields.first("Accept") else {
+            return false
+        }
+        return String(decoding: accepted, as: UTF8.self).lowercased().utf8
+            .split(separator: UInt8(ascii: ","))
+            .contains { part in
+                part.split(separator: UInt8(ascii: ";")).first.map { type in
+                    String(decoding: Array(type), as: UTF8.self)
+                        .split(separator: " ").first == "text/event-stream"
+                } ?? false
+            }
+    }
+
+    /// The events of one run; the stream ends with it.
+    ///
+    /// - Parameter url: the first event names it; nil for a run that began before.
+    func events(
+        of id: String, _ url: String?, _ response: ServerResponse, _ loop: EventLoop
+    ) async throws {
+        // Subscribed before the look, so that no end is missed.
+        let source = LineSource(supervisor.lines.subscribe(recent: 1000))
+        guard supervisor.pending[id] != nil || supervisor.history[id] != nil else {
+            throw Refusal(.notFound, "no matching entry in history")
+        }
+        let events = try await response.events()
+        if let url {
+            try await events.send(
+                "run",
+                .object([.init("request_id", .string(id)), .init("resultUrl", .string(url))]))
+        }
+        func send(_ lines: [ModuleLine]) async throws {
+            for line in lines where !line.isEnd && line.run.utf8.elementsEqual(id.utf8) {
+                try await events.send("line", Self.lineDocument(line))
+            }
+        }
+        var silent = 0
+        while !supervisor.isStopping {
+            let entry = supervisor.history[id]
+            // Lines of the run are there before its entry is.
+            while let batch = source.nextNow() { try await send(batch.elements) }
+            if let entry {
+                try await events.send("end", entry.document)
+                break
+            }
+            guard supervisor.pending[id] != nil || supervisor.history[id] != nil else { break }
+            if let batch = try await source.next(until: .after(Self.interval), on: loop) {
+                silent = 0
+                try await send(batch.elements)
+                continue
+            }
+            if Task.isCancelled { break }
+            silent += 1
+            if silent >= Self.silence {
+                silent = 0
+                try await events.comment()
+            }
+        }
+        try await response.end()
+    }
+
+    /// The lines and ends of all runs, until the client goes.
+    func allEvents(_ response: ServerResponse, _ loop: EventLoop) async throws {
+        let source = LineSource(supervisor.lines.subscribe())
+        let events = try await response.events()
+        var silent = 0
+        while !supervisor.isStopping {
+            guard let batch = try await source.next(until: .after(Self.interval), on: loop) else {
+                if Task.isCancelled { break }
+                silent += 1
+                if silent >= Self.silence {
+                    silent = 0
+                    try await events.comment()
+                }
+                continue
+            }
+            silent = 0
+            if batch.lost > 0 {
+                try await events.send(
+                    "lost", .object([.init("lines", .integer(Int64(clamping: batch.lost)))]))
+            }
+            for line in batch.elements {
+                if line.isEnd {
+                    guard let entry = supervisor.history[line.run] else { continue }
+                    try await events.send("end", entry.document)
+                } else {
+                    try await events.send("line", Self.lineDocument(line))
+                }
+            }
+        }
+        try await response.end()
+    }
+
+    private static func lineDocument(_ line: ModuleLine) -> Document {
+        .object([
+            .init("loglevel", .string(line.level.rawValue)),
+            .init("message", .string(HarmlessText.text(line.bytes))),
+            .init("request_id", .string(line.run)),
+        ])
+    }
+}
+
+extension EventSink {
+    fileprivate func send(_ type: String, _ document: Document) async throws {
+        try await send(
+            ServerSentEvent(type: Array(type.utf8), data: JSONWriter.write(document)))
+    }
+}
+
+/// A subscription of one task, which waits for a time only.
+private final class LineSource: @unchecked Sendable {
+    // Soundness: used by one task of one loop at a time: `next` waits for the task that it starts.
+    private var subscription: FeedSubscription<ModuleLine>
+
+    init(_ subscription: FeedSubscription<ModuleLine>) { self.subscription = subscription }
+
+    /// The next lines; nil if there are none until a time.
+    func next(
+        until deadline: LoopInstant, on loop: EventLoop
+    ) async throws -> FeedSubscription<ModuleLine>.Batch? {
+        try await loop.withDeadline(deadline) { [self] in await subscription.next() }
+    }
+
+    /// The lines that are there already; nil if there are none.
+    func nextNow() -> FeedSubscription<ModuleLine>.Batch? { subscription.nextNow() }
+}

@@ -1,0 +1,57 @@
+import WasmdDocuments
+
+/// The wish for a deployment: functions that follow each other, each with the result of the one
+/// before.
+public struct Manifest: Sendable, Equatable {
+    public struct Step: Sendable, Equatable {
+        /// The id of a device; nil to choose one.
+        public var device: String?
+        /// Id or name.
+        public var module: String
+        public var function: String
+        /// Ids of devices that may take over, as sent.
+        public var failovers: [String]
+
+        public init(device: String?, module: String, function: String, failovers: [String] = []) {
+            self.device = device
+            self.module = module
+            self.function = function
+            self.failovers = failovers
+        }
+    }
+
+    /// Why a manifest is refused; the texts are those that clients know.
+    public enum Fault: String, Error, Sendable, CustomStringConvertible {
+        case name = "manifest must have a name"
+        case sequence = "manifest must have a sequence of operations"
+        case module = "manifest node must have a module"
+        case function = "manifest node must have a function"
+
+        public var description: String { rawValue }
+    }
+
+    public var name: String
+    public var sequence: [Step]
+
+    public init(name: String, sequence: [Step]) {
+        self.name = name
+        self.sequence = sequence
+    }
+
+    /// Reads a manifest. Members that are not known are passed over.
+    public init(_ document: Document) throws(Fault) {
+        guard let name = document["name"]?.stringValue else { throw .name }
+        guard let sequence = document["sequence"]?.arrayValue else { throw .sequence }
+        self.name = name
+        self.sequence = []
+        for step in sequence {
+            guard let module = step["module"]?.stringValue else { throw .module }
+            guard let function = step["func"]?.stringValue else { throw .function }
+            let failovers = step["failovers"]?.arrayValue?.compactMap(\.stringValue) ?? []
+            self.sequence.append(
+                Step(
+                    device: step["device"]?.stringValue, module: module, function: function,
+                    failovers: failovers))
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import WasmdDiscovery
+import WasmdEventLoop
+import WasmdGuests
+import WasmdOperation
+import WasmdStorage
+import WasmdSupervisor
+
+/// A host beside the executor, before its data is read.
+///
+/// Made before the process restricts itself: it reads what is out of reach then.
+protocol DaemonService: Sendable {
+    /// Reads what is stored. Not on a loop.
+    func open(_ store: WasmdStorage.Store) throws -> any OpenService
+    /// The same, with what all hosts of the process share.
+    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService
+}
+
+extension DaemonService {
+    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+        try open(store)
+    }
+}
+
+/// What all hosts of a process share.
+struct DaemonHouse: Sendable {
+    /// Places and records of runs: those of all hosts are in the same metrics and lists.
+    let runs: GuestRuns
+    let metrics: MetricRegistry
+    let readiness: Readiness
+}
+
+/// A host beside the executor that serves.
+protocol OpenService: Sendable {
+    var personality: DaemonSettings.Personality { get }
+    /// For its listeners, in the order in which they are asked.
+    var surfaces: [any Surface] { get }
+    /// Starts what it does by itself. Its listeners serve already.
+    func start(on loop: EventLoop) async throws
+    /// What it advertises in the local network, and looks for; called before `start`, on the loop's
+    /// thread.
+    func discover(by discovery: LocalDiscovery) throws
+}
+
+extension OpenService {
+    func discover(by discovery: LocalDiscovery) throws {}
+}
+
+/// The hosts beside the executor that settings ask for.
+///
+/// A new one adds its section to `DaemonSettings`, its personality, and a line here.
+struct DaemonServices: Sendable {
+    private let all: [any DaemonService]
+    /// Opened before the process restricts itself; nil if there is no need for them.
+    private let discovery: DiscoverySockets?
+
+    /// - Throws: `Refusal`
+    init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
+        var all: [any DaemonService] = []
+        if let service = OrchestratorService(settings, listeners) { all.append(service) }
+        if let service = try SupervisorService(settings, listeners) { all.append(service) }
+        self.all = all
+        discovery = all.isEmpty || !settings.discovers ? nil : DiscoverySockets()
+    }
+
+    /// Whether one of them makes connections, to any port.
+    static func connect(_ settings: DaemonSettings) -> Bool {
+        !settings.orchestrator.listen.isEmpty || !settings.supervisor.listen.isEmpty
+    }
+
+    func open(
+        _ store: WasmdStorage.Store, _ house: DaemonHouse
+    ) throws -> OpenServices {
+        OpenServices(all: try all.map { try $0.open(store, house) }, discovery: discovery)
+    }
+
+    /// What the hosts add to the document of the interface.
+    static func api(_ settings: DaemonSettings) -> [APITable] {
+        settings.supervisor.listen.isEmpty ? [] : [SupervisorSurface.api]
+    }
+}
+
+/// The hosts beside the executor that serve.
+struct OpenServices: Sendable {
+    fileprivate let all: [any OpenService]
+    fileprivate let discovery: DiscoverySockets?
+
+    func surfaces(_ personality: DaemonSettings.Personality) -> [any Surface] {
+        all.filter { $0.personality == personality }.flatMap(\.surfaces)
+    }
+
+    /// - Returns: what ends being found by others, to be called on the loop's thread when the server
+    ///   stops; nil if nothing is advertised.
+    func start(on loop: EventLoop) async throws -> LocalDiscovery? {
+        let discovery = try discover(on: loop)
+        for service in all { try await service.start(on: loop) }
+        return discovery
+    }
+
+    /// Without multicast the server serves all the same.
+    private func discover(on loop: EventLoop) throws -> LocalDiscovery? {
+        guard let sockets = discovery else { return nil }
+        let discovery = try LocalDiscovery(sockets, on: loop)
+        if let failure = discovery.failure {
+            ServeMessages.write("warning: not found by mDNS: \(printable("\(failure)"))")
+        }
+        for service in all {
+            do {
+                try service.discover(by: discovery)
+            } catch {
+                guard discovery.failure == nil else { continue }
+                ServeMessages.write("warning: not found by mDNS: \(printable("\(error)"))")
+            }
+        }
+        return discovery
+    }
+}

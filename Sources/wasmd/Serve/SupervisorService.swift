@@ -1,0 +1,188 @@
+// Soundness: the bytes of a piece are lent for the length of a call.
+
+import WasmSystem
+import WasmWASI
+import WasmdDiscovery
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdHTTP
+import WasmdOperation
+import WasmdStorage
+import WasmdSupervisor
+import WasmdWasmiot
+
+/// The device of *wasmiot* that a daemon is: `--supervisor`.
+///
+/// Made before the process restricts itself: it reads what is out of reach then.
+struct SupervisorService: DaemonService {
+    private let section: SupervisorSection
+    private var options: Supervisor.Options
+    /// The socket of the first listener: the device is known by one address.
+    private let address: SystemAddress
+
+    /// Bytes of an image at most.
+    private static let imageLimit = 64 << 20
+
+    /// Nil if no listener is one of a supervisor.
+    ///
+    /// - Throws: `Refusal` if the image cannot be read.
+    init?(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws(Refusal) {
+        let bound = listeners.bound.first { $0.personality == .supervisor }
+        guard let address = bound?.sockets.address else { return nil }
+        self.address = address
+        section = settings.supervisor
+        let limits = settings.common.limits
+        options = Supervisor.Options()
+        options.name =
+            section.name ?? Self.variable("WASMIOT_SUPERVISOR_NAME")
+            ?? Supervisor.defaultName(port: address.port ?? 0)
+        options.state = section.state
+        options.callTime = section.callTime
+        options.fetchTime = section.callTime
+        options.instanceMemory = section.instanceMemory
+        options.instanceCount = section.instances
+        options.historyLimit = section.history
+        options.usesRightStatuses = section.usesRightStatuses
+        options.moduleLimit = Int(clamping: limits.module)
+        options.limits.memory = limits.memory
+        options.limits.time =
+            section.runTime ?? Self.seconds("WASMIOT_MODULE_TIMEOUT_SECONDS") ?? limits.runTime
+        options.limits.fuel = limits.fuel
+        options.limits.waitingTime = limits.waitingTime
+        options.machine = Machine()
+        options.resolver = Resolver.ofSystem()
+        if let image = section.image { options.skills.image = try Self.read(image) }
+        options.skills.temperature = section.temperature.map { Float($0) }
+        options.skills.humidity = section.humidity.map { Float($0) }
+        options.skills.remoteFunctions = section.remoteFunctions.map { ($0.name, $0.url) }
+        if section.pings {
+            guard Supervisor.canPing else {
+                throw Refusal(
+                    file: "supervisor.ping", reason: "the system does not allow echo requests",
+                    hint: "Add the group of the process to net.ipv4.ping_group_range.")
+            }
+            options.skills.pings = true
+        }
+        if let description = section.description {
+            options.description = try Self.document(description)
+        }
+    }
+
+    /// A variable of the original, which the settings go before; nil if it is empty.
+    private static func variable(_ name: StaticString) -> String? {
+        let value = CurrentProcess.value(of: "\(name)").map { String(decoding: $0, as: UTF8.self) }
+        return value?.isEmpty == false ? value : nil
+    }
+
+    private static func seconds(_ name: StaticString) -> Duration? {
+        variable(name).flatMap { Double($0) }
+            .flatMap { $0 > 0 && $0 < 1e9 ? Duration.seconds($0) : nil }
+    }
+
+    private static func document(_ path: Word) throws(Refusal) -> Document {
+        guard let document = try? JSONReader.read(try read(path)), document.objectValue != nil
+        else { throw Refusal(file: path.text, reason: "is no object of JSON") }
+        return document
+    }
+
+    /// The orchestrator of the section, or of the original's variable.
+    private var orchestrator: URL? {
+        section.orchestrator
+            ?? Self.variable("WASMIOT_ORCHESTRATOR_URL").flatMap { URL(http: Array($0.utf8)) }
+    }
+
+    private var renewal: Duration {
+        section.renewal ?? Self.seconds("WASMIOT_REGISTER_RENEWAL_TIME") ?? .seconds(900)
+    }
+
+    private static func read(_ path: Word) throws(Refusal) -> [UInt8] {
+        do {
+            let file = FileDescriptor(owning: try unsafe Kernel.open(path.cString, [.readOnly]))
+            let number = file.number
+            var bytes: [UInt8] = []
+            var piece = [UInt8](repeating: 0, count: 64 << 10)
+            while bytes.count <= imageLimit {
+                let count = try unsafe piece.withUnsafeMutableBytes {
+                    try unsafe Kernel.read(number, $0)
+                }
+                if count == 0 { return bytes }
+                bytes += piece[..<count]
+            }
+        } catch let error as SystemError {
+            throw Refusal(file: path.text, reason: error.text)
+        } catch {
+            throw Refusal(file: path.text, reason: "\(error)")
+        }
+        throw Refusal(file: path.text, reason: "has more than \(imageLimit) bytes")
+    }
+
+    func open(_ store: WasmdStorage.Store) throws -> any OpenService {
+        let supervisor = try Supervisor(store, options)
+        for damage in supervisor.damage { ServeMessages.write(printable(damage)) }
+        return OpenSupervisor(
+            supervisor: supervisor, orchestrator: orchestrator, renewal: renewal, address: address)
+    }
+
+    func open(
+        _ store: WasmdStorage.Store, _ house: DaemonHouse
+    ) throws -> any OpenService {
+        var service = self
+        service.options.sharedRuns = house.runs
+        let readiness = house.readiness
+        service.options.isStopping = { readiness.has(.stopping) }
+        let opened = try service.open(store)
+        if let opened = opened as? OpenSupervisor {
+            SupervisorMetrics.watch(house.metrics, opened.supervisor)
+        }
+        return opened
+    }
+}
+
+private struct OpenSupervisor: OpenService {
+    let supervisor: Supervisor
+    let orchestrator: URL?
+    let renewal: Duration
+    let address: SystemAddress
+
+    var personality: DaemonSettings.Personality { .supervisor }
+
+    var surfaces: [any Surface] { [SupervisorSurface(supervisor)] }
+
+    func discover(by discovery: LocalDiscovery) throws {
+        guard let port = address.port, let type = ServiceType("_webthing._tcp"),
+            let text = TextRecord(["path": "/", "tls": "0"])
+        else { return }
+        let listener: HostAddress? =
+            switch address {
+            case .ipv4(let bytes, _): .ipv4(bytes)
+            case .ipv6(let bytes, _): .ipv6(bytes)
+            default: nil
+            }
+        guard let listener else { return }
+        _ = try discovery.advertise(
+            AdvertisedService(
+                instance: Array(supervisor.options.name.utf8.prefix(63)), type: type, port: port,
+                text: text, listener: listener, addressKey: "address"))
+    }
+
+    /// The device registers, and sends log lines.
+    func start(on loop: EventLoop) {
+        loop.spawn {
+            while (try? await loop.sleep(for: .seconds(60))) != nil { supervisor.trim() }
+        }
+        loop.spawn {
+            do {
+                try await supervisor.attend(
+                    to: orchestrator, from: DeviceAddress(listener: address),
+                    renewal: renewal, on: loop
+                ) { fault in
+                    guard let fault else { return }
+                    ServeMessages.write("warning: \(printable(fault))")
+                }
+            } catch LoopError.cancelled {
+            } catch {
+                ServeMessages.write("warning: \(printable("\(error)"))")
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+import Synchronization
+import Testing
+import WasmdDocuments
+import WasmdEventLoop
+import WasmdHTTP
+import WasmdHTTPClient
+import WasmdHTTPServer
+
+/// A server that answers as the Python supervisor was recorded to do, without WebAssembly: `fibo`
+/// and what is named in `results` are computed here.
+final class FakeSupervisor: Sendable {
+    struct State {
+        /// Deployments by id: their nodes.
+        var nodes: [String: Document] = [:]
+        /// History by request id.
+        var history: [String: Document] = [:]
+        var deployCount = 0
+        var registered: [String] = []
+        var forwardedFor: [String] = []
+        /// Paths and bodies of runs.
+        var runs: [(path: String, bytes: Int)] = []
+        /// How often a history URL answers 404 before it has the entry.
+        var delays = 0
+        var isIll = false
+        var failsDeploying = false
+    }
+
+    let state = Mutex(State())
+    let description: Document
+    let health: Document
+    let results: [String: Document]
+    private let client: HTTPClient
+    let port: UInt16
+    private let server: HTTPServer
+    private let box: Box
+
+    private final class Box: Sendable {
+        let owner = Mutex<FakeSupervisor?>(nil)
+    }
+
+    /// - Parameter results: by function: the result of history entries.
+    static func start(
+        on loop: EventLoop, description: Document, health: Document = .object([]),
+        results: [String: Document] = [:]
+    ) async throws -> FakeSupervisor {
+        let box = Box()
+        let server = HTTPServer { request, response in
+            guard let owner = box.owner.withLock({ $0 }) else { return }
+            try await owner.answer(request, response)
+        }
+        let address = try await server.listen(.ipv4([127, 0, 0, 1], port: 0), on: [loop])
+        let made = FakeSupervisor(
+            port: address?.port ?? 0, loop, description, health, results, server, box)
+        box.owner.withLock { $0 = made }
+        return made
+    }
+
+    private init(
+        port: UInt16, _ loop: EventLoop, _ description: Document, _ health: Document,
+        _ results: [String: Document], _ server: HTTPServer, _ box: Box
+    ) {
+        self.port = port
+        self.description = description
+        self.health = health
+        self.results = results
+        self.server = server
+        self.box = box
+        client = HTTPClient(on: loop)
+    }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    private func json(
+        _ response: ServerResponse, _ document: Document, _ status: Status = .ok,
+        orchestrator: String? = nil
+    ) async throws {
+        var head = ResponseHead(status)
+        try head.fields.append("Content-Type", "application/json")
+        if let orchestrator { try head.fields.append("Custom-Orchestrator-Set", orchestrator) }
+        try await response.respond(head, JSONWriter.write(document))
+    }
+
+    private func answer(_ request: ServerRequest, _ response: ServerResponse) async throws {
+        let path = String(decoding: request.target.path, as: UTF8.self)
+        let body = try await request.body()
+        let words = path.split(separator: "/").map(String.init)
+        if state.withLock({ $0.isIll }) {
+            return try await json(response, .object([]), .serviceUnavailable)
+        }
+        switch words.first {
+        case ".well-known": try await json(response, description)
+        case "health":
+            let isSet = state.withLock { state in
+                if let host = request.fields.first("x-forwarded-for") {
+                    state.forwardedFor.append(String(decoding: host, as: UTF8.self))
+                }
+                return !state.registered.isEmpty
+            }
+            try await json(response, health, orchestrator: isSet ? "true" : "false")
+        case "register":
+            let url = try JSONReader.read(body)["url"]?.stringValue ?? ""
+            state.withLock { $0.registered.append(url) }
+            try await json(response, .object([.init("status", "success")]))
+        case "deploy":
+            let node = try JSONReader.read(body)
+            let id = node["deploymentId"]?.stringValue ?? ""
+            let fails = state.withLock { state in
+                state.nodes[id] = node
+                state.deployCount += 1
+                return state.failsDeploying
+            }
+            try await json(
+                response, .object([.init("status", fails ? "error" : "success")]),
+                fails ? .internalServerError : .ok)
+        case "request-history":
+            let entry = state.withLock { state -> Document? in
+                if state.delays > 0 {
+                    state.delays -= 1
+                    return nil
+                }
+                return state.history[words.last ?? ""]
+            }
+            guard let entry else { return try await json(response, .object([]), .notFound) }
+            let isOK = entry["success"] == .boolean(true)
+            try await json(response, entry, isOK ? .ok : .internalServerError)
+        default: try await run(words, request, body.count, response)
+        }
+    }
+
+    private func run(
+        _ words: [String], _ request: ServerRequest, _ bytes: Int, _ response: ServerResponse
+    ) async throws {
+        guard words.count == 4, let node = state.withLock({ $0.nodes[words[0]] }) else {
+            return try await json(response, .object([.init("error", "unknown")]), .notFound)
+        }
+        let instruction = node["instructions"]?["modules"]?[words[2]]?[words[3]]
+        let argument = Query(request.target.query).parameters.first.map {
+            String(decoding: $0.value, as: UTF8.self)
+        }
+        let value = Self.fibo(Int(argument ?? "") ?? 0)
+        var result = results[words[3]] ?? .array([.string(String(value)), .null])
+        if let next = instruction?["to"], let base = next["url"]?.stringValue,
+            let path = next["path"]?.stringValue
+        {
+            let url = try #require(URL(Array("\(base)\(path)?param0=\(value)".utf8)))
+            let method = Method(Array((next["method"]?.stringValue ?? "").uppercased().utf8))
+            let answer = try await client.send(ClientRequest(method ?? .get, url))
+            result = try JSONReader.read(try await answer.body())["resultUrl"] ?? .null
+        }
+        let id = "\(words[0]):\(words[2]):\(words[3]):1"
+        let entry = Document.object([
+            .init("request_id", .string(id)), .init("result", result),
+            .init("success", .boolean(result != .null)),
+        ])
+        state.withLock { state in
+            state.history[id] = entry
+            state.runs.append((String(decoding: request.target.bytes, as: UTF8.self), bytes))
+        }
+        try await json(
+            response, .object([.init("resultUrl", .string("\(url)/request-history/\(id)"))]))
+    }
+
+    private static func fibo(_ number: Int) -> Int {
+        var pair = (1, 1)
+        for _ in 0..<max(0, min(number, 60)) { pair = (pair.1, pair.0 + pair.1) }
+        return pair.0
+    }
+}
