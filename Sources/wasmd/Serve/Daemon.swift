@@ -83,6 +83,7 @@ struct Daemon {
         let services = try services.open(store)
         let control = try DaemonControl(executor, settings, file: file)
         control.follow { operations.follow($0) }
+        control.follow { services.follow($0) }
         let shared = operations.surfaces(executor, store, control, at: listeners)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in

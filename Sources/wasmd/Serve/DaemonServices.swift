@@ -15,8 +15,14 @@ protocol OpenService: Sendable {
     var personality: DaemonSettings.Personality { get }
     /// For its listeners, in the order in which they are asked.
     var surfaces: [any Surface] { get }
+    /// Is told the settings, also after each reload.
+    func follow(_ settings: DaemonSettings)
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
+}
+
+extension OpenService {
+    func follow(_ settings: DaemonSettings) {}
 }
 
 /// The hosts beside the executor that settings ask for.
@@ -50,6 +56,8 @@ struct OpenServices: Sendable {
     func surfaces(_ personality: DaemonSettings.Personality) -> [any Surface] {
         all.filter { $0.personality == personality }.flatMap(\.surfaces)
     }
+
+    func follow(_ settings: DaemonSettings) { for service in all { service.follow(settings) } }
 
     func start(on loop: EventLoop) async throws {
         for service in all { try await service.start(on: loop) }
