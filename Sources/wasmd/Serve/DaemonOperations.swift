@@ -126,11 +126,12 @@ final class DaemonOperations: Sendable {
     ///
     func surfaces(
         _ executor: Executor, _ store: WasmdStorage.Store, _ control: DaemonControl,
-        at opened: DaemonListeners
+        _ services: OpenServices, at opened: DaemonListeners
     ) -> Surfaces {
         runs.watch(executor.runs)
         runs.watch(executor.cache)
         StoreMetrics.watch(metrics, store)
+        services.watch(metrics)
         metrics.collected("wasmd_writes_active", "Writes that wait or are carried out.", .gauge) {
             [MetricSample(executor.writeCount)]
         }
@@ -154,10 +155,11 @@ final class DaemonOperations: Sendable {
                 throw APIFailure(.conflict, "nothing was changed: " + lines.joined(separator: "; "))
             }
         }
+        house.services = { services.status }
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
         let document = OpenAPIDocument.make(
             title: "wasmd", version: Version.number,
-            [ModuleSurface.api, AdminSurface.api, HealthSurface.api])
+            [ModuleSurface.api, AdminSurface.api, HealthSurface.api] + services.apis)
         return Surfaces(
             all: [
                 HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),

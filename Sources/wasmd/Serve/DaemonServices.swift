@@ -1,3 +1,4 @@
+import WasmdDocuments
 import WasmdEventLoop
 import WasmdOperation
 import WasmdStorage
@@ -15,6 +16,12 @@ protocol OpenService: Sendable {
     var personality: DaemonSettings.Personality { get }
     /// For its listeners, in the order in which they are asked.
     var surfaces: [any Surface] { get }
+    /// Its operations, for the document of the interface.
+    var api: APITable? { get }
+    /// What the status of the server says about it.
+    var status: Document.Member? { get }
+    /// Adds its metrics.
+    func watch(_ metrics: MetricRegistry)
     /// Is told the settings, also after each reload.
     func follow(_ settings: DaemonSettings)
     /// Starts what it does by itself. Its listeners serve already.
@@ -22,6 +29,9 @@ protocol OpenService: Sendable {
 }
 
 extension OpenService {
+    var api: APITable? { nil }
+    var status: Document.Member? { nil }
+    func watch(_ metrics: MetricRegistry) {}
     func follow(_ settings: DaemonSettings) {}
 }
 
@@ -52,6 +62,11 @@ struct DaemonServices: Sendable {
 /// The hosts beside the executor that serve.
 struct OpenServices: Sendable {
     fileprivate let all: [any OpenService]
+
+    var apis: [APITable] { all.compactMap(\.api) }
+    var status: [Document.Member] { all.compactMap(\.status) }
+
+    func watch(_ metrics: MetricRegistry) { for service in all { service.watch(metrics) } }
 
     func surfaces(_ personality: DaemonSettings.Personality) -> [any Surface] {
         all.filter { $0.personality == personality }.flatMap(\.surfaces)

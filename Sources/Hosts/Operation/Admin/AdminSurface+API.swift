@@ -166,7 +166,7 @@ extension AdminSurface {
                 "version": text, "process": integer, "uptime_seconds": number, "ready": boolean,
                 "reasons": texts, "listeners": APISchema.array(APISchema.type("object")),
                 "runs": APISchema.type("object"), "cache": APISchema.type("object"),
-                "store": APISchema.type("object"),
+                "store": APISchema.type("object"), "orchestrator?": APISchema.type("object"),
             ])),
     ]
 }

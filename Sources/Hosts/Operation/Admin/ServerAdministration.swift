@@ -62,7 +62,7 @@ struct ServerAdministration: Sendable {
                         .init("live_bytes", .count(of: statistics.liveBytes)),
                         .init("damage", .count(of: house.store.report.damage.count)),
                     ])),
-            ]))
+            ] + house.services()))
     }
 
     @Sendable func modules(_ request: RoutedRequest) async throws {
