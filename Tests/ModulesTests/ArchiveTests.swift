@@ -113,7 +113,8 @@ import WasmdHTTP
         let path = Array("168 path=".utf8)
         #expect(path.count + long.count + 1 == 160)
         let record = Array("160 path=".utf8) + long + [0x0a]
-        var extended = try #require(TarHeader.block(Array("x".utf8), size: record.count, seconds: 0))
+        var extended = try #require(
+            TarHeader.block(Array("x".utf8), size: record.count, seconds: 0))
         extended[156] = UInt8(ascii: "x")
         let sum = extended.enumerated().reduce(0) {
             $0 + ((148..<156).contains($1.offset) ? 0x20 : Int($1.element))

@@ -49,7 +49,9 @@ import WasmdHTTP
             #expect(list.json[0]?["_id"] == .string(id))
             #expect(try await house.send(.get, "/executions?limit=0").status == 400)
             #expect(try await house.send(.delete, "/executions/\(id)").status == 409)
-            #expect(try await house.send(.get, "/executions/\(String(repeating: "0", count: 24))").status == 404)
+            #expect(
+                try await house.send(.get, "/executions/\(String(repeating: "0", count: 24))")
+                    .status == 404)
             let failing = try await begin(house, "{}")
             let failed = try await end(house, failing)
             #expect(failed["status"] == "failed")
@@ -128,7 +130,10 @@ import WasmdHTTP
                 (#"{"steps":[{"id":"a","step":0},{"id":"a","step":0}]}"#, "two steps"),
                 (#"{"steps":[{"id":"a","step":0,"next":"b"}]}"#, "no step 'b'"),
                 (#"{"steps":[{"id":"a","step":0}],"start":"x"}"#, "no step 'x'"),
-                (#"{"steps":[{"id":"a","step":0,"next":[{"when":"~","value":1,"to":"a"}]}]}"#, "one of"),
+                (
+                    #"{"steps":[{"id":"a","step":0,"next":[{"when":"~","value":1,"to":"a"}]}]}"#,
+                    "one of"
+                ),
                 (#"{"schedule":{"every":0}}"#, "schedule.every"),
                 (#"{"schedule":{"cron":"61 * * * *"}}"#, "five fields"),
             ] {
@@ -174,7 +179,10 @@ import WasmdHTTP
         for text in ["31 12 * * *", "30 12 2 * *", "30 12 * 2 *", "30 12 * * 1-6", "*/7 * * * *"] {
             #expect(try !#require(Cron(text)).matches(time), "\(text)")
         }
-        for text in ["", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "*/0 * * * *", "a * * * *", "5-3 * * * *", "1--2 * * * *", ", * * * *"] {
+        for text in [
+            "", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "*/0 * * * *", "a * * * *",
+            "5-3 * * * *", "1--2 * * * *", ", * * * *",
+        ] {
             #expect(Cron(text) == nil, "\(text)")
         }
     }

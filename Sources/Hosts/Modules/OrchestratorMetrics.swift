@@ -9,7 +9,9 @@ extension Orchestrator {
             "wasmd_orchestrator_devices", "Devices.", .gauge, labels: ["status"]
         ) { [self] in
             let counts = deviceCounts
-            return [MetricSample(counts.active, "active"), MetricSample(counts.inactive, "inactive")]
+            return [
+                MetricSample(counts.active, "active"), MetricSample(counts.inactive, "inactive"),
+            ]
         }
         registry.collected("wasmd_orchestrator_modules", "Modules.", .gauge) { [self] in
             [MetricSample(self.registry.modules.count)]

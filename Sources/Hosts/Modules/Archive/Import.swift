@@ -150,7 +150,7 @@ struct ImportedData: Sendable {
                 try readFiles(root, whole + [UInt8(ascii: "/")], store, depth: depth + 1)
                 continue
             }
-            guard status.kind == .regularFile else { continue }
+            guard status.kind == .regular else { continue }
             var bytes: [UInt8] = []
             var writer: BlobWriter?
             var beginning: [UInt8] = []

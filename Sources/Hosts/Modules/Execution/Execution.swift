@@ -133,7 +133,9 @@ final class Execution: Sendable {
                 .init("steps", .array(state.steps)),
             ]
             members += state.members
-            if case .json(let error)? = state.failure?.body { members.append(.init("error", error)) }
+            if case .json(let error)? = state.failure?.body {
+                members.append(.init("error", error))
+            }
             return .object(members)
         }
     }
