@@ -2,6 +2,7 @@ import Testing
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
+import WasmdWasmiot
 
 @testable import WasmdModules
 
@@ -87,7 +88,7 @@ import WasmdHTTP
     @Test func workflowsThatBranchAndLoop() throws {
         try ModulesHouse.openWithDevices(["a", "b"]) { house, supervisors, ids in
             let workflow = #"""
-                ,"workflow":{"steps":[
+                ,"workflow":{"limit":50,"steps":[
                  {"id":"grow","step":0,"arguments":{"param0":"$input.param0"},"next":"again"},
                  {"id":"again","step":0,"next":[
                    {"when":"<","value":10,"to":"again"},
@@ -150,21 +151,21 @@ import WasmdHTTP
     @Test func deploymentsRunOnASchedule() throws {
         try ModulesHouse.openWithDevices(["a"]) { house, supervisors, _ in
             let id = try await house.deploy(
-                Self.step, more: #","workflow":{"schedule":{"every":5},"arguments":{"param0":7}}"#)
+                Self.step, more: #","workflow":{"schedule":{"every":86400},"arguments":{"param0":7}}"#)
             var last: [ObjectID: Int64] = [:]
             let orchestrator = house.orchestrator
-            orchestrator.runSchedules(100, &last, on: house.loop)
-            orchestrator.runSchedules(104, &last, on: house.loop)
+            orchestrator.runSchedules(0, &last, on: house.loop)
+            orchestrator.runSchedules(86_399, &last, on: house.loop)
             #expect(orchestrator.executions.documents(limit: 9, deployment: nil).isEmpty)
-            orchestrator.runSchedules(105, &last, on: house.loop)
+            orchestrator.runSchedules(86_400, &last, on: house.loop)
             let documents = orchestrator.executions.documents(limit: 9, deployment: nil)
             #expect(documents.count == 1 && documents[0]["isScheduled"] == .boolean(true))
             let document = try await end(house, documents[0]["_id"]?.stringValue ?? "")
             #expect(document["result"]?[0] == "21" && document["deployment"] == .string(id))
             // One that still runs is not begun again.
             supervisors[0].state.withLock { $0.runTime = .seconds(60) }
-            orchestrator.runSchedules(110, &last, on: house.loop)
-            orchestrator.runSchedules(115, &last, on: house.loop)
+            orchestrator.runSchedules(172_800, &last, on: house.loop)
+            orchestrator.runSchedules(259_200, &last, on: house.loop)
             #expect(orchestrator.executions.documents(limit: 9, deployment: nil).count == 2)
         }
     }

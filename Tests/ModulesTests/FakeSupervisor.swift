@@ -116,6 +116,8 @@ final class FakeSupervisor: Sendable {
             let fails = state.withLock { state in
                 state.nodes[id] = node
                 state.deployCount += 1
+                // Deploying again begins anew.
+                state.states = state.states.filter { !$0.key.hasPrefix("\(id)/") }
                 return state.failsDeploying
             }
             try await json(

@@ -35,8 +35,7 @@ extension Orchestrator {
                 })?.collection
             else { continue }
             if folder == "device", document["name"]?.stringValue == Device.orchestrator { continue }
-            guard let id = Self.id(document) ?? (document["_id"] == nil ? collection.newID() : nil)
-            else {
+            guard let id = importID(document, folder, collection) else {
                 throw Failure(
                     .badRequest, "the import is malformed",
                     "a document of '\(folder)' has an '_id' that is no id")
@@ -74,6 +73,17 @@ extension Orchestrator {
         }
         withExtendedLifetime(pins) {}
         return counts
+    }
+
+    /// The id of a document of an import; nil if it is malformed. A device is its name; documents
+    /// without an id replace one of the same name.
+    private func importID(
+        _ document: Document, _ folder: String, _ collection: Collection
+    ) -> ObjectID? {
+        let name = document["name"]?.stringValue
+        if folder == "device", let known = name.flatMap({ devices.named($0) }) { return known.id }
+        if document["_id"] != nil { return Self.id(document) }
+        return name.flatMap { collection.named($0).first?.id } ?? collection.newID()
     }
 
     /// The id of a document, also as extended JSON of MongoDB writes it.

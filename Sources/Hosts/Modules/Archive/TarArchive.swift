@@ -86,12 +86,10 @@ struct TarReader {
         return events
     }
 
-    /// Checks that the archive is complete.
+    /// Checks that the archive is complete: that it has the empty block at its end.
     func finish() throws(Fault) {
-        switch phase {
-        case .over: return
-        case .header where waiting.isEmpty: return
-        default: throw Fault(description: "the archive ends too early")
+        guard case .over = phase else {
+            throw Fault(description: "the archive ends too early")
         }
     }
 

@@ -171,7 +171,7 @@ public final class ModuleRegistry: Sendable {
         binary.fileName = document["wasm"]?["originalFilename"]?.stringValue ?? binary.fileName
         binary.mediaType = "application/wasm"
         let signatures = try await signatures(binary, on: loop)
-        let id = Orchestrator.id(document) ?? modules.newID()
+        let id = Orchestrator.id(document) ?? modules.named(name).first?.id ?? modules.newID()
         let (kept, bytes, pin) = try await StoredFile.keep(binary, modules.store, on: loop)
         pins.append(pin)
         var attachments = Collection.Attachments()
