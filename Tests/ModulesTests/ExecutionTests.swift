@@ -151,7 +151,8 @@ import WasmdWasmiot
     @Test func deploymentsRunOnASchedule() throws {
         try ModulesHouse.openWithDevices(["a"]) { house, supervisors, _ in
             let id = try await house.deploy(
-                Self.step, more: #","workflow":{"schedule":{"every":86400},"arguments":{"param0":7}}"#)
+                Self.step,
+                more: #","workflow":{"schedule":{"every":86400},"arguments":{"param0":7}}"#)
             var last: [ObjectID: Int64] = [:]
             let orchestrator = house.orchestrator
             orchestrator.runSchedules(0, &last, on: house.loop)

@@ -32,7 +32,9 @@ extension OrchestratorSurface {
         // Documents first, so that an import knows what their files are for.
         for (folder, collection) in orchestrator.exported {
             for entry in collection.all() {
-                let bytes = JSONWriter.write(ModuleRecord(entry).json)
+                var document = ModuleRecord(entry).json
+                if document["_id"] == nil { document.set("_id", .string(entry.id.description)) }
+                let bytes = JSONWriter.write(document)
                 let name = Array("\(folder)/\(entry.id).json".utf8)
                 guard let block = TarHeader.block(name, size: bytes.count, seconds: seconds) else {
                     continue
