@@ -122,3 +122,26 @@ import WasmdOperation
         }
     }
 }
+
+@Suite struct SeveralValuesTests {
+    @Test func functionsWithSeveralResults() throws {
+        try ModulesHouse.open { house in
+            let id = try await house.create(
+                "m",
+                try module(
+                    #"(module (func (export "f") (result i32 f64) (i32.const 1) (f64.const 2)))"#))
+            let path = "/file/module/\(id)/upload"
+            let right = try await house.send(
+                .post, path, json: #"{"f":{"method":"get","output":["integer","float"]}}"#)
+            #expect(right.status == 200 && right.json["warnings"] == nil, "\(right.text)")
+            let operation = right.json["description"]?["paths"]?["/{deployment}/modules/m/f"]?[
+                "get"]
+            let content = operation?["responses"]?["200"]?["content"]?["application/json"]
+            #expect(content?["schema"]?["type"] == "array")
+            #expect(content?["schema"]?["minItems"] == .integer(2))
+            let wrong = try await house.send(
+                .post, path, json: #"{"f":{"method":"get","output":"integer, integer"}}"#)
+            #expect(wrong.json["warnings"]?[0]?["function"] == "f")
+        }
+    }
+}
