@@ -273,9 +273,9 @@ let package = Package(
         .testTarget(
             name: "ModulesTests",
             dependencies: [
-                "WasmText", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP", "WasmdHTTPClient",
-                "WasmdHTTPServer", "WasmdModules", "WasmdOperation", "WasmdStorage",
-                "WasmdWasmiot",
+                "WasmText", "WasmdDigests", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+                "WasmdHTTPClient", "WasmdHTTPServer", "WasmdModules", "WasmdOperation",
+                "WasmdStorage", "WasmdWasmiot",
             ],
             path: "Tests/ModulesTests", exclude: ["Recorded"]),
         .testTarget(

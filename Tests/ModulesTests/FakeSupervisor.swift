@@ -23,6 +23,13 @@ final class FakeSupervisor: Sendable {
         var delays = 0
         var isIll = false
         var failsDeploying = false
+        /// States of instances by `DEPLOYMENT/MODULE`; and where released ones are.
+        var states: [String: [UInt8]] = [:]
+        var held: [String] = []
+        var released: [String: String] = [:]
+        var deleted: [String] = []
+        /// Runs wait this long.
+        var runTime = Duration.zero
     }
 
     let state = Mutex(State())
@@ -101,12 +108,16 @@ final class FakeSupervisor: Sendable {
             let url = try JSONReader.read(body)["url"]?.stringValue ?? ""
             state.withLock { $0.registered.append(url) }
             try await json(response, .object([.init("status", "success")]))
+        case "deploy" where words.count > 1:
+            try await deployed(words, request, body, response)
         case "deploy":
             let node = try JSONReader.read(body)
             let id = node["deploymentId"]?.stringValue ?? ""
             let fails = state.withLock { state in
                 state.nodes[id] = node
                 state.deployCount += 1
+                // Deploying again begins anew.
+                state.states = state.states.filter { !$0.key.hasPrefix("\(id)/") }
                 return state.failsDeploying
             }
             try await json(
@@ -127,12 +138,47 @@ final class FakeSupervisor: Sendable {
         }
     }
 
+    /// Routes of a deployment that is here: the state of an instance.
+    private func deployed(
+        _ words: [String], _ request: ServerRequest, _ body: [UInt8], _ response: ServerResponse
+    ) async throws {
+        if words.count == 2 {
+            state.withLock { state in
+                state.nodes[words[1]] = nil
+                state.deleted.append(words[1])
+            }
+            return try await json(response, .object([.init("status", "success")]))
+        }
+        let key = "\(words[1])/\(words[3])"
+        switch (request.method, words.last) {
+        case (.get, "state"):
+            state.withLock { $0.held.append(key) }
+            guard let bytes = state.withLock({ $0.states[key] }) else {
+                return try await response.respond(ResponseHead(.noContent))
+            }
+            var head = ResponseHead(.ok)
+            try head.fields.append("Module-Digest", "sha-256=00")
+            try await response.respond(head, bytes)
+        case (.put, "state"):
+            let digest = request.fields.first("module-digest")
+            let isRight = digest?.elementsEqual("sha-256=00".utf8) == true
+            if isRight { state.withLock { $0.states[key] = body } }
+            try await json(response, .object([]), isRight ? .ok : .conflict)
+        default:
+            let to = try JSONReader.read(body)["to"]?.stringValue ?? ""
+            state.withLock { $0.released[key] = to }
+            try await json(response, .object([.init("status", "success")]))
+        }
+    }
+
     private func run(
         _ words: [String], _ request: ServerRequest, _ bytes: Int, _ response: ServerResponse
     ) async throws {
         guard words.count == 4, let node = state.withLock({ $0.nodes[words[0]] }) else {
             return try await json(response, .object([.init("error", "unknown")]), .notFound)
         }
+        let time = state.withLock { $0.runTime }
+        if time > .zero { try await request.loop.sleep(for: time) }
         let instruction = node["instructions"]?["modules"]?[words[2]]?[words[3]]
         let argument = Query(request.target.query).parameters.first.map {
             String(decoding: $0.value, as: UTF8.self)

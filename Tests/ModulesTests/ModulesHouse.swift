@@ -63,6 +63,7 @@ struct ModulesHouse {
     /// Runs `body` against a server.
     static func open(
         _ options: Orchestrator.Options = Orchestrator.Options(), folder: [UInt8]? = nil,
+        rules: AccessRules = AccessRules(),
         _ body: @escaping @Sendable (ModulesHouse) async throws -> Void
     ) throws {
         let path = folder ?? Self.newFolder()
@@ -72,7 +73,7 @@ struct ModulesHouse {
             if folder == nil { removeFolder(path) }
         }
         let orchestrator = try Orchestrator(store, options)
-        let listener = SurfaceListener([OrchestratorSurface(orchestrator)])
+        let listener = SurfaceListener([OrchestratorSurface(orchestrator)], rules: rules)
         let server = HTTPServer { try await listener.answer($0, $1) }
         try EventLoop().run { loop in
             let address = try await server.listen(.ipv4([127, 0, 0, 1], port: 0), on: [loop])
@@ -157,4 +158,18 @@ let fibo = """
 /// Removes a folder with everything in it.
 func removeFolder(_ path: [UInt8]) {
     _ = system("rm -rf '\(String(decoding: path, as: UTF8.self))'")
+}
+
+/// Writes a file, and makes the folders that it is in.
+func writeFile(_ folder: [UInt8], _ path: String, _ bytes: [UInt8]) throws {
+    let root = String(decoding: folder, as: UTF8.self)
+    mkdir(root, 0o700)
+    var parent = root
+    for word in path.split(separator: "/").dropLast() {
+        parent += "/\(word)"
+        mkdir(parent, 0o700)
+    }
+    let file = try #require(fopen("\(root)/\(path)", "w"))
+    defer { fclose(file) }
+    #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
 }

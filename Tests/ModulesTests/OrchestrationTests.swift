@@ -5,7 +5,7 @@ import WasmdHTTP
 import WasmdModules
 
 @Suite struct OrchestrationTests {
-    private static var options: Orchestrator.Options {
+    static var options: Orchestrator.Options {
         var options = Orchestrator.Options()
         options.healthInterval = .seconds(3600)
         options.healthThreshold = 2
@@ -14,50 +14,14 @@ import WasmdModules
         return options
     }
 
-    private static let description = Document.object([
+    static let description = Document.object([
         .init("platform", .object([])),
         .init("supervisorInterfaces", .array(["log", "fd_write"])),
     ])
 
-    /// With a module `m`, described, and supervisors of the given names.
-    private func open(
-        _ names: [String],
-        _ body: @escaping @Sendable (ModulesHouse, [FakeSupervisor], [String]) async throws -> Void
-    ) throws {
-        try ModulesHouse.open(Self.options) { house in
-            try await house.orchestrator.start(
-                port: house.port, address: "127.0.0.1", on: house.loop)
-            _ = try await house.create("m", try module(fibo))
-            let described = try await house.send(
-                .post, "/file/module/m/upload",
-                json: #"{"fibo":{"method":"get","param0":"integer","output":"integer"}}"#)
-            #expect(described.status == 200)
-            var supervisors: [FakeSupervisor] = []
-            var ids: [String] = []
-            for name in names {
-                let made = try await FakeSupervisor.start(
-                    on: house.loop, description: Self.description)
-                supervisors.append(made)
-                ids.append(try await house.register(name, made))
-            }
-            try await body(house, supervisors, ids)
-        }
-    }
-
-    private func deploy(_ house: ModulesHouse, _ steps: String) async throws -> String {
-        let made = try await house.send(
-            .post, "/file/manifest", json: #"{"name":"d","sequence":[\#(steps)]}"#)
-        #expect(made.status == 201, "\(made.text)")
-        let id = try #require(made.json.stringValue)
-        let deployed = try await house.send(.post, "/file/manifest/\(id)")
-        #expect(deployed.status == 200, "\(deployed.text)")
-        return id
-    }
-
     @Test func aDeviceThatFailsIsReplacedAndRestored() throws {
-        try open(["a", "b"]) { house, supervisors, ids in
-            let id = try await deploy(
-                house,
+        try ModulesHouse.openWithDevices(["a", "b"]) { house, supervisors, ids in
+            let id = try await house.deploy(
                 #"{"device":"\#(ids[0])","module":"m","func":"fibo","failovers":["\#(ids[1])"]}"#)
             func device() async throws -> Document? {
                 let document = try await house.send(.get, "/file/manifest/\(id)").json
@@ -88,7 +52,7 @@ import WasmdModules
     }
 
     @Test func aBlacklistedDeviceGetsNothing() throws {
-        try open(["a", "b"]) { house, _, ids in
+        try ModulesHouse.openWithDevices(["a", "b"]) { house, _, ids in
             #expect(try await house.send(.post, "/file/device/\(ids[0])/blacklist").status == 200)
             let named = try await house.send(
                 .post, "/file/manifest",
@@ -97,7 +61,7 @@ import WasmdModules
             )
             #expect(named.status == 500)
             #expect(named.json["error"]?.stringValue?.hasSuffix("is blacklisted") == true)
-            let id = try await deploy(house, #"{"device":null,"module":"m","func":"fibo"}"#)
+            let id = try await house.deploy(#"{"device":null,"module":"m","func":"fibo"}"#)
             let document = try await house.send(.get, "/file/manifest/\(id)").json
             #expect(document["goalDeployment"] == .array([.string(ids[1])]))
             await house.orchestrator.checkAll(on: house.loop)
@@ -109,7 +73,7 @@ import WasmdModules
     }
 
     @Test func solutionsThatAreRefused() throws {
-        try open(["a"]) { house, _, ids in
+        try ModulesHouse.openWithDevices(["a"]) { house, _, ids in
             _ = try await house.create(
                 "needy",
                 try module(
@@ -141,7 +105,7 @@ import WasmdModules
     }
 
     @Test func devicesThatFailWhenSomethingIsDeployed() throws {
-        try open(["a"]) { house, supervisors, _ in
+        try ModulesHouse.openWithDevices(["a"]) { house, supervisors, _ in
             supervisors[0].state.withLock { $0.failsDeploying = true }
             let made = try await house.send(
                 .post, "/file/manifest",
@@ -161,8 +125,8 @@ import WasmdModules
     }
 
     @Test func devicesAreToldOfChangedModules() throws {
-        try open(["a"]) { house, supervisors, _ in
-            _ = try await deploy(house, #"{"module":"m","func":"fibo"}"#)
+        try ModulesHouse.openWithDevices(["a"]) { house, supervisors, _ in
+            _ = try await house.deploy(#"{"module":"m","func":"fibo"}"#)
             #expect(supervisors[0].state.withLock { $0.deployCount } == 1)
             let described = try await house.send(
                 .post, "/file/module/m/upload",
@@ -176,8 +140,8 @@ import WasmdModules
     }
 
     @Test func resultsThatAreLate() throws {
-        try open(["a"]) { house, supervisors, _ in
-            _ = try await deploy(house, #"{"module":"m","func":"fibo"}"#)
+        try ModulesHouse.openWithDevices(["a"]) { house, supervisors, _ in
+            _ = try await house.deploy(#"{"module":"m","func":"fibo"}"#)
             supervisors[0].state.withLock { $0.delays = 5 }
             let late = try await house.send(.post, "/execute/d", json: #"{"param0":"7"}"#)
             #expect(late.status == 200 && late.json["result"]?[0] == "21", "\(late.text)")
@@ -194,7 +158,7 @@ import WasmdModules
 
     /// Requests with bytes changed, cut or doubled: each gets an answer, and nothing crashes.
     @Test func damagedRequests() throws {
-        try open(["a"]) { house, _, _ in
+        try ModulesHouse.openWithDevices(["a"]) { house, _, _ in
             let functions =
                 #"{"fibo":{"method":"get","param0":"integer","output":"integer","mounts":[]}}"#
             let targets: [(String, [UInt8], String)] = [

@@ -161,6 +161,9 @@ import WasmdWasmiot
     @Test func typesOfOutputs() {
         #expect(OutputType("integer") == .value("integer"))
         #expect(OutputType("float").schema == .object([.init("type", "float")]))
+        #expect(OutputType("integer, float") == .values(["integer", "float"]))
+        #expect(OutputType("integer,x/y") == .file("integer,x/y"))
+        #expect(OutputType("integer,float").mediaType == "application/json")
         #expect(OutputType("image/jpeg").mediaType == "image/jpeg")
     }
 

@@ -18,7 +18,7 @@ public final class Orchestrator: Sendable {
         public var bodyLimit = 128 << 20
         /// Statuses as they should be, and not as existing clients know them.
         public var usesRightStatuses = false
-        /// Pages of browsers that may use the server.
+        /// Pages of browsers that may use the server, beside those of the configuration.
         public var cors: CORSPolicy = {
             var policy = CORSPolicy()
             policy.allowsLoopback = true
@@ -41,6 +41,14 @@ public final class Orchestrator: Sendable {
         public var retryDelay = Duration.seconds(5)
         /// Logs of devices that are kept.
         public var logLimit = 10_000
+        /// Executions that have ended and are kept.
+        public var executionLimit = 1000
+        /// Executions at one time; more are refused with 503.
+        public var executionsAtOnce = 1000
+        /// For the document of the interface.
+        public var version = "0"
+        /// Is told what went wrong although nobody asked: a sentence without a full stop.
+        public var report: @Sendable (String) -> Void = { _ in }
 
         public init() {}
     }
@@ -50,6 +58,7 @@ public final class Orchestrator: Sendable {
     let store: WasmdStorage.Store
     let devices: Devices
     let deployments: Collection
+    let executions: Executions
     let datalist: Datalist
     let logs: Collection
     let certificates: Collection
@@ -63,6 +72,8 @@ public final class Orchestrator: Sendable {
         var address = "127.0.0.1"
         /// URLs that were told to devices.
         var own: Set<String> = []
+        /// Origins of the configuration.
+        var cors = CORSPolicy()
         var clients: [ObjectIdentifier: HTTPClient] = [:]
     }
 
@@ -75,6 +86,8 @@ public final class Orchestrator: Sendable {
         registry = try ModuleRegistry(store, moduleLimit: options.moduleLimit)
         devices = try Devices(store)
         deployments = try Collection(store, "deployment")
+        executions = try Executions(
+            store, limit: options.executionLimit, runningLimit: options.executionsAtOnce)
         datalist = try Datalist(store)
         logs = try Collection(store, "log")
         certificates = try Collection(store, "certificate")
@@ -83,6 +96,26 @@ public final class Orchestrator: Sendable {
         for card in Card.allCases { cards[card] = try Collection(store, card.rawValue) }
         self.cards = cards
     }
+
+    // MARK: Pages of browsers
+
+    /// Sets the origins that the configuration allows.
+    public func setOrigins(_ cors: CORSPolicy) { state.withLock { $0.cors = cors } }
+
+    /// Pages that may use the server: those of the options and of the configuration.
+    var cors: CORSPolicy { options.cors.union(state.withLock { $0.cors }) }
+
+    /// What a request without a token may be addressed to, and come from: also the name by which
+    /// devices reach the server.
+    var pages: SameOriginRules {
+        var names: [[UInt8]] = []
+        if let url = options.publicURL.flatMap({ URL(Array($0.utf8)) }) {
+            names.append(Array(url.authority.hostBytes))
+        }
+        return SameOriginRules(machine: [], names: names, cors: cors)
+    }
+
+    // MARK: Addresses
 
     /// Makes the core modules and the orchestrator's own device.
     func begin(port: UInt16, address: String, on loop: EventLoop) async throws {
@@ -142,29 +175,45 @@ public final class Orchestrator: Sendable {
         return url
     }
 
-    private static func trimmed(_ url: String) -> String {
+    static func trimmed(_ url: String) -> String {
         url.utf8.last == UInt8(ascii: "/") ? String(url.dropLast()) : url
     }
 
     private func localURL(for device: Device, on loop: EventLoop) -> String {
-        let (port, address) = state.withLock { ($0.port, $0.address) }
-        let target: SystemAddress? =
-            device.addresses.first.flatMap { text in
-                if let bytes = SystemAddress.ipv4Bytes(text) { return .ipv4(bytes, port: 9) }
-                return nil
-            }
+        let port = state.withLock { $0.port }
         // Connecting a socket of UDP sends nothing, but chooses the local address.
-        if !device.isOrchestrator, let target,
+        if !device.isOrchestrator, let target = device.addresses.first.flatMap(Self.internet),
             let socket = try? DatagramSocket(connectedTo: target, on: loop)
         {
             defer { socket.close() }
-            if case .ipv4(let bytes, _)? = socket.localAddress {
-                return "http://\(bytes.map(String.init).joined(separator: ".")):\(port)"
+            if let local = socket.localAddress, let text = DeviceAddress(listener: local).text {
+                return Self.url(text, port)
             }
         }
+        return listenerURL
+    }
+
+    /// The URL of the address that the server listens on; of loopback for a wildcard.
+    var listenerURL: String {
+        let (port, address) = state.withLock { ($0.port, $0.address) }
         let isWildcard = address == "0.0.0.0" || address == "::"
-        let host = isWildcard ? "127.0.0.1" : address
-        return host.utf8.contains(UInt8(ascii: ":"))
+        return Self.url(isWildcard ? "127.0.0.1" : address, port)
+    }
+
+    /// The socket address of an address in text form; nil for names.
+    private static func internet(_ text: String) -> SystemAddress? {
+        let bare = String(bareAddress(text))
+        if let bytes = SystemAddress.ipv4Bytes(bare) { return .ipv4(bytes, port: 9) }
+        return SystemAddress.ipv6Bytes(bare).map { .ipv6($0, port: 9) }
+    }
+
+    /// An address without brackets.
+    static func bareAddress(_ address: String) -> Substring {
+        address.utf8.first == UInt8(ascii: "[") ? address.dropFirst().dropLast() : address[...]
+    }
+
+    private static func url(_ host: String, _ port: UInt16) -> String {
+        host.utf8.contains(UInt8(ascii: ":"))
             ? "http://[\(host)]:\(port)" : "http://\(host):\(port)"
     }
 }

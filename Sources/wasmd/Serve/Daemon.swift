@@ -24,7 +24,7 @@ struct Daemon {
     /// Serves until a signal comes.
     func run() throws {
         let folder = data.bytes
-        let readable = file.folders
+        let readable = file.folders + (settings.orchestrator.initFolder.map { [$0.bytes] } ?? [])
         let sandbox: Sandbox? =
             switch settings.common.sandbox {
             case .off: nil
@@ -83,12 +83,11 @@ struct Daemon {
         let services = try services.open(
             store,
             DaemonHouse(
-                runs: executor.runs, metrics: operations.metrics,
-                readiness: operations.readiness))
+                runs: executor.runs, readiness: operations.readiness))
         let control = try DaemonControl(executor, settings, file: file)
         control.follow { operations.follow($0) }
-        let shared = try operations.surfaces(
-            executor, store, control, at: listeners, DaemonServices.api(settings))
+        control.follow { services.follow($0) }
+        let shared = try operations.surfaces(executor, store, control, services, at: listeners)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
             let signals = try SignalStream(

@@ -125,14 +125,14 @@ final class DaemonOperations: Sendable {
     /// Health, metrics, the document of the interface, and the admin interface; and the families
     /// of what they show. To be called once.
     ///
-    /// - Parameter tables: what other hosts add to the document.
     func surfaces(
         _ executor: Executor, _ store: WasmdStorage.Store, _ control: DaemonControl,
-        at opened: DaemonListeners, _ tables: [APITable]
+        _ services: OpenServices, at opened: DaemonListeners
     ) throws -> Surfaces {
         runs.watch(executor.runs)
         runs.watch(executor.cache)
         StoreMetrics.watch(metrics, store)
+        services.watch(metrics)
         metrics.collected("wasmd_writes_active", "Writes that wait or are carried out.", .gauge) {
             [MetricSample(executor.writeCount)]
         }
@@ -156,10 +156,12 @@ final class DaemonOperations: Sendable {
                 throw APIFailure(.conflict, "nothing was changed: " + lines.joined(separator: "; "))
             }
         }
+        house.services = { services.status }
         house.shutDown = { [shutDowns] in shutDowns.append(()) }
         let document = OpenAPIDocument.make(
             title: "wasmd", version: Version.number,
-            [ModuleSurface.api, AdminSurface.api, CodeSurface.api, HealthSurface.api] + tables)
+            [ModuleSurface.api, AdminSurface.api, CodeSurface.api, HealthSurface.api]
+                + services.apis)
         return Surfaces(
             all: [
                 HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),

@@ -64,6 +64,7 @@ struct DaemonOptions: Sendable {
         set(arguments.word(of: .data)) { $0.common.data = $1.bytes }
         set(arguments.word(of: .wessLog)) { $0.wess.log = $1 }
         set(arguments.word(of: .cameraImage)) { $0.supervisor.image = $1 }
+        set(arguments.word(of: .orchestratorInit)) { $0.orchestrator.initFolder = $1 }
         set(
             try arguments.read(
                 .supervisorOrchestrator, expected: "a URL, for example http://HOST:3000"

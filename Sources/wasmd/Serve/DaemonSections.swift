@@ -82,6 +82,8 @@ struct OrchestratorSection: Sendable, Equatable {
     var healthInterval = Duration.seconds(15)
     /// Statuses as they should be, and not as existing clients know them.
     var usesRightStatuses = false
+    /// What is added at the start, if it is not there; nil for nothing.
+    var initFolder: Word?
 
     init() {}
 
@@ -95,6 +97,7 @@ struct OrchestratorSection: Sendable, Equatable {
                 Quantity.nanoseconds(text).flatMap { $0 > 0 ? Duration.nanoseconds($0) : nil }
             } ?? healthInterval
         usesRightStatuses = table.boolean("right-statuses") ?? false
+        initFolder = table.text("init", expected: "a folder") { $0.isEmpty ? nil : Word($0) }
     }
 
     var facts: [SettingFact] {
@@ -102,6 +105,7 @@ struct OrchestratorSection: Sendable, Equatable {
         let facts = [
             ("listen", "\(listen)"), ("public-url", address),
             ("health-interval", "\(healthInterval)"), ("right-statuses", "\(usesRightStatuses)"),
+            ("init", initFolder?.text ?? ""),
         ]
         return facts.map { SettingFact("orchestrator.\($0)", $1, isReloadable: false) }
     }

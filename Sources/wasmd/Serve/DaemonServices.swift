@@ -1,31 +1,22 @@
 import WasmdDiscovery
+import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
 import WasmdOperation
 import WasmdStorage
-import WasmdSupervisor
 
 /// A host beside the executor, before its data is read.
 ///
 /// Made before the process restricts itself: it reads what is out of reach then.
 protocol DaemonService: Sendable {
     /// Reads what is stored. Not on a loop.
-    func open(_ store: WasmdStorage.Store) throws -> any OpenService
-    /// The same, with what all hosts of the process share.
     func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService
-}
-
-extension DaemonService {
-    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
-        try open(store)
-    }
 }
 
 /// What all hosts of a process share.
 struct DaemonHouse: Sendable {
     /// Places and records of runs: those of all hosts are in the same metrics and lists.
     let runs: GuestRuns
-    let metrics: MetricRegistry
     let readiness: Readiness
 }
 
@@ -34,6 +25,14 @@ protocol OpenService: Sendable {
     var personality: DaemonSettings.Personality { get }
     /// For its listeners, in the order in which they are asked.
     var surfaces: [any Surface] { get }
+    /// Its operations, for the document of the interface.
+    var api: APITable { get }
+    /// What the status of the server says about it.
+    var status: Document.Member? { get }
+    /// Adds its metrics.
+    func watch(_ metrics: MetricRegistry)
+    /// Is told the settings, also after each reload.
+    func follow(_ settings: DaemonSettings)
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
     /// What it advertises in the local network, and looks for; called before `start`, on the loop's
@@ -42,7 +41,8 @@ protocol OpenService: Sendable {
 }
 
 extension OpenService {
-    func discover(by discovery: LocalDiscovery) throws {}
+    var status: Document.Member? { nil }
+    func follow(_ settings: DaemonSettings) {}
 }
 
 /// The hosts beside the executor that settings ask for.
@@ -72,11 +72,6 @@ struct DaemonServices: Sendable {
     ) throws -> OpenServices {
         OpenServices(all: try all.map { try $0.open(store, house) }, discovery: discovery)
     }
-
-    /// What the hosts add to the document of the interface.
-    static func api(_ settings: DaemonSettings) -> [APITable] {
-        settings.supervisor.listen.isEmpty ? [] : [SupervisorSurface.api]
-    }
 }
 
 /// The hosts beside the executor that serve.
@@ -84,9 +79,16 @@ struct OpenServices: Sendable {
     fileprivate let all: [any OpenService]
     fileprivate let discovery: DiscoverySockets?
 
+    var apis: [APITable] { all.map(\.api) }
+    var status: [Document.Member] { all.compactMap(\.status) }
+
+    func watch(_ metrics: MetricRegistry) { for service in all { service.watch(metrics) } }
+
     func surfaces(_ personality: DaemonSettings.Personality) -> [any Surface] {
         all.filter { $0.personality == personality }.flatMap(\.surfaces)
     }
+
+    func follow(_ settings: DaemonSettings) { for service in all { service.follow(settings) } }
 
     /// - Returns: what ends being found by others, to be called on the loop's thread when the server
     ///   stops; nil if nothing is advertised.

@@ -1,4 +1,6 @@
 import WasmSystem
+import WasmWASI
+import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdModules
@@ -11,6 +13,7 @@ struct OrchestratorService: DaemonService {
     private let options: Orchestrator.Options
     /// The socket of the first listener: devices know one address.
     private let address: SystemAddress
+    private let initFolder: Word?
 
     /// Nil if no listener is one of an orchestrator.
     init?(_ settings: DaemonSettings, _ listeners: DaemonListeners) {
@@ -23,25 +26,51 @@ struct OrchestratorService: DaemonService {
         options.usesRightStatuses = section.usesRightStatuses
         options.publicURL = section.publicURL.map { String(decoding: $0.bytes, as: UTF8.self) }
         options.healthInterval = section.healthInterval
+        options.version = Version.number
+        options.report = { ServeMessages.write("warning: \(printable($0))") }
         self.options = options
+        initFolder = section.initFolder
     }
 
-    func open(_ store: WasmdStorage.Store) throws -> any OpenService {
-        OpenOrchestrator(orchestrator: try Orchestrator(store, options), address: address)
+    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+        OpenOrchestrator(
+            orchestrator: try Orchestrator(store, options), address: address,
+            initFolder: initFolder)
     }
 }
 
 private struct OpenOrchestrator: OpenService {
     let orchestrator: Orchestrator
     let address: SystemAddress
+    let initFolder: Word?
 
     var personality: DaemonSettings.Personality { .orchestrator }
 
     var surfaces: [any Surface] { [OrchestratorSurface(orchestrator)] }
 
+    var api: APITable { OrchestratorSurface.api }
+
+    func watch(_ metrics: MetricRegistry) { orchestrator.watch(metrics) }
+
+    var status: Document.Member? { .init("orchestrator", orchestrator.status) }
+
+    /// Pages of the origins of the configuration may use it.
+    func follow(_ settings: DaemonSettings) {
+        orchestrator.setOrigins(settings.common.access.sameOrigin(machine: []).cors)
+    }
+
     func start(on loop: EventLoop) async throws {
         try await orchestrator.start(
             port: address.port ?? 0, address: DeviceAddress(listener: address).text ?? "0.0.0.0",
             on: loop)
+        guard let initFolder else { return }
+        do {
+            let added = try await orchestrator.addInitFolder(initFolder.bytes, on: loop)
+            ServeMessages.write("\(printable(initFolder.text)): added \(printable(added))")
+        } catch let error as SystemError {
+            ServeMessages.write("warning: \(printable(initFolder.text)): \(error.text)")
+        } catch {
+            ServeMessages.write("warning: \(printable(initFolder.text)): \(printable("\(error)"))")
+        }
     }
 }

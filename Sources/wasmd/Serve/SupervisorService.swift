@@ -116,25 +116,15 @@ struct SupervisorService: DaemonService {
         throw Refusal(file: path.text, reason: "has more than \(imageLimit) bytes")
     }
 
-    func open(_ store: WasmdStorage.Store) throws -> any OpenService {
+    func open(_ store: WasmdStorage.Store, _ house: DaemonHouse) throws -> any OpenService {
+        var options = options
+        let readiness = house.readiness
+        options.sharedRuns = house.runs
+        options.isStopping = { readiness.has(.stopping) }
         let supervisor = try Supervisor(store, options)
         for damage in supervisor.damage { ServeMessages.write(printable(damage)) }
         return OpenSupervisor(
             supervisor: supervisor, orchestrator: orchestrator, renewal: renewal, address: address)
-    }
-
-    func open(
-        _ store: WasmdStorage.Store, _ house: DaemonHouse
-    ) throws -> any OpenService {
-        var service = self
-        service.options.sharedRuns = house.runs
-        let readiness = house.readiness
-        service.options.isStopping = { readiness.has(.stopping) }
-        let opened = try service.open(store)
-        if let opened = opened as? OpenSupervisor {
-            SupervisorMetrics.watch(house.metrics, opened.supervisor)
-        }
-        return opened
     }
 }
 
@@ -147,6 +137,10 @@ private struct OpenSupervisor: OpenService {
     var personality: DaemonSettings.Personality { .supervisor }
 
     var surfaces: [any Surface] { [SupervisorSurface(supervisor)] }
+
+    var api: APITable { SupervisorSurface.api }
+
+    func watch(_ metrics: MetricRegistry) { SupervisorMetrics.watch(metrics, supervisor) }
 
     func discover(by discovery: LocalDiscovery) throws {
         guard let port = address.port, let type = ServiceType("_webthing._tcp"),

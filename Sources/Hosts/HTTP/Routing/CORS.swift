@@ -15,6 +15,15 @@ public struct CORSPolicy: Equatable, Sendable {
 
     public init() {}
 
+    /// This policy, which also allows the origins of another one.
+    public func union(_ other: CORSPolicy) -> CORSPolicy {
+        var both = self
+        both.origins += other.origins
+        both.allowsAnyOrigin = allowsAnyOrigin || other.allowsAnyOrigin
+        both.allowsLoopback = allowsLoopback || other.allowsLoopback
+        return both
+    }
+
     /// Whether a page of an origin is allowed.
     public func allows(_ origin: ArraySlice<UInt8>) -> Bool {
         if allowsAnyOrigin { return true }

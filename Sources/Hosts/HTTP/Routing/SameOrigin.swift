@@ -20,6 +20,14 @@ public struct SameOriginRules: Equatable, Sendable {
         self.cors = cors
     }
 
+    /// Rules that allow what one of both allows.
+    public func union(_ other: SameOriginRules) -> SameOriginRules {
+        var both = self
+        both.names.formUnion(other.names)
+        both.cors = cors.union(other.cors)
+        return both
+    }
+
     public enum Verdict: Equatable, Sendable {
         case allowed
         /// 421: the server does not have that name.

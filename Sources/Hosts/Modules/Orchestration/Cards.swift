@@ -71,6 +71,9 @@ enum Card: String, CaseIterable, Sendable {
             ?? "unknown"
     }
 
+    /// The member by which cards are deleted.
+    var key: String { self == .module ? "moduleid" : "nodeid" }
+
     /// The answer's text.
     var received: String {
         switch self {

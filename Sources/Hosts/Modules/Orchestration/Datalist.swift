@@ -5,7 +5,7 @@ import WasmdWasmiot
 
 /// `core:Datalist`: a list of texts for each deployment, which the orchestrator itself keeps.
 final class Datalist: Sendable {
-    private let entries: Collection
+    let entries: Collection
     /// Bytes of one text.
     static let entryLimit = 1 << 20
     static let countLimit = 10_000

@@ -39,19 +39,36 @@ extension Orchestrator {
         members += [
             .init("fullManifest", solution.fullManifest), .init("sequence", solution.sequence),
         ]
+        if let workflow = manifest.workflow { members.append(.init("workflow", workflow)) }
         try await deployments.put(id, .object(members), ifAbsent: true, on: loop)
         return id
     }
 
-    private static func manifest(_ body: Document) throws -> Manifest {
+    static func manifest(_ body: Document) throws -> Manifest {
+        let manifest: Manifest
         do throws(Manifest.Fault) {
-            return try Manifest(body)
+            manifest = try Manifest(body)
         } catch {
             throw Failure(.badRequest, "Failed validating manifest", "\(error)")
         }
+        guard let workflow = manifest.workflow else { return manifest }
+        do throws(WorkflowFault) {
+            guard workflow.objectValue != nil else {
+                throw WorkflowFault("'workflow' must be an object")
+            }
+            if workflow["steps"] != nil {
+                _ = try Workflow(workflow, stepCount: manifest.sequence.count)
+            }
+            if let schedule = workflow["schedule"], schedule != .null {
+                _ = try Schedule(schedule)
+            }
+        } catch {
+            throw Failure(.badRequest, "Failed validating manifest", "\(error)")
+        }
+        return manifest
     }
 
-    private func solve(
+    func solve(
         _ manifest: Manifest, _ id: ObjectID, on loop: EventLoop
     ) async throws -> Solution {
         try await Solver(registry: registry, devices: devices.all()).solve(
@@ -81,8 +98,9 @@ extension Orchestrator {
         _ id: ObjectID, _ body: Document, isInFailover: Bool? = nil, on loop: EventLoop
     ) async throws -> Document {
         var manifest = body
-        if manifest["name"] == nil, let name = deployments[id]?.name {
-            manifest.set("name", .string(name))
+        let known = deployments[id]?.document
+        for member in ["name", "workflow"] where manifest[member] == nil {
+            if let value = known?[member] { manifest.set(member, value) }
         }
         let wanted = try Self.manifest(manifest)
         let solution: Solution
@@ -99,10 +117,12 @@ extension Orchestrator {
             document.set("fullManifest", solution.fullManifest)
             document.set("sequence", solution.sequence)
             document.set("validationError", error.map { .string($0) })
+            document.set("deployError", nil)
             if let isInFailover {
                 document.set("isInFailover", .boolean(isInFailover))
             } else {
                 document.set("name", .string(wanted.name))
+                document.set("workflow", wanted.workflow)
                 document.set("failoversBySequence", groups)
                 document.set(
                     "goalDeployment",
@@ -168,109 +188,9 @@ extension Orchestrator {
         }
         try await deployments.update(id, on: loop) { document in
             document.set("active", .boolean(true))
+            document.set("deployError", nil)
             return .none
         }
         return .object([.init("deviceResponses", .object(answers))])
-    }
-
-    private func send(
-        _ node: Document, to device: Device, on loop: EventLoop
-    ) async -> Result<DeviceAnswer, any Error> {
-        do {
-            if device.isOrchestrator {
-                try await datalist.begin(node["deploymentId"]?.stringValue ?? "")
-                return .success(
-                    DeviceAnswer(
-                        status: .ok, reason: "OK", fields: Fields(),
-                        bytes: Array(#"{"status":"ok"}"#.utf8)))
-            }
-            guard let url = device.url else {
-                throw Failure(.internalServerError, "the device has no address")
-            }
-            return .success(
-                try await client(loop, options.deployTimeout).post("\(url)/deploy", json: node))
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    /// Sends the nodes of active deployments again that have a module whose files have changed.
-    func announce(_ module: ObjectID, on loop: EventLoop) async {
-        let text = module.description
-        for entry in deployments.all() where entry.document["active"] == .boolean(true) {
-            for member in entry.document["fullManifest"]?.objectValue ?? [] {
-                let has = member.value["modules"]?.arrayValue?.contains {
-                    $0["id"]?.stringValue == text
-                }
-                guard has == true, let device = ObjectID(member.name).flatMap({ devices[$0] }),
-                    !device.isOrchestrator
-                else { continue }
-                _ = await send(member.value, to: device, on: loop)
-            }
-        }
-    }
-
-    // MARK: Failover
-
-    /// Moves the functions of a device that is gone to devices that may take over.
-    func failOver(from device: ObjectID, on loop: EventLoop) async {
-        let text = device.description
-        for entry in deployments.all() {
-            var sequence = entry.document["sequence"]?.arrayValue ?? []
-            let groups = entry.document["failoversBySequence"]?.arrayValue ?? []
-            var isModified = false
-            for index in sequence.indices where index < groups.count {
-                guard sequence[index]["device"]?.stringValue == text else { continue }
-                let candidates = (groups[index].arrayValue ?? []).dropFirst()
-                    .compactMap(\.stringValue)
-                let next = candidates.first { candidate in
-                    guard candidate != text, let id = ObjectID(candidate), let known = devices[id]
-                    else { return false }
-                    return known.status == .active && known.isBlacklisted != true
-                }
-                guard let next else { continue }
-                sequence[index].set("device", .string(next))
-                isModified = true
-            }
-            if isModified { await move(entry, to: sequence, isInFailover: true, on: loop) }
-        }
-    }
-
-    /// Moves functions back to a device that is there again.
-    func recover(_ device: ObjectID, on loop: EventLoop) async {
-        let text = device.description
-        for entry in deployments.all() where entry.document["isInFailover"] == .boolean(true) {
-            let goals = entry.document["goalDeployment"]?.arrayValue?.map(\.stringValue) ?? []
-            var sequence = entry.document["sequence"]?.arrayValue ?? []
-            var isModified = false
-            for index in sequence.indices
-            where index < goals.count && goals[index] == text
-                && sequence[index]["device"]?.stringValue != text
-            {
-                sequence[index].set("device", .string(text))
-                isModified = true
-            }
-            let isRestored = sequence.map { $0["device"]?.stringValue } == goals
-            if isModified {
-                await move(entry, to: sequence, isInFailover: !isRestored, on: loop)
-            }
-        }
-    }
-
-    private func move(
-        _ entry: Collection.Entry, to sequence: [Document], isInFailover: Bool, on loop: EventLoop
-    ) async {
-        let manifest = Document.object([
-            .init("name", .string(entry.name ?? "")), .init("sequence", .array(sequence)),
-        ])
-        do {
-            let document = try await resolve(
-                entry.id, manifest, isInFailover: isInFailover, on: loop)
-            if entry.document["active"] == .boolean(true) {
-                _ = try await deploy(entry.id, document, on: loop)
-            }
-        } catch {
-            // The deployment stays as it is: the next change of a device's status tries again.
-        }
     }
 }

@@ -20,11 +20,12 @@ struct DeviceClient: Sendable {
     let timeout: Duration
 
     /// Bytes of an answer that are read.
-    private static let answerLimit = 32 << 20
+    static let answerLimit = 32 << 20
 
     func send(
         _ method: Method, _ url: String, _ body: ClientRequest.Body = .none,
-        type: String? = nil, _ fields: [(StaticString, String)] = []
+        type: String? = nil, _ fields: [(StaticString, String)] = [],
+        limit: Int = answerLimit
     ) async throws -> DeviceAnswer {
         guard let target = URL(Array(url.utf8)) else {
             throw Failure(.internalServerError, "malformed URL", "'\(url)' is no URL")
@@ -34,7 +35,7 @@ struct DeviceClient: Sendable {
         for (name, value) in fields { try request.fields.append(name, value) }
         request.deadline = .after(timeout)
         let response = try await client.send(request)
-        let bytes = try await response.body(limit: Self.answerLimit)
+        let bytes = try await response.body(limit: limit)
         let reason =
             response.head.reason.map { String(decoding: $0, as: UTF8.self) }
             ?? "\(response.status.reason)"

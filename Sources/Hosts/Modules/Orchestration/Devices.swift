@@ -1,12 +1,13 @@
 import Synchronization
 import WasmdDocuments
 import WasmdEventLoop
+import WasmdHTTP
 import WasmdStorage
 import WasmdWasmiot
 
 /// All devices. Their state is in memory, and stored when something changes that is worth keeping.
 final class Devices: Sendable {
-    private let collection: Collection
+    let collection: Collection
     private let state = Mutex<[ObjectID: Device]>([:])
 
     init(_ store: WasmdStorage.Store) throws {
@@ -35,6 +36,18 @@ final class Devices: Sendable {
     func find(_ text: String) -> Device? {
         if let id = ObjectID(text), let device = self[id] { return device }
         return named(text)
+    }
+
+    /// Whether an address is that of a device.
+    func has(_ address: IPAddress) -> Bool {
+        state.withLock { devices in
+            devices.values.contains { device in
+                !device.isOrchestrator
+                    && device.addresses.contains {
+                        IPAddress(Array(Orchestrator.bareAddress($0).utf8)[...]) == address
+                    }
+            }
+        }
     }
 
     /// Adds a device, or tells a known one's new addresses: a device is its name.
@@ -69,6 +82,12 @@ final class Devices: Sendable {
         }
         if isChanged { try await collection.put(device.id, device.stored, on: loop) }
         return device
+    }
+
+    /// Adds a device, or replaces the one with its id.
+    func put(_ device: Device, on loop: EventLoop) async throws {
+        state.withLock { $0[device.id] = device }
+        try await collection.put(device.id, device.stored, on: loop)
     }
 
     /// Changes a device in memory, and stores it if what is stored has changed.

@@ -11,10 +11,12 @@ extension Orchestrator {
     /// - Parameter address: where the server listens.
     public func start(port: UInt16, address: String, on loop: EventLoop) async throws {
         try await begin(port: port, address: address, on: loop)
+        loop.spawn { [self] in await attendSchedules(on: loop) }
         loop.spawn { [self] in
             while !Task.isCancelled {
                 await checkAll(on: loop)
                 registry.trim()
+                await collectUnused(on: loop)
                 do {
                     try await loop.sleep(for: options.healthInterval)
                 } catch { return }
@@ -32,6 +34,18 @@ extension Orchestrator {
             rest = rest.dropFirst(Self.checksAtOnce)
             for task in tasks { _ = await task.value }
         }
+        if !Task.isCancelled { await mend(on: loop) }
+    }
+
+    /// Removes uploads that no document references.
+    private func collectUnused(on loop: EventLoop) async {
+        let blobs = store.blobs
+        guard blobs.hasUnused else { return }
+        do {
+            _ = try await loop.blocking { blobs.collectUnused() }
+        } catch {
+            options.report("unused uploads are not removed: \(error)")
+        }
     }
 
     private static let checksAtOnce = 64
@@ -46,7 +60,7 @@ extension Orchestrator {
                 answer.status == .ok, let description = answer.json,
                 description.objectValue != nil
             else { continue }
-            _ = try? await devices.update(device.id, on: loop) { device in
+            await change(device.id, on: loop) { device in
                 device.description = description
                 device.addresses = [address] + device.addresses.filter { $0 != address }
             }
@@ -59,7 +73,7 @@ extension Orchestrator {
     private func check(_ device: Device, on loop: EventLoop) async {
         if device.isOrchestrator {
             let health = Self.health(.object([.init("status", "ok")]))
-            _ = try? await devices.update(device.id, on: loop) { device in
+            await change(device.id, on: loop) { device in
                 device.health = health
                 device.passedChecks += 1
             }
@@ -67,10 +81,7 @@ extension Orchestrator {
         }
         if device.isBlacklisted == true {
             guard device.status == .active else { return }
-            let changed = try? await devices.update(device.id, on: loop) {
-                $0.note(.inactive, reason: "blacklisted")
-            }
-            if changed != nil { await failOver(from: device.id, on: loop) }
+            await change(device.id, on: loop) { $0.note(.inactive, reason: "blacklisted") }
             return
         }
         if device.description == nil, device.failedChecks == 0 || device.passedChecks > 0 {
@@ -84,13 +95,24 @@ extension Orchestrator {
         }
     }
 
+    /// Changes a device. If that cannot be stored, it holds until the process ends.
+    private func change(
+        _ id: ObjectID, on loop: EventLoop, _ change: @Sendable (inout Device) -> Void
+    ) async {
+        do {
+            try await devices.update(id, on: loop, change)
+        } catch {
+            options.report("the state of a device is not stored: \(error)")
+        }
+    }
+
     private func readDescription(_ device: Device, on loop: EventLoop) async {
         guard let url = device.url,
             let answer = try? await client(loop, options.healthTimeout).send(
                 .get, url + "/.well-known/wasmiot-device-description"),
             answer.status == .ok, let description = answer.json, description.objectValue != nil
         else { return }
-        _ = try? await devices.update(device.id, on: loop) { $0.description = description }
+        await change(device.id, on: loop) { $0.description = description }
     }
 
     private static func health(_ report: Document) -> Document {
@@ -122,7 +144,7 @@ extension Orchestrator {
 
     private func passed(_ device: Device, _ report: Document, on loop: EventLoop) async {
         let threshold = options.healthThreshold
-        let changed = try? await devices.update(device.id, on: loop) { device in
+        await change(device.id, on: loop) { device in
             device.health = Self.health(report)
             device.failedChecks = 0
             device.passedChecks += 1
@@ -132,23 +154,17 @@ extension Orchestrator {
                 device.note(.active)
             }
         }
-        if device.status == .inactive, changed?.status == .active {
-            await recover(device.id, on: loop)
-        }
     }
 
     private func failed(_ device: Device, on loop: EventLoop) async {
         let threshold = options.healthThreshold
-        let changed = try? await devices.update(device.id, on: loop) { device in
+        await change(device.id, on: loop) { device in
             device.health = Self.health(.null)
             device.passedChecks = 0
             device.failedChecks += 1
             if device.status == .active, device.failedChecks >= threshold {
                 device.note(.inactive)
             }
-        }
-        if device.status == .active, changed?.status == .inactive {
-            await failOver(from: device.id, on: loop)
         }
     }
 }

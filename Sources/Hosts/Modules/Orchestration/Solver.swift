@@ -53,7 +53,9 @@ struct Solver: Sendable {
         var steps: [Solution.Step] = []
         for step in manifest.sequence { steps.append(try self.step(step)) }
         return Solution(
-            steps: steps, nodes: try await nodes(steps, deployment: deployment, base: base))
+            steps: steps,
+            nodes: try await nodes(
+                steps, deployment: deployment, isChain: manifest.isChain, base: base))
     }
 
     private func step(_ step: Manifest.Step) throws(SolutionFault) -> Solution.Step {
@@ -132,7 +134,8 @@ struct Solver: Sendable {
     // MARK: Nodes
 
     private func nodes(
-        _ steps: [Solution.Step], deployment: ObjectID, base: (Device) async -> String
+        _ steps: [Solution.Step], deployment: ObjectID, isChain: Bool,
+        base: (Device) async -> String
     ) async throws(SolutionFault) -> [(device: ObjectID, node: DeploymentNode)] {
         var nodes: [(device: ObjectID, node: DeploymentNode)] = []
         var endpoints: [Endpoint] = []
@@ -164,7 +167,8 @@ struct Solver: Sendable {
             guard let index = nodes.firstIndex(where: { $0.device == step.device.id }) else {
                 continue
             }
-            let next = number + 1 < endpoints.count ? endpoints[number + 1] : nil
+            // In a workflow the orchestrator calls the next function.
+            let next = isChain && number + 1 < endpoints.count ? endpoints[number + 1] : nil
             nodes[index].node.instructions[step.module.name, step.function] = .init(
                 from: endpoints[number], to: next)
         }

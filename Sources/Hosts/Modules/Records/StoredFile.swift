@@ -17,25 +17,28 @@ struct StoredFile: Sendable, Equatable {
     /// Files up to this size are records of the log: one sync for them and their document.
     static let smallSize = 32 << 10
 
-    private init(_ file: UploadedFile, _ digest: SHA256.Digest) {
+    private init(_ file: UploadedFile, _ digest: SHA256.Digest, isBlob: Bool) {
         originalName = file.fileName
         mediaType = file.mediaType
-        size = file.bytes.count
+        size = file.size
         self.digest = digest
-        isBlob = file.bytes.count > Self.smallSize
+        self.isBlob = isBlob
     }
 
-    /// Computes the digest of a file, and writes its bytes if they are to be a blob, which is kept
-    /// at least as long as the pin.
+    /// What is stored of a file: computes the digest of one in memory.
+    ///
+    /// - Returns: also the bytes of one that is to be a record, and what keeps one that is a blob.
     static func keep(
         _ file: UploadedFile, _ store: WasmdStorage.Store, on loop: EventLoop
-    ) async throws -> (file: StoredFile, pin: BlobPin?) {
-        if file.bytes.count <= smallSize {
-            return (StoredFile(file, SHA256.hash(file.bytes)), nil)
-        }
-        return try await loop.blocking {
-            let pin = try store.blobs.put(file.bytes)
-            return (StoredFile(file, pin.digest), pin)
+    ) async throws -> (file: StoredFile, bytes: [UInt8]?, pin: BlobPin?) {
+        switch file.content {
+        case .memory(let bytes) where bytes.count <= smallSize:
+            return (StoredFile(file, SHA256.hash(bytes), isBlob: false), bytes, nil)
+        case .memory(let bytes):
+            let pin = try await loop.blocking { try store.blobs.put(bytes) }
+            return (StoredFile(file, pin.digest, isBlob: true), nil, pin)
+        case .blob(let pin, _):
+            return (StoredFile(file, pin.digest, isBlob: true), nil, pin)
         }
     }
 

@@ -13,6 +13,8 @@ public final class ModuleRegistry: Sendable {
 
     /// The module whose functions the orchestrator itself has.
     static let datalist = "core:Datalist"
+    /// Runs when a module is deployed.
+    static let initFunction = SignatureWarnings.initFunction
 
     /// Reads all documents of modules; blocks the thread.
     init(_ store: WasmdStorage.Store, moduleLimit: Int) throws {
@@ -70,11 +72,11 @@ public final class ModuleRegistry: Sendable {
         }
         let binary = files.remove(at: index)
         let name = try Self.name(body.document)
-        let signatures = try await signatures(binary.bytes, on: loop)
+        let signatures = try await signatures(binary, on: loop)
         let describing = try Describing.read(body.document, files: files, creates: true)
 
         let id = modules.newID()
-        let (kept, pin) = try await StoredFile.keep(binary, modules.store, on: loop)
+        let (kept, bytes, pin) = try await StoredFile.keep(binary, modules.store, on: loop)
         var members: [Document.Member] = [.init("name", .string(name))]
         for member in body.document.objectValue ?? []
         where member.value.stringValue != nil && !Self.ownMembers.contains(member.name) {
@@ -88,7 +90,7 @@ public final class ModuleRegistry: Sendable {
         var record = ModuleRecord(id: id, document: .object(members))
         record.setFiles(binary: kept, data: [])
         var attachments = Collection.Attachments()
-        if !kept.isBlob { attachments.put.append((kept.key(id), binary.bytes)) }
+        if let bytes { attachments.put.append((kept.key(id), bytes)) }
         var pins = [pin]
         if let describing {
             let data = try await keep(describing.files, id, &attachments, &pins, on: loop)
@@ -122,7 +124,9 @@ public final class ModuleRegistry: Sendable {
     }
 
     /// Checks a module and reads its imports and exports.
-    private func signatures(_ bytes: [UInt8], on loop: EventLoop) async throws -> Signatures {
+    func signatures(_ binary: UploadedFile, on loop: EventLoop) async throws -> Signatures {
+        let bytes = try await binary.bytes(
+            modules.store, limit: moduleLimit, what: "the module", on: loop)
         let reason: String
         do {
             return try Signatures(try await cache.module(bytes, on: loop).module)
@@ -140,18 +144,72 @@ public final class ModuleRegistry: Sendable {
             "the module is not valid: \(reason)")
     }
 
-    private func keep(
+    func keep(
         _ files: [UploadedFile], _ id: ObjectID, _ attachments: inout Collection.Attachments,
         _ pins: inout [BlobPin?], on loop: EventLoop
     ) async throws -> [(name: String, file: StoredFile)] {
         var kept: [(name: String, file: StoredFile)] = []
         for file in files {
-            let (stored, pin) = try await StoredFile.keep(file, modules.store, on: loop)
+            let (stored, bytes, pin) = try await StoredFile.keep(file, modules.store, on: loop)
             pins.append(pin)
-            if !stored.isBlob { attachments.put.append((stored.key(id), file.bytes)) }
+            if let bytes { attachments.put.append((stored.key(id), bytes)) }
             kept.append((file.field, stored))
         }
         return kept
+    }
+
+    /// The record of a module of an import: imports and exports are read from its binary.
+    func imported(
+        _ document: Document, _ data: ImportedData, _ pins: inout [BlobPin?], on loop: EventLoop
+    ) async throws -> (record: ModuleRecord, attachments: Collection.Attachments) {
+        let name = try Self.name(document)
+        let binary = data.file(document["wasm"])
+        guard var binary else {
+            throw Failure(
+                .badRequest, "the import is malformed", "the binary of module '\(name)' is missing")
+        }
+        binary.fileName = document["wasm"]?["originalFilename"]?.stringValue ?? binary.fileName
+        binary.mediaType = "application/wasm"
+        let signatures = try await signatures(binary, on: loop)
+        let id = Orchestrator.id(document) ?? modules.named(name).first?.id ?? modules.newID()
+        let (kept, bytes, pin) = try await StoredFile.keep(binary, modules.store, on: loop)
+        pins.append(pin)
+        var attachments = Collection.Attachments()
+        if let bytes { attachments.put.append((kept.key(id), bytes)) }
+        var files: [UploadedFile] = []
+        for member in document["dataFiles"]?.objectValue ?? [] {
+            guard MountName.isSafe(member.name), var file = data.file(member.value) else {
+                throw Failure(
+                    .badRequest, "the import is malformed",
+                    "the file '\(member.name)' of module '\(name)' is missing")
+            }
+            file.field = member.name
+            file.fileName = member.value["originalFilename"]?.stringValue ?? file.fileName
+            file.mediaType =
+                Self.mediaType(member.name, document["mounts"]) ?? file.mediaType
+            files.append(file)
+        }
+        let stored = try await keep(files, id, &attachments, &pins, on: loop)
+        var record = ModuleRecord(id: id, document: document)
+        record.document.set("_id", .string(id.description))
+        record.document.set("wasm", kept.json)
+        record.document.set("requirements", signatures.requirements)
+        record.document.set("exports", signatures.exports)
+        record.document.set("imports", signatures.imports)
+        if document["dataFiles"] != nil {
+            record.document.set("dataFiles", .object(stored.map { .init($0.name, $0.file.json) }))
+        }
+        record.document.set("isCoreModule", nil)
+        record.setFiles(binary: kept, data: stored)
+        return (record, attachments)
+    }
+
+    /// The media type that a document says of a mount.
+    private static func mediaType(_ mount: String, _ mounts: Document?) -> String? {
+        for function in mounts?.objectValue ?? [] {
+            if let type = function.value[mount]?["mediaType"]?.stringValue { return type }
+        }
+        return nil
     }
 
     /// Makes the core modules that are missing.
@@ -162,7 +220,7 @@ public final class ModuleRegistry: Sendable {
         let empty = UploadedFile(
             field: "wasm", fileName: "datalist.wasm", mediaType: "application/wasm",
             bytes: [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])
-        let (kept, _) = try await StoredFile.keep(empty, modules.store, on: loop)
+        let (kept, bytes, _) = try await StoredFile.keep(empty, modules.store, on: loop)
         var record = ModuleRecord(
             id: id,
             document: .object([
@@ -174,7 +232,7 @@ public final class ModuleRegistry: Sendable {
         Describing(core: functions).apply(to: &record, files: [])
         record.document.set("warnings", nil)
         var attachments = Collection.Attachments()
-        attachments.put.append((kept.key(id), empty.bytes))
+        if let bytes { attachments.put.append((kept.key(id), bytes)) }
         try await modules.put(id, record.document, attachments, ifAbsent: true, on: loop)
     }
 

@@ -102,6 +102,9 @@ enum SignatureWarnings {
         else { return false }
         switch OutputType(function.outputType) {
         case .file: return true
+        case .values(let types):
+            return types.count == results.count
+                && zip(types, results).allSatisfy { agrees($0, $1) }
         case .value(let type): return results.count == 1 && agrees(type, results[0])
         }
     }

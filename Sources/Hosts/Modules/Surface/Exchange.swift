@@ -3,23 +3,32 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdOperation
+import WasmdStorage
+import WasmdWasmiot
 
 /// A request with the way to answer it: responses get the fields that pages of other origins need.
 struct Exchange: Sendable {
     let request: ServerRequest
     let response: ServerResponse
+    let requester: Requester
     let cors: CORSPolicy
 
     var loop: EventLoop { request.loop }
 
     func respond(_ head: ResponseHead, _ body: [UInt8] = []) async throws {
         var head = head
+        try addOrigin(to: &head)
+        try await response.respond(head, body)
+    }
+
+    /// Adds the fields that pages of other origins need.
+    func addOrigin(to head: inout ResponseHead) throws {
         let added = try cors.fields(for: request.head)
         for index in 0..<added.count {
             let field = added[index]
             try head.fields.append(name: field.name, value: field.value)
         }
-        try await response.respond(head, body)
     }
 
     /// Large documents are written in steps.
@@ -56,32 +65,92 @@ struct Exchange: Sendable {
         }
     }
 
-    /// A stored file, with conditions and ranges.
+    /// A stored file, with conditions and ranges. Blobs are read while they are sent.
     func file(
-        _ file: StoredFile, type: StaticString, _ read: () async throws -> [UInt8]
+        _ file: StoredFile, of module: ObjectID, _ store: WasmdStorage.Store, type: String
     ) async throws {
         let facts = FileFacts(
             size: UInt64(clamping: file.size), tag: EntityTag(file.digest.description.utf8))
         let now = HTTPDate(seconds: Int64(clamping: SystemClock.realtime.now / 1_000_000_000))
         let answer = FileAnswer(request.head, facts, now: now)
         let boundary = Array(file.digest.description.utf8.prefix(32))
-        let (head, parts) = try answer.response(
-            facts, type: Array("\(type)".utf8), boundary: boundary)
-        guard !parts.isEmpty else { return try await respond(head) }
-        let bytes = try await read()
-        var body: [UInt8] = []
+        var (head, parts) = try answer.response(
+            facts, type: Array(type.utf8), boundary: boundary)
+        try addOrigin(to: &head)
+        guard !parts.isEmpty else { return try await response.respond(head) }
+        let source = try await source(file, module, store)
+        var length = 0
         for part in parts {
             switch part {
-            case .bytes(let more): body += more
-            case .file(let range):
-                guard let start = Int(exactly: range.lowerBound),
-                    let end = Int(exactly: range.upperBound), end <= bytes.count
-                else { throw Failure(.internalServerError, "the stored file is shorter") }
-                body =
-                    body.isEmpty && start == 0 && end == bytes.count
-                    ? bytes : body + bytes[start..<end]
+            case .bytes(let more): length += more.count
+            case .file(let range): length += Int(clamping: range.upperBound - range.lowerBound)
             }
         }
-        try await respond(head, body)
+        if case .memory(let bytes) = source, parts.count == 1, length == bytes.count {
+            return try await response.respond(head, bytes)
+        }
+        try response.begin(head, length: .bytes(UInt64(clamping: length)))
+        if request.method != .head {
+            for part in parts {
+                switch part {
+                case .bytes(let more): try await response.write(more)
+                case .file(let range): try await send(range, of: source)
+                }
+            }
+        }
+        try await response.end()
     }
+
+    /// Sends a stored file as a part of a body.
+    func send(
+        _ file: StoredFile, of module: ObjectID, _ store: WasmdStorage.Store
+    ) async throws {
+        try await send(
+            0..<UInt64(clamping: file.size), of: try await source(file, module, store))
+    }
+
+    private enum FileSource {
+        case memory([UInt8])
+        case blob(BlobReader)
+    }
+
+    private func source(
+        _ file: StoredFile, _ module: ObjectID, _ store: WasmdStorage.Store
+    ) async throws -> FileSource {
+        let size = file.size
+        let source: FileSource = try await loop.blocking {
+            file.isBlob
+                ? .blob(try store.blobs.open(file.digest))
+                : .memory(try file.bytesBlocking(module, store))
+        }
+        let count =
+            switch source {
+            case .memory(let bytes): bytes.count
+            case .blob(let reader): reader.byteCount
+            }
+        guard count == size else {
+            throw Failure(.internalServerError, "the stored file has another length")
+        }
+        return source
+    }
+
+    private func send(_ range: Range<UInt64>, of source: FileSource) async throws {
+        var start = Int(clamping: range.lowerBound)
+        let end = Int(clamping: range.upperBound)
+        switch source {
+        case .memory(let bytes):
+            guard start <= end, end <= bytes.count else { return }
+            try await response.write(Array(bytes[start..<end]))
+        case .blob(let reader):
+            while start < end {
+                let (from, count) = (start, min(end - start, Self.pieceSize))
+                let bytes = try await loop.blocking { try reader.read(at: from, count) }
+                guard !bytes.isEmpty else { throw StorageError.blobDamaged(reader.digest) }
+                try await response.write(bytes)
+                start += bytes.count
+            }
+        }
+    }
+
+    private static let pieceSize = 256 << 10
 }

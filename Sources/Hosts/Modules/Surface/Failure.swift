@@ -54,6 +54,16 @@ struct Failure: Error {
         }
     }
 
+    /// What went wrong, as one text.
+    var reason: String {
+        switch body {
+        case .text(let text): return text
+        case .json(let document):
+            let detail = document["error"]?.stringValue.map { ": \($0)" } ?? ""
+            return (document["errorText"]?.stringValue ?? "") + detail
+        }
+    }
+
     static var badURL: Failure { Failure(.notFound, "err", only: "Bad URL") }
 }
 

@@ -12,7 +12,9 @@ extension OrchestratorSurface {
         switch (Self.method(exchange), words.count) {
         case (.get, 0): try await exchange.json(.array(registry.all().map(\.json)))
         case (.get, 1): try await exchange.json(.array([registry.one(words[0]).json]))
-        case (.get, 2): try await file(exchange, words[0], words[1])
+        case (.get, 2):
+            try admitDevice(exchange, .read)
+            try await file(exchange, words[0], words[1])
         case (.post, 0): try await create(exchange)
         case (.post, 2) where words[1] == "upload": try await describe(exchange, words[0])
         case (.delete, 0):
@@ -27,7 +29,7 @@ extension OrchestratorSurface {
 
     private func create(_ exchange: Exchange) async throws {
         let body = try await UploadBody.read(
-            exchange.request, limit: orchestrator.options.bodyLimit)
+            exchange.request, limit: orchestrator.options.bodyLimit, orchestrator.store)
         let (record, isDescribed) = try await registry.create(body, on: exchange.loop)
         var members: [Document.Member] = [.init("id", .string(record.id.description))]
         if isDescribed { members += Self.description(record) }
@@ -36,7 +38,7 @@ extension OrchestratorSurface {
 
     private func describe(_ exchange: Exchange, _ text: String) async throws {
         let body = try await UploadBody.read(
-            exchange.request, limit: orchestrator.options.bodyLimit)
+            exchange.request, limit: orchestrator.options.bodyLimit, orchestrator.store)
         let record = try await registry.describe(text, body, on: exchange.loop)
         let orchestrator = orchestrator
         let loop = exchange.loop
@@ -73,9 +75,7 @@ extension OrchestratorSurface {
                 .badRequest, "err", only: "file '\(name)' missing from module '\(record.name)'")
         }
         try await exchange.file(
-            file, type: isBinary ? "application/wasm" : "application/octet-stream"
-        ) {
-            try await registry.bytes(file, of: record.id, on: exchange.loop)
-        }
+            file, of: record.id, orchestrator.store,
+            type: isBinary ? "application/wasm" : "application/octet-stream")
     }
 }

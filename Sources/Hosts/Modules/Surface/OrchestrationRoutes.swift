@@ -11,7 +11,8 @@ extension OrchestratorSurface {
     }
 
     private func body(_ exchange: Exchange) async throws -> UploadBody {
-        try await UploadBody.read(exchange.request, limit: orchestrator.options.bodyLimit)
+        try await UploadBody.read(
+            exchange.request, limit: orchestrator.options.bodyLimit, orchestrator.store)
     }
 
     // MARK: Devices
@@ -109,6 +110,11 @@ extension OrchestratorSurface {
             let answer = try await orchestrator.deploy(
                 entry.id, entry.document, on: exchange.loop)
             try await exchange.json(answer)
+        case (.post, 2) where words[1] == "migrate":
+            let entry = try deployment(words[0])
+            let document = try await body(exchange).document
+            try await exchange.json(
+                try await orchestrator.migrate(entry, document, on: exchange.loop))
         case (.put, 1): try await update(exchange, words[0], isFailover: false)
         case (.put, 2) where words[0] == "failover":
             try await update(exchange, words[1], isFailover: true)
@@ -119,7 +125,7 @@ extension OrchestratorSurface {
         }
     }
 
-    private func deployment(_ text: String) throws -> Collection.Entry {
+    func deployment(_ text: String) throws -> Collection.Entry {
         guard let entry = orchestrator.deployments.find(text).first else {
             throw Failure(.notFound, "no deployment matches ID '\(text)'")
         }
@@ -163,15 +169,6 @@ extension OrchestratorSurface {
         try await exchange.json(count(try await delete([entry])))
     }
 
-    // MARK: Executions
-
-    func execute(_ exchange: Exchange, _ text: String) async throws {
-        let entry = try deployment(text)
-        let body = try await body(exchange)
-        try await exchange.json(
-            try await orchestrator.execute(entry, body, on: exchange.loop))
-    }
-
     // MARK: The orchestrator as a supervisor
 
     /// `POST /deploy`
@@ -199,6 +196,9 @@ extension OrchestratorSurface {
                 .object([.init("result", orchestrator.datalist.history(id))]))
         case (.get, "push"), (.put, "push"), (.post, "push"):
             try await push(exchange, id)
+        case (.post, ModuleRegistry.initFunction):
+            try await orchestrator.datalist.begin(id)
+            try await exchange.json(.object([.init("result", .string(id))]))
         case (.delete, "delete"):
             try await orchestrator.datalist.begin(id)
             try await exchange.empty(.accepted)
@@ -210,7 +210,9 @@ extension OrchestratorSurface {
         let body = try await body(exchange)
         let file = body.files.first { $0.field == "entry" } ?? body.files.first
         let value =
-            file?.bytes ?? Query(exchange.request.target.query)["param0"]
+            try await file?.bytes(
+                orchestrator.store, limit: Datalist.entryLimit, what: "the entry",
+                on: exchange.loop) ?? Query(exchange.request.target.query)["param0"]
         guard let value else {
             throw Failure(
                 .badRequest, "the entry is missing", "send 'param0' or a file 'entry'")

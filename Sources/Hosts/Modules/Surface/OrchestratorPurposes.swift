@@ -19,13 +19,19 @@ enum OrchestratorPurposes {
     }
 
     private static let modules = Area("/file/module")
+    /// Devices read these and call core services without a token: the surface checks them.
+    private static let moduleFile = Area("/file/module/{module}/{file}", read: nil)
+    private static let core = Area("/{deployment}/modules/{module}", read: nil, write: nil)
+    private static let logs = Area("/device/logs", read: .read, write: nil)
     private static let devices = Area("/file/device")
     private static let manifests = Area("/file/manifest")
-    /// Devices ask for these without a token of their own.
-    private static let logs = Area("/device/logs", read: .read, write: nil)
     private static let execute = purpose("/execute/{deployment}", .run)
+    private static let executions = Area("/executions", write: .run)
     private static let health = purpose("/health", nil)
     private static let description = purpose("/.well-known/wasmiot-device-description", nil)
+    private static let pages = purpose("/", nil)
+    private static let export = purpose("/export", .read)
+    private static let importing = purpose("/import", .write)
     private static let options = purpose("(options)", nil)
     private static let others = Area("(others)")
 
@@ -33,12 +39,12 @@ enum OrchestratorPurposes {
         if head.method == .options { return options }
         guard let path = try? Path(head.target.path) else { return others.read }
         let area: Area
-        let segments = path.segments
+        let segments = path.segments.filter { !$0.isEmpty }
         func named(_ index: Int, _ text: StaticString) -> Bool {
             index < segments.count && segments[index].elementsEqual("\(text)".utf8)
         }
         if named(0, "file"), named(1, "module") {
-            area = modules
+            area = segments.count == 4 ? moduleFile : modules
         } else if named(0, "file"), named(1, "device") {
             area = devices
         } else if named(0, "file"), named(1, "manifest") {
@@ -48,10 +54,22 @@ enum OrchestratorPurposes {
             area = logs
         } else if named(0, "execute") {
             return execute
+        } else if named(0, "executions") {
+            area = executions
         } else if named(0, "health") {
             return health
         } else if named(0, ".well-known") {
             return description
+        } else if named(0, "export") {
+            return export
+        } else if named(0, "import") {
+            return importing
+        } else if segments.isEmpty || named(0, "docs") || named(0, "utils.js")
+            || named(0, "openapi.json")
+        {
+            return pages
+        } else if segments.count == 4, named(1, "modules") {
+            area = core
         } else {
             area = others
         }

@@ -18,18 +18,34 @@ public final class OrchestratorSurface: Surface {
         _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
     ) async throws {
         let exchange = Exchange(
-            request: request, response: response, cors: orchestrator.options.cors)
+            request: request, response: response, requester: requester,
+            cors: orchestrator.cors)
         do {
             if request.method == .options { return try await allow(exchange) }
             try await serve(exchange)
         } catch let error as HTTPServerError {
             throw error
+        } catch let refusal as AccessRefusal where !response.hasBegun {
+            try await refuse(refusal, response, on: request.loop)
         } catch LoopError.cancelled {
             throw LoopError.cancelled
         } catch {
             try await exchange.fail(
                 Failure(error), right: orchestrator.options.usesRightStatuses)
         }
+    }
+
+    public var pages: SameOriginRules? { orchestrator.pages }
+
+    public func refuse(
+        _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
+    ) async throws {
+        let document = Document.object([
+            .init("errorText", .string(refusal.message)),
+            .init("error", .string(refusal.limit ?? "access")),
+        ])
+        try await refusal.respond(
+            response, JSONWriter.write(document), type: "application/json; charset=utf-8")
     }
 
     private func allow(_ exchange: Exchange) async throws {
@@ -50,17 +66,43 @@ public final class OrchestratorSurface: Surface {
         case ("file", "manifest"): try await deployments(exchange, Array(words.dropFirst(2)))
         case ("execute", let text?) where words.count == 2 && exchange.request.method == .post:
             try await execute(exchange, text)
+        case ("executions", _): try await executions(exchange, Array(words.dropFirst()))
         case ("device", "logs") where words.count == 2: try await logs(exchange)
-        case ("zoneRiskLevels", nil): try await zones(exchange)
-        case ("deploymentCertificates", nil): try await certificates(exchange)
+        case ("zoneRiskLevels", _) where words.count <= 2:
+            try await zones(exchange, words.dropFirst().first)
+        case ("deploymentCertificates", _) where words.count <= 2:
+            try await certificates(exchange, words.dropFirst().first)
         case ("deploy", nil) where exchange.request.method == .post:
             try await deployHere(exchange)
-        case (let name?, nil) where Card(rawValue: name) != nil:
-            if let card = Card(rawValue: name) { try await cards(exchange, card) }
+        case ("import", nil) where exchange.request.method == .post:
+            try await importAll(exchange)
+        case ("export", nil) where Self.method(exchange) == .get: try await exportAll(exchange)
+        case (let name?, _) where Card(rawValue: name) != nil && words.count <= 2:
+            if let card = Card(rawValue: name) {
+                try await cards(exchange, card, words.dropFirst().first)
+            }
         case (_, "modules") where words.count == 4 && words[2] == ModuleRegistry.datalist:
+            try admitDevice(exchange, Self.method(exchange) == .get ? .read : .write)
             try await datalist(exchange, words[0], words[3])
         default: try await own(exchange, words)
         }
+    }
+
+    /// Lets pass who has the scope, and devices that are registered, which have no token.
+    func admitDevice(_ exchange: Exchange, _ scope: Scopes) throws {
+        let requester = exchange.requester
+        if requester.account.scopes.contains(scope) { return }
+        if let address = requester.address, orchestrator.devices.has(address) { return }
+        let names = scope.names.joined(separator: " ")
+        guard requester.account.token == nil else {
+            throw AccessRefusal(.forbidden, "this token has no scope '\(names)'")
+        }
+        var refusal = AccessRefusal(
+            .unauthorized,
+            "a token is needed, or the address of a registered device: send 'Authorization: "
+                + "Bearer TOKEN'")
+        refusal.challenge = "Bearer realm=\"wasmd\""
+        throw refusal
     }
 
     /// What the orchestrator says about itself.
@@ -73,22 +115,31 @@ public final class OrchestratorSurface: Surface {
         case ["core"]:
             let core = orchestrator.registry.all().filter(\.isCore).map(\.json)
             try await exchange.json(.array(core))
-        case []:
-            try await exchange.text(Self.page, type: "text/html; charset=utf-8")
+        case []: try await exchange.text(WebPage.page, type: "text/html; charset=utf-8")
+        case ["utils.js"]:
+            try await exchange.text(WebPage.script, type: "text/javascript; charset=utf-8")
+        case ["openapi.json"]:
+            try await exchange.json(Self.document(version: orchestrator.options.version))
+        case ["docs"]:
+            try await exchange.text(
+                WebPage.documentation(Self.api), type: "text/html; charset=utf-8")
+        case _ where words.first == "files" && (2...3).contains(words.count):
+            try await storedFile(exchange, words[words.count - 1])
         default: throw Failure.badURL
         }
     }
 
-    private static let page = """
-        <!DOCTYPE html>
-        <html lang="en"><head><meta charset="utf-8"><title>wasmd orchestrator</title></head>
-        <body><h1>wasmd orchestrator</h1>
-        <ul><li><a href="/file/module">modules</a></li>
-        <li><a href="/file/device">devices</a></li>
-        <li><a href="/file/manifest">deployments</a></li>
-        <li><a href="/device/logs">logs</a></li></ul></body></html>
-
-        """
+    /// A file by the `fileName` of a module's document.
+    private func storedFile(_ exchange: Exchange, _ name: String) async throws {
+        for record in orchestrator.registry.all() {
+            let files = [record.binary].compactMap { $0 } + record.dataFiles.map(\.file)
+            for file in files where file.digest.description == name {
+                return try await exchange.file(
+                    file, of: record.id, orchestrator.store, type: file.mediaType)
+            }
+        }
+        throw Failure.badURL
+    }
 
     /// The segments of a request's path; nil if one is no UTF-8.
     private static func words(_ request: ServerRequest) -> [String]? {

@@ -9,7 +9,9 @@ extension OrchestratorSurface {
     private static let recordLimit = 1 << 20
 
     private func body(_ exchange: Exchange) async throws -> Document {
-        try await UploadBody.read(exchange.request, limit: Self.recordLimit).document
+        try await UploadBody.read(
+            exchange.request, limit: Self.recordLimit, orchestrator.store
+        ).document
     }
 
     private func message(_ text: String) -> Document {
@@ -49,6 +51,7 @@ extension OrchestratorSurface {
         switch Self.method(exchange) {
         case .get: try await list(exchange, logs)
         case .post:
+            try admitDevice(exchange, .write)
             let data = try await body(exchange)["logData"]
             let document =
                 data?.stringValue.flatMap {
@@ -69,9 +72,27 @@ extension OrchestratorSurface {
         }
     }
 
-    func cards(_ exchange: Exchange, _ card: Card) async throws {
+    /// Deletes all documents of a collection, or those with an id or with a value of a member.
+    private func delete(
+        _ exchange: Exchange, _ collection: Collection, _ text: String?, by member: String
+    ) async throws {
+        let all = collection.all().filter { entry in
+            guard let text else { return true }
+            return entry.id.description == text.lowercased()
+                || entry.document[member]?.stringValue?.utf8.elementsEqual(text.utf8) == true
+        }
+        guard text == nil || !all.isEmpty else {
+            throw Failure(.notFound, "message", only: "nothing has the id '\(text ?? "")'")
+        }
+        let count = try await collection.delete(all.map(\.id))
+        try await exchange.json(.object([.init("deletedCount", .integer(Int64(count)))]))
+    }
+
+    func cards(_ exchange: Exchange, _ card: Card, _ text: String?) async throws {
         guard let collection = orchestrator.cards[card] else { throw Failure.badURL }
         switch Self.method(exchange) {
+        case .delete: try await delete(exchange, collection, text, by: card.key)
+        case _ where text != nil: throw Failure.badURL
         case .get: try await list(exchange, collection)
         case .post:
             let read = try card.read(try await body(exchange))
@@ -83,9 +104,11 @@ extension OrchestratorSurface {
         }
     }
 
-    func zones(_ exchange: Exchange) async throws {
+    func zones(_ exchange: Exchange, _ text: String?) async throws {
         let collection = orchestrator.zones
         switch Self.method(exchange) {
+        case .delete: try await delete(exchange, collection, text, by: "zone")
+        case _ where text != nil: throw Failure.badURL
         case .get: try await list(exchange, collection)
         case .post:
             let (zones, levels) = try Zones.read(try await body(exchange))
@@ -118,8 +141,12 @@ extension OrchestratorSurface {
         }
     }
 
-    func certificates(_ exchange: Exchange) async throws {
-        guard Self.method(exchange) == .get else { throw Failure.badURL }
-        try await list(exchange, orchestrator.certificates)
+    func certificates(_ exchange: Exchange, _ text: String?) async throws {
+        let collection = orchestrator.certificates
+        switch Self.method(exchange) {
+        case .delete: try await delete(exchange, collection, text, by: "deploymentId")
+        case .get where text == nil: try await list(exchange, collection)
+        default: throw Failure.badURL
+        }
     }
 }

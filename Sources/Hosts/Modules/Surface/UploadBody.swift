@@ -2,24 +2,8 @@ import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdHTTPServer
+import WasmdStorage
 import WasmdWasmiot
-
-/// A file of a form.
-struct UploadedFile: Sendable {
-    /// The name of the form's field.
-    var field: String
-    /// As the client named it.
-    var fileName: String
-    /// In small letters, without parameters.
-    var mediaType: String
-    var bytes: [UInt8]
-
-    /// By its media type, its name or its first bytes.
-    var isWasm: Bool {
-        mediaType == "application/wasm" || fileName.utf8.suffix(5).elementsEqual(".wasm".utf8)
-            || bytes.starts(with: [0, 0x61, 0x73, 0x6d])
-    }
-}
 
 /// The body of a request: fields and files of a form, or a document.
 struct UploadBody: Sendable {
@@ -33,14 +17,20 @@ struct UploadBody: Sendable {
     /// Bytes of all text fields of a form.
     private static let fieldLimit = 4 << 20
     private static let partLimit = 256
+    /// Bytes of a body that is no form with files.
+    private static let documentLimit = 16 << 20
 
-    /// - Parameter limit: bytes of the body.
-    static func read(_ request: ServerRequest, limit: Int) async throws -> UploadBody {
+    /// - Parameters:
+    ///   - limit: bytes of the body.
+    ///   - store: where files go that are not small.
+    static func read(
+        _ request: ServerRequest, limit: Int, _ store: WasmdStorage.Store
+    ) async throws -> UploadBody {
         let type = request.fields.contentType
         if type?.matches("multipart/form-data") == true {
-            return try await multipart(request, limit)
+            return try await multipart(request, limit, store)
         }
-        let bytes = try await request.body(limit: limit)
+        let bytes = try await request.body(limit: min(limit, documentLimit))
         if type?.matches("application/x-www-form-urlencoded") == true {
             do throws(FormError) {
                 return UploadBody(
@@ -85,7 +75,7 @@ struct UploadBody: Sendable {
     // MARK: Multipart
 
     private static func multipart(
-        _ request: ServerRequest, _ limit: Int
+        _ request: ServerRequest, _ limit: Int, _ store: WasmdStorage.Store
     ) async throws -> UploadBody {
         try request.limitBody(to: UInt64(clamping: limit))
         var limits = MultipartParser.Limits()
@@ -99,22 +89,29 @@ struct UploadBody: Sendable {
             var parser = try MultipartParser(
                 contentType: Array(request.fields.first("content-type") ?? []), limits: limits)
             var header: MultipartHeader?
-            var content: [UInt8] = []
+            var text: [UInt8] = []
+            var collector = FileCollector(store)
             while let piece = try await request.next() {
                 for event in try parser.feed(piece) {
                     switch event {
                     case .begin(let begun):
                         header = begun
-                        content = []
-                    case .content(let bytes): content += bytes
+                        text = []
+                        collector = FileCollector(store)
+                    case .content(let bytes):
+                        if header?.fileName == nil {
+                            text += bytes
+                        } else {
+                            try await collector.add(bytes, on: request.loop)
+                        }
                     case .end:
                         guard let ended = header else { continue }
                         if ended.fileName == nil {
-                            fields.append((ended.name, content))
+                            fields.append((ended.name, text))
                         } else {
-                            files.append(try file(ended, content))
+                            let content = try await collector.finish(on: request.loop)
+                            files.append(try file(ended, content, collector.beginning))
                         }
-                        content = []
                     }
                 }
             }
@@ -126,7 +123,7 @@ struct UploadBody: Sendable {
     }
 
     private static func file(
-        _ header: MultipartHeader, _ content: [UInt8]
+        _ header: MultipartHeader, _ content: UploadedFile.Content, _ beginning: [UInt8]
     ) throws -> UploadedFile {
         guard let field = String(validating: header.name, as: UTF8.self),
             let name = String(validating: header.fileName ?? [], as: UTF8.self)
@@ -136,7 +133,7 @@ struct UploadBody: Sendable {
             field: field, fileName: name,
             mediaType: type.map { String(decoding: $0.name, as: UTF8.self).lowercased() }
                 ?? "application/octet-stream",
-            bytes: content)
+            content: content, beginning: beginning)
     }
 
     /// Fields with brackets in their names become objects and arrays.

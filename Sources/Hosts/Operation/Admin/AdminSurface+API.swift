@@ -171,7 +171,7 @@ extension AdminSurface {
                 "resident_bytes?": integer, "ready": boolean,
                 "reasons": texts, "listeners": APISchema.array(APISchema.type("object")),
                 "runs": APISchema.type("object"), "cache": APISchema.type("object"),
-                "store": APISchema.type("object"),
+                "store": APISchema.type("object"), "orchestrator?": APISchema.type("object"),
             ])),
     ]
 }

@@ -18,6 +18,8 @@ public struct Administration: Sendable {
     public var readiness: Readiness
     /// The listeners: for each its name, address and connections.
     public var listeners: @Sendable () -> [Listener] = { [] }
+    /// What other hosts say about themselves in the status.
+    public var services: @Sendable () -> [Document.Member] = { [] }
     /// Reads the configuration again; nil without one. Returns what was changed, or throws what is
     /// wrong.
     public var reload: (@Sendable (EventLoop) async throws -> Document)?

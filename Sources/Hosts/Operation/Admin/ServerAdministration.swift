@@ -82,7 +82,7 @@ struct ServerAdministration: Sendable {
         if let resident = CurrentProcess.residentMemory {
             members.insert(.init("resident_bytes", .number(resident)), at: 3)
         }
-        return .object(members)
+        return .object(members + house.services())
     }
 
     @Sendable func modules(_ request: RoutedRequest) async throws {

@@ -87,11 +87,13 @@ public final class AccessRules: Sendable {
 
     /// Finds out who sends a request, and whether they may do what it is for.
     ///
+    /// - Parameter pages: names and origins that the surface admits; asked only for a request that
+    ///   the rules would refuse.
     /// - Parameter peer: asked only if something depends on the address.
     /// - Throws: why they may not.
     func admit(
         _ head: RequestHead, _ purpose: Purpose, peer: () -> SystemAddress?,
-        _ forwarding: inout Forwarding?
+        pages: () -> SameOriginRules? = { nil }, _ forwarding: inout Forwarding?
     ) throws(AccessRefusal) -> Account {
         var address: IPAddress?
         if !proxies.isEmpty || !trusted.isEmpty || addressRate != nil {
@@ -110,7 +112,11 @@ public final class AccessRules: Sendable {
         if isOpen || (account === Account.trusted && purpose.scope != nil) {
             // Some surfaces run what is stored by GET.
             let acts = purpose.scope.map { !Scopes.read.isSuperset(of: $0) } ?? false
-            switch sameOrigin.judge(head, acts: acts) {
+            var verdict = sameOrigin.judge(head, acts: acts)
+            if verdict != .allowed, let pages = pages() {
+                verdict = sameOrigin.union(pages).judge(head, acts: acts)
+            }
+            switch verdict {
             case .allowed: break
             case .misdirected: throw .misdirected
             case .forbidden: throw .foreignPage

@@ -21,6 +21,11 @@ public protocol Surface: Sendable {
         _ request: ServerRequest, _ response: ServerResponse, for requester: Requester
     ) async throws
 
+    /// Names and origins that this surface admits beside those of the rules: for a surface that pages
+    /// of other origins are made for. Asked only for requests that the rules would refuse. Without
+    /// an implementation: none.
+    var pages: SameOriginRules? { get }
+
     /// Answers a request that is refused before it reaches the surface, in the surface's form of
     /// errors. Without an implementation: a line of text.
     func refuse(
@@ -29,6 +34,8 @@ public protocol Surface: Sendable {
 }
 
 extension Surface {
+    public var pages: SameOriginRules? { nil }
+
     public func refuse(
         _ refusal: AccessRefusal, _ response: ServerResponse, on loop: EventLoop
     ) async throws {

@@ -88,7 +88,8 @@ public final class SurfaceListener: Sendable {
         let account: Account
         do throws(AccessRefusal) {
             account = try rules.admit(
-                request.head, purpose, peer: { request.peer }, &forwarding)
+                request.head, purpose, peer: { request.peer }, pages: { surface?.pages },
+                &forwarding)
             if surface == nil { throw AccessRefusal(.notFound, "there is nothing at this path") }
         } catch {
             let requester = Requester(

@@ -72,13 +72,23 @@ public struct ModuleFunctions: Sendable, Equatable {
         let name = try method.string().lowercased()
         guard methods.contains(name) else { throw method.fault("a method of HTTP") }
         let output = reading.optional("output")
+        var text = ""
+        if let output { text = try types(output) }
         let description = FunctionDescription(
             method: name, parameters: try parameters(reading),
-            output: try output?.string() ?? "", mounts: try mounts(reading))
+            output: text, mounts: try mounts(reading))
         guard !description.outputType.isEmpty else {
             throw (output ?? reading).fault("a type of the output")
         }
         return description
+    }
+
+    /// A type, or an array of the types of several values.
+    private static func types(_ reading: Reading) throws(DocumentFault) -> String {
+        guard reading.document.arrayValue != nil else { return try reading.string() }
+        var types: [String] = []
+        for element in try reading.elements() { types.append(try element.string()) }
+        return types.joined(separator: ", ")
     }
 
     /// `parameters: [{name, type}]`, or members whose names begin with `param`.

@@ -32,11 +32,17 @@ public struct Manifest: Sendable, Equatable {
 
     public var name: String
     public var sequence: [Step]
+    /// An extension: a control flow other than one function after the other, and a schedule.
+    public var workflow: Document?
 
-    public init(name: String, sequence: [Step]) {
+    public init(name: String, sequence: [Step], workflow: Document? = nil) {
         self.name = name
         self.sequence = sequence
+        self.workflow = workflow
     }
+
+    /// Whether each function passes its result to the next one.
+    public var isChain: Bool { workflow?["steps"] == nil }
 
     /// Reads a manifest. Members that are not known are passed over.
     public init(_ document: Document) throws(Fault) {
@@ -44,6 +50,7 @@ public struct Manifest: Sendable, Equatable {
         guard let sequence = document["sequence"]?.arrayValue else { throw .sequence }
         self.name = name
         self.sequence = []
+        workflow = document["workflow"].flatMap { $0 == .null ? nil : $0 }
         for step in sequence {
             guard let module = step["module"]?.stringValue else { throw .module }
             guard let function = step["func"]?.stringValue else { throw .function }

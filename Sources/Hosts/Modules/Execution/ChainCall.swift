@@ -4,17 +4,39 @@ import WasmdHTTP
 import WasmdHTTPClient
 import WasmdWasmiot
 
-/// Runs deployments: the first endpoint is called, then links are followed to the result.
+/// Calls of functions on devices: an endpoint is called, then links are followed to the result.
 extension Orchestrator {
+    /// Runs the whole chain: each device calls the next one.
+    ///
     /// - Parameter body: arguments by the names of the first endpoint's parameters, and files.
-    /// - Returns: `{result, fetched_from_device, resultUrl, isInFailover}` without what is not known.
-    func execute(
-        _ entry: Collection.Entry, _ body: UploadBody, on loop: EventLoop
-    ) async throws -> Document {
-        let deployment = entry.document
-        guard let device = deployment["sequence"]?[0]?["device"]?.stringValue,
-            let module = deployment["sequence"]?[0]?["module"]?.stringValue,
-            let function = deployment["sequence"]?[0]?["func"]?.stringValue,
+    /// - Returns: `result`, `fetched_from_device` and `resultUrl`, without what is not known.
+    func runChain(
+        _ entry: Collection.Entry, _ body: UploadBody, _ execution: Execution,
+        on loop: EventLoop
+    ) async throws -> [Document.Member] {
+        let call = try endpoint(0, of: entry.document)
+        let query = try arguments(
+            call.endpoint, body, entry.id, isPush: call.module == ModuleRegistry.datalist)
+        let members = try await self.call(call.endpoint, query, body.files, execution, on: loop)
+        execution.note(step: .object(call.members + members))
+        return members
+    }
+
+    /// A step's function on its device.
+    struct StepCall: Sendable {
+        let endpoint: Endpoint
+        /// Its module's name.
+        let module: String
+        let mounts: FunctionMounts
+        /// For the record of the execution.
+        let members: [Document.Member]
+    }
+
+    /// The endpoint of a step of a deployment's sequence.
+    func endpoint(_ index: Int, of deployment: Document) throws -> StepCall {
+        guard let step = deployment["sequence"]?[index],
+            let device = step["device"]?.stringValue, let module = step["module"]?.stringValue,
+            let function = step["func"]?.stringValue,
             let document = deployment["fullManifest"]?[device],
             let node = try? DeploymentNode(document),
             let name = node.modules.first(where: { $0.id == module })?.name,
@@ -23,20 +45,30 @@ extension Orchestrator {
             throw Failure(
                 .internalServerError, "scheduling work failed", "the deployment is incomplete")
         }
-        let query = try arguments(endpoint, body, entry.id, isPush: name == ModuleRegistry.datalist)
-        let answer = try await begin(endpoint, query, body.files, on: loop)
+        return StepCall(
+            endpoint: endpoint, module: name,
+            mounts: node.mounts[name, function] ?? FunctionMounts(),
+            members: [
+                .init("step", .integer(Int64(index))), .init("device", .string(device)),
+                .init("module", .string(name)), .init("func", .string(function)),
+            ])
+    }
+
+    /// Calls a function and follows the links to its result.
+    func call(
+        _ endpoint: Endpoint, _ query: [(name: String, value: String)], _ files: [UploadedFile],
+        _ execution: Execution, on loop: EventLoop
+    ) async throws -> [Document.Member] {
+        let answer = try await begin(endpoint, query, files, on: loop)
         guard (200..<300).contains(answer.status.code) else {
             let text = String(decoding: answer.bytes, as: UTF8.self)
             throw Failure(.internalServerError, right: .badGateway, "scheduling work failed", text)
         }
-        var members = try await follow(answer, on: loop)
-        members.append(
-            .init("isInFailover", .boolean(deployment["isInFailover"] == .boolean(true))))
-        return .object(members)
+        return try await follow(answer, execution, on: loop)
     }
 
     /// The query of the first call. A file replaces the parameter of the list's `push`.
-    private func arguments(
+    func arguments(
         _ endpoint: Endpoint, _ body: UploadBody, _ id: ObjectID, isPush: Bool
     ) throws -> [(name: String, value: String)] {
         var query: [(name: String, value: String)] = []
@@ -58,7 +90,7 @@ extension Orchestrator {
     }
 
     /// A value of JSON in a query: strings as they are, everything else as JSON.
-    private static func text(_ value: Document) -> String {
+    static func text(_ value: Document) -> String {
         if let text = value.stringValue { return text }
         return String(decoding: JSONWriter.write(value), as: UTF8.self)
     }
@@ -76,9 +108,9 @@ extension Orchestrator {
         let client = client(loop, options.callTimeout)
         do {
             if endpoint.body != nil, method != .get, method != .head, !files.isEmpty {
-                let form = FormWriter.write(files)
+                let form = try FormWriter(files, store)
                 return try await client.send(
-                    method, url, .bytes(form.bytes), type: form.contentType)
+                    method, url, form.body(on: loop), type: form.contentType)
             }
             return try await client.send(method, url)
         } catch let error as HTTPClientError where error != .cancelled {
@@ -94,7 +126,7 @@ extension Orchestrator {
 
     /// Follows `result` and `resultUrl` to a result that is no link.
     private func follow(
-        _ first: DeviceAnswer, on loop: EventLoop
+        _ first: DeviceAnswer, _ execution: Execution, on loop: EventLoop
     ) async throws -> [Document.Member] {
         var answer = first
         for _ in 0..<Self.linkLimit {
@@ -120,6 +152,7 @@ extension Orchestrator {
                 // A function without a result, which has no link either: this is the end.
                 return Self.final(.null, json)
             }
+            execution.note(link: link)
             // A finished run without a value names its own entry.
             answer = try await fetch(link, on: loop)
             if let next = answer.json, next["result"] == .null, next["success"] == .boolean(true) {
@@ -172,49 +205,12 @@ extension Orchestrator {
     }
 
     /// Whether a link leads to a device, or to the orchestrator itself.
-    private func isOurs(_ link: String, on loop: EventLoop) -> Bool {
+    func isOurs(_ link: String, on loop: EventLoop) -> Bool {
         guard let url = URL(Array(link.utf8)) else { return false }
         let host = String(decoding: url.authority.hostBytes, as: UTF8.self)
         return devices.all().contains { device in
             url.port == device.port
-                && device.addresses.contains { Self.bare($0) == Self.bare(host) }
+                && device.addresses.contains { Self.bareAddress($0) == Self.bareAddress(host) }
         } || ownAddresses.contains { URL(Array($0.utf8))?.authority == url.authority }
-    }
-
-    /// An address without brackets.
-    private static func bare(_ address: String) -> Substring {
-        address.utf8.first == UInt8(ascii: "[") ? address.dropFirst().dropLast() : address[...]
-    }
-}
-
-/// Writes files as a form.
-enum FormWriter {
-    static func write(_ files: [UploadedFile]) -> (bytes: [UInt8], contentType: String) {
-        // Random, so that no file holds it but by purpose.
-        let boundary =
-            "wasmd-\(UInt64.random(in: 0...UInt64.max))-\(UInt64.random(in: 0...UInt64.max))"
-        var bytes: [UInt8] = []
-        for file in files {
-            bytes += Array("--\(boundary)\r\nContent-Disposition: form-data; name=\"".utf8)
-            bytes += escaped(file.field) + Array("\"; filename=\"".utf8)
-            bytes += escaped(file.fileName) + Array("\"\r\nContent-Type: ".utf8)
-            bytes += Array("\(file.mediaType)\r\n\r\n".utf8) + file.bytes + [0x0d, 0x0a]
-        }
-        bytes += Array("--\(boundary)--\r\n".utf8)
-        return (bytes, "multipart/form-data; boundary=\(boundary)")
-    }
-
-    /// As forms of HTML escape names.
-    private static func escaped(_ name: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        for byte in name.utf8 {
-            switch byte {
-            case 0x0d: bytes += Array("%0D".utf8)
-            case 0x0a: bytes += Array("%0A".utf8)
-            case UInt8(ascii: "\""): bytes += Array("%22".utf8)
-            default: bytes.append(byte)
-            }
-        }
-        return bytes
     }
 }
