@@ -124,7 +124,9 @@ let package = Package(
             ]),
         .target(
             name: "WasmdWasmiot",
-            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdHTTP"],
+            dependencies: [
+                "WasmSystem", "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+            ],
             path: "Sources/Hosts/Wasmiot",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -144,7 +146,7 @@ let package = Package(
             name: "WasmdModules",
             dependencies: [
                 "WasmInterpreter", "WasmSystem", "WasmdDigests", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdDiscovery", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
                 "WasmdHTTPServer", "WasmdOperation", "WasmdStorage", "WasmdWasmiot",
             ],
             path: "Sources/Hosts/Modules",
@@ -163,10 +165,10 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDigests", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
-                "WasmdOperation", "WasmdExecutor", "WasmdModules", "WasmdPrograms", "WasmdStorage",
-                "WasmdSupervisor", "WasmdWasmiot",
+                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDigests",
+                "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
+                "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdExecutor",
+                "WasmdModules", "WasmdPrograms", "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 

@@ -72,6 +72,7 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
+            .noMulticast,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -423,6 +424,10 @@ extension Option {
         "orchestrator", value: "ADDR", repeats: true,
         help: "Be the orchestrator of wasmiot at ADDR: keep modules and devices, deploy the one to "
             + "the others. May be repeated")
+    static let noMulticast = Option(
+        "no-mdns",
+        help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "
+            + "DNS, nor look for devices there")
     static let cameraImage = Option(
         "camera-image", value: "FILE", .file,
         help: "Give modules of --supervisor a camera whose images are FILE")

@@ -128,6 +128,7 @@ struct Daemon {
             await ending.value
             shutDown.cancel()
             operations.stopping()
+            services.sayGoodbye()
             manager.send("STOPPING=1", "STATUS=requests in flight end")
             let stopping = servers
             loop.spawn {

@@ -24,6 +24,7 @@ protocol OpenService: Sendable {
 /// A new one adds its section to `DaemonSettings`, its personality, and a line here.
 struct DaemonServices: Sendable {
     private let all: [any DaemonService]
+    private let discovery: DiscoveryService?
 
     /// - Throws: `Refusal`
     init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
@@ -31,6 +32,7 @@ struct DaemonServices: Sendable {
         if let service = OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         self.all = all
+        discovery = DiscoveryService(settings)
     }
 
     /// Whether one of them makes connections, to any port.
@@ -39,13 +41,14 @@ struct DaemonServices: Sendable {
     }
 
     func open(_ store: WasmdStorage.Store) throws -> OpenServices {
-        OpenServices(all: try all.map { try $0.open(store) })
+        OpenServices(all: try all.map { try $0.open(store) }, discovery: discovery)
     }
 }
 
 /// The hosts beside the executor that serve.
 struct OpenServices: Sendable {
     fileprivate let all: [any OpenService]
+    fileprivate let discovery: DiscoveryService?
 
     func surfaces(_ personality: DaemonSettings.Personality) -> [any Surface] {
         all.filter { $0.personality == personality }.flatMap(\.surfaces)
@@ -53,5 +56,9 @@ struct OpenServices: Sendable {
 
     func start(on loop: EventLoop) async throws {
         for service in all { try await service.start(on: loop) }
+        discovery?.start(all.compactMap { $0 as? any DiscoverableService }, on: loop)
     }
+
+    /// Tells others that the server ends.
+    func sayGoodbye() { discovery?.stop() }
 }

@@ -11,6 +11,7 @@ struct DaemonSettings: Sendable, Equatable {
     var wess = WessSection()
     var console = ConsoleSection()
     var supervisor = SupervisorSection()
+    var discovery = DiscoverySection()
     var orchestrator = OrchestratorSection()
 
     /// What may be served on an address.
@@ -56,7 +57,7 @@ struct DaemonSettings: Sendable, Equatable {
     /// All settings, for comparing.
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
-            + orchestrator.facts
+            + discovery.facts + orchestrator.facts
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -86,6 +87,7 @@ struct DaemonSettings: Sendable, Equatable {
         settings.console = ConsoleSection(file.root.table("console"))
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
+        settings.discovery = DiscoverySection(file.root.table("discovery"))
         return (settings, file.finish(), file.unknownVariables, source)
     }
 

@@ -1,4 +1,5 @@
 import WasmSystem
+import WasmdDiscovery
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdModules
@@ -43,5 +44,12 @@ private struct OpenOrchestrator: OpenService {
         try await orchestrator.start(
             port: address.port ?? 0, address: DeviceAddress(listener: address).text ?? "0.0.0.0",
             on: loop)
+    }
+}
+
+extension OpenOrchestrator: DiscoverableService {
+    func join(_ discovery: LocalDiscovery) {
+        DiscoveredDevices(orchestrator).begin(
+            discovery, service: AdvertisedService(orchestrator: address))
     }
 }

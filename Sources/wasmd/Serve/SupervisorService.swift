@@ -2,6 +2,7 @@
 
 import WasmSystem
 import WasmWASI
+import WasmdDiscovery
 import WasmdEventLoop
 import WasmdHTTP
 import WasmdOperation
@@ -101,5 +102,14 @@ private struct OpenSupervisor: OpenService {
                 ServeMessages.write("warning: \(printable("\(error)"))")
             }
         }
+    }
+}
+
+extension OpenSupervisor: DiscoverableService {
+    func join(_ discovery: LocalDiscovery) {
+        let name = supervisor.options.name
+        guard let service = AdvertisedService(supervisor: name, listener: address) else { return }
+        // The failure of the discovery was reported.
+        _ = try? discovery.advertise(service, onRename: DiscoveryService.renamed(name))
     }
 }
