@@ -131,7 +131,9 @@ let package = Package(
             ]),
         .target(
             name: "WasmdWasmiot",
-            dependencies: ["WasmSystem", "WasmdDocuments", "WasmdHTTP"],
+            dependencies: [
+                "WasmSystem", "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdHTTP",
+            ],
             path: "Sources/Hosts/Wasmiot",
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
@@ -151,7 +153,7 @@ let package = Package(
             name: "WasmdModules",
             dependencies: [
                 "WasmInterpreter", "WasmSystem", "WasmdDigests", "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
+                "WasmdDiscovery", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient",
                 "WasmdHTTPServer", "WasmdOperation", "WasmdStorage", "WasmdWasmiot",
             ],
             path: "Sources/Hosts/Modules",
@@ -171,10 +173,9 @@ let package = Package(
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
                 "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdConsole", "WasmdDigests",
-                "WasmdDocuments",
-                "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
-                "WasmdDiscovery", "WasmdOperation", "WasmdExecutor", "WasmdModules", "WasmdPrograms",
-                "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
+                "WasmdDiscovery", "WasmdDocuments", "WasmdEventLoop", "WasmdGuests", "WasmdHTTP",
+                "WasmdHTTPClient", "WasmdHTTPServer", "WasmdOperation", "WasmdExecutor",
+                "WasmdModules", "WasmdPrograms", "WasmdStorage", "WasmdSupervisor", "WasmdWasmiot",
             ],
             path: "Sources/wasmd"),
 

@@ -64,14 +64,14 @@ func run(_ arguments: [String], _ loop: EventLoop) async throws {
             guard command.count > 3, let port = UInt16(command[2]),
                 let strings = TextRecord(strings: command.dropFirst(4).map { Array($0.utf8) })
             else { throw ProbeFailure("no service: \(command)") }
-            do {
+            do throws(DiscoveryError) {
                 kept.append(
                     try discovery.advertise(
                         AdvertisedService(
                             instance: Array(command[3].utf8), type: type, port: port, text: strings,
                             addressKey: "address")
                     ) { write("renamed \(text($0))") })
-            } catch let error as DiscoveryError {
+            } catch {
                 write("failure: \(error)")
             }
         default: throw ProbeFailure("no command: \(command)")

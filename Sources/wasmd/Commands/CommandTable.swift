@@ -72,7 +72,7 @@ extension Command {
         options: [
             .config, .check, .data, .executor, .executorLegacy, .wess, .wessConfig, .wessLog,
             .console, .supervisor, .supervisorOrchestrator, .cameraImage, .orchestrator,
-            .orchestratorInit,
+            .orchestratorInit, .noMulticast,
             .insecure, .listen, .dir, .env, .envInherit, .runTimeout, .runMaxMemory,
             .fuel, .maxRequests, .maxWaiting, .maxBody, .trustProxy, .loops, .sandbox,
             .noSandbox, .features, .json, .help,
@@ -428,6 +428,10 @@ extension Option {
         "orchestrator-init", value: "DIR", .folder,
         help: "Add to --orchestrator what the init folder DIR has and it has not: module/*.json, "
             + "device/*.json, deployment/*.json and others, and files")
+    static let noMulticast = Option(
+        "no-mdns",
+        help: "Neither advertise --supervisor and --orchestrator in the local network by multicast "
+            + "DNS, nor look for devices there")
     static let cameraImage = Option(
         "camera-image", value: "FILE", .file,
         help: "Give modules of --supervisor a camera whose images are FILE")

@@ -121,8 +121,7 @@ struct Daemon {
             }
             operations.started(on: loop)
             ServeMessages.write("data in \(printable(data.text))")
-            let discovery = try await services.start(on: loop)
-            defer { discovery?.close() }
+            try await services.start(on: loop)
             watch(on: loop)
             manager.send("READY=1", "STATUS=serving")
             // The admin interface ends the server as a signal does.
@@ -133,6 +132,7 @@ struct Daemon {
             await ending.value
             shutDown.cancel()
             operations.stopping()
+            services.sayGoodbye()
             manager.send("STOPPING=1", "STATUS=requests in flight end")
             let stopping = servers
             loop.spawn {

@@ -70,6 +70,7 @@ struct DaemonOptions: Sendable {
                 .supervisorOrchestrator, expected: "a URL, for example http://HOST:3000"
             ) { text in URL(http: Array(text.utf8)) }
         ) { $0.supervisor.orchestrator = $1 }
+        if arguments.has(.noMulticast) { changes.append { $0.discovery.usesMulticast = false } }
         if arguments.has(.insecure) { changes.append { $0.common.isInsecure = true } }
         set(
             try arguments.read(.loops, expected: "a number from 1 to 1024") { text in

@@ -1,4 +1,3 @@
-import WasmdDiscovery
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdGuests
@@ -35,9 +34,6 @@ protocol OpenService: Sendable {
     func follow(_ settings: DaemonSettings)
     /// Starts what it does by itself. Its listeners serve already.
     func start(on loop: EventLoop) async throws
-    /// What it advertises in the local network, and looks for; called before `start`, on the loop's
-    /// thread.
-    func discover(by discovery: LocalDiscovery) throws
 }
 
 extension OpenService {
@@ -50,8 +46,7 @@ extension OpenService {
 /// A new one adds its section to `DaemonSettings`, its personality, and a line here.
 struct DaemonServices: Sendable {
     private let all: [any DaemonService]
-    /// Opened before the process restricts itself; nil if there is no need for them.
-    private let discovery: DiscoverySockets?
+    private let discovery: DiscoveryService?
 
     /// - Throws: `Refusal`
     init(_ settings: DaemonSettings, _ listeners: DaemonListeners) throws {
@@ -59,7 +54,7 @@ struct DaemonServices: Sendable {
         if let service = OrchestratorService(settings, listeners) { all.append(service) }
         if let service = try SupervisorService(settings, listeners) { all.append(service) }
         self.all = all
-        discovery = all.isEmpty || !settings.discovers ? nil : DiscoverySockets()
+        discovery = DiscoveryService(settings)
     }
 
     /// Whether one of them makes connections, to any port.
@@ -77,7 +72,7 @@ struct DaemonServices: Sendable {
 /// The hosts beside the executor that serve.
 struct OpenServices: Sendable {
     fileprivate let all: [any OpenService]
-    fileprivate let discovery: DiscoverySockets?
+    fileprivate let discovery: DiscoveryService?
 
     var apis: [APITable] { all.map(\.api) }
     var status: [Document.Member] { all.compactMap(\.status) }
@@ -90,29 +85,11 @@ struct OpenServices: Sendable {
 
     func follow(_ settings: DaemonSettings) { for service in all { service.follow(settings) } }
 
-    /// - Returns: what ends being found by others, to be called on the loop's thread when the server
-    ///   stops; nil if nothing is advertised.
-    func start(on loop: EventLoop) async throws -> LocalDiscovery? {
-        let discovery = try discover(on: loop)
+    func start(on loop: EventLoop) async throws {
         for service in all { try await service.start(on: loop) }
-        return discovery
+        discovery?.start(all.compactMap { $0 as? any DiscoverableService }, on: loop)
     }
 
-    /// Without multicast the server serves all the same.
-    private func discover(on loop: EventLoop) throws -> LocalDiscovery? {
-        guard let sockets = discovery else { return nil }
-        let discovery = try LocalDiscovery(sockets, on: loop)
-        if let failure = discovery.failure {
-            ServeMessages.write("warning: not found by mDNS: \(printable("\(failure)"))")
-        }
-        for service in all {
-            do {
-                try service.discover(by: discovery)
-            } catch {
-                guard discovery.failure == nil else { continue }
-                ServeMessages.write("warning: not found by mDNS: \(printable("\(error)"))")
-            }
-        }
-        return discovery
-    }
+    /// Tells others that the server ends.
+    func sayGoodbye() { discovery?.stop() }
 }

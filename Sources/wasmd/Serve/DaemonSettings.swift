@@ -11,9 +11,8 @@ struct DaemonSettings: Sendable, Equatable {
     var wess = WessSection()
     var console = ConsoleSection()
     var supervisor = SupervisorSection()
+    var discovery = DiscoverySection()
     var orchestrator = OrchestratorSection()
-    /// Whether supervisor and orchestrator use multicast DNS: `discovery.mdns`.
-    var discovers = true
 
     /// What may be served on an address.
     enum Personality: String, CaseIterable, Sendable {
@@ -58,8 +57,7 @@ struct DaemonSettings: Sendable, Equatable {
     /// All settings, for comparing.
     var facts: [SettingFact] {
         common.facts + executor.facts + wess.facts + console.facts + supervisor.facts
-            + orchestrator.facts
-            + [SettingFact("discovery.mdns", "\(discovers)", isReloadable: false)]
+            + discovery.facts + orchestrator.facts
     }
 
     /// Reads a file; reading none yields the defaults and what variables say.
@@ -89,7 +87,7 @@ struct DaemonSettings: Sendable, Equatable {
         settings.console = ConsoleSection(file.root.table("console"))
         settings.supervisor = SupervisorSection(file.root.table("supervisor"))
         settings.orchestrator = OrchestratorSection(file.root.table("orchestrator"))
-        settings.discovers = file.root.table("discovery").boolean("mdns") ?? true
+        settings.discovery = DiscoverySection(file.root.table("discovery"))
         return (settings, file.finish(), file.unknownVariables, source)
     }
 

@@ -1,5 +1,6 @@
 import WasmSystem
 import WasmWASI
+import WasmdDiscovery
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
@@ -72,5 +73,12 @@ private struct OpenOrchestrator: OpenService {
         } catch {
             ServeMessages.write("warning: \(printable(initFolder.text)): \(printable("\(error)"))")
         }
+    }
+}
+
+extension OpenOrchestrator: DiscoverableService {
+    func join(_ discovery: LocalDiscovery) {
+        DiscoveredDevices(orchestrator).begin(
+            discovery, service: AdvertisedService(orchestrator: address))
     }
 }

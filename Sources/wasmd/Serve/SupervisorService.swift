@@ -142,23 +142,6 @@ private struct OpenSupervisor: OpenService {
 
     func watch(_ metrics: MetricRegistry) { SupervisorMetrics.watch(metrics, supervisor) }
 
-    func discover(by discovery: LocalDiscovery) throws {
-        guard let port = address.port, let type = ServiceType("_webthing._tcp"),
-            let text = TextRecord(["path": "/", "tls": "0"])
-        else { return }
-        let listener: HostAddress? =
-            switch address {
-            case .ipv4(let bytes, _): .ipv4(bytes)
-            case .ipv6(let bytes, _): .ipv6(bytes)
-            default: nil
-            }
-        guard let listener else { return }
-        _ = try discovery.advertise(
-            AdvertisedService(
-                instance: Array(supervisor.options.name.utf8.prefix(63)), type: type, port: port,
-                text: text, listener: listener, addressKey: "address"))
-    }
-
     /// The device registers, and sends log lines.
     func start(on loop: EventLoop) {
         loop.spawn {
@@ -178,5 +161,14 @@ private struct OpenSupervisor: OpenService {
                 ServeMessages.write("warning: \(printable("\(error)"))")
             }
         }
+    }
+}
+
+extension OpenSupervisor: DiscoverableService {
+    func join(_ discovery: LocalDiscovery) {
+        let name = supervisor.options.name
+        guard let service = AdvertisedService(supervisor: name, listener: address) else { return }
+        // The failure of the discovery was reported.
+        _ = try? discovery.advertise(service, onRename: DiscoveryService.renamed(name))
     }
 }

@@ -15,11 +15,12 @@ extension DiscoveryEngine {
         if isLegacy { return answerLegacy(message, packet, link, at: now) }
         if !isOwn, takeRest(message, packet, link, at: now) { return }
         let known = Self.known(message)
+        let own = ownRecords(link)
         var records: [ServiceRecord.Key: ServiceRecord] = [:]
         var single: [ServiceRecord] = []
         var hasShared = false
         for question in message.questions {
-            for record in answers(to: question, link) where !Self.isKnown(record, known) {
+            for record in answers(to: question, own, link) where !Self.isKnown(record, known) {
                 if question.wantsUnicast, isFresh(record, link, packet.isIPv6, at: now) {
                     single.append(record)
                 } else {
@@ -81,9 +82,8 @@ extension DiscoveryEngine {
 
     /// The answers to a question; that there is none, if the name is this host's.
     private func answers(
-        to question: DiscoveryMessage.Question, _ link: Link
+        to question: DiscoveryMessage.Question, _ records: [ServiceRecord], _ link: Link
     ) -> [ServiceRecord] {
-        let records = ownRecords(link)
         let found = records.filter { question.matches($0) }
         if !found.isEmpty { return found }
         guard records.contains(where: { $0.isUnique && $0.name == question.name }) else {
@@ -193,10 +193,11 @@ extension DiscoveryEngine {
     ) {
         guard isNear(packet.senderBytes, link), !message.questions.isEmpty else { return }
         let known = Self.known(message)
+        let own = ownRecords(link)
         var keys: Set<ServiceRecord.Key> = []
         var answers: [ServiceRecord] = []
         for question in message.questions.prefix(16) {
-            for record in self.answers(to: question, link)
+            for record in self.answers(to: question, own, link)
             where !Self.isKnown(record, known) && keys.insert(record.key).inserted {
                 if case .types = record.value { continue }
                 answers.append(record)

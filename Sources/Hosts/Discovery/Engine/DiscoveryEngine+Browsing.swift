@@ -12,6 +12,7 @@ extension DiscoveryEngine {
         let earliest = link.asks[question].map { $0.last + .seconds(1) } ?? now
         link.asks[question] = Ask(
             next: max(now + random.milliseconds(20...120), earliest), last: earliest)
+        link.nextAsk = min(link.nextAsk, now + .milliseconds(20))
     }
 
     private static let longestInterval = Duration.seconds(3600)
@@ -25,14 +26,18 @@ extension DiscoveryEngine {
     // MARK: Questions
 
     func sendQuestions(_ link: Link, at now: LoopInstant) {
-        guard link.asks.contains(where: { $0.value.next <= now }) else { return }
+        guard link.nextAsk <= now else { return }
         var due: [DiscoveryMessage.Question] = []
         for (question, ask) in link.asks where ask.next <= now {
             var ask = ask
+            // What was found or is no longer wanted.
+            if ask.remaining != nil, !ask.isRefresh, !isOpen(question, link) {
+                link.asks[question] = nil
+                continue
+            }
             // Those that go on for ever are few.
             guard ask.remaining == nil || due.count < Self.questionLimit else {
-                ask.next = now + .seconds(1)
-                link.asks[question] = ask
+                link.asks[question]?.next = now + .seconds(1)
                 continue
             }
             due.append(question)
@@ -46,8 +51,13 @@ extension DiscoveryEngine {
             }
             let longest = isOneShot ? Self.oneShotInterval : Self.longestInterval
             ask.interval = min(ask.interval * 2, longest)
-            link.asks[question] = ask
+            link.asks[question] = ask.isRefresh && ask.next == .never ? nil : ask
         }
+        // Questions that were given up for services that are gone.
+        if link.asks.count > 4096 {
+            link.asks = link.asks.filter { $0.value.next != .never || isOpen($0.key, link) }
+        }
+        link.nextAsk = link.asks.values.map(\.next).min() ?? .never
         for bytes in queries(due, link, at: now) { send(bytes, link, at: now) }
     }
 
@@ -115,8 +125,16 @@ extension DiscoveryEngine {
             guard case .address = record.value, link.hosts.contains(record.name) else { return nil }
             return RecordCache.fewLimit
         }
-        if !changed.isEmpty || link.asks.contains(where: { $0.value.remaining != nil }) {
-            askForMissing(link, at: now)
+        var names: Set<DomainName> = []
+        for record in records {
+            switch record.value {
+            case .pointer(let name) where types.contains(record.name): names.insert(name)
+            case .service, .text: names.insert(record.name)
+            default: break
+            }
+        }
+        for name in names where link.instances.contains(name) {
+            askForMissing(name, link, at: now)
         }
         if !changed.isEmpty { reportChanges(of: changed) }
     }
@@ -172,36 +190,39 @@ extension DiscoveryEngine {
     }
 
     /// Asks for what is needed to use a service that was named.
-    private func askForMissing(_ link: Link, at now: LoopInstant) {
-        var missing: Set<DiscoveryMessage.Question> = []
-        link.hosts = []
-        link.instances = []
-        for type in Set(browses.values.map(\.type.name)) {
-            for entry in link.cache.records(type, .pointer) {
-                guard case .pointer(let name) = entry.record.value else { continue }
-                link.instances.insert(name)
-                let services = link.cache.records(name, .service)
-                if services.isEmpty { missing.insert(.init(name, .service)) }
-                if !link.cache.has(name, .text) { missing.insert(.init(name, .text)) }
-                for service in services {
-                    guard case .service(_, let host, _, _) = service.record.value else { continue }
-                    link.hosts.insert(host)
-                    if link.cache.has(host, .a) || link.cache.has(host, .aaaa) { continue }
-                    missing.insert(.init(host, .a))
-                    missing.insert(.init(host, .aaaa))
-                }
-            }
+    private func askForMissing(_ name: DomainName, _ link: Link, at now: LoopInstant) {
+        let services = link.cache.records(name, .service)
+        if services.isEmpty { ask(.init(name, .service), link, at: now) }
+        if !link.cache.has(name, .text) { ask(.init(name, .text), link, at: now) }
+        for service in services {
+            guard case .service(_, let host, _, _) = service.record.value else { continue }
+            link.hosts.insert(host)
+            if link.cache.has(host, .a) || link.cache.has(host, .aaaa) { continue }
+            ask(.init(host, .a), link, at: now)
+            ask(.init(host, .aaaa), link, at: now)
         }
-        // What was found or is no longer wanted.
-        link.asks = link.asks.filter { question, ask in
-            ask.remaining == nil || ask.isRefresh || missing.contains(question)
+    }
+
+    /// Asks a few times, with other questions that are due soon.
+    private func ask(
+        _ question: DiscoveryMessage.Question, _ link: Link, at now: LoopInstant
+    ) {
+        if let ask = link.asks[question] {
+            guard ask.next == .never, now.since(ask.last) >= .seconds(60) else { return }
         }
-        for question in missing {
-            if let ask = link.asks[question] {
-                guard ask.next == .never, now.since(ask.last) >= .seconds(60) else { continue }
-            }
-            link.asks[question] = Ask(
-                next: now + random.milliseconds(20...120), remaining: Self.attempts)
+        if link.batch <= now { link.batch = now + random.milliseconds(20...120) }
+        link.asks[question] = Ask(next: link.batch, remaining: Self.attempts)
+        link.nextAsk = min(link.nextAsk, link.batch)
+    }
+
+    /// Whether an answer is still missing.
+    private func isOpen(_ question: DiscoveryMessage.Question, _ link: Link) -> Bool {
+        if link.cache.has(question.name, question.type) { return false }
+        switch question.type {
+        case .a, .aaaa:
+            return link.hosts.contains(question.name) && !link.cache.has(question.name, .a)
+                && !link.cache.has(question.name, .aaaa)
+        default: return link.instances.contains(question.name)
         }
     }
 
@@ -212,22 +233,22 @@ extension DiscoveryEngine {
         let (removed, refreshes) = link.cache.advance(to: now) { jitter() }
         for key in refreshes {
             let question = DiscoveryMessage.Question(key.name, key.type)
-            if let ask = link.asks[question], ask.next <= now { continue }
-            guard link.asks[question]?.remaining != nil || link.asks[question] == nil else {
+            if let ask = link.asks[question] {
                 // The next question of a series comes at once; its intervals stay.
-                link.asks[question]?.next = now
-                continue
+                if ask.next > now { link.asks[question]?.next = now }
+            } else {
+                var ask = Ask(next: now, remaining: 1)
+                ask.isRefresh = true
+                link.asks[question] = ask
             }
-            var ask = Ask(next: now, remaining: 1)
-            ask.isRefresh = true
-            link.asks[question] = ask
+            link.nextAsk = min(link.nextAsk, now)
         }
-        link.asks = link.asks.filter { !$0.value.isRefresh || $0.value.next != .never }
-        if !removed.isEmpty {
-            askForMissing(link, at: now)
-            forgetUseless(link)
-            reportChanges(of: removed)
+        guard !removed.isEmpty else { return }
+        forgetUseless(link)
+        for record in removed where link.instances.contains(record.name) {
+            askForMissing(record.name, link, at: now)
         }
+        reportChanges(of: removed)
     }
 
     /// Removes records that nothing leads to any more.
@@ -296,7 +317,7 @@ extension DiscoveryEngine {
     /// Compares services with what was reported about them.
     func report(_ names: Set<DomainName>) {
         for browse in browses.sorted(by: { $0.key < $1.key }).map(\.value) {
-            for name in names.sorted(by: { $0.description < $1.description }) {
+            for name in names.sorted(by: { Self.precedes($0, $1) }) {
                 guard name.labels.count == browse.type.name.labels.count + 1,
                     DomainName(labels: Array(name.labels.dropFirst())) == browse.type.name
                 else { continue }
@@ -313,6 +334,10 @@ extension DiscoveryEngine {
                 browse.onEvent(old == nil ? .added(service) : .changed(service))
             }
         }
+    }
+
+    private static func precedes(_ one: DomainName, _ other: DomainName) -> Bool {
+        (one.labels.first ?? []).lexicographicallyPrecedes(other.labels.first ?? [])
     }
 
     /// What all links know of a service; nil while something is missing.

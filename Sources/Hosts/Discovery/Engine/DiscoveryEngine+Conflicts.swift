@@ -7,13 +7,13 @@ extension DiscoveryEngine {
     /// Compares what others say with what is claimed.
     func takeConflicts(_ message: DiscoveryMessage, _ link: Link, at now: LoopInstant) {
         guard !link.claims.isEmpty else { return }
+        var names: [DomainName: ClaimID] = [:]
+        for id in link.claims.keys { if let name = name(of: id) { names[name] = id } }
         for record in message.answers + message.additionals where record.timeToLive > 0 {
-            for id in link.claims.keys where name(of: id) == record.name {
-                guard contradicts(record, id, at: now) else { continue }
-                lose(id, link, at: now)
-                // The names are others now.
-                break
-            }
+            guard let id = names[record.name], contradicts(record, id, at: now) else { continue }
+            lose(id, link, at: now)
+            // One is enough; the name may be another now.
+            names[record.name] = nil
         }
     }
 

@@ -134,6 +134,7 @@ final class DiscoveryEngine {
                 for id in link.claims.keys { announceAgain(id, link, at: now) }
                 for (question, ask) in link.asks where ask.remaining == nil {
                     link.asks[question] = Ask(next: now + random.milliseconds(20...120))
+                    link.nextAsk = min(link.nextAsk, now + .milliseconds(20))
                 }
             }
         }
@@ -174,8 +175,7 @@ final class DiscoveryEngine {
             for claim in link.claims.values { time = min(time, claim.next) }
             for lane in link.lanes.values { for due in lane.due.values { time = min(time, due) } }
             for query in link.truncated.values { time = min(time, query.due) }
-            for ask in link.asks.values { time = min(time, ask.next) }
-            time = min(time, link.cache.nextTime)
+            time = min(time, link.nextAsk, link.cache.nextTime)
         }
         return time
     }

@@ -14,6 +14,10 @@ final class Link {
     var cache = RecordCache()
     /// Questions that are asked.
     var asks: [DiscoveryMessage.Question: Ask] = [:]
+    /// Not later than the next of them.
+    var nextAsk = LoopInstant.never
+    /// When questions for what is missing go out together.
+    var batch = LoopInstant(nanoseconds: 0)
     /// The full names of services that are looked for and were named, and the hosts of those.
     var instances: Set<DomainName> = []
     var hosts: Set<DomainName> = []

@@ -10,15 +10,18 @@ struct ContestedName: Sendable {
 
     /// The name as a label.
     var label: [UInt8] {
-        guard number > 1 else { return Array(wanted.prefix(DomainName.labelLimit)) }
+        guard number > 1 else { return Self.cut(wanted, to: DomainName.labelLimit) }
         let suffix = Array("-\(number)".utf8)
-        var head = wanted.prefix(DomainName.labelLimit - suffix.count)
-        // Not within a character.
-        if head.count < wanted.count {
-            while let last = head.last, last & 0xc0 == 0x80 { head.removeLast() }
-            if let last = head.last, last & 0xc0 == 0xc0 { head.removeLast() }
-        }
-        return Array(head) + suffix
+        return Self.cut(wanted, to: DomainName.labelLimit - suffix.count) + suffix
+    }
+
+    /// At most so many bytes of a name; not within a character of UTF-8.
+    static func cut(_ name: [UInt8], to count: Int) -> [UInt8] {
+        guard name.count > count else { return name }
+        // The first byte that is left out must begin a character.
+        var end = max(count, 0)
+        while end > 0, end > count - 4, name[end] & 0xc0 == 0x80 { end -= 1 }
+        return Array(name[..<end])
     }
 
     mutating func takeNext() { number += 1 }

@@ -144,6 +144,8 @@ struct RecordCache {
             }
             entries[key] = kept.isEmpty ? nil : kept
         }
+        // Ends that are near to each other are handled together.
+        nextTime = max(nextTime, now + .milliseconds(50))
         return (removed, refreshes)
     }
 

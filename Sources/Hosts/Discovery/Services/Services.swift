@@ -28,6 +28,9 @@ public struct AdvertisedService: Sendable {
         self.listener = listener
         self.addressKey = addressKey
     }
+
+    /// A name of at most 63 bytes: a longer one is cut, not within a character of UTF-8.
+    public static func fitting(_ name: [UInt8]) -> [UInt8] { ContestedName.cut(name, to: 63) }
 }
 
 /// A service that was found in the local network.
