@@ -22,6 +22,7 @@ struct OpcodeEntry {
 struct InstructionTable: @unchecked Sendable {
     @usableFromInline let entries: UnsafePointer<OpcodeEntry>
     @usableFromInline let rows: UnsafePointer<InstructionInfo>
+    let rowCount: Int
 
     @usableFromInline static let shared = InstructionTable()
 
@@ -52,6 +53,7 @@ struct InstructionTable: @unchecked Sendable {
         add(vectorInstructions, .simd)
         self.entries = UnsafePointer(entries)
         self.rows = UnsafePointer(rows)
+        rowCount = count
     }
 }
 
@@ -61,6 +63,11 @@ package struct InstructionInfos: Sendable {
     @usableFromInline let table = InstructionTable.shared
 
     package init() {}
+
+    /// Calls `body` with each row, in no particular order.
+    package func forEach(_ body: (InstructionInfo) -> Void) {
+        for index in 0..<table.rowCount { body(table.rows[index]) }
+    }
 
     @inlinable package subscript(opcode: Opcode) -> InstructionInfo {
         table.rows[Int(table.entries[Int(opcode.rawValue)].row)]

@@ -27,8 +27,8 @@ struct InstructionRule {
     /// The rules by raw value of `Opcode`.
     static let table: Table = {
         let rules = UnsafeMutablePointer<InstructionRule>.allocate(capacity: Table.count)
-        for opcode in Opcode.allCases {
-            (rules + Int(opcode.rawValue)).initialize(to: InstructionRule(opcode.info))
+        InstructionInfos().forEach {
+            (rules + Int($0.opcode.rawValue)).initialize(to: InstructionRule($0))
         }
         return Table(rules: UnsafePointer(rules))
     }()
