@@ -1,7 +1,7 @@
 // Soundness: both tables are allocated once, at first use, filled before the pointers are published
 // by the lazy global, never written again and never freed. `entries` has `Opcode.rawLimit`
 // elements; all indices are raw values of `Opcode`, which stay below it, bytes or checked. There are
-// fewer rows than raw values.
+// fewer rows than raw values; `InstructionInfos` has an index of a row from a loop up to `count`.
 
 /// What the binary reader must know about an opcode.
 @usableFromInline
@@ -22,7 +22,7 @@ struct OpcodeEntry {
 struct InstructionTable: @unchecked Sendable {
     @usableFromInline let entries: UnsafePointer<OpcodeEntry>
     @usableFromInline let rows: UnsafePointer<InstructionInfo>
-    let rowCount: Int
+    @usableFromInline let rowCount: Int
 
     @usableFromInline static let shared = InstructionTable()
 
@@ -64,10 +64,11 @@ package struct InstructionInfos: Sendable {
 
     package init() {}
 
-    /// Calls `body` with each row, in no particular order.
-    package func forEach(_ body: (InstructionInfo) -> Void) {
-        for index in 0..<table.rowCount { body(table.rows[index]) }
-    }
+    /// How many rows there are.
+    @inlinable package var count: Int { table.rowCount }
+
+    /// The row at an index below `count`, in no particular order.
+    @inlinable package subscript(at index: Int) -> InstructionInfo { table.rows[index] }
 
     @inlinable package subscript(opcode: Opcode) -> InstructionInfo {
         table.rows[Int(table.entries[Int(opcode.rawValue)].row)]
