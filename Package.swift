@@ -116,6 +116,13 @@ let package = Package(
             swiftSettings: [
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
+        .target(
+            name: "WasmdConsole",
+            dependencies: ["WasmdEventLoop", "WasmdHTTP", "WasmdHTTPServer", "WasmdOperation"],
+            path: "Sources/Hosts/Console", exclude: ["Page"],
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
         // What embedders import; the command line uses the rooms themselves.
         .target(
             name: "Wasmd",
@@ -128,7 +135,8 @@ let package = Package(
             name: "wasmd",
             dependencies: [
                 "WasmDecoder", "WasmValidator", "WasmInterpreter", "WasmWASI", "WasmText",
-                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdDigests", "WasmdDocuments",
+                "WasmScriptRunner", "WasmMachine", "WasmSystem", "WasmdConsole", "WasmdDigests",
+                "WasmdDocuments",
                 "WasmdEventLoop", "WasmdGuests", "WasmdHTTP", "WasmdHTTPClient", "WasmdHTTPServer",
                 "WasmdOperation", "WasmdExecutor", "WasmdPrograms", "WasmdStorage",
             ],

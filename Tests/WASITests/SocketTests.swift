@@ -144,6 +144,12 @@ import Testing
         #expect(text == "late")
     }
 
+    /// Device and inode of an open file; nil for a number that is not open.
+    private static func file(of number: Int32) -> [UInt64]? {
+        var facts = stat()
+        return fstat(number, &facts) == 0 ? [UInt64(facts.st_dev), UInt64(facts.st_ino)] : nil
+    }
+
     @Test(arguments: TestGuest.Driver.allCases)
     func ownership(_ driver: TestGuest.Driver) throws {
         let test = try TestGuest(WASI(), driver)
@@ -155,9 +161,12 @@ import Testing
         #expect(recv(pair.1, &byte, 1, 0) == 0)
         close(pair.1)
         // Also what cannot be used belongs to the guest.
-        let folder = open("/tmp", O_RDONLY)
-        #expect(throws: Errno.isdir) { try test.guest.insert(owning: folder) }
-        #expect(fcntl(folder, F_GETFD) == -1)
+        let folder = TestFolder()
+        let number = open(folder.path, O_RDONLY | O_DIRECTORY)
+        let before = try #require(Self.file(of: number))
+        #expect(throws: Errno.isdir) { try test.guest.insert(owning: number) }
+        // Another test may have the number by now.
+        #expect(Self.file(of: number) != before)
         #expect(throws: Errno.badf) { try test.guest.insert(duplicating: -1) }
         pair = HostSocket.pair()
         _ = try test.guest.insert(duplicating: pair.0)

@@ -225,6 +225,30 @@ import WasmdDocuments
         #expect(gone.error.contains("wasmd serve"))
     }
 
+    @Test func console() throws {
+        let folder = try TemporaryFolder()
+        let server = try server(folder)
+        let page = try get(server, "/console")
+        #expect(page.status == 200)
+        let policy = page.field("content-security-policy") ?? ""
+        #expect(policy.hasPrefix("default-src 'none'; script-src 'self';"))
+        // Everything that the page names is there, and may be used by a page with this policy.
+        let names = page.body.split(separator: "\"").filter { $0.hasPrefix("/console/") }
+        #expect(names.count == 3)
+        for name in names {
+            let file = try get(server, String(name))
+            #expect(file.status == 200 && file.field("x-content-type-options") == "nosniff")
+            let tag = file.field("etag") ?? ""
+            let again = try get(server, String(name), "If-None-Match: \(tag)\r\n")
+            #expect(again.status == 304 && again.body.isEmpty)
+        }
+        #expect(try get(server, "/console/").body == page.body)
+        #expect(try get(server, "/console/none.js").status == 404)
+        #expect(try get(server, "/console/../wasm").status != 200)
+        #expect(try get(server, "/console", method: "POST").status == 405)
+        #expect(try get(server, "/consoles").status == 404)
+    }
+
     /// The document is that of the routes: each path and method that it has is served, and others
     /// are not.
     @Test func openAPIDocumentIsThatOfTheRoutes() throws {

@@ -79,7 +79,7 @@ struct Daemon {
         let executor = Executor(store, options)
         let control = try DaemonControl(executor, settings, file: file)
         control.follow { operations.follow($0) }
-        let shared = operations.surfaces(executor, store, control, at: listeners)
+        let shared = try operations.surfaces(executor, store, control, at: listeners)
         let group = try LoopGroup(count: settings.common.loops)
         try group.run { loop in
             let signals = try SignalStream(

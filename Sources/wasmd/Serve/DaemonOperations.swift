@@ -1,5 +1,6 @@
 import Synchronization
 import WasmSystem
+import WasmdConsole
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdExecutor
@@ -127,7 +128,7 @@ final class DaemonOperations: Sendable {
     func surfaces(
         _ executor: Executor, _ store: WasmdStorage.Store, _ control: DaemonControl,
         at opened: DaemonListeners
-    ) -> Surfaces {
+    ) throws -> Surfaces {
         runs.watch(executor.runs)
         runs.watch(executor.cache)
         StoreMetrics.watch(metrics, store)
@@ -161,6 +162,7 @@ final class DaemonOperations: Sendable {
         return Surfaces(
             all: [
                 HealthSurface.make(readiness, metrics) { document }, AdminSurface.make(house),
+                try ConsoleSurface(),
             ],
             isOnConsole: opened.bound.contains { $0.personality == .console })
     }

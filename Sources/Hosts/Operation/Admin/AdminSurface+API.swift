@@ -53,7 +53,11 @@ extension AdminSurface {
 
     private static let server: [APIOperation] = [
         APIOperation(.get, "/admin/status", "status", "How the server does.", needs: .admin)
-            .answering(.init(200, "Status.", .json("Status"))),
+            .with(.init("follow", .query, .boolean, "Go on with an event each second."))
+            .answering(
+                .init(
+                    200, "Status, or events 'status'.", .json("Status"),
+                    .init("text/event-stream", APISchema.type("string")))),
         APIOperation(.get, "/admin/modules", "modules", "Modules and their runs.", needs: .admin)
             .with(
                 .init("limit", .query, .number(1...1000), "How many; 100 without it."),
@@ -163,7 +167,8 @@ extension AdminSurface {
         .init(
             "Status",
             APISchema.object([
-                "version": text, "process": integer, "uptime_seconds": number, "ready": boolean,
+                "version": text, "process": integer, "uptime_seconds": number,
+                "resident_bytes?": integer, "ready": boolean,
                 "reasons": texts, "listeners": APISchema.array(APISchema.type("object")),
                 "runs": APISchema.type("object"), "cache": APISchema.type("object"),
                 "store": APISchema.type("object"),

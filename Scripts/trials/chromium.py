@@ -1,0 +1,141 @@
+"""A headless Chromium, driven over its DevTools protocol through a pipe."""
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+
+from harness import Fault, check
+
+
+def path():
+    """The browser; None if there is none. CHROMIUM names one."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") \
+        or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Page:
+    """A page of a browser of its own."""
+
+    def __init__(self, folder, width=1200, height=900):
+        commands, self.commands = os.pipe()
+        self.answers, answers = os.pipe()
+        # The protocol's descriptors are 3 and 4.
+        self.process = subprocess.Popen(
+            ["bash", "-c", f'exec "$@" 3<&{commands} 4>&{answers}', "chromium",
+             path(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+             "--disable-dev-shm-usage", f"--user-data-dir={folder}/profile",
+             f"--window-size={width},{height}", "--remote-debugging-pipe", "about:blank"],
+            pass_fds=(commands, answers), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(commands)
+        os.close(answers)
+        self.buffer, self.number, self.session = b"", 0, None
+        #: What the page reported: exceptions, refused resources, lines of its console.
+        self.faults = []
+        target = next(one for one in self.send("Target.getTargets")["targetInfos"]
+                      if one["type"] == "page")
+        self.session = self.send(
+            "Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "DOM", "Accessibility"):
+            self.send(domain + ".enable")
+
+    def send(self, method, **parameters):
+        self.number += 1
+        number = self.number
+        message = {"id": number, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.commands, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self.receive()
+            if answer.get("id") == number:
+                check("error" not in answer, method, answer.get("error"))
+                return answer["result"]
+
+    def receive(self, seconds=60):
+        end = time.monotonic() + seconds
+        while b"\0" not in self.buffer:
+            ready, _, _ = select.select([self.answers], [], [], max(end - time.monotonic(), 0))
+            piece = os.read(self.answers, 1 << 16) if ready else b""
+            if not piece:
+                raise Fault("the browser does not answer")
+            self.buffer += piece
+        text, _, self.buffer = self.buffer.partition(b"\0")
+        message = json.loads(text)
+        method, parameters = message.get("method"), message.get("params", {})
+        if method == "Runtime.exceptionThrown":
+            self.faults.append(str(parameters["exceptionDetails"])[:500])
+        elif method == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning"):
+            self.faults.append(str(parameters["args"])[:500])
+        elif method == "Log.entryAdded" and parameters["entry"]["level"] == "error":
+            self.faults.append(f"{parameters['entry']['text']} {parameters['entry'].get('url', '')}")
+        elif method == "Page.javascriptDialogOpening":
+            # Handled without waiting for its answer.
+            self.number += 1
+            os.write(self.commands, json.dumps(
+                {"id": self.number, "sessionId": self.session,
+                 "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
+            ).encode() + b"\0")
+        return message
+
+    def open(self, address):
+        self.send("Page.navigate", url=address)
+
+    def value(self, script):
+        """The value of an expression, which may be a promise."""
+        answer = self.send("Runtime.evaluate", expression=script, awaitPromise=True,
+                           returnByValue=True, userGesture=True)
+        check("exceptionDetails" not in answer, script, answer.get("exceptionDetails"))
+        return answer["result"].get("value")
+
+    def wait(self, script, seconds=20):
+        """Waits until an expression is true."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.value(f"Boolean({script})"):
+                return
+            time.sleep(0.05)
+        raise Fault(f"not within {seconds} s: {script}\n{self.text()[:1500]}\n{self.faults}")
+
+    def text(self):
+        return self.value("document.body ? document.body.innerText : ''")
+
+    def wait_text(self, text, seconds=20):
+        self.wait(f"document.body && document.body.innerText.includes({json.dumps(text)})", seconds)
+
+    def click(self, title, within="document", kind="a, button, summary"):
+        """Clicks what has a text."""
+        found = self.value(
+            f"(() => {{ for (const one of {within}.querySelectorAll({json.dumps(kind)}))"
+            f" if (one.textContent.trim() === {json.dumps(title)})"
+            " { one.click(); return true; } return false; })()")
+        check(found, "there is no", title, self.text())
+
+    def picture(self, file):
+        data = self.send("Page.captureScreenshot", format="png")["data"]
+        with open(file, "wb") as picture:
+            picture.write(base64.b64decode(data))
+
+    def unnamed(self):
+        """Controls without a name for readers of screens."""
+        nodes = self.send("Accessibility.getFullAXTree")["nodes"]
+        roles = {"button", "link", "textbox", "searchbox", "checkbox", "spinbutton", "combobox",
+                 "image", "progressbar", "table"}
+        return [node["role"]["value"] for node in nodes
+                if not node.get("ignored") and node.get("role", {}).get("value") in roles
+                and not node.get("name", {}).get("value", "").strip()]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.commands)
+        os.close(self.answers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,1125 @@
+// swift-format-ignore-file
+// Made by Scripts/embed-console from the files in Page.
+
+extension ConsoleFile {
+    static let all: [ConsoleFile] = [
+        ConsoleFile("api.js", "text/javascript; charset=utf-8", tag: "b44b643ab1d5e37a", apiJs),
+        ConsoleFile("dom.js", "text/javascript; charset=utf-8", tag: "6964fb4b17163423", domJs),
+        ConsoleFile("icon.svg", "image/svg+xml", tag: "f6d8cd383e00ee89", iconSvg),
+        ConsoleFile("index.html", "text/html; charset=utf-8", tag: "35e9921aaefb0bb8", indexHtml),
+        ConsoleFile("logs.js", "text/javascript; charset=utf-8", tag: "9476404734c01d02", logsJs),
+        ConsoleFile("main.js", "text/javascript; charset=utf-8", tag: "36b23d779d82136e", mainJs),
+        ConsoleFile("module.js", "text/javascript; charset=utf-8", tag: "c67ef1b859d11bd2", moduleJs),
+        ConsoleFile("modules.js", "text/javascript; charset=utf-8", tag: "c62c1110eecbbd45", modulesJs),
+        ConsoleFile("overview.js", "text/javascript; charset=utf-8", tag: "38027d434e2443d2", overviewJs),
+        ConsoleFile("parts.js", "text/javascript; charset=utf-8", tag: "98db51ab8541b3cb", partsJs),
+        ConsoleFile("runs.js", "text/javascript; charset=utf-8", tag: "619749864a88c846", runsJs),
+        ConsoleFile("server.js", "text/javascript; charset=utf-8", tag: "1aa5e40e6fc34e99", serverJs),
+        ConsoleFile("style.css", "text/css; charset=utf-8", tag: "2e35a149abdab218", styleCss),
+    ]
+}
+
+private let apiJs: StaticString = ##"""
+// Requests to the server that the page came from. The token is kept for this tab only and is never
+// part of an address.
+
+const key = "wasmd-token";
+
+export const token = {
+  get: () => sessionStorage.getItem(key) ?? "",
+  set: value => value ? sessionStorage.setItem(key, value) : sessionStorage.removeItem(key),
+};
+
+export class Failure extends Error {
+  constructor(status, message, document) {
+    super(message);
+    this.status = status;
+    this.document = document;
+  }
+}
+
+/** A response, whatever its status. */
+export function send(method, path, {body, type, accept, signal} = {}) {
+  const headers = {};
+  if (token.get()) headers.Authorization = "Bearer " + token.get();
+  if (type) headers["Content-Type"] = type;
+  if (accept) headers.Accept = accept;
+  return fetch(path, {method, headers, body, signal, cache: "no-store", redirect: "error"});
+}
+
+/** The error that a response is. */
+export async function failure(response) {
+  const text = await response.text();
+  let document = null;
+  try { document = JSON.parse(text); } catch { /* A line of text. */ }
+  const error = document?.error;
+  const message = error?.message ?? (typeof error === "string" ? error : text.trim());
+  return new Failure(response.status, message || `status ${response.status}`, document);
+}
+
+/** JSON of a successful response. */
+export async function json(method, path, options = {}) {
+  const response = await send(method, path, {accept: "application/json", ...options});
+  if (!response.ok) throw await failure(response);
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+}
+
+/**
+ * Server-sent events until `signal` is aborted; after a failure it begins again, more slowly each
+ * time. They are read by fetch, since an EventSource sends no token. A refusal for good is thrown.
+ */
+export async function follow(path, signal, handle) {
+  let pause = 500;
+  while (!signal.aborted) {
+    try {
+      const response = await send("GET", path, {accept: "text/event-stream", signal});
+      if ([401, 403, 404, 421].includes(response.status)) throw await failure(response);
+      if (response.ok) {
+        pause = 500;
+        await read(response.body, handle);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Failure) throw error;
+    }
+    await new Promise(done => setTimeout(done, pause));
+    pause = Math.min(pause * 2, 10000);
+  }
+}
+
+async function read(body, handle) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const {done, value} = await reader.read();
+    if (done) return;
+    rest += value;
+    let end;
+    while ((end = rest.search(/\r?\n\r?\n/)) >= 0) {
+      const block = rest.slice(0, end);
+      rest = rest.slice(end).replace(/^\r?\n\r?\n/, "");
+      let type = "message";
+      const data = [];
+      for (const line of block.split(/\r?\n/)) {
+        if (line.startsWith("event:")) type = line.slice(6).trim();
+        if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
+      }
+      if (data.length) handle(type, JSON.parse(data.join("\n")));
+    }
+  }
+}
+
+/** Text as one word of a shell. */
+export const quoted = text => /^[\w@%+=:,./?&-]+$/.test(text) && !/[?&]/.test(text)
+  ? text : "'" + String(text).replaceAll("'", "'\\''") + "'";
+
+/** The curl line that does the same as a request. */
+export function curl(method, path, {body, file, type, accept} = {}) {
+  const words = ["curl"];
+  const hasBody = body !== undefined || file !== undefined;
+  if (method !== (hasBody ? "POST" : "GET")) words.push("-X", method);
+  if (token.get()) words.push("-H", '"Authorization: Bearer $TOKEN"');
+  if (accept) words.push("-H", quoted("Accept: " + accept));
+  if (type) words.push("-H", quoted("Content-Type: " + type));
+  if (file !== undefined) words.push("--data-binary", quoted("@" + file));
+  else if (body !== undefined) words.push("-d", quoted(body));
+  words.push(quoted(location.origin + path));
+  return words.join(" ");
+}
+
+"""##
+
+private let domJs: StaticString = ##"""
+// Elements are made here and nowhere else: children that are strings become text, never markup, so
+// that names and output of guests cannot be more than text.
+
+/** make("a", {href: "#/"}, "text", element, …): null, undefined and false are left out. */
+export function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key in element && key !== "list" && typeof value !== "string") element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  fill(element, ...children);
+  return element;
+}
+
+/** Appends children; arrays are appended one by one. */
+export function fill(element, ...children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : String(child));
+  }
+  return element;
+}
+
+export function replace(element, ...children) {
+  element.replaceChildren();
+  return fill(element, ...children);
+}
+
+/** A table; columns are [title, class]. Rows are arrays of children. */
+export function table(caption, columns, rows) {
+  return make("div", {class: "scroll"}, make("table", {"aria-label": caption},
+    make("thead", {}, make("tr", {}, columns.map(([title, kind]) =>
+      make("th", {scope: "col", class: kind}, title)))),
+    make("tbody", {}, rows.map(row => make("tr", {}, row.map((cell, index) =>
+      make("td", {class: columns[index][1]}, cell)))))));
+}
+
+/** Tells something at the edge of the page, for some seconds. */
+export function notify(text, isBad = false) {
+  const box = make("div", {class: isBad ? "bad" : null}, text);
+  document.getElementById("notice").append(box);
+  setTimeout(() => box.remove(), isBad ? 12000 : 5000);
+}
+
+/** Controls or marks that reorder text are shown by their numbers. */
+export function harmless(text) {
+  return String(text).replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    mark => "\\u{" + mark.codePointAt(0).toString(16) + "}");
+}
+
+export const size = bytes => {
+  if (bytes === null || bytes === undefined) return "–";
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let index = 0;
+  while (bytes >= 1024 && index < units.length - 1) { bytes /= 1024; index += 1; }
+  return (index === 0 ? bytes : bytes.toFixed(1)) + " " + units[index];
+};
+
+export const seconds = value => {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value >= 120) {
+    const minutes = Math.floor(value / 60);
+    return minutes >= 120 ? Math.floor(minutes / 60) + " h " + minutes % 60 + " min"
+      : minutes + " min";
+  }
+  if (value >= 1) return value.toFixed(1) + " s";
+  if (value >= 1e-3) return (value * 1e3).toFixed(1) + " ms";
+  return Math.round(value * 1e6) + " µs";
+};
+
+export const count = value => Number(value ?? 0).toLocaleString("en");
+
+export const clock = time => {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? String(time) : date.toLocaleTimeString();
+};
+
+"""##
+
+private let iconSvg: StaticString = ##"""
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#5b4bd6"/><path d="M2 4l2.5 8L8 5l3.5 7L14 4" fill="none" stroke="#fff" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round"/></svg>
+
+"""##
+
+private let indexHtml: StaticString = ##"""
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>wasmd</title>
+<link rel="icon" href="/console/icon.svg">
+<link rel="stylesheet" href="/console/style.css">
+<script type="module" src="/console/main.js"></script>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<header>
+<a class="brand" href="#/">wasmd</a>
+<nav aria-label="Views">
+<a href="#/">Overview</a>
+<a href="#/modules">Modules</a>
+<a href="#/runs">Runs</a>
+<a href="#/logs">Logs</a>
+<a href="#/server">Server</a>
+</nav>
+<button id="sign-in" type="button">Token</button>
+</header>
+<main id="main" tabindex="-1"><p>Loading.</p></main>
+<div id="notice" role="status" aria-live="polite"></div>
+<noscript><p>The console needs JavaScript. The same is to be had with <code>wasmd ctl</code> and
+<code>curl</code>; the interface is described at <a href="/openapi.json">/openapi.json</a>.</p></noscript>
+</body>
+</html>
+
+"""##
+
+private let logsJs: StaticString = ##"""
+import {make, replace, harmless} from "./dom.js";
+import {follow, Failure} from "./api.js";
+import {command} from "./parts.js";
+
+/** Lines that are shown at most. */
+const limit = 2000;
+
+export async function show({place, signal, query}) {
+  const run = query.get("run");
+  const path = "/admin/logs?follow=true&recent=500" + (run ? "&run=" + encodeURIComponent(run) : "");
+  const word = make("input", {type: "search", "aria-label": "Text that lines contain"});
+  const list = make("div", {class: "log mono", role: "log", tabindex: "0",
+    "aria-label": "Lines of standard error"});
+  const paused = make("input", {type: "checkbox"});
+  const state = make("p", {class: "faint"}, "Waiting for lines.");
+  const matches = line => line.textContent.toLowerCase().includes(word.value.toLowerCase());
+  word.addEventListener("input", () => {
+    for (const line of list.children) line.hidden = !matches(line);
+  });
+  replace(place, make("h1", {}, "Logs"),
+    make("div", {class: "row"}, make("label", {}, make("span", {}, "Filter"), word),
+      make("label", {}, paused, " hold the view")),
+    run ? make("p", {}, "Lines of one run. ", make("a", {href: "#/logs"}, "All lines")) : null,
+    state, list, command("GET", path));
+  let waiting = [];
+  const flush = () => {
+    if (!waiting.length || paused.checked) return;
+    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    list.append(...waiting.splice(0));
+    while (list.children.length > limit) list.firstChild.remove();
+    state.textContent = "";
+    if (isAtEnd) list.scrollTop = list.scrollHeight;
+  };
+  const timer = setInterval(flush, 200);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  follow(path, signal, (type, line) => {
+    if (waiting.length > limit) waiting = waiting.slice(-limit);
+    const part = type === "lost" ? make("div", {class: "warn"}, `${line.lost} lines were lost`)
+      : make("div", {}, make("span", {class: "faint"}, line.time.slice(11, 23) + " "),
+        make("a", {href: "#/runs/" + line.run}, harmless(line.module ?? line.run.slice(-6))), " ",
+        harmless(line.text));
+    part.hidden = !matches(part);
+    waiting.push(part);
+  }).catch(error => {
+    if (error instanceof Failure) state.textContent = error.message;
+  });
+}
+
+"""##
+
+private let mainJs: StaticString = ##"""
+// The views and the way between them: the address after '#' says which one is shown.
+
+import {make, replace, notify} from "./dom.js";
+import {token, Failure} from "./api.js";
+import * as overview from "./overview.js";
+import * as modules from "./modules.js";
+import * as module from "./module.js";
+import * as runs from "./runs.js";
+import * as logs from "./logs.js";
+import * as server from "./server.js";
+
+const routes = [
+  [/^\/$/, overview.show], [/^\/modules$/, modules.show], [/^\/modules\/([^/]+)$/, module.show],
+  [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
+  [/^\/server$/, server.show],
+];
+
+const main = document.getElementById("main");
+let current = new AbortController();
+
+/** Shows the view of the address; what the view before was doing ends. */
+async function show({isFirst = false} = {}) {
+  current.abort();
+  current = new AbortController();
+  const {signal} = current;
+  const [path, query] = (location.hash.slice(1) || "/").split("?");
+  for (const link of document.querySelectorAll("nav a")) {
+    const target = link.getAttribute("href").slice(1);
+    const isHere = target === "/" ? path === "/" : path.startsWith(target);
+    if (isHere) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  for (const [pattern, view] of routes) {
+    const match = path.match(pattern);
+    if (!match) continue;
+    const place = make("div");
+    replace(main, place);
+    try {
+      const words = match.slice(1).map(decodeURIComponent);
+      await view({place, signal, words, query: new URLSearchParams(query ?? "")});
+    } catch (error) {
+      if (signal.aborted) return;
+      refuse(place, error);
+    }
+    const heading = place.querySelector("h1")?.textContent;
+    document.title = heading ? `${heading} – wasmd` : "wasmd";
+    // Readers of screens are told that another view is there.
+    if (!isFirst) main.focus({preventScroll: true});
+    return;
+  }
+  replace(main, make("h1", {}, "There is nothing here"), make("a", {href: "#/"}, "Overview"));
+}
+
+/** What stands in place of a view that the server refuses. */
+function refuse(place, error) {
+  const needsToken = error instanceof Failure && (error.status === 401 || error.status === 403);
+  replace(place, make("h1", {}, needsToken ? "A token is needed" : "That did not work"),
+    make("p", {class: "bad"}, error.message),
+    needsToken ? signIn() : make("button", {type: "button", onclick: () => show()}, "Try again"));
+}
+
+function signIn() {
+  const field = make("input", {
+    type: "password", id: "token", autocomplete: "off", spellcheck: "false", size: "40",
+  });
+  field.value = token.get();
+  return make("form", {onsubmit: event => {
+    event.preventDefault();
+    token.set(field.value.trim());
+    notify(token.get() ? "The token is used in this tab." : "No token is used any more.");
+    show();
+  }},
+  make("label", {}, make("span", {}, "Token ('wasmd token' makes one). It is kept until this tab "
+    + "is closed."), field),
+  make("div", {class: "row"}, make("button", {class: "main"}, "Use"),
+    make("button", {type: "button", onclick: () => { token.set(""); field.value = ""; show(); }},
+      "Forget")));
+}
+
+document.getElementById("sign-in").addEventListener("click", () => {
+  current.abort();
+  current = new AbortController();
+  replace(main, make("h1", {}, "Token"), signIn());
+  main.querySelector("input").focus();
+});
+addEventListener("hashchange", () => show());
+show({isFirst: true});
+
+"""##
+
+private let moduleJs: StaticString = ##"""
+import {make, fill, replace, table, size, seconds, harmless, notify, clock} from "./dom.js";
+import {json, send, failure, quoted, token} from "./api.js";
+import {action, command, runTable, save} from "./parts.js";
+
+/** The types of "(i32, i64) -> (f64)". */
+function shape(text) {
+  const match = (text ?? "").match(/^\((.*)\) -> \((.*)\)$/);
+  const words = part => part ? part.split(",").map(word => word.trim()) : [];
+  return match ? {parameters: words(match[1]), results: words(match[2])} : null;
+}
+
+/** What a field's text is as JSON: numbers stay as they were typed, since they may be 64 bits. */
+function literal(text, type) {
+  const word = text.trim();
+  if (type === "i32" || type === "i64") {
+    if (/^[+-]?\d+$/.test(word)) return word.replace(/^\+/, "").replace(/^(-?)0+(?=\d)/, "$1");
+    if (/^-?0x[0-9a-f]+$/i.test(word)) return JSON.stringify(word);
+  } else if (type === "f32" || type === "f64") {
+    if (/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(word)) return word;
+    if (/^(-?Infinity|NaN)$/.test(word)) return JSON.stringify(word);
+  } else return JSON.stringify(text);
+  throw new Error(`'${word}' is no ${type}`);
+}
+
+function types(record, name, signature) {
+  const declared = record.meta_data.param ?? [];
+  const isItsOwn = record.meta_data.run_function === name && declared.length > 0;
+  return isItsOwn ? declared.map(one => ({name: one.name, type: typeText(one.param_type)}))
+    : signature.parameters.map((type, index) => ({name: `${index}`, type}));
+}
+
+const typeText = type => typeof type === "string" ? type.toLowerCase() : JSON.stringify(type);
+
+export async function show({place, signal, words: [id]}) {
+  const path = "/wasm/" + encodeURIComponent(id);
+  const record = await json("GET", path + "?wasm=false", {signal});
+  const functions = record.exports.filter(one => one.kind === "function");
+  const others = record.exports.filter(one => one.kind !== "function");
+  const isProgram = functions.some(one => one.name === "_start");
+  replace(place,
+    make("h1", {}, "Module ", make("span", {class: "mono"}, id)),
+    make("p", {class: "faint"}, `${size(record.meta_data.size)} · SHA-256 `,
+      make("span", {class: "mono"}, record.sha256.slice(0, 16) + "…"),
+      ` · stored ${new Date(record.created).toLocaleString()}`,
+      record.changed !== record.created
+        ? ` · changed ${new Date(record.changed).toLocaleString()}` : ""),
+    isProgram ? programForm(path, id) : null,
+    functions.filter(one => one.name !== "_start").length
+      ? [make("h2", {}, "Call a function"), make("div", {class: "cards"},
+        functions.filter(one => one.name !== "_start").map(one => callForm(path, record, one)))]
+      : null,
+    make("h2", {}, "Imports"), record.imports.length
+      ? table("Imports", [["Module"], ["Name"], ["Kind"], ["Type", "wide"]], record.imports.map(one =>
+        [harmless(one.module), harmless(one.name), one.kind, make("code", {}, harmless(one.type ?? ""))]))
+      : make("p", {}, "None."),
+    others.length ? [make("h2", {}, "Other exports"), table("Other exports", [["Name"], ["Kind"]],
+      others.map(one => [harmless(one.name), one.kind]))] : null,
+    make("h2", {}, "What runs now"), profileForm(id));
+  const recent = await json("GET", "/admin/runs?limit=20&module=" + encodeURIComponent(id), {signal})
+    .catch(() => null);
+  if (recent) {
+    const lines = runTable("Last runs", [...recent.active, ...recent.recent], false);
+    fill(place, make("h2", {}, "Last runs"), lines.rows.length
+      ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None."));
+  }
+  fill(place, make("h2", {}, "Change"), make("div", {class: "row"},
+    make("button", {type: "button", onclick: async () => {
+      try {
+        const response = await send("GET", path, {accept: "application/wasm"});
+        if (!response.ok) throw await failure(response);
+        save(await response.blob(), id + ".wasm");
+      } catch (error) { notify(error.message, true); }
+    }}, "Download"),
+    action("Delete", "DELETE", path, {isDangerous: true, confirmation: "Delete this module?",
+      done: () => { location.hash = "#/modules"; }})),
+  command("GET", path + "?wasm=false"));
+}
+
+/** The form of an exported function. */
+function callForm(path, record, one) {
+  const signature = shape(one.type);
+  const head = [make("h2", {}, harmless(one.name)), make("code", {}, harmless(one.type ?? ""))];
+  if (!signature) return make("section", {class: "card"}, head);
+  const wanted = types(record, one.name, signature);
+  const fields = wanted.map(({name, type}) => make("input", {
+    type: "text", value: ["i32", "i64", "f32", "f64"].includes(type) ? "0" : "",
+    inputmode: /^[if]/.test(type) ? "decimal" : "text", autocomplete: "off", spellcheck: "false",
+    "aria-label": `${name} (${type})`}));
+  const withProfile = make("input", {type: "checkbox"});
+  const target = () => `${path}?function=${encodeURIComponent(one.name)}`
+    + (withProfile.checked ? "&profile=flamegraph.svg" : "");
+  const body = () => "[" + fields.map((field, index) =>
+    literal(field.value, wanted[index].type)).join(", ") + "]";
+  const answer = make("div", {role: "status"});
+  return make("section", {class: "card"}, head,
+    make("form", {onsubmit: async event => {
+      event.preventDefault();
+      replace(answer, "…");
+      try {
+        await perform(answer, target(), body(), "application/json");
+      } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
+    }},
+    wanted.map(({name, type}, index) => make("label", {},
+      make("span", {}, harmless(`${name}: ${type}`)), fields[index])),
+    make("label", {}, withProfile, " with a flame graph"),
+    make("button", {class: "main"}, "Call")), answer,
+    command(() => {
+      let text;
+      try { text = body(); } catch { text = "[]"; }
+      return line(target(), "-d " + quoted(text));
+    }));
+}
+
+const line = (path, data) => `curl ${data}${token.get()
+  ? ' -H "Authorization: Bearer $TOKEN"' : ""} ${quoted(location.origin + path)}`;
+
+/** The form of a program of WASI. */
+function programForm(path) {
+  const words = make("textarea", {"aria-label": "Arguments, one in a line", rows: 2});
+  const input = make("textarea", {"aria-label": "Standard input", rows: 3});
+  const withProfile = make("input", {type: "checkbox"});
+  const target = () => {
+    const parts = words.value.split("\n").filter(word => word)
+      .map(word => "arg=" + encodeURIComponent(word));
+    if (withProfile.checked) parts.push("profile=flamegraph.svg");
+    return path + (parts.length ? "?" + parts.join("&") : "");
+  };
+  const answer = make("div", {role: "status"});
+  return [make("h2", {}, "Run the program"), make("section", {class: "card"},
+    make("form", {onsubmit: async event => {
+      event.preventDefault();
+      replace(answer, "…");
+      try {
+        await perform(answer, target(), input.value, "text/plain");
+      } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
+    }},
+    make("label", {}, make("span", {}, "Arguments, one in a line"), words),
+    make("label", {}, make("span", {}, "Standard input"), input),
+    make("label", {}, withProfile, " with a flame graph"),
+    make("button", {class: "main"}, "Run")), answer,
+    command(() => line(target(), "--data-binary " + quoted(input.value || ""))))];
+}
+
+/** Calls, and shows results, output, or the trap with its backtrace. */
+async function perform(answer, path, body, type) {
+  const start = performance.now();
+  const response = await send("POST", path, {body, type});
+  const time = seconds((performance.now() - start) / 1000);
+  const text = await response.text();
+  let result = null;
+  // Integers may have 64 bits: what is shown is the text that the server wrote.
+  if ((response.headers.get("Content-Type") ?? "").startsWith("application/json")) {
+    try { result = JSON.parse(text); } catch { /* Shown as it is. */ }
+  }
+  if (!response.ok) {
+    const error = result?.error ?? {message: text};
+    return replace(answer, make("p", {class: "bad"}, harmless(error.message ?? text),
+      error.limit ? ` (limit: ${harmless(error.limit)})` : ""),
+    error.backtrace ? make("pre", {}, error.backtrace.map(harmless).join("\n")) : null);
+  }
+  const code = response.headers.get("Wasmd-Exit-Code") ?? result?.exit_code;
+  replace(answer,
+    make("p", {}, make("strong", {class: "good"}, "Answer "), make("span", {class: "faint"}, time),
+      code !== undefined && code !== null ? ` · exit code ${code}` : ""),
+    make("pre", {}, harmless(result?.output ?? exact(text, result))),
+    result?.note ? make("p", {class: "warn"}, harmless(result.note)) : null,
+    result?.run ? make("a", {href: "#/runs/" + result.run}, "The run") : null,
+    result?.profile ? picture(result.profile) : null);
+}
+
+/** The results as the server wrote them. */
+function exact(text, result) {
+  if (!result || !("results" in result)) return text;
+  return text.match(/"results":(\[[^]*?\])(?:,"(?:run|note|profile)"|\}\s*$)/)?.[1] ?? text;
+}
+
+/** A picture cannot run anything, whatever its names are. */
+export function picture(svg) {
+  const blob = new Blob([svg], {type: "image/svg+xml"});
+  return make("div", {}, make("img", {class: "flame", alt: "Flame graph: functions by their time",
+    src: URL.createObjectURL(blob)}),
+  make("button", {type: "button", onclick: () => save(blob, "flamegraph.svg")}, "Save"));
+}
+
+/** Profiles the runs of the next seconds. */
+function profileForm(id) {
+  const time = make("input", {type: "number", min: 1, max: 300, value: "5", "aria-label": "Seconds"});
+  const answer = make("div", {role: "status"});
+  const path = form => `/admin/profile?module=${encodeURIComponent(id)}&seconds=${time.value || 5}`
+    + `&form=${form}`;
+  const button = make("button", {type: "button", onclick: async () => {
+    button.disabled = true;
+    replace(answer, "Collecting.");
+    try {
+      const response = await send("POST", path("flamegraph.svg"));
+      if (!response.ok) throw await failure(response);
+      replace(answer, picture(await response.text()), make("p", {class: "faint"}, clock(new Date())));
+    } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
+    button.disabled = false;
+  }}, "Profile");
+  return make("section", {class: "card"}, make("div", {class: "row"},
+    make("label", {}, make("span", {}, "Seconds"), time), button), answer,
+  command(() => line(path("flamegraph.svg"), "-X POST")));
+}
+
+"""##
+
+private let modulesJs: StaticString = ##"""
+import {make, fill, replace, table, size, count, harmless, notify} from "./dom.js";
+import {json, token, quoted} from "./api.js";
+import {command} from "./parts.js";
+
+/** A place to drop modules on, with progress. */
+export function uploader(done) {
+  const picker = make("input", {type: "file", accept: ".wasm,application/wasm", multiple: true,
+    id: "upload", "aria-label": "Modules to store"});
+  const list = make("div", {role: "status"});
+  const area = make("div", {class: "drop"},
+    make("p", {}, "Drop .wasm files here, or choose them:"), picker, list,
+    command(() => `curl --data-binary @module.wasm${token.get()
+      ? ' -H "Authorization: Bearer $TOKEN"' : ""} ${quoted(location.origin + "/wasm")}`));
+  const take = async files => {
+    for (const file of files) {
+      const bar = make("progress", {max: 1, value: 0, "aria-label": file.name});
+      const line = make("p", {}, harmless(file.name), " ", bar);
+      list.append(line);
+      try {
+        const answer = await upload(file, part => { bar.value = part; });
+        replace(line, make("span", {class: "good"}, "Stored "),
+          make("a", {href: "#/modules/" + answer.id}, harmless(file.name)), ` (${size(file.size)})`);
+        done?.(answer);
+      } catch (error) {
+        replace(line, make("span", {class: "bad"}, harmless(`${file.name}: ${error.message}`)));
+      }
+    }
+  };
+  picker.addEventListener("change", () => { take([...picker.files]); picker.value = ""; });
+  for (const type of ["dragover", "dragleave", "drop"]) {
+    area.addEventListener(type, event => {
+      event.preventDefault();
+      area.classList.toggle("over", type === "dragover");
+      if (type === "drop") take([...event.dataTransfer.files]);
+    });
+  }
+  return area;
+}
+
+/** fetch tells nothing of the progress of a body. */
+function upload(file, progress) {
+  return new Promise((done, fail) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/wasm");
+    if (token.get()) request.setRequestHeader("Authorization", "Bearer " + token.get());
+    request.setRequestHeader("Content-Type", "application/wasm");
+    request.upload.onprogress = event => progress(event.loaded / Math.max(event.total, 1));
+    request.onerror = () => fail(new Error("the connection broke"));
+    request.onload = async () => {
+      let answer = null;
+      try { answer = JSON.parse(request.responseText); } catch { /* A line of text. */ }
+      if (request.status >= 200 && request.status < 300 && answer?.id) {
+        try {
+          await stored(answer);
+          done(answer);
+        } catch (error) { fail(error); }
+      } else fail(new Error(answer?.error?.message ?? `status ${request.status}`));
+    };
+    request.send(file);
+  });
+}
+
+/** Waits until a write is done. */
+async function stored(answer) {
+  for (let round = 0; answer.job && round < 50; round += 1) {
+    const job = await json("GET", "/jobs/" + answer.job);
+    const state = String(job.state).toUpperCase();
+    if (job.error) throw new Error(job.error);
+    if (!["PENDING", "RUNNING", "WAITING", "QUEUED"].includes(state)) return;
+    await new Promise(next => setTimeout(next, 100));
+  }
+}
+
+export async function show({place, signal, query}) {
+  const after = query.get("after");
+  const path = "/admin/modules?limit=100" + (after ? "&after=" + encodeURIComponent(after) : "");
+  const page = await json("GET", path, {signal});
+  const rows = page.items.map(item => [
+    make("a", {href: "#/modules/" + encodeURIComponent(item.id), class: "mono"}, item.id),
+    harmless(item.name ?? ""), size(item.size), count(item.runs), count(item.failures),
+    count(item.running), count(item.fuel)]);
+  const again = () => show({place, signal, query}).catch(error => notify(error.message, true));
+  replace(place, make("h1", {}, "Modules"), uploader(again),
+    rows.length ? table("Modules", [["Id"], ["Name"], ["Size", "number"], ["Runs", "number"],
+      ["Failed", "number"], ["Running", "number"], ["Fuel", "number"]], rows)
+      : make("p", {}, "No module is stored yet. Drop one above, or store it with curl."));
+  fill(place, page.next
+    ? make("p", {}, make("a", {href: "#/modules?after=" + encodeURIComponent(page.next)}, "Next page"))
+    : null, command("GET", path));
+}
+
+"""##
+
+private let overviewJs: StaticString = ##"""
+import {make, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {json, follow, send} from "./api.js";
+import {chart, runTable, command} from "./parts.js";
+import {uploader} from "./modules.js";
+
+/** The buckets of all requests to hosts, without those of the console itself. */
+function buckets(text) {
+  const counts = new Map();
+  for (const line of text.split("\n")) {
+    const match = line.match(
+      /^wasmd_http_request_duration_seconds_bucket\{surface="([^"]*)".*le="([^"]*)"\} (\d+)/);
+    if (!match || ["admin", "operation", "console"].includes(match[1])) continue;
+    const limit = match[2] === "+Inf" ? Infinity : Number(match[2]);
+    counts.set(limit, (counts.get(limit) ?? 0) + Number(match[3]));
+  }
+  return counts;
+}
+
+/** The bound of the bucket in which a part of the new requests ended. */
+function quantile(now, before, part) {
+  const limits = [...now.keys()].sort((a, b) => a - b);
+  const news = limits.map(limit => now.get(limit) - (before.get(limit) ?? 0));
+  const all = news.at(-1) ?? 0;
+  if (all <= 0) return NaN;
+  const index = news.findIndex(value => value >= all * part);
+  return limits[index] === Infinity ? limits[index - 1] : limits[index];
+}
+
+export async function show({place, signal}) {
+  const status = await json("GET", "/admin/status", {signal});
+  const charts = {
+    load: chart("Runs a second", value => count(Math.round(value))),
+    failures: chart("Failed runs a second", value => count(Math.round(value))),
+    latency: chart("99 of 100 requests within", seconds),
+    queue: chart("Runs that go on or wait", count),
+    memory: chart("Memory of the process", size),
+    connections: chart("Connections", count),
+  };
+  const facts = make("div");
+  const recent = make("div");
+  replace(place, make("h1", {}, "Overview"), facts,
+    make("div", {class: "cards"}, Object.values(charts).map(one => one.element)),
+    make("h2", {}, "Drop a module to store it"), uploader(),
+    make("h2", {}, "Last runs"), recent,
+    command("GET", "/admin/status?follow=true"));
+
+  let before = null;
+  const see = now => {
+    const time = performance.now() / 1000;
+    if (before) {
+      const passed = Math.max(time - before.time, 1e-3);
+      charts.load.add((now.runs.ended - before.runs.ended) / passed);
+      charts.failures.add((now.runs.failed - before.runs.failed) / passed);
+      charts.queue.add(now.runs.running + now.runs.waiting);
+      charts.memory.add(now.resident_bytes);
+      charts.connections.add(now.listeners.reduce((sum, one) => sum + one.connections, 0));
+    }
+    before = {time, runs: now.runs};
+    replace(facts, make("p", {},
+      make("strong", {class: now.ready ? "good" : "warn"}, now.ready ? "Ready" : "Not ready"),
+      now.reasons.length ? ": " + now.reasons.map(harmless).join(", ") : "",
+      ` · wasmd ${now.version} · up ${seconds(now.uptime_seconds)} · ${count(now.runs.ended)} runs, `
+      + `${count(now.runs.failed)} failed, ${count(now.runs.refused)} refused · `
+      + `${count(now.store.records)} records`,
+      now.store.writable ? "" : make("strong", {class: "bad"}, " · the store cannot be written")));
+  };
+  see(status);
+
+  let counts = null;
+  const slower = async () => {
+    if (signal.aborted) return;
+    if (!document.hidden) {
+      const [runs, metrics] = await Promise.all([
+        json("GET", "/admin/runs?limit=8", {signal}),
+        send("GET", "/metrics", {signal}).then(answer => answer.text()),
+      ]).catch(() => [null, null]);
+      if (signal.aborted) return;
+      if (runs) {
+        const lines = runTable("Last runs", runs.recent, false);
+        replace(recent, runs.recent.length
+          ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None yet."));
+        const now = buckets(metrics);
+        if (counts) charts.latency.add(quantile(now, counts, 0.99));
+        counts = now;
+      }
+    }
+    setTimeout(slower, 2000);
+  };
+  slower();
+  follow("/admin/status?follow=true", signal, (type, now) => {
+    if (type === "status") see(now);
+  }).catch(() => {});
+}
+
+"""##
+
+private let partsJs: StaticString = ##"""
+// Parts that several views have.
+
+import {make, harmless, notify, seconds, size, count, clock} from "./dom.js";
+import {curl, json, send, failure} from "./api.js";
+
+/** The curl line of an action, with a button that copies it. */
+export function command(...request) {
+  const text = typeof request[0] === "function" ? request[0] : () => curl(...request);
+  const line = make("pre", {class: "mono"}, text());
+  const part = make("details", {class: "curl"}, make("summary", {}, "curl"), line,
+    make("button", {type: "button", onclick: async () => {
+      try {
+        await navigator.clipboard.writeText(text());
+        notify("Copied.");
+      } catch { notify("The browser does not let the page copy.", true); }
+    }}, "Copy"));
+  part.refresh = () => { line.textContent = text(); };
+  part.addEventListener("toggle", part.refresh);
+  return part;
+}
+
+/** A button that sends a request and tells what came of it. */
+export function action(title, method, path, {body, type, confirmation, isDangerous, done} = {}) {
+  const button = make("button", {type: "button", class: isDangerous ? "danger" : null}, title);
+  const line = make("p", {class: "faint", role: "status"});
+  button.addEventListener("click", async () => {
+    if (confirmation && !confirm(confirmation)) return;
+    button.disabled = true;
+    line.textContent = "…";
+    try {
+      const answer = await json(method, path, {body, type});
+      line.textContent = answer === null ? "Done." : summary(answer);
+      await done?.(answer);
+    } catch (error) {
+      line.textContent = "";
+      notify(`${title}: ${error.message}`, true);
+    }
+    button.disabled = false;
+  });
+  return make("div", {}, button, line, command(method, path, {body, type}));
+}
+
+const summary = answer => Object.entries(answer)
+  .filter(([, value]) => typeof value !== "object" || (Array.isArray(value) && value.length))
+  .map(([name, value]) => `${name.replaceAll("_", " ")}: ${harmless(value)}`).join(", ") || "Done.";
+
+export const outcome = run => run.state === "running" ? make("span", {}, "running")
+  : make("span", {class: run.outcome === "succeeded" || run.outcome === "exited" ? "good" : "bad"},
+    harmless(run.reason ?? run.outcome));
+
+/** Runs in a table. */
+export function runTable(caption, runs, isActive) {
+  const columns = [["Run"], ["Module"], ["Function"], ["Begin"], ["Time", "number"],
+    isActive ? ["Memory", "number"] : ["Fuel", "number"], ["Outcome", "wide"]];
+  return {columns, caption, rows: runs.map(run => [
+    make("a", {href: "#/runs/" + encodeURIComponent(run.id), class: "mono"}, run.id.slice(-12)),
+    harmless(run.module), harmless(run.function), clock(run.start), seconds(run.seconds),
+    isActive ? size(run.memory_bytes) : count(run.fuel), outcome(run)])};
+}
+
+/** A file that the server makes, kept by the browser. */
+export async function download(path, name) {
+  const response = await send("GET", path);
+  if (!response.ok) throw await failure(response);
+  save(await response.blob(), name);
+}
+
+export function save(blob, name) {
+  const address = URL.createObjectURL(blob);
+  const link = make("a", {href: address, download: name});
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+}
+
+/** A line over time: values from old to new, the last of them at the right. */
+export function chart(title, format) {
+  const points = [];
+  const value = make("div", {class: "value"}, "–");
+  const space = "http://www.w3.org/2000/svg";
+  const image = document.createElementNS(space, "svg");
+  image.setAttribute("viewBox", "0 0 119 40");
+  image.setAttribute("preserveAspectRatio", "none");
+  image.setAttribute("role", "img");
+  image.setAttribute("aria-label", title);
+  const [area, line] = ["chart-area", "chart-line"].map(kind => {
+    const path = document.createElementNS(space, "path");
+    path.setAttribute("class", kind);
+    image.append(path);
+    return path;
+  });
+  return {
+    element: make("section", {class: "card"}, make("h2", {}, title), value, image),
+    add(number) {
+      points.push(Number.isFinite(number) ? number : 0);
+      if (points.length > 120) points.shift();
+      const most = Math.max(...points, 1e-9);
+      const start = 120 - points.length;
+      const path = points.map((point, index) =>
+        `${index ? "L" : "M"}${start + index} ${(39 - 38 * point / most).toFixed(1)}`).join("");
+      line.setAttribute("d", path);
+      area.setAttribute("d", `${path}L119 40L${start} 40Z`);
+      const text = Number.isFinite(number) ? format(number) : "–";
+      value.textContent = text;
+      image.setAttribute("aria-label", `${title}: now ${text}, at most ${format(most)}`);
+    },
+  };
+}
+
+"""##
+
+private let runsJs: StaticString = ##"""
+import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {json} from "./api.js";
+import {action, command, runTable, outcome} from "./parts.js";
+
+export async function showAll({place, signal, query}) {
+  const word = make("input", {type: "search", value: query.get("module") ?? "",
+    "aria-label": "Id, digest or name of a module"});
+  const places = {active: make("div"), recent: make("div")};
+  const path = "/admin/runs?limit=100" + (query.get("module")
+    ? "&module=" + encodeURIComponent(query.get("module")) : "");
+  replace(place, make("h1", {}, "Runs"),
+    make("form", {class: "row", role: "search", onsubmit: event => {
+      event.preventDefault();
+      location.hash = "#/runs" + (word.value ? "?module=" + encodeURIComponent(word.value) : "");
+    }}, make("label", {}, make("span", {}, "Module"), word), make("button", {}, "Filter")),
+    make("h2", {}, "Active"), places.active, make("h2", {}, "Ended"), places.recent,
+    command("GET", path));
+  const update = async () => {
+    const runs = await json("GET", path, {signal});
+    for (const [key, isActive] of [["active", true], ["recent", false]]) {
+      const lines = runTable(isActive ? "Active runs" : "Ended runs", runs[key], isActive);
+      replace(places[key], lines.rows.length
+        ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None."));
+    }
+  };
+  await update();
+  const again = async () => {
+    if (signal.aborted) return;
+    if (!document.hidden) await update().catch(() => {});
+    if (!signal.aborted) setTimeout(again, 2000);
+  };
+  setTimeout(again, 2000);
+}
+
+export async function showOne({place, signal, words: [id]}) {
+  const path = "/admin/runs/" + encodeURIComponent(id);
+  const run = await json("GET", path, {signal});
+  const facts = [
+    ["Module", make("a", {href: "#/runs?module=" + encodeURIComponent(run.sha256)},
+      harmless(run.module))],
+    ["Function", harmless(run.function)], ["Caller", harmless(run.caller)],
+    ["Begin", new Date(run.start).toLocaleString()], ["Time", seconds(run.seconds)],
+    ["Computing", seconds(run.computing_seconds)], ["Waiting for a place", seconds(run.queue_seconds)],
+    ["Fuel", run.fuel === undefined ? null : count(run.fuel)],
+    ["Memory", size(run.peak_memory_bytes ?? run.memory_bytes)],
+    ["Input, output, log", run.input_bytes === undefined ? null
+      : [run.input_bytes, run.output_bytes, run.log_bytes].map(size).join(", ")],
+    ["Exit code", run.exit_code], ["Limit", run.limit], ["Account", run.account], ["Trace", run.trace],
+  ].filter(([, value]) => value !== null && value !== undefined);
+  replace(place, make("h1", {}, "Run ", make("span", {class: "mono"}, run.id)),
+    make("p", {}, outcome(run)),
+    table("Facts of the run", [["What"], ["Value", "wide"]], facts));
+  if (run.trap) {
+    fill(place, make("h2", {}, "Trap"), make("p", {class: "bad"}, harmless(run.trap.message)),
+      make("pre", {}, run.trap.backtrace.map(harmless).join("\n")
+        + (run.trap.omitted_frames ? `\n… ${run.trap.omitted_frames} more` : "")));
+  }
+  if (run.state === "running") {
+    fill(place, make("div", {class: "row"}, action("Stop", "DELETE", path, {isDangerous: true})));
+  }
+  fill(place, make("h2", {}, "Standard error"),
+    make("p", {}, make("a", {href: "#/logs?run=" + encodeURIComponent(run.id)}, "Lines of this run")),
+    command("GET", path));
+}
+
+"""##
+
+private let serverJs: StaticString = ##"""
+import {make, replace, table, size, count, harmless, notify} from "./dom.js";
+import {json} from "./api.js";
+import {action, command, download} from "./parts.js";
+
+export async function show({place, signal}) {
+  const status = await json("GET", "/admin/status", {signal});
+  const store = status.store;
+  replace(place, make("h1", {}, "Server"),
+    make("p", {}, `wasmd ${status.version}, process ${status.process}`),
+    make("h2", {}, "Listeners"), table("Listeners", [["Name"], ["Address"], ["Connections", "number"]],
+      status.listeners.map(one => [one.name, harmless(one.address), count(one.connections)])),
+    make("h2", {}, "Compiled modules"),
+    make("p", {}, `${count(status.cache.modules)}, ${size(status.cache.bytes)}; `
+      + `${count(status.cache.hits)} times found, ${count(status.cache.misses)} times made`),
+    make("h2", {}, "Data"),
+    make("p", {}, "Folder ", make("code", {}, harmless(store.folder)), `: ${count(store.records)} `
+      + `records, ${size(store.live_bytes)} of ${size(store.log_bytes)} in use`,
+    store.writable ? "" : make("strong", {class: "bad"}, "; it cannot be written"),
+    store.damage ? make("strong", {class: "bad"}, `; ${store.damage} damaged places`) : ""),
+    make("div", {class: "cards"},
+      make("section", {class: "card"}, make("h2", {}, "Backup"),
+        make("button", {type: "button", onclick: () =>
+          download("/admin/backup", "wasmd-backup.tar").catch(error => notify(error.message, true))},
+        "Download"), command("GET", "/admin/backup")),
+      make("section", {class: "card"}, make("h2", {}, "Verify"),
+        action("Compare checksums", "POST", "/admin/verify")),
+      make("section", {class: "card"}, make("h2", {}, "Compact"),
+        action("Remove what is old", "POST", "/admin/compact"))),
+    make("h2", {}, "Operation"),
+    make("div", {class: "cards"},
+      make("section", {class: "card"}, make("h2", {}, "Configuration"),
+        action("Reload", "POST", "/admin/reload")),
+      make("section", {class: "card"}, make("h2", {}, "Drain"),
+        action("Drain", "POST", "/admin/drain"), action("Serve again", "DELETE", "/admin/drain")),
+      make("section", {class: "card"}, make("h2", {}, "End"),
+        action("Shut down", "POST", "/admin/shutdown",
+          {isDangerous: true, confirmation: "End the server?"}))),
+    make("h2", {}, "Interface"),
+    make("p", {}, make("a", {href: "/openapi.json"}, "/openapi.json"), " describes everything that "
+      + "this page does."), command("GET", "/openapi.json"));
+}
+
+"""##
+
+private let styleCss: StaticString = ##"""
+:root {
+  color-scheme: light dark;
+  --ground: #fbfbfc; --card: #ffffff; --line: #d9dae0; --text: #1c1d22; --faint: #5c5f6b;
+  --accent: #4a3cc4; --accent-text: #ffffff; --good: #146c2e; --bad: #b3261e; --warn: #7a4d00;
+  --code: #f1f1f5;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --ground: #15161a; --card: #1d1f25; --line: #353842; --text: #e8e9ee; --faint: #a3a7b5;
+    --accent: #a99fff; --accent-text: #15161a; --good: #7fd998; --bad: #ff9a91; --warn: #f1c27a;
+    --code: #24262e;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0; background: var(--ground); color: var(--text);
+  font: 15px/1.5 system-ui, sans-serif;
+}
+header {
+  display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1rem;
+  padding: .6rem 1rem; background: var(--card); border-bottom: 1px solid var(--line);
+}
+.brand { font-weight: 700; font-size: 1.1rem; color: var(--accent); text-decoration: none; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem; flex: 1; }
+nav a { padding: .35rem .7rem; border-radius: .4rem; color: var(--text); text-decoration: none; }
+nav a[aria-current] { background: var(--accent); color: var(--accent-text); }
+main { max-width: 72rem; margin: 0 auto; padding: 1rem; outline: none; }
+.skip { position: absolute; left: -99rem; }
+.skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem; z-index: 2; }
+h1 { font-size: 1.4rem; margin: .3rem 0 1rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.1rem; margin: 1.4rem 0 .5rem; }
+a { color: var(--accent); }
+.cards { display: grid; align-items: start; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .8rem; }
+.card {
+  background: var(--card); border: 1px solid var(--line); border-radius: .6rem;
+  padding: .8rem 1rem; min-width: 0;
+}
+.card h2 { margin: 0; font-size: .9rem; font-weight: 600; color: var(--faint); }
+.card .value { font-size: 1.6rem; font-variant-numeric: tabular-nums; }
+.card svg { display: block; width: 100%; height: 3rem; margin-top: .3rem; }
+.chart-line { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.chart-area { fill: var(--accent); opacity: .15; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; background: var(--card); }
+th, td {
+  text-align: left; padding: .4rem .7rem; border-bottom: 1px solid var(--line);
+  vertical-align: top; white-space: nowrap;
+}
+th { color: var(--faint); font-weight: 600; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.wide { white-space: normal; overflow-wrap: anywhere; }
+code, pre, .mono { font-family: ui-monospace, monospace; font-size: .88em; }
+pre {
+  background: var(--code); border-radius: .4rem; padding: .6rem .8rem; overflow-x: auto;
+  margin: .4rem 0; white-space: pre-wrap; overflow-wrap: anywhere;
+}
+button, input, select, textarea { font: inherit; color: inherit; }
+button {
+  border: 1px solid var(--line); background: var(--card); border-radius: .4rem;
+  padding: .35rem .8rem; cursor: pointer; min-height: 2.2rem;
+}
+button.main { background: var(--accent); border-color: var(--accent); color: var(--accent-text); }
+button.danger { color: var(--bad); border-color: var(--bad); }
+button:disabled { opacity: .5; cursor: default; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+input, select, textarea {
+  background: var(--card); border: 1px solid var(--line); border-radius: .4rem;
+  padding: .35rem .5rem; min-height: 2.2rem; max-width: 100%;
+}
+input[type=checkbox] { min-height: 0; width: 1.1em; height: 1.1em; vertical-align: -.15em; }
+input[type=text] { width: 100%; }
+textarea { width: 100%; min-height: 4rem; font-family: ui-monospace, monospace; }
+label { display: block; margin: .3rem 0; }
+label > span { display: block; color: var(--faint); font-size: .88rem; }
+.row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: .5rem 0; }
+.drop {
+  border: 2px dashed var(--line); border-radius: .6rem; padding: 1.4rem; text-align: center;
+}
+.drop.over { border-color: var(--accent); background: var(--code); }
+progress { width: 100%; accent-color: var(--accent); }
+.good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
+.faint { color: var(--faint); }
+details { margin: .3rem 0; } summary { cursor: pointer; color: var(--faint); }
+.flame { max-width: 100%; background: #fff; border-radius: .4rem; }
+#notice {
+  position: fixed; right: 1rem; bottom: 1rem; max-width: min(30rem, 90vw); z-index: 2;
+}
+#notice > div {
+  background: var(--card); border: 1px solid var(--line); border-left: .3rem solid var(--accent);
+  border-radius: .4rem; padding: .6rem .9rem; margin-top: .5rem; overflow-wrap: anywhere;
+}
+#notice > .bad { border-left-color: var(--bad); }
+.log { max-height: 65vh; overflow-y: auto; }
+.log div { white-space: pre-wrap; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  body { font-size: 16px; } main { padding: .7rem; } th, td { padding: .4rem; }
+  header { justify-content: space-between; }
+  nav { order: 3; flex-basis: 100%; } nav a { padding: .45rem .55rem; }
+  .cards { grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); }
+}
+@media (prefers-reduced-motion: no-preference) { nav a, button { transition: background .15s; } }
+
+"""##

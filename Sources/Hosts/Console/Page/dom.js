@@ -1,0 +1,79 @@
+// Elements are made here and nowhere else: children that are strings become text, never markup, so
+// that names and output of guests cannot be more than text.
+
+/** make("a", {href: "#/"}, "text", element, …): null, undefined and false are left out. */
+export function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key in element && key !== "list" && typeof value !== "string") element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  fill(element, ...children);
+  return element;
+}
+
+/** Appends children; arrays are appended one by one. */
+export function fill(element, ...children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : String(child));
+  }
+  return element;
+}
+
+export function replace(element, ...children) {
+  element.replaceChildren();
+  return fill(element, ...children);
+}
+
+/** A table; columns are [title, class]. Rows are arrays of children. */
+export function table(caption, columns, rows) {
+  return make("div", {class: "scroll"}, make("table", {"aria-label": caption},
+    make("thead", {}, make("tr", {}, columns.map(([title, kind]) =>
+      make("th", {scope: "col", class: kind}, title)))),
+    make("tbody", {}, rows.map(row => make("tr", {}, row.map((cell, index) =>
+      make("td", {class: columns[index][1]}, cell)))))));
+}
+
+/** Tells something at the edge of the page, for some seconds. */
+export function notify(text, isBad = false) {
+  const box = make("div", {class: isBad ? "bad" : null}, text);
+  document.getElementById("notice").append(box);
+  setTimeout(() => box.remove(), isBad ? 12000 : 5000);
+}
+
+/** Controls or marks that reorder text are shown by their numbers. */
+export function harmless(text) {
+  return String(text).replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    mark => "\\u{" + mark.codePointAt(0).toString(16) + "}");
+}
+
+export const size = bytes => {
+  if (bytes === null || bytes === undefined) return "–";
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let index = 0;
+  while (bytes >= 1024 && index < units.length - 1) { bytes /= 1024; index += 1; }
+  return (index === 0 ? bytes : bytes.toFixed(1)) + " " + units[index];
+};
+
+export const seconds = value => {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value >= 120) {
+    const minutes = Math.floor(value / 60);
+    return minutes >= 120 ? Math.floor(minutes / 60) + " h " + minutes % 60 + " min"
+      : minutes + " min";
+  }
+  if (value >= 1) return value.toFixed(1) + " s";
+  if (value >= 1e-3) return (value * 1e3).toFixed(1) + " ms";
+  return Math.round(value * 1e6) + " µs";
+};
+
+export const count = value => Number(value ?? 0).toLocaleString("en");
+
+export const clock = time => {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? String(time) : date.toLocaleTimeString();
+};

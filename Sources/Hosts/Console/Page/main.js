@@ -1,0 +1,87 @@
+// The views and the way between them: the address after '#' says which one is shown.
+
+import {make, replace, notify} from "./dom.js";
+import {token, Failure} from "./api.js";
+import * as overview from "./overview.js";
+import * as modules from "./modules.js";
+import * as module from "./module.js";
+import * as runs from "./runs.js";
+import * as logs from "./logs.js";
+import * as server from "./server.js";
+
+const routes = [
+  [/^\/$/, overview.show], [/^\/modules$/, modules.show], [/^\/modules\/([^/]+)$/, module.show],
+  [/^\/runs$/, runs.showAll], [/^\/runs\/([^/]+)$/, runs.showOne], [/^\/logs$/, logs.show],
+  [/^\/server$/, server.show],
+];
+
+const main = document.getElementById("main");
+let current = new AbortController();
+
+/** Shows the view of the address; what the view before was doing ends. */
+async function show({isFirst = false} = {}) {
+  current.abort();
+  current = new AbortController();
+  const {signal} = current;
+  const [path, query] = (location.hash.slice(1) || "/").split("?");
+  for (const link of document.querySelectorAll("nav a")) {
+    const target = link.getAttribute("href").slice(1);
+    const isHere = target === "/" ? path === "/" : path.startsWith(target);
+    if (isHere) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  for (const [pattern, view] of routes) {
+    const match = path.match(pattern);
+    if (!match) continue;
+    const place = make("div");
+    replace(main, place);
+    try {
+      const words = match.slice(1).map(decodeURIComponent);
+      await view({place, signal, words, query: new URLSearchParams(query ?? "")});
+    } catch (error) {
+      if (signal.aborted) return;
+      refuse(place, error);
+    }
+    const heading = place.querySelector("h1")?.textContent;
+    document.title = heading ? `${heading} – wasmd` : "wasmd";
+    // Readers of screens are told that another view is there.
+    if (!isFirst) main.focus({preventScroll: true});
+    return;
+  }
+  replace(main, make("h1", {}, "There is nothing here"), make("a", {href: "#/"}, "Overview"));
+}
+
+/** What stands in place of a view that the server refuses. */
+function refuse(place, error) {
+  const needsToken = error instanceof Failure && (error.status === 401 || error.status === 403);
+  replace(place, make("h1", {}, needsToken ? "A token is needed" : "That did not work"),
+    make("p", {class: "bad"}, error.message),
+    needsToken ? signIn() : make("button", {type: "button", onclick: () => show()}, "Try again"));
+}
+
+function signIn() {
+  const field = make("input", {
+    type: "password", id: "token", autocomplete: "off", spellcheck: "false", size: "40",
+  });
+  field.value = token.get();
+  return make("form", {onsubmit: event => {
+    event.preventDefault();
+    token.set(field.value.trim());
+    notify(token.get() ? "The token is used in this tab." : "No token is used any more.");
+    show();
+  }},
+  make("label", {}, make("span", {}, "Token ('wasmd token' makes one). It is kept until this tab "
+    + "is closed."), field),
+  make("div", {class: "row"}, make("button", {class: "main"}, "Use"),
+    make("button", {type: "button", onclick: () => { token.set(""); field.value = ""; show(); }},
+      "Forget")));
+}
+
+document.getElementById("sign-in").addEventListener("click", () => {
+  current.abort();
+  current = new AbortController();
+  replace(main, make("h1", {}, "Token"), signIn());
+  main.querySelector("input").focus();
+});
+addEventListener("hashchange", () => show());
+show({isFirst: true});

@@ -1,0 +1,204 @@
+import {make, fill, replace, table, size, seconds, harmless, notify, clock} from "./dom.js";
+import {json, send, failure, quoted, token} from "./api.js";
+import {action, command, runTable, save} from "./parts.js";
+
+/** The types of "(i32, i64) -> (f64)". */
+function shape(text) {
+  const match = (text ?? "").match(/^\((.*)\) -> \((.*)\)$/);
+  const words = part => part ? part.split(",").map(word => word.trim()) : [];
+  return match ? {parameters: words(match[1]), results: words(match[2])} : null;
+}
+
+/** What a field's text is as JSON: numbers stay as they were typed, since they may be 64 bits. */
+function literal(text, type) {
+  const word = text.trim();
+  if (type === "i32" || type === "i64") {
+    if (/^[+-]?\d+$/.test(word)) return word.replace(/^\+/, "").replace(/^(-?)0+(?=\d)/, "$1");
+    if (/^-?0x[0-9a-f]+$/i.test(word)) return JSON.stringify(word);
+  } else if (type === "f32" || type === "f64") {
+    if (/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(word)) return word;
+    if (/^(-?Infinity|NaN)$/.test(word)) return JSON.stringify(word);
+  } else return JSON.stringify(text);
+  throw new Error(`'${word}' is no ${type}`);
+}
+
+function types(record, name, signature) {
+  const declared = record.meta_data.param ?? [];
+  const isItsOwn = record.meta_data.run_function === name && declared.length > 0;
+  return isItsOwn ? declared.map(one => ({name: one.name, type: typeText(one.param_type)}))
+    : signature.parameters.map((type, index) => ({name: `${index}`, type}));
+}
+
+const typeText = type => typeof type === "string" ? type.toLowerCase() : JSON.stringify(type);
+
+export async function show({place, signal, words: [id]}) {
+  const path = "/wasm/" + encodeURIComponent(id);
+  const record = await json("GET", path + "?wasm=false", {signal});
+  const functions = record.exports.filter(one => one.kind === "function");
+  const others = record.exports.filter(one => one.kind !== "function");
+  const isProgram = functions.some(one => one.name === "_start");
+  replace(place,
+    make("h1", {}, "Module ", make("span", {class: "mono"}, id)),
+    make("p", {class: "faint"}, `${size(record.meta_data.size)} · SHA-256 `,
+      make("span", {class: "mono"}, record.sha256.slice(0, 16) + "…"),
+      ` · stored ${new Date(record.created).toLocaleString()}`,
+      record.changed !== record.created
+        ? ` · changed ${new Date(record.changed).toLocaleString()}` : ""),
+    isProgram ? programForm(path, id) : null,
+    functions.filter(one => one.name !== "_start").length
+      ? [make("h2", {}, "Call a function"), make("div", {class: "cards"},
+        functions.filter(one => one.name !== "_start").map(one => callForm(path, record, one)))]
+      : null,
+    make("h2", {}, "Imports"), record.imports.length
+      ? table("Imports", [["Module"], ["Name"], ["Kind"], ["Type", "wide"]], record.imports.map(one =>
+        [harmless(one.module), harmless(one.name), one.kind, make("code", {}, harmless(one.type ?? ""))]))
+      : make("p", {}, "None."),
+    others.length ? [make("h2", {}, "Other exports"), table("Other exports", [["Name"], ["Kind"]],
+      others.map(one => [harmless(one.name), one.kind]))] : null,
+    make("h2", {}, "What runs now"), profileForm(id));
+  const recent = await json("GET", "/admin/runs?limit=20&module=" + encodeURIComponent(id), {signal})
+    .catch(() => null);
+  if (recent) {
+    const lines = runTable("Last runs", [...recent.active, ...recent.recent], false);
+    fill(place, make("h2", {}, "Last runs"), lines.rows.length
+      ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None."));
+  }
+  fill(place, make("h2", {}, "Change"), make("div", {class: "row"},
+    make("button", {type: "button", onclick: async () => {
+      try {
+        const response = await send("GET", path, {accept: "application/wasm"});
+        if (!response.ok) throw await failure(response);
+        save(await response.blob(), id + ".wasm");
+      } catch (error) { notify(error.message, true); }
+    }}, "Download"),
+    action("Delete", "DELETE", path, {isDangerous: true, confirmation: "Delete this module?",
+      done: () => { location.hash = "#/modules"; }})),
+  command("GET", path + "?wasm=false"));
+}
+
+/** The form of an exported function. */
+function callForm(path, record, one) {
+  const signature = shape(one.type);
+  const head = [make("h2", {}, harmless(one.name)), make("code", {}, harmless(one.type ?? ""))];
+  if (!signature) return make("section", {class: "card"}, head);
+  const wanted = types(record, one.name, signature);
+  const fields = wanted.map(({name, type}) => make("input", {
+    type: "text", value: ["i32", "i64", "f32", "f64"].includes(type) ? "0" : "",
+    inputmode: /^[if]/.test(type) ? "decimal" : "text", autocomplete: "off", spellcheck: "false",
+    "aria-label": `${name} (${type})`}));
+  const withProfile = make("input", {type: "checkbox"});
+  const target = () => `${path}?function=${encodeURIComponent(one.name)}`
+    + (withProfile.checked ? "&profile=flamegraph.svg" : "");
+  const body = () => "[" + fields.map((field, index) =>
+    literal(field.value, wanted[index].type)).join(", ") + "]";
+  const answer = make("div", {role: "status"});
+  return make("section", {class: "card"}, head,
+    make("form", {onsubmit: async event => {
+      event.preventDefault();
+      replace(answer, "…");
+      try {
+        await perform(answer, target(), body(), "application/json");
+      } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
+    }},
+    wanted.map(({name, type}, index) => make("label", {},
+      make("span", {}, harmless(`${name}: ${type}`)), fields[index])),
+    make("label", {}, withProfile, " with a flame graph"),
+    make("button", {class: "main"}, "Call")), answer,
+    command(() => {
+      let text;
+      try { text = body(); } catch { text = "[]"; }
+      return line(target(), "-d " + quoted(text));
+    }));
+}
+
+const line = (path, data) => `curl ${data}${token.get()
+  ? ' -H "Authorization: Bearer $TOKEN"' : ""} ${quoted(location.origin + path)}`;
+
+/** The form of a program of WASI. */
+function programForm(path) {
+  const words = make("textarea", {"aria-label": "Arguments, one in a line", rows: 2});
+  const input = make("textarea", {"aria-label": "Standard input", rows: 3});
+  const withProfile = make("input", {type: "checkbox"});
+  const target = () => {
+    const parts = words.value.split("\n").filter(word => word)
+      .map(word => "arg=" + encodeURIComponent(word));
+    if (withProfile.checked) parts.push("profile=flamegraph.svg");
+    return path + (parts.length ? "?" + parts.join("&") : "");
+  };
+  const answer = make("div", {role: "status"});
+  return [make("h2", {}, "Run the program"), make("section", {class: "card"},
+    make("form", {onsubmit: async event => {
+      event.preventDefault();
+      replace(answer, "…");
+      try {
+        await perform(answer, target(), input.value, "text/plain");
+      } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
+    }},
+    make("label", {}, make("span", {}, "Arguments, one in a line"), words),
+    make("label", {}, make("span", {}, "Standard input"), input),
+    make("label", {}, withProfile, " with a flame graph"),
+    make("button", {class: "main"}, "Run")), answer,
+    command(() => line(target(), "--data-binary " + quoted(input.value || ""))))];
+}
+
+/** Calls, and shows results, output, or the trap with its backtrace. */
+async function perform(answer, path, body, type) {
+  const start = performance.now();
+  const response = await send("POST", path, {body, type});
+  const time = seconds((performance.now() - start) / 1000);
+  const text = await response.text();
+  let result = null;
+  // Integers may have 64 bits: what is shown is the text that the server wrote.
+  if ((response.headers.get("Content-Type") ?? "").startsWith("application/json")) {
+    try { result = JSON.parse(text); } catch { /* Shown as it is. */ }
+  }
+  if (!response.ok) {
+    const error = result?.error ?? {message: text};
+    return replace(answer, make("p", {class: "bad"}, harmless(error.message ?? text),
+      error.limit ? ` (limit: ${harmless(error.limit)})` : ""),
+    error.backtrace ? make("pre", {}, error.backtrace.map(harmless).join("\n")) : null);
+  }
+  const code = response.headers.get("Wasmd-Exit-Code") ?? result?.exit_code;
+  replace(answer,
+    make("p", {}, make("strong", {class: "good"}, "Answer "), make("span", {class: "faint"}, time),
+      code !== undefined && code !== null ? ` · exit code ${code}` : ""),
+    make("pre", {}, harmless(result?.output ?? exact(text, result))),
+    result?.note ? make("p", {class: "warn"}, harmless(result.note)) : null,
+    result?.run ? make("a", {href: "#/runs/" + result.run}, "The run") : null,
+    result?.profile ? picture(result.profile) : null);
+}
+
+/** The results as the server wrote them. */
+function exact(text, result) {
+  if (!result || !("results" in result)) return text;
+  return text.match(/"results":(\[[^]*?\])(?:,"(?:run|note|profile)"|\}\s*$)/)?.[1] ?? text;
+}
+
+/** A picture cannot run anything, whatever its names are. */
+export function picture(svg) {
+  const blob = new Blob([svg], {type: "image/svg+xml"});
+  return make("div", {}, make("img", {class: "flame", alt: "Flame graph: functions by their time",
+    src: URL.createObjectURL(blob)}),
+  make("button", {type: "button", onclick: () => save(blob, "flamegraph.svg")}, "Save"));
+}
+
+/** Profiles the runs of the next seconds. */
+function profileForm(id) {
+  const time = make("input", {type: "number", min: 1, max: 300, value: "5", "aria-label": "Seconds"});
+  const answer = make("div", {role: "status"});
+  const path = form => `/admin/profile?module=${encodeURIComponent(id)}&seconds=${time.value || 5}`
+    + `&form=${form}`;
+  const button = make("button", {type: "button", onclick: async () => {
+    button.disabled = true;
+    replace(answer, "Collecting.");
+    try {
+      const response = await send("POST", path("flamegraph.svg"));
+      if (!response.ok) throw await failure(response);
+      replace(answer, picture(await response.text()), make("p", {class: "faint"}, clock(new Date())));
+    } catch (error) { replace(answer, make("p", {class: "bad"}, harmless(error.message))); }
+    button.disabled = false;
+  }}, "Profile");
+  return make("section", {class: "card"}, make("div", {class: "row"},
+    make("label", {}, make("span", {}, "Seconds"), time), button), answer,
+  command(() => line(path("flamegraph.svg"), "-X POST")));
+}

@@ -1,0 +1,64 @@
+import {make, fill, replace, table, size, seconds, count, harmless} from "./dom.js";
+import {json} from "./api.js";
+import {action, command, runTable, outcome} from "./parts.js";
+
+export async function showAll({place, signal, query}) {
+  const word = make("input", {type: "search", value: query.get("module") ?? "",
+    "aria-label": "Id, digest or name of a module"});
+  const places = {active: make("div"), recent: make("div")};
+  const path = "/admin/runs?limit=100" + (query.get("module")
+    ? "&module=" + encodeURIComponent(query.get("module")) : "");
+  replace(place, make("h1", {}, "Runs"),
+    make("form", {class: "row", role: "search", onsubmit: event => {
+      event.preventDefault();
+      location.hash = "#/runs" + (word.value ? "?module=" + encodeURIComponent(word.value) : "");
+    }}, make("label", {}, make("span", {}, "Module"), word), make("button", {}, "Filter")),
+    make("h2", {}, "Active"), places.active, make("h2", {}, "Ended"), places.recent,
+    command("GET", path));
+  const update = async () => {
+    const runs = await json("GET", path, {signal});
+    for (const [key, isActive] of [["active", true], ["recent", false]]) {
+      const lines = runTable(isActive ? "Active runs" : "Ended runs", runs[key], isActive);
+      replace(places[key], lines.rows.length
+        ? table(lines.caption, lines.columns, lines.rows) : make("p", {}, "None."));
+    }
+  };
+  await update();
+  const again = async () => {
+    if (signal.aborted) return;
+    if (!document.hidden) await update().catch(() => {});
+    if (!signal.aborted) setTimeout(again, 2000);
+  };
+  setTimeout(again, 2000);
+}
+
+export async function showOne({place, signal, words: [id]}) {
+  const path = "/admin/runs/" + encodeURIComponent(id);
+  const run = await json("GET", path, {signal});
+  const facts = [
+    ["Module", make("a", {href: "#/runs?module=" + encodeURIComponent(run.sha256)},
+      harmless(run.module))],
+    ["Function", harmless(run.function)], ["Caller", harmless(run.caller)],
+    ["Begin", new Date(run.start).toLocaleString()], ["Time", seconds(run.seconds)],
+    ["Computing", seconds(run.computing_seconds)], ["Waiting for a place", seconds(run.queue_seconds)],
+    ["Fuel", run.fuel === undefined ? null : count(run.fuel)],
+    ["Memory", size(run.peak_memory_bytes ?? run.memory_bytes)],
+    ["Input, output, log", run.input_bytes === undefined ? null
+      : [run.input_bytes, run.output_bytes, run.log_bytes].map(size).join(", ")],
+    ["Exit code", run.exit_code], ["Limit", run.limit], ["Account", run.account], ["Trace", run.trace],
+  ].filter(([, value]) => value !== null && value !== undefined);
+  replace(place, make("h1", {}, "Run ", make("span", {class: "mono"}, run.id)),
+    make("p", {}, outcome(run)),
+    table("Facts of the run", [["What"], ["Value", "wide"]], facts));
+  if (run.trap) {
+    fill(place, make("h2", {}, "Trap"), make("p", {class: "bad"}, harmless(run.trap.message)),
+      make("pre", {}, run.trap.backtrace.map(harmless).join("\n")
+        + (run.trap.omitted_frames ? `\n… ${run.trap.omitted_frames} more` : "")));
+  }
+  if (run.state === "running") {
+    fill(place, make("div", {class: "row"}, action("Stop", "DELETE", path, {isDangerous: true})));
+  }
+  fill(place, make("h2", {}, "Standard error"),
+    make("p", {}, make("a", {href: "#/logs?run=" + encodeURIComponent(run.id)}, "Lines of this run")),
+    command("GET", path));
+}
