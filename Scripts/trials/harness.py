@@ -21,6 +21,16 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+# What trials are told by WASMD_ and a name: not for the servers, which would say that it is no setting
+# of theirs.
+SETTINGS = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("WASMD_")}
+
+
+def setting(name, default=None):
+    """A variable of the environment that is for the trial."""
+    return SETTINGS.get(name, default)
+
+
 def program():
     named = os.environ.get("WASMD")
     places = [named] if named else [ROOT / "release/wasmd", ROOT / ".build/debug/wasmd"]

@@ -18,8 +18,7 @@ func validateBodies(
     } else {
         work.run()
     }
-    if let error = work.error { throw error }
-    return work.required
+    return try work.required()
 }
 
 /// How the bodies are shared out.
@@ -69,7 +68,10 @@ private final class BodyWork: Sendable {
     private let runs: Runs
     private let cancellation: Cancellation?
     private let next = Atomic<Int>(0)
-    private let result = Mutex<(required: UInt32, error: ValidationError?)>((0, nil))
+    private let requiredBits = Atomic<UInt32>(0)
+    /// The first error, if there is one. (An optional is copied and destroyed by way of its type's
+    /// metadata, which costs 25,000 instructions when that is first needed.)
+    private let errors = Mutex<[ValidationError]>([])
 
     init(
         _ module: ParsedModule, _ tables: ModuleTables, _ registry: TypeRegistry, _ runs: Runs,
@@ -82,13 +84,15 @@ private final class BodyWork: Sendable {
         self.runs = runs
     }
 
-    var error: ValidationError? { result.withLock { $0.error } }
-    var required: Features { Features(rawValue: result.withLock { $0.required }) }
+    /// The features that the bodies need.
+    func required() throws(ValidationError) -> Features {
+        for error in errors.withLock({ $0 }) { throw error }
+        return Features(rawValue: requiredBits.load(ordering: .relaxed))
+    }
 
     /// What one thread does.
     func run() {
         var validator = FunctionValidator(module, tables, registry, cancellation)
-        var failure: ValidationError?
         do throws(ValidationError) {
             while true {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -96,21 +100,22 @@ private final class BodyWork: Sendable {
                 try validate(runs[index], &validator)
             }
         } catch {
-            failure = error
             // No thread takes another run: all that are left have higher indices.
             next.store(runs.count, ordering: .relaxed)
+            record(error)
         }
-        let required = validator.required
-        result.withLock { [failure] result in
-            result.required |= required
-            guard let failure else { return }
-            if let error = result.error {
+        requiredBits.bitwiseOr(validator.required, ordering: .relaxed)
+    }
+
+    private func record(_ failure: ValidationError) {
+        errors.withLock { errors in
+            for error in errors {
                 // Whoever was cancelled does not know whether its function is valid.
                 if error.reason == .cancelled { return }
                 let isFirst = (error.function ?? 0) > (failure.function ?? 0)
                 guard isFirst || failure.reason == .cancelled else { return }
             }
-            result.error = failure
+            errors = [failure]
         }
     }
 

@@ -43,6 +43,13 @@ private func writeLog(
                 == #" INFO a\u{a}b\u{202e} x=plain y="two words" z=3 q="\"\u{1b}[31m""#)
     }
 
+    /// A reader looks at bytes: a combining mark does not take a quote's meaning away.
+    @Test func aQuoteWithACombiningMark() throws {
+        let lines = try logLines(.text) { $0.write(.information, "a", ["x": "1\"\u{301} y=2"]) }
+        let line = lines.first ?? ""
+        #expect(line.utf8.dropFirst(24).elementsEqual(" INFO a x=\"1\\\"\u{301} y=2\"".utf8))
+    }
+
     @Test func json() throws {
         let lines = try logLines(.json) { log in
             log.level = .warning

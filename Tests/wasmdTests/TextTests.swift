@@ -24,6 +24,21 @@ import Testing
         #expect(printable("\u{9b}") == "\\u{9b}")
     }
 
+    @Test func phrasesAreFoundAndReplacedByBytes() {
+        #expect("ababa abc".replacing("ab", with: "x") == "xxa xc")
+        #expect("aaa".replacing("aa", with: "b") == "ba")
+        #expect("nächst".replacing("ä", with: "ae") == "naechst")
+        #expect("'".replacing("'", with: "'\\''") == "'\\''")
+        // A combining mark does not hide the character before it.
+        #expect(Array("'\u{301}".replacing("'", with: "").utf8) == [0xcc, 0x81])
+        #expect("abc".replacing("", with: "x") == "abc")
+        #expect("abc".replacing("abc", with: "") == "")
+        #expect("http://x".contains("://"))
+        #expect(!"http:/x".contains("://"))
+        #expect("ab".contains("b") && "ab".contains("") && !"".contains("b"))
+        #expect("=\u{338}".contains("="))
+    }
+
     @Test func wordsForShells() {
         #expect(shellQuoted("a.wasm") == "a.wasm")
         #expect(shellQuoted("") == "''")

@@ -1,7 +1,7 @@
 // Soundness: both tables are allocated once, at first use, filled before the pointers are published
 // by the lazy global, never written again and never freed. `entries` has `Opcode.rawLimit`
 // elements; all indices are raw values of `Opcode`, which stay below it, bytes or checked. There are
-// fewer rows than raw values.
+// fewer rows than raw values; `InstructionInfos` has an index of a row from a loop up to `count`.
 
 /// What the binary reader must know about an opcode.
 @usableFromInline
@@ -22,6 +22,7 @@ struct OpcodeEntry {
 struct InstructionTable: @unchecked Sendable {
     @usableFromInline let entries: UnsafePointer<OpcodeEntry>
     @usableFromInline let rows: UnsafePointer<InstructionInfo>
+    @usableFromInline let rowCount: Int
 
     @usableFromInline static let shared = InstructionTable()
 
@@ -52,6 +53,7 @@ struct InstructionTable: @unchecked Sendable {
         add(vectorInstructions, .simd)
         self.entries = UnsafePointer(entries)
         self.rows = UnsafePointer(rows)
+        rowCount = count
     }
 }
 
@@ -61,6 +63,12 @@ package struct InstructionInfos: Sendable {
     @usableFromInline let table = InstructionTable.shared
 
     package init() {}
+
+    /// How many rows there are.
+    @inlinable package var count: Int { table.rowCount }
+
+    /// The row at an index below `count`, in no particular order.
+    @inlinable package subscript(at index: Int) -> InstructionInfo { table.rows[index] }
 
     @inlinable package subscript(opcode: Opcode) -> InstructionInfo {
         table.rows[Int(table.entries[Int(opcode.rawValue)].row)]

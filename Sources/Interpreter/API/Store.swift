@@ -111,9 +111,6 @@ public final class Store {
     let emptyMemory: UnsafeMutablePointer<MemoryRecord>
     let emptyTable: UnsafeMutablePointer<TableRecord>
 
-    // Properties with an instant are last: the offsets of properties after them are known only at
-    // run time, which makes each access slower.
-
     /// When the guest is stopped with `TrapCode.deadlineExceeded`; nil for never. Checked when a
     /// call starts, about every quarter of a millisecond of guest time, and after each call of a
     /// host function.
@@ -121,11 +118,16 @@ public final class Store {
     /// The first deadline of a process starts a thread that sleeps until the next one is due. A
     /// later one costs about a tenth of a microsecond, an earlier one wakes that thread.
     public var deadline: ContinuousClock.Instant? {
-        didSet {
-            hasDeadline = deadline != nil
+        get { deadlineTime.map { DeadlineAlarm.origin.advanced(by: $0) } }
+        set {
+            deadlineTime = newValue.map { DeadlineAlarm.origin.duration(to: $0) }
+            hasDeadline = newValue != nil
             setAlarm()
         }
     }
+    /// The deadline on the alarm's scale. (With an instant, whose layout only its own library
+    /// knows, the runtime would compute the offsets of properties when the first store is made.)
+    @exclusivity(unchecked) private(set) var deadlineTime: Duration?
     /// How many units the machine gets at once.
     var pace = Pace()
 

@@ -22,7 +22,7 @@ extension Store {
             // No units, or a negative budget that the next refill pays.
             if code != 0 || exchange.pointee.budget < 0 { return code }
         }
-        var granted = pace.next(at: .now)
+        var granted = pace.next(at: SystemClock.monotonic.now)
         if exchange.pointee.isProfiled, let profiler {
             granted = min(granted, profiler.nextGrant())
         }
@@ -135,7 +135,9 @@ extension Store {
     // Not inlined: an instant's layout is defined in its own library only, so comparing one takes a
     // stack frame.
     @inline(never)
-    private var isOverdue: Bool { deadline.map { .now >= $0 } ?? false }
+    private var isOverdue: Bool {
+        deadlineTime.map { DeadlineAlarm.origin.duration(to: .now) >= $0 } ?? false
+    }
 }
 
 /// Why an operation for a guest ends early: a stop was requested, the fuel is used up, or there is
@@ -217,8 +219,8 @@ extension Store {
     /// Sets the alarm to the deadline.
     func setAlarm() {
         interruptHandle.silence()
-        if let deadline {
-            DeadlineAlarm.shared.set(interruptHandle, to: deadline)
+        if let deadlineTime {
+            DeadlineAlarm.shared.set(interruptHandle, to: deadlineTime)
         } else {
             interruptHandle.alarm.cancel()
         }
@@ -272,17 +274,18 @@ extension Execution {
 /// charged), and checks cost little where it is fast.
 struct Pace {
     private var units = Self.range.lowerBound
-    private var last: ContinuousClock.Instant?
+    /// When there was an amount, in nanoseconds; 0 for never.
+    private var last: UInt64 = 0
 
     static let range: ClosedRange<UInt64> = 512...50_000
     private static let nanoseconds: UInt64 = 250_000
 
-    /// The next amount; time in the host counts as well, which makes it smaller for a while only.
-    mutating func next(at now: ContinuousClock.Instant) -> UInt64 {
+    /// The next amount, at a time in nanoseconds; time in the host counts as well, which makes it
+    /// smaller for a while only.
+    mutating func next(at now: UInt64) -> UInt64 {
         defer { last = now }
-        guard let last else { return units }
-        let (seconds, attoseconds) = last.duration(to: now).components
-        let elapsed = seconds > 0 ? .max : UInt64(max(1, attoseconds / 1_000_000_000))
+        guard last > 0 else { return units }
+        let elapsed = now > last ? now - last : 1
         units = min(units &* Self.nanoseconds / elapsed, units &* 2)
         units = min(max(units, Self.range.lowerBound), Self.range.upperBound)
         return units

@@ -31,7 +31,8 @@ final class DeadlineAlarm: Sendable {
     nonisolated(unsafe) private let word: Futex.Word
     /// When the thread checks next; `never` also while it determines that.
     private let wakeTime = Atomic<Int64>(DeadlineAlarm.never)
-    private let origin = ContinuousClock.now
+    /// The time 0 of the alarm's scale.
+    static let origin = ContinuousClock.now
 
     /// A time that is never reached.
     static let never = Int64.max
@@ -45,9 +46,9 @@ final class DeadlineAlarm: Sendable {
         word.initialize(to: Atomic(0))
     }
 
-    /// Nanoseconds on the alarm's own scale; never before 0, and `never` if too far away.
-    private func time(of instant: ContinuousClock.Instant) -> Int64 {
-        let (seconds, attoseconds) = origin.duration(to: instant).components
+    /// Nanoseconds on the alarm's scale; never before 0, and `never` if too far away.
+    private func time(of duration: Duration) -> Int64 {
+        let (seconds, attoseconds) = duration.components
         guard seconds >= 0 else { return 0 }
         guard seconds < 1 << 33 else { return Self.never }
         return max(0, seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
@@ -55,9 +56,10 @@ final class DeadlineAlarm: Sendable {
 
     // MARK: Setting
 
-    /// Sets the bit of `handle` at `deadline`, or at once if that is in the past, and not at a time
-    /// that was set before. Called by the thread of the handle's store.
-    func set(_ handle: InterruptHandle, to deadline: ContinuousClock.Instant) {
+    /// Sets the bit of `handle` at `deadline`, which is the time since `origin`, or at once if that
+    /// is in the past, and not at a time that was set before. Called by the thread of the handle's
+    /// store.
+    func set(_ handle: InterruptHandle, to deadline: Duration) {
         let time = time(of: deadline)
         // The thread may read the old time, remove the handle from its list, and check again: one
         // of both sees the other's change.
@@ -105,7 +107,7 @@ final class DeadlineAlarm: Sendable {
             let ticket = word.pointee.load(ordering: .sequentiallyConsistent)
             // A deadline that is set from here on changes the word.
             wakeTime.store(Self.never, ordering: .sequentiallyConsistent)
-            let now = time(of: .now)
+            let now = time(of: Self.origin.duration(to: .now))
             let next = state.withLock { ring(in: &$0, at: now) }
             let wake = next == Self.never ? next : max(next, now + Self.granularity)
             wakeTime.store(wake, ordering: .sequentiallyConsistent)

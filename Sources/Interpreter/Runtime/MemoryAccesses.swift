@@ -92,9 +92,9 @@ extension FaultingInstruction {
         if name.hasPrefix("atomic.") || name.hasPrefix("move") {
             return UInt64(name.reversed().prefix(while: \.isNumber).reversed().digits) / 8
         }
-        if let load = name.ranges(of: "load").last ?? name.ranges(of: "store").last {
-            let digits = name[load.upperBound...].prefix(while: \.isNumber)
-            if name[load.upperBound...].dropFirst(digits.count).first == "x" { return 8 }
+        if let end = name.endOfLast("load") ?? name.endOfLast("store") {
+            let digits = name[end...].prefix(while: \.isNumber)
+            if name[end...].dropFirst(digits.count).first == "x" { return 8 }
             if !digits.isEmpty { return UInt64(digits.digits) / 8 }
         }
         switch name.prefix(3) {
@@ -108,4 +108,19 @@ extension FaultingInstruction {
 extension Sequence where Element == Character {
     /// The decimal number with these digits.
     fileprivate var digits: Int { reduce(0) { $0 * 10 + ($1.wholeNumberValue ?? 0) } }
+}
+
+extension Substring {
+    /// The index after the last occurrence of `word`, compared by bytes. (Without the standard
+    /// library's searches, whose regular expressions would be part of the program.)
+    func endOfLast(_ word: String) -> Index? {
+        var start = utf8.endIndex
+        while start > utf8.startIndex {
+            start = utf8.index(before: start)
+            if utf8[start...].starts(with: word.utf8) {
+                return utf8.index(start, offsetBy: word.utf8.count)
+            }
+        }
+        return nil
+    }
 }

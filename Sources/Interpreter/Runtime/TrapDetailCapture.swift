@@ -154,7 +154,7 @@ extension FaultingInstruction {
     /// A division that overflows always has the same operands, so there is no detail for it.
     private var conversionDetail: TrapDetail? {
         guard family == Instruction.Base.truncate else { return nil }
-        let isDouble = name.contains("_f64")
+        let isDouble = name.endOfLast("_f64") != nil
         let isRegister = tokens(1).first == "r"
         let operand = isRegister ? accumulators : Accumulators(result: slot(1))
         let value = isDouble ? operand.f : Double(operand.g)

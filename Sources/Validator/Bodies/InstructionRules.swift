@@ -27,8 +27,10 @@ struct InstructionRule {
     /// The rules by raw value of `Opcode`.
     static let table: Table = {
         let rules = UnsafeMutablePointer<InstructionRule>.allocate(capacity: Table.count)
-        for opcode in Opcode.allCases {
-            (rules + Int(opcode.rawValue)).initialize(to: InstructionRule(opcode.info))
+        let infos = InstructionInfos()
+        for index in 0..<infos.count {
+            let info = infos[at: index]
+            (rules + Int(info.opcode.rawValue)).initialize(to: InstructionRule(info))
         }
         return Table(rules: UnsafePointer(rules))
     }()

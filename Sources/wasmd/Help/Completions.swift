@@ -204,14 +204,3 @@ enum FishCompletion {
         "'" + text.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
     }
 }
-
-extension String {
-    /// Every `target` replaced; `target` must not be empty.
-    fileprivate func replacing(_ target: Character, with replacement: String) -> String {
-        var result = ""
-        for character in self {
-            if character == target { result += replacement } else { result.append(character) }
-        }
-        return result
-    }
-}

@@ -130,3 +130,29 @@ struct TextTable {
         }
     }
 }
+
+// The standard library's searches for strings in strings are in its module of regular expressions,
+// whose data each start would pay for; the release build does not import it.
+extension String {
+    /// Whether `phrase` occurs, compared by bytes.
+    func contains(_ phrase: String) -> Bool {
+        phrase.isEmpty || utf8.indices.contains { utf8[$0...].starts(with: phrase.utf8) }
+    }
+
+    /// The text with each occurrence of `phrase`, compared by bytes, replaced.
+    func replacing(_ phrase: String, with replacement: String) -> String {
+        guard !phrase.isEmpty else { return self }
+        var rest = Array(utf8)[...]
+        var result: [UInt8] = []
+        while let byte = rest.first {
+            if rest.starts(with: phrase.utf8) {
+                result += replacement.utf8
+                rest = rest.dropFirst(phrase.utf8.count)
+            } else {
+                result.append(byte)
+                rest = rest.dropFirst()
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+}

@@ -31,10 +31,8 @@ struct EntryPoint {
             arguments = []
             printsResults = false
             initializer = isReactor ? Self.initialize : nil
-            for name in [export, initializer] {
-                guard let name else { continue }
-                try Self.checkHasNoParameters(name, in: module)
-            }
+            if let export { try Self.checkHasNoParameters(export, in: module) }
+            if let initializer { try Self.checkHasNoParameters(initializer, in: module) }
             return
         }
         let export = Name(name)

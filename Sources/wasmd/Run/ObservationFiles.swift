@@ -5,18 +5,16 @@ import WasmSystem
 
 /// The files of `--profile`, `--flamegraph` and `--coverage`. They are written whichever way the
 /// program ends, also by a signal: see `StopSignals`.
-struct ObservationFiles {
+final class ObservationFiles {
     private let options: RunOptions
-    private var profiler: Profiler?
+    private let profiler: Profiler?
 
     /// Prepares for a run that `options` observe; nil if they do not.
     init?(_ options: RunOptions, _ store: Store) {
         guard options.profile ?? options.flamegraph ?? options.coverage != nil else { return nil }
         self.options = options
-        if options.profile ?? options.flamegraph != nil {
-            profiler = Profiler()
-            store.profiler = profiler
-        }
+        profiler = options.profile ?? options.flamegraph != nil ? Profiler() : nil
+        if let profiler { store.profiler = profiler }
     }
 
     /// Writes the files also if the program does not return from a call of the host.

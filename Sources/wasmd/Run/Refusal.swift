@@ -134,8 +134,8 @@ extension Refusal {
     /// The same without `--features +threads`, which has no effect with `--deterministic`.
     func withoutThreads() -> Refusal {
         func explained(_ text: String) -> String {
-            text.split(separator: " (--features +threads)", omittingEmptySubsequences: false)
-                .joined(separator: ", which --deterministic turns off")
+            text.replacing(
+                " (--features +threads)", with: ", which --deterministic turns off")
         }
         var result = Refusal(
             file: file, offset: offset, reason: explained(reason), hint: hint)

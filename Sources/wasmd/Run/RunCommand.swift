@@ -172,7 +172,7 @@ struct RunCommand {
         _ trace: TraceFile?, in store: Store, _ console: Console
     ) -> Int32 {
         // A deadline takes a thread as well.
-        if options.sandbox == nil { store.deadline = watchdog?.deadline }
+        if options.sandbox == nil, let watchdog { watchdog.setDeadline(of: store) }
         do {
             watchdog?.begin(.preparing)
             let world = try GuestWorld(options, for: module, preloads, trace, in: store) {
@@ -180,7 +180,7 @@ struct RunCommand {
                 if let sandbox = options.sandbox {
                     try sandbox.enter(options, console)
                     watchdog?.start()
-                    store.deadline = watchdog?.deadline
+                    if let watchdog { watchdog.setDeadline(of: store) }
                 }
                 watchdog?.begin(.instantiating)
             }

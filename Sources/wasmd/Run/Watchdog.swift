@@ -35,7 +35,7 @@ final class Watchdog: Sendable {
     }
 
     /// When the guest stops.
-    let deadline: ContinuousClock.Instant
+    private let deadline: ContinuousClock.Instant
     private let timeout: RunOptions.Timeout
     private let phaseNumber = Atomic(Phase.reading.rawValue)
     /// Locked by the thread that ends the process.
@@ -68,6 +68,11 @@ final class Watchdog: Sendable {
     }
 
     // MARK: The program's thread
+
+    /// Stops guests of the store at the deadline. (Not inlined: a function with an instant asks the
+    /// runtime for its layout when it is entered, which runs without a deadline would pay for.)
+    @inline(never)
+    func setDeadline(of store: Store) { store.deadline = deadline }
 
     /// The program begins a phase.
     func begin(_ phase: Phase) { phaseNumber.store(phase.rawValue, ordering: .relaxed) }

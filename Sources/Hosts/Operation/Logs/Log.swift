@@ -119,7 +119,10 @@ enum LogText {
             && text.unicodeScalars.allSatisfy {
                 !isControl($0) && $0 != " " && $0 != "\"" && $0 != "="
             }
-        return isPlain ? text : "\"\(escaped(text.replacing("\"", with: "\\\"")))\""
+        if isPlain { return text }
+        // Scalar by scalar: a combining mark after it does not make a quote harmless.
+        let parts = text.unicodeScalars.split(separator: "\"", omittingEmptySubsequences: false)
+        return "\"\(escaped(parts.map { String($0) }.joined(separator: "\\\"")))\""
     }
 
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
