@@ -83,7 +83,7 @@ extension Connection {
         try begin(head, .bytes(UInt64(body.count)))
         try append(body)
         try finishWriter(Fields())
-        try await flush()
+        if !sendLater() { try await flush() }
     }
 
     func interim(_ head: ResponseHead) async throws(HTTPServerError) {
@@ -141,28 +141,6 @@ extension Connection {
     func end(_ trailers: Fields) async throws(HTTPServerError) {
         try finishWriter(trailers)
         try await flush()
-    }
-
-    /// Sends the bytes that were written.
-    func flush() async throws(HTTPServerError) {
-        guard !output.isEmpty else { return }
-        sent &+= UInt64(output.count)
-        var position = 0
-        do throws(LoopError) {
-            position = try stream.tryWrite(output)
-            while position < output.count {
-                let start = loop.turnTime
-                stream.writeDeadline = allowance.deadline(start)
-                try await stream.writable()
-                let count = try stream.tryWrite(output, from: position)
-                allowance.spend(from: start, to: loop.turnTime, byteCount: count)
-                position += count
-            }
-        } catch {
-            output = []
-            throw HTTPServerError(error)
-        }
-        giveOutputBack()
     }
 
     // MARK: Other protocols

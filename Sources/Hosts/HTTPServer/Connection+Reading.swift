@@ -18,9 +18,11 @@ extension Connection {
                     try await flush()
                     continue
                 }
+                // A handler may take long.
+                try await flush()
                 return head
             }
-            try await flush()
+            if !sendLater() { try await flush() }
             if isStopping, parser.isIdle { return nil }
             guard try await fillForHead() else { return nil }
         }
@@ -93,6 +95,10 @@ extension Connection {
     func read(until deadline: LoopInstant) async throws(LoopError) -> Int {
         var isSet = false
         while true {
+            if isBlocked {
+                try await send()
+                if isStopping, parser.isIdle { throw .closed }
+            }
             var buffer = input.take() ?? loop.takeBuffer()
             let count: Int?
             do throws(LoopError) {
@@ -111,7 +117,8 @@ extension Connection {
             if count != nil { return 0 }
             if !isSet { stream.deadline = deadline }
             isSet = true
-            try await stream.readable()
+            try await stream.readableOrWoken()
+            if Task.isCancelled { throw .cancelled }
         }
     }
 
@@ -119,13 +126,4 @@ extension Connection {
         if let buffer = input.take() { loop.giveBack(buffer) }
         giveOutputBack()
     }
-
-    func giveOutputBack() {
-        guard output.capacity > 0 else { return }
-        var old: [UInt8] = []
-        swap(&old, &output)
-        room.giveBack(old)
-    }
-
-    func takeOutput() { if output.capacity == 0 { output = room.takeOutput() } }
 }
