@@ -27,6 +27,33 @@ extension Connection {
         return error
     }
 
+    /// The whole body, if all of it has arrived and none was read; nil otherwise, or if it comes in
+    /// chunks.
+    func bufferedBody(_ framing: Framing) throws(HTTPServerError) -> [UInt8]? {
+        if let fault { throw fault }
+        guard case .length(let length) = framing, !bodyHasEnded, input != nil else { return nil }
+        guard length == parser.bodyRest, length <= UInt64(input?.count ?? 0) else { return nil }
+        needsContinue = false
+        var body: [UInt8] = []
+        do throws(HTTPServerError) {
+            while let event = try parse() {
+                switch event {
+                case .body(let piece):
+                    body = Array(input?.bytes[piece] ?? [])
+                    consume(to: piece.upperBound)
+                case .end(let trailers):
+                    self.trailers = trailers
+                    bodyHasEnded = true
+                    return body
+                case .head: return body
+                }
+            }
+        } catch {
+            throw remember(error)
+        }
+        return body
+    }
+
     func nextPiece() async throws(HTTPServerError) -> [UInt8]? {
         if let fault { throw fault }
         while !bodyHasEnded {

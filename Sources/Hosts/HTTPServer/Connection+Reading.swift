@@ -66,14 +66,14 @@ extension Connection {
 
     /// Reads bytes of a head; false when the connection ends.
     func fillForHead() async throws(HTTPServerError) -> Bool {
-        if !parser.isIdle, headEnd == .never { headEnd = loop.turnTime + options.headTimeout }
+        let (isIdle, times) = (parser.isIdle, room.server.times)
+        if !isIdle, headEnd == .never {
+            headEnd = loop.turnTime.advanced(byNanoseconds: times.head)
+        }
         let deadline =
-            if parser.isIdle {
-                loop.turnTime + (isFirst ? options.headTimeout : options.idleTimeout)
-            } else {
-                headEnd
-            }
-        isWaitingForRequest = parser.isIdle
+            isIdle
+            ? loop.turnTime.advanced(byNanoseconds: isFirst ? times.head : times.idle) : headEnd
+        isWaitingForRequest = isIdle
         defer { isWaitingForRequest = false }
         do throws(LoopError) {
             let count = try await read(until: deadline)

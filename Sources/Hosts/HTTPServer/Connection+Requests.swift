@@ -78,7 +78,7 @@ extension Connection {
         if options.log != nil { _ = peer }
         needsContinue = head.expectsContinue
         bodyHasEnded = false
-        allowance = Allowance(options.transferTimeout, minimumRate: options.minimumRate)
+        allowance = Allowance(room.server.times.transfer, minimumRate: options.minimumRate)
         // A request without a body ends here: the next call of the parser is for the next request.
         if head.framing == .none {
             _ = try? parse()

@@ -60,7 +60,7 @@ final class Connection: @unchecked Sendable {
         loop = room.loop
         let options = room.server.options
         parser = RequestParser(limits: options.limits)
-        allowance = Allowance(options.transferTimeout, minimumRate: options.minimumRate)
+        allowance = Allowance(room.server.times.transfer, minimumRate: options.minimumRate)
     }
 
     var peer: SystemAddress? {

@@ -131,7 +131,8 @@ final class Channel: Watcher, @unchecked Sendable {
             return .ready
         }
         let end = end(direction)
-        guard end != .never, end <= .now else { return nil }
+        // A time that passes during the turn is the timer's.
+        guard end <= loop.turnTime else { return nil }
         // The current state counts more than the last report.
         let isReady = try? Kernel.isReady(descriptor, isReading: direction == .reading)
         guard isReady == true else { return .timedOut }

@@ -84,6 +84,22 @@ public final class CachedModule: Sendable {
         }
     }
 
+    /// The same if it was prepared before; nil if that must be waited for.
+    public func known(imports: GuestImports = .none, in world: WASI = WASI()) -> PreparedGuest? {
+        let key = ObjectIdentifier(imports)
+        return state.withLock { state in
+            // That of most runs is the first.
+            guard let first = state.variants.first, Self.fits(first, key, world) else {
+                return nil
+            }
+            return first.guest
+        }
+    }
+
+    private static func fits(_ variant: Variant, _ key: ObjectIdentifier, _ world: WASI) -> Bool {
+        variant.imports == key && (variant.guest.obstacle != nil || variant.guest.isForked(in: world))
+    }
+
     private enum Found {
         case known(PreparedGuest)
         /// Others are prepared now: the run starts its guest itself.
@@ -95,9 +111,7 @@ public final class CachedModule: Sendable {
     private func find(
         _ key: ObjectIdentifier, _ world: WASI, in state: inout State
     ) -> (Found, isFirst: Bool) {
-        let index = state.variants.firstIndex {
-            $0.imports == key && ($0.guest.obstacle != nil || $0.guest.isForked(in: world))
-        }
+        let index = state.variants.firstIndex { Self.fits($0, key, world) }
         if let index {
             let variant = state.variants[index]
             if index > 0 {

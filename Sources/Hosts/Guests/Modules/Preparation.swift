@@ -66,12 +66,18 @@ struct ObservedWorld: OptionSet, Sendable {
 }
 
 /// A guest after its start.
-struct SavedStart: Sendable {
+final class SavedStart: Sendable {
     let snapshot: Snapshot
     /// What of the world the state depends on.
     let observed: ObservedWorld
     /// Is charged for the snapshot, when the store of the start is freed only for it.
     let account: ResourceAccount
+
+    init(snapshot: Snapshot, observed: ObservedWorld, account: ResourceAccount) {
+        self.snapshot = snapshot
+        self.observed = observed
+        self.account = account
+    }
 }
 
 /// Starts a guest for the sake of its snapshot. Of all functions that it imports, it has only those
