@@ -76,7 +76,7 @@ extension Connection {
         isWaitingForRequest = isIdle
         defer { isWaitingForRequest = false }
         do throws(LoopError) {
-            let count = try await read(until: deadline)
+            let count = try await read(until: deadline, isOwnTask: true)
             if count > 0 { return true }
         } catch {
             // Idle for too long, or the server stops: no client waits for an answer.
@@ -92,10 +92,15 @@ extension Connection {
     }
 
     /// Reads available bytes; waits without a buffer if there are none. 0 at the end.
-    func read(until deadline: LoopInstant) async throws(LoopError) -> Int {
+    ///
+    /// - Parameter isOwnTask: whether this is the connection's task and no handler runs: it is woken
+    ///   when it is cancelled, and sends what the end of a turn could not.
+    func read(
+        until deadline: LoopInstant, isOwnTask: Bool = false
+    ) async throws(LoopError) -> Int {
         var isSet = false
         while true {
-            if isBlocked {
+            if isOwnTask, isBlocked {
                 try await send()
                 if isStopping, parser.isIdle { throw .closed }
             }
@@ -117,8 +122,12 @@ extension Connection {
             if count != nil { return 0 }
             if !isSet { stream.deadline = deadline }
             isSet = true
-            try await stream.readableOrWoken()
-            if Task.isCancelled { throw .cancelled }
+            if isOwnTask {
+                try await stream.readableOrWoken()
+                if Task.isCancelled { throw .cancelled }
+            } else {
+                try await stream.readable()
+            }
         }
     }
 

@@ -176,9 +176,9 @@ extension Executor {
     private func prepared(
         _ module: CachedModule, _ plan: CallPlan, on loop: EventLoop
     ) async throws -> PreparedGuest {
-        let world = plan.world.world
-        if let known = module.known(imports: Self.imports, in: world) { return known }
-        return try await module.prepared(imports: Self.imports, in: world, on: loop)
+        if let known = module.known(imports: Self.imports, in: plan.world) { return known }
+        return try await module.prepared(
+            imports: Self.imports, in: plan.world.world, on: loop)
     }
 }
 

@@ -63,7 +63,6 @@ struct CallShape {
         disagreement = notes.isEmpty ? nil : notes.joined(separator: "; ")
     }
 
-
     private static func text(_ types: [ParameterType]) -> String {
         "(\(types.map(\.name).joined(separator: ", ")))"
     }

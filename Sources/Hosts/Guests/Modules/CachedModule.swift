@@ -85,19 +85,13 @@ public final class CachedModule: Sendable {
     }
 
     /// The same if it was prepared before; nil if that must be waited for.
-    public func known(imports: GuestImports = .none, in world: WASI = WASI()) -> PreparedGuest? {
-        let key = ObjectIdentifier(imports)
-        return state.withLock { state in
-            // That of most runs is the first.
-            guard let first = state.variants.first, Self.fits(first, key, world) else {
-                return nil
-            }
-            return first.guest
-        }
-    }
-
-    private static func fits(_ variant: Variant, _ key: ObjectIdentifier, _ world: WASI) -> Bool {
-        variant.imports == key && (variant.guest.obstacle != nil || variant.guest.isForked(in: world))
+    public func known(imports: GuestImports = .none, in world: SharedWorld) -> PreparedGuest? {
+        // That of most runs is the first.
+        guard let first = state.withLock({ $0.variants.first }),
+            first.imports == ObjectIdentifier(imports),
+            first.guest.obstacle != nil || first.guest.isForked(in: world.world)
+        else { return nil }
+        return first.guest
     }
 
     private enum Found {
@@ -111,7 +105,9 @@ public final class CachedModule: Sendable {
     private func find(
         _ key: ObjectIdentifier, _ world: WASI, in state: inout State
     ) -> (Found, isFirst: Bool) {
-        let index = state.variants.firstIndex { Self.fits($0, key, world) }
+        let index = state.variants.firstIndex {
+            $0.imports == key && ($0.guest.obstacle != nil || $0.guest.isForked(in: world))
+        }
         if let index {
             let variant = state.variants[index]
             if index > 0 {

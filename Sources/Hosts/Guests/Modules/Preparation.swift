@@ -37,6 +37,7 @@ struct ObservedWorld: OptionSet, Sendable {
 
     /// Whether two worlds agree in these parts.
     func agree(_ one: WASI, _ other: WASI) -> Bool {
+        if isEmpty { return true }
         if contains(.arguments), one.argumentBytes != other.argumentBytes { return false }
         if contains(.folders), one.folders != other.folders { return false }
         return !contains(.environment)
