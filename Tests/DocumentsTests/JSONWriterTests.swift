@@ -81,4 +81,18 @@ import WasmdDocuments
         #expect(String(decoding: writer.take(), as: UTF8.self) == #"{"a":[1,[]],"b":null}"#)
         #expect(writer.bytes.isEmpty)
     }
+
+    @Test func plainNamesAndStringsAreSeparatedToo() {
+        var writer = JSONWriter(capacity: 64)
+        writer.beginObject()
+        writer.name(plain: "a")
+        writer.beginArray()
+        writer.plainString { $0 += Array("x".utf8) }
+        writer.plainString { _ in }
+        writer.endArray()
+        writer.name(plain: "b")
+        writer.value(.integer(-2))
+        writer.endObject()
+        #expect(String(decoding: writer.take(), as: UTF8.self) == #"{"a":["x",""],"b":-2}"#)
+    }
 }

@@ -44,6 +44,30 @@ final class Order: Sendable {
         #expect(stayed)
     }
 
+    @Test func workIsPutOffToTheEndOfTheTurn() throws {
+        let values = try onLoop { loop in
+            let order = Order()
+            loop.spawn {
+                loop.atEndOfTurn {
+                    order.append(3)
+                    // Still in this turn.
+                    loop.atEndOfTurn { order.append(4) }
+                }
+                order.append(1)
+            }
+            loop.spawn { order.append(2) }
+            try await loop.sleep(for: .milliseconds(5))
+            return order.values
+        }
+        #expect(values == [1, 2, 3, 4])
+    }
+
+    @Test func instantsAdvance() {
+        let time = LoopInstant(nanoseconds: 5)
+        #expect(time.advanced(byNanoseconds: 7) == LoopInstant(nanoseconds: 12))
+        #expect(time.advanced(byNanoseconds: .max) == .never)
+    }
+
     @Test func timersFireInOrder() throws {
         let order = try onLoop { loop in
             let order = Order()

@@ -55,3 +55,33 @@ import WasmdOperation
         #expect(family["1", ""].count == 2)
     }
 }
+
+@Suite struct OnceReferenceTests {
+    private final class Object: Sendable {
+        let number: Int
+        init(_ number: Int) { self.number = number }
+    }
+
+    @Test func theFirstOneStays() {
+        let reference = OnceReference<Object>()
+        #expect(reference.load() == nil)
+        #expect(reference.storeIfNil(Object(1)).number == 1)
+        #expect(reference.storeIfNil(Object(2)).number == 1)
+        #expect(reference.load()?.number == 1)
+    }
+
+    @Test func theObjectLivesAsLongAsTheReference() {
+        weak var object: Object?
+        do {
+            let reference = OnceReference<Object>()
+            do {
+                let made = Object(1)
+                object = made
+                _ = reference.storeIfNil(made)
+            }
+            #expect(object != nil)
+            _ = reference.load()
+        }
+        #expect(object == nil)
+    }
+}

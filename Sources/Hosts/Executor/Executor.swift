@@ -55,7 +55,7 @@ public final class Executor: Sendable {
     let modules: ModuleStore
     private let changes = ChangeLines()
     let kept: KeptStates
-    private let metrics = AtomicLazyReference<WessMetrics>()
+    private let metrics = OnceReference<WessMetrics>()
     let uploads: UploadBudget
     private let writes = Atomic(0)
     private let guestLoops = Mutex<[ObjectIdentifier: GuestLoop]>([:])
@@ -409,6 +409,23 @@ public final class Executor: Sendable {
         } catch LoopError.tooManyCalls {
             throw ExecutorError.busy("too many modules wait to be read")
         }
+    }
+
+    /// What runs of a stored module need, if it is known and nothing must be waited for.
+    ///
+    /// - Throws: `.notFound` for a module of another tenant.
+    func known(
+        _ id: ModuleID, for tenant: Tenant?
+    ) throws -> (stored: StoredModule, kept: KeptState?, module: CachedModule)? {
+        // Wess counts the parts.
+        guard wessMetrics == nil, let stored = modules.known(id), !stored.record.keeps else {
+            return nil
+        }
+        guard tenant == nil || stored.record.owner == tenant?.name else {
+            throw ExecutorError.notFound
+        }
+        guard let module = cache.knownModule(stored.record.digest) else { return nil }
+        return (stored, nil, module)
     }
 
     /// What runs of a stored module need; that of the module which is stored now, if it was changed

@@ -26,8 +26,8 @@ public final class GuestLoop: @unchecked Sendable {
     /// and then its guest waits.
     public var queuedByteLimit = 256 << 20
 
-    /// How long a guest computes before others have their turn, about.
-    private static let turn = Duration.microseconds(500)
+    /// Nanoseconds for which a guest computes before others have their turn, about.
+    private static let turn: UInt64 = 500_000
 
     /// To be called on the loop's thread.
     ///
@@ -48,18 +48,30 @@ public final class GuestLoop: @unchecked Sendable {
     public func finish(
         _ execution: Execution, pause: () async throws -> Void = {}
     ) async throws -> [Value] {
-        let handle = execution.store.interruptHandle
-        // Most guests end in their first turn, and need nothing of what follows.
-        if Task.isCancelled { handle.interrupt() }
-        execution.sliceTime = Self.turn
-        let first: Execution.Outcome
+        let first = try firstTurn(of: execution)
+        // Most guests end in their first turn.
+        if case .finished(let results) = first { return results }
+        return try await goOn(execution, after: first, pause: pause)
+    }
+
+    /// The first turn of `finish`, which needs nothing that a guest needs in order to wait.
+    func firstTurn(of execution: Execution) throws -> Execution.Outcome {
+        if Task.isCancelled { execution.store.interruptHandle.interrupt() }
+        execution.sliceNanoseconds = Self.turn
         do {
-            first = try execution.resume()
+            return try execution.resume()
         } catch {
             execution.cancel()
             throw error
         }
+    }
+
+    /// The rest of `finish`.
+    func goOn(
+        _ execution: Execution, after first: Execution.Outcome, pause: () async throws -> Void
+    ) async throws -> [Value] {
         if case .finished(let results) = first { return results }
+        let handle = execution.store.interruptHandle
         return try await withTaskCancellationHandler {
             do {
                 return try await advance(execution, first, pause)

@@ -8,17 +8,16 @@ struct Allowance {
     private let nanosecondsOfByte: UInt64
     private var left: UInt64
 
-    init(_ limit: Duration, minimumRate: Int) {
-        let start = LoopInstant(nanoseconds: 0)
-        self.limit = (start + limit).nanoseconds
+    /// - Parameter limit: nanoseconds.
+    init(_ limit: UInt64, minimumRate: Int) {
+        self.limit = limit
         nanosecondsOfByte = 1_000_000_000 / UInt64(max(minimumRate, 1))
         left = self.limit
     }
 
     /// When a wait that begins at `time` must be over.
     func deadline(_ time: LoopInstant) -> LoopInstant {
-        let (sum, overflow) = time.nanoseconds.addingReportingOverflow(left)
-        return overflow ? .never : LoopInstant(nanoseconds: sum)
+        time.advanced(byNanoseconds: left)
     }
 
     /// Counts a wait, and the bytes that it transferred.

@@ -27,6 +27,33 @@ extension Connection {
         return error
     }
 
+    /// The whole body, if all of it has arrived and none was read; nil otherwise, or if it comes in
+    /// chunks.
+    func bufferedBody(_ framing: Framing) throws(HTTPServerError) -> [UInt8]? {
+        if let fault { throw fault }
+        guard case .length(let length) = framing, !bodyHasEnded, input != nil else { return nil }
+        guard length == parser.bodyRest, length <= UInt64(input?.count ?? 0) else { return nil }
+        needsContinue = false
+        var body: [UInt8] = []
+        do throws(HTTPServerError) {
+            while let event = try parse() {
+                switch event {
+                case .body(let piece):
+                    body = Array(input?.bytes[piece] ?? [])
+                    consume(to: piece.upperBound)
+                case .end(let trailers):
+                    self.trailers = trailers
+                    bodyHasEnded = true
+                    return body
+                case .head: return body
+                }
+            }
+        } catch {
+            throw remember(error)
+        }
+        return body
+    }
+
     func nextPiece() async throws(HTTPServerError) -> [UInt8]? {
         if let fault { throw fault }
         while !bodyHasEnded {
@@ -83,7 +110,7 @@ extension Connection {
         try begin(head, .bytes(UInt64(body.count)))
         try append(body)
         try finishWriter(Fields())
-        try await flush()
+        if !sendLater() { try await flush() }
     }
 
     func interim(_ head: ResponseHead) async throws(HTTPServerError) {
@@ -141,28 +168,6 @@ extension Connection {
     func end(_ trailers: Fields) async throws(HTTPServerError) {
         try finishWriter(trailers)
         try await flush()
-    }
-
-    /// Sends the bytes that were written.
-    func flush() async throws(HTTPServerError) {
-        guard !output.isEmpty else { return }
-        sent &+= UInt64(output.count)
-        var position = 0
-        do throws(LoopError) {
-            position = try stream.tryWrite(output)
-            while position < output.count {
-                let start = loop.turnTime
-                stream.writeDeadline = allowance.deadline(start)
-                try await stream.writable()
-                let count = try stream.tryWrite(output, from: position)
-                allowance.spend(from: start, to: loop.turnTime, byteCount: count)
-                position += count
-            }
-        } catch {
-            output = []
-            throw HTTPServerError(error)
-        }
-        giveOutputBack()
     }
 
     // MARK: Other protocols

@@ -18,9 +18,11 @@ extension Connection {
                     try await flush()
                     continue
                 }
+                // A handler may take long.
+                try await flush()
                 return head
             }
-            try await flush()
+            if !sendLater() { try await flush() }
             if isStopping, parser.isIdle { return nil }
             guard try await fillForHead() else { return nil }
         }
@@ -64,17 +66,17 @@ extension Connection {
 
     /// Reads bytes of a head; false when the connection ends.
     func fillForHead() async throws(HTTPServerError) -> Bool {
-        if !parser.isIdle, headEnd == .never { headEnd = loop.turnTime + options.headTimeout }
+        let (isIdle, times) = (parser.isIdle, room.server.times)
+        if !isIdle, headEnd == .never {
+            headEnd = loop.turnTime.advanced(byNanoseconds: times.head)
+        }
         let deadline =
-            if parser.isIdle {
-                loop.turnTime + (isFirst ? options.headTimeout : options.idleTimeout)
-            } else {
-                headEnd
-            }
-        isWaitingForRequest = parser.isIdle
+            isIdle
+            ? loop.turnTime.advanced(byNanoseconds: isFirst ? times.head : times.idle) : headEnd
+        isWaitingForRequest = isIdle
         defer { isWaitingForRequest = false }
         do throws(LoopError) {
-            let count = try await read(until: deadline)
+            let count = try await read(until: deadline, isOwnTask: true)
             if count > 0 { return true }
         } catch {
             // Idle for too long, or the server stops: no client waits for an answer.
@@ -90,9 +92,18 @@ extension Connection {
     }
 
     /// Reads available bytes; waits without a buffer if there are none. 0 at the end.
-    func read(until deadline: LoopInstant) async throws(LoopError) -> Int {
+    ///
+    /// - Parameter isOwnTask: whether this is the connection's task and no handler runs: it is woken
+    ///   when it is cancelled, and sends what the end of a turn could not.
+    func read(
+        until deadline: LoopInstant, isOwnTask: Bool = false
+    ) async throws(LoopError) -> Int {
         var isSet = false
         while true {
+            if isOwnTask, isBlocked {
+                try await send()
+                if isStopping, parser.isIdle { throw .closed }
+            }
             var buffer = input.take() ?? loop.takeBuffer()
             let count: Int?
             do throws(LoopError) {
@@ -111,7 +122,12 @@ extension Connection {
             if count != nil { return 0 }
             if !isSet { stream.deadline = deadline }
             isSet = true
-            try await stream.readable()
+            if isOwnTask {
+                try await stream.readableOrWoken()
+                if Task.isCancelled { throw .cancelled }
+            } else {
+                try await stream.readable()
+            }
         }
     }
 
@@ -119,13 +135,4 @@ extension Connection {
         if let buffer = input.take() { loop.giveBack(buffer) }
         giveOutputBack()
     }
-
-    func giveOutputBack() {
-        guard output.capacity > 0 else { return }
-        var old: [UInt8] = []
-        swap(&old, &output)
-        room.giveBack(old)
-    }
-
-    func takeOutput() { if output.capacity == 0 { output = room.takeOutput() } }
 }

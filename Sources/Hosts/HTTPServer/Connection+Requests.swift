@@ -37,9 +37,11 @@ extension Connection {
 
     func serve(_ head: RequestHead) async throws(HTTPServerError) {
         begin(head)
-        let start = LoopInstant.now
+        handlerStart = .now
+        room.sendOverdue(at: handlerStart)
         var thrown: (any Error)?
-        watchClient()
+        // It may have ended before this request was read.
+        if stream.hasEnd { loop.later { [self] in clientEnded() } }
         do {
             try await room.server.handler(
                 ServerRequest(head: head, connection: self, number: number),
@@ -47,7 +49,6 @@ extension Connection {
         } catch {
             thrown = error
         }
-        try? stream.onEnd(nil)
         let failure = await finish(thrown)
         isAnswering = false
         // A connection that waits keeps nothing of its last request.
@@ -55,8 +56,8 @@ extension Connection {
         if let log = options.log {
             log(
                 AccessRecord(
-                    peer: peer, request: head, status: status, byteCount: sent,
-                    duration: LoopInstant.now.since(start), error: thrown ?? failure))
+                    peer: peer, request: head, status: status, byteCount: byteCount,
+                    duration: LoopInstant.now.since(handlerStart), error: thrown ?? failure))
         }
         if let failure { throw failure }
     }
@@ -71,13 +72,13 @@ extension Connection {
         (hasBegun, hasEnded) = (false, false)
         trailers = Fields()
         fault = nil
-        (status, sent) = (0, 0)
+        (status, sent, ownStart) = (0, 0, output.count)
         mark = (0, 0)
         // The address cannot be read after the client has disconnected.
         if options.log != nil { _ = peer }
         needsContinue = head.expectsContinue
         bodyHasEnded = false
-        allowance = Allowance(options.transferTimeout, minimumRate: options.minimumRate)
+        allowance = Allowance(room.server.times.transfer, minimumRate: options.minimumRate)
         // A request without a body ends here: the next call of the parser is for the next request.
         if head.framing == .none {
             _ = try? parse()
@@ -85,20 +86,19 @@ extension Connection {
         }
     }
 
-    /// Cancels the handler's task when the client disconnects.
-    func watchClient() {
+    /// Cancels the handler's task when the client disconnects, or does not come back in time after it
+    /// has stopped sending.
+    func clientEnded() {
+        guard isAnswering else { return }
+        if stream.isGone {
+            task?.cancel()
+            return
+        }
         let (number, timeout) = (number, options.abandonedTimeout)
-        try? stream.onEnd { [weak self] in
-            guard let self else { return }
-            if stream.isGone {
-                task?.cancel()
-                return
-            }
-            loop.spawn { [weak self, loop] in
-                guard (try? await loop.sleep(for: timeout)) != nil else { return }
-                guard let self, isAnswering, self.number == number, !isUpgraded else { return }
-                task?.cancel()
-            }
+        loop.spawn { [weak self, loop] in
+            guard (try? await loop.sleep(for: timeout)) != nil else { return }
+            guard let self, isAnswering, self.number == number, !isUpgraded else { return }
+            task?.cancel()
         }
     }
 

@@ -17,6 +17,14 @@ final class Connection: @unchecked Sendable {
     var parser: RequestParser
     var input: InputBuffer?
     var output: [UInt8] = []
+    /// Where in `output` the bytes of the current request's response begin.
+    var ownStart = 0
+    /// Whether the end of the turn sends the output.
+    var isSentLater = false
+    /// Whether the kernel did not take all of the output at the end of a turn: the task sends the rest.
+    var isBlocked = false
+    /// Whether the task sends the output.
+    var isFlushing = false
     var allowance: Allowance
     /// When the head that is being read must be complete.
     var headEnd = LoopInstant.never
@@ -36,7 +44,10 @@ final class Connection: @unchecked Sendable {
     var trailers = Fields()
     var fault: HTTPServerError?
     var status: UInt16 = 0
+    /// Bytes of the response that were sent.
     var sent: UInt64 = 0
+    /// When the handler was called.
+    var handlerStart = LoopInstant(nanoseconds: 0)
     /// What the handler says of the request, for logs.
     var mark: (high: UInt64, low: UInt64) = (0, 0)
     /// Whether the connection was given to another protocol.
@@ -49,7 +60,7 @@ final class Connection: @unchecked Sendable {
         loop = room.loop
         let options = room.server.options
         parser = RequestParser(limits: options.limits)
-        allowance = Allowance(options.transferTimeout, minimumRate: options.minimumRate)
+        allowance = Allowance(room.server.times.transfer, minimumRate: options.minimumRate)
     }
 
     var peer: SystemAddress? {
@@ -62,6 +73,19 @@ final class Connection: @unchecked Sendable {
     // MARK: Serving
 
     func run() async {
+        // Released when the stream is closed, below.
+        try? stream.onEnd { [self] in clientEnded() }
+        // Once, and not for each wait.
+        await withTaskCancellationHandler {
+            await serveAll()
+        } onCancel: {
+            loop.onLoop { self.stream.wakeReader() }
+        }
+        if stream.isOpen { await Self.linger(stream) }
+        stream.close()
+    }
+
+    private func serveAll() async {
         do throws(HTTPServerError) {
             while let head = try await nextHead() {
                 try await serve(head)
@@ -71,14 +95,17 @@ final class Connection: @unchecked Sendable {
         } catch {
             await refuse(error)
         }
+        // For a task that was cancelled, what can be sent without waiting.
+        sendNow()
         releaseBuffers()
-        if stream.isOpen { await Self.linger(stream) }
-        stream.close()
     }
 
     /// Called when the server stops: a connection that waits for a request ends now.
     func stop() {
         isStopping = true
-        if isWaitingForRequest { stream.close() }
+        guard isWaitingForRequest else { return }
+        sendNow()
+        // Otherwise the task sends the rest, and closes.
+        if output.isEmpty { stream.close() }
     }
 }

@@ -30,6 +30,7 @@ public final class HTTPServer: Sendable {
     public let options: HTTPServerOptions
     let handler: Handler
     let fixed: FixedAnswers?
+    let times: ServerTimes
     private let count = Atomic(0)
     private let served = Atomic<UInt64>(0)
     private let stopping = Atomic(false)
@@ -40,6 +41,7 @@ public final class HTTPServer: Sendable {
         handler: @escaping Handler
     ) {
         self.options = options
+        times = ServerTimes(options)
         self.fixed = fixed
         self.handler = handler
     }

@@ -87,3 +87,19 @@ public enum HTTPServerError: Error, Equatable, Sendable {
             }
     }
 }
+
+/// The times of the options in nanoseconds: to convert a `Duration` takes two hundred instructions.
+struct ServerTimes: Sendable {
+    let idle: UInt64
+    let head: UInt64
+    let transfer: UInt64
+
+    init(_ options: HTTPServerOptions) {
+        func nanoseconds(_ duration: Duration) -> UInt64 {
+            (LoopInstant(nanoseconds: 0) + duration).nanoseconds
+        }
+        idle = nanoseconds(options.idleTimeout)
+        head = nanoseconds(options.headTimeout)
+        transfer = nanoseconds(options.transferTimeout)
+    }
+}

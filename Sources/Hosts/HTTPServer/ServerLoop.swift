@@ -13,6 +13,15 @@ final class ServerLoop: @unchecked Sendable {
     private var line = DateLine(HTTPDate(seconds: 0))
     private var nextSecond = LoopInstant(nanoseconds: 0)
     private var outputs: [[UInt8]] = []
+    /// Connections with responses that are sent at the end of the turn.
+    private var unsent: [Connection] = []
+    /// When the handler of the first of them was called.
+    private var unsentStart = LoopInstant(nanoseconds: 0)
+    /// Nanoseconds, the longest time from the call of a handler to the sending of its response, if other handlers
+    /// are called meanwhile.
+    private static let longestDelay: UInt64 = 200_000
+    /// Whether the end of this turn sends.
+    private var sendsAtEnd = false
 
     init(_ loop: EventLoop, _ server: HTTPServer) {
         self.loop = loop
@@ -39,6 +48,32 @@ final class ServerLoop: @unchecked Sendable {
         guard output.capacity <= 1 << 17, outputs.count < 64 else { return }
         output.removeAll(keepingCapacity: true)
         outputs.append(output)
+    }
+
+    // MARK: Sending
+
+    /// Sends a connection's output when the tasks that can run now have run.
+    func sendLater(_ connection: Connection) {
+        if unsent.isEmpty { unsentStart = connection.handlerStart }
+        if !sendsAtEnd {
+            sendsAtEnd = true
+            loop.atEndOfTurn { [self] in
+                sendsAtEnd = false
+                sendAll()
+            }
+        }
+        unsent.append(connection)
+    }
+
+    /// Sends all output if the first of it is old.
+    func sendOverdue(at time: LoopInstant) {
+        guard !unsent.isEmpty else { return }
+        if time.nanoseconds &- unsentStart.nanoseconds > Self.longestDelay { sendAll() }
+    }
+
+    private func sendAll() {
+        for connection in unsent { connection.sendNow() }
+        unsent.removeAll(keepingCapacity: true)
     }
 
     // MARK: Connections

@@ -55,6 +55,15 @@ public struct ServerRequest: Sendable {
         return try await connection.nextPiece()
     }
 
+    /// The whole body, if all of it has arrived and none was read: without waiting. Nil otherwise;
+    /// then `body` and `next` are as before.
+    ///
+    /// - Parameter limit: if it is longer, `.request(.bodyTooLarge)`.
+    public func bufferedBody(limit: Int) throws(HTTPServerError) -> [UInt8]? {
+        try limitBody(to: UInt64(clamping: limit))
+        return try connection.bufferedBody(head.framing)
+    }
+
     /// The whole body.
     ///
     /// - Parameter limit: if it is longer, `.request(.bodyTooLarge)`; nil leaves it to the options.

@@ -6,8 +6,8 @@ import WasmdHTTP
 /// The response to a request: in one call, or in pieces whose number and size need not be known
 /// before.
 ///
-/// Calls return when the kernel has taken the bytes: the handler waits for a client that does not
-/// read.
+/// Calls return when the kernel has taken the bytes, but for whole small responses: the handler waits
+/// for a client that does not read.
 public struct ServerResponse: Sendable {
     let connection: Connection
     let number: UInt64
@@ -22,8 +22,8 @@ public struct ServerResponse: Sendable {
         nonmutating set { if (try? connection.check(number)) != nil { connection.mark = newValue } }
     }
 
-    /// Bytes that were sent so far, with the head.
-    public var byteCount: UInt64 { connection.sent }
+    /// Bytes of the response so far, with the head: sent, or about to be.
+    public var byteCount: UInt64 { connection.byteCount }
 
     /// The status that the client gets when its handler ends now, with an error or without one; 0
     /// if the client is gone and gets none.
@@ -35,6 +35,10 @@ public struct ServerResponse: Sendable {
     }
 
     /// Writes a whole response. Its length is announced; a HEAD request gets the head only.
+    ///
+    /// A small one is sent when the tasks that can run now have run, or a fifth of a millisecond
+    /// after its handler was called if a request begins then: the responses of a turn are sent one
+    /// after the other.
     public func respond(_ head: ResponseHead, _ body: [UInt8] = []) async throws(HTTPServerError) {
         try connection.check(number)
         try await connection.respond(head, body)

@@ -89,13 +89,18 @@ public final class Execution {
     /// limit. Counted from each resumption, host functions included. Not exact: the clock is read
     /// about each quarter of a millisecond of computing and after 16 calls of the host; a long
     /// instruction or host function is finished first.
-    public var sliceTime: Duration?
+    public var sliceTime: Duration? {
+        get { sliceNanoseconds.map { .nanoseconds(Int64(clamping: $0)) } }
+        set { sliceNanoseconds = newValue?.boundedNanoseconds }
+    }
+    /// The same in nanoseconds, which costs nothing to set.
+    package var sliceNanoseconds: UInt64?
 
     /// Whether `computingTime` is measured, which reads the clock twice for each resumption.
-    public var measuresTime = false
+    @exclusivity(unchecked) public var measuresTime = false
     /// Nanoseconds in which the guest and the host functions that it called ran, without the time
     /// between resumptions; 0 unless `measuresTime`.
-    public private(set) var computingTime: UInt64 = 0
+    @exclusivity(unchecked) public private(set) var computingTime: UInt64 = 0
 
     // Reading or writing one of these runs no other code, and most guests end in their first turn:
     // the checks for exclusive access would take as long as such a guest itself.

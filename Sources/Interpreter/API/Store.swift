@@ -72,7 +72,8 @@ public final class Store {
     /// The end of the value stack's mapping.
     var stackEnd: UnsafeMutableRawPointer
 
-    var instances: [InstanceStorage] = []
+    // Accesses to these run no other code: no checks for exclusivity.
+    @exclusivity(unchecked) var instances: [InstanceStorage] = []
     var memories: [MemoryStorage] = []
     /// Views of memories that other threads may grow.
     private var sharedViews: [MemoryStorage] = []
@@ -80,7 +81,7 @@ public final class Store {
     var tables: [TableStorage] = []
     var tags: [TagStorage] = []
     /// Cells of globals made by the host; those of modules are in context blocks.
-    private var globalCells: [UnsafeMutablePointer<UInt64>] = []
+    @exclusivity(unchecked) private var globalCells: [UnsafeMutablePointer<UInt64>] = []
     /// Records by the address of the `HostFunction`.
     private(set) var hostRecords = IntegerMap<UnsafeMutablePointer<FunctionRecord>>()
     private var hostFunctions: [HostFunction] = []
@@ -90,20 +91,20 @@ public final class Store {
     /// exclusivity: each call of a WASI function reads it.
     @exclusivity(unchecked) @usableFromInline var hostValues = HostValues()
     /// Groups of types that the store holds besides those of its instances' modules.
-    private var heldGroups: [TypeID] = []
+    @exclusivity(unchecked) private var heldGroups: [TypeID] = []
     /// Types of modules whose instantiation failed: objects of the store may have them.
     private var heldTypes: [HeldTypes] = []
     /// Signatures by `TypeID`.
-    private var signatures = IntegerMap<Signature>()
+    @exclusivity(unchecked) private var signatures = IntegerMap<Signature>()
     let unwindingSites = UnwindingSites()
 
     /// Structures, arrays and other objects of guests.
     let heap: Heap
     /// Values in use that are in no root: operands of constant expressions, and values of an object
     /// that the host makes.
-    var temporaries: [(low: UInt64, high: UInt64)] = []
+    @exclusivity(unchecked) var temporaries: [(low: UInt64, high: UInt64)] = []
     /// Instances whose globals are being computed.
-    var unfinishedInstances: [InstanceStorage] = []
+    @exclusivity(unchecked) var unfinishedInstances: [InstanceStorage] = []
     /// Cells of globals made by the host that can refer to objects.
     private(set) var tracedGlobalCells: [UnsafeMutablePointer<UInt64>] = []
 

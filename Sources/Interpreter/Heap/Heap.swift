@@ -25,11 +25,11 @@ final class Heap {
     private var unswept: [[Int32]] = []
     private var typeCapacity = 0
     /// What records of types point at.
-    private var typeWords: [UnsafeMutablePointer<UInt32>] = []
+    @exclusivity(unchecked) private var typeWords: [UnsafeMutablePointer<UInt32>] = []
     /// Whether the program has so little that a collection's own memory matters.
     private let isSmall: Bool
     /// Where the next collection keeps what it has to follow.
-    var markStack = MarkStack()
+    @exclusivity(unchecked) var markStack = MarkStack()
 
     /// Bytes of cells handed to free lists since the last collection.
     private(set) var allocatedByteCount = 0

@@ -102,8 +102,8 @@ extension Store {
     func beginSlice(of execution: Execution) {
         execution.sliceLeft = execution.slice.map { max(1, $0) }
         exchange.pointee.callsUntilLook = 0
-        if let time = execution.sliceTime {
-            execution.sliceEnd = max(1, SystemClock.monotonic.now &+ time.boundedNanoseconds)
+        if let time = execution.sliceNanoseconds {
+            execution.sliceEnd = max(1, SystemClock.monotonic.now &+ time)
             exchange.pointee.callsUntilLook = Self.callsBetweenLooks
         } else {
             execution.sliceEnd = 0

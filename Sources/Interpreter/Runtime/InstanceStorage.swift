@@ -22,14 +22,14 @@ final class InstanceStorage {
     let context: ContextPointer
     private(set) var memories: [MemoryStorage]
     private(set) var tables: [TableStorage]
-    private(set) var tags: [TagStorage]
-    var elementStates: [ElementState]
-    var isDataDropped: [Bool]
+    @exclusivity(unchecked) private(set) var tags: [TagStorage]
+    @exclusivity(unchecked) var elementStates: [ElementState]
+    @exclusivity(unchecked) var isDataDropped: [Bool]
     /// Layouts of structures with many fields, made when instructions need them.
     private var structureLayouts: [Int: StructureLayout] = [:]
 
     /// The context block, the records, and references of element segments.
-    private var holding: ResourceHolding
+    @exclusivity(unchecked) private var holding: ResourceHolding
     private let functionRecords: UnsafeMutablePointer<FunctionRecord>
     private let memoryRecords: UnsafeMutablePointer<UnsafeMutablePointer<MemoryRecord>>
     private let tableRecords: UnsafeMutablePointer<UnsafeMutablePointer<TableRecord>>

@@ -8,13 +8,14 @@ import WasmValidator
 
 /// Puts a saved state into an instance.
 struct Restoration {
-    private let state: SavedState
+    private let content: SavedContent
+    private var state: SavedState { _read { yield content.state } }
     private let instance: InstanceStorage
     private var store: Store { instance.store }
     private var parsed: ParsedModule { instance.module.parsed }
 
-    init(_ state: SavedState, to instance: InstanceStorage) {
-        self.state = state
+    init(_ content: SavedContent, to instance: InstanceStorage) {
+        self.content = content
         self.instance = instance
     }
 

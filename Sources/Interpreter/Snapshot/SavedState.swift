@@ -19,6 +19,13 @@ struct SavedState: Sendable {
     }
 }
 
+/// A state that copies of a snapshot share.
+final class SavedContent: Sendable {
+    let state: SavedState
+
+    init(_ state: SavedState) { self.state = state }
+}
+
 /// The bits of a number or vector, or a `SavedReference` in the lower half.
 struct SavedValue: Sendable {
     var low: UInt64

@@ -20,7 +20,15 @@ import WasmValidator
 public struct Snapshot: Sendable {
     /// The module of the instance.
     public let module: Module
-    let state: SavedState
+    /// Shared by all copies: a state has many arrays.
+    let content: SavedContent
+
+    init(module: Module, state: SavedState) {
+        self.module = module
+        content = SavedContent(state)
+    }
+
+    var state: SavedState { content.state }
 
     /// Bytes of the memories that are not all zero, in pages of 4 KiB.
     public var memoryByteCount: Int {
@@ -55,7 +63,7 @@ extension Instance {
     public func restore(_ snapshot: Snapshot) throws(SnapshotError) {
         guard snapshot.module === module else { throw .otherModule }
         guard store.isIdle else { throw .running }
-        try Restoration(snapshot.state, to: storage).replace()
+        try Restoration(snapshot.content, to: storage).replace()
     }
 
     /// Makes an instance as the snapshot has it. Neither active segments nor the start function
@@ -93,7 +101,7 @@ extension Store {
     /// Makes an instance as a snapshot has it, with what the module's imports were resolved to.
     func instantiate(_ snapshot: Snapshot, imports: ImportSource) throws -> InstanceStorage {
         try allocate(snapshot.module, imports: imports) { instance in
-            try Restoration(snapshot.state, to: instance).define()
+            try Restoration(snapshot.content, to: instance).define()
         }
     }
 }

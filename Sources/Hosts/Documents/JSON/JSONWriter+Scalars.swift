@@ -40,7 +40,7 @@ extension JSONWriter {
     }
 
     mutating func append(_ text: StaticString) {
-        bytes.append(contentsOf: text.description.utf8)
+        text.withUTF8Buffer { text in unsafe bytes.append(contentsOf: text) }
     }
 
     mutating func appendInteger(_ value: Int64) {

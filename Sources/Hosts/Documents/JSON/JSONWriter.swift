@@ -47,6 +47,12 @@ public struct JSONWriter: Sendable {
 
     public init(options: Options = Options()) { self.options = options }
 
+    /// A writer with room for so many bytes.
+    public init(options: Options = Options(), capacity: Int) {
+        self.options = options
+        bytes.reserveCapacity(capacity)
+    }
+
     /// The document as bytes.
     public static func write(_ document: Document, options: Options = Options()) -> [UInt8] {
         var writer = JSONWriter(options: options)
@@ -71,6 +77,25 @@ public struct JSONWriter: Sendable {
     public mutating func name(_ name: String) {
         appendString(name, comma: needsComma, colon: true)
         needsComma = false
+    }
+
+    /// The same for a name without characters that need an escape.
+    public mutating func name(plain name: StaticString) {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        bytes.append(UInt8(ascii: "\""))
+        append(name)
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// A string whose bytes, which `write` appends, are ASCII and need no escape.
+    public mutating func plainString(_ write: (inout [UInt8]) -> Void) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        write(&bytes)
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
     }
 
     /// A member of an object.

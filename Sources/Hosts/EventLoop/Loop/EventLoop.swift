@@ -65,6 +65,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var running: [Job] = []
     private var background: [Turn] = []
     private var nextBackground = 0
+    private var endings: [() -> Void] = []
     private var watchers = SlotTable<Watcher>()
     private var timers = SlotTable<TimerEntry>()
     private var buffers: [[UInt8]] = []
@@ -153,7 +154,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     /// Calls `body` on the loop's thread: at once if the caller is there.
-    func onLoop(_ body: @escaping @Sendable () -> Void) {
+    public func onLoop(_ body: @escaping @Sendable () -> Void) {
         isCurrent ? body() : mailbox.send(.call(body))
     }
 
@@ -166,7 +167,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     /// Calls `body` on the loop's thread, in a later turn.
-    func later(_ body: @escaping @Sendable () -> Void) { mailbox.send(.call(body)) }
+    public func later(_ body: @escaping @Sendable () -> Void) { mailbox.send(.call(body)) }
 
     /// Ends the wait of the thread.
     func wake() { mailbox.send(.call {}) }
@@ -197,6 +198,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
                 break
             }
         }
+        endTurn()
         guard nextBackground < background.count else { return }
         let turn = background[nextBackground]
         nextBackground &+= 1
@@ -210,6 +212,18 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         switch turn {
         case .job(let entry): run(entry)
         case .resume(let continuation): unsafe continuation.resume()
+        }
+    }
+
+    /// Calls `body` when all tasks that can run now have run, before the loop polls its descriptors
+    /// again: for work that is done once for several of them. On the loop's thread only.
+    public func atEndOfTurn(_ body: @escaping () -> Void) { endings.append(body) }
+
+    private func endTurn() {
+        while !endings.isEmpty {
+            var bodies: [() -> Void] = []
+            swap(&bodies, &endings)
+            for body in bodies { body() }
         }
     }
 
@@ -242,6 +256,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             let unfired = timers
             timers = SlotTable()
             withExtendedLifetime(unfired) {}
+            endings = []
             thread.store(0, ordering: .relaxed)
         }
         lastPoll = SystemClock.monotonic.now

@@ -5,7 +5,7 @@ public struct LoopInstant: Comparable, Hashable, Sendable {
     /// Nanoseconds since the clock's zero.
     public var nanoseconds: UInt64
 
-    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    @inlinable public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
     /// The time now; some 20 ns.
     public static var now: LoopInstant { LoopInstant(nanoseconds: SystemClock.monotonic.now) }
@@ -26,6 +26,13 @@ public struct LoopInstant: Comparable, Hashable, Sendable {
             UInt64(clamping: seconds) &* 1_000_000_000
             &+ UInt64(clamping: attoseconds / 1_000_000_000)
         let (sum, overflow) = time.nanoseconds.addingReportingOverflow(span)
+        return LoopInstant(nanoseconds: overflow ? .max : sum)
+    }
+
+    /// Saturates at `never`.
+    @inlinable
+    public func advanced(byNanoseconds count: UInt64) -> LoopInstant {
+        let (sum, overflow) = nanoseconds.addingReportingOverflow(count)
         return LoopInstant(nanoseconds: overflow ? .max : sum)
     }
 

@@ -98,14 +98,28 @@ public final class ByteStream: Sendable {
     /// Waits until there is something to read, or the end. A connection that waits in this way
     /// needs no buffer.
     public func readable() async throws(LoopError) {
+        if try !mayHaveBytes() { try await channel.ready(.reading) }
+    }
+
+    /// The same for a task that calls `wakeReader` when it is cancelled, and then checks whether it
+    /// is: the wait itself costs less than half.
+    public func readableOrWoken() async throws(LoopError) {
+        if try !mayHaveBytes() { try await channel.readyUnlessWoken(.reading) }
+    }
+
+    private func mayHaveBytes() throws(LoopError) -> Bool {
         _ = try channel.opened()
         if channel.mayRead {
             // `mayRead` is only a hint: the kernel may have nothing.
-            if try hasBytes() { return }
+            if try hasBytes() { return true }
             channel.mayRead = false
         }
-        try await channel.ready(.reading)
+        return false
     }
+
+    /// Lets the task that waits in `readable` go on, whether or not there is something to read: for
+    /// what else it has to do. On the loop's thread.
+    public func wakeReader() { if loop.isCurrent { channel.wakeReader() } }
 
     private func hasBytes() throws(LoopError) -> Bool {
         let number = try channel.opened()
@@ -137,6 +151,9 @@ public final class ByteStream: Sendable {
         if channel.mayWrite { return }
         try await channel.ready(.writing)
     }
+
+    /// Whether the kernel may accept bytes now, as far as known.
+    public var mayWrite: Bool { channel.mayWrite }
 
     /// Writes all bytes from `start` on; waits while the peer does not read them.
     public func write(_ bytes: [UInt8], from start: Int = 0) async throws(LoopError) {

@@ -70,7 +70,19 @@ final class Channel: Watcher, @unchecked Sendable {
 
     /// Waits until a direction may be ready.
     func ready(_ direction: Direction) async throws(LoopError) {
-        switch await wait(direction) {
+        try Self.check(await wait(direction))
+    }
+
+    /// The same without a handler for cancellation, which costs as much as the wait itself: a task
+    /// that is cancelled must be woken by `wakeReader`.
+    func readyUnlessWoken(_ direction: Direction) async throws(LoopError) {
+        let number = loop.nextWait()
+        try Self.check(
+            await unsafe withUnsafeContinuation { unsafe begin(direction, number, $0) })
+    }
+
+    private static func check(_ outcome: Outcome) throws(LoopError) {
+        switch outcome {
         case .ready: return
         case .timedOut: throw .timedOut
         case .cancelled: throw .cancelled
@@ -119,7 +131,8 @@ final class Channel: Watcher, @unchecked Sendable {
             return .ready
         }
         let end = end(direction)
-        guard end != .never, end <= .now else { return nil }
+        // A time that passes during the turn is the timer's.
+        guard end <= loop.turnTime else { return nil }
         // The current state counts more than the last report.
         let isReady = try? Kernel.isReady(descriptor, isReading: direction == .reading)
         guard isReady == true else { return .timedOut }
@@ -185,6 +198,9 @@ final class Channel: Watcher, @unchecked Sendable {
             }
         if current == number { finish(direction, .cancelled) }
     }
+
+    /// Ends a wait to read, as if something had arrived.
+    func wakeReader() { finish(.reading, .ready) }
 
     /// Handles a change that the kernel reports.
     override func becameReady(_ readiness: Poller.Readiness) {

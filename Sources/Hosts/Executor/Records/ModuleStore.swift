@@ -48,15 +48,21 @@ public final class ModuleStore: Sendable {
     /// A stored module; nil if there is none. One that was read before is not read and decoded
     /// again as long as its version is the same.
     func entry(_ id: ModuleID, on loop: EventLoop) async throws -> StoredModule? {
+        if let known = known(id) { return known }
         let key = Self.recordKey(id)
-        if let known = known[id], known.version == store.version(key) { return known }
         guard let stored = try await store.get(key, on: loop) else { return nil }
         guard let record = Self.record(id, stored.value) else {
             throw ExecutorError.damaged("the record of \(id) cannot be read")
         }
-        let module = StoredModule(record, version: stored.version)
+        let module = StoredModule(record, key: key, version: stored.version)
         known.keep(module, byteCount: stored.value.count)
         return module
+    }
+
+    /// The same without waiting; nil also if it was not read before.
+    func known(_ id: ModuleID) -> StoredModule? {
+        guard let known = known[id], known.version == store.version(known.key) else { return nil }
+        return known
     }
 
     /// The module that was stored by a request with a key.

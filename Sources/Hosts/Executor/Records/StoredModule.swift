@@ -4,16 +4,25 @@ import WasmInterpreter
 /// A module's record as it was at one version, and what calls of it need again and again.
 final class StoredModule: Sendable {
     let record: ModuleRecord
+    /// Of the record, in the store.
+    let key: [UInt8]
     /// What a change of the record must name.
     let version: UInt64
     /// For records of runs: what was asked for.
     let caller: String
     private let plan = Mutex<CallPlan?>(nil)
 
-    init(_ record: ModuleRecord, version: UInt64) {
+    init(_ record: ModuleRecord, key: [UInt8], version: UInt64) {
         self.record = record
+        self.key = key
         self.version = version
         caller = "POST /wasm/\(record.id)"
+    }
+
+    /// As `plan`, if the last call was one of this function; nil otherwise.
+    func knownPlan(_ function: String?) -> CallPlan? {
+        guard let known = plan.withLock({ $0 }), known.isAsked(for: function) else { return nil }
+        return known
     }
 
     /// How the record's function is called, or the one with this name; made at the first call of
@@ -22,7 +31,7 @@ final class StoredModule: Sendable {
     /// - Parameter module: of the record.
     /// - Throws: as `CallPlan.init`.
     func plan(_ function: String?, in module: Module) throws -> CallPlan {
-        if let known = plan.withLock({ $0 }), known.isAsked(for: function) { return known }
+        if let known = knownPlan(function) { return known }
         let made = try CallPlan(record, function, in: module)
         plan.withLock { $0 = made }
         return made

@@ -1,5 +1,6 @@
 import WasmInterpreter
 import WasmWASI
+import WasmdGuests
 
 /// What calls of a function of a stored module have in common.
 final class CallPlan: Sendable {
@@ -9,7 +10,7 @@ final class CallPlan: Sendable {
     let name: String
     let shape: CallShape
     /// What the guest can access: nothing.
-    let world: WASI
+    let world: SharedWorld
     /// Whether the module imports other stored modules.
     let isLinked: Bool
 
@@ -29,7 +30,7 @@ final class CallPlan: Sendable {
         var world = WASI(arguments: [name])
         world.standardInput = .null
         world.standardOutput = .null
-        self.world = world
+        self.world = SharedWorld(world)
         isLinked = !Executor.storedImports(of: module).isEmpty
     }
 

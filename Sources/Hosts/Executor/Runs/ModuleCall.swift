@@ -117,7 +117,7 @@ extension Executor {
         _ module: CachedModule, _ plan: CallPlan, _ kept: KeptState?, _ call: ModuleCall,
         on loop: EventLoop
     ) async throws -> CallResult {
-        let progress = CallProgress()
+        var progress: CallProgress?
         var numbers: [Value] = []
         var texts: PlacedTexts?
         if plan.shape.isInMemory {
@@ -133,13 +133,14 @@ extension Executor {
         let guest =
             plan.isLinked
             ? try await linkedGuest(of: module, for: call.requester.tenant, on: loop)
-            : try await module.prepared(imports: Self.imports, in: plan.world, on: loop)
+            : try await prepared(module, plan, on: loop)
         var request = RunRequest(guest, of: module, in: plan.world)
         request.function = plan.function
         if texts != nil || call.isWess || kept != nil {
-            let (texts, numbers) = (texts, numbers)
+            let (texts, numbers, own) = (texts, numbers, CallProgress())
+            progress = own
             request.body = { calls in
-                try await progress.measure {
+                try await own.measure {
                     try kept?.restore(calls.instance)
                     let values =
                         if let texts {
@@ -159,12 +160,25 @@ extension Executor {
         request.caller = call.caller
         request.observation = call.observation
         request.limits = options.limits
-        let result = try await run(&request, for: call.requester, on: loop)
-        if call.isWess { wessMetrics?.ran(plan.name, nanoseconds: progress.nanoseconds) }
+        let result = try await run(request, for: call.requester, on: loop)
+        if call.isWess, let progress {
+            wessMetrics?.ran(plan.name, nanoseconds: progress.nanoseconds)
+        }
         return CallResult(
             function: plan.name,
             results: texts?.results ?? result.values.map(NumberReading.document), run: result,
-            note: plan.shape.disagreement, hasStarted: progress.hasBegun || !call.isWess)
+            note: plan.shape.disagreement, hasStarted: progress?.hasBegun ?? true || !call.isWess)
+    }
+}
+
+extension Executor {
+    /// The guest of a module that imports no stored ones.
+    private func prepared(
+        _ module: CachedModule, _ plan: CallPlan, on loop: EventLoop
+    ) async throws -> PreparedGuest {
+        if let known = module.known(imports: Self.imports, in: plan.world) { return known }
+        return try await module.prepared(
+            imports: Self.imports, in: plan.world.world, on: loop)
     }
 }
 
@@ -196,17 +210,17 @@ extension Executor {
     ///
     /// - Throws: `AccessRefusal` if a quota of the tenant is used up.
     func run(
-        _ request: inout RunRequest, for requester: Requester, on loop: EventLoop
+        _ request: consuming RunRequest, for requester: Requester, on loop: EventLoop
     ) async throws -> RunResult {
         request.account = requester.account.runs
         request.trace = requester.trace?.forRun
         guard let tenant = requester.tenant else {
-            return await runs.run(request, on: try guestLoop(loop))
+            return await runs.run(consume request, on: try guestLoop(loop))
         }
         let quota = try tenant.admitRun()
         let isQuota = quota.map { $0 < request.limits.fuel ?? .max } ?? false
         if let quota, isQuota { request.limits.fuel = quota }
-        let result = await runs.run(request, on: try guestLoop(loop))
+        let result = await runs.run(consume request, on: try guestLoop(loop))
         if let record = result.record { tenant.charge(fuel: record.fuel) }
         // The limit that ended the run was the quota, which may have grown a little since.
         if isQuota, case .limit(.fuel, _) = result.outcome { throw tenant.fuelIsUsedUp }
@@ -225,11 +239,11 @@ extension CallShape {
     func numbers(_ given: CallArguments, wraps: Bool) throws(ArgumentFault) -> [Value] {
         let documents = try documents(given)
         var numbers: [Value] = []
-        numbers.reserveCapacity(inputs.count)
-        for index in inputs.indices {
-            let input = inputs[index]
-            guard let number = NumberReading.value(documents[index], input.type, wraps: wraps)
-            else { throw .type(input.type, name: input.name) }
+        numbers.reserveCapacity(documents.count)
+        for index in inputTypes.indices {
+            let type = inputTypes[index]
+            guard let number = NumberReading.value(documents[index], type, wraps: wraps)
+            else { throw .type(type, name: inputs[index].name) }
             numbers.append(number)
         }
         return numbers

@@ -51,7 +51,7 @@ extension Executor {
         request.limits.output = min(request.limits.output ?? Self.outputLimit, Self.outputLimit)
         request.caller = call.caller
         request.observation = call.observation
-        let result = try await run(&request, for: call.requester, on: loop)
+        let result = try await run(request, for: call.requester, on: loop)
         return ProgramResult(output: output.bytes, run: result)
     }
 }

@@ -132,6 +132,16 @@ enum DraftBody {
 }
 
 extension UploadBudget {
+    /// The same without waiting; nil if the body has not arrived.
+    func bufferedBody(
+        of request: ServerRequest, limit: Int
+    ) throws -> (bytes: [UInt8], share: Share)? {
+        guard let bytes = try request.bufferedBody(limit: limit) else { return nil }
+        let share = share()
+        try share.take(bytes.count)
+        return (bytes, share)
+    }
+
     /// The whole body of a request, and what keeps its bytes counted.
     ///
     /// - Parameter start: what was read already.

@@ -16,14 +16,24 @@ extension ModuleSurface {
     ) async throws {
         let query = try Query(request)
         let profile = try self.profile(query)
-        let (stored, kept, module) = try await executor.loaded(
-            try await executor.entry(id, for: requester.tenant, on: request.loop),
-            on: request.loop)
+        let (stored, kept, module) =
+            if let known = try executor.known(id, for: requester.tenant) {
+                known
+            } else {
+                try await executor.loaded(
+                    try await executor.entry(id, for: requester.tenant, on: request.loop),
+                    on: request.loop)
+            }
         let result: CallResult
         do {
-            let plan = try await executor.plan(
-                of: stored, try query.text("function"), in: module, for: requester.tenant,
-                on: request.loop)
+            let function = try query.text("function")
+            let plan =
+                if let known = stored.knownPlan(function) {
+                    known
+                } else {
+                    try await executor.plan(
+                        of: stored, function, in: module, for: requester.tenant, on: request.loop)
+                }
             if plan.isProgram {
                 return try await runProgram(
                     stored, query, profile, request, response, requester)
@@ -43,22 +53,12 @@ extension ModuleSurface {
         response.mark = result.run.record?.id.words ?? (0, 0)
         if let error = result.run.error as? LinkError { throw error }
         try Failure.check(result.run)
+        if profile == nil, result.results.allSatisfy({ $0.doubleValue != nil }) {
+            return try await response.respond(
+                JSONAnswer.head, Self.text(of: result), to: request)
+        }
         let id = result.run.record.map { Document.string($0.id.description) }
         let note = result.note.map { Document.string($0) }
-        if profile == nil, result.results.allSatisfy({ $0.doubleValue != nil }) {
-            // Without a document in between.
-            var writer = JSONWriter()
-            writer.beginObject()
-            writer.member("result", result.results.first ?? .null)
-            writer.name("results")
-            writer.beginArray()
-            for value in result.results { writer.value(value) }
-            writer.endArray()
-            if let id { writer.member("run", id) }
-            if let note { writer.member("note", note) }
-            writer.endObject()
-            return try await response.respond(JSONAnswer.head, writer.take(), to: request)
-        }
         var members: [Document.Member] = [
             .init("result", result.results.first ?? .null),
             .init("results", .array(result.results)),
@@ -71,12 +71,35 @@ extension ModuleSurface {
         try await response.respond(json: .object(members), to: request)
     }
 
+    /// The result of a call that returned numbers, without a document in between.
+    private static func text(of result: CallResult) -> [UInt8] {
+        var writer = JSONWriter(capacity: 160)
+        writer.beginObject()
+        writer.name(plain: "result")
+        writer.value(result.results.first ?? .null)
+        writer.name(plain: "results")
+        writer.beginArray()
+        for value in result.results { writer.value(value) }
+        writer.endArray()
+        if let record = result.run.record {
+            writer.name(plain: "run")
+            writer.plainString { record.id.append(to: &$0) }
+        }
+        if let note = result.note { writer.member("note", .string(note)) }
+        writer.endObject()
+        return writer.take()
+    }
+
     /// The body, and its share of the budget of uploads.
     private func input(
         _ request: ServerRequest
     ) async throws -> ([UInt8], UploadBudget.Share) {
         do {
-            return try await executor.uploads.body(of: request, limit: Self.inputLimit)
+            let uploads = executor.uploads
+            if let whole = try uploads.bufferedBody(of: request, limit: Self.inputLimit) {
+                return whole
+            }
+            return try await uploads.body(of: request, limit: Self.inputLimit)
         } catch HTTPServerError.request(.bodyTooLarge) {
             var failure = Failure(
                 .contentTooLarge, "arguments and input may have \(Self.inputLimit) bytes")

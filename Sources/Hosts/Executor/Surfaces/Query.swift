@@ -7,8 +7,12 @@ struct Query {
     private let pairs: [URLEncodedForm.Pair]
 
     init(_ request: ServerRequest) throws {
+        guard let query = request.target.query else {
+            pairs = []
+            return
+        }
         do throws(FormError) {
-            pairs = try URLEncodedForm.pairs(Array(request.target.query ?? []))
+            pairs = try URLEncodedForm.pairs(Array(query))
         } catch {
             throw Failure(.badRequest, "the query is malformed: \(error)")
         }
@@ -21,7 +25,7 @@ struct Query {
 
     /// The last value of a name.
     func text(_ name: String) throws(Failure) -> String? {
-        guard let bytes = all(name).last else { return nil }
+        guard !pairs.isEmpty, let bytes = all(name).last else { return nil }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw Failure(.badRequest, "'\(name)' is no UTF-8")
         }

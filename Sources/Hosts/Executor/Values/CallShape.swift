@@ -14,7 +14,11 @@ struct CallShape {
     }
 
     let inputs: [Input]
+    /// Those of the inputs.
+    let inputTypes: [ParameterType]
     let outputs: [ParameterType]
+    /// Whether arguments or results are in the guest's memory.
+    let isInMemory: Bool
     /// How the declaration and the real type differ; nil if they agree.
     let disagreement: String?
     let type: FunctionType
@@ -54,12 +58,9 @@ struct CallShape {
             notes.append(
                 "results are declared as \(Self.text(declared)), and are \(Self.text(realOutputs))")
         }
+        inputTypes = inputs.map(\.type)
+        isInMemory = (inputTypes + outputs).contains { $0.isInMemory }
         disagreement = notes.isEmpty ? nil : notes.joined(separator: "; ")
-    }
-
-    /// Whether arguments or results are in the guest's memory.
-    var isInMemory: Bool {
-        inputs.contains { $0.type.isInMemory } || outputs.contains { $0.isInMemory }
     }
 
     private static func text(_ types: [ParameterType]) -> String {

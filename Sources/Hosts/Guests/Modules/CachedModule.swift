@@ -84,6 +84,16 @@ public final class CachedModule: Sendable {
         }
     }
 
+    /// The same if it was prepared before; nil if that must be waited for.
+    public func known(imports: GuestImports = .none, in world: SharedWorld) -> PreparedGuest? {
+        // That of most runs is the first.
+        guard let first = state.withLock({ $0.variants.first }),
+            first.imports == ObjectIdentifier(imports),
+            first.guest.obstacle != nil || first.guest.isForked(in: world.world)
+        else { return nil }
+        return first.guest
+    }
+
     private enum Found {
         case known(PreparedGuest)
         /// Others are prepared now: the run starts its guest itself.

@@ -37,6 +37,7 @@ struct ObservedWorld: OptionSet, Sendable {
 
     /// Whether two worlds agree in these parts.
     func agree(_ one: WASI, _ other: WASI) -> Bool {
+        if isEmpty { return true }
         if contains(.arguments), one.argumentBytes != other.argumentBytes { return false }
         if contains(.folders), one.folders != other.folders { return false }
         return !contains(.environment)
@@ -66,12 +67,18 @@ struct ObservedWorld: OptionSet, Sendable {
 }
 
 /// A guest after its start.
-struct SavedStart: Sendable {
+final class SavedStart: Sendable {
     let snapshot: Snapshot
     /// What of the world the state depends on.
     let observed: ObservedWorld
     /// Is charged for the snapshot, when the store of the start is freed only for it.
     let account: ResourceAccount
+
+    init(snapshot: Snapshot, observed: ObservedWorld, account: ResourceAccount) {
+        self.snapshot = snapshot
+        self.observed = observed
+        self.account = account
+    }
 }
 
 /// Starts a guest for the sake of its snapshot. Of all functions that it imports, it has only those

@@ -121,9 +121,17 @@ public final class PreparedGuest: Sendable {
         return exports("_start") ? .command : exports("_initialize") ? .reactor : .plain
     }
 
+    /// Most guests observe nothing: then the worlds, which are large, are not even copied.
+    @inline(__always)
+    private static func agree(
+        _ saved: SavedStart, _ own: @autoclosure () -> WASI, _ other: borrowing WASI
+    ) -> Bool {
+        saved.observed.isEmpty || saved.observed.agree(own(), copy other)
+    }
+
     /// Whether a run in this world is a fork.
-    public func isForked(in world: WASI) -> Bool {
-        saved?.observed.agree(self.world, world) ?? false
+    public func isForked(in world: borrowing WASI) -> Bool {
+        saved.map { Self.agree($0, self.world, world) } ?? false
     }
 
     /// Bytes of the saved state.
@@ -133,10 +141,8 @@ public final class PreparedGuest: Sendable {
     ///
     /// - Parameter store: an empty store of the module's engine, with the `WASIGuest` of `world`.
     /// - Throws: `ResourceError`, `EngineMismatch`.
-    public func fork(in store: Store, _ world: WASI) throws -> Instance? {
-        guard let prepared, let saved, saved.observed.agree(self.world, world) else {
-            return nil
-        }
+    public func fork(in store: Store, _ world: borrowing WASI) throws -> Instance? {
+        guard let prepared, let saved, Self.agree(saved, self.world, world) else { return nil }
         return try prepared.instantiate(from: saved.snapshot, in: store)
     }
 

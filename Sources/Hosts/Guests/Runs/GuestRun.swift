@@ -59,7 +59,12 @@ struct GuestRun {
         if request.kept != nil { store.interruptHandle.reset() }
         if failure == nil {
             do {
-                try await perform(&request, in: store, run, guests, pause)
+                let beginning = try begin(&request, in: store, run, guests)
+                if case .finished(let results) = beginning {
+                    values = results
+                } else {
+                    try await goOn(beginning, &request, run, guests, pause)
+                }
             } catch {
                 failure = error
             }
@@ -95,47 +100,81 @@ struct GuestRun {
 
     // MARK: Running
 
-    private mutating func perform(
-        _ request: inout RunRequest, in store: Store, _ run: ActiveRun, _ guests: GuestLoop,
-        _ pause: () async throws -> Void
-    ) async throws {
-        if let kept = request.kept, let instance = kept.instance {
-            return try await call(&request, instance, run, guests, pause)
+    /// How far a run came without waiting.
+    private enum Beginning {
+        case finished([Value])
+        /// The guest goes on, in further turns.
+        case suspended(Execution, Execution.Outcome)
+        /// These functions start the instance; then the run's calls follow.
+        case instantiated(Instance, starting: [Function])
+    }
+
+    /// Does what needs no waiting, which is all of most short runs.
+    private mutating func begin(
+        _ request: inout RunRequest, in store: Store, _ run: ActiveRun, _ guests: GuestLoop
+    ) throws -> Beginning {
+        defer { measures.computingTime = SystemClock.monotonic.now &- run.begin }
+        if let instance = request.kept?.instance {
+            return try beginCall(of: request, in: instance, guests)
         }
         if guest.needsWorld { store.wasiGuest = try world(of: &request, run) }
         request.prepareStore?(store)
-        let instance: Instance
-        if let restored = try request.kept?.restored() {
-            instance = restored
-            measures.computingTime = SystemClock.monotonic.now &- run.begin
-        } else if let fork = try guest.fork(in: store, request.world) {
-            instance = fork
-            isForked = true
-            measures.computingTime = SystemClock.monotonic.now &- run.begin
-        } else {
-            let functions: [Function]
-            (instance, functions) = try guest.instantiate(in: store)
-            measures.computingTime = SystemClock.monotonic.now &- run.begin
-            for function in functions { _ = try await finish(function, [], run, guests, pause) }
+        if let instance = try request.kept?.restored() {
+            request.kept?.instance = instance
+            return try beginCall(of: request, in: instance, guests)
         }
+        guard let instance = try guest.fork(in: store, request.world) else {
+            let (instance, functions) = try guest.instantiate(in: store)
+            return .instantiated(instance, starting: functions)
+        }
+        isForked = true
         request.kept?.instance = instance
-        try await call(&request, instance, run, guests, pause)
+        return try beginCall(of: request, in: instance, guests)
     }
 
-    private mutating func call(
-        _ request: inout RunRequest, _ instance: Instance, _ run: ActiveRun, _ guests: GuestLoop,
-        _ pause: () async throws -> Void
-    ) async throws {
-        if let body = request.body {
-            let calls = RunCalls(instance, run, guests, measures.computingTime)
-            defer { measures.computingTime = calls.computingTime }
-            values = try await body(calls)
-            return
+    /// The first turn of the call of an instance that has started.
+    private func beginCall(
+        of request: borrowing RunRequest, in instance: Instance, _ guests: GuestLoop
+    ) throws -> Beginning {
+        if request.body != nil { return .instantiated(instance, starting: []) }
+        let execution = try function(of: request, in: instance).start(request.arguments)
+        switch try guests.firstTurn(of: execution) {
+        case .finished(let results): return .finished(results)
+        case .suspended(let reason): return .suspended(execution, .suspended(reason))
         }
+    }
+
+    private func function(
+        of request: borrowing RunRequest, in instance: Instance
+    ) throws(NoSuchFunction) -> Function {
         guard let function = instance.function(request.function) else {
             throw NoSuchFunction(name: request.function)
         }
-        values = try await finish(function, request.arguments, run, guests, pause)
+        return function
+    }
+
+    /// Continues after `begin`.
+    private mutating func goOn(
+        _ beginning: Beginning, _ request: inout RunRequest, _ run: ActiveRun, _ guests: GuestLoop,
+        _ pause: () async throws -> Void
+    ) async throws {
+        switch beginning {
+        case .finished(let results): values = results
+        case .suspended(let execution, let outcome):
+            execution.measuresTime = true
+            values = try await finish(execution, outcome, run, guests, pause)
+        case .instantiated(let instance, let functions):
+            for function in functions { _ = try await finish(function, [], run, guests, pause) }
+            request.kept?.instance = instance
+            if let body = request.body {
+                let calls = RunCalls(instance, run, guests, measures.computingTime)
+                defer { measures.computingTime = calls.computingTime }
+                values = try await body(calls)
+                return
+            }
+            values = try await finish(
+                try function(of: request, in: instance), request.arguments, run, guests, pause)
+        }
     }
 
     private mutating func world(
@@ -157,9 +196,18 @@ struct GuestRun {
     ) async throws -> [Value] {
         let execution = try function.start(arguments)
         execution.measuresTime = true
+        return try await finish(execution, nil, run, guests, pause)
+    }
+
+    /// - Parameter first: what the first turn came to, if there was one.
+    private mutating func finish(
+        _ execution: Execution, _ first: Execution.Outcome?, _ run: ActiveRun,
+        _ guests: GuestLoop, _ pause: () async throws -> Void
+    ) async throws -> [Value] {
         let before = measures.computingTime
         defer { measures.computingTime = before &+ execution.computingTime }
-        return try await guests.finish(execution) {
+        let first = try first ?? guests.firstTurn(of: execution)
+        return try await guests.goOn(execution, after: first) {
             run.noteProgress(computingTime: before &+ execution.computingTime)
             try await pause()
         }

@@ -79,18 +79,24 @@ extension RunID: CustomStringConvertible {
     /// As `019391f4-6c1e-7a3b-9f0c-5d1e2a3b4c5d`.
     public var description: String {
         var text: [UInt8] = []
-        text.reserveCapacity(36)
-        for place in 0..<32 {
-            if place == 8 || place == 12 || place == 16 || place == 20 {
-                text.append(UInt8(ascii: "-"))
-            }
-            let word = place < 16 ? high : low
-            let shift = UInt64(truncatingIfNeeded: 60 &- (place & 15) &* 4)
-            let digit = UInt8(truncatingIfNeeded: word &>> shift) & 15
-            text.append(
-                digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ (digit &- 10))
-        }
+        append(to: &text)
         return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the text, which is ASCII.
+    public func append(to text: inout [UInt8]) {
+        text.append(addingCapacity: 36) { (output: inout OutputSpan<UInt8>) in
+            for place in 0..<32 {
+                if place == 8 || place == 12 || place == 16 || place == 20 {
+                    output.append(UInt8(ascii: "-"))
+                }
+                let word = place < 16 ? high : low
+                let shift = UInt64(truncatingIfNeeded: 60 &- (place & 15) &* 4)
+                let digit = UInt8(truncatingIfNeeded: word &>> shift) & 15
+                output.append(
+                    digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ (digit &- 10))
+            }
+        }
     }
 }
 

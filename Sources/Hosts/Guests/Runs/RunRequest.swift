@@ -21,7 +21,15 @@ public struct RunRequest {
     public var function: Name = "_start"
     public var arguments: [Value] = []
     /// Everything that the guest can access, its streams included.
-    public var world: WASI
+    public var world: WASI {
+        _read { yield shared.world }
+        _modify {
+            var world = shared.world
+            defer { shared = SharedWorld(world) }
+            yield &world
+        }
+    }
+    private var shared: SharedWorld
     public var limits = RunLimits()
     /// For records: who asked for the run.
     public var caller = ""
@@ -48,13 +56,28 @@ public struct RunRequest {
         self.guest = guest
         self.digest = digest
         self.module = module
-        self.world = world
+        shared = SharedWorld(world)
     }
 
     /// A run of a module of a cache.
     public init(_ guest: PreparedGuest, of module: CachedModule, in world: WASI = WASI()) {
         self.init(guest, digest: module.digest, module: module.scope, in: world)
     }
+
+    /// The same for a world that many runs have.
+    public init(_ guest: PreparedGuest, of module: CachedModule, in world: SharedWorld) {
+        self.guest = guest
+        digest = module.digest
+        self.module = module.scope
+        shared = world
+    }
+}
+
+/// A world that many runs have: a copy of it is one reference.
+public final class SharedWorld: Sendable {
+    public let world: WASI
+
+    public init(_ world: WASI) { self.world = world }
 }
 
 /// A trace and the span in it that caused a run, as W3C Trace Context numbers them.

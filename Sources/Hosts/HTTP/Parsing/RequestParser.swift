@@ -56,6 +56,9 @@ public struct RequestParser: Sendable {
         return false
     }
 
+    /// Bytes of a body of known length that were not taken; 0 without one.
+    public var bodyRest: UInt64 { if case .length(let rest) = state { rest } else { 0 } }
+
     /// Whether the head of a request is complete and its body is not.
     public var isInBody: Bool {
         switch state {

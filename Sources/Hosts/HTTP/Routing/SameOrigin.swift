@@ -48,6 +48,12 @@ public struct SameOriginRules: Equatable, Sendable {
             if request.fields.contains("host") { return .misdirected }
             return judgeOrigin(request, host: nil, acts)
         }
+        // What most clients send: nothing depends on an origin, and the name is written plainly.
+        if request.target.authority == nil, isPlainlyOurs(host),
+            !request.fields.contains("origin"), !request.fields.contains("sec-fetch-site")
+        {
+            return .allowed
+        }
         guard let authority = Authority(host), isOurs(authority) else { return .misdirected }
         // The field counts as well as the target: whatever reads either must not be deceived.
         if request.target.authority != nil, let field = request.fields.first("host"),
@@ -56,6 +62,14 @@ public struct SameOriginRules: Equatable, Sendable {
             guard let other = Authority(field), isOurs(other) else { return .misdirected }
         }
         return judgeOrigin(request, host: authority, acts)
+    }
+
+    /// Whether a host is one of the names, or `localhost`, in lower case, perhaps with a port:
+    /// then `Authority` would find the same. The port was checked when the request was read.
+    private func isPlainlyOurs(_ host: ArraySlice<UInt8>) -> Bool {
+        let name = host.prefix { $0 != ASCII.colon }
+        if name.equals("localhost") { return true }
+        return names.contains { $0.count == name.count && $0.elementsEqual(name) }
     }
 
     private func isOurs(_ authority: Authority) -> Bool {

@@ -21,7 +21,7 @@ public final class RequestMetrics: ServingObserver {
         let sent: Counter
         /// By the first digit of the status; 0 for a client that went away. Made when the first
         /// such response was sent.
-        let responses = InlineArray<6, AtomicLazyReference<Counter>> { _ in AtomicLazyReference() }
+        let responses = InlineArray<6, OnceReference<Counter>> { _ in OnceReference() }
 
         init(_ purpose: Purpose, _ metrics: RequestMetrics) {
             surface = "\(purpose.surface)"
@@ -36,7 +36,7 @@ public final class RequestMetrics: ServingObserver {
     private let latency: MetricFamily<Histogram>
     private let active: MetricFamily<Gauge>
     private let sent: MetricFamily<Counter>
-    private let routes = InlineArray<512, AtomicLazyReference<Route>> { _ in AtomicLazyReference() }
+    private let routes = InlineArray<512, OnceReference<Route>> { _ in OnceReference() }
     /// Those of purposes beyond the number of slots.
     private let others = Mutex<[Int: Route]>([:])
 
