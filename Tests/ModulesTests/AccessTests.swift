@@ -75,6 +75,24 @@ import WasmdOperation
         }
     }
 
+    /// A browser in a trusted network does not do for foreign pages what devices may do.
+    @Test func foreignPagesInTrustedNetworks() throws {
+        let network = try #require(IPNetwork(Array("127.0.0.0/8".utf8)[...]))
+        try ModulesHouse.open(rules: AccessRules(trusted: [network])) { house in
+            func log(_ fields: [(String, String)]) async throws -> UInt16 {
+                try await house.send(
+                    .post, "/device/logs", Array("logData=%7B%22message%22%3A%22x%22%7D".utf8),
+                    [("Content-Type", "application/x-www-form-urlencoded")] + fields
+                ).status
+            }
+            let device = try await log([])
+            #expect(device == 200)
+            #expect(try await log([("Origin", "http://localhost:5173")]) == 200)
+            #expect(try await log([("Origin", "http://gui.example")]) == 403)
+            #expect(try await log([("Sec-Fetch-Site", "cross-site")]) == 403)
+        }
+    }
+
     @Test func pagesAndTheirDocument() throws {
         try ModulesHouse.open { house in
             for (path, type) in [

@@ -17,52 +17,53 @@ struct ServerAdministration: Sendable {
         let obstacles = house.readiness.obstacles
         let now = Double(SystemClock.realtime.now) * 1e-9
         try await request.respond(
-            .object([
-                .init("version", .string(house.version)),
-                .init("process", .integer(Int64(CurrentProcess.identifier))),
-                .init("uptime_seconds", .double(max(now - house.startTime, 0))),
-                .init("ready", .boolean(obstacles.isEmpty)),
-                .init("reasons", .array(obstacles.map { .string($0) })),
-                .init(
-                    "listeners",
-                    .array(
-                        house.listeners().map {
-                            .object([
-                                .init("name", .string($0.name)),
-                                .init("address", .string($0.address)),
-                                .init("connections", .count(of: $0.connections)),
-                            ])
-                        })),
-                .init(
-                    "runs",
-                    .object([
-                        .init("running", .count(of: total.runningCount)),
-                        .init("waiting", .count(of: total.waitingCount)),
-                        .init("ended", .number(totals.runs)),
-                        .init("failed", .number(totals.failures)),
-                        .init("refused", .number(totals.refused)),
-                        .init("fuel", .number(totals.fuel)),
-                    ])),
-                .init(
-                    "cache",
-                    .object([
-                        .init("modules", .count(of: cache.modules)),
-                        .init("bytes", .count(of: cache.bytes)),
-                        .init("hits", .number(cache.hits)),
-                        .init("misses", .number(cache.misses)),
-                    ])),
-                .init(
-                    "store",
-                    .object([
-                        .init(
-                            "folder", .string(String(decoding: house.folder, as: UTF8.self))),
-                        .init("writable", .boolean(house.store.writeFailure == nil)),
-                        .init("records", .count(of: statistics.records)),
-                        .init("log_bytes", .count(of: statistics.logBytes)),
-                        .init("live_bytes", .count(of: statistics.liveBytes)),
-                        .init("damage", .count(of: house.store.report.damage.count)),
-                    ])),
-            ] + house.services()))
+            .object(
+                [
+                    .init("version", .string(house.version)),
+                    .init("process", .integer(Int64(CurrentProcess.identifier))),
+                    .init("uptime_seconds", .double(max(now - house.startTime, 0))),
+                    .init("ready", .boolean(obstacles.isEmpty)),
+                    .init("reasons", .array(obstacles.map { .string($0) })),
+                    .init(
+                        "listeners",
+                        .array(
+                            house.listeners().map {
+                                .object([
+                                    .init("name", .string($0.name)),
+                                    .init("address", .string($0.address)),
+                                    .init("connections", .count(of: $0.connections)),
+                                ])
+                            })),
+                    .init(
+                        "runs",
+                        .object([
+                            .init("running", .count(of: total.runningCount)),
+                            .init("waiting", .count(of: total.waitingCount)),
+                            .init("ended", .number(totals.runs)),
+                            .init("failed", .number(totals.failures)),
+                            .init("refused", .number(totals.refused)),
+                            .init("fuel", .number(totals.fuel)),
+                        ])),
+                    .init(
+                        "cache",
+                        .object([
+                            .init("modules", .count(of: cache.modules)),
+                            .init("bytes", .count(of: cache.bytes)),
+                            .init("hits", .number(cache.hits)),
+                            .init("misses", .number(cache.misses)),
+                        ])),
+                    .init(
+                        "store",
+                        .object([
+                            .init(
+                                "folder", .string(String(decoding: house.folder, as: UTF8.self))),
+                            .init("writable", .boolean(house.store.writeFailure == nil)),
+                            .init("records", .count(of: statistics.records)),
+                            .init("log_bytes", .count(of: statistics.logBytes)),
+                            .init("live_bytes", .count(of: statistics.liveBytes)),
+                            .init("damage", .count(of: house.store.report.damage.count)),
+                        ])),
+                ] + house.services()))
     }
 
     @Sendable func modules(_ request: RoutedRequest) async throws {
