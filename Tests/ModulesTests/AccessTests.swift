@@ -19,12 +19,13 @@ import WasmdOperation
     /// Pages of loopback and of configured origins change things; others do not.
     @Test func pagesThatMayChangeSomething() throws {
         try ModulesHouse.open { house in
+            let read = try await status(house, .get, "http://gui.example")
+            #expect(read == 200)
             // 400: the request is read.
             #expect(try await status(house, .post, "http://localhost:5173") == 400)
             #expect(try await status(house, .post, "http://127.0.0.1:80") == 400)
             #expect(try await status(house, .post, "http://gui.example") == 403)
             #expect(try await status(house, .post, "null") == 403)
-            #expect(try await status(house, .get, "http://gui.example") == 200)
             var cors = CORSPolicy()
             cors.origins = [Array("http://gui.example".utf8)]
             house.orchestrator.setOrigins(cors)
@@ -74,6 +75,24 @@ import WasmdOperation
         }
     }
 
+    /// A browser in a trusted network does not do for foreign pages what devices may do.
+    @Test func foreignPagesInTrustedNetworks() throws {
+        let network = try #require(IPNetwork(Array("127.0.0.0/8".utf8)[...]))
+        try ModulesHouse.open(rules: AccessRules(trusted: [network])) { house in
+            func log(_ fields: [(String, String)]) async throws -> UInt16 {
+                try await house.send(
+                    .post, "/device/logs", Array("logData=%7B%22message%22%3A%22x%22%7D".utf8),
+                    [("Content-Type", "application/x-www-form-urlencoded")] + fields
+                ).status
+            }
+            let device = try await log([])
+            #expect(device == 200)
+            #expect(try await log([("Origin", "http://localhost:5173")]) == 200)
+            #expect(try await log([("Origin", "http://gui.example")]) == 403)
+            #expect(try await log([("Sec-Fetch-Site", "cross-site")]) == 403)
+        }
+    }
+
     @Test func pagesAndTheirDocument() throws {
         try ModulesHouse.open { house in
             for (path, type) in [
@@ -104,6 +123,8 @@ import WasmdOperation
 
     @Test func cardsAreDeleted() throws {
         try ModulesHouse.open { house in
+            let none = try await house.send(.get, "/nodeCards")
+            #expect(none.json == .array([]))
             for name in ["n1", "n2"] {
                 let card = #"{"asset":[{"title":"t","uid":"\#(name)","relation":[]}]}"#
                 #expect(try await house.send(.post, "/nodeCards", json: card).status == 200)

@@ -65,7 +65,7 @@ import WasmdHTTP
     @Test func anInitFolder() throws {
         let folder = ModulesHouse.newFolder()
         defer { removeFolder(folder) }
-        func write(_ path: String, _ bytes: [UInt8]) throws {
+        @Sendable func write(_ path: String, _ bytes: [UInt8]) throws {
             try writeFile(folder, path, bytes)
         }
         let id = "68625a3144799bc88dfe2d69"

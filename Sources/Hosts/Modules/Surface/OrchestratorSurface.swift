@@ -1,3 +1,4 @@
+import WasmSystem
 import WasmdDocuments
 import WasmdEventLoop
 import WasmdHTTP
@@ -91,6 +92,7 @@ public final class OrchestratorSurface: Surface {
     /// Lets pass who has the scope, and devices that are registered, which have no token.
     func admitDevice(_ exchange: Exchange, _ scope: Scopes) throws {
         let requester = exchange.requester
+        if requester.account.token == nil, scope != .read { try refuseForeignPage(exchange) }
         if requester.account.scopes.contains(scope) { return }
         if let address = requester.address, orchestrator.devices.has(address) { return }
         let names = scope.names.joined(separator: " ")
@@ -103,6 +105,20 @@ public final class OrchestratorSurface: Surface {
                 + "Bearer TOKEN'")
         refusal.challenge = "Bearer realm=\"wasmd\""
         throw refusal
+    }
+
+    /// Refuses pages of other origins what devices may do without a token: the listener judges only
+    /// requests that need one.
+    private func refuseForeignPage(_ exchange: Exchange) throws {
+        let head = exchange.request.head
+        guard head.fields.contains("origin") || head.fields.contains("sec-fetch-site") else {
+            return
+        }
+        let rules = SameOriginRules(machine: CurrentProcess.hostName).union(orchestrator.pages)
+        guard rules.judge(head, acts: true) == .allowed else {
+            throw AccessRefusal(
+                .forbidden, "pages of other origins may not change anything here")
+        }
     }
 
     /// What the orchestrator says about itself.
