@@ -34,7 +34,7 @@ extension Command {
             .dir, .env, .envInherit, .stdin, .argv0, .chdir, .tcplisten, .listenFd, .invoke,
             .preload, .unknownImports, .fuel, .timeout, .maxMemory, .maxHeap, .stackSize,
             .maxTable, .maxThreads, .maxDescriptors, .sandbox, .deterministic, .features, .trace,
-            .stats, .profile, .flamegraph, .coverage, .coredump, .help,
+            .stats, .profile, .flamegraph, .coverage, .coredump, .saveModule, .help,
         ],
         notes: [
             "FILE is a binary or a text (.wat). Everything after it belongs to the program, also "
@@ -58,6 +58,10 @@ extension Command {
             ("wasmd run --timeout 2s --max-memory 64MiB guest.wasm", "with limits"),
             ("wasmd run --tcplisten 127.0.0.1:8080 server.wasm", "a program that accepts"),
             ("wasmd run --flamegraph out.svg slow.wasm", "what does it spend its time on?"),
+            (
+                "wasmd run --invoke init --save-module ready.wasm app.wasm",
+                "prepare a module ahead of time"
+            ),
             ("wasmd run --trace --dir . app.wasm", "what does it ask the system for?"),
             (
                 "wasmd run --preload math=math.wasm app.wasm",
@@ -359,6 +363,10 @@ extension Option {
         "trace", value: "FILE", .file, isValueOptional: true,
         help: "Write each WASI call of the program with its arguments and results to FILE, or to "
             + "standard error")
+    static let saveModule = Option(
+        "save-module", value: "OUT", .file,
+        help: "When the call has returned, write a module to OUT that begins with the state that it "
+            + "left: memories, globals and tables. Any engine can run it")
     static let coredump = Option(
         "coredump", value: "OUT", .file,
         help: "Write a core dump (stack with locals, globals, memories) to OUT if the program is "
