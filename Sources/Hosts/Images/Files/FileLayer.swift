@@ -59,6 +59,8 @@ protocol FileLayer: Sendable {
     func datasync(_ descriptor: Int32) throws(SystemError)
     /// Waits until the names of the folder that has a file are on the disk.
     func syncFolder(of path: [UInt8]) throws(SystemError)
+    /// Gives a file a second name; `EEXIST` if there is a file of that name.
+    func link(_ path: [UInt8], to new: [UInt8]) throws(SystemError)
     func unlink(_ path: [UInt8]) throws(SystemError)
     func tryLock(
         _ descriptor: Int32, _ range: LockRange, _ lock: RangeLock

@@ -61,6 +61,12 @@ struct KernelFiles: FileLayer {
         try Kernel.sync(folder)
     }
 
+    func link(_ path: [UInt8], to new: [UInt8]) throws(SystemError) {
+        try unsafe Kernel.link(
+            in: Kernel.workingFolder, CString(path: path), to: Kernel.workingFolder,
+            CString(path: new))
+    }
+
     func unlink(_ path: [UInt8]) throws(SystemError) {
         try unsafe Kernel.unlink(CString(path: path))
     }

@@ -120,14 +120,14 @@ struct JournalWriter {
         }
     }
 
-    /// Makes the journal invalid, which commits what the database has. Waits for the disk if it was
-    /// valid.
+    /// Makes the journal invalid, which commits what the database has, and waits for the disk. One
+    /// that never became valid stays as it is.
     func finish() throws(SystemError) {
-        try Self.invalidate(files, descriptor, sync: isValid)
+        if isValid { try Self.invalidate(files, descriptor) }
     }
 
     static func invalidate(
-        _ files: any FileLayer, _ descriptor: Int32, sync: Bool
+        _ files: any FileLayer, _ descriptor: Int32
     ) throws(SystemError) {
         if try files.size(descriptor) > keptSize {
             try files.setSize(descriptor, 0)
@@ -135,7 +135,7 @@ struct JournalWriter {
             let zeros = [UInt8](repeating: 0, count: JournalFormat.headerSize)
             try files.writeBytes(descriptor, zeros, at: 0)
         }
-        if sync { try files.datasync(descriptor) }
+        try files.datasync(descriptor)
     }
 
     func close() { files.close(descriptor) }
