@@ -77,6 +77,11 @@ let package = Package(
                 .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
             ]),
         .target(
+            name: "WasmdImages", dependencies: ["WasmSystem"], path: "Sources/Hosts/Images",
+            swiftSettings: [
+                .strictMemorySafety(), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+            ]),
+        .target(
             name: "WasmdGuests",
             dependencies: [
                 "WasmInterpreter", "WasmWASI", "WasmSystem", "WasmdDigests", "WasmdEventLoop",
@@ -228,6 +233,13 @@ let package = Package(
                 "WasmSystem", "WasmdDigests", "WasmdEventLoop", "WasmdStorage", "storage-probe",
             ],
             path: "Tests/StorageTests"),
+        // A process that is killed while it writes an image.
+        .executableTarget(
+            name: "image-probe", dependencies: ["WasmSystem", "WasmdImages"],
+            path: "Tests/ImageProbe", swiftSettings: [.strictMemorySafety()]),
+        .testTarget(
+            name: "ImagesTests", dependencies: ["WasmSystem", "WasmdImages", "image-probe"],
+            path: "Tests/ImagesTests"),
         .testTarget(
             name: "DocumentsTests", dependencies: ["WasmdDocuments"],
             path: "Tests/DocumentsTests"),
